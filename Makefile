@@ -1,0 +1,40 @@
+# Two commands on a fresh machine with Python 3.11 and make:
+#   make demo   the whole way on simulated careers: PostgreSQL -> search -> bundle
+#   make test   lint, types, tests
+# And `make test-fire`: a search killed ten times, for minutes.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test test-fire lint format typecheck clean
+
+demo: $(INSTALLED)
+	$(BIN)/trajtune demo
+
+test: $(INSTALLED) lint typecheck
+	$(BIN)/pytest
+
+test-fire: $(INSTALLED)
+	$(BIN)/pytest -m fire
+
+lint: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+typecheck: $(INSTALLED)
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# The marker is written last, so an interrupted installation is done again.
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,198 @@
+"""What a search costs beside training, what its stopping early saves, and whether killing it loses anything.
+
+(a) seconds a trial of 50 trials that do almost nothing, two at a time, beside Ray Tune's defaults around the
+same function; (b) the share of the cores' time that is spent in epochs; (c) the epochs that TPE with ASHA
+needs to reach the best of as many full-length random trials; and, with --kills N alone, N SIGKILLs.
+Usage, from the project's root:
+
+    python -m benchmarks.search [--quick] [--json FILE] [--kills N]
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from tests.conftest import ladder_careers, loaded
+from tests.search.killing import check_invariants, opened, search_under_fire
+from trajtune.cluster import ray_session
+from trajtune.dataset.prepare import snapshot_of
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.experiment import Experiment, Params, validate
+from trajtune.search.record import TrialRecord, read_trials
+from trajtune.search.run import start_search
+from trajtune.search.run_directory import Run
+from trajtune.search.study import read_study
+
+CONCURRENT = 2
+MOST_OF_RAYS_DEFAULT = 0.1
+LEAST_EFFICIENCY = 0.90
+MOST_OF_RANDOMS_EPOCHS = 0.25
+TINY = {"max_epochs": 5, "embedding_dim": 16, "hidden_dim": 8, "num_layers": 1}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="fewer trials, careers and seeds")
+    parser.add_argument("--json", type=Path, help="write the results here too")
+    parser.add_argument("--kills", type=int, default=0, help="SIGKILLs at random moments")
+    options = parser.parse_args()
+    results: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        directory = Path(folder)
+        if options.kills:
+            results += killed(directory, options.kills)
+        else:
+            with ray_session(num_cpus=CONCURRENT):
+                results += overhead(directory, trials=10 if options.quick else 50)
+                results += efficiency(directory, *((8, 1_000) if options.quick else (50, 10_000)))
+                results += value(directory, *((12, 300, 2) if options.quick else (50, 1_000, 5)))
+    for row in results:
+        bar = "" if row["bar"] is None else f"  bar {row['bar']:g}  {'passed' if row['passed'] else 'MISSED'}"
+        print(f"{row['name']:62} {row['value']:10.3f} {row['unit']}{bar}")
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=2) + "\n")
+
+
+def overhead(directory: Path, *, trials: int) -> list[dict[str, Any]]:
+    """Wall time a trial of trials that do almost nothing, ours and that of Ray Tune's defaults."""
+    snapshot = snapshot_of_ladders(directory, 60)
+    began = time.perf_counter()
+    run = search(directory, snapshot, trials=1 + trials, training=TINY)
+    # The research default is one trial more, and no tiny one.
+    default = read_trials(read_study(run.path))[0]
+    ours = (time.perf_counter() - began - default.seconds / CONCURRENT) / trials
+    began = time.perf_counter()
+    rays_default(snapshot, directory, trials)
+    rays = (time.perf_counter() - began) / trials
+    return [
+        result("overhead: wall a trial, trajtune", ours, "s"),
+        result("overhead: wall a trial, Ray Tune's defaults", rays, "s"),
+        result("overhead: trajtune / Ray Tune's defaults", ours / rays, "times", most=MOST_OF_RAYS_DEFAULT),
+    ]
+
+
+def rays_default(snapshot: Snapshot, directory: Path, trials: int) -> None:
+    """The same trials as a user of Ray Tune would first write them."""
+    from ray import tune
+
+    train, val = (snapshot.read(split).arrays for split in ("train", "val"))
+    vocab_size = snapshot.encoder().vocab_size
+
+    def trial(config: dict[str, Any]) -> None:
+        from trajtune.model.fit import fit
+
+        params = Params(**TINY, learning_rate=config["learning_rate"])
+        for epoch in fit(params, train, val, vocab_size, seed=0):
+            tune.report({"loss": epoch.metrics["val_next_role_nll"]})
+
+    tune.Tuner(
+        tune.with_resources(trial, {"cpu": 1}),
+        param_space={"learning_rate": tune.loguniform(1e-4, 1e-2)},
+        tune_config=tune.TuneConfig(num_samples=trials, metric="loss", mode="min"),
+        run_config=tune.RunConfig(storage_path=str(directory / "ray"), verbose=0),
+    ).fit()
+
+
+def efficiency(directory: Path, trials: int, careers: int) -> list[dict[str, Any]]:
+    """Seconds in epochs over wall-clock times cores."""
+    snapshot = snapshot_of_ladders(directory, careers)
+    began = time.perf_counter()
+    run = search(directory, snapshot, trials=trials, training={"max_epochs": 20})
+    wall = time.perf_counter() - began
+    training = sum(trial.seconds for trial in read_trials(read_study(run.path)))
+    share = training / (wall * CONCURRENT)
+    return [result(f"efficiency: {trials} trials", share, "share", least=LEAST_EFFICIENCY)]
+
+
+def value(directory: Path, trials: int, careers: int, seeds: int) -> list[dict[str, Any]]:
+    """Epochs to the best of as many full-length random trials, as a share of theirs; median of seeds."""
+    snapshot = snapshot_of_ladders(directory, careers)
+    shares = []
+    for seed in range(seeds):
+        common: dict[str, Any] = {"trials": trials, "training": {"max_epochs": 20}, "seed": seed}
+        random = search(directory, snapshot, sampler="random", pruner={"name": "none"}, **common)
+        clever = search(directory, snapshot, **common)
+        random_trials = read_trials(read_study(random.path))[1:]  # the research default is nobody's merit
+        target = min(trial.value for trial in random_trials if trial.value is not None)
+        epochs = sum(len(trial.epochs) for trial in random_trials)
+        shares.append(epochs_to(read_trials(read_study(clever.path))[1:], target) / epochs)
+    return [
+        result(
+            f"value: epochs to the best of {trials} random trials, median of {seeds}",
+            median(shares),
+            "share",
+            most=MOST_OF_RANDOMS_EPOCHS,
+        )
+    ]
+
+
+def epochs_to(trials: list[TrialRecord], target: float) -> float:
+    """Epochs of the trials in their order until a value is at most ``target``; infinite if none is."""
+    epochs = 0
+    for trial in trials:
+        for epoch in trial.epochs:
+            epochs += 1
+            if epoch["val_next_role_nll"] <= target:
+                return epochs
+    return float("inf")
+
+
+def killed(directory: Path, kills: int) -> list[dict[str, Any]]:
+    """Searches under fire until so many kills are done; every invariant is checked after each."""
+    snapshot = snapshot_of_ladders(directory, 400)
+    done: Counter[str] = Counter()
+    searches = 0
+    while done.total() < kills:
+        folder = directory / f"killed-{searches}"
+        folder.mkdir()
+        experiment = an_experiment(
+            folder, trials=10, training={"max_epochs": 9}, max_failures=20, pruner={"grace_period": 1}
+        )
+        left = min(12, kills - done.total())
+        done += search_under_fire(experiment, snapshot.path, folder, kills=left, seed=searches)
+        check_invariants(opened(experiment), 10)
+        searches += 1
+        print(f"search {searches}: {dict(done)}", flush=True)
+    return [result(f"kills survived by {searches} searches", done.total(), "kills", least=kills)]
+
+
+def search(directory: Path, snapshot: Snapshot, **settings: Any) -> Run:
+    return start_search(an_experiment(directory, **settings), snapshot)
+
+
+def an_experiment(directory: Path, *, training: dict[str, Any], **settings: Any) -> Experiment:
+    return validate(
+        Experiment,
+        {
+            "training": training,
+            "search": {"space": "smoke", "max_concurrent": CONCURRENT, **settings},
+            "storage": {"runs": str(directory / "runs")},
+        },
+        "benchmark",
+    )
+
+
+def snapshot_of_ladders(directory: Path, careers: int) -> Snapshot:
+    storage = {"storage": {"snapshots": str(directory / "snapshots")}}
+    return snapshot_of(loaded(ladder_careers(careers)), validate(Experiment, storage, "benchmark"))
+
+
+def result(
+    name: str, value: float, unit: str, *, least: float | None = None, most: float | None = None
+) -> dict[str, Any]:
+    passed = None
+    if least is not None:
+        passed = value >= least
+    elif most is not None:
+        passed = value <= most
+    bar = least if least is not None else most
+    return {"name": name, "value": value, "unit": unit, "bar": bar, "passed": passed}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""Examples are slices of the ragged arrays."""
+
+import numpy as np
+
+from trajtune.dataset.arrays import CareerArrays, examples_of
+
+
+def careers(*num_roles: int) -> CareerArrays:
+    total = sum(num_roles)
+    values = np.arange(total, dtype=np.float32)
+    return CareerArrays(
+        np.arange(1, total + 1, dtype=np.int32),
+        np.cumsum([0, *num_roles]).astype(np.int64),
+        values,
+        values,
+        values,
+    )
+
+
+def test_last_gives_one_example_a_career() -> None:
+    found = examples_of(careers(2, 4), "last")
+    assert (found.start.tolist(), found.length.tolist(), found.target.tolist()) == ([0, 2], [1, 3], [1, 5])
+
+
+def test_every_transition_gives_each_prefix_in_order() -> None:
+    found = examples_of(careers(2, 4), "every_transition")
+    assert found.start.tolist() == [0, 2, 2, 2]
+    assert found.length.tolist() == [1, 1, 2, 3]
+    assert found.target.tolist() == [1, 3, 4, 5]
+
+
+def test_no_careers_give_no_examples() -> None:
+    assert len(examples_of(careers(), "every_transition")) == len(examples_of(careers(), "last")) == 0
+
+
+def test_arrays_round_trip_through_a_dict_without_a_copy() -> None:
+    arrays = careers(3)
+    assert CareerArrays.from_dict(arrays.to_dict()).title_ids is arrays.title_ids

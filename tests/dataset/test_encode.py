@@ -1,0 +1,114 @@
+"""Labels say what was known when the split ended, and nothing else."""
+
+from datetime import date
+
+import numpy as np
+import pytest
+
+from tests.dataset.test_split import career, table
+from trajtune.dataset.encode import SplitData, encode_split
+from trajtune.dataset.sequences import generate_sequences
+from trajtune.dataset.titles import TitleEncoder
+from trajtune.experiment import DataSettings
+
+ENCODER = TitleEncoder.fit(["A", "B"])
+
+
+def encode(
+    *careers: dict[str, object], observed: str = "2020-06-30", as_of: str = "2026-01-01", **settings: object
+) -> SplitData:
+    return encode_split(
+        table(*careers),
+        ENCODER,
+        DataSettings(**settings),  # type: ignore[arg-type]
+        observed=date.fromisoformat(observed),
+        as_of=date.fromisoformat(as_of),
+    )
+
+
+def test_tenure_of_a_role_still_held_is_unknown_but_bounded_below() -> None:
+    arrays = encode(career(("A", "2018-01-15", "2019-01-14"), ("B", "2019-02-01", None))).arrays
+    np.testing.assert_array_equal(arrays.tenure_months, [11, np.nan])
+    np.testing.assert_array_equal(arrays.tenure_at_least, [11, 16])
+
+
+def test_an_earlier_role_without_an_end_is_bounded_by_nothing() -> None:
+    arrays = encode(career(("A", "2018-01-15", None), ("B", "2019-02-01", "2020-02-01"))).arrays
+    np.testing.assert_array_equal(arrays.tenure_at_least, [np.nan, 12])
+
+
+def test_the_bound_of_a_coarse_start_never_claims_too_much() -> None:
+    by_year = encode(career(("A", "2018-01-01", "2019-01-01"), ("B", "2019-01-01", None), precision=3)).arrays
+    by_month = encode(
+        career(("A", "2018-01-01", "2019-01-01"), ("B", "2020-05-01", None), precision=2)
+    ).arrays
+    assert by_year.tenure_at_least[1] == 5  # it may have begun on 31 December
+    assert by_month.tenure_at_least[1] == 0  # or on 31 May
+
+
+def test_staying_after_the_cutoff_is_not_known_before_it() -> None:
+    """A role begun five months before the cutoff and still held years later is no proof of staying."""
+    young = career(("A", "2018-01-15", "2019-01-14"), ("B", "2020-02-01", None))
+    assert np.isnan(encode(young, observed="2020-06-30").arrays.hireable[1])
+    assert encode(young, observed="2026-01-01").arrays.hireable[1] == 1
+
+
+def test_an_end_after_the_split_ended_is_masked() -> None:
+    """Split by transition, a role begun before the cutoff may end after it."""
+    arrays = encode(career(("A", "2018-01-15", "2019-01-14"), ("B", "2020-02-01", "2020-07-01"))).arrays
+    np.testing.assert_array_equal(arrays.tenure_months, [11, np.nan])
+    np.testing.assert_array_equal(arrays.tenure_at_least, [11, 4])
+    assert np.isnan(arrays.hireable[1])
+
+
+def test_a_coarse_end_counts_as_known_when_it_may_have_happened_last() -> None:
+    row = career(("A", "2017-01-01", "2018-01-01"), ("B", "2018-01-01", "2020-01-01"), precision=3)
+    assert np.isnan(encode(row, observed="2020-06-30").arrays.tenure_months[1])
+    assert encode(row, observed="2020-06-30", as_of="2020-06-30").arrays.tenure_months[1] == 24
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "precision", "label"),
+    [
+        ("2018-01-01", "2019-01-01", 1, 1.0),
+        ("2018-01-01", "2018-12-31", 1, 0.0),
+        ("2018-01-01", "2019-01-01", 2, 1.0),
+        ("2018-01-01", "2018-01-01", 3, 0.0),
+        ("2018-01-01", "2019-01-01", 3, None),  # a day or two years
+        ("2018-01-01", "2020-01-01", 3, 1.0),
+    ],
+)
+def test_the_proxy_is_one_zero_or_unknown(start: str, end: str, precision: int, label: float | None) -> None:
+    arrays = encode(career(("A", "2017-01-01", "2018-01-01"), ("B", start, end), precision=precision)).arrays
+    assert (None if np.isnan(arrays.hireable[1]) else arrays.hireable[1]) == label
+
+
+def test_a_label_speaks_of_the_last_role_alone() -> None:
+    row = {**career(("A", "2018-01-15", "2019-01-14"), ("B", "2019-02-01", None)), "hireable": 1.0}
+    arrays = encode(row, hireable_key="hired").arrays
+    np.testing.assert_array_equal(arrays.hireable, [np.nan, 1])
+
+
+def test_a_title_the_vocabulary_does_not_hold_is_zero() -> None:
+    data = encode(
+        career(("A", "2018-01-15", "2019-01-14"), ("Z", "2019-02-01", None), ("b", "2020-02-01", None))
+    )
+    assert data.arrays.title_ids.tolist() == [ENCODER.encode("A"), 0, ENCODER.encode("B")]
+
+
+def test_sequences_are_the_titles_so_far_and_what_came_next() -> None:
+    data = encode(
+        career(
+            ("A", "2018-01-15", "2019-01-14"),
+            ("B", "2019-02-01", "2020-02-01"),
+            ("Z", "2020-02-01", None),
+            name="x",
+        ),
+        career(("B", "2018-01-15", "2019-01-14"), ("A", "2019-02-01", "2019-03-01"), name="y"),
+    )
+    assert list(generate_sequences(data)) == [(("A", "B"), "Z", None, "x"), (("B",), "A", 1.0, "y")]
+    assert list(generate_sequences(data, "every_transition")) == [
+        (("A",), "B", 12.0, "x"),
+        (("A", "B"), "Z", None, "x"),
+        (("B",), "A", 1.0, "y"),
+    ]

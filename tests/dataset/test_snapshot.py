@@ -1,0 +1,132 @@
+"""A snapshot is what its hash says, and nothing after a cutoff changes what is before it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tests.conftest import ladder_careers, loaded
+from trajtune.dataset.prepare import snapshot_of
+from trajtune.dataset.snapshot import Snapshot, open_snapshot
+from trajtune.dataset.test_split import open_test_split, openings
+from trajtune.errors import SnapshotError
+from trajtune.experiment import Experiment, validate
+
+
+def experiment(folder: Path, **sections: object) -> Experiment:
+    return validate(Experiment, {"storage": {"snapshots": str(folder)}, **sections}, "test")
+
+
+def test_preparing_the_same_careers_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    first = snapshot_of(loaded(ladder_careers()), experiment(tmp_path / "a"))
+    second = snapshot_of(loaded(ladder_careers()), experiment(tmp_path / "b"))
+    assert first.id == second.id
+    for file in sorted(path.relative_to(first.path) for path in first.path.rglob("*") if path.is_file()):
+        assert (first.path / file).read_bytes() == (second.path / file).read_bytes()
+
+
+def test_careers_after_the_cutoff_change_no_byte_of_train_nor_of_the_vocabulary(tmp_path: Path) -> None:
+    cutoffs = {"split": {"train_cutoff": "2012-01-01", "val_cutoff": "2016-01-01"}}
+    careers = ladder_careers()
+    later = ladder_careers(50, seed=9).to_pylist()
+    for row in later:
+        row["candidate_id"] = "later-" + row["candidate_id"]
+        row["titles"] = ["Astronaut", *row["titles"][1:]]
+        row["ends"] = [*row["ends"][:-1], row["starts"][-1].replace(year=2030)]
+    more = pa.concat_tables([careers, pa.Table.from_pylist(later, schema=careers.schema)]).sort_by(
+        "candidate_id"
+    )
+    before = snapshot_of(loaded(careers), experiment(tmp_path / "before", **cutoffs))
+    after = snapshot_of(
+        loaded(more, as_of=loaded(careers).as_of.replace(year=2031)),
+        experiment(tmp_path / "after", **cutoffs),
+    )
+    assert before.id != after.id
+    for name in ("train/careers.parquet", "vocabulary.json"):
+        assert (before.path / name).read_bytes() == (after.path / name).read_bytes()
+
+
+def test_the_vocabulary_never_sees_val_or_test_titles(ladder_snapshot: Snapshot) -> None:
+    encoder = ladder_snapshot.encoder()
+    train = set(ladder_snapshot.read("train").titles.values.to_pylist())
+    assert set(encoder.idx_to_title.values()) == train | {"<UNK>"}
+
+
+def test_a_snapshot_round_trips_every_array(ladder_snapshot: Snapshot) -> None:
+    data = ladder_snapshot.read("train")
+    encoder = ladder_snapshot.encoder()
+    assert (
+        data.arrays.num_careers
+        == ladder_snapshot.manifest["splits"]["train"]["careers"]
+        == len(data.candidate_ids)
+    )
+    assert data.arrays.title_ids.tolist() == [
+        encoder.encode(title) for title in data.titles.values.to_pylist()
+    ]
+    assert data.arrays.title_ids.dtype == np.int32
+    assert data.arrays.tenure_months.dtype == np.float32
+    assert np.isnan(data.arrays.tenure_months).any()
+
+
+def test_every_opening_of_the_test_split_is_written_down(ladder_snapshot: Snapshot) -> None:
+    before = len(openings(ladder_snapshot))
+    data = open_test_split(ladder_snapshot, run="run-1", purpose="evaluate")
+    assert data.arrays.num_careers == ladder_snapshot.manifest["splits"]["test"]["careers"]
+    entries = openings(ladder_snapshot)
+    assert len(entries) == before + 1
+    assert (entries[-1]["run"], entries[-1]["purpose"]) == ("run-1", "evaluate")
+    assert open_snapshot(ladder_snapshot.path).id == ladder_snapshot.id
+
+
+def test_a_snapshot_does_not_give_the_test_split_by_name(ladder_snapshot: Snapshot) -> None:
+    with pytest.raises(SnapshotError, match="Only finalize opens test"):
+        ladder_snapshot.read("test")  # type: ignore[arg-type]
+
+
+def test_searching_needs_no_test_split_on_disk(ladder_snapshot: Snapshot, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(ladder_snapshot.path, copy)
+    shutil.rmtree(copy / "test")
+    snapshot = open_snapshot(copy)
+    assert snapshot.read("train").arrays.num_careers
+    with pytest.raises(SnapshotError, match="lacks"):
+        open_test_split(snapshot, run="r", purpose="p")
+
+
+@pytest.mark.parametrize("name", ["train/careers.parquet", "vocabulary.json", "quarantine.parquet"])
+def test_an_altered_file_is_named(ladder_snapshot: Snapshot, tmp_path: Path, name: str) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(ladder_snapshot.path, copy)
+    content = bytearray((copy / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / name).write_bytes(content)
+    with pytest.raises(SnapshotError, match=f"{name} was altered"):
+        open_snapshot(copy)
+
+
+def test_an_altered_test_split_is_refused_when_it_is_opened(
+    ladder_snapshot: Snapshot, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(ladder_snapshot.path, copy)
+    shutil.copy(copy / "val/careers.parquet", copy / "test/careers.parquet")
+    with pytest.raises(SnapshotError, match="test/careers.parquet was altered"):
+        open_test_split(open_snapshot(copy), run="r", purpose="p")
+
+
+def test_an_altered_manifest_is_refused(ladder_snapshot: Snapshot, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(ladder_snapshot.path, copy)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["cutoffs"]["train"] = "2001-01-01"
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(SnapshotError, match="does not hash to its id"):
+        open_snapshot(copy)
+
+
+def test_a_missing_snapshot_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SnapshotError, match="No snapshot at .*prepare"):
+        open_snapshot(tmp_path / "nowhere")

@@ -1,0 +1,259 @@
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.finalized import searched
+from trajtune.bundle import load_bundle, sha256
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.dataset.test_split import openings
+from trajtune.errors import BundleError, GateError, RunError, SnapshotError, TrainingError
+from trajtune.experiment import RESEARCH_DEFAULT, Params
+from trajtune.finalize import refit, run
+from trajtune.finalize.run import finalize
+from trajtune.finalize.verify import verify
+from trajtune.search.run_directory import Run
+
+pytestmark = pytest.mark.slow
+
+
+def silent(line: str) -> None:
+    pass
+
+
+@pytest.fixture(scope="session")
+def metrics(finalized: Path) -> dict:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"metrics.json holds {constant}")
+
+    return json.loads((finalized / "metrics.json").read_text(), parse_constant=refuse)
+
+
+def test_a_bundle_holds_exactly_these_files(finalized: Path) -> None:
+    assert sorted(file.name for file in finalized.iterdir()) == [
+        "MODEL_CARD.md",
+        "best.pt",
+        "calibrator.pkl",
+        "evaluation_report.md",
+        "manifest.json",
+        "metrics.json",
+        "probes.json",
+        "trajectory-lstm-calibration.json",
+        "trajectory-lstm-vocab.json",
+        "trajectory-lstm.onnx",
+    ]
+    assert [file.name for file in finalized.parent.iterdir()] == [finalized.name]
+
+
+def test_the_manifest_holds_the_hash_of_every_other_file(finalized: Path) -> None:
+    manifest = json.loads((finalized / "manifest.json").read_text())
+    others = {file.name: sha256(file) for file in finalized.iterdir() if file.name != "manifest.json"}
+    assert manifest["files"] == others
+    assert manifest["source"]["kind"] == "test"
+    assert manifest["schema_version"] == 1
+    assert set(manifest["versions"]) >= {"torch", "onnx", "onnxruntime"}
+
+
+def test_metrics_hold_what_the_specification_names(metrics: dict) -> None:
+    assert {"source", "snapshot", "params", "research_default_params", "gates"} <= set(metrics)
+    assert {
+        "num_examples",
+        "num_unseen_targets",
+        "next_role_top1",
+        "next_role_top5",
+        "next_role_mrr",
+        "next_role_nll",
+        "tenure_mae_months",
+        "hireability_auc",
+        "ece_raw",
+        "ece",
+        "brier_raw",
+        "brier",
+    } <= set(metrics["test"])
+    assert {"num", "top1", "top5", "same_title_rate", "one_step_lag_detected"} <= set(
+        metrics["career_changers"]
+    )
+    assert set(metrics["baselines"]) == {"majority", "current_title", "markov"}
+    for baseline in metrics["baselines"].values():
+        assert {"top1", "top5", "nll"} <= set(baseline)
+    assert {"opset", "parity_max_abs_error", "num_nodes"} <= set(metrics["export"])
+    assert metrics["career_changers"]["num"] > 10
+    assert metrics["career_changers"]["one_step_lag_detected"] is False
+
+
+def test_every_null_has_a_reason_beside_it(metrics: dict) -> None:
+    assert metrics["bayes_limit"] is None
+    assert metrics["bayes_limit_reason"]
+    for name, value in metrics["test"].items():
+        if value is None:
+            assert metrics["test"][f"{name}_reason"]
+
+
+def test_every_gate_has_value_limit_and_result(metrics: dict, finalized: Path) -> None:
+    names = {"calibration", "tenure_coverage", "latency", "one_step_lag", "beats_baselines", "parity"}
+    assert set(metrics["gates"]) == names
+    for gate in metrics["gates"].values():
+        assert {"value", "limit", "passed"} <= set(gate)
+    manifest = json.loads((finalized / "manifest.json").read_text())
+    assert manifest["gates"] == {name: gate["passed"] for name, gate in metrics["gates"].items()}
+    assert metrics["gates"]["latency"]["passed"]
+    assert metrics["gates"]["parity"]["passed"]
+
+
+def test_the_report_begins_with_the_verdict(finalized: Path) -> None:
+    report = (finalized / "evaluation_report.md").read_text()
+    assert re.match(r"# Evaluation of searched\n\n\*\*(Ship|Do not ship)", report)
+    assert "has been opened for the first time" in report
+    assert "nan" not in report.lower().split()
+
+
+def test_gains_hold_their_own_interval(metrics: dict) -> None:
+    for found in metrics["gains"].values():
+        for gain in found.values():
+            assert gain["low"] <= gain["gain"] <= gain["high"]
+    ours, majority = metrics["test"], metrics["baselines"]["majority"]
+    assert metrics["gains"]["majority"]["top1"]["gain"] == pytest.approx(
+        ours["next_role_top1"] - majority["top1"]
+    )
+    assert metrics["gains"]["majority"]["nll"]["gain"] == pytest.approx(
+        majority["nll"] - ours["next_role_nll"]
+    )
+
+
+def test_segments_part_everybody(metrics: dict) -> None:
+    for rows in metrics["segments"].values():
+        assert sum(row["num"] for row in rows) == metrics["test"]["num_examples"]
+        assert sum(row["num"] * row["top1"] for row in rows) == pytest.approx(
+            metrics["test"]["num_examples"] * metrics["test"]["next_role_top1"]
+        )
+
+
+def test_test_was_opened_once_and_the_ledger_knows(finalized: Path, changing_snapshot: Snapshot) -> None:
+    first = openings(changing_snapshot)[0]
+    assert (first["run"], first["purpose"]) == ("searched", "finalize")
+
+
+def test_a_bundle_in_the_way_is_refused_before_any_work(
+    searched_run: Run, finalized: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "refit_all", lambda *a, **k: pytest.fail("it began to work"))
+    with pytest.raises(BundleError, match="never overwritten. Give another --out"):
+        finalize(searched_run, progress=silent)
+
+
+def test_an_interrupted_finalize_goes_on_and_leaves_nothing_half_written(
+    searched_run: Run, finalized: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "bundles" / "again"
+
+    def interrupted(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "measure_on_test", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            finalize(searched_run, out=out, progress=silent)
+    assert list(out.parent.iterdir()) == []
+    # What was refitted before is found again: nothing is trained a second time.
+    monkeypatch.setattr(refit, "_train", lambda *a: pytest.fail("it trained again"))
+    monkeypatch.setattr(run, "failed", lambda gates: ["calibration"])
+    with pytest.raises(GateError, match=r"Every gate must pass, but calibration did not\. Read .*report\.md"):
+        finalize(searched_run, out=out, require_gates=True, progress=silent)
+    assert verify(out)["probes"] == 64
+    for name in (
+        "trajectory-lstm.onnx",
+        "trajectory-lstm-vocab.json",
+        "calibrator.pkl",
+        "best.pt",
+        "probes.json",
+    ):
+        assert (out / name).read_bytes() == (finalized / name).read_bytes()
+
+
+def test_another_snapshot_than_the_runs_is_refused(
+    tmp_path: Path, changing_snapshot: Snapshot, ladder_snapshot: Snapshot
+) -> None:
+    found = searched(tmp_path, changing_snapshot, [])
+    manifest = {**found.manifest, "snapshot": {"path": str(ladder_snapshot.path), "id": changing_snapshot.id}}
+    with pytest.raises(SnapshotError, match="searched on snapshot .* Put the run's snapshot back"):
+        finalize(Run(found.path, found.experiment, found.space, manifest), progress=silent)
+    assert not (tmp_path / "bundles").exists()
+
+
+def test_a_run_without_a_result_is_refused(tmp_path: Path, changing_snapshot: Snapshot) -> None:
+    found = searched(tmp_path, changing_snapshot, [])
+    (found.path / "best.json").unlink()
+    with pytest.raises(RunError, match="no finished trial yet"):
+        finalize(found, progress=silent)
+
+
+def test_a_configuration_that_breaks_is_reported_and_not_chosen(
+    ray_local: None, tmp_path: Path, changing_snapshot: Snapshot
+) -> None:
+    finalists = [
+        refit.Finalist("trial 1", Params(learning_rate=1e6, hidden_dim=4, embedding_dim=8), 0.1),
+        refit.Finalist("trial 2", Params(hidden_dim=4, embedding_dim=8, num_layers=1, max_epochs=1), 2.0),
+    ]
+    train, val = changing_snapshot.read("train").arrays, changing_snapshot.read("val").arrays
+    refits = refit.refit_all(
+        finalists, [0, 1], train, val, changing_snapshot.encoder(), tmp_path, snapshot_id="x"
+    )
+    assert [(r.finalist.name, r.seed) for r in refits] == [
+        ("trial 1", 0),
+        ("trial 1", 1),
+        ("trial 2", 0),
+        ("trial 2", 1),
+    ]
+    assert "Training needs a loss below" in (refits[0].error or "")
+    assert refit.winner(refits).name == "trial 2"
+    assert refit.selection(refits)["trial 1"] == {"mean": None, "spread": None, "search_value": 0.1}
+    with pytest.raises(TrainingError, match="No configuration could be refitted: Training needs"):
+        refit.winner(refits[:2])
+
+
+def test_the_winner_has_the_least_mean_over_seeds_and_its_best_seed_is_exported(tmp_path: Path) -> None:
+    def made(name: str, seed: int, value: float) -> refit.Refit:
+        finalist = refit.Finalist(name, Params(), None)
+        return refit.Refit(finalist, seed, tmp_path / "x.pt", 1, {"val_next_role_nll": value}, None)
+
+    refits = [made("a", 0, 1.0), made("a", 1, 3.0), made("b", 0, 1.9), made("b", 1, 1.7)]
+    assert refit.winner(refits).name == "b"
+    assert refit.best_seed(refits, refit.winner(refits)).seed == 1
+    assert refit.selection(refits)["a"]["spread"] == 2.0
+
+
+def test_the_finalists_are_different_configurations_with_the_research_default_first() -> None:
+    best = [(0, RESEARCH_DEFAULT.model_dump(mode="json"), 1.0), (3, {"dropout": 0.2}, 1.1)]
+    found = refit.finalists(best, 1.0)
+    assert [finalist.name for finalist in found] == ["research default", "trial 3"]
+
+
+def test_verify_names_every_file_that_is_not_as_it_was(finalized: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(finalized, tmp_path / "bundle"))
+    assert verify(copied)["max_abs_error"] < 1e-5
+    (copied / "metrics.json").write_text("{}")
+    (copied / "best.pt").unlink()
+    with pytest.raises(BundleError, match="best.pt is missing, metrics.json was altered"):
+        verify(copied)
+
+
+def test_verify_asks_the_graph_and_not_only_the_hashes(finalized: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(finalized, tmp_path / "bundle"))
+    probes = json.loads((copied / "probes.json").read_text())
+    probes["expected"][5]["tenure_pred"][1] += 1
+    (copied / "probes.json").write_text(json.dumps(probes))
+    manifest = json.loads((copied / "manifest.json").read_text())
+    manifest["files"]["probes.json"] = sha256(copied / "probes.json")
+    (copied / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(BundleError, match="probe career 6 is not answered as by torch"):
+        verify(copied)
+
+
+def test_probe_careers_are_nobodys(finalized: Path, changing_snapshot: Snapshot) -> None:
+    probes = json.loads((finalized / "probes.json").read_text())["careers"]
+    encoder = load_bundle(finalized).encoder
+    real = {tuple(map(encoder.encode, career)) for career in changing_snapshot.read("val").titles.to_pylist()}
+    long_ones = [career for career in probes if len(career) > 2]
+    assert not [career for career in long_ones if tuple(map(encoder.encode, career)) in real]

@@ -1,0 +1,86 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from tests.model.conftest import plain
+from trajtune.dataset.arrays import CareerArrays, examples_of
+from trajtune.model.batches import Loader, create_dataloaders, prediction_batch_size, shared
+
+
+@pytest.fixture
+def arrays(careers: Callable[..., CareerArrays]) -> CareerArrays:
+    return careers(203, seed=3, most_roles=9)
+
+
+def loader_of(arrays: CareerArrays, batch_size: int = 16, seed: int | None = 0) -> Loader:
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    return Loader(arrays, examples_of(arrays, "every_transition"), batch_size, generator=generator)
+
+
+@pytest.mark.parametrize("seed", [None, 0])
+def test_each_example_comes_once_an_epoch_in_as_few_batches_as_can_be(
+    arrays: CareerArrays, seed: int | None
+) -> None:
+    loader = loader_of(arrays, seed=seed)
+    batches = list(loader)
+    assert torch.cat([batch.index for batch in batches]).sort().values.tolist() == list(
+        range(len(loader.examples))
+    )
+    assert len(batches) == len(loader) == -(-len(loader.examples) // 16)
+
+
+def test_batches_hold_what_a_plain_loop_reads(arrays: CareerArrays) -> None:
+    loader = loader_of(arrays)
+    for batch in loader:
+        for row, example in enumerate(batch.index.tolist()):
+            start, length = loader.examples.start[example], loader.examples.length[example]
+            inside = batch.title_ids.shape[1] if batch.lengths is None else int(batch.lengths[row])
+            assert inside == length
+            assert batch.title_ids[row, :inside].tolist() == arrays.title_ids[start : start + length].tolist()
+            assert batch.next_title[row] == arrays.title_ids[start + length]
+            np.testing.assert_equal(
+                batch.tenure_months[row].item(), arrays.tenure_months[start + length].item()
+            )
+            np.testing.assert_equal(batch.hireable[row].item(), arrays.hireable[start + length].item())
+
+
+def test_only_left_over_careers_are_padded(arrays: CareerArrays) -> None:
+    loader = loader_of(arrays)
+    padded = sum(len(batch.index) for batch in loader if batch.lengths is not None)
+    assert padded <= 15 * len(np.unique(loader.examples.length))
+
+
+def test_epochs_differ_and_the_seed_gives_them_again(arrays: CareerArrays) -> None:
+    def two_epochs(seed: int) -> list[list[int]]:
+        loader = loader_of(arrays, seed=seed)
+        return [torch.cat([batch.index for batch in loader]).tolist() for _ in range(2)]
+
+    first, second = two_epochs(1)
+    assert first != second
+    assert two_epochs(1) == [first, second]
+    assert two_epochs(2) != [first, second]
+
+
+def test_careers_of_one_length_meet_others_each_epoch(arrays: CareerArrays) -> None:
+    loader = loader_of(arrays)
+    mates = [{frozenset(batch.index.tolist()) for batch in loader} for _ in range(2)]
+    assert not mates[0] & mates[1]
+
+
+def test_arrays_are_shared_not_copied(arrays: CareerArrays) -> None:
+    assert not arrays.title_ids.flags.writeable
+    assert shared(arrays.title_ids).data_ptr() == arrays.title_ids.ctypes.data
+
+
+def test_validation_reads_each_last_transition(arrays: CareerArrays, vocab_size: int) -> None:
+    _, val = create_dataloaders(plain(), arrays, arrays, vocab_size, seed=0)
+    assert len(val.examples) == arrays.num_careers
+    np.testing.assert_equal(val.examples.target, arrays.offsets[1:] - 1)
+
+
+def test_a_large_vocabulary_makes_prediction_batches_small() -> None:
+    assert prediction_batch_size(100) == 1024
+    assert prediction_batch_size(50_000) * 50_000 * 4 <= 2**23
+    assert prediction_batch_size(10**9) == 1

@@ -1,0 +1,130 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.metrics import brier_score_loss, roc_auc_score
+
+from trajtune.model.metrics import (
+    area_under_roc,
+    brier_score,
+    calibration_metrics,
+    equal_mass_calibration_error,
+    expected_calibration_error,
+    hireability_metrics,
+    next_role_metrics,
+    tenure_metrics,
+)
+from trajtune.model.predictions import Predictions
+
+NAN = np.nan
+
+
+@pytest.fixture
+def four() -> Predictions:
+    """Four examples: right, third, sixth, and a title that the vocabulary does not hold."""
+    f32 = np.float32
+    return Predictions(
+        target=np.array([3, 5, 9, 0], np.int32),
+        rank=np.array([1, 3, 6, 0], np.int32),
+        nll=np.array([0.5, 1.5, 4.0, NAN]),
+        top_ids=np.ones((4, 5), np.int32),
+        confidence=np.array([0.9, 0.5, 0.5, 0.1], f32),
+        tenure=np.array([[10, 20], [10, 20], [10, 20], [10, 20]], f32),
+        hireability=np.array([0.8, 0.3, 0.5, 0.6], f32),
+        tenure_months=np.array([12, 30, NAN, NAN], f32),
+        tenure_at_least=np.array([12, 30, 15, 25], f32),
+        hireable=np.array([1, 0, NAN, 1], f32),
+    )
+
+
+def test_an_unseen_target_is_a_miss_without_a_log_loss(four: Predictions) -> None:
+    assert next_role_metrics(four) == {
+        "num_examples": 4,
+        "num_unseen_targets": 1,
+        "next_role_top1": 1 / 4,
+        "next_role_top5": 2 / 4,
+        "next_role_mrr": pytest.approx((1 + 1 / 3 + 1 / 6) / 4),
+        "next_role_nll": 2.0,
+    }
+
+
+def test_a_role_still_held_only_bounds_the_coverage(four: Predictions) -> None:
+    assert tenure_metrics(four) == {
+        "num_tenures": 2,
+        "num_tenures_still_held": 2,
+        "tenure_mae_months": (3 + 15) / 2,
+        "tenure_coverage": 1 / 2,
+        "tenure_coverage_lowest": 1 / 4,
+        "tenure_coverage_highest": 2 / 4,  # held for 15 months so far may end inside; 25 has passed the end
+        "tenure_width_months": 10.0,
+    }
+
+
+def test_hireability_is_measured_where_it_is_known(four: Predictions) -> None:
+    assert hireability_metrics(four) == {
+        "num_hireabilities": 3,
+        "hireability_base_rate": pytest.approx(2 / 3),
+        "hireability_auc": 1.0,
+        "hireability_brier": pytest.approx((0.04 + 0.09 + 0.16) / 3),
+    }
+
+
+def test_what_is_not_predicted_is_undefined(four: Predictions) -> None:
+    bare = replace(four, tenure=np.full((4, 2), NAN, np.float32), hireability=np.full(4, NAN, np.float32))
+    assert tenure_metrics(bare)["tenure_mae_months"] is None
+    assert tenure_metrics(bare)["num_tenures"] == 0
+    assert hireability_metrics(bare)["hireability_auc"] is None
+    assert hireability_metrics(bare)["hireability_brier"] is None
+
+
+def test_area_under_roc_is_scikit_learns_with_ties_too() -> None:
+    random = np.random.default_rng(0)
+    for digits in (1, 2, 8):
+        score, outcome = random.random(500).round(digits), random.random(500) < 0.3
+        assert area_under_roc(score, outcome) == pytest.approx(roc_auc_score(outcome, score), abs=1e-12)
+    assert area_under_roc(np.array([0.1, 0.2]), np.array([True, True])) is None
+
+
+def test_brier_score_is_scikit_learns() -> None:
+    random = np.random.default_rng(0)
+    probability, outcome = random.random(200), random.random(200) < 0.5
+    assert brier_score(probability, outcome) == pytest.approx(
+        brier_score_loss(outcome, probability), abs=1e-12
+    )
+
+
+def test_calibration_error_is_the_mean_gap_of_ten_bins() -> None:
+    confidence = np.array([0.0, 0.05, 0.1, 0.95, 0.92, 1.0])
+    correct = np.array([False, True, False, True, False, True])
+    by_hand = (abs(0.15 - 1) + abs(0.95 + 0.92 + 1.0 - 2)) / 6
+    assert expected_calibration_error(confidence, correct) == pytest.approx(by_hand)
+
+
+def test_calibration_error_is_a_plain_loops_over_random_bins() -> None:
+    random = np.random.default_rng(1)
+    confidence = random.random(1000)
+    correct = random.random(1000) < confidence**2
+    expected = 0.0
+    for low in np.arange(10) / 10:
+        inside = (confidence > low) & (confidence <= low + 0.1)
+        expected += inside.mean() * abs(confidence[inside].mean() - correct[inside].mean())
+    assert expected_calibration_error(confidence, correct) == pytest.approx(expected)
+    order = np.argsort(confidence)
+    masses = np.array_split(order, 10)
+    by_mass = sum(abs((confidence[m] - correct[m]).sum()) for m in masses) / 1000
+    assert equal_mass_calibration_error(confidence, correct, bins=10) == pytest.approx(by_mass)
+
+
+def test_row_order_changes_no_calibration_metric() -> None:
+    random = np.random.default_rng(2)
+    confidence, correct = random.random(300).round(1), random.random(300) < 0.5
+    shuffled = random.permutation(300)
+    again = calibration_metrics(confidence[shuffled], correct[shuffled])
+    assert again == pytest.approx(calibration_metrics(confidence, correct))
+
+
+def test_no_examples_leave_every_metric_undefined(four: Predictions) -> None:
+    none = Predictions(**{name: values[:0] for name, values in vars(four).items()})
+    for metrics in (next_role_metrics(none), tenure_metrics(none), hireability_metrics(none)):
+        assert {v for name, v in metrics.items() if not name.startswith("num_")} == {None}
+    assert set(calibration_metrics(none.confidence, none.correct).values()) == {None}

@@ -1,0 +1,16 @@
+"""A snapshot so small that a whole search on it is a matter of seconds."""
+
+import pytest
+
+from tests.conftest import ladder_careers, loaded
+from trajtune.dataset.prepare import snapshot_of
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.experiment import Experiment, validate
+
+
+@pytest.fixture(scope="session")
+def small_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """A snapshot of 120 ladder careers."""
+    folder = tmp_path_factory.mktemp("small")
+    experiment = validate(Experiment, {"storage": {"snapshots": str(folder)}}, "test")
+    return snapshot_of(loaded(ladder_careers(120)), experiment)

@@ -1,0 +1,84 @@
+"""Ctrl-C, and what a search shows of a password while it runs and afterwards."""
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.search.killing import check_invariants, opened, search_under_fire, start, wait_for_records
+from tests.search.test_kill import TRIALS, experiment
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.search.status import status_of
+
+pytestmark = pytest.mark.slow
+
+PASSWORD = "marked-password-4711"
+
+
+@pytest.fixture
+def short_tmp() -> Iterator[Path]:
+    """A temporary directory with a path short enough for Ray's sockets."""
+    path = Path(tempfile.mkdtemp(prefix="t"))
+    yield path
+    shutil.rmtree(path)
+
+
+def test_ctrl_c_stops_a_search_that_can_go_on_and_leaves_nothing_behind(
+    ladder_snapshot: Snapshot, tmp_path: Path, short_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(short_tmp))
+    settings = experiment(tmp_path)
+    driver = start(settings, ladder_snapshot.path, tmp_path)
+    wait_for_records(driver, tmp_path, 40)
+    children = psutil.Process(driver.pid).children(recursive=True)
+    assert status_of(opened(settings))["searching"]
+
+    os.killpg(driver.pid, signal.SIGINT)  # as a terminal does: to every process of the session
+    driver.wait(60)
+
+    assert "trajtune search --resume run" in (tmp_path / "driver.log").read_text()
+    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    assert not list(short_tmp.glob("trajtune-*")), "the directory of the Ray session is gone"
+    stopped = status_of(opened(settings))
+    assert not stopped["searching"]
+    assert stopped["counts"]["RUNNING"] > 0
+    assert not list(opened(settings).path.glob(".*"))
+
+    search_under_fire(settings, ladder_snapshot.path, tmp_path, kills=0, seed=0)
+    check_invariants(opened(settings), TRIALS)
+
+
+def test_a_password_in_the_environment_is_found_nowhere(
+    ladder_snapshot: Snapshot, tmp_path: Path, short_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTGRES_URL", f"postgresql://somebody:{PASSWORD}@localhost/people")
+    monkeypatch.setenv("TMPDIR", str(short_tmp))
+    settings = experiment(tmp_path, trials=2)
+    driver = start(settings, ladder_snapshot.path, tmp_path)
+    wait_for_records(driver, tmp_path, 40)
+
+    processes = [psutil.Process(driver.pid), *psutil.Process(driver.pid).children(recursive=True)]
+    commands = [" ".join(process.cmdline()) for process in processes if process.is_running()]
+    while_running = _files_with_password(short_tmp, tmp_path)
+    assert driver.wait(120) == 0
+
+    assert len(commands) > 3, "Ray's processes were among those looked at"
+    assert not [command for command in commands if PASSWORD in command]
+    assert while_running == []
+    assert _files_with_password(tmp_path) == []
+
+
+def _files_with_password(*folders: Path) -> list[str]:
+    found = []
+    for path in (path for folder in folders for path in folder.rglob("*")):
+        try:
+            if path.is_file() and PASSWORD.encode() in path.read_bytes():
+                found.append(str(path))
+        except FileNotFoundError:
+            continue  # a search renames and deletes as it goes
+    return found

@@ -1,0 +1,141 @@
+"""The bundle as the service uses it: real Node, real onnxruntime-node, a client written from the contract."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from trajtune.bundle import MODEL, load_bundle
+from trajtune.dataset.titles import service_key
+
+CLIENT = Path(__file__).parent
+HARD = (
+    *("Sr.", "sr..", "SR", "jr", "eng.", "ENG", "dev", "swe", "pm", "VP", "cto", "-", "&", "R&D", ".", ".."),
+    *("constructor", "constructor.", "__proto__", "toString", "_x_", "1st", "ẞ", "ß", "Σ", "ς", "É"),
+    *("\u00a0", "\ufeff", "\u0085", "\u001c", "\u0130", "\u212a"),
+)
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    path = shutil.which("node")
+    if path is None:
+        pytest.skip("node is not installed")
+    return path
+
+
+@pytest.fixture(scope="session")
+def client(node: str) -> Path:
+    """The client with onnxruntime-node beside it, installed once into the user's cache."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is not installed")
+    import platformdirs
+
+    folder = platformdirs.user_cache_path("trajtune") / "service-client-1.30.0"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "client.mjs"):
+        shutil.copyfile(CLIENT / name, folder / name)
+    if not (folder / "node_modules" / ".package-lock.json").exists():
+        command = [npm, "install", "--no-audit", "--no-fund", "--no-package-lock"]
+        environment = {**os.environ, "ONNXRUNTIME_NODE_INSTALL": "skip"}
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=200
+        )
+        if done.returncode:
+            pytest.skip(f"onnxruntime-node cannot be installed: {' '.join(done.stderr.split())[:200]}")
+    return folder / "client.mjs"
+
+
+def ask(node: str, client: Path, question: Any, *arguments: str) -> Any:
+    done = subprocess.run(
+        [node, str(client), *arguments],
+        input=json.dumps(question),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    return json.loads(done.stdout)
+
+
+def careers_as_people_write_them(titles: list[str], count: int) -> list[list[str]]:
+    """Titles of the vocabulary, written in every way that the service's normalisation knows of."""
+    generator = random.Random(0)
+    ways = [
+        str,
+        str.upper,
+        lambda t: f"  {t} ",
+        lambda t: t.replace(" ", "  "),
+        lambda t: t.replace("Sr.", "Senior").replace("VP", "Vice-President"),
+        lambda t: f"{t}.",
+        lambda t: t.replace("ç", "c").replace("ã", "a"),
+        lambda t: f"Übermensch {t}",
+        lambda t: t.replace("Developer", "dev"),
+    ]
+    return [
+        [generator.choice(ways)(generator.choice(titles)) for _ in range(generator.randint(1, 9))]
+        for _ in range(count)
+    ]
+
+
+def test_a_thousand_careers_get_the_same_answer_in_node(finalized: Path, node: str, client: Path) -> None:
+    bundle = load_bundle(finalized)
+    careers = careers_as_people_write_them(list(bundle.encoder.idx_to_title.values())[1:], 1000)
+    in_node = ask(node, client, careers, "predict", str(finalized / MODEL))
+    in_python = bundle.predict(careers)
+    assert [answer["ids"] for answer in in_node] == [[bundle.encoder.encode(t) for t in c] for c in careers]
+    known = np.mean([i != 0 for answer in in_node for i in answer["ids"]])
+    assert 0.7 < known < 0.99  # most spellings are found, and some are not
+    assert [answer["next_role"] for answer in in_node] == [p.next_role for p in in_python]
+    for answer, prediction in zip(in_node, in_python, strict=True):
+        assert answer["probability"] == pytest.approx(prediction.top5[0][1], abs=1e-6)
+        assert answer["confidence"] == pytest.approx(prediction.confidence, abs=2e-3)
+        assert answer["tenure"][0] == pytest.approx(prediction.tenure_min_months, abs=0.5001)
+        assert answer["hireability"] == pytest.approx(100 * prediction.hireability, abs=0.5001)
+    confidences = np.array([(a["confidence"], p.confidence) for a, p in zip(in_node, in_python, strict=True)])
+    assert np.abs(confidences[:, 0] - confidences[:, 1]).mean() < 1e-5
+    shown = [(p.shown_min_months, p.shown_max_months, p.shown_hireability) for p in in_python]
+    same = [(*a["tenure"], a["hireability"]) == s for a, s in zip(in_node, shown, strict=True)]
+    assert np.mean(same) > 0.999  # a value on a half may round either way in a batch
+
+
+def test_every_title_a_person_reads_is_found_by_the_service(finalized: Path, node: str, client: Path) -> None:
+    encoder = load_bundle(finalized).encoder
+    titles = list(encoder.idx_to_title.values())[1:]
+    keys = ask(node, client, titles, "keys")
+    assert "Sr. Engenheiro de Produção" in titles
+    assert "senior engenheiro de produo" in keys
+    assert [encoder.title_to_idx[key] for key in keys] == list(range(1, encoder.vocab_size))
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(
+        st.one_of(
+            st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
+            st.lists(
+                st.sampled_from(HARD),
+                max_size=6,
+            ).map(" ".join),
+        ),
+        min_size=200,
+        max_size=400,
+    )
+)
+def test_titles_are_normalised_as_in_node(node: str, titles: list[str]) -> None:
+    assert ask(node, CLIENT / "client.mjs", titles, "keys") == [service_key(title) for title in titles]
+
+
+def test_node_answers_well_within_the_budget(finalized: Path, node: str, client: Path) -> None:
+    found = ask(node, client, [["Jr. Nurse", "Sr. Nurse"]], "latency", str(finalized / MODEL))
+    assert found["p95_ms"] < 50

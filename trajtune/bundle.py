@@ -1,0 +1,289 @@
+"""A finished bundle, read as the service reads it: onnxruntime, numpy, the vocabulary; no torch, no Ray.
+
+Every file that is read is first compared with its hash in the manifest. The pickle is never read.
+"""
+
+# B careers in a batch, T roles (padded), V titles
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajtune.dataset.titles import TitleEncoder
+from trajtune.errors import BundleError
+
+MODEL: Final = "trajectory-lstm.onnx"
+VOCABULARY: Final = "trajectory-lstm-vocab.json"
+CALIBRATION: Final = "trajectory-lstm-calibration.json"
+MANIFEST: Final = "manifest.json"
+SCHEMA_VERSION: Final = 1
+LOW_CONFIDENCE: Final = 0.6
+"""Below this calibrated confidence the service flags a prediction."""
+
+_BATCH = 256
+_REMEMBERED = 1_000_000  # titles whose index is kept; a title in a cache costs a tenth of normalising it
+OUTPUTS: Final = ("tenure_pred", "hireability", "next_role_confidence", "top5_ids", "top5_probabilities")
+"""What a prediction is made of; the logits stay in the graph."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one career.
+
+    Attributes:
+        next_role: The most probable next title, as a person should read it.
+        confidence: Calibrated probability that it is right, 0..1.
+        low_confidence: The service's flag, `LOW_CONFIDENCE`.
+        top5: Titles and their uncalibrated probabilities, best first; never the unknown title.
+        tenure_min_months: Lower end of the tenure interval as the graph gives it.
+        tenure_max_months: Its upper end.
+        shown_min_months: Lower end as the service shows it: rounded, at least 1.
+        shown_max_months: Upper end as the service shows it: rounded, at least the lower one.
+        hireability: 0..1.
+        shown_hireability: As the service shows it: 0..100, rounded.
+        unknown_titles: Titles of the career that the vocabulary does not hold.
+    """
+
+    next_role: str
+    confidence: float
+    low_confidence: bool
+    top5: tuple[tuple[str, float], ...]
+    tenure_min_months: float
+    tenure_max_months: float
+    shown_min_months: int
+    shown_max_months: int
+    hireability: float
+    shown_hireability: int
+    unknown_titles: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON values."""
+        return asdict(self)
+
+
+class Graph:
+    """An ONNX file in onnxruntime, on one thread: fast for one career, and the same answer every time."""
+
+    def __init__(self, path: Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self.inputs: dict[str, list[int | str]] = {i.name: i.shape for i in self._session.get_inputs()}
+        self.outputs: dict[str, list[int | str]] = {o.name: o.shape for o in self._session.get_outputs()}
+
+    @property
+    def vocab_size(self) -> int:
+        """V, from the shape of the logits."""
+        return int(self.outputs["next_role_logits"][1])
+
+    def run(
+        self, title_ids: NDArray[np.int64], lengths: NDArray[np.int64], outputs: Sequence[str] | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Run one padded batch.
+
+        Args:
+            title_ids: ``[B, T]``, each in 0..V - 1; what stands past a career's length never matters.
+            lengths: ``[B]``, each in 1..T.
+            outputs: Names; None: all.
+
+        Raises:
+            BundleError: For ids or lengths out of range. onnxruntime itself takes -1 and 0 and
+                answers something.
+        """
+        if title_ids.size == 0 or title_ids.min() < 0 or title_ids.max() >= self.vocab_size:
+            raise BundleError(
+                f"Title ids must be in 0..{self.vocab_size - 1}, but a batch holds others. "
+                "Encode titles with the bundle's own vocabulary."
+            )
+        if lengths.min() < 1 or lengths.max() > title_ids.shape[1]:
+            raise BundleError(
+                f"Lengths must be in 1..{title_ids.shape[1]}, but go from {lengths.min()} "
+                f"to {lengths.max()}. Count the titles of each career."
+            )
+        names = list(outputs or self.outputs)
+        arrays = self._session.run(names, {"title_ids": title_ids, "lengths": lengths})
+        return dict(zip(names, arrays, strict=True))
+
+
+class Bundle:
+    """A bundle directory, opened: predicts, and says what it is.
+
+    Attributes:
+        path: The directory.
+        manifest: What ``manifest.json`` holds.
+        encoder: The vocabulary.
+        graph: The model.
+    """
+
+    def __init__(self, path: Path, manifest: dict[str, Any], encoder: TitleEncoder, graph: Graph) -> None:
+        self.path, self.manifest, self.encoder, self.graph = path, manifest, encoder, graph
+        self._ids: dict[str, int] = {}
+
+    def predict(self, careers: Iterable[Sequence[str]]) -> list[Prediction]:
+        """Predict what comes next in each career, in the order given.
+
+        Args:
+            careers: The titles of each, oldest first, as people write them.
+
+        Raises:
+            BundleError: For a career with no title, or an empty one; names which.
+        """
+        histories = list(careers)
+        encoded = [self.encode(career, f"Career {place}") for place, career in enumerate(histories, start=1)]
+        columns = self.run(encoded)
+        rows = zip(histories, encoded, *(columns[name].tolist() for name in OUTPUTS), strict=True)
+        return [self._prediction(*row) for row in rows]
+
+    def encode(self, career: Sequence[str], name: str = "The career") -> list[int]:
+        """The indices of a career's titles, 0 for unknown ones.
+
+        Raises:
+            BundleError: If it is no career; calls it ``name``.
+        """
+        if isinstance(career, str):
+            raise BundleError(
+                f"{name} must be a list of titles, but is the text {career!r}. Put it in a list."
+            )
+        if not career:
+            raise BundleError(f"{name} has no title. Give at least one, oldest first.")
+        try:
+            return [self._ids[title] for title in career]
+        except (KeyError, TypeError):  # not met before, or no text
+            return [self._index(title, name) for title in career]
+
+    def run(self, encoded: Sequence[Sequence[int]]) -> dict[str, NDArray[Any]]:
+        """The graph's `OUTPUTS` for careers that `encode` gave, ``[N, ...]`` each, in their order."""
+        lengths = np.fromiter((len(ids) for ids in encoded), np.int64, count=len(encoded))
+        # Sorted by length, so that a batch has little padding.
+        order = np.argsort(lengths, kind="stable")
+        columns: dict[str, NDArray[Any]] = {}
+        for first in range(0, len(order), _BATCH):
+            batch = order[first : first + _BATCH]
+            longest = int(lengths[batch[-1]])
+            inside = np.arange(longest) < lengths[batch, None]
+            title_ids = np.zeros((len(batch), longest), np.int64)
+            title_ids[inside] = [index for i in batch.tolist() for index in encoded[i]]
+            for name, values in self.graph.run(title_ids, lengths[batch], OUTPUTS).items():
+                if name not in columns:
+                    columns[name] = np.empty((len(encoded), *values.shape[1:]), values.dtype)
+                columns[name][batch] = values
+        return columns or {name: np.empty(0) for name in OUTPUTS}
+
+    def _index(self, title: object, name: str) -> int:
+        if not isinstance(title, str) or not title.strip():
+            raise BundleError(f"{name} holds the title {title!r}. Give the title's text or leave it out.")
+        index = self.encoder.encode(title)
+        if len(self._ids) < _REMEMBERED:
+            self._ids[title] = index
+        return index
+
+    def _prediction(
+        self,
+        career: Sequence[str],
+        encoded: Sequence[int],
+        tenure: Sequence[float],
+        hireability: Sequence[float],
+        confidence: Sequence[float],
+        top_ids: Sequence[int],
+        probabilities: Sequence[float],
+    ) -> Prediction:
+        titles = [self.encoder.decode(index) for index in top_ids]
+        shown_min = max(1, rounded(tenure[0]))
+        return Prediction(
+            next_role=titles[0],
+            confidence=confidence[0],
+            low_confidence=confidence[0] < LOW_CONFIDENCE,
+            top5=tuple(zip(titles, probabilities, strict=True)),
+            tenure_min_months=tenure[0],
+            tenure_max_months=tenure[1],
+            shown_min_months=shown_min,
+            shown_max_months=max(shown_min, rounded(tenure[1])),
+            hireability=hireability[0],
+            shown_hireability=rounded(100 * hireability[0]),
+            unknown_titles=tuple(t for t, index in zip(career, encoded, strict=True) if index == 0),
+        )
+
+
+def rounded(value: float) -> int:
+    """JavaScript's ``Math.round``: halves go up."""
+    return math.floor(value + 0.5)
+
+
+def load_bundle(path: str | Path) -> Bundle:
+    """Open a bundle after comparing every file it reads with its hash in the manifest.
+
+    Raises:
+        BundleError: If there is no bundle, or a file is missing, altered or unreadable.
+    """
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    for name in (MODEL, VOCABULARY):
+        check_file(folder, name, manifest)
+    encoder = TitleEncoder.load(folder / VOCABULARY)
+    graph = Graph(folder / MODEL)
+    if graph.vocab_size != encoder.vocab_size:
+        raise BundleError(
+            f"{folder}: the model knows {graph.vocab_size} titles and the vocabulary {encoder.vocab_size}. "
+            "Finalize the run again."
+        )
+    return Bundle(folder, manifest, encoder, graph)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read a bundle's manifest.
+
+    Raises:
+        BundleError: If there is no bundle, or its manifest is not one that this version reads.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise BundleError(
+            f"No bundle at {folder}. Give the directory that `trajtune finalize` printed."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{folder / MANIFEST} cannot be read: {error}. Finalize the run again.") from error
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        raise BundleError(f"{folder / MANIFEST} is no manifest of a bundle. Finalize the run again.")
+    if manifest.get("schema_version") != SCHEMA_VERSION:
+        raise BundleError(
+            f"This trajtune reads bundles of version {SCHEMA_VERSION}, but {folder} has "
+            f"{manifest.get('schema_version')}. Finalize the run again."
+        )
+    return manifest
+
+
+def check_file(folder: Path, name: str, manifest: dict[str, Any]) -> None:
+    """Compare one file with its hash in the manifest.
+
+    Raises:
+        BundleError: If it is missing, unreadable, or not what was written.
+    """
+    try:
+        found = sha256(folder / name)
+    except FileNotFoundError as error:
+        raise BundleError(f"{folder} has no {name}. Finalize the run again.") from error
+    except OSError as error:
+        raise BundleError(
+            f"{folder / name} cannot be read: {error.strerror}. Check its permissions."
+        ) from error
+    if found != manifest["files"].get(name):
+        raise BundleError(
+            f"{folder / name} is not the file that was written: its sha256 differs. Finalize the run again."
+        )
+
+
+def sha256(path: Path) -> str:
+    """The file's SHA-256 in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""Read careers from anywhere, parse their dates, and account for every row."""

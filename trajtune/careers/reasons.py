@@ -1,0 +1,33 @@
+"""Why a role or a career was left out."""
+
+from enum import IntEnum
+from typing import Final
+
+
+class Reason(IntEnum):
+    """Why something was left out; of a role's several reasons the first here is named."""
+
+    NONE = 0
+    NO_ID = 1
+    UNREADABLE_HISTORY = 2
+    NOT_A_ROLE = 3
+    NO_TITLE = 4
+    TITLE_NOT_TEXT = 5
+    NO_START = 6
+    UNREADABLE_START = 7
+    UNREADABLE_END = 8
+    AMBIGUOUS_DATE = 9
+    START_IN_FUTURE = 10
+    END_BEFORE_START = 11
+    TENURE_TOO_LONG = 12
+    TOO_FEW_ROLES = 13
+    DUPLICATE_ID = 14
+
+    @property
+    def code(self) -> str:
+        """As it stands in the quarantine."""
+        return self.name.lower()
+
+
+REASONS: Final = tuple(reason.code for reason in Reason if reason)
+"""Every code that the quarantine's ``reason`` may hold."""

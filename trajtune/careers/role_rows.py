@@ -1,0 +1,85 @@
+"""Rows that are roles: what a read task makes of its block, and how the roles of a person come together."""
+
+# N careers, R roles of all careers
+
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from trajtune.careers.flags import parse_flags
+from trajtune.careers.history import read_role_lines
+from trajtune.careers.reasons import Reason
+from trajtune.careers.roles import ROLES, RawRoles, check_roles
+from trajtune.careers.texts import id_column, text_column
+from trajtune.careers.validate import Part, assemble, quarantine_rows
+from trajtune.experiment import DataSettings, RoleRows
+
+_BLOCK = pa.schema([*ROLES, pa.field("id", pa.string()), pa.field("label", pa.string())])
+
+
+def role_block(rows: pa.Table, layout: RoleRows, settings: DataSettings, today: date) -> pa.Table:
+    """Checked roles of a block: `roles.ROLES` with ``id`` and ``label``, ``[R]``."""
+    if "line" in rows.column_names:
+        rows, raw = read_role_lines(text_column(rows, "line"), layout, settings.hireable_key)
+    else:
+        raw = RawRoles(
+            text_column(rows, "title"),
+            text_column(rows, "start"),
+            text_column(rows, "end"),
+            text_column(rows, "current"),
+            np.zeros(len(rows), np.int8),
+            pa.nulls(len(rows), pa.string()),
+        )
+    checked = check_roles(raw, settings, today)
+    ids, labels = id_column(rows), text_column(rows, "label")
+    return checked.append_column("id", ids).append_column("label", labels).cast(_BLOCK)
+
+
+def join_roles(blocks: Sequence[pa.Table], settings: DataSettings) -> Part:
+    """All careers of all blocks as one part."""
+    rows = pa.concat_tables([_BLOCK.empty_table(), *blocks])
+    has_id = rows["id"].is_valid()
+    without_id = rows.filter(pc.invert(has_id))
+    rows = _in_content_order(rows.filter(has_id))
+    coded = rows["id"].combine_chunks().dictionary_encode()
+    owners = coded.indices.to_numpy().astype(np.int64)
+    labels, num_nonsense = _labels(owners, rows["label"].combine_chunks(), len(coded.dictionary))
+    part = assemble(
+        coded.dictionary,
+        owners,
+        rows.select(ROLES.names),
+        pa.nulls(len(coded.dictionary), pa.string()),
+        labels,
+        "role",
+        settings.merge_repeats,
+    )
+    lost = len(without_id)
+    counts = {**part.counts, "labels_unreadable": num_nonsense}
+    for name in ("rows_in", "rows_quarantined", "roles_in", "roles_quarantined"):
+        counts[name] += lost
+    nameless = quarantine_rows(
+        without_id["id"].combine_chunks(),
+        "role",
+        np.full(lost, Reason.NO_ID),
+        pc.utf8_slice_codeunits(without_id["title"].combine_chunks().fill_null(""), 0, 200),
+        np.ones(lost, np.int64),
+    )
+    return Part(part.careers, pa.concat_tables([part.quarantine, nameless]), counts, part.latest)
+
+
+def _in_content_order(rows: pa.Table) -> pa.Table:
+    """Rows have no order of their own, so that what they hold decides between roles of the same dates."""
+    return rows.sort_by([(name, "ascending") for name in ("title", "precision")])
+
+
+def _labels(owners: NDArray[np.int64], texts: pa.Array, num_careers: int) -> tuple[NDArray[np.float32], int]:
+    """float32 ``[N]``: what a career's rows agree on, else NaN; and how often they gave nonsense."""
+    values, nonsense = parse_flags(texts)
+    yes = np.bincount(owners[values == 1], minlength=num_careers) > 0
+    no = np.bincount(owners[values == 0], minlength=num_careers) > 0
+    labels = np.where(yes & ~no, 1, np.where(no & ~yes, 0, np.nan)).astype(np.float32)
+    return labels, int(nonsense.sum() + (yes & no).sum())

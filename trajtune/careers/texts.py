@@ -1,0 +1,32 @@
+"""Columns of any type as text, so that everything after reads one type."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def as_text(column: pa.Array) -> pa.Array:
+    """A column as strings; whole floats without their fraction, so that 2020.0 is the year 2020."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_floating(column.type):
+        whole = pc.cast(column, pa.int64(), safe=False)
+        is_whole = pc.equal(pc.cast(whole, column.type), column)
+        return pc.if_else(is_whole, whole.cast(pa.string()), column.cast(pa.string()))
+    return column.cast(pa.string())
+
+
+def text_column(rows: pa.Table, name: str) -> pa.Array:
+    """A table's column as strings; nulls if there is no such column."""
+    if name not in rows.column_names:
+        return pa.nulls(len(rows), pa.string())
+    return as_text(rows[name].combine_chunks())
+
+
+def id_column(rows: pa.Table) -> pa.Array:
+    """The ids as strings, stripped; null where there is nothing."""
+    return blank_to_null(pc.utf8_trim_whitespace(text_column(rows, "id")))
+
+
+def blank_to_null(texts: pa.Array) -> pa.Array:
+    """Null where there is nothing but white space."""
+    return pc.if_else(pc.equal(pc.utf8_trim_whitespace(texts), ""), pa.scalar(None, pa.string()), texts)

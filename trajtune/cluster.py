@@ -1,0 +1,65 @@
+"""Start or join Ray, quietly, and leave nothing behind: no process, no session directory."""
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Read by Ray when it is imported, so they are set before that. `setdefault`: a user's own setting wins.
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+}
+
+
+@contextmanager
+def ray_session(
+    address: str | None = None, *, verbose: bool = False, num_cpus: int | None = None
+) -> Iterator[None]:
+    """A Ray session for the length of the block; one that is already open is used and left open.
+
+    Args:
+        address: None starts Ray on this machine; ``auto`` or ``host:port`` joins a cluster.
+        verbose: Let Ray speak.
+        num_cpus: CPUs of the Ray started here; None: all that this process may use.
+    """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    if not verbose:
+        for logger in ("ray", "ray.tune", "ray.data"):
+            logging.getLogger(logger).setLevel(logging.CRITICAL)
+    level = logging.INFO if verbose else logging.ERROR
+    if address is not None:
+        ray.init(address=address, log_to_driver=verbose, logging_level=level)
+        try:
+            yield
+        finally:
+            ray.shutdown()
+        return
+    # Ray's sockets live below this directory and their paths must stay short.
+    directory = tempfile.mkdtemp(prefix="trajtune-")
+    try:
+        ray.init(
+            num_cpus=num_cpus or len(os.sched_getaffinity(0)),
+            include_dashboard=False,
+            log_to_driver=verbose,
+            logging_level=level,
+            _temp_dir=directory,
+        )
+        yield
+    finally:
+        ray.shutdown()
+        shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""From careers to a snapshot on disk: temporal split, titles, examples."""

@@ -1,0 +1,138 @@
+"""Careers of one split to arrays: titles to indices, dates to tenure and hireability labels.
+
+Labels are what was known when the split ended. A role still held today may have been young at the
+cutoff; that somebody stayed in it is a fact of the future and would leak.
+"""
+
+# N careers, R roles of all careers
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from trajtune.careers.schema import Precision
+from trajtune.careers.tenure import tenure_months
+from trajtune.dataset.arrays import CareerArrays
+from trajtune.dataset.split import SplitBy, last_days, split_dates
+from trajtune.dataset.titles import TitleEncoder
+from trajtune.experiment import DataSettings
+
+
+@dataclass(frozen=True)
+class SplitData:
+    """One split, encoded, with what a report needs beside it.
+
+    Attributes:
+        arrays: What models read.
+        candidate_ids: string ``[N]``, sorted.
+        titles: list of string ``[N]``: surface forms, aligned with ``arrays.title_ids``.
+        split_dates: date32 ``[N]``.
+    """
+
+    arrays: CareerArrays
+    candidate_ids: pa.Array
+    titles: pa.ListArray
+    split_dates: pa.Array
+
+
+def encode_split(
+    careers: pa.Table,
+    encoder: TitleEncoder,
+    settings: DataSettings,
+    *,
+    observed: date,
+    as_of: date,
+    by: SplitBy = "career",
+) -> SplitData:
+    """Encode one split's careers.
+
+    Args:
+        careers: `careers.schema.CAREERS` ``[N]``.
+        encoder: Fitted on train.
+        settings: Where the hireability label comes from.
+        observed: The last day of which this split knows anything: the eve of its cutoff, or ``as_of``.
+        as_of: The day the data describes; a date in them, however coarse, lies no later.
+        by: What dated the careers.
+    """
+    titles = careers["titles"].combine_chunks()
+    offsets = np.asarray(titles.offsets).astype(np.int64)
+    first, num_roles = int(offsets[0]), int(offsets[-1] - offsets[0])
+    offsets -= first
+    starts, ends, precisions = (
+        careers[name].combine_chunks().values.slice(first, num_roles)
+        for name in ("starts", "ends", "precisions")
+    )
+    precision = precisions.to_numpy(zero_copy_only=False)
+    ends = _seen(ends, precision, observed, as_of)
+    tenure = tenure_months(starts, ends, precisions)
+    at_least = np.where(np.isnan(tenure), _held_months(starts, precision, offsets, observed), tenure)
+    arrays = CareerArrays(
+        title_ids=_title_ids(titles.values.slice(first, num_roles), encoder),
+        offsets=offsets,
+        tenure_months=tenure,
+        tenure_at_least=at_least.astype(np.float32),
+        hireable=(
+            _stayed(tenure, at_least, precision, settings.hireable_months)
+            if settings.hireable_key is None
+            else _labelled(careers["hireable"], offsets)
+        ),
+    )
+    dates = pa.array(split_dates(careers, by), type=pa.date32())
+    return SplitData(arrays, careers["candidate_id"].combine_chunks(), titles, dates)
+
+
+def _seen(ends: pa.Array, precision: NDArray[np.int8], observed: date, as_of: date) -> pa.Array:
+    """The ends that were known on ``observed``; a later one is null, as if the role were still held."""
+    days = np.asarray(ends.to_numpy(zero_copy_only=False)).astype("datetime64[D]")
+    known = np.minimum(last_days(days, precision), np.datetime64(as_of))
+    return pc.if_else(pa.array(known > np.datetime64(observed)), pa.scalar(None, ends.type), ends)
+
+
+def _title_ids(titles: pa.Array, encoder: TitleEncoder) -> NDArray[np.int32]:
+    """int32 ``[R]``; each distinct title is normalised once."""
+    coded = titles.dictionary_encode()
+    ids = np.array([encoder.encode(title) for title in coded.dictionary.to_pylist()], dtype=np.int32)
+    return ids[coded.indices.to_numpy()] if len(ids) else np.empty(0, np.int32)
+
+
+def _held_months(
+    starts: pa.Array, precision: NDArray[np.int8], offsets: NDArray[np.int64], observed: date
+) -> NDArray[np.float32]:
+    """Complete months that a last role is known to have been held on ``observed``; NaN for every other role.
+
+    An earlier role without an end is not known to be held: nobody recorded when it ended.
+    """
+    days = np.asarray(starts.to_numpy(zero_copy_only=False)).astype("datetime64[D]")
+    latest = pa.array(last_days(days, precision), type=pa.date32())
+    seen = pa.array(np.full(len(days), np.datetime64(observed)), type=pa.date32())
+    exact = pa.array(np.full(len(days), Precision.DAY, np.int8))
+    months = np.maximum(tenure_months(latest, seen, exact), 0)
+    held = np.full(len(days), np.nan, np.float32)
+    last = offsets[1:] - 1
+    held[last] = months[last]
+    return held
+
+
+def _stayed(
+    tenure: NDArray[np.float32], at_least: NDArray[np.float32], precision: NDArray[np.int8], months: int
+) -> NDArray[np.float32]:
+    """The proxy label ``[R]``: 1 if somebody certainly stayed ``months``, 0 if certainly not, else NaN.
+
+    Two dates known by the year alone are up to 12 months nearer or farther than they look.
+    """
+    slack = np.where((precision == Precision.YEAR) & ~np.isnan(tenure), 12, 0)
+    label = np.full(len(tenure), np.nan, np.float32)
+    label[at_least - slack >= months] = 1
+    label[tenure + slack < np.where(slack > 0, months + 1, months)] = 0
+    return label
+
+
+def _labelled(hireable: pa.ChunkedArray, offsets: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The given label ``[R]``: it speaks of a career's last role; NaN for every other."""
+    label = np.full(int(offsets[-1]), np.nan, np.float32)
+    label[offsets[1:] - 1] = hireable.combine_chunks().to_numpy(zero_copy_only=False)
+    return label

@@ -1,0 +1,111 @@
+"""From a source to a snapshot: read, split in time, fit the vocabulary on train, encode, write."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trajtune.careers.schema import LoadedCareers
+from trajtune.dataset.data_report import write_data_report
+from trajtune.dataset.encode import SplitData, encode_split
+from trajtune.dataset.profile import profile, warnings
+from trajtune.dataset.snapshot import Snapshot, open_snapshot, write_snapshot
+from trajtune.dataset.split import Splits, resolve_cutoffs, split_dates, temporal_split
+from trajtune.dataset.titles import TitleEncoder
+from trajtune.experiment import Experiment
+
+
+def prepare(experiment: Experiment, *, url: str | None = None, progress: bool = False) -> Snapshot:
+    """Read the experiment's source and write its snapshot below ``storage.snapshots``.
+
+    The same data gives the same snapshot id, whatever the order of its rows.
+
+    Args:
+        experiment: What to read and how to split it.
+        url: The database; None: the environment's POSTGRES_URL.
+        progress: Show a progress bar while reading.
+
+    Raises:
+        SourceError: If there is nothing to read.
+        SplitError: If a split would be empty.
+    """
+    # Reading needs Ray; encoding careers that were already read does not.
+    from trajtune.careers.read import load_career_sequences
+
+    loaded = load_career_sequences(experiment.source, experiment.data, url=url, progress=progress)
+    return snapshot_of(loaded, experiment)
+
+
+def snapshot_of(loaded: LoadedCareers, experiment: Experiment) -> Snapshot:
+    """Write the snapshot of careers that were already read; see `prepare`."""
+    by = experiment.split.by
+    cutoffs = resolve_cutoffs(split_dates(loaded.careers, by), experiment.split)
+    splits = temporal_split(loaded.careers, *cutoffs, by)
+    encoder = _vocabulary(splits.train, experiment)
+    eve = timedelta(days=1)
+    known_until = {
+        "train": (splits.train, splits.train_cutoff - eve),
+        "val": (splits.val, splits.val_cutoff - eve),
+        "test": (splits.test, loaded.as_of),
+    }
+    encoded = {
+        name: encode_split(careers, encoder, experiment.data, observed=day, as_of=loaded.as_of, by=by)
+        for name, (careers, day) in known_until.items()
+    }
+    path = write_snapshot(
+        Path(experiment.storage.snapshots),
+        encoded,
+        encoder,
+        loaded.quarantine,
+        _description(loaded, splits, encoded, encoder, experiment),
+        {name: version(name) for name in ("trajtune", "pyarrow", "numpy", "ray")},
+    )
+    snapshot = open_snapshot(path)
+    write_data_report(snapshot, encoded)
+    return snapshot
+
+
+def _vocabulary(train: pa.Table, experiment: Experiment) -> TitleEncoder:
+    """Fitted on the training careers and on nothing else; each distinct title is seen once."""
+    counts = pc.value_counts(pc.list_flatten(train["titles"]))
+    titles = dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True))
+    settings = experiment.vocabulary
+    return TitleEncoder.fit(titles, min_count=settings.min_count, max_titles=settings.max_titles)
+
+
+def _description(
+    loaded: LoadedCareers,
+    splits: Splits,
+    encoded: Mapping[str, SplitData],
+    encoder: TitleEncoder,
+    experiment: Experiment,
+) -> dict[str, Any]:
+    reasons: Counter[str] = Counter(loaded.quarantine["reason"].to_pylist())
+    described = profile(encoded)
+    cutoffs = {"train": splits.train_cutoff, "val": splits.val_cutoff}
+    dates = pa.concat_arrays([data.split_dates for data in encoded.values()])
+    return {
+        "source": dict(loaded.source),
+        "as_of": loaded.as_of.isoformat(),
+        "cutoffs": {name: cutoff.isoformat() for name, cutoff in cutoffs.items()},
+        "counts": dict(loaded.counts),
+        "quarantine": dict(sorted(reasons.items())),
+        "splits": described,
+        "warnings": warnings(described, dates, cutoffs),
+        "vocab_size": encoder.vocab_size,
+        "hireability": (
+            f"label {experiment.data.hireable_key}"
+            if experiment.data.hireable_key
+            else f"proxy: stayed at least {experiment.data.hireable_months} months in the next role"
+        ),
+        "settings": {
+            "data": experiment.data.model_dump(mode="json"),
+            "split": experiment.split.model_dump(mode="json"),
+            "vocabulary": experiment.vocabulary.model_dump(mode="json"),
+        },
+    }

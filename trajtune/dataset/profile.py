@@ -1,0 +1,97 @@
+"""What the splits look like beside each other: sizes, dates, drift, and what is worth a warning."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from trajtune.dataset.encode import SplitData
+from trajtune.dataset.titles import UNKNOWN
+
+COMMON_TITLES: Final = 50
+"""The commonest train titles have a bin each in the stability index; the others share one."""
+
+DRIFTED: Final = 0.25
+"""A population stability index above this is commonly called a major shift (Siddiqi 2006)."""
+
+CROWDED: Final = 0.2
+"""Share of all careers on one date from which a cutoff on that date is worth a warning."""
+
+
+def profile(splits: Mapping[str, SplitData]) -> dict[str, dict[str, Any]]:
+    """Describe each split in plain JSON values.
+
+    Returns:
+        For each split ``careers``, ``roles``, ``first`` and ``last`` split date, ``still_held`` (share
+        of last roles whose end is unknown), ``unseen_titles`` (share of its roles whose title the
+        vocabulary does not hold), ``unseen_targets`` (the same of its last roles) and ``psi``, the
+        population stability index of its titles against train's.
+    """
+    train = _bins(splits["train"].arrays.title_ids)
+    described = {}
+    for name, data in splits.items():
+        ids, last = data.arrays.title_ids, data.arrays.offsets[1:] - 1
+        dates = pc.min_max(data.split_dates).as_py()
+        described[name] = {
+            "careers": data.arrays.num_careers,
+            "roles": len(ids),
+            "first": dates["min"].isoformat(),
+            "last": dates["max"].isoformat(),
+            "still_held": _share(np.isnan(data.arrays.tenure_months[last])),
+            "unseen_titles": _share(ids == UNKNOWN),
+            "unseen_targets": _share(ids[last] == UNKNOWN),
+            "psi": round(stability_index(train, _bins(ids)), 4),
+        }
+    return described
+
+
+def stability_index(expected: NDArray[np.int64], found: NDArray[np.int64]) -> float:
+    """Population stability index: sum of (q - p) ln(q / p) over bins; 0 is no change.
+
+    Args:
+        expected: Counts in each bin, ``[K]``.
+        found: Counts in the same bins. Half a count is added to each bin of both, so that an empty
+            one does not make the index infinite.
+    """
+    p, q = ((counts + 0.5) / (counts + 0.5).sum() for counts in (expected, found))
+    return float(((q - p) * np.log(q / p)).sum())
+
+
+def warnings(
+    described: Mapping[str, Mapping[str, Any]], dates: pa.Array, cutoffs: Mapping[str, date]
+) -> list[str]:
+    """What somebody should look at before searching, a sentence each.
+
+    Args:
+        described: From `profile`.
+        dates: Split dates of all careers, date32.
+        cutoffs: First day that is not in the split of that name.
+    """
+    found = []
+    counts = pc.value_counts(dates)
+    by_date = dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True))
+    for name, cutoff in cutoffs.items():
+        share = by_date.get(cutoff, 0) / len(dates)
+        if share >= CROWDED:
+            found.append(
+                f"{share:.0%} of all careers are dated {cutoff}, the {name} cutoff: is it a date that "
+                "somebody filled in? They are all in the later split."
+            )
+    for name in ("val", "test"):
+        psi = described[name]["psi"]
+        if psi > DRIFTED:
+            found.append(f"The titles of {name} differ much from train's: stability index {psi:.2f}.")
+    return found
+
+
+def _bins(title_ids: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Counts of unknown titles, of each common one, and of all others; indices rise as titles get rarer."""
+    return np.bincount(np.minimum(title_ids, COMMON_TITLES + 1), minlength=COMMON_TITLES + 2)
+
+
+def _share(mask: NDArray[np.bool_]) -> float:
+    return round(float(mask.mean()), 4)

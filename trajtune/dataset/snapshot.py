@@ -1,0 +1,206 @@
+"""The snapshot: an immutable dataset on disk, named by the hash of its content.
+
+::
+
+    <id>/
+      train/careers.parquet   val/careers.parquet   test/careers.parquet
+      vocabulary.json   quarantine.parquet   manifest.json
+      ledger.jsonl      who opened the test split and why; the one file that grows
+
+This file reads train and val. The test split is opened by `dataset.test_split` alone.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from trajtune.dataset.arrays import CareerArrays
+from trajtune.dataset.encode import SplitData
+from trajtune.dataset.titles import TitleEncoder
+from trajtune.errors import SnapshotError
+
+SCHEMA_VERSION: Final = 1
+MANIFEST: Final = "manifest.json"
+VOCABULARY: Final = "vocabulary.json"
+QUARANTINE: Final = "quarantine.parquet"
+LEDGER: Final = "ledger.jsonl"
+_PER_ROLE: Final = ("title_ids", "tenure_months", "tenure_at_least", "hireable")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """An open snapshot.
+
+    Attributes:
+        path: Its directory.
+        manifest: What `manifest.json` says: ``id``, ``source``, ``as_of``, ``cutoffs``, ``counts``,
+            ``quarantine``, ``splits``, ``settings``, ``files`` (sha256) and ``versions``.
+    """
+
+    path: Path
+    manifest: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        """Hash of the content, hexadecimal."""
+        return str(self.manifest["id"])
+
+    def encoder(self) -> TitleEncoder:
+        """The vocabulary, fitted on train alone."""
+        return TitleEncoder.load(self.path / VOCABULARY)
+
+    def read(self, split: Literal["train", "val"]) -> SplitData:
+        """Read train or val; no name reaches test from here."""
+        if split not in ("train", "val"):
+            raise SnapshotError(
+                f"A snapshot gives train and val, but was asked for {split!r}. Only finalize opens test."
+            )
+        return read_split(split_file(self.path, split))
+
+
+def split_file(path: Path, split: str) -> Path:
+    """Where a split's careers lie below the snapshot's directory."""
+    return path / split / "careers.parquet"
+
+
+def open_snapshot(path: Path) -> Snapshot:
+    """Open a snapshot and check every file but the test split against its hash.
+
+    Raises:
+        SnapshotError: If it is missing, incomplete, of another version, or altered.
+    """
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        files, snapshot_id = manifest["files"], manifest["id"]
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise SnapshotError(f"No snapshot at {path}. Make one with `trajtune prepare`.") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SnapshotError(
+            f"{path / MANIFEST} is not a snapshot's manifest. Prepare the snapshot again."
+        ) from error
+    if manifest.get("schema_version") != SCHEMA_VERSION:
+        raise SnapshotError(
+            f"This trajtune reads snapshots of version {SCHEMA_VERSION}, but {path} has "
+            f"{manifest.get('schema_version')}. Prepare it again."
+        )
+    if content_id(manifest) != snapshot_id:
+        raise SnapshotError(
+            f"{path / MANIFEST} was altered: it does not hash to its id. Prepare the snapshot again."
+        )
+    for name, expected in sorted(files.items()):
+        if not name.startswith("test/"):
+            verify_file(path / name, expected)
+    return Snapshot(path, manifest)
+
+
+def verify_file(path: Path, expected: str) -> None:
+    """Check one file's sha256.
+
+    Raises:
+        SnapshotError: If the file is missing or is not what was written.
+    """
+    if not path.is_file():
+        raise SnapshotError(f"The snapshot lacks {path}. Prepare it again.")
+    found = sha256(path)
+    if found != expected:
+        raise SnapshotError(
+            f"{path} was altered: its sha256 is {found[:12]}..., the manifest says {expected[:12]}.... "
+            "Prepare the snapshot again."
+        )
+
+
+def read_split(path: Path) -> SplitData:
+    """Read one split's file as it was written by `write_snapshot`."""
+    table = pq.read_table(path).combine_chunks()
+    columns = {name: table[name].combine_chunks() for name in (*_PER_ROLE, "titles")}
+    offsets = np.asarray(columns["titles"].offsets).astype(np.int64)
+    per_role = {name: columns[name].values.to_numpy(zero_copy_only=False) for name in _PER_ROLE}
+    return SplitData(
+        CareerArrays(offsets=offsets, **per_role),
+        table["candidate_id"].combine_chunks(),
+        columns["titles"],
+        table["split_date"].combine_chunks(),
+    )
+
+
+def write_snapshot(
+    parent: Path,
+    splits: Mapping[str, SplitData],
+    encoder: TitleEncoder,
+    quarantine: pa.Table,
+    description: Mapping[str, Any],
+    versions: Mapping[str, str],
+) -> Path:
+    """Write a snapshot below ``parent``, whole or not at all; an equal one that is there is kept.
+
+    Args:
+        parent: Directory of snapshots.
+        splits: ``train``, ``val`` and ``test``.
+        encoder: The vocabulary.
+        quarantine: `careers.schema.QUARANTINE`.
+        description: Everything else that the manifest says of the content; plain JSON values.
+        versions: Of the packages that wrote it; not part of the id.
+
+    Returns:
+        The snapshot's directory, named by the first 16 digits of its id.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    beside = parent / f".preparing-{os.getpid()}"
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir()
+    try:
+        for name, data in splits.items():
+            split_file(beside, name).parent.mkdir()
+            pq.write_table(_table(data), split_file(beside, name), compression="zstd")
+        encoder.save(beside / VOCABULARY)
+        pq.write_table(quarantine, beside / QUARANTINE, compression="zstd")
+        names = [*(f"{name}/careers.parquet" for name in splits), VOCABULARY, QUARANTINE]
+        manifest: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            **description,
+            "files": {name: sha256(beside / name) for name in sorted(names)},
+            "versions": dict(versions),
+        }
+        manifest["id"] = content_id(manifest)
+        (beside / MANIFEST).write_text(
+            json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+        final = parent / str(manifest["id"])[:16]
+        if not final.exists():
+            os.replace(beside, final)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return final
+
+
+def content_id(manifest: Mapping[str, Any]) -> str:
+    """sha256 of all that a manifest says of the content: not of its id nor of package versions."""
+    content = {key: value for key, value in manifest.items() if key not in ("id", "versions")}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def sha256(path: Path) -> str:
+    """sha256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _table(data: SplitData) -> pa.Table:
+    offsets = data.arrays.offsets.astype(np.int32)
+    columns: dict[str, pa.Array] = {
+        "candidate_id": data.candidate_ids,
+        "split_date": data.split_dates,
+        "titles": data.titles,
+    }
+    for name in _PER_ROLE:
+        columns[name] = pa.ListArray.from_arrays(pa.array(offsets), pa.array(getattr(data.arrays, name)))
+    return pa.table(columns)

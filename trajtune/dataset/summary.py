@@ -1,0 +1,37 @@
+"""A snapshot on one screen: what went in, what was left out and why, and how time parts it."""
+
+from trajtune.dataset.snapshot import Snapshot
+
+
+def summary(snapshot: Snapshot) -> str:
+    """Plain text for a terminal, from the manifest alone."""
+    manifest = snapshot.manifest
+    counts, splits, cutoffs = manifest["counts"], manifest["splits"], manifest["cutoffs"]
+    lines = [
+        f"Snapshot {snapshot.path}",
+        f"  source      {describe_source(manifest['source'])}, as of {manifest['as_of']}",
+        f"  rows        {counts['rows_in']:,} in = {counts['rows_kept']:,} kept + "
+        f"{counts['rows_quarantined']:,} in quarantine + {counts['rows_duplicate']:,} duplicate",
+        f"  careers     {counts['careers']:,} of {counts['careers_in']:,}",
+        f"  vocabulary  {manifest['vocab_size'] - 1:,} titles, from train alone",
+        f"  cutoffs     train before {cutoffs['train']}, val before {cutoffs['val']}, test from then on",
+    ]
+    for name, split in splits.items():
+        lines.append(
+            f"  {name:<11} {split['careers']:,} careers, {split['first']} to {split['last']}, "
+            f"{split['still_held']:.0%} still in the last role, {split['unseen_targets']:.1%} of the last "
+            f"titles unknown, drift {split['psi']:.2f}"
+        )
+    if manifest["quarantine"]:
+        reasons = sorted(manifest["quarantine"].items(), key=lambda item: (-item[1], item[0]))
+        lines.append("  quarantine  " + ", ".join(f"{reason} {count:,}" for reason, count in reasons))
+    lines += [f"  WARNING     {warning}" for warning in manifest["warnings"]]
+    return "\n".join(lines)
+
+
+def describe_source(source: dict[str, object]) -> str:
+    """The source in a few words; simulated careers are named loudly."""
+    where = source.get("table") or source.get("path") or source.get("query")
+    kind = str(source["kind"])
+    words = kind.upper() if kind == "simulated" else kind
+    return f"{words} ({where})" if where else words

@@ -1,0 +1,46 @@
+"""The errors a user can cause and mend.
+
+Each message is one line: the rule, the values, the remedy. The command line prints a
+`TrajtuneError` as that line and exits 2; any other exception is a bug and keeps its traceback.
+Nothing here imports anything, so that every part of trajtune may import it.
+"""
+
+
+class TrajtuneError(ValueError):
+    """Base of every error that the user can mend; the message is one line."""
+
+
+class ExperimentError(TrajtuneError):
+    """The experiment file or a search space breaks a rule."""
+
+
+class SourceError(TrajtuneError):
+    """The careers cannot be read: no database, no such table or column, no rows, unreadable files."""
+
+
+class SplitError(TrajtuneError):
+    """The careers cannot be split in time as asked."""
+
+
+class SnapshotError(TrajtuneError):
+    """A snapshot is missing, incomplete or not what its hashes say."""
+
+
+class TrainingError(TrajtuneError):
+    """Training cannot go on: a loss that is not finite, or a checkpoint that does not fit."""
+
+
+class RunError(TrajtuneError):
+    """A run is missing, is not resumable as asked, or has no result yet."""
+
+
+class ExportError(TrajtuneError):
+    """The exported graph is not what the serving contract or torch says it must be."""
+
+
+class BundleError(TrajtuneError):
+    """A bundle is missing, incomplete or altered, or was asked something it cannot answer."""
+
+
+class GateError(TrajtuneError):
+    """A gate failed and gates were required; the bundle is there, marked. The command line exits 3."""

@@ -1,0 +1,89 @@
+"""Career changers: people whose next title names another occupation, where repeating the last title fails.
+
+A model that only repeats the current title scores well on most people, who stay in their line.
+Changers show it: on them such a model's predictions equal the current title and are wrong.
+"""
+
+# E examples
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajtune.dataset.titles import readable_key
+from trajtune.model.predictions import Predictions
+
+# fmt: off
+STOP_WORDS: Final = frozenset([
+    "a", "an", "and", "at", "by", "for", "in", "of", "on", "or", "the", "to", "with",
+    "de", "der", "die", "des", "für", "im", "und", "do", "da", "dos", "das", "e", "em", "para",
+    "du", "et", "la", "le", "les", "el", "en", "y", "di", "u",
+])
+SENIORITY_WORDS: Final = frozenset([
+    "junior", "senior", "lead", "leading", "principal", "staff", "chief", "head", "director",
+    "vice", "president", "deputy", "assistant", "associate", "executive", "intern", "trainee",
+    "entry", "mid", "level", "expert", "fellow", "acting", "interim",
+    "i", "ii", "iii", "iv", "v", "1", "2", "3", "4", "5",
+])
+# fmt: on
+SHARED: Final = 0.5
+"""Below this share of the next title's core words in the current title, somebody changes career."""
+
+LAG_LIMIT: Final = 0.5
+"""Above this share of changers predicted to keep their title, the model lags one step behind."""
+
+
+@lru_cache(maxsize=200_000)
+def core_words(title: str) -> frozenset[str]:
+    """The words of a title that name an occupation: normalised, without stop words and seniority."""
+    return frozenset(readable_key(title).split()) - STOP_WORDS - SENIORITY_WORDS
+
+
+def is_change(current: str, following: str) -> bool:
+    """Under half of the next title's core words stand in the current one.
+
+    A next title with no core word ("Director") names no other occupation, so it is no change.
+    """
+    core = core_words(following)
+    return bool(core) and len(core & core_words(current)) / len(core) < SHARED
+
+
+def career_changers(current: Sequence[str], following: Sequence[str]) -> NDArray[np.bool_]:
+    """Which of these moves change career, bool ``[E]``."""
+    return np.fromiter(
+        (is_change(a, b) for a, b in zip(current, following, strict=True)), np.bool_, count=len(current)
+    )
+
+
+def evaluate_career_changers(
+    predictions: Predictions, current_ids: NDArray[np.int32], changers: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """Accuracy on career changers, and whether the model only repeats the current title.
+
+    Args:
+        predictions: ``[E]`` of any predictor.
+        current_ids: ``[E]``: the last title that the predictor saw; 0 unknown.
+        changers: bool ``[E]``; `career_changers`. All true gives the same figures for everybody.
+
+    Returns:
+        ``num``, ``top1``, ``top5``, ``same_title_rate``: the share of predictions equal to the current
+        title (an unknown one is never equal), and ``one_step_lag_detected``. With no changer all but
+        ``num`` are null and a ``reason`` is given.
+    """
+    num = int(changers.sum())
+    if num == 0:
+        empty = dict.fromkeys(("top1", "top5", "same_title_rate", "one_step_lag_detected"))
+        return {"num": 0, **empty, "reason": "no career changer among the examples"}
+    rank = predictions.rank[changers]
+    current = current_ids[changers]
+    same = float(np.mean((predictions.top_ids[changers, 0] == current) & (current != 0)))
+    return {
+        "num": num,
+        "top1": float(np.mean(rank == 1)),
+        "top5": float(np.mean((rank >= 1) & (rank <= 5))),
+        "same_title_rate": same,
+        "one_step_lag_detected": same > LAG_LIMIT,
+    }

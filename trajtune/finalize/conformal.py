@@ -1,0 +1,40 @@
+"""An honest tenure interval: conformalised quantile regression on val (Romano, Patterson, Candès 2019).
+
+Only roles that ended can calibrate: of a role still held nobody knows the tenure. Ended roles are
+shorter than the rest, so the coverage promised is that of roles that end within the data's time.
+"""
+
+# E examples
+
+import math
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+TOO_FEW: Final = 30
+"""Below so many ended roles in val the interval stays as the model gives it, and the report says so."""
+
+
+def conformal_margin(
+    interval: NDArray[np.floating], tenure_months: NDArray[np.floating], coverage: float
+) -> float | None:
+    """The distance in months to move both ends outwards so that ``coverage`` of new ended roles fall inside.
+
+    Args:
+        interval: ``[E, 2]`` lower and upper months as the model gives them on val.
+        tenure_months: ``[E]``; NaN where the role has not ended.
+        coverage: Nominal coverage, in 0..1 exclusive.
+
+    Returns:
+        The margin; negative where the model's interval is too wide; None with fewer than `TOO_FEW`
+        ended roles.
+    """
+    ended = ~np.isnan(tenure_months)
+    months, lower, upper = tenure_months[ended], interval[ended, 0], interval[ended, 1]
+    if len(months) < TOO_FEW:
+        return None
+    outside = np.maximum(lower - months, months - upper)
+    # Of n + 1 ranks, not n: the new role is one of the exchangeable ones. The 1e-9 takes off rounding.
+    rank = min(len(months), math.ceil((len(months) + 1) * coverage - 1e-9))
+    return float(np.sort(outside)[rank - 1])

@@ -1,0 +1,83 @@
+"""The one look at the test split: the exported graph beside the research default, baselines and limit."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from trajtune.bundle import Graph
+from trajtune.dataset.encode import SplitData
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.dataset.test_split import open_test_split, openings
+from trajtune.finalize.bootstrap import gain
+from trajtune.finalize.changers import LAG_LIMIT, evaluate_career_changers
+from trajtune.finalize.evaluate import evaluate_baseline, evaluate_model, with_reasons
+from trajtune.finalize.moves import moves_of
+from trajtune.finalize.reliability import reliability
+from trajtune.finalize.replay import replay
+from trajtune.finalize.segments import by_segment
+from trajtune.model.baselines import current_title, majority, markov
+from trajtune.model.bayes import bayes_limit, has_limit
+from trajtune.model.lstm import CareerTrajectoryLSTM
+from trajtune.model.predict import predict
+from trajtune.model.predictions import Predictions
+
+BASELINES = {"majority": majority, "current_title": current_title, "markov": markov}
+
+
+def measure_on_test(
+    snapshot: Snapshot,
+    graph: Graph,
+    research: CareerTrajectoryLSTM | None,
+    *,
+    run: str,
+    purpose: str,
+    coverage: float,
+) -> dict[str, Any]:
+    """Open test, which the ledger remembers, and measure everything on it.
+
+    Args:
+        snapshot: Whose test split.
+        graph: The exported model.
+        research: The research default, trained; None if there is none to compare with.
+        run: For the ledger.
+        purpose: For the ledger.
+        coverage: Nominal coverage of the tenure interval.
+
+    Returns:
+        The keys of ``metrics.json`` that come from test: ``test``, ``career_changers``, ``baselines``,
+        ``research_default``, ``gains``, ``segments``, ``reliability``, ``bayes_limit``, ``test_openings``.
+    """
+    train = snapshot.read("train").arrays
+    data = open_test_split(snapshot, run=run, purpose=purpose)
+    moves = moves_of(data)
+    replayed = replay(graph, data.arrays, moves.examples)
+    ours = replayed.predictions
+    others: dict[str, Predictions] = {
+        name: fitted(train, graph.vocab_size).predict(data.arrays, moves.examples)
+        for name, fitted in BASELINES.items()
+    }
+    baselines = {name: evaluate_baseline(said, moves) for name, said in others.items()}
+    if research is not None:
+        others = {"research_default": predict(research, data.arrays, moves.examples), **others}
+    everybody = evaluate_career_changers(ours, moves.current_ids, moves.everybody)
+    changers = evaluate_career_changers(ours, moves.current_ids, moves.changers)
+    return {
+        "test": evaluate_model(ours, replayed.calibrated),
+        "career_changers": {**changers, "lag_limit": LAG_LIMIT, "everybody": everybody},
+        "baselines": baselines,
+        "research_default": evaluate_baseline(others["research_default"], moves) if research else None,
+        "gains": {name: gain(ours, said) for name, said in others.items()},
+        "segments": by_segment(replayed, moves, data.split_dates),
+        "reliability": {
+            "raw": reliability(ours.confidence, ours.correct),
+            "calibrated": reliability(replayed.calibrated, ours.correct),
+        },
+        **_limit(snapshot, data, coverage),
+        "test_openings": len(openings(snapshot)),
+    }
+
+
+def _limit(snapshot: Snapshot, data: SplitData, coverage: float) -> Mapping[str, Any]:
+    if not has_limit(snapshot.manifest):
+        return {"bayes_limit": None, "bayes_limit_reason": "only the process of simulated careers is known"}
+    found = bayes_limit(snapshot.manifest, data, "test", snapshot.encoder(), coverage=coverage)
+    return {"bayes_limit": with_reasons(found)}

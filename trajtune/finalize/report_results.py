@@ -1,0 +1,98 @@
+"""The report's sections on how good the model is: next role, gains, career changers, segments."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from trajtune.finalize.markdown import number, percent, table, words
+
+_NEXT_ROLE = ("top1", "top5", "mrr", "nll")
+_HEADER = ("top 1", "top 5", "reciprocal rank", "NLL (nats)")
+_SEGMENTS = {
+    "history_length": "length of history",
+    "level": "level of the current title",
+    "last_title": "current title in the vocabulary",
+    "quarter": "quarter of the last known date",
+}
+
+
+def next_role(m: Mapping[str, Any]) -> str:
+    """The model beside the research default, the baselines and the limit."""
+    test = m["test"]
+    others = {"research_default": m["research_default"], **m["baselines"], "best possible": m["bayes_limit"]}
+    rows = [["**this model**", *(number(test[f"next_role_{name}"]) for name in _NEXT_ROLE)]]
+    intervals = [test[f"next_role_{name}_interval"] for name in _NEXT_ROLE]
+    rows.append(["95 % interval", *(f"{number(i[0])} to {number(i[1])}" if i else "" for i in intervals)])
+    rows += [
+        [words(name), *(number(found[key]) for key in _NEXT_ROLE)] for name, found in others.items() if found
+    ]
+    return (
+        "## Next role\n\n"
+        + table(["", *_HEADER], rows)
+        + f"\n\n{test['num_unseen_targets']:,} of {test['num_examples']:,} people moved to a title "
+        "that was never seen in training. No model of this kind can name it: they count as misses, and are "
+        "left out of the NLL."
+    )
+
+
+def gains(m: Mapping[str, Any]) -> str:
+    """What the model gains over each other predictor, with paired intervals."""
+    rows = []
+    for name, found in m["gains"].items():
+        cells = [_gain(found[key]) for key in _NEXT_ROLE]
+        rows.append([words(name), *cells])
+    return (
+        "## Gain over others\n\nOn the same people, with 95 % bootstrap intervals by person. Positive is "
+        "better; an interval that holds 0 may be luck.\n\n" + table(["this model against", *_HEADER], rows)
+    )
+
+
+def _gain(found: Mapping[str, float] | None) -> str:
+    if found is None:
+        return "not known"
+    return f"{found['gain']:+.4f} ({found['low']:+.4f} to {found['high']:+.4f})"
+
+
+def changers(m: Mapping[str, Any]) -> str:
+    """People who change career, and whether the model only repeats the current title."""
+    found = m["career_changers"]
+    rows = [
+        ["this model", *_changer_row(found)],
+        ["this model, everybody", *_changer_row(found["everybody"])],
+    ]
+    rows += [[words(name), *_changer_row(other["career_changers"])] for name, other in m["baselines"].items()]
+    sentence = {
+        None: "There is no career changer in the test split, so nothing is known of them.",
+        True: "**One-step lag detected: the model mostly repeats the title that somebody has now.**",
+        False: "No one-step lag: the model does not merely repeat the title that somebody has now.",
+    }[found["one_step_lag_detected"]]
+    return (
+        "## Career changers\n\nPeople whose next title shares under half of its core words with their "
+        "current one.\n\n"
+        + table(["", "people", "top 1", "top 5", "predicted = current"], rows)
+        + f"\n\n{sentence}"
+    )
+
+
+def _changer_row(found: Mapping[str, Any]) -> list[str]:
+    return [f"{found['num']:,}", *(number(found[key]) for key in ("top1", "top5", "same_title_rate"))]
+
+
+def segments(m: Mapping[str, Any]) -> str:
+    """The same numbers for parts of the people."""
+    parts = ["## For whom\n\nSmall groups say little; look at the number of people first."]
+    for way, rows in m["segments"].items():
+        cells = [
+            [
+                row["segment"],
+                f"{row['num']:,}",
+                number(row["top1"]),
+                number(row["top5"]),
+                number(row["nll"]),
+                number(row["ece"]),
+                percent(row["tenure_coverage"]),
+            ]
+            for row in rows
+        ]
+        header = [f"By {_SEGMENTS[way]}", "people", "top 1", "top 5", "NLL", "ECE", "tenure inside"]
+        parts.append(table(header, cells))
+    return "\n\n".join(parts)

@@ -1,0 +1,236 @@
+"""Finalize: from a run to a bundle. The order of the steps, and nothing else."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from trajtune.bundle import CALIBRATION, MODEL, SCHEMA_VERSION, VOCABULARY, Graph
+from trajtune.dataset.snapshot import Snapshot, open_snapshot
+from trajtune.errors import GateError, SnapshotError
+from trajtune.experiment import RESEARCH_DEFAULT
+from trajtune.finalize.build import calibrate, export_checked
+from trajtune.finalize.calibrate import save_calibrator
+from trajtune.finalize.gates import failed, gates
+from trajtune.finalize.latency import measure_latency
+from trajtune.finalize.measure import measure_on_test
+from trajtune.finalize.model_card import model_card
+from trajtune.finalize.moves import histories, moves_of
+from trajtune.finalize.probes import write_probes
+from trajtune.finalize.refit import (
+    FOLDER,
+    RESEARCH_DEFAULT_NAME,
+    Finalist,
+    Refit,
+    best_seed,
+    finalists,
+    refit_all,
+    selection,
+    winner,
+)
+from trajtune.finalize.report import generate_report
+from trajtune.finalize.write import (
+    CALIBRATOR,
+    CHECKPOINT,
+    METRICS,
+    MODEL_CARD,
+    PROBES,
+    REPORT,
+    bundle_directory,
+    refuse_existing,
+    write_json,
+    write_manifest,
+)
+from trajtune.model.checkpoint import build_model, load_checkpoint, save_checkpoint
+from trajtune.model.lstm import CareerTrajectoryLSTM
+from trajtune.model.threads import one_thread
+from trajtune.search.best import leaders
+from trajtune.search.record import read_trials, research_default
+from trajtune.search.run_directory import Run, open_run
+from trajtune.search.study import read_study
+from trajtune.search.trial import BEST
+
+Progress = Callable[[str], None]
+_PACKAGES = (
+    "trajtune",
+    "torch",
+    "onnx",
+    "onnxscript",
+    "onnxsim",
+    "onnxruntime",
+    "scikit-learn",
+    "numpy",
+    "ray",
+)
+_PARITY_CAREERS = 64
+_MOST_CAREERS = 500
+
+
+@one_thread()
+def finalize(
+    run: Run | Path | str | None,
+    *,
+    out: Path | None = None,
+    require_gates: bool = False,
+    verbose: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Refit the best, choose on val, export, calibrate, evaluate on test once, write the bundle.
+
+    Args:
+        run: A run with at least one finished trial, its path or its name; None: the latest.
+        out: The bundle's directory, which must not exist; None: ``<storage.bundles>/<run>``.
+        require_gates: Raise if a gate fails; the bundle is kept, and marked as failed.
+        verbose: Let Ray speak.
+        progress: Told what is going on, a line at a time; None: printed to stderr.
+
+    Returns:
+        The bundle's directory.
+
+    Raises:
+        BundleError: If there is something in the bundle's place.
+        RunError: If no trial of the run has a result.
+        SnapshotError: If the run's snapshot is gone or another.
+        TrainingError: If nothing could be refitted, or val is too small to calibrate.
+        ExportError: If the exported graph is not exactly the model.
+        GateError: See ``require_gates``.
+    """
+    say = progress or _say
+    if not isinstance(run, Run):
+        run = open_run(run)
+    path = out or Path(run.experiment.storage.bundles) / run.name
+    refuse_existing(path)
+    coverage = run.experiment.finalize.tenure_coverage
+    snapshot = _snapshot_of(run)
+    refits = _refit(run, snapshot, verbose=verbose, say=say)
+    chosen = winner(refits)
+    exported = best_seed(refits, chosen)
+    assert exported.checkpoint is not None
+    say(f"{chosen.name} is best on val, with seed {exported.seed}; exporting")
+    state = load_checkpoint(exported.checkpoint)
+    val = snapshot.read("val")
+    careers = histories(val, moves_of(val), _MOST_CAREERS)
+    with bundle_directory(path) as folder:
+        calibrated = calibrate(build_model(state), val, coverage)
+        export = export_checked(calibrated.served, folder / MODEL, careers[:_PARITY_CAREERS])
+        graph = Graph(folder / MODEL)
+        snapshot.encoder().save(folder / VOCABULARY)
+        save_calibrator(calibrated.calibrator, folder / CALIBRATOR)
+        calibrated.table.save(folder / CALIBRATION)
+        save_checkpoint(state, folder / CHECKPOINT)
+        say("evaluating on the test split")
+        research = _research_model(refits)
+        metrics = {
+            **_origin(run, snapshot, chosen, exported, refits),
+            **measure_on_test(snapshot, graph, research, run=run.name, purpose="finalize", coverage=coverage),
+            "calibration": calibrated.described,
+            "export": export,
+            "latency": measure_latency(graph, careers),
+        }
+        metrics["gates"] = gates(metrics, nominal_coverage=coverage)
+        write_json(folder / METRICS, metrics)
+        (folder / REPORT).write_text(generate_report(metrics), encoding="utf-8")
+        (folder / MODEL_CARD).write_text(model_card(metrics), encoding="utf-8")
+        write_probes(calibrated.served, snapshot.encoder(), folder / PROBES)
+        write_manifest(folder, _manifest(run, snapshot, metrics))
+    not_passed = failed(metrics["gates"])
+    say(f"gates not passed: {', '.join(not_passed)}" if not_passed else "all gates passed")
+    if require_gates and not_passed:
+        raise GateError(f"Every gate must pass, but {', '.join(not_passed)} did not. Read {path / REPORT}.")
+    return path
+
+
+def _snapshot_of(run: Run) -> Snapshot:
+    snapshot = open_snapshot(run.snapshot_path)
+    if snapshot.id != run.snapshot_id:
+        raise SnapshotError(
+            f"The run {run.name} searched on snapshot {run.snapshot_id[:12]}, but {run.snapshot_path} is "
+            f"{snapshot.id[:12]}. Put the run's snapshot back, or search again."
+        )
+    return snapshot
+
+
+def _refit(run: Run, snapshot: Snapshot, *, verbose: bool, say: Progress) -> list[Refit]:
+    run.best()  # raises in one line if there is no result yet
+    settings = run.experiment.finalize
+    best = leaders(run, settings.top_k)
+    research = research_default(read_trials(read_study(run.path)))
+    searched = run.path / research.directory / BEST if research and research.state == "COMPLETE" else None
+    chosen = finalists(
+        [(trial.number, trial.params, trial.value) for trial in best],
+        research.value if research else None,
+        searched if searched and searched.is_file() else None,
+    )
+    say(f"refitting {len(chosen)} configurations with {settings.seeds} seeds each")
+    # Not the search's own seed: a refit with that one would repeat the luck that chose the configuration.
+    seeds = [run.experiment.search.seed + 1 + i for i in range(settings.seeds)]
+    return refit_all(
+        chosen,
+        seeds,
+        snapshot.read("train").arrays,
+        snapshot.read("val").arrays,
+        snapshot.encoder(),
+        run.path / FOLDER,
+        snapshot_id=snapshot.id,
+        verbose=verbose,
+        progress=say,
+    )
+
+
+def _research_model(refits: Sequence[Refit]) -> CareerTrajectoryLSTM | None:
+    own = next(refit.finalist for refit in refits if refit.finalist.name == RESEARCH_DEFAULT_NAME)
+    best = best_seed(refits, own)
+    return None if best.checkpoint is None else build_model(load_checkpoint(best.checkpoint))
+
+
+def _origin(
+    run: Run, snapshot: Snapshot, chosen: Finalist, exported: Refit, refits: Sequence[Refit]
+) -> dict[str, Any]:
+    manifest = snapshot.manifest
+    return {
+        "source": manifest["source"]["kind"],
+        "snapshot": snapshot.id,
+        "run": run.name,
+        "cutoffs": manifest["cutoffs"],
+        "as_of": manifest["as_of"],
+        "hireability_label": manifest["hireability"],
+        "params": chosen.params.model_dump(mode="json"),
+        "research_default_params": RESEARCH_DEFAULT.model_dump(mode="json"),
+        "winner": {"name": chosen.name, "seed": exported.seed, "epoch": exported.epoch},
+        "refits": [
+            {
+                "name": refit.finalist.name,
+                "seed": refit.seed,
+                "epoch": refit.epoch,
+                "search_value": refit.finalist.search_value,
+                "val_next_role_nll": refit.metrics.get("val_next_role_nll"),
+                "error": refit.error,
+            }
+            for refit in refits
+        ],
+        "selection": selection(refits),
+    }
+
+
+def _manifest(run: Run, snapshot: Snapshot, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run": run.name,
+        "snapshot": snapshot.id,
+        "source": dict(snapshot.manifest["source"]),
+        "cutoffs": metrics["cutoffs"],
+        "as_of": metrics["as_of"],
+        "params": metrics["params"],
+        "winner": metrics["winner"],
+        "seeds": sorted({refit["seed"] for refit in metrics["refits"]}),
+        "calibration": metrics["calibration"],
+        "hireability_label": metrics["hireability_label"],
+        "gates": {name: gate["passed"] for name, gate in metrics["gates"].items()},
+        "gates_passed": not failed(metrics["gates"]),
+        "versions": {name: version(name) for name in _PACKAGES},
+    }
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)

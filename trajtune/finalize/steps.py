@@ -1,0 +1,142 @@
+"""Export, calibrate and evaluate alone, on files, without a run: the same functions that finalize uses."""
+
+from pathlib import Path
+from typing import Any
+
+from trajtune.bundle import CALIBRATION, Graph
+from trajtune.dataset.snapshot import open_snapshot
+from trajtune.dataset.titles import TitleEncoder
+from trajtune.errors import ExportError, TrainingError
+from trajtune.experiment import FinalizeSettings
+from trajtune.finalize.build import calibrate, export_checked
+from trajtune.finalize.calibrate import save_calibrator
+from trajtune.finalize.evaluate import evaluate_calibration
+from trajtune.finalize.export import check_graph, export_to_onnx, simplify_onnx
+from trajtune.finalize.measure import measure_on_test
+from trajtune.finalize.moves import histories, moves_of
+from trajtune.finalize.reliability import cross_fitted
+from trajtune.finalize.write import CALIBRATOR, METRICS, bundle_directory, refuse_existing, write_json
+from trajtune.model.checkpoint import build_model, load_checkpoint
+from trajtune.model.lstm import CareerTrajectoryLSTM
+from trajtune.model.predict import predict
+from trajtune.model.threads import one_thread
+
+_PARITY_CAREERS = 64
+
+
+@one_thread()
+def export_checkpoint(checkpoint: Path, vocab: Path, output: Path) -> dict[str, Any]:
+    """Write a checkpoint as ``output`` (X.onnx) with its vocabulary beside it (X-vocab.json).
+
+    The graph has the contract's three outputs; confidence is calibrated by `calibrate_checkpoint`.
+
+    Args:
+        checkpoint: What training wrote.
+        vocab: A vocabulary file.
+        output: The ONNX file; replaced if it exists.
+
+    Returns:
+        What `check_graph` says of the file.
+
+    Raises:
+        TrainingError: If the checkpoint cannot be read, or is of another vocabulary.
+        ExportError: If the path is no ONNX file's or the graph is not as it must be.
+    """
+    if output.suffix != ".onnx":
+        raise ExportError(f"The model's file must end in .onnx, but got {output}. Name it so.")
+    encoder = TitleEncoder.load(vocab)
+    model = _model_of(checkpoint, encoder, str(vocab))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    export_to_onnx(model, output)
+    simplify_onnx(output)
+    encoder.save(output.with_name(f"{output.stem}-vocab.json"))
+    return check_graph(output)
+
+
+@one_thread()
+def calibrate_checkpoint(checkpoint: Path, data_path: Path, output: Path) -> dict[str, Any]:
+    """Fit the calibration of a checkpoint on a snapshot's val split.
+
+    Args:
+        checkpoint: What training wrote.
+        data_path: The snapshot's directory.
+        output: Directory for the calibration table and the pickle; made if missing.
+
+    Returns:
+        Calibration metrics on val: ``_raw`` before, and after by cross-fitting.
+
+    Raises:
+        SnapshotError: If the snapshot is missing or altered.
+        TrainingError: If the checkpoint does not fit, or val is too small.
+    """
+    snapshot = open_snapshot(data_path)
+    model = _model_of(checkpoint, snapshot.encoder(), str(data_path))
+    val = snapshot.read("val")
+    calibrated = calibrate(model, val, FinalizeSettings().tenure_coverage)
+    output.mkdir(parents=True, exist_ok=True)
+    calibrated.table.save(output / CALIBRATION)
+    save_calibrator(calibrated.calibrator, output / CALIBRATOR)
+    said = predict(model, val.arrays, moves_of(val).examples)
+    folded = cross_fitted(said.confidence, said.correct)
+    after = calibrated.table(said.confidence) if folded is None else folded
+    return {
+        "num_examples": len(said),
+        "cross_fitted": folded is not None,
+        **evaluate_calibration(said.confidence, after, said.correct),
+    }
+
+
+@one_thread()
+def evaluate_checkpoint(checkpoint: Path, data_path: Path, output: Path) -> dict[str, Any]:
+    """Measure a checkpoint on a snapshot's test split, through a graph exported for it; the ledger remembers.
+
+    Args:
+        checkpoint: What training wrote.
+        data_path: The snapshot's directory.
+        output: Directory for ``metrics.json``; must not exist.
+
+    Returns:
+        What ``metrics.json`` holds: as a bundle's, without what only a search and its refits know.
+
+    Raises:
+        BundleError: If the output exists.
+        SnapshotError: If the snapshot is missing or altered.
+        TrainingError: If the checkpoint does not fit, or val is too small to calibrate.
+    """
+    refuse_existing(output)
+    snapshot = open_snapshot(data_path)
+    model = _model_of(checkpoint, snapshot.encoder(), str(data_path))
+    val = snapshot.read("val")
+    coverage = FinalizeSettings().tenure_coverage
+    with bundle_directory(output) as folder:
+        calibrated = calibrate(model, val, coverage)
+        graph_file = folder / "graph.onnx"
+        careers = histories(val, moves_of(val), _PARITY_CAREERS)
+        export = export_checked(calibrated.served, graph_file, careers)
+        metrics = {
+            "source": snapshot.manifest["source"]["kind"],
+            "snapshot": snapshot.id,
+            **measure_on_test(
+                snapshot,
+                Graph(graph_file),
+                None,
+                run=str(checkpoint),
+                purpose="evaluate",
+                coverage=coverage,
+            ),
+            "calibration": calibrated.described,
+            "export": export,
+        }
+        graph_file.unlink()
+        write_json(folder / METRICS, metrics)
+    return metrics
+
+
+def _model_of(checkpoint: Path, encoder: TitleEncoder, where: str) -> CareerTrajectoryLSTM:
+    state = load_checkpoint(checkpoint)
+    if state["vocab_size"] != encoder.vocab_size:
+        raise TrainingError(
+            f"{checkpoint} was trained on {state['vocab_size'] - 1} titles, but {where} has "
+            f"{encoder.vocab_size - 1}. Give the vocabulary that it was trained with."
+        )
+    return build_model(state)

@@ -1,0 +1,97 @@
+"""Is a bundle still what was tested? Hashes, contract, answers to the probe careers; no torch needed."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from trajtune.bundle import CALIBRATION, Bundle, load_bundle, read_manifest, sha256
+from trajtune.dataset.titles import UNKNOWN
+from trajtune.errors import BundleError
+from trajtune.finalize.write import FILES, PROBES
+
+_INPUTS: Final = {"title_ids": ["batch", "seq_len"], "lengths": ["batch"]}
+_OUTPUTS: Final = ["next_role_logits", "tenure_pred", "hireability"]
+_COMPARED: Final = ("tenure_pred", "hireability", "top5_probabilities")
+_RELATIVE: Final = 1e-4
+_ABSOLUTE: Final = 1e-5
+_TABLE: Final = 1e-6
+_STEP: Final = 2e-3
+"""The isotonic curve is steep: 1e-7 of confidence before it can be 1e-3 after it."""
+
+
+def verify(path: str | Path) -> dict[str, Any]:
+    """Check everything that can be checked of a bundle where it is to be served.
+
+    Args:
+        path: The bundle's directory.
+
+    Returns:
+        ``files``, ``titles`` and ``probes`` (how many were checked), ``max_abs_error`` (of the probes'
+        probabilities), ``gates_passed`` (when it was finalized) and ``source``.
+
+    Raises:
+        BundleError: Naming every file that is missing or altered, or else the first thing that is
+            not as the serving contract or torch had it.
+    """
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    _check_files(folder, manifest)
+    bundle = load_bundle(folder)
+    _check_contract(bundle)
+    return {
+        "files": len(manifest["files"]),
+        "titles": bundle.encoder.vocab_size - 1,
+        **_check_probes(bundle),
+        "gates_passed": manifest["gates_passed"],
+        "source": manifest["source"]["kind"],
+    }
+
+
+def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
+    named: dict[str, str] = manifest["files"]
+    missing = sorted(name for name in {*FILES, *named} if not (folder / name).is_file())
+    altered = sorted(name for name in {*named} - {*missing} if sha256(folder / name) != named[name])
+    faults = [f"{name} is missing" for name in missing] + [f"{name} was altered" for name in altered]
+    if faults:
+        raise BundleError(f"{folder} is not what was written: {', '.join(faults)}. Finalize again.")
+
+
+def _check_contract(bundle: Bundle) -> None:
+    graph, encoder, where = bundle.graph, bundle.encoder, bundle.path
+    if graph.inputs != _INPUTS or list(graph.outputs)[:3] != _OUTPUTS:
+        raise BundleError(f"{where}: the graph has {graph.inputs} and {list(graph.outputs)}. Finalize again.")
+    strays = [key for key, index in encoder.title_to_idx.items() if not UNKNOWN < index < encoder.vocab_size]
+    if strays:
+        raise BundleError(f"{where}: the title {strays[0]!r} has an index out of range. Finalize again.")
+    content = json.loads((where / CALIBRATION).read_text(encoding="utf-8"))
+    x, y, ends = content["breakpoints"], content["values"], [content["minX"], content["maxX"]]
+    if len(x) != len(y) or x != sorted(x) or y != sorted(y) or [x[0], x[-1]] != ends:
+        raise BundleError(f"{where}: {CALIBRATION} is not a rising table. Finalize again.")
+
+
+def _check_probes(bundle: Bundle) -> dict[str, Any]:
+    probes, table = (
+        json.loads((bundle.path / name).read_text(encoding="utf-8")) for name in (PROBES, CALIBRATION)
+    )
+    pairs = list(zip(probes["careers"], probes["expected"], strict=True))
+    worst = 0.0
+    for number, (career, expected) in enumerate(pairs, start=1):
+        ids = bundle.encode(career)
+        out = bundle.graph.run(np.array([ids]), np.array([len(ids)]))
+        said = {name: array[0] for name, array in out.items()}
+        confidence = said["next_role_confidence"]
+        by_table = np.interp(said["top5_probabilities"][0], table["breakpoints"], table["values"])
+        step = np.abs(confidence - expected["next_role_confidence"]).max()
+        same = (
+            ids == expected["ids"]
+            and said["top5_ids"].tolist() == expected["top5_ids"]
+            and all(np.allclose(said[name], expected[name], _RELATIVE, _ABSOLUTE) for name in _COMPARED)
+            and step < _STEP
+            and abs(confidence[0] - by_table) < _TABLE
+        )
+        if not same:
+            raise BundleError(f"{bundle.path}: probe career {number} is not answered as by torch.")
+        worst = max(worst, float(np.abs(said["top5_probabilities"] - expected["top5_probabilities"]).max()))
+    return {"probes": len(pairs), "max_abs_error": worst}

@@ -1,0 +1,152 @@
+"""Checkpoints: tensors and plain values in one file that carries its own checksum.
+
+The file is what ``torch.save`` writes, with the sha256 of those bytes as the archive's comment, so
+one rename makes it whole, ``torch.load(path, weights_only=True)`` reads it, and damage is seen
+before anything is parsed.
+"""
+
+import hashlib
+import os
+import struct
+import sys
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import IO, Any, cast
+
+import torch
+
+from trajtune.errors import TrainingError
+from trajtune.experiment import Params, validate
+from trajtune.model.lstm import CareerTrajectoryLSTM
+from trajtune.model.prior import MarkovCounts
+from trajtune.model.title_vectors import TitleWords
+
+State = Mapping[str, Any]
+"""What `fit` resumes from: ``params``, ``vocab_size``, ``seed``, ``epoch``, ``best_epoch``, ``best_metrics``,
+``model``, ``optimizer``, ``rng``. Only tensors, numbers, strings, lists and dicts."""
+
+_MARK = b"sha256:"
+_COMMENT = len(_MARK) + 64
+
+
+def save_checkpoint(state: State, path: Path) -> None:
+    """Write ``state`` beside ``path`` and rename it, so that ``path`` is whole or as before."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.new")
+    with beside.open("w+b") as file:
+        hashing = _Hashing(file)
+        torch.save(_plain(state), cast(IO[bytes], hashing))
+        # A zip archive ends with the length of its comment (APPNOTE 4.3.16); torch writes none.
+        file.seek(-2, os.SEEK_END)
+        assert file.read() == b"\0\0", "torch.save wrote a zip comment of its own"
+        file.seek(-2, os.SEEK_END)
+        file.write(struct.pack("<H", _COMMENT) + _MARK + hashing.hash.hexdigest().encode())
+    os.replace(beside, path)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read what `save_checkpoint` wrote.
+
+    Raises:
+        TrainingError: If there is no such file, or it is not what was written.
+    """
+    try:
+        is_whole = _is_whole(path)
+    except OSError as error:
+        raise TrainingError(
+            f"Cannot read the checkpoint {path}: {error.strerror}. Check the path."
+        ) from error
+    if not is_whole:
+        raise TrainingError(
+            f"The checkpoint {path} is damaged or not trajtune's: its sha256 is not the one it carries. "
+            "Delete it and train that trial again."
+        )
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the file's content has the checksum in its comment; reads it piece by piece."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        left = path.stat().st_size - _COMMENT - 2
+        while left > 0 and (piece := file.read(min(left, 2**20))):
+            digest.update(piece)
+            left -= len(piece)
+        digest.update(b"\0\0")  # the comment's length, before there was a comment
+        return file.read() == struct.pack("<H", _COMMENT) + _MARK + digest.hexdigest().encode()
+
+
+class _Hashing:
+    """A file that is written and hashed at once, so that no copy of the whole is held."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self.hash = file, hashlib.sha256()
+
+    def write(self, content: bytes) -> int:
+        self.hash.update(content)
+        return self.file.write(content)
+
+    def flush(self) -> None:
+        self.file.flush()
+
+
+def without_optimizer(state: State) -> dict[str, Any]:
+    """The part of a checkpoint that predicts: a third of the size; `fit` cannot resume from it."""
+    return {key: value for key, value in state.items() if key not in {"optimizer", "rng"}}
+
+
+def build_model(state: State) -> CareerTrajectoryLSTM:
+    """The model of a checkpoint, in eval mode on the CPU, with plain title vectors: ready for export.
+
+    Raises:
+        TrainingError: If the weights do not fit the params and vocabulary in the checkpoint.
+    """
+    params = validate(Params, dict(state["params"]), "checkpoint")
+    weights = state["model"]
+    words = counts = None
+    if params.title_vectors == "id_and_words":
+        words = TitleWords(*(weights[f"embedding.{f.name}"].numpy() for f in fields(TitleWords)))
+    if params.markov_prior:
+        counts = MarkovCounts(*(weights[f"markov_prior.{f.name}"].numpy() for f in fields(MarkovCounts)))
+    model = new_model(params, state["vocab_size"], words, counts)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise TrainingError(f"The checkpoint's weights do not fit its own params: {reason}.") from error
+    return model.eval().collapse()
+
+
+def new_model(
+    params: Params,
+    vocab_size: int,
+    title_words: TitleWords | None = None,
+    markov_counts: MarkovCounts | None = None,
+) -> CareerTrajectoryLSTM:
+    """An untrained model; its weights come from torch's global random state."""
+    return CareerTrajectoryLSTM(
+        vocab_size,
+        params.embedding_dim,
+        params.hidden_dim,
+        params.num_layers,
+        params.dropout,
+        tie_weights=params.tie_weights,
+        skip_last_title=params.skip_last_title,
+        embedding_dropout=params.embedding_dropout,
+        title_words=title_words,
+        markov_counts=markov_counts,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """A copy with plain containers and interned strings, whose pickle depends on nothing but the values.
+
+    Pickle writes an object that it meets again as a reference, so equal strings must be one object.
+    """
+    if isinstance(value, Mapping):
+        return {_plain(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_plain(entry) for entry in value)
+    return sys.intern(value) if isinstance(value, str) else value

@@ -1,0 +1,81 @@
+"""Tenure and hireability by the last title alone: what the baselines say of them."""
+
+# V titles, E transitions
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajtune.dataset.arrays import CareerArrays, examples_of
+from trajtune.model.losses import QUANTILES
+
+FEWEST_TENURES = 20
+"""A title with fewer known tenures after it takes the interval of all."""
+
+PRIOR_OUTCOMES = 10
+"""The overall rate of hireability counts as so many outcomes of each title."""
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What to expect of the next role, by the last title.
+
+    Attributes:
+        tenure: float32 ``[V, 2]``: lower and upper quantile in months; NaN if train knows no tenure.
+        hireability: float32 ``[V]``: probability; NaN if train knows no outcome.
+    """
+
+    tenure: NDArray[np.float32]
+    hireability: NDArray[np.float32]
+
+
+def overall_outcomes(train: CareerArrays, vocab_size: int) -> Outcomes:
+    """The same for every last title."""
+    target = examples_of(train, "every_transition").target
+    tenure, hireable = train.tenure_months[target], train.hireable[target]
+    tenure, hireable = tenure[~np.isnan(tenure)], hireable[~np.isnan(hireable)]
+    interval = np.quantile(tenure, QUANTILES) if len(tenure) else np.full(2, np.nan)
+    rate = hireable.mean(dtype=np.float64) if len(hireable) else np.nan
+    return Outcomes(
+        np.tile(interval.astype(np.float32), (vocab_size, 1)), np.full(vocab_size, rate, np.float32)
+    )
+
+
+def outcomes_by_last_title(train: CareerArrays, vocab_size: int) -> Outcomes:
+    """Quantiles and rate of the transitions from each title; few of them lean on all."""
+    overall = overall_outcomes(train, vocab_size)
+    target = examples_of(train, "every_transition").target
+    last = train.title_ids[target - 1]
+    return Outcomes(
+        _intervals(last, train.tenure_months[target], overall.tenure),
+        _rates(last, train.hireable[target], overall.hireability),
+    )
+
+
+def _intervals(
+    last: NDArray[np.int32], tenure: NDArray[np.float32], overall: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    known = ~np.isnan(tenure)
+    last, tenure = last[known], tenure[known]
+    ordered = tenure[np.lexsort((tenure, last))].astype(np.float64)
+    number = np.bincount(last, minlength=len(overall))
+    begin = np.cumsum(number) - number
+    enough = np.flatnonzero(number >= FEWEST_TENURES)
+    result = overall.copy()
+    for column, quantile in enumerate(QUANTILES):  # linear between neighbours, as np.quantile
+        place = quantile * (number[enough] - 1)
+        low = begin[enough] + np.floor(place).astype(np.int64)
+        high = begin[enough] + np.ceil(place).astype(np.int64)
+        result[enough, column] = ordered[low] + (place - np.floor(place)) * (ordered[high] - ordered[low])
+    return result
+
+
+def _rates(
+    last: NDArray[np.int32], hireable: NDArray[np.float32], overall: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    known = ~np.isnan(hireable)
+    number = np.bincount(last[known], minlength=len(overall))
+    positive = np.bincount(last[known], hireable[known], minlength=len(overall))
+    rates = (positive + PRIOR_OUTCOMES * overall) / (number + PRIOR_OUTCOMES)
+    return np.asarray(rates, np.float32)

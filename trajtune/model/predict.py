@@ -1,0 +1,125 @@
+"""From scores over all titles to `Predictions`: the one way for the model and every baseline."""
+
+# E examples, B examples in a batch, V titles, K top titles
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trajtune.dataset.arrays import CareerArrays, Examples
+from trajtune.model.batches import Loader, prediction_batch_size
+from trajtune.model.lstm import CareerTrajectoryLSTM
+from trajtune.model.predictions import Predictions
+
+TOP = 5
+
+
+@dataclass(frozen=True)
+class NextRole:
+    """The next-title columns of `Predictions`."""
+
+    rank: NDArray[np.int32]
+    nll: NDArray[np.float64]
+    top_ids: NDArray[np.int32]
+    confidence: NDArray[np.float32]
+
+
+def predict(
+    model: CareerTrajectoryLSTM, arrays: CareerArrays, examples: Examples, batch_size: int | None = None
+) -> Predictions:
+    """Predict examples with the model in eval mode; its mode afterwards is as before.
+
+    Args:
+        model: On any device.
+        arrays: Careers.
+        examples: Which parts of them; the result is in their order.
+        batch_size: None: as many as keep the logits at 8 MB.
+    """
+    size = batch_size or prediction_batch_size(model.vocab_size)
+    return predict_batches(model, Loader(arrays, examples, size, device=model.tenure_mean.device))
+
+
+def predict_batches(model: CareerTrajectoryLSTM, loader: Loader) -> Predictions:
+    """`predict` on a loader; the result is in the order of the loader's examples."""
+    was_training = model.training
+    model.eval()
+    index, next_roles, tenures, hireabilities = [], [], [], []
+    with torch.inference_mode():
+        for batch in loader:
+            logits_BV, tenure_B2, hireability_B1 = model(batch.title_ids, batch.lengths)
+            index.append(batch.index.numpy())
+            next_roles.append(score_next_role(logits_BV, batch.next_title))
+            tenures.append(tenure_B2.cpu().numpy())
+            hireabilities.append(hireability_B1.squeeze(1).cpu().numpy())
+    model.train(was_training)
+    back = np.argsort(np.concatenate(index)) if index else np.empty(0, np.int64)
+    together = concatenate(next_roles)
+    return predictions(
+        loader.arrays,
+        loader.examples,
+        NextRole(together.rank[back], together.nll[back], together.top_ids[back], together.confidence[back]),
+        np.concatenate(tenures)[back] if tenures else None,
+        np.concatenate(hireabilities)[back] if hireabilities else None,
+    )
+
+
+def score_next_role(logits_BV: Tensor, next_title_B: Tensor) -> NextRole:
+    """Rank, log-loss, top titles and confidence, from scores that need not be normalised.
+
+    Args:
+        logits_BV: Any float; column 0 must be far below the others.
+        next_title_B: int64; 0 is unknown.
+    """
+    known = (next_title_B != 0).cpu().numpy()
+    target_B1 = logits_BV.gather(1, next_title_B[:, None])
+    normaliser_B = logits_BV.logsumexp(1)
+    top = logits_BV.topk(min(TOP, logits_BV.shape[1] - 1), dim=1)
+    rank = (logits_BV >= target_B1).count_nonzero(1).cpu().numpy()
+    nll = (normaliser_B - target_B1.squeeze(1)).cpu().numpy().astype(np.float64)
+    return NextRole(
+        rank=np.where(known, rank, 0).astype(np.int32),
+        nll=np.where(known, nll, np.nan),
+        top_ids=top.indices.to(torch.int32).cpu().numpy(),
+        confidence=(top.values[:, 0] - normaliser_B).exp().to(torch.float32).cpu().numpy(),
+    )
+
+
+def concatenate(parts: Iterable[NextRole]) -> NextRole:
+    """The parts one after the other; no part gives no rows."""
+    parts = list(parts)
+    if not parts:
+        empty = np.empty(0, np.float32)
+        return NextRole(empty.astype(np.int32), empty.astype(np.float64), np.empty((0, TOP), np.int32), empty)
+    return NextRole(
+        np.concatenate([part.rank for part in parts]),
+        np.concatenate([part.nll for part in parts]),
+        np.concatenate([part.top_ids for part in parts]),
+        np.concatenate([part.confidence for part in parts]),
+    )
+
+
+def predictions(
+    arrays: CareerArrays,
+    examples: Examples,
+    next_role: NextRole,
+    tenure: NDArray[np.float32] | None = None,
+    hireability: NDArray[np.float32] | None = None,
+) -> Predictions:
+    """Join predicted columns with the examples' targets; None: not predicted, NaN in the result."""
+    target, num = examples.target, len(examples)
+    return Predictions(
+        target=arrays.title_ids[target],
+        rank=next_role.rank,
+        nll=next_role.nll,
+        top_ids=next_role.top_ids,
+        confidence=next_role.confidence,
+        tenure=np.full((num, 2), np.nan, np.float32) if tenure is None else tenure,
+        hireability=np.full(num, np.nan, np.float32) if hireability is None else hireability,
+        tenure_months=arrays.tenure_months[target],
+        tenure_at_least=arrays.tenure_at_least[target],
+        hireable=arrays.hireable[target],
+    )

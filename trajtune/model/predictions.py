@@ -1,0 +1,47 @@
+"""What any predictor says of a set of examples, in one form, so that one set of metrics serves all.
+
+The model, the exported graph and every baseline are measured through this structure.
+"""
+
+# E examples
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions and their targets, one entry an example.
+
+    Attributes:
+        target: int32 ``[E]``: index of the next title, 0 where the vocabulary does not hold it.
+        rank: int32 ``[E]``: place of the target among all titles, 1 is the top; 0 where the target
+            is unknown. Ties count against the predictor: the rank is the worst of the tied places.
+        nll: float64 ``[E]``: minus the log-probability of the target in nats; NaN where unknown.
+        top_ids: int32 ``[E, K]``: the K most probable titles, best first, never 0.
+        confidence: float32 ``[E]``: probability of the top title.
+        tenure: float32 ``[E, 2]``: lower and upper months; NaN where not predicted.
+        hireability: float32 ``[E]``: probability; NaN where not predicted.
+        tenure_months, tenure_at_least, hireable: float32 ``[E]``: targets, as in `CareerArrays`.
+    """
+
+    target: NDArray[np.int32]
+    rank: NDArray[np.int32]
+    nll: NDArray[np.float64]
+    top_ids: NDArray[np.int32]
+    confidence: NDArray[np.float32]
+    tenure: NDArray[np.float32]
+    hireability: NDArray[np.float32]
+    tenure_months: NDArray[np.float32]
+    tenure_at_least: NDArray[np.float32]
+    hireable: NDArray[np.float32]
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """bool ``[E]``: the top title is the target; an unknown target is a miss."""
+        return np.asarray(self.rank == 1)
+
+    def __len__(self) -> int:
+        return len(self.target)

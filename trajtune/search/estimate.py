@@ -1,0 +1,122 @@
+"""What a search will cost, from one short timed trial: the research default on some of the careers."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from trajtune.cluster import ray_session
+from trajtune.dataset.arrays import CareerArrays, examples_of
+from trajtune.experiment import RESEARCH_DEFAULT, Experiment, Params, PrunerSettings
+
+if TYPE_CHECKING:
+    from trajtune.dataset.snapshot import Snapshot
+
+TIMED_CAREERS: Final = 2_000
+"""Careers that the timed trial reads; enough for a few dozen steps."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What is to be expected; patience can only make it less.
+
+    Attributes:
+        seconds_per_epoch: Of the research default's model, on all train examples of the experiment's kind.
+        megabytes_per_trial: Resident memory of a process that trains.
+        concurrent: Trials at once.
+        epochs: Of all trials, where the pruner stops as many as it should.
+        wall_s: Seconds for the search.
+        disk_megabytes: What the run directory grows to.
+    """
+
+    seconds_per_epoch: float
+    megabytes_per_trial: float
+    concurrent: int
+    epochs: float
+    wall_s: float
+    disk_megabytes: float
+
+    def describe(self) -> str:
+        """A few lines for people."""
+        return (
+            f"an epoch of the research default: about {self.seconds_per_epoch:.1f} s\n"
+            f"memory of a trial: about {self.megabytes_per_trial:.0f} MB, {self.concurrent} at once\n"
+            f"the search: about {self.epochs:.0f} epochs, at most about {self.wall_s / 60:.0f} min\n"
+            f"disk: about {self.disk_megabytes:.0f} MB"
+        )
+
+
+def estimate(experiment: Experiment, snapshot: "Snapshot", *, address: str | None = None) -> Estimate:
+    """Time one epoch of the research default on some careers, in a process like a trial's."""
+    settings = experiment.search
+    with ray_session(address):
+        import ray
+
+        cpus = int(ray.cluster_resources().get("CPU", 1))
+        train, val = (snapshot.read(split).arrays for split in ("train", "val"))
+        timed = ray.remote(num_cpus=1, max_calls=1)(_timed_epoch)
+        seconds, megabytes, checkpoint_bytes = ray.get(
+            timed.remote(_first(train).to_dict(), _first(val).to_dict(), snapshot.encoder().vocab_size)
+        )
+    concurrent = min(settings.max_concurrent or cpus, cpus)
+    per_example = seconds / len(examples_of(_first(train), RESEARCH_DEFAULT.examples))
+    default_s = per_example * train.num_careers
+    other_s = per_example * len(examples_of(train, experiment.training.examples))
+    others = (settings.trials - 1) * expected_epochs(settings.pruner, experiment.training)
+    wall_s = (RESEARCH_DEFAULT.max_epochs * default_s + others * other_s) / concurrent
+    # Running trials hold the best epoch's weights and the last two whole states, of three times their size.
+    files = settings.keep_checkpoints + 1 + 7 * concurrent
+    return Estimate(
+        seconds_per_epoch=default_s,
+        megabytes_per_trial=megabytes,
+        concurrent=concurrent,
+        epochs=RESEARCH_DEFAULT.max_epochs + others,
+        wall_s=wall_s,
+        disk_megabytes=files * checkpoint_bytes / 1e6,
+    )
+
+
+def expected_epochs(pruner: PrunerSettings, params: Params) -> float:
+    """Epochs of a trial when successive halving lets one in ``reduction_factor`` pass each rung.
+
+    Hyperband and the median are taken to stop as many.
+    """
+    if pruner.name == "none":
+        return float(params.max_epochs)
+    epochs, reached, share = 0.0, 0, 1.0
+    rung = pruner.grace_period
+    while rung < params.max_epochs:
+        epochs += share * (rung - reached)
+        reached, rung, share = rung, rung * pruner.reduction_factor, share / pruner.reduction_factor
+    return epochs + share * (params.max_epochs - reached)
+
+
+def _timed_epoch(
+    train: Mapping[str, Any], val: Mapping[str, Any], vocab_size: int
+) -> tuple[float, float, int]:
+    """Seconds of one epoch, resident megabytes, and bytes of a checkpoint without the optimizer's state."""
+    import resource
+
+    import torch
+
+    from trajtune.model.checkpoint import without_optimizer
+    from trajtune.model.fit import fit
+
+    torch.set_num_threads(1)
+    params = RESEARCH_DEFAULT.model_copy(update={"max_epochs": 2})
+    arrays = (CareerArrays.from_dict(train), CareerArrays.from_dict(val))
+    # The first epoch also pays for what torch sets up once.
+    for result in fit(params, *arrays, vocab_size, seed=0):
+        seconds, checkpoint = result.seconds, result.checkpoint()
+    buffer = io.BytesIO()
+    torch.save(without_optimizer(checkpoint), buffer)
+    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, len(buffer.getvalue())
+
+
+def _first(arrays: CareerArrays) -> CareerArrays:
+    """The first careers, with every column cut to their roles."""
+    offsets = arrays.offsets[: TIMED_CAREERS + 1]
+    columns = {name: column[: offsets[-1]] for name, column in arrays.to_dict().items() if name != "offsets"}
+    return CareerArrays.from_dict({**columns, "offsets": np.asarray(offsets)})

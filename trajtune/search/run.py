@@ -1,0 +1,260 @@
+"""A search: start one, or go on with one. Ray Tune executes the trials; the study remembers them."""
+
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trajtune.cluster import ray_session
+from trajtune.errors import RunError
+from trajtune.experiment import Experiment, SearchSettings
+from trajtune.search import study as record
+from trajtune.search.best import keep_best
+from trajtune.search.compare import check_resumable
+from trajtune.search.progress import show_progress
+from trajtune.search.record import ranked, read_trials
+from trajtune.search.run_directory import TUNE_PREFIX, Run, create_run, open_run
+from trajtune.search.space import load_space
+from trajtune.search.start import check_start_points, start_points
+
+if TYPE_CHECKING:
+    import optuna
+
+    from trajtune.dataset.snapshot import Snapshot
+
+__all__ = ["Run", "open_run", "resume_search", "search", "start_search"]
+
+
+def search(
+    experiment: Experiment | None = None,
+    snapshot: "Snapshot | None" = None,
+    *,
+    run: str | None = None,
+    resume: str | Path | None = None,
+    trials: int | None = None,
+    address: str | None = None,
+    verbose: bool = False,
+) -> Run:
+    """Start a search of ``experiment`` on ``snapshot``, or go on with the one that ``resume`` names."""
+    if resume is not None:
+        return resume_search(resume, experiment=experiment, trials=trials, address=address, verbose=verbose)
+    if experiment is None or snapshot is None:
+        raise RunError("A new search needs an experiment and a snapshot. Give both, or a run to resume.")
+    if trials is not None:
+        experiment = experiment.model_copy(
+            update={"search": experiment.search.model_copy(update={"trials": trials})}
+        )
+    return start_search(experiment, snapshot, name=run, address=address, verbose=verbose)
+
+
+def start_search(
+    experiment: Experiment,
+    snapshot: "Snapshot",
+    *,
+    name: str | None = None,
+    address: str | None = None,
+    verbose: bool = False,
+) -> Run:
+    """Search ``experiment.search.space`` with as many trials as the experiment asks for.
+
+    Args:
+        experiment: Resolved.
+        snapshot: Train and val are read; test is not.
+        name: Of the run directory; None makes one from the time.
+        address: A Ray cluster to join; None starts Ray here, or uses an open session.
+        verbose: Let Ray speak.
+
+    Returns:
+        The run, with as many finished trials as asked for.
+
+    Raises:
+        ExperimentError: If the space breaks a rule.
+        RunError: If the name is taken, or every trial failed.
+        KeyboardInterrupt: If stopped by Ctrl-C; the message says how to go on.
+    """
+    space = load_space(experiment.search.space)
+    check_start_points(experiment.search, space)
+    run = create_run(experiment, space, name=name, snapshot_path=snapshot.path, snapshot_id=snapshot.id)
+    return _search(run, snapshot, experiment.search, address=address, verbose=verbose)
+
+
+def resume_search(
+    name: str | Path | None,
+    *,
+    experiment: Experiment | None = None,
+    trials: int | None = None,
+    max_concurrent: int | None = None,
+    time_budget_s: float | None = None,
+    force: bool = False,
+    address: str | None = None,
+    verbose: bool = False,
+) -> Run:
+    """Go on with a run until it holds the trials asked for; with more ``trials``, extend it.
+
+    Finished trials stay, unfinished ones go on from their last checkpoint, and the sampler and the
+    pruner see all of them.
+
+    Args:
+        name: A run's name or path; None is the latest.
+        experiment: What the caller believes to go on with; refused if it says otherwise than the run.
+        trials: Trials in total from now on; None keeps the number.
+        max_concurrent: Trials at once; None keeps the experiment's.
+        time_budget_s: Seconds from now; None keeps the experiment's.
+        force: Go on although the versions of trajtune or its libraries differ.
+        address: A Ray cluster to join; None starts Ray here, or uses an open session.
+        verbose: Let Ray speak.
+
+    Raises:
+        RunError: If there is no such run, another process searches in it, something differs that
+            forbids going on, the run holds more trials already, or every trial failed.
+        SnapshotError: If the run's snapshot is gone or altered.
+        KeyboardInterrupt: If stopped by Ctrl-C; the message says how to go on.
+    """
+    from trajtune.dataset.snapshot import open_snapshot
+
+    run = open_run(name, experiment.storage if experiment else None)
+    snapshot = open_snapshot(run.snapshot_path)
+    check_resumable(run, snapshot.id, experiment=experiment, force=force)
+    chosen = {"max_concurrent": max_concurrent, "time_budget_s": time_budget_s}
+    session = run.experiment.search.model_copy(
+        update={name: value for name, value in chosen.items() if value is not None}
+    )
+    return _search(run, snapshot, session, trials=trials, address=address, verbose=verbose)
+
+
+def _search(
+    run: Run,
+    snapshot: "Snapshot",
+    session: SearchSettings,
+    *,
+    trials: int | None = None,
+    address: str | None,
+    verbose: bool,
+) -> Run:
+    """Bring the run's study to the trials requested, by the settings of this session."""
+    with run.locked():
+        for leftover in run.path.glob(f"{TUNE_PREFIX}*"):
+            shutil.rmtree(leftover)
+        study = record.create_study(run.path, session, run.experiment.training.max_epochs)
+        if trials is not None:
+            run = _request(run, study, trials)
+        points = start_points(session)
+        # Trial i is point i, so a search that was killed while queueing goes on where it stopped.
+        for origin, params in points[len(study.get_trials(deepcopy=False)) :]:
+            record.enqueue(study, run.space, params, origin)
+        spent = None
+        if _missing(study, run.requested):
+            with ray_session(address, verbose=verbose), _own_interrupt_handler():
+                spent = _execute(run, snapshot, study, session, verbose=verbose)
+        records = read_trials(study)
+        keep_best(run, records)
+        missing = _missing(study, run.requested)
+    if missing and spent:
+        print(f"Ended with {missing} of {run.requested} trials to go: {spent}.", file=sys.stderr)
+    elif missing:
+        raise KeyboardInterrupt(
+            f"Stopped with {missing} of {run.requested} trials to go. "
+            f"Go on with `trajtune search --resume {run.name}`."
+        )
+    errors = Counter(trial.error for trial in records if trial.error)
+    if errors and not ranked(records):
+        error, count = errors.most_common(1)[0]
+        raise RunError(f"Every trial of {run.name} failed, {count} of {len(records)} with: {error}")
+    return run
+
+
+def _execute(
+    run: Run, snapshot: "Snapshot", study: "optuna.Study", settings: SearchSettings, *, verbose: bool
+) -> str | None:
+    """Let Ray Tune run what the study lacks, until it has all, a budget is spent or Ctrl-C is pressed.
+
+    Returns:
+        Which budget was spent, in words; None if that is not why it ended.
+    """
+    import ray
+    from optuna.trial import TrialState
+    from ray import tune
+
+    from trajtune.model.title_vectors import words_of
+    from trajtune.search.searcher import StudyScheduler, StudySearcher
+    from trajtune.search.trainable import TrialActor
+
+    cpus = int(ray.cluster_resources().get("CPU", 1))
+    encoder = snapshot.encoder()
+    trainable = tune.with_parameters(
+        TrialActor,
+        data={split: snapshot.read(split).arrays.to_dict() for split in ("train", "val")},
+        vocab_size=encoder.vocab_size,
+        title_words=words_of(encoder),
+        directory=str(run.path),
+        metric=settings.metric,
+        seed=settings.seed,
+    )
+    with (
+        show_progress(study, run.requested, settings.metric) as show,
+        tempfile.TemporaryDirectory(prefix=TUNE_PREFIX, dir=run.path) as scratch,
+    ):
+
+        def listener(what: str, number: int) -> None:
+            if what == "end":
+                keep_best(run, read_trials(study))
+            show(what, number)
+
+        searcher = StudySearcher(
+            study,
+            run.space,
+            settings,
+            run.experiment.training,
+            requested=run.requested,
+            max_concurrent=min(settings.max_concurrent or cpus, cpus),
+            unfinished=[t.number for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))],
+            listener=listener,
+        )
+        tune.Tuner(
+            tune.with_resources(trainable, {"cpu": 1}),
+            tune_config=tune.TuneConfig(
+                search_alg=searcher,
+                scheduler=StudyScheduler(searcher),
+                num_samples=-1,  # the searcher says when it is enough
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name="trials",
+                storage_path=scratch,
+                # Trials write their own checkpoints, where a new search finds them.
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                failure_config=tune.FailureConfig(max_failures=settings.max_failures),
+                verbose=int(verbose),
+            ),
+        ).fit()
+    return searcher.budget.spent(study)
+
+
+def _request(run: Run, study: "optuna.Study", trials: int) -> Run:
+    """Ask for another number of trials; those that were begun cannot be taken back."""
+    begun = sum(trial.state.name != "WAITING" for trial in study.get_trials(deepcopy=False))
+    if trials < begun:
+        raise RunError(f"`trials` must be at least {begun}, which {run.name} holds already, but is {trials}.")
+    return run.with_requested(trials)
+
+
+def _missing(study: "optuna.Study", requested: int) -> int:
+    """Trials to go: those without a final state, and those not asked yet."""
+    return requested - sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
+
+
+@contextmanager
+def _own_interrupt_handler() -> Iterator[None]:
+    """Put back the handler of Ctrl-C, which Tune replaces by one that outlives its run."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)

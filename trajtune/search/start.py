@@ -1,0 +1,90 @@
+"""Where a search starts: the research default, then the points that are known to be good."""
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from trajtune.errors import ExperimentError, RunError
+from trajtune.experiment import RESEARCH_DEFAULT, Experiment, Params, SearchSettings
+from trajtune.search.best import leaders
+from trajtune.search.run_directory import Run
+from trajtune.search.space import Space
+from trajtune.search.study import RESEARCH_DEFAULT_ORIGIN, START_POINT_ORIGIN
+
+if TYPE_CHECKING:
+    from trajtune.dataset.snapshot import Snapshot
+
+WARM_START_POINTS: Final = 5
+"""Configurations that a warm start takes from the earlier run."""
+
+
+def start_points(settings: SearchSettings) -> list[tuple[str, Params]]:
+    """Origin and params of the first trials, in their order; the first is the research default."""
+    given = [
+        (START_POINT_ORIGIN, Params.model_validate({**RESEARCH_DEFAULT.model_dump(), **point}))
+        for point in settings.start_points
+    ]
+    return [(RESEARCH_DEFAULT_ORIGIN, RESEARCH_DEFAULT), *given]
+
+
+def check_start_points(settings: SearchSettings, space: Space) -> None:
+    """Check that the sampler can learn from every start point.
+
+    Raises:
+        ExperimentError: If a point lies outside the space, or there are more points than trials.
+    """
+    points = start_points(settings)
+    if settings.trials < len(points):
+        raise ExperimentError(
+            f"`trials` must be at least {len(points)}, the research default and the start points, "
+            f"but is {settings.trials}. Ask for more."
+        )
+    for number, (_, params) in enumerate(points):
+        faults = space.outside(params)
+        if faults:
+            raise ExperimentError(
+                f"Start point {number} must lie in the space {settings.space}, but {'; '.join(faults)}. "
+                "Widen the space or move the point."
+            )
+
+
+def with_warm_start(experiment: Experiment, earlier: Run, snapshot: "Snapshot") -> Experiment:
+    """The experiment with the earlier run's best configurations as further start points.
+
+    Only configurations are taken over, no values: newer data of the same kind is welcome.
+
+    Raises:
+        RunError: If the earlier run's best were best at something else: other labels, another split or
+            another source.
+    """
+    before, now = _meaning(_manifest(earlier)), _meaning(snapshot.manifest)
+    changed = [f"{key} {before[key]} → {now[key]}" for key in now if before[key] != now[key]]
+    if changed:
+        raise RunError(
+            f"A warm start needs a run on comparable data, but since {earlier.name} these changed: "
+            f"{'; '.join(changed)}. Start without it."
+        )
+    best = [trial for trial in leaders(earlier, WARM_START_POINTS) if trial.origin != RESEARCH_DEFAULT_ORIGIN]
+    points = [*experiment.search.start_points, *(dict(trial.params) for trial in best)]
+    search = experiment.search.model_copy(update={"start_points": points})
+    return experiment.model_copy(update={"search": search})
+
+
+def _manifest(run: Run) -> dict[str, Any]:
+    path = run.snapshot_path / "manifest.json"
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"A warm start needs the snapshot of {run.name}, but {path} cannot be read. Put it back."
+        ) from error
+    return manifest
+
+
+def _meaning(manifest: Any) -> dict[str, Any]:
+    """What makes results on two snapshots comparable: labels, split and source of the same kind."""
+    source = manifest["source"]
+    return {
+        "source": {key: source.get(key) for key in ("kind", "table", "path")},
+        "hireability": manifest["hireability"],
+        **manifest["settings"],
+    }
