@@ -1,13 +1,16 @@
 """What all tests share: a Ray session, careers made by hand, and a snapshot of them."""
 
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psycopg2
 import pyarrow as pa
 import pytest
 
@@ -48,6 +51,18 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     with embedded_postgres(tmp_path_factory.mktemp("postgres")) as url:
         yield url
+
+
+@pytest.fixture
+def own_database(postgres_url: str) -> Iterator[str]:
+    """An empty database on that server, for a test whose tables must not meet another's."""
+    name = f"own_{secrets.token_hex(4)}"
+    connection = psycopg2.connect(postgres_url)
+    connection.autocommit = True
+    with closing(connection), connection.cursor() as cursor:
+        cursor.execute(f"create database {name}")
+        yield postgres_url.replace("/postgres?", f"/{name}?")
+        cursor.execute(f"drop database {name} with (force)")
 
 
 @pytest.fixture(scope="session")

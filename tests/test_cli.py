@@ -144,18 +144,18 @@ class TestBadInput:
         trajtune: Trajtune,
         monkeypatch: pytest.MonkeyPatch,
         tmp_path: Path,
-        postgres_url: str,
+        own_database: str,
         source: str,
         parts: list[str],
         ray_local: None,
     ) -> None:
-        connection = psycopg2.connect(postgres_url)
+        connection = psycopg2.connect(own_database)
         with connection, connection.cursor() as cursor:
-            cursor.execute("create table if not exists candidates (id bigint, work_history jsonb)")
-            cursor.execute("create table if not exists nobody (id bigint, work_history jsonb)")
+            cursor.execute("create table candidates (id bigint, work_history jsonb)")
+            cursor.execute("create table nobody (id bigint, work_history jsonb)")
             cursor.execute("insert into candidates values (1, '[]')")
         connection.close()
-        monkeypatch.setenv("POSTGRES_URL", postgres_url)
+        monkeypatch.setenv("POSTGRES_URL", own_database)
         (tmp_path / "e.yaml").write_text(f"source: {source}")
         assert_one_line(trajtune("prepare", "e.yaml"), "SourceError", *parts)
         assert [path.name for path in tmp_path.iterdir()] == ["e.yaml"]

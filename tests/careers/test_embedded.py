@@ -290,18 +290,18 @@ def test_an_interrupted_load_leaves_no_table(postgres_url, monkeypatch):
     assert ask(postgres_url, f"select count(*) from {simulated_table(postgres_url, 700, 0, SETTINGS)}") == 700
 
 
-def test_candidates_are_written_replaced_and_never_taken_from_others(postgres_url):
-    write_simulated(300, 0, postgres_url, SETTINGS)
-    write_simulated(200, 0, postgres_url, SETTINGS)
-    assert ask(postgres_url, "select count(*) from candidates") == 200
-    assert ask(postgres_url, "select jsonb_typeof(work_history) from candidates where id = 1") == "array"
-    with psycopg2.connect(postgres_url) as connection, connection.cursor() as cursor:
+def test_candidates_are_written_replaced_and_never_taken_from_others(own_database):
+    write_simulated(300, 0, own_database, SETTINGS)
+    write_simulated(200, 0, own_database, SETTINGS)
+    assert ask(own_database, "select count(*) from candidates") == 200
+    assert ask(own_database, "select jsonb_typeof(work_history) from candidates where id = 1") == "array"
+    with psycopg2.connect(own_database) as connection, connection.cursor() as cursor:
         cursor.execute("drop table candidates")
         cursor.execute("create table candidates (theirs int)")
     connection.close()
     with pytest.raises(SourceError, match="has a table `candidates` that trajtune did not make"):
-        write_simulated(200, 0, postgres_url, SETTINGS)
-    assert ask(postgres_url, "select count(*) from candidates") == 0
+        write_simulated(200, 0, own_database, SETTINGS)
+    assert ask(own_database, "select count(*) from candidates") == 0
 
 
 def test_a_database_that_is_not_there_is_one_line_without_the_password():
