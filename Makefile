@@ -12,8 +12,10 @@ INSTALLED := $(VENV)/.installed
 demo: $(INSTALLED)
 	$(BIN)/trajtune demo
 
+# Two processes: the tests wait for real servers as much as they compute. A file stays together, as it shares
+# what it has set up.
 test: $(INSTALLED) lint typecheck
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 test-fire: $(INSTALLED)
 	$(BIN)/pytest -m fire
