@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import psycopg2
 import pytest
+import yaml
 
 from tests.conftest import ladder_careers
 from trajtune import cli
@@ -74,7 +75,16 @@ def test_the_commands_and_their_flags_are_these() -> None:
         "simulate": ["--careers", "--seed", "--to"],
         "prepare": ["--verbose", "experiment"],
         "search": [
-            *("--address", "--force", "--max-concurrent", "--resume", "--run", "--snapshot", "--space"),
+            *(
+                "--address",
+                "--dry-run",
+                "--force",
+                "--max-concurrent",
+                "--resume",
+                "--run",
+                "--snapshot",
+                "--space",
+            ),
             *("--time-budget", "--trials", "--verbose", "--warm-start", "experiment"),
         ],
         "status": ["--json", "run"],
@@ -223,6 +233,22 @@ class TestBadInput:
             trajtune("simulate", "--careers", "10", "--to", "careers.xlsx"), "SourceError", ".parquet"
         )
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_says_what_a_search_would_be_and_cost_and_begins_none(
+    trajtune: Trajtune, tmp_path: Path, ladder_snapshot: Snapshot, ray_local: None
+) -> None:
+    outcome = trajtune(
+        "search", "demo", "--dry-run", "--trials", "5", "--snapshot", str(ladder_snapshot.path)
+    )
+    assert outcome.code == 0
+    resolved = yaml.safe_load(outcome.out)
+    assert resolved["search"]["trials"] == 5
+    assert resolved["training"]["schedule"] == "one_cycle"
+    for said in ("# an epoch of the research default: about", "# memory of a trial: about", "# disk: about"):
+        assert said in outcome.out
+    assert list(tmp_path.iterdir()) == []
+    assert_one_line(trajtune("search", "--dry-run", "--resume", "x"), "RunError", "Leave out --resume")
 
 
 def test_prepare_says_what_became_of_every_row(trajtune: Trajtune, tmp_path: Path, ray_local: None) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trajtune.errors import BundleError, ExperimentError, GateError, SourceError, TrajtuneError
+from trajtune.errors import BundleError, ExperimentError, GateError, RunError, SourceError, TrajtuneError
 
 if TYPE_CHECKING:
     from trajtune.bundle import Prediction
@@ -137,6 +137,9 @@ def search(
         str | None, typer.Option(metavar="TIME", help="End in order after so long: 90s, 30m, 2h.")
     ] = None,
     max_concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at once.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the resolved experiment and what it would cost, and end.")
+    ] = False,
     address: Address = None,
     verbose: Verbose = False,
 ) -> None:
@@ -155,6 +158,7 @@ def search(
         force=force,
         max_concurrent=max_concurrent,
         time_budget_s=_seconds(time_budget),
+        dry_run=dry_run,
         address=address,
         verbose=verbose,
     )
@@ -377,17 +381,26 @@ def _search(
     force: bool = False,
     max_concurrent: int | None = None,
     time_budget_s: float | None = None,
+    dry_run: bool = False,
     address: str | None = None,
     verbose: bool = False,
-) -> str:
-    """Prepare (or open) the snapshot and search on it, in one Ray session; returns the run's path."""
+) -> str | None:
+    """Prepare (or open) the snapshot and search on it, in one Ray session.
+
+    Returns:
+        The run's path; None after a dry run.
+    """
     from trajtune.cluster import ray_session
     from trajtune.dataset.prepare import prepare as prepare_snapshot
     from trajtune.dataset.snapshot import open_snapshot
+    from trajtune.experiment import experiment_yaml
+    from trajtune.search.estimate import estimate
     from trajtune.search.run import resume_search, start_search
     from trajtune.search.space import load_space
-    from trajtune.search.start import with_warm_start
+    from trajtune.search.start import check_start_points, with_warm_start
 
+    if resume is not None and dry_run:
+        raise RunError("A dry run is of a new search. Leave out --resume or --dry-run.")
     try:
         if resume is not None:
             resumed = resume_search(
@@ -407,12 +420,18 @@ def _search(
             "time_budget_s": time_budget_s,
         }
         resolved = _with_search_settings(_load(experiment), chosen)
-        load_space(resolved.search.space)  # what is wrong with it is said before the database is read
+        searched = load_space(
+            resolved.search.space
+        )  # what is wrong with it is said before the database is read
         data = open_snapshot(snapshot) if snapshot else None
         with ray_session(address, verbose=verbose):
             data = data or prepare_snapshot(resolved, progress=True)
             if warm_start:
                 resolved = with_warm_start(resolved, _open_run(warm_start), data)
+            if dry_run:
+                check_start_points(resolved.search, searched)
+                print(experiment_yaml(resolved) + estimate(resolved, data).describe())
+                return None
             return str(start_search(resolved, data, name=run, verbose=verbose).path)
     except KeyboardInterrupt as stopped:
         print(str(stopped) or "Interrupted.", file=sys.stderr)

@@ -345,9 +345,12 @@ def validate(model: type[T], content: dict[str, Any], where: str) -> T:
 
 def save_experiment(experiment: Experiment, path: Path) -> None:
     """Write the resolved experiment as YAML; `load_experiment` reads it back unchanged."""
-    path.write_text(
-        yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False, allow_unicode=True), "utf-8"
-    )
+    path.write_text(experiment_yaml(experiment), "utf-8")
+
+
+def experiment_yaml(experiment: Experiment) -> str:
+    """The resolved experiment as YAML, every setting with its value."""
+    return yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
 def _fault(model: type[BaseModel], error: dict[str, Any]) -> str:

@@ -39,12 +39,12 @@ class Estimate:
     disk_megabytes: float
 
     def describe(self) -> str:
-        """A few lines for people."""
+        """A few lines for people, as YAML comments, since they follow the experiment."""
         return (
-            f"an epoch of the research default: about {self.seconds_per_epoch:.1f} s\n"
-            f"memory of a trial: about {self.megabytes_per_trial:.0f} MB, {self.concurrent} at once\n"
-            f"the search: about {self.epochs:.0f} epochs, at most about {self.wall_s / 60:.0f} min\n"
-            f"disk: about {self.disk_megabytes:.0f} MB"
+            f"# an epoch of the research default: about {self.seconds_per_epoch:.1f} s\n"
+            f"# memory of a trial: about {self.megabytes_per_trial:.0f} MB, {self.concurrent} at once\n"
+            f"# the search: about {self.epochs:.0f} epochs, at most about {self.wall_s / 60:.0f} min\n"
+            f"# disk: about {self.disk_megabytes:.0f} MB"
         )
 
 
