@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, timedelta
@@ -30,6 +31,10 @@ from trajtune.experiment import Experiment, validate
 # Read by torch when it is imported, here and in the processes that tests start: models as small as theirs
 # lose more by waiting for a second thread than they gain.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and everything that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
