@@ -26,7 +26,7 @@ def searched(directory: Path, shown: io.StringIO, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("COLUMNS", "200")
     study = create_study(directory, SETTINGS, 50)
     record.enqueue(study, SPACE, RESEARCH_DEFAULT, record.RESEARCH_DEFAULT_ORIGIN)
-    with show_progress(study, 5, SETTINGS.metric) as listen:
+    with show_progress(study, 5, SETTINGS.metric, ("markov2", 2.9)) as listen:
         for number, value in enumerate((3.25, 9.0, 2.5)):
             trial = record.ask(study, SPACE, SETTINGS, Params())
             listen("start", number)
@@ -48,7 +48,7 @@ def test_a_terminal_shows_counts_best_and_what_is_running(
     text = searched(tmp_path, Terminal(), monkeypatch)
 
     assert "2 of 5 trials done: 1 complete, 0 pruned, 1 failed; 1 running" in text
-    assert "best 3.2500 (trial 0), research default 3.2500" in text
+    assert "best 3.2500 (trial 0), research default 3.2500, markov2 2.9000" in text
     assert "epoch 1, best 2.5000" in text
 
 

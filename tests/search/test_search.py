@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.search.killing import check_invariants
+from trajtune.dataset.arrays import examples_of
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import ExperimentError, RunError
 from trajtune.experiment import RESEARCH_DEFAULT, Experiment, Params, validate
+from trajtune.model.baselines import markov
 from trajtune.model.checkpoint import build_model, load_checkpoint
 from trajtune.search.best import leaders
 from trajtune.search.doctor import examine
@@ -16,7 +18,7 @@ from trajtune.search.record import read_trials
 from trajtune.search.run import resume_search, search, start_search
 from trajtune.search.run_directory import Run, open_run
 from trajtune.search.start import with_warm_start
-from trajtune.search.status import status_of
+from trajtune.search.status import print_status, status_of
 from trajtune.search.study import read_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_local")]
@@ -85,6 +87,22 @@ def test_the_status_says_what_the_study_holds(finished: Run) -> None:
         - status["best"]["metrics"]["val_next_role_nll"]
     )
     assert [trial["number"] for trial in status["trials"]] == list(range(TRIALS))
+
+
+def test_the_baselines_stand_beside_the_trials_and_are_measured_on_val_as_they_are(
+    finished: Run, small_snapshot: Snapshot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = json.loads(json.dumps(status_of(finished)))
+    print_status(status)
+    shown = capsys.readouterr().out
+    val, vocab_size = small_snapshot.read("val").arrays, small_snapshot.encoder().vocab_size
+    predicted = markov(small_snapshot.read("train").arrays, vocab_size).predict(val, examples_of(val, "last"))
+
+    assert set(status["baselines"]) == {"majority", "current_title", "markov", "markov2"}
+    assert set(status["baselines"]["markov"]) <= set(status["best"]["metrics"])
+    assert status["baselines"]["markov"]["val_top1"] == float((predicted.rank == 1).mean())
+    least = min(found["val_next_role_nll"] for found in status["baselines"].values())
+    assert f"best baseline {least:.4f}: " in shown
 
 
 def test_a_finished_search_is_extended_by_exactly_what_is_missing(

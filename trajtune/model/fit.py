@@ -21,7 +21,7 @@ from trajtune.model.batches import Loader, create_dataloaders
 from trajtune.model.checkpoint import new_model
 from trajtune.model.losses import training_loss
 from trajtune.model.lstm import CareerTrajectoryLSTM
-from trajtune.model.metrics import Metrics, hireability_metrics, next_role_metrics, tenure_metrics
+from trajtune.model.metrics import Metrics, val_metrics
 from trajtune.model.predict import predict_batches
 from trajtune.model.prior import count_transitions
 from trajtune.model.schedule import learning_rate
@@ -216,16 +216,7 @@ def create_optimizer(model: CareerTrajectoryLSTM, params: Params) -> torch.optim
 
 def evaluate(model: CareerTrajectoryLSTM, batches: Loader) -> Metrics:
     """The val metrics that a search sees; None where the split has no known target of the kind."""
-    p = predict_batches(model, batches)
-    next_role = next_role_metrics(p)
-    return {
-        "val_next_role_nll": next_role["next_role_nll"],
-        "val_top1": next_role["next_role_top1"],
-        "val_top5": next_role["next_role_top5"],
-        "val_mrr": next_role["next_role_mrr"],
-        "val_tenure_mae_months": tenure_metrics(p)["tenure_mae_months"],
-        "val_hireability_auc": hireability_metrics(p)["hireability_auc"],
-    }
+    return val_metrics(predict_batches(model, batches))
 
 
 class _RandomState:

@@ -28,6 +28,19 @@ def next_role_metrics(p: Predictions) -> Metrics:
     }
 
 
+def val_metrics(p: Predictions) -> Metrics:
+    """What a search knows of val, by the names that every record of it uses."""
+    next_role = next_role_metrics(p)
+    return {
+        "val_next_role_nll": next_role["next_role_nll"],
+        "val_top1": next_role["next_role_top1"],
+        "val_top5": next_role["next_role_top5"],
+        "val_mrr": next_role["next_role_mrr"],
+        "val_tenure_mae_months": tenure_metrics(p)["tenure_mae_months"],
+        "val_hireability_auc": hireability_metrics(p)["hireability_auc"],
+    }
+
+
 def tenure_metrics(p: Predictions) -> Metrics:
     """How far and how often the tenure interval misses, in months.
 

@@ -17,9 +17,18 @@ FINISHED = ("COMPLETE", "PRUNED", "FAIL")
 
 
 @contextmanager
-def show_progress(study: "Study", requested: int, metric: str) -> Iterator[Callable[[str, int], None]]:
-    """Show the study while the block runs; gives the function to call with each event."""
-    view = _View(study, requested, metric)
+def show_progress(
+    study: "Study", requested: int, metric: str, baseline: tuple[str, float] | None = None
+) -> Iterator[Callable[[str, int], None]]:
+    """Show the study while the block runs; gives the function to call with each event.
+
+    Args:
+        study: The record.
+        requested: Trials asked for.
+        metric: The objective.
+        baseline: Name and objective of the best one-line rule, to be shown beside the best trial.
+    """
+    view = _View(study, requested, metric, baseline)
     if not sys.stderr.isatty():
         yield _Lines(view, sys.stderr)
         return
@@ -33,8 +42,10 @@ def show_progress(study: "Study", requested: int, metric: str) -> Iterator[Calla
 class _View:
     """What is shown, read from the study at each event."""
 
-    def __init__(self, study: "Study", requested: int, metric: str) -> None:
-        self.metric, self.requested = metric, requested
+    def __init__(
+        self, study: "Study", requested: int, metric: str, baseline: tuple[str, float] | None
+    ) -> None:
+        self.metric, self.requested, self._baseline = metric, requested, baseline
         self._study, self._began = study, time.monotonic()
         self.read()
         self._finished_before = self.finished
@@ -56,13 +67,15 @@ class _View:
         return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"
 
     def best(self) -> str:
-        """The best so far beside the research default."""
+        """The best so far beside the research default and the best baseline."""
         best, default = next(iter(ranked(self.trials)), None), research_default(self.trials)
         text = f"best {best.value:.4f} (trial {best.number})" if best else "no result yet"
         if default and default.value is not None:
             text += f", research default {default.value:.4f}"
             if default.state not in FINISHED:
                 text += f" after epoch {len(default.epochs)}"
+        if self._baseline:
+            text += f", {self._baseline[0]} {self._baseline[1]:.4f}"
         return text
 
     def states(self) -> str:

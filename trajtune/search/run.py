@@ -15,6 +15,7 @@ from trajtune.cluster import ray_session
 from trajtune.errors import RunError
 from trajtune.experiment import Experiment, SearchSettings
 from trajtune.search import study as record
+from trajtune.search.baselines import best_baseline, keep_baselines
 from trajtune.search.best import keep_best
 from trajtune.search.compare import check_resumable
 from trajtune.search.progress import show_progress
@@ -187,9 +188,11 @@ def _execute(
 
     cpus = int(ray.cluster_resources().get("CPU", 1))
     encoder = snapshot.encoder()
+    train, val = snapshot.read("train").arrays, snapshot.read("val").arrays
+    baseline = best_baseline(keep_baselines(run, train, val, encoder.vocab_size), settings.metric)
     trainable = tune.with_parameters(
         TrialActor,
-        data={split: snapshot.read(split).arrays.to_dict() for split in ("train", "val")},
+        data={"train": train.to_dict(), "val": val.to_dict()},
         vocab_size=encoder.vocab_size,
         title_words=words_of(encoder),
         directory=str(run.path),
@@ -197,7 +200,7 @@ def _execute(
         seed=settings.seed,
     )
     with (
-        show_progress(study, run.requested, settings.metric) as show,
+        show_progress(study, run.requested, settings.metric, baseline) as show,
         tempfile.TemporaryDirectory(prefix=TUNE_PREFIX, dir=run.path) as scratch,
     ):
 

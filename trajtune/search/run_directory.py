@@ -8,6 +8,7 @@
       study.journal                 the Optuna study: the record
       trials/0000/best.pt           checkpoints
       best.json                     the best finished trial so far
+      baselines.json                what counting alone reaches on val
       lock                          held by the process that searches
     runs/latest                     a link to the newest
 
@@ -39,13 +40,12 @@ SCHEMA_VERSION: Final = 1
 LATEST: Final = "latest"
 TUNE_PREFIX: Final = ".tune-"
 """Ray Tune's own files: nobody reads them, and they go with the process that made them or the next."""
-_EXPERIMENT, _SPACE, _MANIFEST, _BEST, _LOCK = (
-    "experiment.yaml",
-    "space.yaml",
-    "run.json",
-    "best.json",
-    "lock",
-)
+_EXPERIMENT: Final = "experiment.yaml"
+_SPACE: Final = "space.yaml"
+_MANIFEST: Final = "run.json"
+_BEST: Final = "best.json"
+_BASELINES: Final = "baselines.json"
+_LOCK: Final = "lock"
 _VERSIONS: Final = ("trajtune", "torch", "optuna", "ray", "numpy")
 
 
@@ -104,6 +104,15 @@ class Run:
     def write_best(self, content: Mapping[str, Any]) -> None:
         """Replace what `best` gives."""
         _write_json(self.path / _BEST, content)
+
+    def baselines(self) -> dict[str, dict[str, float | None]]:
+        """Val metrics of every baseline, by name; empty before a search has measured them."""
+        path = self.path / _BASELINES
+        return json.loads(path.read_text("utf-8")) if path.exists() else {}
+
+    def write_baselines(self, content: Mapping[str, Mapping[str, float | None]]) -> None:
+        """Write what `baselines` gives."""
+        _write_json(self.path / _BASELINES, content)
 
     def with_requested(self, requested: int) -> "Run":
         """The same run with another number of trials asked for, on disk as well."""

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from trajtune.search.baselines import best_baseline
 from trajtune.search.record import TrialRecord, ranked, read_trials, research_default
 from trajtune.search.run_directory import Run
 from trajtune.search.study import RESEARCH_DEFAULT_ORIGIN, read_study
@@ -27,7 +28,8 @@ def status_of(run: Run) -> dict[str, Any]:
         ``number``, ``state`` (as Optuna names it), ``origin``, ``params``, ``best_epoch``, ``epochs`` (how
         many), ``seconds``, ``metrics`` (of the best epoch), ``error``, ``duplicate_of``; ``counts`` by
         state; ``best`` and ``research_default``: the entries of those trials, None where there is no
-        result; ``gain``: research default minus best of the metric, None where either is missing.
+        result; ``gain``: research default minus best of the metric, None where either is missing;
+        ``baselines``: val metrics by name, empty before the first search has measured them.
     """
     trials = read_trials(read_study(run.path))
     counts = Counter(trial.state for trial in trials)
@@ -43,6 +45,7 @@ def status_of(run: Run) -> dict[str, Any]:
         "best": _entry(best) if best else None,
         "research_default": _entry(default) if default and default.value is not None else None,
         "gain": default.value - best.value if compared else None,  # type: ignore[union-attr,operator]
+        "baselines": run.baselines(),
         "trials": [_entry(trial) for trial in trials],
     }
 
@@ -61,6 +64,8 @@ def print_status(status: dict[str, Any], file: TextIO | None = None) -> None:
         console.print(f"best {metric} {best['metrics'][metric]:.4f}: trial {best['number']}")
     if default:
         console.print(f"research default {default['metrics'][metric]:.4f}: trial {default['number']}")
+    if baseline := best_baseline(status["baselines"], metric):
+        console.print(f"best baseline {baseline[1]:.4f}: {baseline[0]}")
     if status["gain"] is not None:
         console.print(f"gain over the research default {status['gain']:.4f}")
     console.print(_leaderboard(status))
