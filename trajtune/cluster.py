@@ -3,9 +3,15 @@
 import logging
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Final
+
+import psutil
 
 # Read by Ray when it is imported, so they are set before that. `setdefault`: a user's own setting wins.
 _ENVIRONMENT = {
@@ -18,6 +24,9 @@ _ENVIRONMENT = {
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
 }
+
+_PATIENCE_S: Final = 3.0
+"""How long Ray's last processes may take to notice that the others are gone."""
 
 
 @contextmanager
@@ -52,14 +61,59 @@ def ray_session(
     # Ray's sockets live below this directory and their paths must stay short.
     directory = tempfile.mkdtemp(prefix="trajtune-")
     try:
-        ray.init(
-            num_cpus=num_cpus or len(os.sched_getaffinity(0)),
-            include_dashboard=False,
-            log_to_driver=verbose,
-            logging_level=level,
-            _temp_dir=directory,
-        )
+        with _interrupted_afterwards():
+            ray.init(
+                num_cpus=num_cpus or len(os.sched_getaffinity(0)),
+                include_dashboard=False,
+                log_to_driver=verbose,
+                logging_level=level,
+                _temp_dir=directory,
+            )
         yield
     finally:
+        started = psutil.Process().children(recursive=True)
         ray.shutdown()
+        # Ray's agents notice the end of the rest later, and write their logs until then.
+        agents = [process for process in started if _belongs_to(process, directory)]
+        _, alive = psutil.wait_procs(agents, timeout=_PATIENCE_S)
+        for process in alive:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def _interrupted_afterwards() -> Iterator[None]:
+    """Let Ctrl-C wait for the block's end, because Ray, interrupted while it starts, may crash.
+
+    A second Ctrl-C does not wait.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    pressed = []
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        pressed.append(number)
+        if len(pressed) > 1:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, remember)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
+
+
+def _belongs_to(process: psutil.Process, directory: str) -> bool:
+    """Whether a process below ours is of the Ray session in that directory.
+
+    Its agents and workers rename themselves.
+    """
+    try:
+        return any(part.startswith("ray::") or directory in part for part in process.cmdline())
+    except psutil.Error:
+        return False
