@@ -40,6 +40,7 @@ def test_a_bundle_holds_exactly_these_files(finalized: Path) -> None:
         "manifest.json",
         "metrics.json",
         "probes.json",
+        "report.html",
         "trajectory-lstm-calibration.json",
         "trajectory-lstm-vocab.json",
         "trajectory-lstm.onnx",

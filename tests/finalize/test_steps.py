@@ -33,6 +33,15 @@ def test_a_checkpoint_of_another_vocabulary_is_refused(finalized: Path, tmp_path
     assert not (tmp_path / "x.onnx").exists()
 
 
+def test_a_checkpoint_of_as_many_other_titles_is_refused(finalized: Path, tmp_path: Path) -> None:
+    own = TitleEncoder.load(finalized / "trajectory-lstm-vocab.json")
+    titles = [own.decode(index) for index in range(1, own.vocab_size)]
+    TitleEncoder.fit({title: count for count, title in enumerate(titles, start=1)}).save(tmp_path / "v.json")
+    with pytest.raises(TrainingError, match=r"best\.pt was trained on other titles than .*v\.json has"):
+        export_checkpoint(finalized / "best.pt", tmp_path / "v.json", tmp_path / "x.onnx")
+    assert not (tmp_path / "x.onnx").exists()
+
+
 def test_the_models_file_must_be_named_as_one(finalized: Path, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"must end in \.onnx"):
         export_checkpoint(finalized / "best.pt", tmp_path / "v.json", tmp_path / "x")

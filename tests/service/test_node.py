@@ -1,7 +1,6 @@
 """The bundle as the service uses it: real Node, real onnxruntime-node, a client written from the contract."""
 
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -13,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.service.install import CLIENT, install_client
 from trajtune.bundle import MODEL, load_bundle
 from trajtune.dataset.titles import service_key
 
-CLIENT = Path(__file__).parent
 HARD = (
     *("Sr.", "sr..", "SR", "jr", "eng.", "ENG", "dev", "swe", "pm", "VP", "cto", "-", "&", "R&D", ".", ".."),
     *("constructor", "constructor.", "__proto__", "toString", "_x_", "1st", "ẞ", "ß", "Σ", "ς", "É"),
@@ -35,24 +34,10 @@ def node() -> str:
 
 @pytest.fixture(scope="session")
 def client(node: str) -> Path:
-    """The client with onnxruntime-node beside it, installed once into the user's cache."""
-    npm = shutil.which("npm")
-    if npm is None:
+    """The client with onnxruntime-node beside it."""
+    folder = install_client()
+    if folder is None:
         pytest.skip("npm is not installed")
-    import platformdirs
-
-    folder = platformdirs.user_cache_path("trajtune") / "service-client-1.30.0"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "client.mjs"):
-        shutil.copyfile(CLIENT / name, folder / name)
-    if not (folder / "node_modules" / ".package-lock.json").exists():
-        command = [npm, "install", "--no-audit", "--no-fund", "--no-package-lock"]
-        environment = {**os.environ, "ONNXRUNTIME_NODE_INSTALL": "skip"}
-        done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=200
-        )
-        if done.returncode:
-            pytest.skip(f"onnxruntime-node cannot be installed: {' '.join(done.stderr.split())[:200]}")
     return folder / "client.mjs"
 
 

@@ -8,8 +8,14 @@ from trajtune.dataset.encode import SplitData
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.test_split import open_test_split, openings
 from trajtune.finalize.bootstrap import gain
-from trajtune.finalize.changers import LAG_LIMIT, evaluate_career_changers
-from trajtune.finalize.evaluate import evaluate_baseline, evaluate_model, with_reasons
+from trajtune.finalize.changers import LAG_LIMIT
+from trajtune.finalize.evaluate import (
+    changers_and_everybody,
+    evaluate_baseline,
+    evaluate_model,
+    known_hireability,
+    with_reasons,
+)
 from trajtune.finalize.moves import moves_of
 from trajtune.finalize.reliability import reliability
 from trajtune.finalize.replay import replay
@@ -58,18 +64,17 @@ def measure_on_test(
     baselines = {name: evaluate_baseline(said, moves) for name, said in others.items()}
     if research is not None:
         others = {"research_default": predict(research, data.arrays, moves.examples), **others}
-    everybody = evaluate_career_changers(ours, moves.current_ids, moves.everybody)
-    changers = evaluate_career_changers(ours, moves.current_ids, moves.changers)
     return {
         "test": evaluate_model(ours, replayed.calibrated),
-        "career_changers": {**changers, "lag_limit": LAG_LIMIT, "everybody": everybody},
+        "career_changers": {**changers_and_everybody(ours, moves), "lag_limit": LAG_LIMIT},
         "baselines": baselines,
         "research_default": evaluate_baseline(others["research_default"], moves) if research else None,
         "gains": {name: gain(ours, said) for name, said in others.items()},
-        "segments": by_segment(replayed, moves, data.split_dates),
+        "segments": by_segment(replayed, others, moves, data.split_dates),
         "reliability": {
             "raw": reliability(ours.confidence, ours.correct),
             "calibrated": reliability(replayed.calibrated, ours.correct),
+            "hireability": reliability(*known_hireability(ours)),
         },
         **_limit(snapshot, data, coverage),
         "test_openings": len(openings(snapshot)),

@@ -16,7 +16,7 @@ from trajtune.finalize.measure import measure_on_test
 from trajtune.finalize.moves import histories, moves_of
 from trajtune.finalize.reliability import cross_fitted
 from trajtune.finalize.write import CALIBRATOR, METRICS, bundle_directory, refuse_existing, write_json
-from trajtune.model.checkpoint import build_model, load_checkpoint
+from trajtune.model.checkpoint import build_model, load_checkpoint, vocabulary_id
 from trajtune.model.lstm import CareerTrajectoryLSTM
 from trajtune.model.predict import predict
 from trajtune.model.threads import one_thread
@@ -138,5 +138,10 @@ def _model_of(checkpoint: Path, encoder: TitleEncoder, where: str) -> CareerTraj
         raise TrainingError(
             f"{checkpoint} was trained on {state['vocab_size'] - 1} titles, but {where} has "
             f"{encoder.vocab_size - 1}. Give the vocabulary that it was trained with."
+        )
+    if state.get("vocabulary", vocabulary_id(encoder)) != vocabulary_id(encoder):
+        raise TrainingError(
+            f"{checkpoint} was trained on other titles than {where} has, though on as many "
+            f"({encoder.vocab_size - 1}). Give the vocabulary that it was trained with."
         )
     return build_model(state)

@@ -15,9 +15,13 @@ CALIBRATOR: Final = "calibrator.pkl"
 CHECKPOINT: Final = "best.pt"
 METRICS: Final = "metrics.json"
 REPORT: Final = "evaluation_report.md"
+HTML_REPORT: Final = "report.html"
 MODEL_CARD: Final = "MODEL_CARD.md"
 PROBES: Final = "probes.json"
-FILES: Final = (MODEL, VOCABULARY, CALIBRATION, CALIBRATOR, CHECKPOINT, METRICS, REPORT, MODEL_CARD, PROBES)
+FILES: Final = (
+    *(MODEL, VOCABULARY, CALIBRATION, CALIBRATOR, CHECKPOINT),
+    *(METRICS, REPORT, HTML_REPORT, MODEL_CARD, PROBES),
+)
 """Every file of a bundle beside its manifest, which holds their hashes."""
 
 

@@ -6,6 +6,7 @@ before anything is parsed.
 """
 
 import hashlib
+import json
 import os
 import struct
 import sys
@@ -16,6 +17,7 @@ from typing import IO, Any, cast
 
 import torch
 
+from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import TrainingError
 from trajtune.experiment import Params, validate
 from trajtune.model.lstm import CareerTrajectoryLSTM
@@ -24,7 +26,8 @@ from trajtune.model.title_vectors import TitleWords
 
 State = Mapping[str, Any]
 """What `fit` resumes from: ``params``, ``vocab_size``, ``seed``, ``epoch``, ``best_epoch``, ``best_metrics``,
-``model``, ``optimizer``, ``rng``. Only tensors, numbers, strings, lists and dicts."""
+``model``, ``optimizer``, ``rng``. Only tensors, numbers, strings, lists and dicts. Those that leave their
+snapshot also hold ``vocabulary``, a `vocabulary_id`."""
 
 _MARK = b"sha256:"
 _COMMENT = len(_MARK) + 64
@@ -95,6 +98,12 @@ class _Hashing:
 def without_optimizer(state: State) -> dict[str, Any]:
     """The part of a checkpoint that predicts: a third of the size; `fit` cannot resume from it."""
     return {key: value for key, value in state.items() if key not in {"optimizer", "rng"}}
+
+
+def vocabulary_id(encoder: TitleEncoder) -> str:
+    """Names a vocabulary by its titles and their order: one of the same size may be another."""
+    titles = [encoder.decode(index) for index in range(encoder.vocab_size)]
+    return hashlib.sha256(json.dumps(titles).encode()).hexdigest()
 
 
 def build_model(state: State) -> CareerTrajectoryLSTM:
