@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from trajtune.finalize.html_report import write_html_report
-from trajtune.finalize.report import generate_report
+from trajtune.finalize.report import report_text
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -126,7 +126,7 @@ def test_what_is_not_known_is_said_and_breaks_neither_report(metrics: dict[str, 
     for rows in poor["segments"].values():
         for row in rows:
             row |= {"tenure_coverage": None, "tenure_width_months": None}
-    text = generate_report(poor)
+    text = report_text(poor)
     for sentence in (
         "Careful: val has 31 people, under 200",
         "By Brier score none would be better here",

@@ -1,19 +1,27 @@
 import json
 import re
+import resource
 import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.finalized import searched
-from trajtune.bundle import load_bundle, sha256
+from tests.conftest import loaded
+from tests.finalized import changing_careers, searched
+from trajtune import cli
+from trajtune.bundle import load_bundle, manifest_sha256, sha256
+from trajtune.dataset.prepare import snapshot_of
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.test_split import openings
-from trajtune.errors import BundleError, GateError, RunError, SnapshotError, TrainingError
-from trajtune.experiment import RESEARCH_DEFAULT, Params
+from trajtune.errors import BundleError, RunError, SnapshotError, TrainingError
+from trajtune.experiment import RESEARCH_DEFAULT, Experiment, Params, validate
 from trajtune.finalize import refit, run
 from trajtune.finalize.run import finalize
 from trajtune.finalize.verify import verify
+from trajtune.finalize.write import FILES
 from trajtune.search.run_directory import Run
 
 pytestmark = pytest.mark.slow
@@ -144,8 +152,12 @@ def test_a_bundle_in_the_way_is_refused_before_any_work(
         finalize(searched_run, progress=silent)
 
 
-def test_an_interrupted_finalize_goes_on_and_leaves_nothing_half_written(
-    searched_run: Run, finalized: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_interrupted_finalize_goes_on_and_a_failed_gate_exits_3_with_the_bundle_kept_and_marked(
+    searched_run: Run,
+    finalized: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "bundles" / "again"
 
@@ -159,10 +171,24 @@ def test_an_interrupted_finalize_goes_on_and_leaves_nothing_half_written(
     assert list(out.parent.iterdir()) == []
     # What was refitted before is found again: nothing is trained a second time.
     monkeypatch.setattr(refit, "_train", lambda *a: pytest.fail("it trained again"))
-    monkeypatch.setattr(run, "failed", lambda gates: ["calibration"])
-    with pytest.raises(GateError, match=r"Every gate must pass, but calibration did not\. Read .*report\.md"):
-        finalize(searched_run, out=out, require_gates=True, progress=silent)
-    assert verify(out)["probes"] == 64
+    # So few careers fail gates without any help; as the command is typed.
+    arguments = ["trajtune", "finalize", str(searched_run.path), "--out", str(out), "--require-gates"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 3
+    manifest = json.loads((out / "manifest.json").read_text())
+    broken = [name for name, passed in manifest["gates"].items() if not passed]
+    assert broken
+    *lines, last = capfd.readouterr().err.splitlines()
+    assert last.startswith(f"GateError: Every gate must pass, but {', '.join(broken)} did not. Read ")
+    for name in manifest["gates"]:
+        (line,) = [line for line in lines if line.startswith(f"gate {name.replace('_', ' ')} ")]
+        assert ("FAILED" in line) == (name in broken)
+        assert "(limit " in line
+    assert manifest["gates_passed"] is False
+    assert verify(out)["gates_passed"] is False
+    assert (out / "evaluation_report.md").read_text().splitlines()[2].startswith("**Do not ship")
     for name in (
         "trajectory-lstm.onnx",
         "trajectory-lstm-vocab.json",
@@ -171,6 +197,68 @@ def test_an_interrupted_finalize_goes_on_and_leaves_nothing_half_written(
         "probes.json",
     ):
         assert (out / name).read_bytes() == (finalized / name).read_bytes()
+
+
+@contextmanager
+def no_file_larger_than(num_bytes: int) -> Iterator[None]:
+    """The kernel refuses writes, as it does on a full disk; for this process alone."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    searched_run: Run, finalized: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "bundles" / "full"
+    with (
+        no_file_larger_than(20_000),
+        pytest.raises(BundleError, match=r"Cannot write .*full: .*\. Nothing was left there\.$"),
+    ):
+        finalize(searched_run, out=out, progress=silent)
+    assert list(out.parent.iterdir()) == []
+
+
+def test_refits_resume_and_give_the_same_bytes_and_a_full_disk_is_one_line(
+    ray_local: None, tmp_path: Path, changing_snapshot: Snapshot
+) -> None:
+    small = refit.Finalist("trial 1", Params(hidden_dim=4, embedding_dim=8, num_layers=1, max_epochs=1), 2.0)
+    train, val = changing_snapshot.read("train").arrays, changing_snapshot.read("val").arrays
+    said: list[str] = []
+
+    def refitted() -> list[refit.Refit]:
+        said.clear()
+        encoder = changing_snapshot.encoder()
+        return refit.refit_all(
+            [small], [0, 1], train, val, encoder, tmp_path, snapshot_id="x", progress=said.append
+        )
+
+    first, second = (found.checkpoint for found in refitted())
+    assert first
+    assert second
+    before = first.read_bytes()
+    assert before != second.read_bytes()
+    first.unlink()
+    with no_file_larger_than(2_000), pytest.raises(TrainingError, match="what is refitted is kept"):
+        refitted()
+    assert list(tmp_path.iterdir()) == [second]
+    refitted()
+    assert said == ["refitted trial 1, seed 0 (2 of 2)"]
+    assert first.read_bytes() == before
+
+
+def test_a_val_split_too_small_is_refused_before_anything_is_refitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = validate(Experiment, {"storage": {"snapshots": str(tmp_path)}}, "test")
+    few = searched(tmp_path, snapshot_of(loaded(changing_careers(150)), experiment), [])
+    monkeypatch.setattr(run, "refit_all", lambda *a, **k: pytest.fail("it began to work"))
+    with pytest.raises(TrainingError, match="at least 30 examples of val, but there are 2"):
+        finalize(few, progress=silent)
+    assert not (tmp_path / "bundles").exists()
 
 
 def test_another_snapshot_than_the_runs_is_refused(
@@ -231,6 +319,20 @@ def test_the_finalists_are_different_configurations_with_the_research_default_fi
     assert [finalist.name for finalist in found] == ["research default", "trial 3"]
 
 
+@pytest.mark.parametrize("name", [*FILES, "manifest.json"])
+def test_verify_names_any_file_that_was_tampered_with(finalized: Path, tmp_path: Path, name: str) -> None:
+    copied = Path(shutil.copytree(finalized, tmp_path / "bundle"))
+    if name == "manifest.json":
+        manifest = json.loads((copied / name).read_text())
+        (copied / name).write_text(json.dumps({**manifest, "gates_passed": not manifest["gates_passed"]}))
+    else:
+        content = bytearray((copied / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (copied / name).write_bytes(content)
+    with pytest.raises(BundleError, match=rf"is not what was written: {re.escape(name)} was altered\."):
+        verify(copied)
+
+
 def test_verify_names_every_file_that_is_not_as_it_was(finalized: Path, tmp_path: Path) -> None:
     copied = Path(shutil.copytree(finalized, tmp_path / "bundle"))
     assert verify(copied)["max_abs_error"] < 1e-5
@@ -247,6 +349,7 @@ def test_verify_asks_the_graph_and_not_only_the_hashes(finalized: Path, tmp_path
     (copied / "probes.json").write_text(json.dumps(probes))
     manifest = json.loads((copied / "manifest.json").read_text())
     manifest["files"]["probes.json"] = sha256(copied / "probes.json")
+    manifest["manifest_sha256"] = manifest_sha256(manifest)
     (copied / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(BundleError, match="probe career 6 is not answered as by torch"):
         verify(copied)

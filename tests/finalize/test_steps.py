@@ -1,16 +1,26 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from tests.conftest import loaded
+from tests.finalized import changing_careers
 from trajtune.bundle import Graph
+from trajtune.dataset.arrays import CareerArrays
+from trajtune.dataset.encode import SplitData
+from trajtune.dataset.prepare import snapshot_of
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.test_split import openings
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import BundleError, ExportError, TrainingError
+from trajtune.experiment import Experiment, validate
+from trajtune.finalize.build import calibrate
 from trajtune.finalize.calibrate import CalibrationTable
 from trajtune.finalize.steps import calibrate_checkpoint, evaluate_checkpoint, export_checkpoint
+from trajtune.model.checkpoint import build_model, load_checkpoint
 
 pytestmark = pytest.mark.slow
 
@@ -64,7 +74,47 @@ def test_evaluating_a_checkpoint_gives_the_bundles_numbers_and_is_recorded(
     before = len(openings(changing_snapshot))
     evaluate_checkpoint(finalized / "best.pt", changing_snapshot.path, tmp_path / "e")
     written = json.loads((tmp_path / "e" / "metrics.json").read_text())
+    assert sorted(file.name for file in (tmp_path / "e").iterdir()) == [
+        "evaluation_report.md",
+        "metrics.json",
+        "report.html",
+    ]
     assert written["test"] == json.loads((finalized / "metrics.json").read_text())["test"]
     assert [entry["purpose"] for entry in openings(changing_snapshot)[before:]] == ["evaluate"]
     with pytest.raises(BundleError, match="never overwritten"):
         evaluate_checkpoint(finalized / "best.pt", changing_snapshot.path, tmp_path / "e")
+
+
+def test_a_test_split_with_one_hireability_class_is_measured_without_an_auc(
+    finalized: Path, tmp_path: Path
+) -> None:
+    careers = changing_careers(1600)
+    everybody = pa.array([True] * len(careers), careers.schema.field("hireable").type)
+    careers = careers.set_column(careers.schema.get_field_index("hireable"), "hireable", everybody)
+    settings = {"storage": {"snapshots": str(tmp_path)}, "data": {"hireable_key": "hireable"}}
+    snapshot = snapshot_of(loaded(careers), validate(Experiment, settings, "test"))
+    found = evaluate_checkpoint(finalized / "best.pt", snapshot.path, tmp_path / "e")["test"]
+    assert found["hireability_auc"] is None
+    reason = f"all {found['num_examples']} known outcomes are the same"
+    assert found["hireability_auc_reason"] == reason
+    assert found["hireability_base_rate"] == 1
+    report = (tmp_path / "e" / "evaluation_report.md").read_text()
+    assert "The label is label hireable. AUC not known: " + reason in report
+
+
+def test_few_careers_of_val_calibrate_with_a_warning_and_thirty_are_too_few(
+    finalized: Path, changing_snapshot: Snapshot
+) -> None:
+    model, val = build_model(load_checkpoint(finalized / "best.pt")), changing_snapshot.read("val")
+    assert "warning" not in calibrate(model, first_careers(val, 200), 0.8).described
+    few = calibrate(model, first_careers(val, 30), 0.8).described
+    assert few["warning"].startswith("val has 30 people, under 200: the calibration is itself uncertain")
+    with pytest.raises(TrainingError, match="at least 30 examples of val, but there are 29"):
+        calibrate(model, first_careers(val, 29), 0.8)
+
+
+def first_careers(data: SplitData, count: int) -> SplitData:
+    end = int(data.arrays.offsets[count])
+    parts = {name: getattr(data.arrays, name)[:end] for name in data.arrays.to_dict() if name != "offsets"}
+    arrays = CareerArrays(offsets=data.arrays.offsets[: count + 1], **parts)
+    return replace(data, arrays=arrays, titles=data.titles[:count], split_dates=data.split_dates[:count])

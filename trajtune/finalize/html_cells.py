@@ -14,7 +14,7 @@ def cell(value: object) -> object:
     """A table's cell: few digits, and words for what is undefined."""
     if value is None:
         return NOT_KNOWN
-    return round(value, _DIGITS) if isinstance(value, float) else value
+    return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
 
 
 def others_of(m: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -29,7 +29,8 @@ def write_html_report(metrics: Mapping[str, Any], path: Path) -> None:
     tenure(page, metrics)
     hireability(page, metrics)
     segments(page, metrics)
-    refits(page, metrics)
+    if "selection" in metrics:
+        refits(page, metrics)
     export(page, metrics)
     page.write(path)
 

@@ -21,7 +21,12 @@ _SCRIPT: Final = Path(__file__).with_name("latency.mjs")
 _NODE_TIMEOUT_S: Final = 60
 
 
-def measure_latency(graph: Graph, careers: Sequence[NDArray[np.int64]]) -> dict[str, Any]:
+def measure_latency(graph: Graph, model: Path, careers: Sequence[NDArray[np.int64]]) -> dict[str, Any]:
+    """`latency_in_python`, and under ``node`` what `latency_in_node` found, or null with a reason."""
+    return {**latency_in_python(graph, careers), **latency_in_node(model, careers)}
+
+
+def latency_in_python(graph: Graph, careers: Sequence[NDArray[np.int64]]) -> dict[str, Any]:
     """Wall-clock milliseconds of a call over some real careers, again and again.
 
     Args:
@@ -41,14 +46,14 @@ def measure_latency(graph: Graph, careers: Sequence[NDArray[np.int64]]) -> dict[
     return _described(np.array(seconds[_WARM_UP:]) * 1000)
 
 
-def measure_latency_in_node(model: Path, careers: Sequence[NDArray[np.int64]]) -> dict[str, Any]:
+def latency_in_node(model: Path, careers: Sequence[NDArray[np.int64]]) -> dict[str, Any]:
     """The same in Node, if it is there with onnxruntime-node; nothing is fetched from the network.
 
     onnxruntime-node is looked for from the working directory upwards, and in `client_folder`.
 
     Args:
         model: The exported file.
-        careers: As for `measure_latency`.
+        careers: As for `latency_in_python`.
 
     Returns:
         ``node``: the percentiles, ``calls`` and ``version``; or null with ``node_reason``.

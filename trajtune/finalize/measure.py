@@ -29,6 +29,19 @@ from trajtune.model.predictions import Predictions
 BASELINES = {"majority": majority, "current_title": current_title, "markov": markov}
 
 
+def origin(snapshot: Snapshot, run: str) -> dict[str, Any]:
+    """The keys of ``metrics.json`` that say what was measured, and on what."""
+    manifest = snapshot.manifest
+    return {
+        "source": manifest["source"]["kind"],
+        "snapshot": snapshot.id,
+        "run": run,
+        "cutoffs": manifest["cutoffs"],
+        "as_of": manifest["as_of"],
+        "hireability_label": manifest["hireability"],
+    }
+
+
 def measure_on_test(
     snapshot: Snapshot,
     graph: Graph,

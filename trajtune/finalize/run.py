@@ -14,8 +14,8 @@ from trajtune.finalize.build import calibrate, export_checked
 from trajtune.finalize.calibrate import refuse_too_few, save_calibrator
 from trajtune.finalize.gates import failed, gate_lines, gates
 from trajtune.finalize.html_report import write_html_report
-from trajtune.finalize.latency import measure_latency, measure_latency_in_node
-from trajtune.finalize.measure import measure_on_test
+from trajtune.finalize.latency import measure_latency
+from trajtune.finalize.measure import measure_on_test, origin
 from trajtune.finalize.model_card import model_card
 from trajtune.finalize.moves import histories, moves_of
 from trajtune.finalize.probes import write_probes
@@ -126,18 +126,16 @@ def finalize(
         say("evaluating on the test split")
         research = _research_model(refits)
         metrics = {
-            **_origin(run, snapshot, chosen, exported, refits),
+            **origin(snapshot, run.name),
+            **_choice(chosen, exported, refits),
             **measure_on_test(snapshot, graph, research, run=run.name, purpose="finalize", coverage=coverage),
             "calibration": calibrated.described,
             "export": export,
-            "latency": {
-                **measure_latency(graph, careers),
-                **measure_latency_in_node(folder / MODEL, careers),
-            },
+            "latency": measure_latency(graph, folder / MODEL, careers),
         }
         metrics["gates"] = gates(metrics, nominal_coverage=coverage)
         write_json(folder / METRICS, metrics)
-        (folder / REPORT).write_text(generate_report(metrics), encoding="utf-8")
+        generate_report(metrics, folder)
         write_html_report(metrics, folder / HTML_REPORT)
         (folder / MODEL_CARD).write_text(model_card(metrics), encoding="utf-8")
         write_probes(calibrated.served, snapshot.encoder(), folder / PROBES)
@@ -193,17 +191,8 @@ def _research_model(refits: Sequence[Refit]) -> CareerTrajectoryLSTM | None:
     return None if best.checkpoint is None else build_model(load_checkpoint(best.checkpoint))
 
 
-def _origin(
-    run: Run, snapshot: Snapshot, chosen: Finalist, exported: Refit, refits: Sequence[Refit]
-) -> dict[str, Any]:
-    manifest = snapshot.manifest
+def _choice(chosen: Finalist, exported: Refit, refits: Sequence[Refit]) -> dict[str, Any]:
     return {
-        "source": manifest["source"]["kind"],
-        "snapshot": snapshot.id,
-        "run": run.name,
-        "cutoffs": manifest["cutoffs"],
-        "as_of": manifest["as_of"],
-        "hireability_label": manifest["hireability"],
         "params": chosen.params.model_dump(mode="json"),
         "research_default_params": RESEARCH_DEFAULT.model_dump(mode="json"),
         "winner": {"name": chosen.name, "seed": exported.seed, "epoch": exported.epoch},

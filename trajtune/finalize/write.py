@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from trajtune.bundle import CALIBRATION, MANIFEST, MODEL, VOCABULARY, sha256
+from trajtune.bundle import CALIBRATION, MANIFEST, MODEL, VOCABULARY, manifest_sha256, sha256
 from trajtune.errors import BundleError
 
 CALIBRATOR: Final = "calibrator.pkl"
@@ -65,7 +65,8 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
-    """Write the manifest last: ``content`` and the hash of every other file in the folder."""
+    """Write the manifest last: ``content``, the hash of every other file in the folder, and its own."""
     names = sorted(file.name for file in folder.iterdir() if file.name != MANIFEST)
     assert set(FILES) <= set(names), f"a bundle needs {FILES}, but this one has {names}"
-    write_json(folder / MANIFEST, {**content, "files": {name: sha256(folder / name) for name in names}})
+    whole = {**content, "files": {name: sha256(folder / name) for name in names}}
+    write_json(folder / MANIFEST, {**whole, "manifest_sha256": manifest_sha256(whole)})

@@ -34,18 +34,29 @@ _COMMENT = len(_MARK) + 64
 
 
 def save_checkpoint(state: State, path: Path) -> None:
-    """Write ``state`` beside ``path`` and rename it, so that ``path`` is whole or as before."""
+    """Write ``state`` beside ``path`` and rename it, so that ``path`` is whole or as before.
+
+    Raises:
+        OSError: If it cannot be written, as on a full disk; nothing is left beside it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
-    with beside.open("w+b") as file:
-        hashing = _Hashing(file)
-        torch.save(_plain(state), cast(IO[bytes], hashing))
-        # A zip archive ends with the length of its comment (APPNOTE 4.3.16); torch writes none.
-        file.seek(-2, os.SEEK_END)
-        assert file.read() == b"\0\0", "torch.save wrote a zip comment of its own"
-        file.seek(-2, os.SEEK_END)
-        file.write(struct.pack("<H", _COMMENT) + _MARK + hashing.hash.hexdigest().encode())
-    os.replace(beside, path)
+    try:
+        with beside.open("w+b") as file:
+            hashing = _Hashing(file)
+            try:
+                torch.save(_plain(state), cast(IO[bytes], hashing))
+            except RuntimeError as error:  # torch hides the reason in one of its own
+                raise hashing.error or error from error
+            # A zip archive ends with the length of its comment (APPNOTE 4.3.16); torch writes none.
+            file.seek(-2, os.SEEK_END)
+            assert file.read() == b"\0\0", "torch.save wrote a zip comment of its own"
+            file.seek(-2, os.SEEK_END)
+            file.write(struct.pack("<H", _COMMENT) + _MARK + hashing.hash.hexdigest().encode())
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -86,10 +97,15 @@ class _Hashing:
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file, self.hash = file, hashlib.sha256()
+        self.error: OSError | None = None
 
     def write(self, content: bytes) -> int:
         self.hash.update(content)
-        return self.file.write(content)
+        try:
+            return self.file.write(content)
+        except OSError as error:
+            self.error = error
+            raise
 
     def flush(self) -> None:
         self.file.flush()
