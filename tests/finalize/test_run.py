@@ -139,6 +139,30 @@ def test_segments_part_everybody(metrics: dict) -> None:
         )
 
 
+def test_baselines_stand_beside_every_number(metrics: dict) -> None:
+    everybody = metrics["test"]["num_examples"]
+    for name, baseline in {**metrics["baselines"], "research_default": metrics["research_default"]}.items():
+        low, high = baseline["top1_interval"]
+        assert low <= baseline["top1"] <= high
+        assert baseline["num_tenures"] == metrics["test"]["num_tenures"]
+        assert baseline["tenure_mae_months"] > 0
+        assert 0 <= baseline["hireability_auc"] <= 1
+        changers = baseline["career_changers"]
+        assert changers["num"] == metrics["career_changers"]["num"]
+        assert changers["everybody"]["num"] == everybody
+        for rows in metrics["segments"].values():
+            top1 = sum(row["num"] * row["others"][name]["top1"] for row in rows) / everybody
+            assert top1 == pytest.approx(baseline["top1"])
+    assert metrics["baselines"]["current_title"]["career_changers"]["same_title_rate"] == 1
+
+
+def test_hireability_says_how_far_it_is_from_calibrated(metrics: dict) -> None:
+    bins, test = metrics["reliability"]["hireability"], metrics["test"]
+    assert sum(row["num"] for row in bins) == test["num_hireabilities"]
+    gaps = sum(row["num"] * abs(row["confidence"] - row["accuracy"]) for row in bins)
+    assert test["hireability_ece"] == pytest.approx(gaps / test["num_hireabilities"])
+
+
 def test_test_was_opened_once_and_the_ledger_knows(finalized: Path, changing_snapshot: Snapshot) -> None:
     first = openings(changing_snapshot)[0]
     assert (first["run"], first["purpose"]) == ("searched", "finalize")

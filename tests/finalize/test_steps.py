@@ -1,4 +1,6 @@
 import json
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 from tests.conftest import loaded
 from tests.finalized import changing_careers
+from trajtune import cli
 from trajtune.bundle import Graph
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.dataset.encode import SplitData
@@ -19,15 +22,34 @@ from trajtune.errors import BundleError, ExportError, TrainingError
 from trajtune.experiment import Experiment, validate
 from trajtune.finalize.build import calibrate
 from trajtune.finalize.calibrate import CalibrationTable
-from trajtune.finalize.steps import calibrate_checkpoint, evaluate_checkpoint, export_checkpoint
+from trajtune.finalize.steps import evaluate_checkpoint, export_checkpoint
 from trajtune.model.checkpoint import build_model, load_checkpoint
 
 pytestmark = pytest.mark.slow
 
 
-def test_a_checkpoint_exports_with_its_vocabulary_beside_it(finalized: Path, tmp_path: Path) -> None:
-    vocab = finalized / "trajectory-lstm-vocab.json"
-    found = export_checkpoint(finalized / "best.pt", vocab, tmp_path / "models" / "x.onnx")
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Run a command that succeeds; what it prints."""
+
+    def run(*arguments: object) -> str:
+        monkeypatch.setattr(sys, "argv", ["trajtune", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        out, err = capsys.readouterr()
+        assert not caught.value.code, err
+        return out
+
+    return run
+
+
+def test_a_checkpoint_exports_with_its_vocabulary_beside_it(
+    finalized: Path, tmp_path: Path, typed: Callable[..., str]
+) -> None:
+    vocab, output = finalized / "trajectory-lstm-vocab.json", tmp_path / "models" / "x.onnx"
+    arguments = ("--checkpoint", finalized / "best.pt", "--vocab", vocab, "--output", output)
+    found = json.loads(typed("export", *arguments))
     assert found["opset"] == 17
     assert (tmp_path / "models" / "x-vocab.json").read_bytes() == vocab.read_bytes()
     ids, lengths = np.array([[1, 2, 3]]), np.array([3])
@@ -58,9 +80,10 @@ def test_the_models_file_must_be_named_as_one(finalized: Path, tmp_path: Path) -
 
 
 def test_calibrating_a_checkpoint_gives_the_bundles_table(
-    finalized: Path, changing_snapshot: Snapshot, tmp_path: Path
+    finalized: Path, changing_snapshot: Snapshot, tmp_path: Path, typed: Callable[..., str]
 ) -> None:
-    found = calibrate_checkpoint(finalized / "best.pt", changing_snapshot.path, tmp_path / "c")
+    data = ("--checkpoint", finalized / "best.pt", "--data-path", changing_snapshot.path)
+    found = json.loads(typed("calibrate", *data, "--output", tmp_path / "c"))
     name = "trajectory-lstm-calibration.json"
     assert (tmp_path / "c" / name).read_bytes() == (finalized / name).read_bytes()
     assert CalibrationTable.load(tmp_path / "c" / name).breakpoints
@@ -69,10 +92,13 @@ def test_calibrating_a_checkpoint_gives_the_bundles_table(
 
 
 def test_evaluating_a_checkpoint_gives_the_bundles_numbers_and_is_recorded(
-    finalized: Path, changing_snapshot: Snapshot, tmp_path: Path
+    finalized: Path, changing_snapshot: Snapshot, tmp_path: Path, typed: Callable[..., str]
 ) -> None:
     before = len(openings(changing_snapshot))
-    evaluate_checkpoint(finalized / "best.pt", changing_snapshot.path, tmp_path / "e")
+    data = ("--checkpoint", finalized / "best.pt", "--data-path", changing_snapshot.path)
+    assert typed("evaluate", *data, "--output", tmp_path / "e").strip() == str(
+        tmp_path / "e" / "evaluation_report.md"
+    )
     written = json.loads((tmp_path / "e" / "metrics.json").read_text())
     assert sorted(file.name for file in (tmp_path / "e").iterdir()) == [
         "evaluation_report.md",

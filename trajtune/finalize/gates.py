@@ -30,7 +30,9 @@ def gates(metrics: Mapping[str, Any], *, nominal_coverage: float) -> dict[str, d
     lag = changers["one_step_lag_detected"]
     return {
         "calibration": _below(
-            test["ece"], ECE_LIMIT, "expected calibration error on test is below the limit"
+            test["ece"],
+            ECE_LIMIT,
+            "expected calibration error on test, in 10 bins of equal width, is below the limit",
         ),
         "tenure_coverage": _gate(
             off,
