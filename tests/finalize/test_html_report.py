@@ -114,6 +114,12 @@ def test_the_same_metrics_give_the_same_bytes(
     assert (tmp_path / "report.html").read_bytes() == (finalized / "report.html").read_bytes()
 
 
+def test_the_seeds_that_are_counted_are_the_winners(metrics: dict[str, Any]) -> None:
+    seeds = [{**metrics["refits"][-1], "name": metrics["winner"]["name"], "seed": n} for n in (1, 2, 3)]
+    searched = {**metrics["refits"][0], "name": "research default", "seed": 0}
+    assert "averaged over 3 seeds" in report_text({**metrics, "refits": [searched, *seeds]})
+
+
 def test_what_is_not_known_is_said_and_breaks_neither_report(metrics: dict[str, Any], tmp_path: Path) -> None:
     poor = copy.deepcopy(metrics)
     poor["research_default"] = None

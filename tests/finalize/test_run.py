@@ -1,7 +1,9 @@
 import json
+import os
 import re
 import resource
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +23,7 @@ from trajtune.experiment import RESEARCH_DEFAULT, Experiment, Params, validate
 from trajtune.finalize import refit, run
 from trajtune.finalize.run import finalize
 from trajtune.finalize.verify import verify
-from trajtune.finalize.write import FILES
+from trajtune.finalize.write import FILES, bundle_directory
 from trajtune.search.run_directory import Run
 
 pytestmark = pytest.mark.slow
@@ -244,6 +246,16 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
     ):
         finalize(searched_run, out=out, progress=silent)
     assert list(out.parent.iterdir()) == []
+
+
+def test_what_a_killed_finalize_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for number in (dead.pid, os.getppid()):
+        (tmp_path / f".b.new-{number}").mkdir()
+    with bundle_directory(tmp_path / "b") as folder:
+        (folder / "x").touch()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f".b.new-{os.getppid()}", "b"]
 
 
 def test_refits_resume_and_give_the_same_bytes_and_a_full_disk_is_one_line(

@@ -118,7 +118,7 @@ def selection(m: Mapping[str, Any]) -> str:
         cells = (searched, mean, curse, found["spread"])
         rows.append([words(name), *(number(value) for value in cells)])
     broken = [f"{r['name']} with seed {r['seed']}: {r['error']}" for r in m["refits"] if r["error"]]
-    num_seeds = len({r["seed"] for r in m["refits"]})
+    num_seeds = len([r for r in m["refits"] if r["name"] == m["winner"]["name"]])
     seeds = "1 seed" if num_seeds == 1 else f"{num_seeds} seeds"
     header = ["Configuration", "NLL in the search", "refitted, mean", "difference", "spread over seeds"]
     return (

@@ -1,5 +1,6 @@
 """Bundles on disk: written beside their place and renamed, so that one is there whole or not at all."""
 
+import glob
 import json
 import os
 import shutil
@@ -47,7 +48,7 @@ def bundle_directory(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{path.name}.new-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(beside, ignore_errors=True)
+        _remove_abandoned(path)
         beside.mkdir()
         yield beside
         refuse_existing(path)
@@ -56,6 +57,20 @@ def bundle_directory(path: Path) -> Iterator[Path]:
         raise BundleError(f"Cannot write {path}: {error.strerror}. Nothing was left there.") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Delete what a killed finalize left beside ``path``; one that still runs keeps its own."""
+    for folder in path.parent.glob(f".{glob.escape(path.name)}.new-*"):
+        try:
+            os.kill(int(folder.name.rpartition("-")[2]), 0)
+        except (ValueError, ProcessLookupError):
+            shutil.rmtree(folder, ignore_errors=True)
+        except PermissionError:  # alive, and somebody else's
+            continue
+        else:
+            if folder.name.endswith(f"-{os.getpid()}"):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
