@@ -1,5 +1,6 @@
 """The service's client with the real onnxruntime-node beside it, installed once into the user's cache."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -20,13 +21,16 @@ def install_client() -> Path | None:
         return None
     folder = client_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "client.mjs"):
-        shutil.copyfile(CLIENT / name, folder / name)
-    if not (folder / "node_modules" / ".package-lock.json").exists():
-        command = [npm, "install", "--no-audit", "--no-fund", "--no-package-lock"]
-        environment = {**os.environ, "ONNXRUNTIME_NODE_INSTALL": "skip"}
-        done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=200
-        )
-        assert not done.returncode, f"onnxruntime-node cannot be installed: {done.stderr}"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process of the tests may be installing
+        for name in ("package.json", "client.mjs"):
+            shutil.copyfile(CLIENT / name, folder / f".{name}.new")
+            os.replace(folder / f".{name}.new", folder / name)
+        if not (folder / "node_modules" / ".package-lock.json").exists():
+            command = [npm, "install", "--no-audit", "--no-fund", "--no-package-lock"]
+            environment = {**os.environ, "ONNXRUNTIME_NODE_INSTALL": "skip"}
+            done = subprocess.run(
+                command, cwd=folder, env=environment, capture_output=True, text=True, timeout=200
+            )
+            assert not done.returncode, f"onnxruntime-node cannot be installed: {done.stderr}"
     return folder
