@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from trajtune.finalize.html_cells import OURS, cell, others_of
 from trajtune.finalize.markdown import words
-from trajtune.finalize.report_results import SEGMENTS, best_baseline
+from trajtune.finalize.report_results import BASELINES_IN_WORDS, SEGMENTS, best_baseline
 from trajtune.page import Page
 
 
@@ -18,7 +18,7 @@ def next_role(page: Page, m: Mapping[str, Any]) -> None:
         "Next role",
         f"Share of {test['num_examples']:,} people whose next title is the first guess, or among the "
         f"first five, with 95 % bootstrap intervals by person. {test['num_unseen_targets']:,} moved to a "
-        "title that training never saw; they count as misses.",
+        f"title that training never saw; they count as misses. {BASELINES_IN_WORDS}",
     )
     ours = {name: test[f"next_role_{name}"] for name in ("top1", "top5", "mrr", "nll")}
     ours |= {f"{name}_interval": test[f"next_role_{name}_interval"] for name in ("top1", "top5")}

@@ -20,13 +20,11 @@ from trajtune.finalize.moves import moves_of
 from trajtune.finalize.reliability import reliability
 from trajtune.finalize.replay import replay
 from trajtune.finalize.segments import by_segment
-from trajtune.model.baselines import current_title, majority, markov
+from trajtune.model.baselines import BASELINES
 from trajtune.model.bayes import bayes_limit, has_limit
 from trajtune.model.lstm import CareerTrajectoryLSTM
 from trajtune.model.predict import predict
 from trajtune.model.predictions import Predictions
-
-BASELINES = {"majority": majority, "current_title": current_title, "markov": markov}
 
 
 def origin(snapshot: Snapshot, run: str) -> dict[str, Any]:

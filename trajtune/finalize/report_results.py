@@ -16,6 +16,12 @@ SEGMENTS: Final = {
 """The ways to part the people, in words."""
 
 
+BASELINES_IN_WORDS: Final = (
+    "The one-line rules: majority always names the commonest next titles; current title says that nothing "
+    "changes; markov looks up what most often followed the current title, markov2 what followed the last two."
+)
+
+
 def next_role(m: Mapping[str, Any]) -> str:
     """The model beside the research default, the baselines and the limit."""
     test = m["test"]
@@ -31,7 +37,8 @@ def next_role(m: Mapping[str, Any]) -> str:
         + table(["", *_HEADER], rows)
         + f"\n\n{test['num_unseen_targets']:,} of {test['num_examples']:,} people moved to a title "
         "that was never seen in training. No model of this kind can name it: they count as misses, and are "
-        "left out of the NLL."
+        "left out of the NLL.\n\n"
+        f"{BASELINES_IN_WORDS}"
     )
 
 

@@ -4,6 +4,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -125,3 +126,12 @@ def markov2(train: CareerArrays, vocab_size: int) -> Baseline:
         return second.add_to(first.distribution(contexts[:, 1:]), pair)
 
     return Baseline("markov2", 2, vocab_size, distribution, first.outcomes)
+
+
+BASELINES: Final = {
+    "majority": majority,
+    "current_title": current_title,
+    "markov": markov,
+    "markov2": markov2,
+}
+"""Every baseline, by its name; a model stands beside all of them."""
