@@ -307,6 +307,28 @@ def test_another_snapshot_than_the_runs_is_refused(
     assert not (tmp_path / "bundles").exists()
 
 
+@pytest.mark.parametrize(("seeds", "is_refitted"), [(1, False), (2, True)])
+def test_the_research_default_is_refitted_too_unless_there_is_one_seed(
+    tmp_path: Path,
+    changing_snapshot: Snapshot,
+    monkeypatch: pytest.MonkeyPatch,
+    seeds: int,
+    is_refitted: bool,
+) -> None:
+    found = searched(tmp_path, changing_snapshot, [], seeds=seeds)
+    trained = found.path / "trials" / "0000" / "best.pt"
+    trained.parent.mkdir(parents=True, exist_ok=True)
+    trained.touch()
+
+    def stop(chosen: list[refit.Finalist], *args: object, **kwargs: object) -> None:
+        assert (chosen[0].name, chosen[0].searched) == ("research default", None if is_refitted else trained)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "refit_all", stop)
+    with pytest.raises(KeyboardInterrupt):
+        finalize(found, progress=silent)
+
+
 def test_a_run_without_a_result_is_refused(tmp_path: Path, changing_snapshot: Snapshot) -> None:
     found = searched(tmp_path, changing_snapshot, [])
     (found.path / "best.json").unlink()

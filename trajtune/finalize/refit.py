@@ -34,8 +34,8 @@ class Finalist:
         name: ``trial 3`` or ``research default``.
         params: What is trained.
         search_value: Its objective in the search; None if it was not searched to a result.
-        searched: The search's own training of it, which stands for the first seed. For the research
-            default alone: it was not chosen for its result, so that one is no luckier than another.
+        searched: The search's own training of it, which stands for the first seed; None: all are refitted.
+            For the research default alone: it was not chosen for its result, so that one is no luckier.
     """
 
     name: str

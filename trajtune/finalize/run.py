@@ -163,7 +163,12 @@ def _refit(run: Run, snapshot: Snapshot, *, verbose: bool, say: Progress) -> lis
     settings = run.experiment.finalize
     best = leaders(run, settings.top_k)
     research = research_default(read_trials(read_study(run.path)))
-    searched = run.path / research.directory / BEST if research and research.state == "COMPLETE" else None
+    # With one seed the search's own training of the research default is as good as another.
+    searched = (
+        run.path / research.directory / BEST
+        if settings.seeds == 1 and research and research.state == "COMPLETE"
+        else None
+    )
     chosen = finalists(
         [(trial.number, trial.params, trial.value) for trial in best],
         research.value if research else None,
