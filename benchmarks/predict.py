@@ -10,9 +10,7 @@ counted in seconds of processor time, which is what one core needs, whoever else
 
 import argparse
 import json
-import os
 import resource
-import shutil
 import statistics
 import subprocess
 import sys
@@ -30,16 +28,17 @@ from trajtune.dataset.arrays import CareerArrays, Examples
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.finalize.calibrate import CalibrationTable
 from trajtune.finalize.export import export_to_onnx, simplify_onnx
-from trajtune.finalize.latency import measure_latency
+from trajtune.finalize.latency import latency_in_node, latency_in_python
+from trajtune.finalize.probes import write_probes
 from trajtune.finalize.served import ServedModel
-from trajtune.finalize.write import MANIFEST, sha256, write_json
+from trajtune.finalize.write import CHECKPOINT, FILES, PROBES, write_manifest
+from trajtune.model.checkpoint import save_checkpoint
 from trajtune.model.lstm import CareerTrajectoryLSTM
 from trajtune.model.predict import predict
 from trajtune.stream import predict_file
 
 SIZES = (1000, 5000)
 BARS = {1000: 20_000}
-CLIENT = Path(__file__).parents[1] / "tests" / "service"
 Result = dict[str, Any]
 
 
@@ -49,7 +48,7 @@ def result(name: str, value: float, unit: str, bar: float | None = None, *, leas
 
 
 def make_bundle(folder: Path, num_titles: int) -> tuple[Bundle, ServedModel]:
-    """What the streaming reader needs of a bundle."""
+    """A bundle of an untrained network; the files that are only hashed are empty, but for the weights."""
     torch.manual_seed(0)
     encoder = TitleEncoder.fit({f"Specialist of Trade {i:04d}": num_titles - i for i in range(num_titles)})
     knots = np.linspace(0, 1, 200)
@@ -59,8 +58,12 @@ def make_bundle(folder: Path, num_titles: int) -> tuple[Bundle, ServedModel]:
     simplify_onnx(folder / MODEL)
     encoder.save(folder / VOCABULARY)
     table.save(folder / CALIBRATION)
-    files = {name: sha256(folder / name) for name in (MODEL, VOCABULARY)}
-    write_json(folder / MANIFEST, {"schema_version": SCHEMA_VERSION, "files": files})
+    write_probes(served, encoder, folder / PROBES)
+    save_checkpoint({"model": served.model.state_dict()}, folder / CHECKPOINT)
+    for name in {*FILES} - {MODEL, VOCABULARY, CALIBRATION, PROBES, CHECKPOINT}:
+        (folder / name).touch()
+    about = {"schema_version": SCHEMA_VERSION, "gates_passed": False, "source": {"kind": "benchmark"}}
+    write_manifest(folder, about)
     return load_bundle(folder), served
 
 
@@ -115,29 +118,17 @@ def streaming(bundle: Bundle, served: ServedModel, folder: Path, num: int, round
 def one_at_a_time(bundle: Bundle) -> list[Result]:
     random = np.random.default_rng(0)
     careers = [random.integers(1, bundle.encoder.vocab_size, 10) for _ in range(200)]
-    found = measure_latency(bundle.graph, careers)
+    found = latency_in_python(bundle.graph, careers)
     rows = [
         result("one career of 10 roles, Python, p50", found["p50_ms"], "ms"),
         result("one career of 10 roles, Python, p95", found["p95_ms"], "ms", 50, least=False),
         result("one career of 10 roles, Python, p99", found["p99_ms"], "ms"),
     ]
-    node = shutil.which("node")
-    modules = Path(os.environ.get("TRAJTUNE_NODE_CLIENT", CLIENT)) / "node_modules"
-    if node is None or not modules.exists():
-        print(f"Node is left out: no node, or no {modules} (npm install there, or set TRAJTUNE_NODE_CLIENT).")
+    in_node = latency_in_node(bundle.path / MODEL, careers)
+    if in_node["node"] is None:
+        print(f"Node is left out: {in_node['node_reason']}.")
         return rows
-    titles = [[bundle.encoder.decode(int(i)) for i in career] for career in careers]
-    shutil.copyfile(
-        CLIENT / "client.mjs", modules.parent / "client.mjs"
-    ) if modules.parent != CLIENT else None
-    done = subprocess.run(
-        [node, str(modules.parent / "client.mjs"), "latency", str(bundle.path / MODEL)],
-        input=json.dumps(titles),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found = json.loads(done.stdout)
+    found = in_node["node"]
     return [
         *rows,
         result("one career of 10 roles, Node, p50", found["p50_ms"], "ms"),
@@ -146,17 +137,17 @@ def one_at_a_time(bundle: Bundle) -> list[Result]:
     ]
 
 
-def whole_process(bundle: Bundle) -> Result:
-    command = [
-        sys.executable,
-        "-c",
-        "from trajtune.cli import main; main()",
-        "predict",
-        str(bundle.path),
-        "Trade",
+def whole_processes(bundle: Bundle) -> list[Result]:
+    def median_s(*arguments: str) -> float:
+        command = [sys.executable, "-c", "from trajtune.cli import main; main()", *arguments]
+        runs = [seconds(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(3)]
+        return statistics.median(runs)
+
+    path = str(bundle.path)
+    return [
+        result("trajtune predict, whole process", median_s("predict", path, "Trade"), "s", 2, least=False),
+        result("trajtune verify, whole process", median_s("verify", path), "s", 5, least=False),
     ]
-    times = [seconds(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(3)]
-    return result("trajtune predict, whole process", statistics.median(times), "s", 2, least=False)
 
 
 def main() -> None:
@@ -169,9 +160,11 @@ def main() -> None:
         num, rounds = (40_000, 3) if arguments.quick else (200_000, 5)
         results = []
         for num_titles in SIZES:
-            bundle, served = make_bundle(Path(folder), num_titles)
+            place = Path(folder) / str(num_titles)
+            place.mkdir()
+            bundle, served = make_bundle(place, num_titles)
             results += streaming(bundle, served, Path(folder), num, rounds)
-        results += [*one_at_a_time(bundle), whole_process(bundle)]
+        results += [*one_at_a_time(bundle), *whole_processes(bundle)]
     for row in results:
         bar = "" if row["bar"] is None else f"{row['bar']:>10,g} {'ok' if row['passed'] else 'MISSED'}"
         print(f"{row['name']:<45} {row['value']:>12,.2f} {row['unit']:<10} {bar}")

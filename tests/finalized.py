@@ -106,8 +106,10 @@ def searched_run(tmp_path_factory: pytest.TempPathFactory, changing_snapshot: "S
 @pytest.fixture(scope="session")
 def finalized(ray_local: None, searched_run: "Run") -> Path:
     """The bundle of `searched_run`."""
+    from tests.service.install import install_client
     from trajtune.finalize.run import finalize
 
+    install_client()  # so that finalize measures Node, too
     return finalize(searched_run, progress=lambda line: None)
 
 

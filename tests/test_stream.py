@@ -1,12 +1,15 @@
 import json
 import os
+import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from trajtune import cli
 from trajtune.bundle import Bundle, load_bundle
 from trajtune.errors import BundleError
-from trajtune.stream import BLOCK, predict_file
+from trajtune.stream import BLOCK, predict_file, predict_lines
 
 pytestmark = pytest.mark.slow
 
@@ -31,6 +34,39 @@ def test_each_line_gets_its_own_answer_in_order(bundle: Bundle, tmp_path: Path) 
         assert out[i]["next_role"] == alone.next_role
         assert out[i]["tenure_max_months"] == pytest.approx(alone.tenure_max_months, abs=1e-3)
         assert set(out[i]) - {"id"} == set(alone.to_dict())
+
+
+def test_the_command_streams_a_file(
+    finalized: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in.jsonl").write_text('["Jr. Nurse"]\n' * 3)
+    arguments = ["--input", str(tmp_path / "in.jsonl"), "--output", str(tmp_path / "out.jsonl")]
+    monkeypatch.setattr(sys, "argv", ["trajtune", "predict", str(finalized), *arguments])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert not caught.value.code
+    assert capsys.readouterr().out.startswith("3 predictions in ")
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 3
+
+
+def test_memory_does_not_grow_with_the_file(bundle: Bundle) -> None:
+    titles = list(bundle.encoder.idx_to_title.values())[1:]
+    lines = [json.dumps([titles[i % len(titles)]] * (i % 5 + 1)) for i in range(100)]
+
+    def peak(num_blocks: int) -> int:
+        tracemalloc.reset_peak()
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in predict_lines(bundle, (lines[i % 100] for i in range(num_blocks * BLOCK)), "it"):
+            pass
+        return tracemalloc.get_traced_memory()[1] - before
+
+    tracemalloc.start()
+    try:
+        peak(1)
+        few, many = peak(2), peak(8)
+    finally:
+        tracemalloc.stop()
+    assert many < 1.2 * few
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,10 @@ def test_commands_as_a_user_types_them_leave_a_bundle_and_nothing_else(tmp_path:
         found = json.loads(trajtune("status", "--json"))
         assert (found["requested"], len(found["trials"])) == (2, 2)
         bundle = trajtune("finalize").strip().splitlines()[-1]
+        metrics = json.loads((tmp_path / bundle / "metrics.json").read_text())
+        assert metrics["source"] == "simulated"
+        assert metrics["bayes_limit"]["top5"] > metrics["baselines"]["majority"]["top5"]
+        assert "| best possible |" in (tmp_path / bundle / "evaluation_report.md").read_text()
         known = json.loads((tmp_path / bundle / "trajectory-lstm-vocab.json").read_text())["idx_to_title"][
             "1"
         ]

@@ -8,7 +8,7 @@ Every file that is read is first compared with its hash in the manifest. The pic
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -281,6 +281,12 @@ def check_file(folder: Path, name: str, manifest: dict[str, Any]) -> None:
         raise BundleError(
             f"{folder / name} is not the file that was written: its sha256 differs. Finalize the run again."
         )
+
+
+def manifest_sha256(manifest: Mapping[str, Any]) -> str:
+    """Of everything in a manifest but this hash itself, which it holds as ``manifest_sha256``."""
+    content = {name: value for name, value in manifest.items() if name != "manifest_sha256"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def sha256(path: Path) -> str:

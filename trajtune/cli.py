@@ -315,7 +315,7 @@ def calibrate_step(
 def evaluate_step(
     checkpoint: Checkpoint,
     data_path: DataPath,
-    output: Annotated[Path, typer.Option(help="Directory for metrics.json; must not exist.")],
+    output: Annotated[Path, typer.Option(help="Directory for metrics.json and reports; must not exist.")],
 ) -> None:
     """Measure a checkpoint on a snapshot's test split; the snapshot's ledger remembers it.
 
@@ -324,7 +324,7 @@ def evaluate_step(
     from trajtune.finalize.steps import evaluate_checkpoint
 
     evaluate_checkpoint(checkpoint, data_path, output)
-    print(output / "metrics.json")
+    print(output / "evaluation_report.md")
 
 
 @app.command()

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 import torch
 from sklearn.isotonic import IsotonicRegression
+from torch import Tensor, nn
 
+from trajtune.bundle import Graph
 from trajtune.errors import BundleError, TrainingError
 from trajtune.finalize.calibrate import CalibrationTable, save_calibrator, table_of, train_calibrator
 from trajtune.finalize.conformal import conformal_margin
 from trajtune.finalize.evaluate import evaluate_calibration
+from trajtune.finalize.export import export_to_onnx, simplify_onnx
 from trajtune.finalize.served import ServedModel
 from trajtune.model.lstm import CareerTrajectoryLSTM
 from trajtune.model.metrics import equal_mass_calibration_error
@@ -23,19 +26,45 @@ def overconfident() -> tuple[np.ndarray, np.ndarray]:
     return confidence, random.random(4000) < confidence**2
 
 
+class _Sweep(nn.Module):
+    """A network whose top probability goes over a grid as its title goes over the vocabulary."""
+
+    def __init__(self, vocab_size: int) -> None:
+        super().__init__()
+        p = torch.linspace(1 / (vocab_size - 1), 1, vocab_size + 2)[1:-1]
+        self.odds = nn.Parameter(torch.log(p / (1 - p) * (vocab_size - 2))[:, None])
+        self.register_buffer("first", (torch.arange(vocab_size) == 1).float()[None])
+        self.register_buffer("floor", (torch.arange(vocab_size) == 0).float()[None] * -1e4)
+
+    def forward(self, title_ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        odds = nn.functional.embedding(title_ids[:, 0], self.odds) + 0 * lengths[:, None]
+        return odds * self.first + self.floor, torch.cat([odds, odds], 1), torch.sigmoid(odds)
+
+
 def test_table_pickle_and_graph_agree_on_a_dense_grid(
     overconfident: tuple[np.ndarray, np.ndarray], tmp_path: Path
 ) -> None:
-    calibrator = train_calibrator(*overconfident)
+    confidence, correct = overconfident
+    some = (confidence > 0.1) & (confidence < 0.9)  # so that the grid goes past both ends
+    calibrator = train_calibrator(confidence[some], correct[some])
     table = table_of(calibrator)
     table.save(tmp_path / "c.json")
     save_calibrator(calibrator, tmp_path / "c.pkl")
-    grid = np.linspace(0, 1, 20_001).astype(np.float32)
-    served = ServedModel(CareerTrajectoryLSTM(9, 4, 3), 9, table, 0.0)
-    by_graph = served.calibrated(torch.from_numpy(grid)[:, None])[:, 0].numpy()
+    size = 4000
+    served = ServedModel(_Sweep(size), size, table, 0.0).eval()
+    export_to_onnx(served, tmp_path / "x.onnx")
+    simplify_onnx(tmp_path / "x.onnx")
+    ids = np.arange(size)[:, None]
+    names = ("top5_probabilities", "next_role_confidence")
+    out = Graph(tmp_path / "x.onnx").run(ids, np.ones(size, np.int64), names)
+    grid = out["top5_probabilities"][:, 0].astype(np.float64)
+    assert grid.min() < 0.01
+    assert grid.max() > 0.99
+    assert np.diff(grid).max() < 1e-3
+    assert len(table.breakpoints) > 20
     by_table = CalibrationTable.load(tmp_path / "c.json")(grid)
-    by_pickle = pickle.loads((tmp_path / "c.pkl").read_bytes()).predict(grid.astype(np.float64))
-    np.testing.assert_allclose(by_graph, by_table, atol=1e-6)
+    by_pickle = pickle.loads((tmp_path / "c.pkl").read_bytes()).predict(grid)
+    np.testing.assert_allclose(out["next_role_confidence"][:, 0], by_table, atol=1e-6)
     np.testing.assert_allclose(by_pickle, by_table, atol=1e-6)
 
 

@@ -36,7 +36,7 @@ def _predictions(rank: list[int], top: list[int]) -> Predictions:
     return Predictions(
         target=np.ones(size, np.int32),
         rank=np.array(rank, np.int32),
-        nll=np.full(size, np.nan),
+        nll=np.where(np.array(rank) > 0, rank, np.nan).astype(np.float64),
         top_ids=np.array(top, np.int32)[:, None],
         confidence=unknown,
         tenure=np.full((size, 2), np.nan, np.float32),
@@ -55,6 +55,8 @@ def test_changers_are_measured_apart_from_the_rest() -> None:
         "num": 4,
         "top1": 0.25,
         "top5": 0.5,
+        "mrr": pytest.approx((1 / 3 + 0 + 1 / 9 + 1) / 4),
+        "nll": pytest.approx((3 + 9 + 1) / 3),
         "same_title_rate": 0.75,
         "one_step_lag_detected": True,
     }

@@ -1,19 +1,29 @@
 import json
+import os
 import re
+import resource
 import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.finalized import searched
-from trajtune.bundle import load_bundle, sha256
+from tests.conftest import loaded
+from tests.finalized import changing_careers, searched
+from trajtune import cli
+from trajtune.bundle import load_bundle, manifest_sha256, sha256
+from trajtune.dataset.prepare import snapshot_of
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.test_split import openings
-from trajtune.errors import BundleError, GateError, RunError, SnapshotError, TrainingError
-from trajtune.experiment import RESEARCH_DEFAULT, Params
+from trajtune.errors import BundleError, RunError, SnapshotError, TrainingError
+from trajtune.experiment import RESEARCH_DEFAULT, Experiment, Params, validate
 from trajtune.finalize import refit, run
 from trajtune.finalize.run import finalize
 from trajtune.finalize.verify import verify
+from trajtune.finalize.write import FILES, bundle_directory
 from trajtune.search.run_directory import Run
 
 pytestmark = pytest.mark.slow
@@ -40,6 +50,7 @@ def test_a_bundle_holds_exactly_these_files(finalized: Path) -> None:
         "manifest.json",
         "metrics.json",
         "probes.json",
+        "report.html",
         "trajectory-lstm-calibration.json",
         "trajectory-lstm-vocab.json",
         "trajectory-lstm.onnx",
@@ -75,7 +86,7 @@ def test_metrics_hold_what_the_specification_names(metrics: dict) -> None:
     assert {"num", "top1", "top5", "same_title_rate", "one_step_lag_detected"} <= set(
         metrics["career_changers"]
     )
-    assert set(metrics["baselines"]) == {"majority", "current_title", "markov"}
+    assert set(metrics["baselines"]) == {"majority", "current_title", "markov", "markov2"}
     for baseline in metrics["baselines"].values():
         assert {"top1", "top5", "nll"} <= set(baseline)
     assert {"opset", "parity_max_abs_error", "num_nodes"} <= set(metrics["export"])
@@ -130,6 +141,30 @@ def test_segments_part_everybody(metrics: dict) -> None:
         )
 
 
+def test_baselines_stand_beside_every_number(metrics: dict) -> None:
+    everybody = metrics["test"]["num_examples"]
+    for name, baseline in {**metrics["baselines"], "research_default": metrics["research_default"]}.items():
+        low, high = baseline["top1_interval"]
+        assert low <= baseline["top1"] <= high
+        assert baseline["num_tenures"] == metrics["test"]["num_tenures"]
+        assert baseline["tenure_mae_months"] > 0
+        assert 0 <= baseline["hireability_auc"] <= 1
+        changers = baseline["career_changers"]
+        assert changers["num"] == metrics["career_changers"]["num"]
+        assert changers["everybody"]["num"] == everybody
+        for rows in metrics["segments"].values():
+            top1 = sum(row["num"] * row["others"][name]["top1"] for row in rows) / everybody
+            assert top1 == pytest.approx(baseline["top1"])
+    assert metrics["baselines"]["current_title"]["career_changers"]["same_title_rate"] == 1
+
+
+def test_hireability_says_how_far_it_is_from_calibrated(metrics: dict) -> None:
+    bins, test = metrics["reliability"]["hireability"], metrics["test"]
+    assert sum(row["num"] for row in bins) == test["num_hireabilities"]
+    gaps = sum(row["num"] * abs(row["confidence"] - row["accuracy"]) for row in bins)
+    assert test["hireability_ece"] == pytest.approx(gaps / test["num_hireabilities"])
+
+
 def test_test_was_opened_once_and_the_ledger_knows(finalized: Path, changing_snapshot: Snapshot) -> None:
     first = openings(changing_snapshot)[0]
     assert (first["run"], first["purpose"]) == ("searched", "finalize")
@@ -143,8 +178,12 @@ def test_a_bundle_in_the_way_is_refused_before_any_work(
         finalize(searched_run, progress=silent)
 
 
-def test_an_interrupted_finalize_goes_on_and_leaves_nothing_half_written(
-    searched_run: Run, finalized: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_interrupted_finalize_goes_on_and_a_failed_gate_exits_3_with_the_bundle_kept_and_marked(
+    searched_run: Run,
+    finalized: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "bundles" / "again"
 
@@ -158,10 +197,24 @@ def test_an_interrupted_finalize_goes_on_and_leaves_nothing_half_written(
     assert list(out.parent.iterdir()) == []
     # What was refitted before is found again: nothing is trained a second time.
     monkeypatch.setattr(refit, "_train", lambda *a: pytest.fail("it trained again"))
-    monkeypatch.setattr(run, "failed", lambda gates: ["calibration"])
-    with pytest.raises(GateError, match=r"Every gate must pass, but calibration did not\. Read .*report\.md"):
-        finalize(searched_run, out=out, require_gates=True, progress=silent)
-    assert verify(out)["probes"] == 64
+    # So few careers fail gates without any help; as the command is typed.
+    arguments = ["trajtune", "finalize", str(searched_run.path), "--out", str(out), "--require-gates"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 3
+    manifest = json.loads((out / "manifest.json").read_text())
+    broken = [name for name, passed in manifest["gates"].items() if not passed]
+    assert broken
+    *lines, last = capfd.readouterr().err.splitlines()
+    assert last.startswith(f"GateError: Every gate must pass, but {', '.join(broken)} did not. Read ")
+    for name in manifest["gates"]:
+        (line,) = [line for line in lines if line.startswith(f"gate {name.replace('_', ' ')} ")]
+        assert ("FAILED" in line) == (name in broken)
+        assert "(limit " in line
+    assert manifest["gates_passed"] is False
+    assert verify(out)["gates_passed"] is False
+    assert (out / "evaluation_report.md").read_text().splitlines()[2].startswith("**Do not ship")
     for name in (
         "trajectory-lstm.onnx",
         "trajectory-lstm-vocab.json",
@@ -172,6 +225,78 @@ def test_an_interrupted_finalize_goes_on_and_leaves_nothing_half_written(
         assert (out / name).read_bytes() == (finalized / name).read_bytes()
 
 
+@contextmanager
+def no_file_larger_than(num_bytes: int) -> Iterator[None]:
+    """The kernel refuses writes, as it does on a full disk; for this process alone."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    searched_run: Run, finalized: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "bundles" / "full"
+    with (
+        no_file_larger_than(20_000),
+        pytest.raises(BundleError, match=r"Cannot write .*full: .*\. Nothing was left there\.$"),
+    ):
+        finalize(searched_run, out=out, progress=silent)
+    assert list(out.parent.iterdir()) == []
+
+
+def test_what_a_killed_finalize_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for number in (dead.pid, os.getppid()):
+        (tmp_path / f".b.new-{number}").mkdir()
+    with bundle_directory(tmp_path / "b") as folder:
+        (folder / "x").touch()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f".b.new-{os.getppid()}", "b"]
+
+
+def test_refits_resume_and_give_the_same_bytes_and_a_full_disk_is_one_line(
+    ray_local: None, tmp_path: Path, changing_snapshot: Snapshot
+) -> None:
+    small = refit.Finalist("trial 1", Params(hidden_dim=4, embedding_dim=8, num_layers=1, max_epochs=1), 2.0)
+    train, val = changing_snapshot.read("train").arrays, changing_snapshot.read("val").arrays
+    said: list[str] = []
+
+    def refitted() -> list[refit.Refit]:
+        said.clear()
+        encoder = changing_snapshot.encoder()
+        return refit.refit_all(
+            [small], [0, 1], train, val, encoder, tmp_path, snapshot_id="x", progress=said.append
+        )
+
+    first, second = (found.checkpoint for found in refitted())
+    assert first
+    assert second
+    before = first.read_bytes()
+    assert before != second.read_bytes()
+    first.unlink()
+    with no_file_larger_than(2_000), pytest.raises(TrainingError, match="what is refitted is kept"):
+        refitted()
+    assert list(tmp_path.iterdir()) == [second]
+    refitted()
+    assert said == ["refitted trial 1, seed 0 (2 of 2)"]
+    assert first.read_bytes() == before
+
+
+def test_a_val_split_too_small_is_refused_before_anything_is_refitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = validate(Experiment, {"storage": {"snapshots": str(tmp_path)}}, "test")
+    few = searched(tmp_path, snapshot_of(loaded(changing_careers(150)), experiment), [])
+    monkeypatch.setattr(run, "refit_all", lambda *a, **k: pytest.fail("it began to work"))
+    with pytest.raises(TrainingError, match="at least 30 examples of val, but there are 2"):
+        finalize(few, progress=silent)
+    assert not (tmp_path / "bundles").exists()
+
+
 def test_another_snapshot_than_the_runs_is_refused(
     tmp_path: Path, changing_snapshot: Snapshot, ladder_snapshot: Snapshot
 ) -> None:
@@ -180,6 +305,28 @@ def test_another_snapshot_than_the_runs_is_refused(
     with pytest.raises(SnapshotError, match="searched on snapshot .* Put the run's snapshot back"):
         finalize(Run(found.path, found.experiment, found.space, manifest), progress=silent)
     assert not (tmp_path / "bundles").exists()
+
+
+@pytest.mark.parametrize(("seeds", "is_refitted"), [(1, False), (2, True)])
+def test_the_research_default_is_refitted_too_unless_there_is_one_seed(
+    tmp_path: Path,
+    changing_snapshot: Snapshot,
+    monkeypatch: pytest.MonkeyPatch,
+    seeds: int,
+    is_refitted: bool,
+) -> None:
+    found = searched(tmp_path, changing_snapshot, [], seeds=seeds)
+    trained = found.path / "trials" / "0000" / "best.pt"
+    trained.parent.mkdir(parents=True, exist_ok=True)
+    trained.touch()
+
+    def stop(chosen: list[refit.Finalist], *args: object, **kwargs: object) -> None:
+        assert (chosen[0].name, chosen[0].searched) == ("research default", None if is_refitted else trained)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "refit_all", stop)
+    with pytest.raises(KeyboardInterrupt):
+        finalize(found, progress=silent)
 
 
 def test_a_run_without_a_result_is_refused(tmp_path: Path, changing_snapshot: Snapshot) -> None:
@@ -230,6 +377,20 @@ def test_the_finalists_are_different_configurations_with_the_research_default_fi
     assert [finalist.name for finalist in found] == ["research default", "trial 3"]
 
 
+@pytest.mark.parametrize("name", [*FILES, "manifest.json"])
+def test_verify_names_any_file_that_was_tampered_with(finalized: Path, tmp_path: Path, name: str) -> None:
+    copied = Path(shutil.copytree(finalized, tmp_path / "bundle"))
+    if name == "manifest.json":
+        manifest = json.loads((copied / name).read_text())
+        (copied / name).write_text(json.dumps({**manifest, "gates_passed": not manifest["gates_passed"]}))
+    else:
+        content = bytearray((copied / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (copied / name).write_bytes(content)
+    with pytest.raises(BundleError, match=rf"is not what was written: {re.escape(name)} was altered\."):
+        verify(copied)
+
+
 def test_verify_names_every_file_that_is_not_as_it_was(finalized: Path, tmp_path: Path) -> None:
     copied = Path(shutil.copytree(finalized, tmp_path / "bundle"))
     assert verify(copied)["max_abs_error"] < 1e-5
@@ -246,6 +407,7 @@ def test_verify_asks_the_graph_and_not_only_the_hashes(finalized: Path, tmp_path
     (copied / "probes.json").write_text(json.dumps(probes))
     manifest = json.loads((copied / "manifest.json").read_text())
     manifest["files"]["probes.json"] = sha256(copied / "probes.json")
+    manifest["manifest_sha256"] = manifest_sha256(manifest)
     (copied / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(BundleError, match="probe career 6 is not answered as by torch"):
         verify(copied)

@@ -89,6 +89,19 @@ class CalibrationTable:
         return cls(x, y)
 
 
+def refuse_too_few(num_examples: int) -> None:
+    """Raise where val cannot calibrate anything.
+
+    Raises:
+        TrainingError: With fewer than `TOO_FEW` examples.
+    """
+    if num_examples < TOO_FEW:
+        raise TrainingError(
+            f"Calibration needs at least {TOO_FEW} examples of val, but there are {num_examples}. "
+            "Move the cutoffs apart or load more careers."
+        )
+
+
 def train_calibrator(confidence: ArrayLike, correct: ArrayLike) -> "IsotonicRegression":
     """Fit isotonic regression (``out_of_bounds='clip'``) of being right on top-1 confidence.
 
@@ -102,11 +115,7 @@ def train_calibrator(confidence: ArrayLike, correct: ArrayLike) -> "IsotonicRegr
     from sklearn.isotonic import IsotonicRegression
 
     x = np.round(np.asarray(confidence, np.float64), DECIMALS)
-    if len(x) < TOO_FEW:
-        raise TrainingError(
-            f"Calibration needs at least {TOO_FEW} examples of val, but there are {len(x)}. "
-            "Move the cutoffs apart or load more careers."
-        )
+    refuse_too_few(len(x))
     calibrator = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
     calibrator.fit(x, np.asarray(correct, np.float64))
     return calibrator

@@ -69,21 +69,25 @@ def evaluate_career_changers(
         changers: bool ``[E]``; `career_changers`. All true gives the same figures for everybody.
 
     Returns:
-        ``num``, ``top1``, ``top5``, ``same_title_rate``: the share of predictions equal to the current
-        title (an unknown one is never equal), and ``one_step_lag_detected``. With no changer all but
-        ``num`` are null and a ``reason`` is given.
+        ``num``, ``top1``, ``top5``, ``mrr``, ``nll`` (null if no next title is known), ``same_title_rate``:
+        the share of predictions equal to the current title (an unknown one is never equal), and
+        ``one_step_lag_detected``. With no changer all but ``num`` are null and a ``reason`` is given.
     """
     num = int(changers.sum())
     if num == 0:
-        empty = dict.fromkeys(("top1", "top5", "same_title_rate", "one_step_lag_detected"))
+        empty = dict.fromkeys(("top1", "top5", "mrr", "nll", "same_title_rate", "one_step_lag_detected"))
         return {"num": 0, **empty, "reason": "no career changer among the examples"}
     rank = predictions.rank[changers]
+    known = rank > 0
+    nll = predictions.nll[changers][known]
     current = current_ids[changers]
     same = float(np.mean((predictions.top_ids[changers, 0] == current) & (current != 0)))
     return {
         "num": num,
         "top1": float(np.mean(rank == 1)),
-        "top5": float(np.mean((rank >= 1) & (rank <= 5))),
+        "top5": float(np.mean(known & (rank <= 5))),
+        "mrr": float(np.mean(np.where(known, 1.0 / np.maximum(rank, 1), 0.0))),
+        "nll": float(nll.mean()) if len(nll) else None,
         "same_title_rate": same,
         "one_step_lag_detected": same > LAG_LIMIT,
     }

@@ -13,6 +13,7 @@ from trajtune.finalize.changers import evaluate_career_changers
 from trajtune.finalize.moves import Moves
 from trajtune.model.metrics import (
     calibration_metrics,
+    expected_calibration_error,
     hireability_metrics,
     next_role_metrics,
     tenure_metrics,
@@ -33,6 +34,7 @@ def evaluate_model(predictions: Predictions, calibrated: NDArray[np.floating]) -
         **{f"next_role_{name}_interval": interval(values) for name, values in people.items()},
         **tenure_metrics(predictions),
         **hireability_metrics(predictions),
+        "hireability_ece": expected_calibration_error(*known_hireability(predictions)),
         **evaluate_calibration(predictions.confidence, calibrated, predictions.correct),
     }
     return with_reasons(found)
@@ -51,12 +53,30 @@ def evaluate_calibration(
     return {**{f"{name}_raw": value for name, value in before.items()}, **after}
 
 
+def known_hireability(predictions: Predictions) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Predicted probability and outcome of everybody whose outcome is known."""
+    known = ~np.isnan(predictions.hireability) & ~np.isnan(predictions.hireable)
+    return predictions.hireability[known], predictions.hireable[known] == 1
+
+
 def evaluate_baseline(predictions: Predictions, moves: Moves) -> dict[str, Any]:
-    """A baseline's next-role metrics under short names, and how it does on career changers."""
-    found = next_role_metrics(predictions)
-    short = {name: found[f"next_role_{name}"] for name in ("top1", "top5", "mrr", "nll")}
-    changers = evaluate_career_changers(predictions, moves.current_ids, moves.changers)
-    return {**with_reasons(short), "career_changers": changers}
+    """What stands beside the model: next role under short names, tenure, hireability, career changers."""
+    found, people = next_role_metrics(predictions), per_person(predictions)
+    metrics = {
+        **{name: found[f"next_role_{name}"] for name in ("top1", "top5", "mrr", "nll")},
+        **{f"{name}_interval": interval(people[name]) for name in ("top1", "top5")},
+        **tenure_metrics(predictions),
+        **hireability_metrics(predictions),
+    }
+    return {**with_reasons(metrics), "career_changers": changers_and_everybody(predictions, moves)}
+
+
+def changers_and_everybody(predictions: Predictions, moves: Moves) -> dict[str, Any]:
+    """`evaluate_career_changers`, and under ``everybody`` the same of all people."""
+    return {
+        **evaluate_career_changers(predictions, moves.current_ids, moves.changers),
+        "everybody": evaluate_career_changers(predictions, moves.current_ids, moves.everybody),
+    }
 
 
 def with_reasons(metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,19 +8,36 @@ from trajtune.dataset.encode import SplitData
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.test_split import open_test_split, openings
 from trajtune.finalize.bootstrap import gain
-from trajtune.finalize.changers import LAG_LIMIT, evaluate_career_changers
-from trajtune.finalize.evaluate import evaluate_baseline, evaluate_model, with_reasons
+from trajtune.finalize.changers import LAG_LIMIT
+from trajtune.finalize.evaluate import (
+    changers_and_everybody,
+    evaluate_baseline,
+    evaluate_model,
+    known_hireability,
+    with_reasons,
+)
 from trajtune.finalize.moves import moves_of
 from trajtune.finalize.reliability import reliability
 from trajtune.finalize.replay import replay
 from trajtune.finalize.segments import by_segment
-from trajtune.model.baselines import current_title, majority, markov
+from trajtune.model.baselines import BASELINES
 from trajtune.model.bayes import bayes_limit, has_limit
 from trajtune.model.lstm import CareerTrajectoryLSTM
 from trajtune.model.predict import predict
 from trajtune.model.predictions import Predictions
 
-BASELINES = {"majority": majority, "current_title": current_title, "markov": markov}
+
+def origin(snapshot: Snapshot, run: str) -> dict[str, Any]:
+    """The keys of ``metrics.json`` that say what was measured, and on what."""
+    manifest = snapshot.manifest
+    return {
+        "source": manifest["source"]["kind"],
+        "snapshot": snapshot.id,
+        "run": run,
+        "cutoffs": manifest["cutoffs"],
+        "as_of": manifest["as_of"],
+        "hireability_label": manifest["hireability"],
+    }
 
 
 def measure_on_test(
@@ -58,18 +75,17 @@ def measure_on_test(
     baselines = {name: evaluate_baseline(said, moves) for name, said in others.items()}
     if research is not None:
         others = {"research_default": predict(research, data.arrays, moves.examples), **others}
-    everybody = evaluate_career_changers(ours, moves.current_ids, moves.everybody)
-    changers = evaluate_career_changers(ours, moves.current_ids, moves.changers)
     return {
         "test": evaluate_model(ours, replayed.calibrated),
-        "career_changers": {**changers, "lag_limit": LAG_LIMIT, "everybody": everybody},
+        "career_changers": {**changers_and_everybody(ours, moves), "lag_limit": LAG_LIMIT},
         "baselines": baselines,
         "research_default": evaluate_baseline(others["research_default"], moves) if research else None,
         "gains": {name: gain(ours, said) for name, said in others.items()},
-        "segments": by_segment(replayed, moves, data.split_dates),
+        "segments": by_segment(replayed, others, moves, data.split_dates),
         "reliability": {
             "raw": reliability(ours.confidence, ours.correct),
             "calibrated": reliability(replayed.calibrated, ours.correct),
+            "hireability": reliability(*known_hireability(ours)),
         },
         **_limit(snapshot, data, coverage),
         "test_openings": len(openings(snapshot)),

@@ -36,7 +36,8 @@ def check_parity(
     Args:
         graph: The exported file.
         model: What was exported, in eval mode.
-        careers: Title ids of real careers, each at least one long; compared beside the random ones.
+        careers: Title ids of real careers, each at least one long; the first 64 are compared beside the
+            random ones, in batches of the same sizes and with the same padding.
         seed: Of the random careers.
 
     Returns:
@@ -80,8 +81,9 @@ def _random(vocab_size: int, seed: int) -> Iterator[tuple[list[NDArray[np.int64]
 
 
 def _real(careers: Sequence[NDArray[np.int64]]) -> Iterator[tuple[list[NDArray[np.int64]], int]]:
-    for first in range(0, len(careers), 64):
-        yield list(careers[first : first + 64]), 0
+    if careers:
+        for size, padding in itertools.product(BATCHES, PADDINGS):
+            yield list(careers[:size]), padding
 
 
 def _padded(

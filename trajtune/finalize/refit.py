@@ -34,8 +34,8 @@ class Finalist:
         name: ``trial 3`` or ``research default``.
         params: What is trained.
         search_value: Its objective in the search; None if it was not searched to a result.
-        searched: The search's own training of it, which stands for the first seed. For the research
-            default alone: it was not chosen for its result, so that one is no luckier than another.
+        searched: The search's own training of it, which stands for the first seed; None: all are refitted.
+            For the research default alone: it was not chosen for its result, so that one is no luckier.
     """
 
     name: str
@@ -118,6 +118,9 @@ def refit_all(
 
     Returns:
         Finalist by finalist, seed by seed, in the order given.
+
+    Raises:
+        TrainingError: If a refit cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(finalist, seed) for finalist in chosen for seed in seeds]
@@ -243,7 +246,12 @@ def _keep(finalist: Finalist, seed: int, path: Path, state: Mapping[str, Any]) -
 
     if "error" in state:
         return Refit(finalist, seed, None, 0, {}, state["error"])
-    save_checkpoint(state, path)
+    try:
+        save_checkpoint(state, path)
+    except OSError as error:
+        raise TrainingError(
+            f"Cannot write {path}: {error.strerror}. Make room and finalize again; what is refitted is kept."
+        ) from error
     return _kept(finalist, seed, path)
 
 

@@ -1,15 +1,32 @@
 """The evaluation report in Markdown: the verdict first, in words that need no statistics."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from trajtune.finalize import report_checks, report_results
 from trajtune.finalize.gates import failed
 from trajtune.finalize.markdown import listed, number, percent, table, words
+from trajtune.finalize.write import REPORT
 
 
-def generate_report(metrics: Mapping[str, Any]) -> str:
-    """The whole of ``evaluation_report.md`` from what ``metrics.json`` holds, ``gates`` included."""
+def generate_report(metrics: Mapping[str, Any], folder: Path) -> Path:
+    """Write ``evaluation_report.md``.
+
+    Args:
+        metrics: What ``metrics.json`` holds, ``gates`` included.
+        folder: Where it goes.
+
+    Returns:
+        The file.
+    """
+    path = folder / REPORT
+    path.write_text(report_text(metrics), encoding="utf-8")
+    return path
+
+
+def report_text(metrics: Mapping[str, Any]) -> str:
+    """The whole of the report; how the model was chosen is left out where there was no choice."""
     sections = (
         _verdict,
         _gates,
@@ -20,7 +37,7 @@ def generate_report(metrics: Mapping[str, Any]) -> str:
         report_checks.tenure,
         report_checks.hireability,
         report_results.segments,
-        report_checks.selection,
+        *([report_checks.selection] if "selection" in metrics else []),
         report_checks.export,
     )
     return "\n\n".join(section(metrics) for section in sections) + "\n"

@@ -22,20 +22,10 @@ def confidence(m: Mapping[str, Any]) -> str:
         for label, key in _ERRORS
     ]
     bins = [
-        [
-            f"{row['low']:.0%} to {row['high']:.0%}",
-            f"{row['num']:,}",
-            percent(row["confidence"]),
-            percent(row["accuracy"]),
-        ]
+        [f"{row['low']:.0%} to {row['high']:.0%}", f"{row['num']:,}", *_said_and_was(row)]
         for row in m["reliability"]["calibrated"]
     ]
-    best = (
-        "Isotonic regression, as specified, is also the best of the three by Brier score."
-        if compared["best"] == "isotonic"
-        else f"By Brier score **{compared['best']}** would be better here than isotonic regression, which is "
-        "what the bundle holds, as specified."
-    )
+    best = other_calibration(compared)
     warning = f"\n\n**Careful: {calibration['warning']}.**" if "warning" in calibration else ""
     return (
         "## Confidence\n\nIf the model says 80 %, it should be right 8 times in 10. Smaller is better.\n\n"
@@ -44,6 +34,16 @@ def confidence(m: Mapping[str, Any]) -> str:
         + table(["On val, cross-fitted", "none", "isotonic", "temperature"], on_val)
         + f"\n\n{best}\n\n"
         + table(["Calibrated confidence on test", "people", "said", "was right"], bins)
+    )
+
+
+def other_calibration(compared: Mapping[str, Any]) -> str:
+    """Whether another calibration would be better than the one that the bundle holds, in a sentence."""
+    if compared["best"] == "isotonic":
+        return "Isotonic regression, as specified, is also the best of the three by Brier score."
+    return (
+        f"By Brier score {compared['best']} would be better here than isotonic regression, which is what "
+        "the bundle holds, as specified."
     )
 
 
@@ -63,6 +63,10 @@ def tenure(m: Mapping[str, Any]) -> str:
         else f"Both ends were moved outwards by {margin:.1f} months, from "
         f"{calibration['tenure_num_ended']:,} ended roles of val."
     )
+    others = {"research_default": m["research_default"], **m["baselines"]}
+    keys = ("tenure_mae_months", "tenure_coverage", "tenure_width_months")
+    rows = [["**this model**", *(number(test[key]) for key in keys)]]
+    rows += [[words(name), *(number(o[key]) for key in keys)] for name, o in others.items() if o]
     return (
         f"## Tenure\n\nThe interval should hold {percent(calibration['tenure_nominal_coverage'])} of the "
         f"tenures; on {test['num_tenures']:,} ended roles of test it holds "
@@ -70,20 +74,39 @@ def tenure(m: Mapping[str, Any]) -> str:
         f"and its middle is {test['tenure_mae_months']:.1f} months off. {moved} With the "
         f"{test['num_tenures_still_held']:,} roles still held, the share will end between "
         f"{percent(test['tenure_coverage_lowest'])} and {percent(test['tenure_coverage_highest'])}. Coverage "
-        "by length of history stands under “For whom”."
+        "by length of history stands under “For whom”.\n\n"
+        + table(["", "months off", "inside", "months wide"], rows)
     )
 
 
 def hireability(m: Mapping[str, Any]) -> str:
-    """AUC and where the label comes from."""
+    """AUC, calibration, baselines and where the label comes from."""
     test = m["test"]
+    others = {"research_default": m["research_default"], **m["baselines"]}
+    keys = ("hireability_auc", "hireability_brier")
+    rows = [["**this model**", *(number(test[key]) for key in keys)]]
+    rows += [[words(name), *(number(o[key]) for key in keys)] for name, o in others.items() if o]
+    bins = [
+        [f"{row['low']:.0%} to {row['high']:.0%}", f"{row['num']:,}", *_said_and_was(row)]
+        for row in m["reliability"]["hireability"]
+    ]
     auc = (
         f"AUC {test['hireability_auc']:.3f}, Brier score {test['hireability_brier']:.3f}, base rate "
         f"{percent(test['hireability_base_rate'])}, on {test['num_hireabilities']:,} people"
         if test["hireability_auc"] is not None
         else f"AUC not known: {test['hireability_auc_reason']}"
     )
-    return f"## Hireability\n\nThe label is {m['hireability_label']}. {auc}."
+    return (
+        f"## Hireability\n\nThe label is {m['hireability_label']}. {auc}. Calibration error "
+        f"{number(test['hireability_ece'])} (10 bins of equal width); it is not corrected.\n\n"
+        + table(["", "AUC", "Brier score"], rows)
+        + "\n\n"
+        + table(["Hireability on test", "people", "said", "was so"], bins)
+    )
+
+
+def _said_and_was(row: Mapping[str, Any]) -> list[str]:
+    return [percent(row["confidence"]), percent(row["accuracy"])]
 
 
 def selection(m: Mapping[str, Any]) -> str:
@@ -95,7 +118,7 @@ def selection(m: Mapping[str, Any]) -> str:
         cells = (searched, mean, curse, found["spread"])
         rows.append([words(name), *(number(value) for value in cells)])
     broken = [f"{r['name']} with seed {r['seed']}: {r['error']}" for r in m["refits"] if r["error"]]
-    num_seeds = len({r["seed"] for r in m["refits"]})
+    num_seeds = len([r for r in m["refits"] if r["name"] == m["winner"]["name"]])
     seeds = "1 seed" if num_seeds == 1 else f"{num_seeds} seeds"
     header = ["Configuration", "NLL in the search", "refitted, mean", "difference", "spread over seeds"]
     return (
@@ -110,10 +133,21 @@ def selection(m: Mapping[str, Any]) -> str:
 def export(m: Mapping[str, Any]) -> str:
     """What was exported, how exactly, and how fast it answers."""
     found, latency = m["export"], m["latency"]
+    missing = "" if latency["node"] else f"\n\nNot measured in Node: {latency['node_reason']}."
     return (
         f"## Export\n\nONNX opset {found['opset']}, {found['num_nodes']} nodes, "
         f"{found['num_bytes'] / 1e6:.1f} MB. Largest difference from torch over "
         f"{found['parity_rows']:,} careers in many batch shapes: {found['parity_max_abs_error']:.1e}. "
-        f"One career takes {latency['p50_ms']:.2f} ms (p50), {latency['p95_ms']:.2f} ms (p95), "
-        f"{latency['p99_ms']:.2f} ms (p99) on one thread."
+        "One career at a time on one thread:\n\n"
+        + table(["milliseconds", "p50", "p95", "p99"], latency_rows(latency))
+        + missing
     )
+
+
+def latency_rows(latency: Mapping[str, Any]) -> list[list[str]]:
+    """A row for Python, and one for Node where it was measured."""
+    measured = {"Python": latency}
+    if latency["node"]:
+        measured[f"Node {latency['node']['version']}"] = latency["node"]
+    keys = ("p50_ms", "p95_ms", "p99_ms")
+    return [[where, *(f"{found[key]:.2f}" for key in keys)] for where, found in measured.items()]

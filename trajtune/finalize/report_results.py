@@ -1,18 +1,25 @@
 """The report's sections on how good the model is: next role, gains, career changers, segments."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from trajtune.finalize.markdown import number, percent, table, words
 
 _NEXT_ROLE = ("top1", "top5", "mrr", "nll")
 _HEADER = ("top 1", "top 5", "reciprocal rank", "NLL (nats)")
-_SEGMENTS = {
+SEGMENTS: Final = {
     "history_length": "length of history",
     "level": "level of the current title",
     "last_title": "current title in the vocabulary",
     "quarter": "quarter of the last known date",
 }
+"""The ways to part the people, in words."""
+
+
+BASELINES_IN_WORDS: Final = (
+    "The one-line rules: majority always names the commonest next titles; current title says that nothing "
+    "changes; markov looks up what most often followed the current title, markov2 what followed the last two."
+)
 
 
 def next_role(m: Mapping[str, Any]) -> str:
@@ -30,7 +37,8 @@ def next_role(m: Mapping[str, Any]) -> str:
         + table(["", *_HEADER], rows)
         + f"\n\n{test['num_unseen_targets']:,} of {test['num_examples']:,} people moved to a title "
         "that was never seen in training. No model of this kind can name it: they count as misses, and are "
-        "left out of the NLL."
+        "left out of the NLL.\n\n"
+        f"{BASELINES_IN_WORDS}"
     )
 
 
@@ -55,11 +63,11 @@ def _gain(found: Mapping[str, float] | None) -> str:
 def changers(m: Mapping[str, Any]) -> str:
     """People who change career, and whether the model only repeats the current title."""
     found = m["career_changers"]
-    rows = [
-        ["this model", *_changer_row(found)],
-        ["this model, everybody", *_changer_row(found["everybody"])],
+    others = {"research_default": m["research_default"], **m["baselines"]}
+    rows = [["**this model**", *_changer_row(found)]]
+    rows += [
+        [words(name), *_changer_row(other["career_changers"])] for name, other in others.items() if other
     ]
-    rows += [[words(name), *_changer_row(other["career_changers"])] for name, other in m["baselines"].items()]
     sentence = {
         None: "There is no career changer in the test split, so nothing is known of them.",
         True: "**One-step lag detected: the model mostly repeats the title that somebody has now.**",
@@ -67,14 +75,19 @@ def changers(m: Mapping[str, Any]) -> str:
     }[found["one_step_lag_detected"]]
     return (
         "## Career changers\n\nPeople whose next title shares under half of its core words with their "
-        "current one.\n\n"
-        + table(["", "people", "top 1", "top 5", "predicted = current"], rows)
+        "current one. "
+        + f"They are {found['num']:,} of {found['everybody']['num']:,} people.\n\n"
+        + table(
+            ["career changers", "top 1", "top 5", "NLL", "predicted = current", "everybody: top 1", "same"],
+            rows,
+        )
         + f"\n\n{sentence}"
     )
 
 
 def _changer_row(found: Mapping[str, Any]) -> list[str]:
-    return [f"{found['num']:,}", *(number(found[key]) for key in ("top1", "top5", "same_title_rate"))]
+    own = [number(found[key]) for key in ("top1", "top5", "nll", "same_title_rate")]
+    return [*own, *(number(found["everybody"][key]) for key in ("top1", "same_title_rate"))]
 
 
 def segments(m: Mapping[str, Any]) -> str:
@@ -86,13 +99,20 @@ def segments(m: Mapping[str, Any]) -> str:
                 row["segment"],
                 f"{row['num']:,}",
                 number(row["top1"]),
+                number(best_baseline(m, row)),
                 number(row["top5"]),
                 number(row["nll"]),
                 number(row["ece"]),
                 percent(row["tenure_coverage"]),
+                number(row["tenure_width_months"]),
             ]
             for row in rows
         ]
-        header = [f"By {_SEGMENTS[way]}", "people", "top 1", "top 5", "NLL", "ECE", "tenure inside"]
-        parts.append(table(header, cells))
+        header = [f"By {SEGMENTS[way]}", "people", "top 1", "best baseline's", "top 5", "NLL", "ECE"]
+        parts.append(table([*header, "tenure inside", "interval, months wide"], cells))
     return "\n\n".join(parts)
+
+
+def best_baseline(m: Mapping[str, Any], row: Mapping[str, Any]) -> float:
+    """The best top-1 accuracy of a baseline in one segment."""
+    return max(float(row["others"][name]["top1"]) for name in m["baselines"])

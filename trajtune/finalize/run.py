@@ -11,10 +11,11 @@ from trajtune.dataset.snapshot import Snapshot, open_snapshot
 from trajtune.errors import GateError, SnapshotError
 from trajtune.experiment import RESEARCH_DEFAULT
 from trajtune.finalize.build import calibrate, export_checked
-from trajtune.finalize.calibrate import save_calibrator
-from trajtune.finalize.gates import failed, gates
+from trajtune.finalize.calibrate import refuse_too_few, save_calibrator
+from trajtune.finalize.gates import failed, gate_lines, gates
+from trajtune.finalize.html_report import write_html_report
 from trajtune.finalize.latency import measure_latency
-from trajtune.finalize.measure import measure_on_test
+from trajtune.finalize.measure import measure_on_test, origin
 from trajtune.finalize.model_card import model_card
 from trajtune.finalize.moves import histories, moves_of
 from trajtune.finalize.probes import write_probes
@@ -33,6 +34,7 @@ from trajtune.finalize.report import generate_report
 from trajtune.finalize.write import (
     CALIBRATOR,
     CHECKPOINT,
+    HTML_REPORT,
     METRICS,
     MODEL_CARD,
     PROBES,
@@ -42,7 +44,7 @@ from trajtune.finalize.write import (
     write_json,
     write_manifest,
 )
-from trajtune.model.checkpoint import build_model, load_checkpoint, save_checkpoint
+from trajtune.model.checkpoint import build_model, load_checkpoint, save_checkpoint, vocabulary_id
 from trajtune.model.lstm import CareerTrajectoryLSTM
 from trajtune.model.threads import one_thread
 from trajtune.search.best import leaders
@@ -103,13 +105,15 @@ def finalize(
     refuse_existing(path)
     coverage = run.experiment.finalize.tenure_coverage
     snapshot = _snapshot_of(run)
+    val = snapshot.read("val")
+    refuse_too_few(val.arrays.num_careers)  # before hours of refitting, not after
+    say(f"finalizing {run.name}")
     refits = _refit(run, snapshot, verbose=verbose, say=say)
     chosen = winner(refits)
     exported = best_seed(refits, chosen)
     assert exported.checkpoint is not None
     say(f"{chosen.name} is best on val, with seed {exported.seed}; exporting")
     state = load_checkpoint(exported.checkpoint)
-    val = snapshot.read("val")
     careers = histories(val, moves_of(val), _MOST_CAREERS)
     with bundle_directory(path) as folder:
         calibrated = calibrate(build_model(state), val, coverage)
@@ -118,24 +122,27 @@ def finalize(
         snapshot.encoder().save(folder / VOCABULARY)
         save_calibrator(calibrated.calibrator, folder / CALIBRATOR)
         calibrated.table.save(folder / CALIBRATION)
-        save_checkpoint(state, folder / CHECKPOINT)
+        save_checkpoint({**state, "vocabulary": vocabulary_id(snapshot.encoder())}, folder / CHECKPOINT)
         say("evaluating on the test split")
         research = _research_model(refits)
         metrics = {
-            **_origin(run, snapshot, chosen, exported, refits),
+            **origin(snapshot, run.name),
+            **_choice(chosen, exported, refits),
             **measure_on_test(snapshot, graph, research, run=run.name, purpose="finalize", coverage=coverage),
             "calibration": calibrated.described,
             "export": export,
-            "latency": measure_latency(graph, careers),
+            "latency": measure_latency(graph, folder / MODEL, careers),
         }
         metrics["gates"] = gates(metrics, nominal_coverage=coverage)
         write_json(folder / METRICS, metrics)
-        (folder / REPORT).write_text(generate_report(metrics), encoding="utf-8")
+        generate_report(metrics, folder)
+        write_html_report(metrics, folder / HTML_REPORT)
         (folder / MODEL_CARD).write_text(model_card(metrics), encoding="utf-8")
         write_probes(calibrated.served, snapshot.encoder(), folder / PROBES)
         write_manifest(folder, _manifest(run, snapshot, metrics))
     not_passed = failed(metrics["gates"])
-    say(f"gates not passed: {', '.join(not_passed)}" if not_passed else "all gates passed")
+    for line in gate_lines(metrics["gates"]):
+        say(line)
     if require_gates and not_passed:
         raise GateError(f"Every gate must pass, but {', '.join(not_passed)} did not. Read {path / REPORT}.")
     return path
@@ -156,7 +163,12 @@ def _refit(run: Run, snapshot: Snapshot, *, verbose: bool, say: Progress) -> lis
     settings = run.experiment.finalize
     best = leaders(run, settings.top_k)
     research = research_default(read_trials(read_study(run.path)))
-    searched = run.path / research.directory / BEST if research and research.state == "COMPLETE" else None
+    # With one seed the search's own training of the research default is as good as another.
+    searched = (
+        run.path / research.directory / BEST
+        if settings.seeds == 1 and research and research.state == "COMPLETE"
+        else None
+    )
     chosen = finalists(
         [(trial.number, trial.params, trial.value) for trial in best],
         research.value if research else None,
@@ -184,17 +196,8 @@ def _research_model(refits: Sequence[Refit]) -> CareerTrajectoryLSTM | None:
     return None if best.checkpoint is None else build_model(load_checkpoint(best.checkpoint))
 
 
-def _origin(
-    run: Run, snapshot: Snapshot, chosen: Finalist, exported: Refit, refits: Sequence[Refit]
-) -> dict[str, Any]:
-    manifest = snapshot.manifest
+def _choice(chosen: Finalist, exported: Refit, refits: Sequence[Refit]) -> dict[str, Any]:
     return {
-        "source": manifest["source"]["kind"],
-        "snapshot": snapshot.id,
-        "run": run.name,
-        "cutoffs": manifest["cutoffs"],
-        "as_of": manifest["as_of"],
-        "hireability_label": manifest["hireability"],
         "params": chosen.params.model_dump(mode="json"),
         "research_default_params": RESEARCH_DEFAULT.model_dump(mode="json"),
         "winner": {"name": chosen.name, "seed": exported.seed, "epoch": exported.epoch},

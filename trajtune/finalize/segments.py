@@ -2,7 +2,7 @@
 
 # E examples
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from trajtune.finalize.moves import Moves
 from trajtune.finalize.replay import Replayed
 from trajtune.model.metrics import expected_calibration_error
+from trajtune.model.predictions import Predictions
 
 LEVELS: Final = (
     (
@@ -34,17 +35,21 @@ OTHER_LEVEL: Final = "no level named"
 VICE_PRESIDENT: Final = frozenset({"vice", "president"})
 
 
-def by_segment(replayed: Replayed, moves: Moves, split_dates: pa.Array) -> dict[str, list[dict[str, Any]]]:
+def by_segment(
+    replayed: Replayed, others: Mapping[str, Predictions], moves: Moves, split_dates: pa.Array
+) -> dict[str, list[dict[str, Any]]]:
     """Metrics of the graph by four ways to part the people.
 
     Args:
         replayed: What the graph says.
+        others: What baselines say of the same people, by name.
         moves: Of whom.
         split_dates: date32 ``[E]``.
 
     Returns:
         By way, a row a segment that has people, in a fixed order: ``segment``, ``num``, ``top1``,
-        ``top5``, ``nll``, ``ece``, ``tenure_coverage`` and ``tenure_width_months``; None where undefined.
+        ``top5``, ``nll``, ``ece``, ``num_tenures``, ``tenure_coverage`` and ``tenure_width_months``, and
+        under ``others`` each one's ``top1``, ``top5`` and ``nll``; None where undefined.
     """
     ways: dict[str, tuple[NDArray[np.str_], Callable[[str], Any]]] = {
         "history_length": (_lengths(moves.examples.length), _LENGTHS.index),
@@ -53,7 +58,9 @@ def by_segment(replayed: Replayed, moves: Moves, split_dates: pa.Array) -> dict[
         "quarter": (_quarters(split_dates), str),
     }
     return {
-        way: [_row(name, labels == name, replayed) for name in sorted(set(labels.tolist()), key=order)]
+        way: [
+            _row(name, labels == name, replayed, others) for name in sorted(set(labels.tolist()), key=order)
+        ]
         for way, (labels, order) in ways.items()
     }
 
@@ -79,18 +86,28 @@ def _quarters(dates: pa.Array) -> NDArray[np.str_]:
     return np.array([f"{1970 + month // 12}-Q{month % 12 // 3 + 1}" for month in months.tolist()], np.str_)
 
 
-def _row(name: str, here: NDArray[np.bool_], replayed: Replayed) -> dict[str, Any]:
+def _row(
+    name: str, here: NDArray[np.bool_], replayed: Replayed, others: Mapping[str, Predictions]
+) -> dict[str, Any]:
     p = replayed.predictions
-    rank, nll = p.rank[here], p.nll[here & (p.rank > 0)]
     ended = here & ~np.isnan(p.tenure_months)
     lower, upper, months = p.tenure[ended, 0], p.tenure[ended, 1], p.tenure_months[ended]
     return {
         "segment": name,
-        "num": len(rank),
+        "num": int(here.sum()),
+        **_next_role(here, p),
+        "ece": expected_calibration_error(replayed.calibrated[here], p.correct[here]),
+        "num_tenures": len(months),
+        "tenure_coverage": float(np.mean((lower <= months) & (months <= upper))) if len(months) else None,
+        "tenure_width_months": float(np.mean(upper - lower, dtype=np.float64)) if len(months) else None,
+        "others": {other: _next_role(here, said) for other, said in others.items()},
+    }
+
+
+def _next_role(here: NDArray[np.bool_], p: Predictions) -> dict[str, float | None]:
+    rank, nll = p.rank[here], p.nll[here & (p.rank > 0)]
+    return {
         "top1": float(np.mean(rank == 1)),
         "top5": float(np.mean((rank >= 1) & (rank <= 5))),
         "nll": float(nll.mean()) if len(nll) else None,
-        "ece": expected_calibration_error(replayed.calibrated[here], p.correct[here]),
-        "tenure_coverage": float(np.mean((lower <= months) & (months <= upper))) if len(months) else None,
-        "tenure_width_months": float(np.mean(upper - lower, dtype=np.float64)) if len(months) else None,
     }

@@ -12,11 +12,22 @@ from trajtune.finalize.build import calibrate, export_checked
 from trajtune.finalize.calibrate import save_calibrator
 from trajtune.finalize.evaluate import evaluate_calibration
 from trajtune.finalize.export import check_graph, export_to_onnx, simplify_onnx
-from trajtune.finalize.measure import measure_on_test
+from trajtune.finalize.gates import gates
+from trajtune.finalize.html_report import write_html_report
+from trajtune.finalize.latency import measure_latency
+from trajtune.finalize.measure import measure_on_test, origin
 from trajtune.finalize.moves import histories, moves_of
 from trajtune.finalize.reliability import cross_fitted
-from trajtune.finalize.write import CALIBRATOR, METRICS, bundle_directory, refuse_existing, write_json
-from trajtune.model.checkpoint import build_model, load_checkpoint
+from trajtune.finalize.report import generate_report
+from trajtune.finalize.write import (
+    CALIBRATOR,
+    HTML_REPORT,
+    METRICS,
+    bundle_directory,
+    refuse_existing,
+    write_json,
+)
+from trajtune.model.checkpoint import build_model, load_checkpoint, vocabulary_id
 from trajtune.model.lstm import CareerTrajectoryLSTM
 from trajtune.model.predict import predict
 from trajtune.model.threads import one_thread
@@ -93,7 +104,7 @@ def evaluate_checkpoint(checkpoint: Path, data_path: Path, output: Path) -> dict
     Args:
         checkpoint: What training wrote.
         data_path: The snapshot's directory.
-        output: Directory for ``metrics.json``; must not exist.
+        output: Directory for ``metrics.json`` and the two reports; must not exist.
 
     Returns:
         What ``metrics.json`` holds: as a bundle's, without what only a search and its refits know.
@@ -113,12 +124,12 @@ def evaluate_checkpoint(checkpoint: Path, data_path: Path, output: Path) -> dict
         graph_file = folder / "graph.onnx"
         careers = histories(val, moves_of(val), _PARITY_CAREERS)
         export = export_checked(calibrated.served, graph_file, careers)
+        graph = Graph(graph_file)
         metrics = {
-            "source": snapshot.manifest["source"]["kind"],
-            "snapshot": snapshot.id,
+            **origin(snapshot, str(checkpoint)),
             **measure_on_test(
                 snapshot,
-                Graph(graph_file),
+                graph,
                 None,
                 run=str(checkpoint),
                 purpose="evaluate",
@@ -126,9 +137,13 @@ def evaluate_checkpoint(checkpoint: Path, data_path: Path, output: Path) -> dict
             ),
             "calibration": calibrated.described,
             "export": export,
+            "latency": measure_latency(graph, graph_file, careers),
         }
+        metrics["gates"] = gates(metrics, nominal_coverage=coverage)
         graph_file.unlink()
         write_json(folder / METRICS, metrics)
+        generate_report(metrics, folder)
+        write_html_report(metrics, folder / HTML_REPORT)
     return metrics
 
 
@@ -138,5 +153,10 @@ def _model_of(checkpoint: Path, encoder: TitleEncoder, where: str) -> CareerTraj
         raise TrainingError(
             f"{checkpoint} was trained on {state['vocab_size'] - 1} titles, but {where} has "
             f"{encoder.vocab_size - 1}. Give the vocabulary that it was trained with."
+        )
+    if state.get("vocabulary", vocabulary_id(encoder)) != vocabulary_id(encoder):
+        raise TrainingError(
+            f"{checkpoint} was trained on other titles than {where} has, though on as many "
+            f"({encoder.vocab_size - 1}). Give the vocabulary that it was trained with."
         )
     return build_model(state)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from trajtune.bundle import CALIBRATION, Bundle, load_bundle, read_manifest, sha256
+from trajtune.bundle import CALIBRATION, MANIFEST, Bundle, load_bundle, manifest_sha256, read_manifest, sha256
 from trajtune.dataset.titles import UNKNOWN
 from trajtune.errors import BundleError
 from trajtune.finalize.write import FILES, PROBES
@@ -53,6 +53,8 @@ def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
     named: dict[str, str] = manifest["files"]
     missing = sorted(name for name in {*FILES, *named} if not (folder / name).is_file())
     altered = sorted(name for name in {*named} - {*missing} if sha256(folder / name) != named[name])
+    if manifest.get("manifest_sha256") != manifest_sha256(manifest):
+        altered.append(MANIFEST)
     faults = [f"{name} is missing" for name in missing] + [f"{name} was altered" for name in altered]
     if faults:
         raise BundleError(f"{folder} is not what was written: {', '.join(faults)}. Finalize again.")

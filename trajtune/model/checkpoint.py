@@ -6,6 +6,7 @@ before anything is parsed.
 """
 
 import hashlib
+import json
 import os
 import struct
 import sys
@@ -16,6 +17,7 @@ from typing import IO, Any, cast
 
 import torch
 
+from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import TrainingError
 from trajtune.experiment import Params, validate
 from trajtune.model.lstm import CareerTrajectoryLSTM
@@ -24,25 +26,37 @@ from trajtune.model.title_vectors import TitleWords
 
 State = Mapping[str, Any]
 """What `fit` resumes from: ``params``, ``vocab_size``, ``seed``, ``epoch``, ``best_epoch``, ``best_metrics``,
-``model``, ``optimizer``, ``rng``. Only tensors, numbers, strings, lists and dicts."""
+``model``, ``optimizer``, ``rng``. Only tensors, numbers, strings, lists and dicts. Those that leave their
+snapshot also hold ``vocabulary``, a `vocabulary_id`."""
 
 _MARK = b"sha256:"
 _COMMENT = len(_MARK) + 64
 
 
 def save_checkpoint(state: State, path: Path) -> None:
-    """Write ``state`` beside ``path`` and rename it, so that ``path`` is whole or as before."""
+    """Write ``state`` beside ``path`` and rename it, so that ``path`` is whole or as before.
+
+    Raises:
+        OSError: If it cannot be written, as on a full disk; nothing is left beside it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
-    with beside.open("w+b") as file:
-        hashing = _Hashing(file)
-        torch.save(_plain(state), cast(IO[bytes], hashing))
-        # A zip archive ends with the length of its comment (APPNOTE 4.3.16); torch writes none.
-        file.seek(-2, os.SEEK_END)
-        assert file.read() == b"\0\0", "torch.save wrote a zip comment of its own"
-        file.seek(-2, os.SEEK_END)
-        file.write(struct.pack("<H", _COMMENT) + _MARK + hashing.hash.hexdigest().encode())
-    os.replace(beside, path)
+    try:
+        with beside.open("w+b") as file:
+            hashing = _Hashing(file)
+            try:
+                torch.save(_plain(state), cast(IO[bytes], hashing))
+            except RuntimeError as error:  # torch hides the reason in one of its own
+                raise hashing.error or error from error
+            # A zip archive ends with the length of its comment (APPNOTE 4.3.16); torch writes none.
+            file.seek(-2, os.SEEK_END)
+            assert file.read() == b"\0\0", "torch.save wrote a zip comment of its own"
+            file.seek(-2, os.SEEK_END)
+            file.write(struct.pack("<H", _COMMENT) + _MARK + hashing.hash.hexdigest().encode())
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -83,10 +97,15 @@ class _Hashing:
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file, self.hash = file, hashlib.sha256()
+        self.error: OSError | None = None
 
     def write(self, content: bytes) -> int:
         self.hash.update(content)
-        return self.file.write(content)
+        try:
+            return self.file.write(content)
+        except OSError as error:
+            self.error = error
+            raise
 
     def flush(self) -> None:
         self.file.flush()
@@ -95,6 +114,12 @@ class _Hashing:
 def without_optimizer(state: State) -> dict[str, Any]:
     """The part of a checkpoint that predicts: a third of the size; `fit` cannot resume from it."""
     return {key: value for key, value in state.items() if key not in {"optimizer", "rng"}}
+
+
+def vocabulary_id(encoder: TitleEncoder) -> str:
+    """Names a vocabulary by its titles and their order: one of the same size may be another."""
+    titles = [encoder.decode(index) for index in range(encoder.vocab_size)]
+    return hashlib.sha256(json.dumps(titles).encode()).hexdigest()
 
 
 def build_model(state: State) -> CareerTrajectoryLSTM:

@@ -41,6 +41,7 @@ def train_single(
         TrainingError: If the loss diverges, or the checkpoint is of another configuration.
     """
     _open(experiment, snapshot, output, resume=resume)
+    from trajtune.model.checkpoint import vocabulary_id
     from trajtune.model.title_vectors import words_of
 
     reports: list[dict[str, Any]] = []
@@ -54,6 +55,7 @@ def train_single(
         title_words=words_of(encoder),
         metric=experiment.search.metric,
         seed=experiment.search.seed,
+        vocabulary=vocabulary_id(encoder),
     )
     if resume:
         reports = _logged(output)

@@ -34,6 +34,7 @@ def train_trial(
     metric: str,
     seed: int,
     device: str = "cpu",
+    vocabulary: str | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Train until patience or the last epoch, yielding what each epoch reports.
 
@@ -49,6 +50,7 @@ def train_trial(
         metric: The objective; minimised.
         seed: Of the weights and the order of examples.
         device: Where torch trains.
+        vocabulary: Name of the vocabulary, for checkpoints that are used without their snapshot.
 
     Yields:
         ``epoch`` (from 1), ``train_loss``, ``seconds`` and the metrics; None where undefined.
@@ -80,6 +82,8 @@ def train_trial(
             )
         # Saved before the next epoch begins, so nothing need be copied.
         checkpoint = {**result.checkpoint(copy=False), _REPORT: report}
+        if vocabulary is not None:
+            checkpoint["vocabulary"] = vocabulary
         if result.is_best:
             save_checkpoint(without_optimizer(checkpoint), directory / BEST)
         if (directory / LAST).exists():
