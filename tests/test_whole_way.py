@@ -130,6 +130,9 @@ def test_commands_as_a_user_types_them_leave_a_bundle_and_nothing_else(tmp_path:
         metrics = json.loads((tmp_path / bundle / "metrics.json").read_text())
         assert metrics["source"] == "simulated"
         assert metrics["bayes_limit"]["top5"] > metrics["baselines"]["majority"]["top5"]
+        limit = metrics["bayes_limit"]["career_changers"]
+        assert limit["num"] == metrics["career_changers"]["num"]
+        assert limit["everybody"]["top1"] == pytest.approx(metrics["bayes_limit"]["top1"])
         assert "| best possible |" in (tmp_path / bundle / "evaluation_report.md").read_text()
         known = json.loads((tmp_path / bundle / "trajectory-lstm-vocab.json").read_text())["idx_to_title"][
             "1"

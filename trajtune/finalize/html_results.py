@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from trajtune.finalize.html_cells import OURS, cell, others_of
 from trajtune.finalize.markdown import words
-from trajtune.finalize.report_results import BASELINES_IN_WORDS, SEGMENTS, best_baseline
+from trajtune.finalize.report_results import BASELINES_IN_WORDS, SEGMENTS, best_baseline, lag_of_the_limit
 from trajtune.page import Page
 
 
@@ -69,9 +69,11 @@ def changers(page: Page, m: Mapping[str, Any]) -> None:
     page.section(
         "Career changers",
         f"{found['num']:,} of {found['everybody']['num']:,} people move to a title that shares under half of "
-        "its core words with their current one. A model that only repeats the current title is wrong there.",
+        "its core words with their current one. A model that only repeats the current title is wrong there."
+        + lag_of_the_limit(m),
     )
-    rows = {OURS: found, **{name: row["career_changers"] for name, row in others_of(m).items()}}
+    others = {**others_of(m), **({"best possible": m["bayes_limit"]} if m["bayes_limit"] else {})}
+    rows = {OURS: found, **{name: row["career_changers"] for name, row in others.items()}}
     keys = ("top1", "top5", "nll", "same_title_rate")
     page.table(
         ["career changers", "top 1", "top 5", "NLL", "predicted = current", "everybody: predicted = current"],

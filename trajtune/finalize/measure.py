@@ -16,12 +16,12 @@ from trajtune.finalize.evaluate import (
     known_hireability,
     with_reasons,
 )
-from trajtune.finalize.moves import moves_of
+from trajtune.finalize.moves import Moves, moves_of
 from trajtune.finalize.reliability import reliability
 from trajtune.finalize.replay import replay
 from trajtune.finalize.segments import by_segment
 from trajtune.model.baselines import BASELINES
-from trajtune.model.bayes import bayes_limit, has_limit
+from trajtune.model.bayes import bayes_predictions, has_limit, limit_metrics
 from trajtune.model.lstm import CareerTrajectoryLSTM
 from trajtune.model.predict import predict
 from trajtune.model.predictions import Predictions
@@ -87,13 +87,14 @@ def measure_on_test(
             "calibrated": reliability(replayed.calibrated, ours.correct),
             "hireability": reliability(*known_hireability(ours)),
         },
-        **_limit(snapshot, data, coverage),
+        **_limit(snapshot, data, moves, coverage),
         "test_openings": len(openings(snapshot)),
     }
 
 
-def _limit(snapshot: Snapshot, data: SplitData, coverage: float) -> Mapping[str, Any]:
+def _limit(snapshot: Snapshot, data: SplitData, moves: Moves, coverage: float) -> Mapping[str, Any]:
     if not has_limit(snapshot.manifest):
         return {"bayes_limit": None, "bayes_limit_reason": "only the process of simulated careers is known"}
-    found = bayes_limit(snapshot.manifest, data, "test", snapshot.encoder(), coverage=coverage)
-    return {"bayes_limit": with_reasons(found)}
+    found = bayes_predictions(snapshot.manifest, data, "test", snapshot.encoder(), coverage=coverage)
+    changers = changers_and_everybody(found.predictions, moves)
+    return {"bayes_limit": {**with_reasons(limit_metrics(found)), "career_changers": changers}}

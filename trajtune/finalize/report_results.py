@@ -25,13 +25,11 @@ BASELINES_IN_WORDS: Final = (
 def next_role(m: Mapping[str, Any]) -> str:
     """The model beside the research default, the baselines and the limit."""
     test = m["test"]
-    others = {"research_default": m["research_default"], **m["baselines"], "best possible": m["bayes_limit"]}
+    others = _others(m)
     rows = [["**this model**", *(number(test[f"next_role_{name}"]) for name in _NEXT_ROLE)]]
     intervals = [test[f"next_role_{name}_interval"] for name in _NEXT_ROLE]
     rows.append(["95 % interval", *(f"{number(i[0])} to {number(i[1])}" if i else "" for i in intervals)])
-    rows += [
-        [words(name), *(number(found[key]) for key in _NEXT_ROLE)] for name, found in others.items() if found
-    ]
+    rows += [[words(name), *(number(found[key]) for key in _NEXT_ROLE)] for name, found in others.items()]
     return (
         "## Next role\n\n"
         + table(["", *_HEADER], rows)
@@ -63,11 +61,8 @@ def _gain(found: Mapping[str, float] | None) -> str:
 def changers(m: Mapping[str, Any]) -> str:
     """People who change career, and whether the model only repeats the current title."""
     found = m["career_changers"]
-    others = {"research_default": m["research_default"], **m["baselines"]}
     rows = [["**this model**", *_changer_row(found)]]
-    rows += [
-        [words(name), *_changer_row(other["career_changers"])] for name, other in others.items() if other
-    ]
+    rows += [[words(name), *_changer_row(other["career_changers"])] for name, other in _others(m).items()]
     sentence = {
         None: "There is no career changer in the test split, so nothing is known of them.",
         True: "**One-step lag detected: the model mostly repeats the title that somebody has now.**",
@@ -81,8 +76,26 @@ def changers(m: Mapping[str, Any]) -> str:
             ["career changers", "top 1", "top 5", "NLL", "predicted = current", "everybody: top 1", "same"],
             rows,
         )
-        + f"\n\n{sentence}"
+        + f"\n\n{sentence}{lag_of_the_limit(m)}"
     )
+
+
+def lag_of_the_limit(m: Mapping[str, Any]) -> str:
+    """On simulated careers, whether a lag is the model's fault at all; else nothing."""
+    limit = m["bayes_limit"]
+    if not limit or not m["career_changers"]["one_step_lag_detected"]:
+        return ""
+    rate = limit["career_changers"]["same_title_rate"]
+    return (
+        f" The best possible prediction of these simulated careers repeats it for {percent(rate)} of them, "
+        "so little does their history say of the change."
+    )
+
+
+def _others(m: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Who stands beside the model: research default, baselines, limit, as far as there are such."""
+    every = {"research_default": m["research_default"], **m["baselines"], "best possible": m["bayes_limit"]}
+    return {name: found for name, found in every.items() if found}
 
 
 def _changer_row(found: Mapping[str, Any]) -> list[str]:

@@ -80,7 +80,7 @@ def bayes_limit(
         ``top1``, ``top5``, ``mrr`` and ``nll`` as of a baseline, and the tenure and hireability
         metrics; ``tenure_mae_months`` is of the median, which has the least error of all.
     """
-    return _metrics(bayes_predictions(manifest, data, split, encoder, coverage=coverage))
+    return limit_metrics(bayes_predictions(manifest, data, split, encoder, coverage=coverage))
 
 
 def population_limit(
@@ -112,10 +112,11 @@ def population_limit(
         tenure_at_least=nothing,
         hireable=careers.hireable.astype(np.float32),
     )
-    return _metrics(BayesPredictions(predictions, best.tenure_median))
+    return limit_metrics(BayesPredictions(predictions, best.tenure_median))
 
 
-def _metrics(found: BayesPredictions) -> Metrics:
+def limit_metrics(found: BayesPredictions) -> Metrics:
+    """What `bayes_limit` says of predictions."""
     p = found.predictions
     next_role = next_role_metrics(p)
     known = ~np.isnan(p.tenure_months)
