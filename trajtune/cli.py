@@ -71,7 +71,7 @@ def demo(verbose: Verbose = False) -> None:
     Example: trajtune demo
     """
     bundle = _finalize(_search("demo", verbose=verbose), verbose=verbose)
-    print(f"Report: {bundle / 'evaluation_report.md'}")
+    print(f"Report: {bundle / 'report.html'}")
     print(f'Try: trajtune predict {bundle} "Software Engineer" "Senior Software Engineer"')
 
 
