@@ -86,6 +86,9 @@ class JsonHistory(Settings):
     title_key: str = "title"
     start_key: str = "start_date"
     end_key: str = "end_date"
+    current_key: str | None = Field(
+        None, description="True while the role is held; null: `is_current` or one of its usual forms."
+    )
     history_key: str | None = Field(
         None,
         description="Where the list lies within a JSON object, as `profile.jobs`; null: the list itself.",

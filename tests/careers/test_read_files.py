@@ -66,6 +66,10 @@ def typed(rows: list[dict[str, Any]] = ROWS) -> pa.Table:
     )
 
 
+def write_csv_histories(path: Path) -> Path:
+    return write_csv(path, [{**row, "work_history": json.dumps(row["work_history"])} for row in HISTORIES])
+
+
 def as_parquet(path: Path) -> Path:
     pq.write_table(typed(), path)
     return path
@@ -86,6 +90,7 @@ def as_parquet_json(path: Path) -> Path:
     ("kind", "write", "layout"),
     [
         ("csv", write_csv, RoleRows()),
+        ("csv", write_csv_histories, JsonHistory()),
         ("parquet", as_parquet, RoleRows()),
         ("parquet", as_parquet_histories, JsonHistory()),
         ("parquet", as_parquet_json, JsonHistory()),
@@ -158,6 +163,29 @@ def test_labels_come_from_a_column_or_a_key(tmp_path: Path):
     assert load("csv", tmp_path / "x.csv", data).careers["hireable"].to_pylist() == [1.0, None]
     write_jsonl(tmp_path / "x.jsonl", [{**row, "good": row["id"] == "1"} for row in HISTORIES])
     loaded = load("jsonl", tmp_path / "x.jsonl", data, layout=JsonHistory())
+    assert loaded.careers["hireable"].to_pylist() == [1.0, 0.0]
+
+
+def test_the_name_that_says_whether_a_role_is_held_may_be_chosen(tmp_path: Path):
+    rows = [{**row, "end_date": "2003-03-03", "held": row["title"] == "B"} for row in ROWS[:2]]
+    layout = RoleRows(current_column="held")
+    loaded = load("jsonl", write_jsonl(tmp_path / "x.jsonl", rows), layout=layout)
+    assert loaded.careers["ends"].to_pylist() == [[date(2003, 3, 3), None]]
+    person = {"id": 1, "work_history": rows}
+    path = write_jsonl(tmp_path / "y.jsonl", [person])
+    loaded = load("jsonl", path, layout=JsonHistory(current_key="held"))
+    assert loaded.careers["ends"].to_pylist() == [[date(2003, 3, 3), None]]
+
+
+def test_a_label_is_found_whatever_rows_share_a_block(tmp_path: Path):
+    roles = [{"title": title, "start_date": "2000"} for title in "AB"]
+    rows = [
+        {"id": "1", "good": "yes", "profile": {"jobs": roles}},
+        {"id": "2", "profile": {"jobs": roles, "good": "no"}},
+    ]
+    layout = JsonHistory(history_column="profile", history_key="jobs")
+    data = DataSettings(hireable_key="good")
+    loaded = load("jsonl", write_jsonl(tmp_path / "x.jsonl", rows), data, layout=layout)
     assert loaded.careers["hireable"].to_pylist() == [1.0, 0.0]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import psycopg2
 import pyarrow as pa
 import pytest
+import ray
 from psycopg2.extensions import make_dsn
 
 from trajtune.careers import postgres
@@ -126,6 +127,10 @@ def test_a_query_a_view_and_a_partitioned_table_are_read_whole(database: str, ex
     execute("insert into parted select * from base")
     assert load(database, table="seen").careers.num_rows == 200
     assert load(database, table="parted").careers.num_rows == 300
+    commented = "select id, work_history from base -- all of them"
+    assert load(database, query=commented).careers.num_rows == 300
+    limited = "select id, work_history from base limit 200"
+    assert load(database, query=limited).careers.num_rows == 200
     query = "select id, work_history as jobs, id % 2 as good from base where id <> 5;"
     layout = JsonHistory(history_column="jobs")
     loaded = load(database, DataSettings(hireable_key="good"), query=query, layout=layout)
@@ -135,6 +140,13 @@ def test_a_query_a_view_and_a_partitioned_table_are_read_whole(database: str, ex
         zip(*(loaded.careers[name].to_pylist() for name in ("candidate_id", "hireable")), strict=True)
     )
     assert (labels["3"], labels["4"]) == (1.0, 0.0)
+
+
+def test_a_query_that_is_not_the_same_each_time_is_refused(database: str, execute: Execute):
+    fill(execute, "chance", 300)
+    query = "select id, work_history from chance where random() < 0.5"
+    with pytest.raises(SourceError, match="to readers that share it: it is not the same each time"):
+        load(database, query=query)
 
 
 def test_a_name_with_a_quote_and_a_semicolon_is_a_name(database: str, execute: Execute):
@@ -224,7 +236,8 @@ def hammering(database: str, table: str) -> Iterator[None]:
         with connection.cursor() as cursor:
             while not stop.is_set():
                 cursor.execute(
-                    f"update {table} set work_history = work_history where id = (random() * 1900)::int"
+                    f"update {table} set work_history = '{history('U', 'V', 'W')}'"
+                    " where id = (random() * 1900)::int"
                 )
                 cursor.execute(f"insert into {table} select max(id) + 1, '{history('N', 'M')}' from {table}")
                 cursor.execute(f"delete from {table} where id = (select min(id) from {table})")
@@ -247,13 +260,13 @@ def test_readers_share_one_snapshot_while_a_writer_hammers_the_table(
         with postgres.open_reading(PostgresSource(table="hammered"), None, database) as (rows, reading):
             with postgres.Database(database).transaction(reading.snapshot) as connection:
                 cursor = connection.cursor()
-                cursor.execute("select id::text from hammered")
-                truth = sorted(row[0] for row in cursor.fetchall())
-            tasks = rows.get_read_tasks(2)
-            found = sorted(i for task in tasks for block in task.read_fn() for i in block["id"].to_pylist())
+                cursor.execute("select id::text, work_history::text from hammered")
+                truth = sorted(cursor.fetchall())
+            dataset = ray.data.read_datasource(rows, override_num_blocks=len(reading.ranges))
+            found = sorted((row["id"], row["history"]) for row in dataset.take_all())
         loaded = load(database, table="hammered")
-    now = sorted(row[0] for row in execute("select id::text from hammered"))
-    assert len(tasks) > 3
+    now = sorted(execute("select id::text, work_history::text from hammered"))
+    assert len(reading.ranges) > 3
     assert found == truth
     assert now != truth
     assert loaded.counts["rows_in"] == loaded.counts["careers"]
@@ -322,7 +335,7 @@ load_career_sequences(PostgresSource(query=sys.argv[1]), DataSettings())
 
 
 def test_ctrl_c_leaves_no_connection(database: str, execute: Execute):
-    fill(execute, "interrupted", 5000)
+    fill(execute, "interrupted", 1200)
     process = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED, SLOW.format(table="interrupted")],
         env={**os.environ, "POSTGRES_URL": database},

@@ -304,6 +304,14 @@ def test_repeats_are_merged_when_asked():
     assert reasons(part, "career") == [("y", "too_few_roles", "1 good role")]
 
 
+def test_a_merged_role_has_an_end_if_the_last_of_them_has_one():
+    rows = [role("B", "1999", "2000"), role("A", "2000", None), role("A", "2010", "2012")]
+    part = from_json([("x", rows), ("y", rows[::-1])], DataSettings(merge_repeats=True))
+    for career in part.careers.to_pylist():
+        assert career["titles"] == ["B", "A"]
+        assert career["ends"] == [date(2000, 1, 1), date(2012, 1, 1)]
+
+
 def test_concurrent_and_repeated_roles_are_counted():
     part = from_json(
         [

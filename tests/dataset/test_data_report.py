@@ -35,6 +35,16 @@ def test_it_opens_offline_with_every_figure_drawn(ladder_snapshot: Snapshot, bro
     text = page.inner_text("main")
     assert ladder_snapshot.manifest["as_of"] in text
     assert "Führungskraft" in page.content()
+    train = ladder_snapshot.read("train").arrays
+    last = train.offsets[1:] - 1
+    row = page.locator("tr", has_text="train").first.locator("td").all_inner_texts()
+    assert [int(cell.replace(",", "")) for cell in row[1:]] == [
+        len(train.title_ids) - train.num_careers,
+        train.num_careers,
+        sum(train.title_ids[last] > 0),
+        sum(train.tenure_months[last] >= 0),
+        sum(train.hireable[last] >= 0),
+    ]
 
 
 def test_a_cutoff_on_a_date_that_many_careers_share_is_warned_of(ladder_snapshot: Snapshot) -> None:

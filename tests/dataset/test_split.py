@@ -103,3 +103,9 @@ def test_by_transition_the_last_roles_start_decides() -> None:
         career(("A", "2018-01-01", None), ("B", "2019-02-01", "2019-03-01"), precision=2),
     )
     assert [str(day) for day in split_dates(rows, "transition")] == ["2019-01-01", "2019-02-28"]
+
+
+def test_by_transition_an_earlier_role_known_by_its_year_may_have_begun_last() -> None:
+    row = career(("A", "2019-01-01", None), ("B", "2019-02-01", "2019-03-01"))
+    row["precisions"] = [3, 1]
+    assert str(split_dates(table(row), "transition")[0]) == "2019-12-31"

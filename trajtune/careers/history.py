@@ -107,15 +107,18 @@ def read_lines(texts: pa.Array, layout: JsonHistory, label: str | None) -> tuple
     """Read JSON lines that hold a career each.
 
     Returns:
-        ``id`` and, if it is a key beside the history, ``label``, ``[N]``; and the histories.
+        ``id``, and ``label`` if there is one, from beside the history or from within it, ``[N]``; and the
+        histories.
     """
     objects = [_load(text) for text in texts.to_pylist()]
     ids = [_pick(value, alternatives(layout.id_column)) for value in objects]
     values = [_history_of(value, layout) for value in objects]
     histories = read_objects(values, layout, label)
     columns = {"id": _strings([_text(i) for i in ids])}
-    if label is not None and any(isinstance(value, dict) and label in value for value in objects):
-        columns["label"] = _strings([_text(_pick(value, (label,))) for value in objects])
+    if label is not None:
+        # Each row by itself: which rows share a block must change nothing.
+        beside = _strings([_text(_pick(value, (label,))) for value in objects])
+        columns["label"] = pc.coalesce(beside, histories.labels)
     return pa.table(columns), histories
 
 
@@ -137,7 +140,10 @@ def read_role_lines(texts: pa.Array, layout: RoleRows, label: str | None) -> tup
     """Read JSON lines that hold a role each: ``id`` and ``label`` ``[R]``, and the roles."""
     objects = [_load(text) for text in texts.to_pylist()]
     keys = JsonHistory(
-        title_key=layout.title_column, start_key=layout.start_column, end_key=layout.end_column
+        title_key=layout.title_column,
+        start_key=layout.start_column,
+        end_key=layout.end_column,
+        current_key=layout.current_column,
     )
     roles = read_objects([[value] for value in objects], keys).roles
     ids = [_text(_pick(value, alternatives(layout.id_column))) for value in objects]
@@ -199,7 +205,7 @@ def _strings(values: list[str | None]) -> pa.Array:
 
 
 def _names(layout: JsonHistory) -> dict[str, tuple[str, ...]]:
-    keys = (layout.title_key, layout.start_key, layout.end_key, CURRENT_NAME)
+    keys = (layout.title_key, layout.start_key, layout.end_key, layout.current_key or CURRENT_NAME)
     return {field: alternatives(key) for field, key in zip(_FIELDS, keys, strict=True)}
 
 

@@ -42,12 +42,21 @@ _PAGED: Final = (
     "m",
 )  # tables and materialized views; a view or a partitioned table has no pages of its own
 
-_SESSION: Final = (
-    "SET datestyle = 'ISO, YMD'; SET timezone = 'UTC'; SET client_encoding = 'UTF8';"
-    "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0"
-)
-
 _BEGIN: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# For the transaction alone: behind a pooler the next one may run in another session. The last two let
+# a query with a LIMIT and no ORDER BY give every reader the same rows.
+_SETTINGS: Final = (
+    "SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC'; SET LOCAL client_encoding = 'UTF8';"
+    "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;"
+    "SET LOCAL synchronize_seqscans = off; SET LOCAL max_parallel_workers_per_gather = 0"
+)
+# A connection that has gone silent is given up after about two minutes.
+_KEEPALIVES: Final = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 9,
+    "tcp_user_timeout": 120_000,
+}
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,15 +79,16 @@ class Database:
         parts: dict[str, Any] = {
             "application_name": APPLICATION_NAME,
             "connect_timeout": CONNECT_TIMEOUT_S,
+            **_KEEPALIVES,
             **parse_dsn(self.url),
         }
         with closing(psycopg2.connect(**parts)) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
-                cursor.execute(_SESSION)
                 cursor.execute(_BEGIN)
                 if snapshot is not None:
                     _import(cursor, snapshot)
+                cursor.execute(_SETTINGS)
             yield connection
 
 
@@ -100,6 +110,7 @@ class Reading:
         snapshot: None: readers cannot share one, so there is one range and one reader.
         is_paged: Each range is a bounded number of the table's pages.
         num_bytes: About how much there is to read; 0: not known.
+        num_rows: Rows of the whole, counted at once, where several readers each run the query; else None.
         note: Something the user should know, or nothing.
     """
 
@@ -109,7 +120,21 @@ class Reading:
     snapshot: str | None
     is_paged: bool
     num_bytes: int
+    num_rows: int | None
     note: str
+
+    def check(self, num_rows: int) -> None:
+        """Compare what the readers brought together with the count of the whole.
+
+        Raises:
+            SourceError: If they differ, as with ``random()`` or a sample: what is not the same each time
+                cannot be shared out.
+        """
+        if self.num_rows is not None and num_rows != self.num_rows:
+            raise SourceError(
+                f"The query gives {self.num_rows:,} rows, but {num_rows:,} to readers that share it: it is "
+                "not the same each time. Store its result in a table, or leave out what is random in it."
+            )
 
 
 @contextmanager
@@ -231,16 +256,18 @@ def _resolve(
             ) from None
         there = [column.name for column in cursor.description or ()]
         chosen = choose_columns(_name(source), source.layout, there, label)
-        cursor.execute(f"SELECT EXISTS (SELECT FROM {relation})")  # noqa: S608 (quoted)
-        if not _value(cursor):
+        shared = snapshot is not None and kind not in _PAGED
+        what = f"count(*) FROM {relation}" if shared else f"EXISTS (SELECT FROM {relation})"
+        cursor.execute(f"SELECT {what}")
+        if not (found := _value(cursor)):
             raise SourceError(f"{_name(source)} is empty. Fill it, or name another one as `source.table`.")
         columns = {
             name: f"({sql.Identifier(there_name).as_string(exporter)})::text"
             for name, there_name in chosen.items()
         }
         if snapshot is None:
-            return Reading(columns, relation, ("true",), None, False, 0, note)
-        if kind in _PAGED:
+            return Reading(columns, relation, ("true",), None, False, 0, None, note)
+        if not shared:
             cursor.execute(
                 "SELECT pg_relation_size(r) / current_setting('block_size')::int, pg_table_size(r)"
                 " FROM CAST(%s AS regclass) r",
@@ -251,7 +278,8 @@ def _resolve(
         else:
             num_bytes = 0
             ranges = _hash_ranges(columns["id"], min(_MOST_QUERY_READERS, len(os.sched_getaffinity(0))))
-        return Reading(columns, relation, ranges, snapshot, kind in _PAGED, int(num_bytes), note)
+        num_rows = int(found) if shared else None
+        return Reading(columns, relation, ranges, snapshot, not shared, int(num_bytes), num_rows, note)
 
 
 def _page_ranges(pages: int, count: int) -> tuple[str, ...]:
@@ -278,7 +306,7 @@ def _export(cursor: Any, database: Database) -> tuple[str | None, str]:
         with database.transaction(snapshot):
             return snapshot, ""
     except (psycopg2.Error, SnapshotLostError) as error:
-        cursor.execute(f"ROLLBACK; {_BEGIN}")
+        cursor.execute(f"ROLLBACK; {_BEGIN}; {_SETTINGS}")
         reason = _first_line(error) if isinstance(error, psycopg2.Error) else str(error)
         return None, f"readers cannot share a snapshot here ({reason}): reading with one reader"
 
@@ -286,7 +314,8 @@ def _export(cursor: Any, database: Database) -> tuple[str | None, str]:
 def _relation(exporter: PgConnection, source: PostgresSource) -> tuple[str, str]:
     """The relation as SQL, and its kind as pg_class has it (``q`` for a query)."""
     if source.query is not None:
-        return f"({source.query.strip().rstrip(';')}) AS careers", "q"
+        # The line break ends a comment that ends the query.
+        return f"({source.query.strip().rstrip(';')}\n) AS careers", "q"
     with exporter.cursor() as cursor:
         for parts in ((source.table,), tuple(source.table.split(".", 1))):
             quoted = sql.Identifier(*parts).as_string(exporter)

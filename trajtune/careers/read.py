@@ -91,7 +91,9 @@ def _load_postgres(
             if reading.note:
                 print(f"Note: {reading.note}", file=sys.stderr)
             dataset = ray.data.read_datasource(rows, override_num_blocks=len(reading.ranges))
-            return _load(dataset, source, data, what, len(reading.ranges), progress)
+            loaded = _load(dataset, source, data, what, len(reading.ranges), progress)
+            reading.check(loaded.counts["rows_in"])
+            return loaded
     raise AssertionError("tenacity ended without a result")
 
 

@@ -207,13 +207,19 @@ def _same(columns: _Columns, at: NDArray[np.int64], *names: str) -> NDArray[np.b
 
 
 def _merged(columns: _Columns, order: NDArray[np.int64]) -> tuple[_Columns, NDArray[np.int64]]:
-    """Join consecutive roles of one title: first start to last end, as coarse as the coarsest."""
+    """Join consecutive roles of one title: first start to last end, as coarse as the coarsest.
+
+    If the last of them has no end, the whole has none. An earlier one without an end, which nobody
+    recorded, ended before the next began or beside it.
+    """
     if not len(order):
         return columns, order
     first = np.flatnonzero(~_same(columns, order, "owners", "titles"))
     at = order[first]
     ends, precisions = columns.ends.copy(), columns.precisions.copy()
-    ends[at] = np.maximum.reduceat(columns.ends[order], first)
+    last = np.append(first[1:], len(order)) - 1
+    known = np.where(columns.ends[order] == NEVER, columns.starts[order], columns.ends[order])
+    ends[at] = np.where(columns.ends[order][last] == NEVER, NEVER, np.maximum.reduceat(known, first))
     precisions[at] = np.maximum.reduceat(columns.precisions[order], first)
     return replace(columns, ends=ends, precisions=precisions), at
 

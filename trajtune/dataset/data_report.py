@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from trajtune.dataset.encode import SplitData
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.summary import describe_source
-from trajtune.dataset.titles import TitleEncoder
+from trajtune.dataset.titles import UNKNOWN, TitleEncoder
 from trajtune.page import COLOURS, Page
 
 DATA_REPORT: Final = "data_report.html"
@@ -39,7 +39,7 @@ def write_data_report(snapshot: Snapshot, splits: Mapping[str, SplitData]) -> Pa
     )
     for warning in manifest["warnings"]:
         page.warning(warning)
-    _funnel(page, manifest)
+    _funnel(page, manifest, splits)
     _splits(page, manifest)
     _timeline(page, manifest, splits)
     _roles(page, splits)
@@ -50,10 +50,10 @@ def write_data_report(snapshot: Snapshot, splits: Mapping[str, SplitData]) -> Pa
     return path
 
 
-def _funnel(page: Page, manifest: Mapping[str, Any]) -> None:
+def _funnel(page: Page, manifest: Mapping[str, Any], splits: Mapping[str, SplitData]) -> None:
     counts = manifest["counts"]
     page.section(
-        "From rows to careers",
+        "From rows to examples",
         "Every row of the source is kept, in quarantine with its reason, or a duplicate of another.",
     )
     steps = {
@@ -61,6 +61,7 @@ def _funnel(page: Page, manifest: Mapping[str, Any]) -> None:
         "rows kept": counts["rows_kept"],
         "careers found": counts["careers_in"],
         "careers kept": counts["careers"],
+        "their last roles whose title is known": sum(_known(data)["titles"] for data in splits.values()),
     }
     page.figure(
         go.Figure(go.Funnel(y=list(steps), x=list(steps.values()), textinfo="value")),
@@ -68,7 +69,25 @@ def _funnel(page: Page, manifest: Mapping[str, Any]) -> None:
     )
     reasons = sorted(manifest["quarantine"].items(), key=lambda item: (-item[1], item[0]))
     page.table(["Left out because", "entries"], reasons or [("nothing was left out", 0)])
+    page.table(
+        ["Examples", "every transition", "last", "of these title known", "tenure known", "hireability known"],
+        [
+            (name, len(data.arrays.title_ids) - data.arrays.num_careers, *_known(data).values())
+            for name, data in splits.items()
+        ],
+    )
     page.table(["Counted", "number"], sorted(counts.items()))
+
+
+def _known(data: SplitData) -> dict[str, int]:
+    """Examples of last roles, and how many of them have each target."""
+    last = data.arrays.offsets[1:] - 1
+    return {
+        "examples": len(last),
+        "titles": int((data.arrays.title_ids[last] != UNKNOWN).sum()),
+        "tenures": int((~np.isnan(data.arrays.tenure_months[last])).sum()),
+        "labels": int((~np.isnan(data.arrays.hireable[last])).sum()),
+    }
 
 
 def _splits(page: Page, manifest: Mapping[str, Any]) -> None:

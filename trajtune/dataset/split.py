@@ -36,8 +36,9 @@ def split_dates(careers: pa.Table, by: SplitBy = "career") -> NDArray[np.datetim
 
     By ``career`` it is the latest of its end dates and its last role's start: a start is known when
     it happens, so a role still held keeps nobody out of training. By ``transition`` it is the last
-    role's start alone. A date of month or year precision counts as its last day, because what it
-    says may have happened as late as that.
+    role's start alone, or that of an earlier role which is known so much less exactly that it may
+    have begun later. A date of month or year precision counts as its last day, because what it says
+    may have happened as late as that.
 
     Args:
         careers: `careers.schema.CAREERS`.
@@ -53,9 +54,7 @@ def split_dates(careers: pa.Table, by: SplitBy = "career") -> NDArray[np.datetim
     known = np.where(np.isnat(end_days), start_days, end_days)
     if not len(careers):
         return known[:0]
-    if by == "transition":
-        return np.asarray(start_days[offsets[1:] - first - 1])
-    return np.maximum.reduceat(known, offsets[:-1] - first)
+    return np.maximum.reduceat(start_days if by == "transition" else known, offsets[:-1] - first)
 
 
 def last_days(days: NDArray[np.datetime64], precisions: NDArray[np.int8]) -> NDArray[np.datetime64]:

@@ -1,0 +1,195 @@
+"""Properties of the way from rows to a snapshot, for careers of any dates and precisions, by either rule."""
+
+import json
+import random
+import tempfile
+from calendar import monthrange
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.careers.test_validate import from_json
+from trajtune.careers import read
+from trajtune.careers.schema import LoadedCareers
+from trajtune.dataset.prepare import snapshot_of
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.dataset.test_split import read_split, split_file
+from trajtune.experiment import DataSettings, Experiment, SplitSettings, StorageSettings
+
+TODAY = date(2026, 1, 1)
+LENIENT = DataSettings(max_quarantine_fraction=1, as_of=TODAY)
+some = settings(max_examples=15, deadline=None, derandomize=True)
+both_rules = pytest.mark.parametrize("by", ["career", "transition"])
+SPLITS = ("train", "val", "test")
+
+FORMS = st.sampled_from(["%Y-%m-%d", "%Y-%m", "%Y"])
+DAYS = st.dates(date(2001, 1, 1), date(2020, 12, 31))
+ROLE = st.tuples(
+    st.sampled_from(["A", "B", "Söme one", "sr. C"]), DAYS, FORMS, st.none() | st.integers(0, 4000), FORMS
+)
+CAREER = st.lists(ROLE, min_size=1, max_size=4)
+CAREERS = st.lists(CAREER, max_size=8)
+CUTOFFS = st.lists(DAYS, min_size=2, max_size=2, unique=True).map(sorted)
+Rows = list[tuple[str, list[dict[str, Any]]]]
+
+
+def rows_of(careers: list[Any], prefix: str = "c") -> Rows:
+    return [
+        (
+            f"{prefix}{number}",
+            [
+                {
+                    "title": title,
+                    "start_date": start.strftime(form),
+                    "end_date": None
+                    if length is None
+                    else (start + timedelta(days=length)).strftime(end_form),
+                }
+                for title, start, form, length, end_form in career
+            ],
+        )
+        for number, career in enumerate(careers)
+    ]
+
+
+def anchors(cutoffs: list[date]) -> Rows:
+    """A career for each split, so that none is empty."""
+    days = (date(2000, 6, 1), *cutoffs)
+    return [
+        (
+            f"anchor{number}",
+            [{"title": title, "start_date": day.isoformat()} for title in ("A", f"Title {number}")],
+        )
+        for number, day in enumerate(days)
+    ]
+
+
+def load(rows: Rows, pieces: int = 1) -> LoadedCareers:
+    return read._loaded(from_json(rows, LENIENT, pieces), {"kind": "test"}, LENIENT, TODAY)
+
+
+def prepare(
+    rows: Rows, folder: str, cutoffs: list[date], by: Literal["career", "transition"], pieces: int = 1
+) -> Snapshot:
+    split = SplitSettings(by=by, train_cutoff=cutoffs[0], val_cutoff=cutoffs[1])
+    experiment = Experiment(data=LENIENT, split=split, storage=StorageSettings(snapshots=folder))
+    return snapshot_of(load(rows, pieces), experiment)
+
+
+def last_day(text: str | None) -> date | None:
+    """The last day that a date as it was written may stand for."""
+    if text is None:
+        return None
+    year, *rest = map(int, text.split("-"))
+    month = rest[0] if rest else 12
+    return date(year, month, rest[1] if len(rest) > 1 else monthrange(year, month)[1])
+
+
+@both_rules
+@some
+@given(CAREERS, CUTOFFS)
+def test_no_career_is_in_two_splits_and_nothing_from_a_cutoff_on_is_before_it(
+    by: Literal["career", "transition"], careers: list[Any], cutoffs: list[date]
+) -> None:
+    rows = rows_of(careers) + anchors(cutoffs)
+    written = dict(rows)
+    with tempfile.TemporaryDirectory() as folder:
+        snapshot = prepare(rows, folder, cutoffs, by)
+        splits = {name: read_split(split_file(snapshot.path, name)) for name in SPLITS}
+    ids = [data.candidate_ids.to_pylist() for data in splits.values()]
+    assert sum(map(len, ids)) == len(set().union(*ids))
+    assert sum(map(len, ids)) == snapshot.manifest["counts"]["careers"]
+    assert snapshot.manifest["counts"]["rows_in"] == len(rows)
+    for name, cutoff in zip(SPLITS, cutoffs, strict=False):
+        data = splits[name]
+        assert max(data.split_dates.to_pylist()) < cutoff
+        tenures = np.split(data.arrays.tenure_months, data.arrays.offsets[1:-1])
+        bounds = np.split(data.arrays.tenure_at_least, data.arrays.offsets[1:-1])
+        for who, tenure, bound in zip(data.candidate_ids.to_pylist(), tenures, bounds, strict=True):
+            starts = [last_day(role["start_date"]) for role in written[who]]
+            ends = [last_day(role.get("end_date")) for role in written[who]]
+            assert all(start < cutoff for start in starts)
+            known = [end for end in ends if end is not None and end < cutoff]
+            if by == "career":
+                assert len(known) == sum(end is not None for end in ends)
+            # No more ends are told than were known, and no bound reaches beyond the cutoff.
+            assert np.isfinite(tenure).sum() <= len(known)
+            months = 12 * (cutoff.year - 2000) + cutoff.month
+            assert not (bound > months).any()
+
+
+@both_rules
+@some
+@given(CAREERS, CAREERS, CUTOFFS, st.sampled_from(["A", "Astronaut"]))
+def test_careers_after_the_cutoff_change_no_byte_of_train_nor_of_the_vocabulary(
+    by: Literal["career", "transition"],
+    careers: list[Any],
+    more: list[Any],
+    cutoffs: list[date],
+    title: str,
+) -> None:
+    rows = rows_of(careers) + anchors(cutoffs)
+    later = [
+        (name, [*roles, {"title": title, "start_date": (cutoffs[0] + timedelta(days=at)).isoformat()}])
+        for at, (name, roles) in enumerate(rows_of(more, "later"))
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        before, after = (
+            prepare(found, f"{folder}/{name}", cutoffs, by)
+            for name, found in (("before", rows), ("after", [*later, *rows]))
+        )
+        for file in ("train/careers.parquet", "vocabulary.json"):
+            assert (before.path / file).read_bytes() == (after.path / file).read_bytes()
+
+
+@both_rules
+@settings(some, max_examples=6)
+@given(CAREERS, CUTOFFS, st.randoms(use_true_random=False), st.integers(1, 4))
+def test_the_order_of_rows_changes_no_byte_of_the_snapshot(
+    by: Literal["career", "transition"],
+    careers: list[Any],
+    cutoffs: list[date],
+    rng: random.Random,
+    pieces: int,
+) -> None:
+    rows = [*rows_of(careers), *anchors(cutoffs), ("c0", []), (None, []), *rows_of(careers[:1])]
+    shuffled = rng.sample(rows, len(rows))
+    with tempfile.TemporaryDirectory() as folder:
+        first = prepare(rows, f"{folder}/first", cutoffs, by)
+        second = prepare(shuffled, f"{folder}/second", cutoffs, by, pieces)
+        assert files_of(first.path) == files_of(second.path)
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda children: (
+        st.lists(children, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["title", "role", "start_date", "from", "end_date", "is_current", "jobs"])
+            | st.text(),
+            children,
+            max_size=5,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@settings(some, max_examples=60)
+@given(st.lists(st.tuples(st.sampled_from(["a", "b", "", None]), ANYTHING), max_size=6), st.booleans())
+def test_any_json_as_a_history_is_accounted_for_in_the_snapshot(rows: list[Any], nested: bool) -> None:
+    texts = [(who, json.dumps({"work_history": value} if nested else value)) for who, value in rows]
+    good = [{"title": "A", "start_date": "2001"}, {"title": "B", "start_date": "2002"}]
+    loaded = load([*texts, ("good", good)])
+    left_out = [entry for entry in loaded.quarantine.to_pylist() if entry["level"] == "career"]
+    assert len(loaded.careers) + len(left_out) == len(rows) + 1 == loaded.counts["rows_in"]
+    assert "good" in loaded.careers["candidate_id"].to_pylist()
