@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import platformdirs
 import psycopg2
 import pyarrow as pa
 import pytest
@@ -31,6 +32,11 @@ from trajtune.experiment import Experiment, validate
 # Read by torch when it is imported, here and in the processes that tests start: models as small as theirs
 # lose more by waiting for a second thread than they gain.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# As the command line does, so that torch leaves no folder in the temporary directory.
+os.environ.setdefault(
+    "TORCHINDUCTOR_CACHE_DIR", str(platformdirs.user_cache_path("trajtune") / "torchinductor")
+)
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and everything that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
