@@ -172,9 +172,10 @@ def read_rows(url: str, table: str) -> None:
     import ray.data
 
     from trajtune.careers.postgres import open_reading
+    from trajtune.careers.read import ray_data_for_reading
     from trajtune.experiment import PostgresSource
 
-    with open_reading(PostgresSource(table=table), None, url) as (rows, reading):
+    with ray_data_for_reading(), open_reading(PostgresSource(table=table), None, url) as (rows, reading):
         dataset = ray.data.read_datasource(rows, override_num_blocks=len(reading.ranges))
         count(dataset)
 

@@ -49,7 +49,7 @@ def load_career_sequences(
     Raises:
         SourceError: If there is nothing to read, or too large a share of it cannot be used.
     """
-    with ray_session(), _quiet_ray_data():
+    with ray_session(), ray_data_for_reading():
         if isinstance(source, FileSource):
             from trajtune.careers.files import open_files, shown
 
@@ -219,19 +219,23 @@ def _words(source: dict[str, Any]) -> str:
 
 
 @contextmanager
-def _quiet_ray_data() -> Iterator[None]:
-    """Ray Data draws no bars and tells no plans; importing it sets its logger, so that comes first."""
+def ray_data_for_reading() -> Iterator[None]:
+    """Let Ray Data read on every CPU, draw no bars and tell no plans, for the length of the block.
+
+    It keeps half of the CPUs for stages after the first, and reading has none: on two CPUs it would read
+    with one. Importing it sets its logger, so that comes first.
+    """
     from ray.data import DataContext
 
     context, logger = DataContext.get_current(), logging.getLogger("ray.data")
-    before = context.enable_progress_bars, logger.level
-    context.enable_progress_bars = False
+    before = context.enable_progress_bars, context.op_resource_reservation_enabled, logger.level
+    context.enable_progress_bars = context.op_resource_reservation_enabled = False
     logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        context.enable_progress_bars = before[0]
-        logger.setLevel(before[1])
+        context.enable_progress_bars, context.op_resource_reservation_enabled, level = before
+        logger.setLevel(level)
 
 
 @contextmanager
