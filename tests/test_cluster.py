@@ -1,13 +1,10 @@
 """The Ray session: whenever it is stopped, no process and no directory stays behind."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -20,14 +17,6 @@ with ray_session(num_cpus=1):
     print("open", flush=True)
     time.sleep(60)
 """
-
-
-@pytest.fixture
-def short_tmp() -> Iterator[Path]:
-    """A temporary directory with a path short enough for Ray's sockets."""
-    path = Path(tempfile.mkdtemp(prefix="t"))
-    yield path
-    shutil.rmtree(path)
 
 
 @pytest.mark.slow

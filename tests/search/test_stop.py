@@ -1,10 +1,7 @@
 """Ctrl-C, and what a search shows of a password while it runs and afterwards."""
 
 import os
-import shutil
 import signal
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -18,14 +15,6 @@ from trajtune.search.status import status_of
 pytestmark = pytest.mark.slow
 
 PASSWORD = "marked-password-4711"
-
-
-@pytest.fixture
-def short_tmp() -> Iterator[Path]:
-    """A temporary directory with a path short enough for Ray's sockets."""
-    path = Path(tempfile.mkdtemp(prefix="t"))
-    yield path
-    shutil.rmtree(path)
 
 
 def test_ctrl_c_stops_a_search_that_can_go_on_and_leaves_nothing_behind(
