@@ -420,9 +420,8 @@ def _search(
             "time_budget_s": time_budget_s,
         }
         resolved = _with_search_settings(_load(experiment), chosen)
-        searched = load_space(
-            resolved.search.space
-        )  # what is wrong with it is said before the database is read
+        # What is wrong with the space is said before the database is read.
+        searched = load_space(resolved.search.space)
         data = open_snapshot(snapshot) if snapshot else None
         with ray_session(address, verbose=verbose):
             data = data or prepare_snapshot(resolved, progress=True)

@@ -71,11 +71,10 @@ def ray_session(
             )
         yield
     finally:
-        started = psutil.Process().children(recursive=True)
+        started = _processes_of(directory)
         ray.shutdown()
         # Ray's agents notice the end of the rest later, and write their logs until then.
-        agents = [process for process in started if _belongs_to(process, directory)]
-        _, alive = psutil.wait_procs(agents, timeout=_PATIENCE_S)
+        _, alive = psutil.wait_procs(started, timeout=_PATIENCE_S)
         for process in alive:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -108,12 +107,11 @@ def _interrupted_afterwards() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _belongs_to(process: psutil.Process, directory: str) -> bool:
-    """Whether a process below ours is of the Ray session in that directory.
-
-    Its agents and workers rename themselves.
-    """
-    try:
-        return any(part.startswith("ray::") or directory in part for part in process.cmdline())
-    except psutil.Error:
-        return False
+def _processes_of(directory: str) -> list[psutil.Process]:
+    """What we started for the Ray session in that directory, and what those processes started."""
+    found = []
+    for process in psutil.Process().children():
+        with suppress(psutil.Error):
+            if any(directory in part for part in process.cmdline()):
+                found += [process, *process.children(recursive=True)]
+    return found
