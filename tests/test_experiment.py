@@ -43,6 +43,8 @@ def test_the_research_default_file_is_the_specification() -> None:
             examples="last",
             tie_weights=False,
             skip_last_title=False,
+            title_changes=False,
+            repeat_gate=False,
             title_vectors="id",
             markov_prior=False,
         )

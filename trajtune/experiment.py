@@ -49,6 +49,10 @@ class Params(Settings):
     )
     tie_weights: bool = Field(True, description="The output layer scores titles by their own vectors.")
     skip_last_title: bool = Field(True, description="The last title's vector also goes to the heads.")
+    title_changes: bool = Field(
+        True, description="The LSTM also reads how far a title's vector is from the one before."
+    )
+    repeat_gate: bool = Field(True, description="Whether to stay is learned apart from where to go.")
     title_vectors: Literal["id", "id_and_words"] = Field(
         "id_and_words", description="A vector for each title, or that plus the vectors of the title's words."
     )
@@ -71,6 +75,8 @@ RESEARCH_DEFAULT = Params(
     examples="last",
     tie_weights=False,
     skip_last_title=False,
+    title_changes=False,
+    repeat_gate=False,
     title_vectors="id",
     markov_prior=False,
 )

@@ -16,7 +16,14 @@ VOCAB_SIZE = 25
 
 def plain(**options: Any) -> Params:
     """Params with every model option off but those given."""
-    off = {"tie_weights": False, "skip_last_title": False, "title_vectors": "id", "markov_prior": False}
+    off = {
+        "tie_weights": False,
+        "skip_last_title": False,
+        "title_changes": False,
+        "repeat_gate": False,
+        "title_vectors": "id",
+        "markov_prior": False,
+    }
     return Params(**{**off, **options})
 
 

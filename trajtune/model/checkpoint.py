@@ -159,6 +159,8 @@ def new_model(
         params.dropout,
         tie_weights=params.tie_weights,
         skip_last_title=params.skip_last_title,
+        title_changes=params.title_changes,
+        repeat_gate=params.repeat_gate,
         embedding_dropout=params.embedding_dropout,
         title_words=title_words,
         markov_counts=markov_counts,

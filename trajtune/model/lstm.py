@@ -35,6 +35,8 @@ class CareerTrajectoryLSTM(nn.Module):
         *,
         tie_weights: bool = False,
         skip_last_title: bool = False,
+        title_changes: bool = False,
+        repeat_gate: bool = False,
         embedding_dropout: float = 0.0,
         title_words: TitleWords | None = None,
         markov_counts: MarkovCounts | None = None,
@@ -49,6 +51,8 @@ class CareerTrajectoryLSTM(nn.Module):
             dropout: Between LSTM layers and in the classifier.
             tie_weights: A title's logit is the product of its vector with the classifier's.
             skip_last_title: The heads also get the last title's vector.
+            title_changes: The LSTM also reads how far each title's vector is from the one before.
+            repeat_gate: A score of staying, learned from the state, is added to the last title's logit.
             embedding_dropout: On titles' vectors, before anything reads them.
             title_words: Compose title vectors of words.
             markov_counts: Add a Markov prior to the logits.
@@ -56,6 +60,7 @@ class CareerTrajectoryLSTM(nn.Module):
         super().__init__()
         self.hidden_dim, self.num_layers, self.vocab_size = hidden_dim, num_layers, vocab_size
         self.tie_weights, self.skip_last_title = tie_weights, skip_last_title
+        self.title_changes = title_changes
         self.embedding: nn.Embedding = (
             nn.Embedding(vocab_size, embedding_dim, padding_idx=0)
             if title_words is None
@@ -63,7 +68,7 @@ class CareerTrajectoryLSTM(nn.Module):
         )
         self.embedding_dropout = nn.Dropout(embedding_dropout)
         self.lstm = nn.LSTM(
-            embedding_dim,
+            2 * embedding_dim if title_changes else embedding_dim,
             hidden_dim,
             num_layers,
             batch_first=True,
@@ -77,6 +82,9 @@ class CareerTrajectoryLSTM(nn.Module):
         self.next_role_head = nn.Sequential(hidden, nn.ReLU(), nn.Dropout(dropout), last)
         self.tenure_head = nn.Sequential(nn.Linear(width, 32), nn.ReLU(), nn.Linear(32, 2))
         self.hireability_head = nn.Sequential(nn.Linear(width, 32), nn.ReLU(), nn.Linear(32, 1))
+        self.repeat_head = (
+            nn.Sequential(nn.Linear(width, 32), nn.ReLU(), nn.Linear(32, 1)) if repeat_gate else None
+        )
         self.markov_prior = None if markov_counts is None else MarkovPrior(markov_counts)
         self.register_buffer("tenure_mean", torch.zeros(()))
         self.register_buffer("tenure_std", torch.ones(()))
@@ -122,7 +130,8 @@ class CareerTrajectoryLSTM(nn.Module):
         embedded_BTE = self.embedding_dropout(F.embedding(title_ids, table_VE, padding_idx=0))
         if self.tie_weights:  # what the layers read has the scale that it has without tied weights
             embedded_BTE = embedded_BTE * self.embedding.embedding_dim**0.5
-        state_BS = self.final_state(embedded_BTE, lengths)
+        roles_BTX = _with_changes(embedded_BTE) if self.title_changes else embedded_BTE
+        state_BS = self.final_state(roles_BTX, lengths)
         if self.skip_last_title:
             state_BS = torch.cat([state_BS, _at_last(embedded_BTE, lengths)], 1)
         tenure_B2 = self.tenure_head(state_BS)
@@ -130,9 +139,11 @@ class CareerTrajectoryLSTM(nn.Module):
         logits_BV = self.next_role_head(state_BS)
         if self.tie_weights:
             logits_BV = F.linear(logits_BV, table_VE, self.tied_bias)
+        last_B1 = _at_last(title_ids.unsqueeze(2), lengths).long()
+        if self.repeat_head is not None:  # an unknown title cannot be repeated
+            logits_BV = logits_BV.scatter_add(1, last_B1, self.repeat_head(state_BS) * (last_B1 > 0))
         if self.markov_prior is not None:
-            last_B = _at_last(title_ids.unsqueeze(2), lengths).squeeze(1).long()
-            logits_BV = self.markov_prior(logits_BV, last_B, left_out)
+            logits_BV = self.markov_prior(logits_BV, last_B1.squeeze(1), left_out)
         return logits_BV, ordered_B2, self.hireability_head(state_BS)
 
     def title_table(self) -> Tensor:
@@ -154,20 +165,27 @@ class CareerTrajectoryLSTM(nn.Module):
             )
         return self
 
-    def final_state(self, embedded_BTE: Tensor, lengths: Tensor | None) -> Tensor:
+    def final_state(self, roles_BTX: Tensor, lengths: Tensor | None) -> Tensor:
         """The last layer's forward and backward final states, side by side ``[B, 2H]``."""
         if lengths is None:
-            _, (hidden, _) = self.lstm(embedded_BTE)
+            _, (hidden, _) = self.lstm(roles_BTX)
         elif torch.onnx.is_in_onnx_export():
             weights = [weight for direction in self.lstm.all_weights for weight in direction]
-            state: Tensor = bilstm_final_state(
-                embedded_BTE, lengths, weights, self.hidden_dim, self.num_layers
-            )
+            state: Tensor = bilstm_final_state(roles_BTX, lengths, weights, self.hidden_dim, self.num_layers)
             return state
         else:
-            packed = pack_padded_sequence(embedded_BTE, lengths.cpu(), batch_first=True, enforce_sorted=False)
+            packed = pack_padded_sequence(roles_BTX, lengths.cpu(), batch_first=True, enforce_sorted=False)
             _, (hidden, _) = self.lstm(packed)
         return torch.cat([hidden[-2], hidden[-1]], 1)
+
+
+def _with_changes(embedded_BTE: Tensor) -> Tensor:
+    """Each role's vector beside its distance from the one before, ``[B, T, 2E]``; 0 for the first role.
+
+    Distances have no sign, so that one weight can tell a repeated title from any other, whichever it is.
+    """
+    before_BTE = torch.cat([embedded_BTE[:, :1], embedded_BTE[:, :-1]], 1)
+    return torch.cat([embedded_BTE, (embedded_BTE - before_BTE).abs()], 2)
 
 
 def _at_last(values_BTX: Tensor, lengths: Tensor | None) -> Tensor:
