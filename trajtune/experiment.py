@@ -36,7 +36,7 @@ class Params(Settings):
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout between LSTM layers and in the classifier.")
     learning_rate: float = Field(1e-3, gt=0, description="Adam's learning rate.")
     batch_size: int = Field(32, ge=1, description="Examples in a training step.")
-    max_epochs: int = Field(50, ge=1, description="Most passes over the training examples.")
+    max_epochs: int = Field(10, ge=1, description="Most passes over the training examples.")
     patience: int = Field(5, ge=1, description="Epochs without a better val_next_role_nll before stopping.")
     tenure_weight: float = Field(0.1, ge=0, description="Weight of the tenure loss beside the cross-entropy.")
     hireability_weight: float = Field(0.1, ge=0, description="Weight of the hireability loss.")
@@ -57,20 +57,24 @@ class Params(Settings):
         "id_and_words", description="A vector for each title, or that plus the vectors of the title's words."
     )
     markov_prior: bool = Field(
-        True, description="Add the log-odds of a back-off Markov model, each example left out of its counts."
+        False, description="Add the log-odds of a back-off Markov model, each example left out of its counts."
     )
     embedding_dropout: float = Field(0.0, ge=0, lt=1, description="Dropout on the titles' vectors.")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of a target spread over all titles.")
-    weight_decay: float = Field(0.0, ge=0, description="AdamW's, on weight matrices; 0 is plain Adam.")
-    decay_embeddings: bool = Field(False, description="Weight decay on the titles' vectors too.")
+    weight_decay: float = Field(0.3, ge=0, description="AdamW's, on weight matrices; 0 is plain Adam.")
+    decay_embeddings: bool = Field(True, description="Weight decay on the titles' vectors too.")
     schedule: Literal["constant", "cosine", "one_cycle"] = Field(
-        "constant", description="Learning rate over max_epochs; cosine falls to 0, one_cycle rises first."
+        "one_cycle", description="Learning rate over max_epochs; cosine falls to 0, one_cycle rises first."
     )
     warmup_epochs: float = Field(0.0, ge=0, description="Epochs over which the learning rate rises from 0.")
     clip_norm: float = Field(0.0, ge=0, description="Longest gradient of a step; 0: no limit.")
 
 
 RESEARCH_DEFAULT = Params(
+    max_epochs=50,
+    schedule="constant",
+    weight_decay=0.0,
+    decay_embeddings=False,
     tenure_loss="mse",
     examples="last",
     tie_weights=False,

@@ -23,6 +23,8 @@ def plain(**options: Any) -> Params:
         "repeat_gate": False,
         "title_vectors": "id",
         "markov_prior": False,
+        "weight_decay": 0.0,
+        "schedule": "constant",
     }
     return Params(**{**off, **options})
 

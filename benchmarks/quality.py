@@ -1,0 +1,168 @@
+"""How near the whole way comes to the best possible prediction, by the number of careers.
+
+For each size: simulated careers through the embedded PostgreSQL, a snapshot, the default search, finalize,
+and what the bundle's metrics say of the test split, beside the Bayes limit and the best Markov baseline.
+A size that the JSON file already holds is not run again, so that an interrupted run goes on. Snapshots, runs
+and bundles lie in the working directory. Usage:
+
+    python benchmarks/quality.py [--quick] [--json FILE] [--trials N] [--seed N] [--sizes N ...]
+        [--figure SVG]
+
+The figure is drawn by a headless Chromium, through Playwright.
+"""
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import plotly.graph_objects as go
+
+from trajtune.dataset.prepare import prepare
+from trajtune.experiment import Experiment, validate
+from trajtune.finalize.run import finalize
+from trajtune.search.run import start_search
+
+SIZES = (5_000, 20_000, 50_000, 200_000)
+LEAST_TOP1, LEAST_TOP5, LEAST_AUC = 0.95, 0.97, 0.97
+LEAST_GAP = {50_000: 0.3, 200_000: 0.5}
+MOST_OFF_COVERAGE = 0.03
+MODEL, LIMIT, RESEARCH, BASELINE = "model", "Bayes limit", "research default", "best Markov baseline"
+LINES = {
+    LIMIT: ("#000000", "dot"),
+    MODEL: ("#0072b2", "solid"),
+    RESEARCH: ("#d55e00", "dash"),
+    BASELINE: ("#009e73", "dashdot"),
+}
+BARS_FROM = 50_000
+"""Careers from which a bar is promised; smaller sizes are shown for the curve."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="2,000 careers and 4 trials")
+    parser.add_argument(
+        "--json", type=Path, default=Path("quality.json"), help="results; sizes there are kept"
+    )
+    parser.add_argument("--trials", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0, help="of the simulated careers and of the search")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of careers")
+    parser.add_argument("--figure", type=Path, help="draw the learning curve of what the JSON holds, as SVG")
+    options = parser.parse_args()
+    rows: list[dict[str, Any]] = json.loads(options.json.read_text()) if options.json.is_file() else []
+    trials = 4 if options.quick else options.trials
+    for careers in (2_000,) if options.quick else options.sizes:
+        where = {"careers": careers, "trials": trials, "seed": options.seed}
+        if not any(where.items() <= row.items() for row in rows):
+            rows += [{**row, **where} for row in measured(careers, trials, options.seed)]
+            beside = options.json.with_suffix(".new")
+            beside.write_text(json.dumps(rows, indent=2) + "\n")
+            os.replace(beside, options.json)
+    for row in rows:
+        bar = "" if row["bar"] is None else f"  bar {row['bar']:g}  {'passed' if row['passed'] else 'MISSED'}"
+        print(f"{row['careers']:9,} {row['name']:52} {row['value']:9.4f} {row['unit']}{bar}")
+    if options.figure:
+        draw(rows, options.figure)
+
+
+def measured(careers: int, trials: int, seed: int) -> list[dict[str, Any]]:
+    """Run the whole way once; the rows of its table."""
+    experiment = validate(
+        Experiment,
+        {
+            "source": {"kind": "simulated", "careers": careers, "seed": seed},
+            "search": {"trials": trials, "seed": seed},
+            # One winner and one seed: the model is compared with the limit here, not with its neighbours.
+            "finalize": {"top_k": 1, "seeds": 1},
+        },
+        "benchmark",
+    )
+    run = start_search(experiment, prepare(experiment, progress=True), verbose=True)
+    bundle = finalize(run, verbose=True)
+    metrics = json.loads((bundle / "metrics.json").read_text())
+    return rows_of(metrics, careers, experiment.finalize.tenure_coverage)
+
+
+def rows_of(metrics: dict[str, Any], careers: int, nominal_coverage: float) -> list[dict[str, Any]]:
+    """The table of one size from a bundle's ``metrics.json``."""
+    test, limit = metrics["test"], metrics["bayes_limit"]
+    best = min(("markov", "markov2"), key=lambda name: metrics["baselines"][name]["nll"])
+    baseline = metrics["baselines"][best]
+    at_size = careers >= BARS_FROM
+    gap = (baseline["nll"] - test["next_role_nll"]) / (baseline["nll"] - limit["nll"])
+    off = abs(test["tenure_coverage"] - nominal_coverage)
+    top1, top5 = (test[f"next_role_{name}"] / limit[name] for name in ("top1", "top5"))
+    auc = test["hireability_auc"] / limit["hireability_auc"]
+    gain = metrics["gains"][best]["nll"]["low"]
+    rows = [
+        result(f"{metric}: {who}", value, unit)
+        for metric, unit in (("nll", "nats"), ("top1", "share"), ("top5", "share"), ("mrr", "share"))
+        for who, value in (
+            (LIMIT, limit[metric]),
+            (MODEL, test[f"next_role_{metric}"]),
+            (RESEARCH, metrics["research_default"][metric]),
+            (BASELINE, baseline[metric]),
+        )
+    ]
+    return [
+        *rows,
+        result("top-1, model / limit", top1, "share", least=LEAST_TOP1 if at_size else None),
+        result("top-5, model / limit", top5, "share", least=LEAST_TOP5 if at_size else None),
+        result("NLL, share of the gap closed", gap, "share", least=LEAST_GAP.get(careers)),
+        result("NLL, gain, low end of 95 %", gain, "nats", least=0.0 if at_size else None),
+        result("tenure coverage, off nominal", off, "share", most=MOST_OFF_COVERAGE if at_size else None),
+        result("hireability AUC, model / limit", auc, "share", least=LEAST_AUC if at_size else None),
+    ]
+
+
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
+    """The learning curve as SVG: log-loss and top-1 by the number of careers, for each predictor."""
+    from playwright.sync_api import sync_playwright
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(1, 2, subplot_titles=["Log-loss of the next title (nats)", "Top-1 accuracy"])
+    for column, metric in enumerate(("nll", "top1"), 1):
+        for who, (colour, dash) in LINES.items():
+            curve = sorted(
+                (row["careers"], row["value"]) for row in rows if row["name"] == f"{metric}: {who}"
+            )
+            figure.add_trace(
+                go.Scatter(
+                    x=[careers for careers, _ in curve],
+                    y=[value for _, value in curve],
+                    name=who,
+                    line={"color": colour, "dash": dash},
+                    showlegend=column == 1,
+                ),
+                1,
+                column,
+            )
+    figure.update_xaxes(type="log", title="careers", dtick=1)
+    figure.update_layout(
+        template="plotly_white", width=1000, height=420, legend={"orientation": "h", "y": -0.25}
+    )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch()
+        page = browser.new_page()
+        page.set_content(figure.to_html(include_plotlyjs=True, div_id="figure"))
+        svg = page.evaluate("Plotly.toImage('figure', {format: 'svg', width: 1000, height: 420})")
+        browser.close()
+    path.write_text(unquote(svg.partition(",")[2]) + "\n", encoding="utf-8")
+
+
+def result(
+    name: str, value: float, unit: str, *, least: float | None = None, most: float | None = None
+) -> dict[str, Any]:
+    passed = None
+    if least is not None:
+        passed = value >= least
+    elif most is not None:
+        passed = value <= most
+    bar = least if least is not None else most
+    return {"name": name, "value": value, "unit": unit, "bar": bar, "passed": passed}
+
+
+if __name__ == "__main__":
+    main()
