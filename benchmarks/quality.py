@@ -8,12 +8,13 @@ and bundles lie in the working directory. Usage:
     python benchmarks/quality.py [--quick] [--json FILE] [--trials N] [--seed N] [--sizes N ...]
         [--figure SVG]
 
-The figure is drawn by a headless Chromium, through Playwright.
+The figure is drawn by a headless Chromium: the system's, else Playwright's.
 """
 
 import argparse
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -144,7 +145,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         template="plotly_white", width=1000, height=420, legend={"orientation": "h", "y": -0.25}
     )
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch()
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page()
         page.set_content(figure.to_html(include_plotlyjs=True, div_id="figure"))
         svg = page.evaluate("Plotly.toImage('figure', {format: 'svg', width: 1000, height: 420})")
