@@ -65,7 +65,8 @@ def compare(small: int, large: int) -> list[dict[str, Any]]:
         for _ in range(ROUNDS):
             for what, size in plan:
                 runs.setdefault((what, size), []).append(run(what, size))
-        runs["plain", small] = [run("plain", small)]
+        for size in (small, large):
+            runs["plain", size] = [run("plain", size)]
 
     def seconds(what: str, size: int) -> float:
         return median(one["seconds"] for one in runs[what, size])
@@ -79,7 +80,7 @@ def compare(small: int, large: int) -> list[dict[str, Any]]:
     rows: list[tuple[str, float, str, float | None, bool | None]] = [
         (f"{what}, {size:,} careers", rate(what, size), "careers/s", None, None) for what, size in runs
     ]
-    speedup = rate("prepare", large) / rate("plain", small)
+    speedup = rate("prepare", large) / rate("plain", large)
     of_copy, of_sql = rate("read", large) / rate("copy", large), rate("read", large) / rate("read_sql", large)
     growth = rate("prepare", small) / rate("prepare", large)
     memory = peak(large) / peak(small)
@@ -156,7 +157,8 @@ def tree_bytes() -> int:
 
 
 def warm_up() -> None:
-    """Workers are started and have imported what they need."""
+    """One worker a CPU is started and has imported what reading needs, its own way and `read_sql`'s."""
+    import ray
     import ray.data
 
     from trajtune.careers.read import load_career_sequences
@@ -166,6 +168,14 @@ def warm_up() -> None:
     query = f"select 1 as id, '{roles}' as work_history"
     load_career_sequences(PostgresSource(query=query), DataSettings())
     ray.data.range(2).materialize()
+
+    @ray.remote(num_cpus=1)
+    def imported() -> None:
+        import trajtune.careers.postgres  # noqa: F401 - it brings psycopg2 and Ray Data with it
+
+        time.sleep(1)  # so long that no worker can take two
+
+    ray.get([imported.remote() for _ in range(int(ray.cluster_resources()["CPU"]))])
 
 
 def read_rows(url: str, table: str) -> None:

@@ -21,6 +21,7 @@ from trajtune.dataset.test_split import openings
 from trajtune.errors import BundleError, RunError, SnapshotError, TrainingError
 from trajtune.experiment import RESEARCH_DEFAULT, Experiment, Params, validate
 from trajtune.finalize import refit, run
+from trajtune.finalize.report import verdict
 from trajtune.finalize.run import finalize
 from trajtune.finalize.verify import verify
 from trajtune.finalize.write import FILES, bundle_directory
@@ -118,6 +119,32 @@ def test_the_report_begins_with_the_verdict(finalized: Path) -> None:
     assert re.match(r"# Evaluation of searched\n\n\*\*(Ship|Do not ship)", report)
     assert "has been opened for the first time" in report
     assert "nan" not in report.lower().split()
+
+
+@pytest.mark.parametrize(
+    ("gain", "said"),
+    [
+        ({"gain": 0.1, "low": 0.05, "high": 0.15}, None),
+        ({"gain": -0.1, "low": -0.15, "high": -0.05}, None),
+        (
+            {"gain": 0.02, "low": -0.02, "high": 0.06},
+            "between -2.0 and +6.0 points (95 %). If it is what it seems, about 400 would tell.",
+        ),
+        ({"gain": 0.0, "low": -0.1, "high": 0.1}, "between -10.0 and +10.0 points (95 %)."),
+    ],
+    ids=["better", "worse", "perhaps better", "equal"],
+)
+def test_the_verdict_says_when_people_are_too_few_to_tell(
+    gain: dict, said: str | None, metrics: dict
+) -> None:
+    best = max(metrics["baselines"], key=lambda name: metrics["baselines"][name]["top1"])
+    people = {**metrics["test"], "num_examples": 100}
+    gains = {**metrics["gains"], best: {**metrics["gains"][best], "top1": gain}}
+    sentence = verdict({**metrics, "test": people, "gains": gains})
+    if said is None:
+        assert "too few" not in sentence
+    else:
+        assert f"100 people are too few to tell the two apart: the difference is {said}" in sentence
 
 
 def test_gains_hold_their_own_interval(metrics: dict) -> None:

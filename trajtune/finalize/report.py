@@ -51,12 +51,28 @@ def verdict(metrics: Mapping[str, Any]) -> str:
     compared = (
         f"It names the next role of {percent(test['next_role_top1'])} of {test['num_examples']:,} people "
         f"it never saw; the best one-line rule ({words(best_name)}) of {percent(best['top1'])}."
+        f"{_doubt(metrics['gains'][best_name]['top1'], test['num_examples'])}"
     )
     if "beats_baselines" in not_passed:
         return f"**Do not ship: the model does not beat a one-line rule.** {compared}"
     if not_passed:
         return f"**Do not ship yet: {listed([words(name) for name in not_passed])} failed.** {compared}"
     return f"**Ship.** {compared} Every gate passed."
+
+
+def _doubt(gain: Mapping[str, float] | None, people: int) -> str:
+    """What to add where the difference from the best rule may be chance."""
+    if gain is None or not gain["low"] <= 0 <= gain["high"]:
+        return ""
+    said = (
+        f" {people:,} people are too few to tell the two apart: the difference is between "
+        f"{100 * gain['low']:+.1f} and {100 * gain['high']:+.1f} points (95 %)."
+    )
+    if not gain["gain"]:
+        return said
+    # The interval narrows with the root of the number of people, and must not reach from the gain to 0.
+    needed = people * ((gain["high"] - gain["low"]) / 2 / abs(gain["gain"])) ** 2
+    return f"{said} If it is what it seems, about {float(f'{needed:.2g}'):,.0f} would tell."
 
 
 def _verdict(m: Mapping[str, Any]) -> str:
