@@ -4,7 +4,7 @@ From the research default by one step at a time to our defaults, then our defaul
 with each that they leave off: trained on the same careers and compared on the last transitions of others,
 beside the Markov baselines and the Bayes limit. Usage:
 
-    python benchmarks/ablation.py [--quick] [--json FILE] [--markdown FILE]
+    python benchmarks/ablation.py [--quick] [--json FILE] [--markdown FILE] [--sizes N ...]
 """
 
 import argparse
@@ -71,10 +71,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="2,000 careers and one seed")
     parser.add_argument("--json", type=Path, help="write the results here too")
     parser.add_argument("--markdown", type=Path, help="write the table here too")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of train careers")
     options = parser.parse_args()
     torch.set_num_threads(1)
     rows = []
-    for size in (2_000,) if options.quick else SIZES:
+    for size in (2_000,) if options.quick else options.sizes:
         for row in compare(size, 1 if options.quick else SEEDS):
             print(
                 f"{row['careers']:7,} {row['metric']:4} {row['name']:60} {row['value']:8.3f} {row['unit']}",
