@@ -46,7 +46,7 @@ def open_files(source: FileSource, label: str | None) -> "Dataset":
     try:
         there = _columns_of(source, filesystem, paths[0])
     except (pa.ArrowInvalid, OSError) as error:
-        raise SourceError(f"Cannot read {paths[0]} as {source.kind}: {explain(error)}.") from error
+        raise SourceError(f"Cannot read {paths[0]} as {source.kind}: {explain(str(error))}.") from error
     chosen = choose_columns(source.path, source.layout, there, label)
     theirs = list(chosen.values())
     if source.kind == "parquet":
@@ -98,7 +98,7 @@ def find_files(source: FileSource) -> tuple[pyarrow.fs.FileSystem, list[str]]:
         if not found:
             require_bucket(filesystem, path)
     except (pa.ArrowInvalid, OSError) as error:
-        raise SourceError(f"Cannot look into {source.path}: {explain(error)}.") from error
+        raise SourceError(f"Cannot look into {source.path}: {explain(str(error))}.") from error
     if not found:
         raise SourceError(
             f"There is no file {source.path}. Give a file, a directory or a glob as `source.path`."

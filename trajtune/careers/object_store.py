@@ -15,7 +15,6 @@ import pyarrow.fs
 from trajtune.errors import SourceError
 
 _ENDPOINT_VARIABLES: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-_RAY_ADDS: Final = re.compile(r" Failed to [\w ]+ after \d+/\d+ attempts")
 
 
 def open_uri(uri: str) -> tuple[pyarrow.fs.FileSystem, str]:
@@ -48,10 +47,9 @@ def require_bucket(filesystem: pyarrow.fs.FileSystem, path: str) -> None:
         )
 
 
-def explain(error: BaseException) -> str:
+def explain(said: str) -> str:
     """What pyarrow says of a file or a store, on one line, with what to do about it."""
-    # Ray adds how often it tried, and which of its settings say so.
-    said = _RAY_ADDS.split(" ".join(str(error).split()))[0]
+    said = " ".join(said.split())
     if re.search("ACCESS_DENIED|INVALID_ACCESS_KEY|SIGNATURE_DOES_NOT_MATCH|HTTP status 40[13]", said):
         return (
             "the store refuses the credentials, or there are none. Set AWS_ACCESS_KEY_ID and "

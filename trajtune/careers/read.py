@@ -156,7 +156,7 @@ def _cause(error: BaseException, source: PostgresSource | FileSource) -> BaseExc
         plain = getattr(inner, "cause", inner)
         for kind in (SourceError, SnapshotLostError):
             if isinstance(inner, kind):
-                return kind(str(plain))
+                return kind(_said(plain))
         in_a_reader = isinstance(inner, ValueError | OSError) and not isinstance(inner, UserCodeException)
         if isinstance(source, FileSource) and in_a_reader:
             return SourceError(f"Cannot read {source.path} as {source.kind}: {_reading_fault(plain)}.")
@@ -164,12 +164,17 @@ def _cause(error: BaseException, source: PostgresSource | FileSource) -> BaseExc
     return error
 
 
+def _said(error: BaseException) -> str:
+    """An error's own words, without Ray's on how often it tried and which settings of its own say so."""
+    return re.split(r"\s+Failed to [\w ]+ after \d+/\d+ attempts", str(error))[0]
+
+
 def _reading_fault(error: BaseException) -> str:
     if isinstance(error, UnicodeError):
         return "it is not UTF-8. Write it as UTF-8"
     if found := re.search(r"Failed to read CSV file: (.*?)\. Please check", str(error)):
         return f"{found[1]} is not UTF-8, or has lines of different numbers of columns. Mend that file"
-    return explain(error)
+    return explain(_said(error))
 
 
 def _loaded(part: Part, source: dict[str, Any], data: DataSettings, limit: date) -> LoadedCareers:
