@@ -1,6 +1,8 @@
 """PostgreSQL servers for tests that stop them, replicate them, or stand between them and their clients."""
 
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg2
+import pytest
 
-from trajtune.careers.embedded import _Cluster, _give_away, _make_data, _postgres
+from trajtune.careers.embedded import _Cluster, _dropping_root, _give_away, _make_data, _postgres
 
 
 def free_port() -> int:
@@ -59,6 +62,7 @@ class Server:
 def server(home: Path) -> Iterator[Server]:
     """A new server, running, for the length of the block."""
     cluster = _Cluster(home)
+    home.mkdir(exist_ok=True)
     _make_data(cluster)
     with running(Server(cluster, free_port())) as started:
         yield started
@@ -74,6 +78,38 @@ def standby(primary: Server, home: Path) -> Iterator[Server]:
     _postgres(cluster, "pg_basebackup", "-D", cluster.data, "-d", source, "-R", "-X", "stream", "-c", "fast")
     with running(Server(cluster, free_port())) as started:
         yield started
+
+
+@contextmanager
+def pooler(one: Server, home: Path, pool_size: int) -> Iterator[str]:
+    """PgBouncer before a server, in transaction mode; its URL."""
+    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+    if program is None:
+        pytest.skip("PgBouncer is not installed (Debian: apt-get install pgbouncer)")
+    port = free_port()
+    home.mkdir()
+    settings = home / "pgbouncer.ini"
+    settings.write_text(
+        f"[databases]\npostgres = host=127.0.0.1 port={one.port} user=postgres\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n"
+        f"pool_mode = transaction\ndefault_pool_size = {pool_size}\n"
+    )
+    process = subprocess.Popen(
+        [*_dropping_root(), program, str(settings)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 20
+        while True:
+            with suppress(OSError):
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            assert process.poll() is None, "PgBouncer does not start"
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    finally:
+        process.kill()
+        process.wait()
 
 
 @contextmanager

@@ -87,7 +87,8 @@ class Database:
         """
         with closing(self._connect()) as connection:
             connection.autocommit = True
-            with connection.cursor() as cursor:
+            # A pooler lets those whom it has no connection for wait.
+            with ended_if_silent(connection, self.silence_s, int, _nobody), connection.cursor() as cursor:
                 cursor.execute(_BEGIN)
                 if snapshot is not None:
                     _import(cursor, snapshot)
@@ -123,8 +124,14 @@ class Database:
                     (pid,),
                 )
                 return bool(_value(cursor))
-        except psycopg2.Error:
-            return False
+        except psycopg2.Error as error:
+            # A pooler that has no connection free says so, and knows no more than we do.
+            return error.diag.message_primary is not None
+
+
+def _nobody() -> bool:
+    """Nobody is at work for us."""
+    return False
 
 
 def _import(cursor: Any, snapshot: str) -> None:
@@ -187,8 +194,12 @@ def open_reading(
     database = Database(url, SILENCE_S)
     try:
         with database.transaction() as exporter:
+            snapshot, note = _export(exporter, database)
             with database.watching(exporter):
-                reading = _resolve(exporter, database, source, label)
+                reading = _resolve(exporter, snapshot, note, source, label)
+            if snapshot is None:
+                # A pooler may have one connection for all of us, which the reader needs.
+                exporter.cursor().execute("COMMIT")
             yield PostgresRows(database, reading), reading
     except psycopg2.Error as error:
         raise SourceError(_explain(error, url)) from None
@@ -290,10 +301,9 @@ def _blocks(file: IO[bytes], names: list[str]) -> Iterator[pa.Table]:
 
 
 def _resolve(
-    exporter: PgConnection, database: Database, source: PostgresSource, label: str | None
+    exporter: PgConnection, snapshot: str | None, note: str, source: PostgresSource, label: str | None
 ) -> Reading:
     with exporter.cursor() as cursor:
-        snapshot, note = _export(cursor, database)
         relation, kind = _relation(exporter, source)
         try:
             cursor.execute(f"SELECT * FROM {relation} LIMIT 0")  # noqa: S608 (quoted)
@@ -345,17 +355,21 @@ def _hash_ranges(id_text: str, count: int) -> tuple[str, ...]:
     return tuple(f"mod(coalesce(hashtext({id_text}), 0) & 2147483647, {count}) = {i}" for i in range(count))
 
 
-def _export(cursor: Any, database: Database) -> tuple[str | None, str]:
+def _export(exporter: PgConnection, database: Database) -> tuple[str | None, str]:
     """A snapshot that another connection could import, or None and the reason."""
-    try:
-        cursor.execute("SELECT pg_export_snapshot()")
-        snapshot = str(_value(cursor))
-        with database.transaction(snapshot):
-            return snapshot, ""
-    except (psycopg2.Error, SnapshotLostError) as error:
-        cursor.execute(f"ROLLBACK; {_BEGIN}; {_SETTINGS}")
-        reason = _first_line(error) if isinstance(error, psycopg2.Error) else str(error)
-        return None, f"readers cannot share a snapshot here ({reason}): reading with one reader"
+    with exporter.cursor() as cursor:
+        try:
+            cursor.execute("SELECT pg_export_snapshot()")
+            snapshot = str(_value(cursor))
+            with database.transaction(snapshot):
+                return snapshot, ""
+        except (psycopg2.Error, SnapshotLostError) as error:
+            cursor.execute(f"ROLLBACK; {_BEGIN}; {_SETTINGS}")
+            if isinstance(error, psycopg2.Error):
+                reason = error.diag.message_primary or "no second connection answers"
+            else:
+                reason = str(error)
+            return None, f"readers cannot share a snapshot here ({reason}): reading with one reader"
 
 
 def _relation(exporter: PgConnection, source: PostgresSource) -> tuple[str, str]:
