@@ -1,15 +1,22 @@
 """The data report opens offline in a real browser, with every figure drawn."""
 
+import re
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from tests.conftest import loaded
+from tests.dataset.test_split import career, table
+from trajtune.dataset.prepare import snapshot_of
 from trajtune.dataset.profile import profile, stability_index, warnings
 from trajtune.dataset.snapshot import Snapshot
+from trajtune.dataset.summary import summary
 from trajtune.dataset.test_split import read_split, split_file
+from trajtune.experiment import Experiment, validate
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -62,6 +69,35 @@ def test_the_profile_counts_what_hand_counting_counts(ladder_snapshot: Snapshot)
     ends = [bool(np.isnan(data.arrays.tenure_months[offset - 1])) for offset in data.arrays.offsets[1:]]
     assert described["still_held"] == pytest.approx(sum(ends) / len(ends), abs=1e-4)
     assert described["roles"] == len(data.titles.values)
+
+
+@pytest.mark.parametrize("vocabulary", [{"min_count": 2}, {"max_titles": 1}])
+def test_a_title_that_the_vocabulary_leaves_out_as_too_rare_is_unknown_but_not_unseen(
+    tmp_path: Path, vocabulary: dict[str, int]
+) -> None:
+    """Train: common twice, rare once. Of val's four titles one is new, of its two last ones none."""
+    careers = table(
+        career(("Common", "2001-01-01", "2002-01-01"), ("Common", "2002-01-01", "2003-01-01"), name="a"),
+        career(("Rare", "2001-01-01", "2002-01-01"), ("common!", "2002-01-01", "2003-01-01"), name="b"),
+        career(("New", "2009-01-01", "2010-01-01"), ("rare", "2010-01-01", "2011-01-01"), name="c"),
+        career(("Common", "2009-01-01", "2010-01-01"), ("Common", "2010-01-01", "2011-01-01"), name="d"),
+        career(("工程师", "2015-01-01", "2016-01-01"), ("New", "2016-01-01", "2017-01-01"), name="e"),
+    )
+    settings = {
+        "split": {"train_cutoff": "2008-01-01", "val_cutoff": "2014-01-01"},
+        "vocabulary": vocabulary,
+        "storage": {"snapshots": str(tmp_path)},
+    }
+    snapshot = snapshot_of(loaded(careers), validate(Experiment, settings, "test"))
+    keys = ("unseen_titles", "unseen_targets", "unknown_titles", "unknown_targets")
+    described = snapshot.manifest["splits"]
+    assert [described["train"][key] for key in keys] == [0, 0, 0.25, 0]
+    assert [described["val"][key] for key in keys] == [0.25, 0, 0.5, 0.5]
+    assert [described["test"][key] for key in keys] == [1, 1, 1, 1]
+    assert "of the last titles 0.0% never seen in train and 50.0% unknown" in summary(snapshot)
+    report = (snapshot.path / "data_report.html").read_text("utf-8")
+    rows = [re.findall("<td[^>]*>(.*?)</td>", row) for row in re.findall("<tr><td>val</td>.*?</tr>", report)]
+    assert [row[5:9] for row in rows if len(row) == 10] == [["0.25", "0.0", "0.5", "0.5"]]
 
 
 def test_the_stability_index_is_zero_without_change_and_grows_with_it() -> None:
