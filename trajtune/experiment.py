@@ -5,6 +5,7 @@ other module re-checks a value or gives it a second default.
 """
 
 import difflib
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
@@ -15,13 +16,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from trajtune.errors import ExperimentError
 
 AUTO: Final = "auto"
+# No bucket's name holds a colon; a key may hold a slash.
+_KEYS_IN_PATH: Final = re.compile(r"s3://[^/]*[:@]|\w+://[^/@]*:[^/]*@")
 T = TypeVar("T", bound=BaseModel)
 
 
 class Settings(BaseModel):
     """Base of every section: unknown keys are errors, values cannot be changed after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Params(Settings):
@@ -136,6 +139,15 @@ class FileSource(Settings):
     kind: Literal["csv", "parquet", "jsonl"]
     path: str = Field(description="A file, a directory or a glob.")
     layout: Layout = RoleRows()
+
+    @model_validator(mode="after")
+    def _holds_no_keys(self) -> Self:
+        """The experiment is written beside every result, and shown."""
+        if _KEYS_IN_PATH.match(self.path):
+            raise ValueError(
+                "keys do not belong into `path`: put them into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            )
+        return self
 
 
 class ProcessSettings(Settings):

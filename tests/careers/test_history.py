@@ -73,6 +73,57 @@ def test_both_ways_of_reading_give_the_same(values: list[Any], ascii_only: bool)
         assert plain(together) == plain(one_by_one)
 
 
+LABELS = st.sampled_from(
+    [
+        st.none() | st.booleans(),
+        st.none() | st.integers(-3, 2**70),
+        st.none() | st.sampled_from(["yes", "", "ü\\ud83d\\ude00", "0", "\\u0000"]),
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    ]
+)
+
+
+@given(st.data(), st.sampled_from([None, "profile.jobs"]), st.booleans())
+def test_both_ways_of_reading_give_the_same_labels(data: st.DataObject, key: str | None, ascii_only: bool):
+    layout = JsonHistory(history_key=key)
+    roles = st.none() | st.lists(ROLE, max_size=2)
+    beside = {"profile": st.fixed_dictionaries({"jobs": roles})} if key else {"work_history": roles}
+    person = st.fixed_dictionaries(beside, optional={"good": data.draw(LABELS), "title": TEXTS})
+    values = data.draw(st.lists(st.none() | person, max_size=6))
+    texts = [None if value is None else json.dumps(value, ensure_ascii=ascii_only) for value in values]
+    together = history._read_columns(pa.array(texts, pa.string()), layout, "good")
+    if together is not None:
+        one_by_one = read_objects([history._load(text) for text in texts], layout, "good")
+        assert plain(together) == plain(one_by_one)
+
+
+@pytest.mark.parametrize(
+    "labels", [[True, None, False], [1, 0, None], ["yes", None, "no"], [None, None, None]]
+)
+@pytest.mark.parametrize("key", [None, "profile.jobs"])
+def test_a_label_beside_the_list_is_read_in_columns(labels: list[Any], key: str | None):
+    layout = JsonHistory(history_key=key)
+    inside = {"profile": {"jobs": [role()]}} if key else {"work_history": [role()]}
+    texts = [json.dumps({**inside, "good": label}) for label in labels] + [None, json.dumps(inside)]
+    together = history._read_columns(pa.array(texts, pa.string()), layout, "good")
+    assert together is not None
+    words = [None if label is None else history._text(label) for label in labels]
+    assert together.labels.to_pylist() == [*words, None, None]
+    assert together.owners.tolist() == [0, 1, 2, 4]
+
+
+def test_a_list_under_another_key_is_found_whatever_rows_share_a_block():
+    found = read({"work_history": [role("A")]}, {"experience": [role("B")]}, {"work_history": None})
+    assert [title for title, *_ in found["roles"]] == ["A", "B"]
+    assert found["faults"] == [None, None, 'no list of roles: {"work_history": null}']
+
+
+def test_lists_have_no_label_and_are_read_in_columns_all_the_same():
+    together = history._read_columns(pa.array([json.dumps([role()])]), LAYOUT, "good")
+    assert together is not None
+    assert together.labels.to_pylist() == [None]
+
+
 @given(st.lists(ANYTHING.map(json.dumps) | st.text() | st.none(), max_size=6))
 def test_any_json_and_any_text_is_accounted_for(texts: list[str | None]):
     clean = [None if text is None else text.encode("utf-8", "replace").decode() for text in texts]

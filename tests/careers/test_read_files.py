@@ -11,11 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from trajtune.careers.files import shown
 from trajtune.careers.read import load_career_sequences
 from trajtune.careers.schema import LoadedCareers
-from trajtune.errors import SourceError
-from trajtune.experiment import DataSettings, FileSource, JsonHistory, RoleRows
+from trajtune.errors import ExperimentError, SourceError
+from trajtune.experiment import DataSettings, Experiment, FileSource, JsonHistory, RoleRows, validate
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_local")]
 LENIENT = DataSettings(max_quarantine_fraction=1)
@@ -140,7 +139,14 @@ def test_a_directory_and_a_glob_mean_all_their_files(tmp_path: Path):
     (tmp_path / "deep").mkdir()
     write_csv(tmp_path / "deep" / "c.csv", [{**row, "candidate_id": "4"} for row in ROWS[2:4]])
     assert load("csv", tmp_path).careers["candidate_id"].to_pylist() == ["1", "2", "4"]
-    assert load("csv", tmp_path / "[ab].csv").careers["candidate_id"].to_pylist() == ["1", "2"]
+    for pattern, ids in (
+        ("[ab].csv", ["1", "2"]),
+        ("*.csv", ["1", "2"]),
+        ("*/*.csv", ["4"]),
+        ("**/*.csv", ["1", "2", "4"]),
+        ("**/d*/c.csv", ["4"]),
+    ):
+        assert load("csv", tmp_path / pattern).careers["candidate_id"].to_pylist() == ids
 
 
 def test_years_that_became_floats_are_years(tmp_path: Path):
@@ -258,8 +264,16 @@ def test_real_careers_are_counted_as_pandas_counts_them(real_data: Path, name: s
     assert got.value_counts().to_dict() == titles.value_counts().to_dict()
 
 
-def test_keys_in_an_s3_path_are_shown_to_nobody():
-    assert shown("s3://AKIA:secret@bucket/x@y.csv") == "s3://bucket/x@y.csv"
-    assert shown("s3://AKIA:sec/ret@bucket/x.csv") == "s3://bucket/x.csv"
-    for path in ("data/x@y.csv", "s3://bucket/x@y.csv"):
-        assert shown(path) == path
+@pytest.mark.parametrize(
+    "path",
+    ["s3://AKIA:secret@bucket/x.csv", "s3://AKIA:sec/ret@bucket/x.csv", "abfs://:secret@account/x.csv"],
+)
+def test_keys_in_a_path_are_refused_and_shown_to_nobody(path: str):
+    with pytest.raises(ExperimentError, match="keys do not belong into `path`: put them into") as caught:
+        validate(Experiment, {"source": {"kind": "csv", "path": path}}, "experiment.yaml")
+    assert "sec" not in f"{caught.value} {caught.value.__cause__}"
+
+
+@pytest.mark.parametrize("path", ["data/x@y:z.csv", "s3://bucket/x@y:z.csv", "hdfs://host:8020/x@y.csv"])
+def test_a_path_without_keys_is_not_refused(path: str):
+    assert FileSource(kind="csv", path=path).path == path

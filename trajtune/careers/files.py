@@ -2,7 +2,6 @@
 
 import fnmatch
 import os
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +11,7 @@ import pyarrow.fs
 import pyarrow.parquet
 
 from trajtune.careers.names import choose_columns
+from trajtune.careers.object_store import explain, open_uri, require_bucket
 from trajtune.errors import SourceError
 from trajtune.experiment import FileSource
 
@@ -46,10 +46,8 @@ def open_files(source: FileSource, label: str | None) -> "Dataset":
     try:
         there = _columns_of(source, filesystem, paths[0])
     except (pa.ArrowInvalid, OSError) as error:
-        raise SourceError(
-            f"Cannot read {paths[0]} as {source.kind}: {' '.join(str(error).split())}."
-        ) from error
-    chosen = choose_columns(shown(source.path), source.layout, there, label)
+        raise SourceError(f"Cannot read {paths[0]} as {source.kind}: {explain(str(error))}.") from error
+    chosen = choose_columns(source.path, source.layout, there, label)
     theirs = list(chosen.values())
     if source.kind == "parquet":
         rows = ray.data.read_parquet(paths, filesystem=filesystem, columns=theirs, file_extensions=None)
@@ -83,11 +81,6 @@ def _read_csv(
     )
 
 
-def shown(path: str) -> str:
-    """A path as it may be shown and stored: without the keys that an ``s3://`` URI may hold."""
-    return re.sub(r"://[^@]*:[^@]*@", "://", path)
-
-
 def find_files(source: FileSource) -> tuple[pyarrow.fs.FileSystem, list[str]]:
     """The files that a path, a directory or a glob means, sorted.
 
@@ -97,22 +90,22 @@ def find_files(source: FileSource) -> tuple[pyarrow.fs.FileSystem, list[str]]:
     path = source.path
     try:
         if "://" in path:
-            filesystem, path = pyarrow.fs.FileSystem.from_uri(path)
+            filesystem, path = open_uri(path)
         else:
             # Ray's workers have another working directory.
             filesystem, path = pyarrow.fs.LocalFileSystem(), os.path.abspath(path)
         found = _expand(filesystem, path, _EXTENSIONS[source.kind])
+        if not found:
+            require_bucket(filesystem, path)
     except (pa.ArrowInvalid, OSError) as error:
-        raise SourceError(
-            f"Cannot look into {shown(source.path)}: {' '.join(str(error).split())}."
-        ) from error
+        raise SourceError(f"Cannot look into {source.path}: {explain(str(error))}.") from error
     if not found:
         raise SourceError(
-            f"There is no file {shown(source.path)}. Give a file, a directory or a glob as `source.path`."
+            f"There is no file {source.path}. Give a file, a directory or a glob as `source.path`."
         )
     filled = sorted(info.path for info in found if info.size)  # of many files some may well be empty
     if not filled:
-        raise SourceError(f"{shown(source.path)} is empty and holds no row. Name another source.")
+        raise SourceError(f"{source.path} is empty and holds no row. Name another source.")
     return filesystem, filled
 
 
@@ -124,12 +117,22 @@ def _expand(
         selector = pyarrow.fs.FileSelector(base, recursive=True, allow_not_found=True)
         pattern = path if base != "." or path.startswith("./") else f"./{path}"
         infos = filesystem.get_file_info(selector)
-        return [info for info in infos if info.is_file and fnmatch.fnmatch(info.path, pattern)]
+        parts = pattern.split("/")
+        return [info for info in infos if info.is_file and _matches(info.path.split("/"), parts)]
     info = filesystem.get_file_info(path)
     if info.type == pyarrow.fs.FileType.Directory:
         infos = filesystem.get_file_info(pyarrow.fs.FileSelector(path, recursive=True))
         return [info for info in infos if info.is_file and info.path.endswith(tuple(extensions))]
     return [info] if info.is_file else []
+
+
+def _matches(path: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a path is of a glob, both in parts: ``*`` stays within a part, ``**`` is any number of them."""
+    if not pattern:
+        return not path
+    if pattern[0] == "**":
+        return any(_matches(path[at:], pattern[1:]) for at in range(len(path) + 1))
+    return bool(path) and fnmatch.fnmatchcase(path[0], pattern[0]) and _matches(path[1:], pattern[1:])
 
 
 def _columns_of(source: FileSource, filesystem: pyarrow.fs.FileSystem, path: str) -> list[str]:

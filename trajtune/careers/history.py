@@ -54,10 +54,9 @@ def read_histories(texts: pa.Array, layout: JsonHistory, label_key: str | None =
         layout: The keys, and where the list is if it lies within an object.
         label_key: A key of that object that holds a hireability label.
     """
-    if label_key is None:
-        histories = _read_columns(texts, layout)
-        if histories is not None:
-            return histories
+    histories = _read_columns(texts, layout, label_key)
+    if histories is not None:
+        return histories
     return read_objects([_load(text) for text in texts.to_pylist()], layout, label_key)
 
 
@@ -209,7 +208,7 @@ def _names(layout: JsonHistory) -> dict[str, tuple[str, ...]]:
     return {field: alternatives(key) for field, key in zip(_FIELDS, keys, strict=True)}
 
 
-def _read_columns(texts: pa.Array, layout: JsonHistory) -> Histories | None:
+def _read_columns(texts: pa.Array, layout: JsonHistory, label_key: str | None = None) -> Histories | None:
     """All histories at once, or None if they have not all the form that the first one has."""
     filled = np.flatnonzero(texts.is_valid().to_numpy(zero_copy_only=False))
     num_careers, texts = len(texts), texts.drop_null()
@@ -219,11 +218,18 @@ def _read_columns(texts: pa.Array, layout: JsonHistory) -> Histories | None:
     content, longest = _lines(texts)
     names = _present(texts, _names(layout))
     keys = [name for field in _FIELDS for name in names[field]]
-    if len(keys) != len(set(keys)) or set(keys) & set(nesting):
+    if len(keys) != len(set(keys)) or set(keys) & set(nesting) or label_key in nesting[:1]:
         return None
     kind: pa.DataType = pa.list_(pa.struct([pa.field(key, pa.string()) for key in keys]))
     for key in reversed(nesting):
         kind = pa.struct([pa.field(key, kind)])
+    # A list has nothing beside it.
+    has_label = label_key is not None and bool(nesting)
+    if has_label:
+        label_kind = _label_kind(texts, label_key)
+        if label_kind is None:
+            return None
+        kind = pa.struct([*kind, pa.field(label_key, label_kind)])
     try:
         table = pj.read_json(
             pa.BufferReader(content),
@@ -234,16 +240,34 @@ def _read_columns(texts: pa.Array, layout: JsonHistory) -> Histories | None:
         return None
     if len(table) != len(texts):
         return None
-    column = table["h"].combine_chunks()
+    whole = column = table["h"].combine_chunks()
+    labels = pa.nulls(num_careers, pa.string())
+    if has_label:
+        places = np.full(num_careers, -1)
+        places[filled] = np.arange(len(filled))
+        labels = as_text(pc.struct_field(whole, label_key)).take(pa.array(places, mask=places < 0))
     for key in nesting:
         column = pc.struct_field(column, key)
+    if layout.history_key is None and column.null_count > whole.null_count:
+        return None  # an object without that list may hold it under another key, or is no history
     lengths = pc.list_value_length(column).fill_null(0).to_numpy(zero_copy_only=False)
     return Histories(
         owners=np.repeat(filled, lengths),
         roles=_of_structs(column.flatten(), names),
         faults=pa.nulls(num_careers, pa.string()),
-        labels=pa.nulls(num_careers, pa.string()),
+        labels=labels,
     )
+
+
+_LABEL_KINDS: Final = {bool: pa.bool_(), int: pa.int64(), str: pa.string()}
+_LABELS_LOOKED_AT: Final = 100
+
+
+def _label_kind(texts: pa.Array, label_key: str | None) -> pa.DataType | None:
+    """The type of the first label; None if it is none whose text is the same in columns."""
+    objects = (_load(text) for text in texts.slice(0, _LABELS_LOOKED_AT).to_pylist())
+    labels = (value.get(label_key) for value in objects if isinstance(value, dict))
+    return _LABEL_KINDS.get(next((type(label) for label in labels if label is not None), str))
 
 
 def _nesting(text: str, layout: JsonHistory) -> list[str] | None:

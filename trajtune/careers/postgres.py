@@ -11,7 +11,7 @@ repeat it, so none of them is ever shown or chained.
 import io
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, Final
@@ -27,6 +27,7 @@ from ray.data.datasource import Datasource, ReadTask
 
 from trajtune.careers.copy_text import parse_lines
 from trajtune.careers.names import choose_columns, nearest
+from trajtune.careers.silence import ended_if_silent
 from trajtune.careers.snapshot_lost import SnapshotLostError
 from trajtune.errors import SourceError
 from trajtune.experiment import PostgresSource
@@ -50,7 +51,9 @@ _SETTINGS: Final = (
     "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;"
     "SET LOCAL synchronize_seqscans = off; SET LOCAL max_parallel_workers_per_gather = 0"
 )
-# A connection that has gone silent is given up after about two minutes.
+SILENCE_S: Final = 60.0
+"""After so long without a byte the server is asked whether it is still at work for us."""
+# A network that has gone silent is given up after about two minutes.
 _KEEPALIVES: Final = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
@@ -61,9 +64,15 @@ _KEEPALIVES: Final = {
 
 @dataclass(frozen=True, repr=False)
 class Database:
-    """Where the database is; never shown."""
+    """Where the database is; never shown.
+
+    Attributes:
+        url: With its password.
+        silence_s: See `SILENCE_S`.
+    """
 
     url: str
+    silence_s: float = SILENCE_S
 
     def __repr__(self) -> str:
         return "Database(url hidden)"
@@ -76,20 +85,53 @@ class Database:
             SnapshotLostError: If there is no such snapshot.
             psycopg2.Error: If the connection cannot be had.
         """
+        with closing(self._connect()) as connection:
+            connection.autocommit = True
+            # A pooler lets those whom it has no connection for wait.
+            with ended_if_silent(connection, self.silence_s, int, _nobody), connection.cursor() as cursor:
+                cursor.execute(_BEGIN)
+                if snapshot is not None:
+                    _import(cursor, snapshot)
+                cursor.execute(_SETTINGS)
+            yield connection
+
+    @contextmanager
+    def watching(self, connection: PgConnection, progress: Callable[[], int] = int) -> Iterator[None]:
+        """Let what waits for a connection in the block fail, once that has gone silent."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            pid = int(_value(cursor))
+        with ended_if_silent(connection, self.silence_s, progress, lambda: self._is_at_work(pid)):
+            yield
+
+    def _connect(self) -> PgConnection:
         parts: dict[str, Any] = {
             "application_name": APPLICATION_NAME,
             "connect_timeout": CONNECT_TIMEOUT_S,
             **_KEEPALIVES,
             **parse_dsn(self.url),
         }
-        with closing(psycopg2.connect(**parts)) as connection:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute(_BEGIN)
-                if snapshot is not None:
-                    _import(cursor, snapshot)
-                cursor.execute(_SETTINGS)
-            yield connection
+        connection: PgConnection = psycopg2.connect(**parts)
+        return connection
+
+    def _is_at_work(self, pid: int) -> bool:
+        """Whether that server process computes; one that cannot send any more does not."""
+        try:
+            with closing(self._connect()) as connection, connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT state = 'active' AND wait_event IS DISTINCT FROM 'ClientWrite'"
+                    " FROM pg_stat_activity WHERE pid = %s",
+                    (pid,),
+                )
+                return bool(_value(cursor))
+        except psycopg2.Error as error:
+            # A pooler that has no connection free says so, and knows no more than we do.
+            return error.diag.message_primary is not None
+
+
+def _nobody() -> bool:
+    """Nobody is at work for us."""
+    return False
 
 
 def _import(cursor: Any, snapshot: str) -> None:
@@ -149,10 +191,15 @@ def open_reading(
     Raises:
         SourceError: If there is no such database, table or column, or no row.
     """
-    database = Database(url)
+    database = Database(url, SILENCE_S)
     try:
         with database.transaction() as exporter:
-            reading = _resolve(exporter, database, source, label)
+            snapshot, note = _export(exporter, database)
+            with database.watching(exporter):
+                reading = _resolve(exporter, snapshot, note, source, label)
+            if snapshot is None:
+                # A pooler may have one connection for all of us, which the reader needs.
+                exporter.cursor().execute("COMMIT")
             yield PostgresRows(database, reading), reading
     except psycopg2.Error as error:
         raise SourceError(_explain(error, url)) from None
@@ -212,9 +259,9 @@ def _copy_whole(database: Database, reading: Reading, condition: str, file: IO[b
     # Every name in it was quoted as an identifier, and the rest is ours or the experiment's own query.
     statement = f"COPY (SELECT {values} FROM {reading.relation} WHERE {condition}) TO STDOUT"  # noqa: S608
     retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type((psycopg2.OperationalError, psycopg2.InterfaceError)),
+        retry=tenacity.retry_if_exception(_is_drop),
         wait=tenacity.wait_exponential(0.2, max=5),
-        stop=tenacity.stop_after_attempt(6),
+        stop=tenacity.stop_after_attempt(8),  # long enough for a server to start again
         reraise=True,
     )
     try:
@@ -222,12 +269,23 @@ def _copy_whole(database: Database, reading: Reading, condition: str, file: IO[b
             with attempt:
                 file.seek(0)
                 file.truncate()
-                with database.transaction(reading.snapshot) as connection, connection.cursor() as cursor:
+                with (
+                    database.transaction(reading.snapshot) as connection,
+                    database.watching(connection, file.tell),
+                    connection.cursor() as cursor,
+                ):
                     cursor.copy_expert(statement, file, size=1 << 16)
                     return int(cursor.rowcount)
     except psycopg2.Error as error:
         raise SourceError(_explain(error, database.url)) from None
     raise AssertionError("tenacity ended without a result")
+
+
+def _is_drop(error: BaseException) -> bool:
+    """Whether the connection is at fault; one cut in mid-copy is a DatabaseError without a server's code."""
+    return isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) or (
+        type(error) is psycopg2.DatabaseError and error.pgcode is None
+    )
 
 
 def _blocks(file: IO[bytes], names: list[str]) -> Iterator[pa.Table]:
@@ -243,10 +301,9 @@ def _blocks(file: IO[bytes], names: list[str]) -> Iterator[pa.Table]:
 
 
 def _resolve(
-    exporter: PgConnection, database: Database, source: PostgresSource, label: str | None
+    exporter: PgConnection, snapshot: str | None, note: str, source: PostgresSource, label: str | None
 ) -> Reading:
     with exporter.cursor() as cursor:
-        snapshot, note = _export(cursor, database)
         relation, kind = _relation(exporter, source)
         try:
             cursor.execute(f"SELECT * FROM {relation} LIMIT 0")  # noqa: S608 (quoted)
@@ -298,17 +355,21 @@ def _hash_ranges(id_text: str, count: int) -> tuple[str, ...]:
     return tuple(f"mod(coalesce(hashtext({id_text}), 0) & 2147483647, {count}) = {i}" for i in range(count))
 
 
-def _export(cursor: Any, database: Database) -> tuple[str | None, str]:
+def _export(exporter: PgConnection, database: Database) -> tuple[str | None, str]:
     """A snapshot that another connection could import, or None and the reason."""
-    try:
-        cursor.execute("SELECT pg_export_snapshot()")
-        snapshot = str(_value(cursor))
-        with database.transaction(snapshot):
-            return snapshot, ""
-    except (psycopg2.Error, SnapshotLostError) as error:
-        cursor.execute(f"ROLLBACK; {_BEGIN}; {_SETTINGS}")
-        reason = _first_line(error) if isinstance(error, psycopg2.Error) else str(error)
-        return None, f"readers cannot share a snapshot here ({reason}): reading with one reader"
+    with exporter.cursor() as cursor:
+        try:
+            cursor.execute("SELECT pg_export_snapshot()")
+            snapshot = str(_value(cursor))
+            with database.transaction(snapshot):
+                return snapshot, ""
+        except (psycopg2.Error, SnapshotLostError) as error:
+            cursor.execute(f"ROLLBACK; {_BEGIN}; {_SETTINGS}")
+            if isinstance(error, psycopg2.Error):
+                reason = error.diag.message_primary or "no second connection answers"
+            else:
+                reason = str(error)
+            return None, f"readers cannot share a snapshot here ({reason}): reading with one reader"
 
 
 def _relation(exporter: PgConnection, source: PostgresSource) -> tuple[str, str]:
@@ -346,7 +407,7 @@ def _first_line(error: psycopg2.Error) -> str:
 _CAUSES: Final = (
     ("refused", "nothing listens there. Start the server or mend POSTGRES_URL"),
     ("No such file", "nothing listens there. Start the server or mend POSTGRES_URL"),
-    ("timeout", f"no answer within {CONNECT_TIMEOUT_S} s. Start the server or mend POSTGRES_URL"),
+    ("timeout", "no answer in time. Start the server or mend POSTGRES_URL"),
     ("translate host", "there is no such host. Mend POSTGRES_URL"),
     ("authentication failed", "it refuses this user and password. Mend POSTGRES_URL"),
     ("no password", "it wants a password. Put one into POSTGRES_URL or a .pgpass file"),

@@ -15,6 +15,7 @@ import pyarrow as pa
 import tenacity
 
 from trajtune.careers.blocks import career_part, join_parts, unpack
+from trajtune.careers.object_store import explain
 from trajtune.careers.reasons import Reason
 from trajtune.careers.role_rows import join_roles, role_block
 from trajtune.careers.roles import EPOCH, last_day
@@ -51,10 +52,10 @@ def load_career_sequences(
     """
     with ray_session(), ray_data_for_reading():
         if isinstance(source, FileSource):
-            from trajtune.careers.files import open_files, shown
+            from trajtune.careers.files import open_files
 
             rows = open_files(source, data.hireable_key)
-            return _load(rows, source, data, {"path": shown(source.path)}, None, progress)
+            return _load(rows, source, data, {"path": source.path}, None, progress)
         if isinstance(source, SimulatedSource):
             from trajtune.careers.embedded import embedded_postgres
             from trajtune.careers.simulated_write import simulated_table
@@ -149,20 +150,23 @@ def _cause(error: BaseException, source: PostgresSource | FileSource) -> BaseExc
     """What a Ray task ended with, if the user or we can mend it; else Ray's own error, with its traceback."""
     from ray.exceptions import UserCodeException
 
-    from trajtune.careers.files import shown
-
     inner: BaseException | None = error
     while inner is not None:
         # Ray makes an error of both classes whose text is a whole traceback; `cause` is the plain one.
         plain = getattr(inner, "cause", inner)
         for kind in (SourceError, SnapshotLostError):
             if isinstance(inner, kind):
-                return kind(str(plain))
+                return kind(_said(plain))
         in_a_reader = isinstance(inner, ValueError | OSError) and not isinstance(inner, UserCodeException)
         if isinstance(source, FileSource) and in_a_reader:
-            return SourceError(f"Cannot read {shown(source.path)} as {source.kind}: {_reading_fault(plain)}.")
+            return SourceError(f"Cannot read {source.path} as {source.kind}: {_reading_fault(plain)}.")
         inner = getattr(inner, "cause", None) or inner.__cause__
     return error
+
+
+def _said(error: BaseException) -> str:
+    """An error's own words, without Ray's on how often it tried and which settings of its own say so."""
+    return re.split(r"\s+Failed to [\w ]+ after \d+/\d+ attempts", str(error))[0]
 
 
 def _reading_fault(error: BaseException) -> str:
@@ -170,7 +174,7 @@ def _reading_fault(error: BaseException) -> str:
         return "it is not UTF-8. Write it as UTF-8"
     if found := re.search(r"Failed to read CSV file: (.*?)\. Please check", str(error)):
         return f"{found[1]} is not UTF-8, or has lines of different numbers of columns. Mend that file"
-    return " ".join(str(error).split())
+    return explain(_said(error))
 
 
 def _loaded(part: Part, source: dict[str, Any], data: DataSettings, limit: date) -> LoadedCareers:
@@ -220,7 +224,7 @@ def _words(source: dict[str, Any]) -> str:
 
 @contextmanager
 def ray_data_for_reading() -> Iterator[None]:
-    """Let Ray Data read on every CPU, draw no bars and tell no plans, for the length of the block.
+    """Let Ray Data read on every CPU, draw no bars, tell no plans and not wait for ever in the block.
 
     It keeps half of the CPUs for stages after the first, and reading has none: on two CPUs it would read
     with one. Importing it sets its logger, so that comes first.
@@ -228,13 +232,24 @@ def ray_data_for_reading() -> Iterator[None]:
     from ray.data import DataContext
 
     context, logger = DataContext.get_current(), logging.getLogger("ray.data")
-    before = context.enable_progress_bars, context.op_resource_reservation_enabled, logger.level
-    context.enable_progress_bars = context.op_resource_reservation_enabled = False
+    settings = {
+        "enable_progress_bars": False,
+        "op_resource_reservation_enabled": False,
+        # The second version lists Parquet files in threads whose imports trip over each other (Ray 2.60).
+        "use_datasource_v2": False,
+        # pyarrow itself tries thrice; Ray's tries around those wait ten minutes for a store that is down.
+        "retried_io_errors": [e for e in context.retried_io_errors if "NETWORK_CONNECTION" not in e],
+    }
+    before = {name: getattr(context, name) for name in settings}
+    level = logger.level
+    for name, value in settings.items():
+        setattr(context, name, value)
     logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        context.enable_progress_bars, context.op_resource_reservation_enabled, level = before
+        for name, value in before.items():
+            setattr(context, name, value)
         logger.setLevel(level)
 
 

@@ -93,42 +93,31 @@ def _known(data: SplitData) -> dict[str, int]:
 def _splits(page: Page, manifest: Mapping[str, Any]) -> None:
     page.section(
         "The splits, and drift",
-        "Still held: last roles whose end is unknown. Unseen: titles that the vocabulary, fitted on train "
-        "alone, does not hold. PSI: population stability index of the titles against train's; above 0.25 is "
+        "Still held: last roles whose end is unknown. Unseen: titles that no career of train has. Unknown: "
+        "titles that the vocabulary, fitted on train alone, does not hold, which are the unseen and those it "
+        "left out as too rare. PSI: population stability index of the titles against train's; above 0.25 is "
         "a major shift.",
     )
     described = manifest["splits"]
-    rows = [
-        (
-            name,
-            s["careers"],
-            s["first"],
-            s["last"],
-            s["still_held"],
-            s["unseen_titles"],
-            s["unseen_targets"],
-            s["psi"],
-        )
-        for name, s in described.items()
-    ]
-    header = [
-        "Split",
-        "careers",
-        "first date",
-        "last date",
-        "still held",
-        "unseen titles",
-        "unseen next titles",
-    ]
-    page.table([*header, "PSI"], rows)
+    columns = {
+        "careers": "careers",
+        "first": "first date",
+        "last": "last date",
+        "still_held": "still held",
+        "unseen_titles": "titles unseen",
+        "unseen_targets": "next titles unseen",
+        "unknown_titles": "titles unknown",
+        "unknown_targets": "next titles unknown",
+        "psi": "PSI",
+    }
+    page.table(
+        ["Split", *columns.values()],
+        [(name, *(split[key] for key in columns)) for name, split in described.items()],
+    )
     figure = go.Figure()
-    for key, label in (
-        ("unseen_titles", "titles unseen"),
-        ("unseen_targets", "next titles unseen"),
-        ("psi", "PSI"),
-    ):
-        figure.add_bar(name=label, x=list(described), y=[split[key] for split in described.values()])
-    page.figure(figure, "Share of unseen titles and stability index of each split.")
+    for key in ("unseen_titles", "unseen_targets", "unknown_targets", "psi"):
+        figure.add_bar(name=columns[key], x=list(described), y=[split[key] for split in described.values()])
+    page.figure(figure, "Shares of unseen and unknown titles and stability index of each split.")
 
 
 def _timeline(page: Page, manifest: Mapping[str, Any], splits: Mapping[str, SplitData]) -> None:

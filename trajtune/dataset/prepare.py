@@ -42,7 +42,18 @@ def prepare(experiment: Experiment, *, url: str | None = None, progress: bool = 
 
 
 def snapshot_of(loaded: LoadedCareers, experiment: Experiment) -> Snapshot:
-    """Write the snapshot of careers that were already read; see `prepare`."""
+    """Write the snapshot of careers that were already read, and its data report; see `prepare`."""
+    snapshot, encoded = write_content(loaded, experiment)
+    write_data_report(snapshot, encoded)
+    return snapshot
+
+
+def write_content(loaded: LoadedCareers, experiment: Experiment) -> tuple[Snapshot, dict[str, SplitData]]:
+    """Write all of the snapshot that its id names, without the data report; see `prepare`.
+
+    Returns:
+        The snapshot, and what was written of each split.
+    """
     by = experiment.split.by
     cutoffs = resolve_cutoffs(split_dates(loaded.careers, by), experiment.split)
     splits = temporal_split(loaded.careers, *cutoffs, by)
@@ -65,9 +76,7 @@ def snapshot_of(loaded: LoadedCareers, experiment: Experiment) -> Snapshot:
         _description(loaded, splits, encoded, encoder, experiment),
         {name: version(name) for name in ("trajtune", "pyarrow", "numpy", "ray")},
     )
-    snapshot = open_snapshot(path)
-    write_data_report(snapshot, encoded)
-    return snapshot
+    return open_snapshot(path), encoded
 
 
 def _vocabulary(train: pa.Table, experiment: Experiment) -> TitleEncoder:

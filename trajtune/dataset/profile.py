@@ -1,6 +1,6 @@
 """What the splits look like beside each other: sizes, dates, drift, and what is worth a warning."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import date
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trajtune.dataset.encode import SplitData
-from trajtune.dataset.titles import UNKNOWN
+from trajtune.dataset.titles import UNKNOWN, identity
 
 COMMON_TITLES: Final = 50
 """The commonest train titles have a bin each in the stability index; the others share one."""
@@ -27,23 +27,29 @@ def profile(splits: Mapping[str, SplitData]) -> dict[str, dict[str, Any]]:
 
     Returns:
         For each split ``careers``, ``roles``, ``first`` and ``last`` split date, ``still_held`` (share
-        of last roles whose end is unknown), ``unseen_titles`` (share of its roles whose title the
-        vocabulary does not hold), ``unseen_targets`` (the same of its last roles) and ``psi``, the
-        population stability index of its titles against train's.
+        of last roles whose end is unknown), ``unseen_titles`` (share of its roles whose title no
+        career of train has, in any spelling that counts as the same), ``unknown_titles`` (share whose
+        title the vocabulary does not hold: too rare a one too), ``unseen_targets`` and
+        ``unknown_targets`` (the same of its last roles) and ``psi``, the population stability index
+        of its titles against train's.
     """
     train = _bins(splits["train"].arrays.title_ids)
+    seen = {_key(title) for title in splits["train"].titles.flatten().unique().to_pylist()}
     described = {}
     for name, data in splits.items():
         ids, last = data.arrays.title_ids, data.arrays.offsets[1:] - 1
         dates = pc.min_max(data.split_dates).as_py()
+        unseen = _unseen(data.titles, seen)
         described[name] = {
             "careers": data.arrays.num_careers,
             "roles": len(ids),
             "first": dates["min"].isoformat(),
             "last": dates["max"].isoformat(),
             "still_held": _share(np.isnan(data.arrays.tenure_months[last])),
-            "unseen_titles": _share(ids == UNKNOWN),
-            "unseen_targets": _share(ids[last] == UNKNOWN),
+            "unseen_titles": _share(unseen),
+            "unseen_targets": _share(unseen[last]),
+            "unknown_titles": _share(ids == UNKNOWN),
+            "unknown_targets": _share(ids[last] == UNKNOWN),
             "psi": round(stability_index(train, _bins(ids)), 4),
         }
     return described
@@ -91,6 +97,19 @@ def warnings(
 def _bins(title_ids: NDArray[np.int32]) -> NDArray[np.int64]:
     """Counts of unknown titles, of each common one, and of all others; indices rise as titles get rarer."""
     return np.bincount(np.minimum(title_ids, COMMON_TITLES + 1), minlength=COMMON_TITLES + 2)
+
+
+def _key(title: str) -> str:
+    """What the spellings of a title have in common; its own form if the service sees nothing of it."""
+    return identity(title) or title
+
+
+def _unseen(titles: pa.ListArray, seen: Set[str]) -> NDArray[np.bool_]:
+    """bool ``[R]``: whether each role's title is none of those seen."""
+    coded = titles.flatten().dictionary_encode()
+    is_unseen = np.array([_key(title) not in seen for title in coded.dictionary.to_pylist()], bool)
+    indices: NDArray[np.int32] = coded.indices.to_numpy()
+    return is_unseen[indices]
 
 
 def _share(mask: NDArray[np.bool_]) -> float:

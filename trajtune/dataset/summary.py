@@ -19,8 +19,9 @@ def summary(snapshot: Snapshot) -> str:
     for name, split in splits.items():
         lines.append(
             f"  {name:<11} {split['careers']:,} careers, {split['first']} to {split['last']}, "
-            f"{split['still_held']:.0%} still in the last role, {split['unseen_targets']:.1%} of the last "
-            f"titles unknown, drift {split['psi']:.2f}"
+            f"{split['still_held']:.0%} still in the last role, "
+            f"of the last titles {split['unseen_targets']:.1%} never seen in train and "
+            f"{split['unknown_targets']:.1%} unknown, drift {split['psi']:.2f}"
         )
     if manifest["quarantine"]:
         reasons = sorted(manifest["quarantine"].items(), key=lambda item: (-item[1], item[0]))
