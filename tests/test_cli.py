@@ -80,6 +80,7 @@ def test_the_commands_and_their_flags_are_these() -> None:
                 "--dry-run",
                 "--force",
                 "--max-concurrent",
+                "--max-epochs-total",
                 "--resume",
                 "--run",
                 "--snapshot",

@@ -136,6 +136,9 @@ def search(
     time_budget: Annotated[
         str | None, typer.Option(metavar="TIME", help="End in order after so long: 90s, 30m, 2h.")
     ] = None,
+    max_epochs_total: Annotated[
+        int | None, typer.Option(min=1, help="End in order after so many epochs of all trials.")
+    ] = None,
     max_concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at once.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the resolved experiment and what it would cost, and end.")
@@ -158,6 +161,7 @@ def search(
         force=force,
         max_concurrent=max_concurrent,
         time_budget_s=_seconds(time_budget),
+        max_epochs_total=max_epochs_total,
         dry_run=dry_run,
         address=address,
         verbose=verbose,
@@ -381,6 +385,7 @@ def _search(
     force: bool = False,
     max_concurrent: int | None = None,
     time_budget_s: float | None = None,
+    max_epochs_total: int | None = None,
     dry_run: bool = False,
     address: str | None = None,
     verbose: bool = False,
@@ -408,6 +413,7 @@ def _search(
                 trials=trials,
                 max_concurrent=max_concurrent,
                 time_budget_s=time_budget_s,
+                max_epochs_total=max_epochs_total,
                 force=force,
                 address=address,
                 verbose=verbose,
@@ -418,6 +424,7 @@ def _search(
             "space": space,
             "max_concurrent": max_concurrent,
             "time_budget_s": time_budget_s,
+            "max_epochs_total": max_epochs_total,
         }
         resolved = _with_search_settings(_load(experiment), chosen)
         # What is wrong with the space is said before the database is read.

@@ -226,7 +226,7 @@ class SearchSettings(Settings):
     space: str = Field("around_default", description="A name in search_spaces/ or a path.")
     trials: int = Field(50, ge=1)
     metric: Literal["val_next_role_nll"] = "val_next_role_nll"
-    sampler: Literal["tpe", "random", "gp", "qmc"] = "tpe"
+    sampler: Literal["tpe", "random", "gp", "cmaes", "qmc"] = "tpe"
     seed: int = 0
     start_points: list[dict[str, bool | int | float | str]] = Field(
         default=[],

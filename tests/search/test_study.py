@@ -90,7 +90,7 @@ def test_the_first_queued_point_is_trial_0_with_all_its_params(tmp_path: Path) -
     assert trial.params == SPACE.searched_values(RESEARCH_DEFAULT)
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "qmc"])
+@pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "cmaes", "qmc"])
 def test_a_reopened_study_suggests_what_an_uninterrupted_one_does(tmp_path: Path, sampler: str) -> None:
     settings = SearchSettings.model_validate({"sampler": sampler, "seed": 3})
 

@@ -92,6 +92,7 @@ def resume_search(
     trials: int | None = None,
     max_concurrent: int | None = None,
     time_budget_s: float | None = None,
+    max_epochs_total: int | None = None,
     force: bool = False,
     address: str | None = None,
     verbose: bool = False,
@@ -107,6 +108,7 @@ def resume_search(
         trials: Trials in total from now on; None keeps the number.
         max_concurrent: Trials at once; None keeps the experiment's.
         time_budget_s: Seconds from now; None keeps the experiment's.
+        max_epochs_total: Epochs of all trials, those of earlier sessions too; None keeps the experiment's.
         force: Go on although the versions of trajtune or its libraries differ.
         address: A Ray cluster to join; None starts Ray here, or uses an open session.
         verbose: Let Ray speak.
@@ -122,7 +124,11 @@ def resume_search(
     run = open_run(name, experiment.storage if experiment else None)
     snapshot = open_snapshot(run.snapshot_path)
     check_resumable(run, snapshot.id, experiment=experiment, force=force)
-    chosen = {"max_concurrent": max_concurrent, "time_budget_s": time_budget_s}
+    chosen = {
+        "max_concurrent": max_concurrent,
+        "time_budget_s": time_budget_s,
+        "max_epochs_total": max_epochs_total,
+    }
     session = run.experiment.search.model_copy(
         update={name: value for name, value in chosen.items() if value is not None}
     )

@@ -7,7 +7,8 @@ by `search.record`. A trial's user attributes are
 - ``origin``: where the point came from (``research_default``, ``sampler``, ...);
 - ``epoch_0001``, ``epoch_0002``, ...: what each epoch reported, written before its value;
 - ``error``: one line, for a trial that failed;
-- ``duplicate_of``: the number of the trial whose results these are.
+- ``duplicate_of``: the number of the trial whose results these are;
+- ``cma_generation``: the generation of CMA-ES that suggested it.
 
 Each function may be repeated with the same arguments: whoever resumes a search does not know how
 far the last writer got. Knows nothing of Ray and torch.
@@ -15,7 +16,6 @@ far the last writer got. Knows nothing of Ray and torch.
 
 import math
 import os
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from trajtune.errors import RunError
 from trajtune.experiment import Params, SearchSettings
 from trajtune.search.pruner import make_pruner
+from trajtune.search.sampler import make_sampler
 from trajtune.search.space import Space
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def ask(study: "optuna.Study", space: Space, settings: SearchSettings, base: Par
 
     waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
     number = waiting[0].number if waiting else len(study.get_trials(deepcopy=False))
-    study.sampler = make_sampler(settings, number, has_conditions=space.has_conditions)
+    study.sampler = make_sampler(settings, number, space)
     return _with_params(study.ask(), space, base)
 
 
@@ -97,7 +98,7 @@ def ask_again(
     """A trial that was asked and never finished; what it lacks of its params is suggested as then."""
     from optuna.trial import Trial
 
-    study.sampler = make_sampler(settings, number, has_conditions=space.has_conditions)
+    study.sampler = make_sampler(settings, number, space)
     frozen = study.get_trials(deepcopy=False)[number]
     return _with_params(Trial(study, frozen._trial_id), space, base)
 
@@ -186,32 +187,6 @@ def tell_duplicate(study: "optuna.Study", trial: "Trial", first: int) -> None:
         tell_pruned(study, trial)
 
 
-def make_sampler(
-    settings: SearchSettings, number: int, *, has_conditions: bool
-) -> "optuna.samplers.BaseSampler":
-    """The sampler for trial ``number``.
-
-    Its random state depends on the seed and the number alone, so that a resumed search suggests
-    what an uninterrupted one would have.
-    """
-    import numpy as np
-    import optuna
-
-    seed = int(np.random.SeedSequence([settings.seed, number]).generate_state(1)[0])
-    if settings.sampler == "random":
-        return optuna.samplers.RandomSampler(seed=seed)
-    if settings.sampler == "gp":
-        return optuna.samplers.GPSampler(seed=seed, warn_independent_sampling=False)
-    if settings.sampler == "qmc":
-        # One sequence for the whole study; its position stands in the study.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return optuna.samplers.QMCSampler(
-                scramble=True, seed=settings.seed, warn_independent_sampling=False
-            )
-    return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=has_conditions)
-
-
 def incomplete_bytes(journal: Path) -> int:
     """How many bytes follow the last whole record: what a writer was at when it died."""
     with journal.open("rb") as file:
@@ -236,9 +211,19 @@ def cut_incomplete_record(journal: Path) -> None:
 def _with_params(trial: "Trial", space: Space, base: Params) -> "Trial":
     suggested = space.suggest(trial)
     if "params" not in trial.user_attrs:
+        _note_generation(trial)
         trial.set_user_attr("origin", SAMPLER_ORIGIN)
         trial.set_user_attr("params", space.resolve(base, suggested).model_dump(mode="json"))
     return trial
+
+
+def _note_generation(trial: "Trial") -> None:
+    """What CMA-ES has to know of its own earlier trials, since it remembers nothing."""
+    from trajtune.search.cma import GENERATION, CmaSampler
+
+    sampler = trial.study.sampler
+    if isinstance(sampler, CmaSampler) and sampler.generation is not None:
+        trial.set_user_attr(GENERATION, sampler.generation)
 
 
 def _storage(journal: Path) -> "optuna.storages.JournalStorage":
