@@ -79,6 +79,7 @@ def test_the_commands_and_their_flags_are_these() -> None:
                 "--address",
                 "--dry-run",
                 "--force",
+                "--json-log",
                 "--max-concurrent",
                 "--max-epochs-total",
                 "--resume",

@@ -143,6 +143,9 @@ def search(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the resolved experiment and what it would cost, and end.")
     ] = False,
+    json_log: Annotated[
+        bool, typer.Option("--json-log", help="Each event as a line of JSON on stdout, and no display.")
+    ] = False,
     address: Address = None,
     verbose: Verbose = False,
 ) -> None:
@@ -163,6 +166,7 @@ def search(
         time_budget_s=_seconds(time_budget),
         max_epochs_total=max_epochs_total,
         dry_run=dry_run,
+        json_log=json_log,
         address=address,
         verbose=verbose,
     )
@@ -387,6 +391,7 @@ def _search(
     time_budget_s: float | None = None,
     max_epochs_total: int | None = None,
     dry_run: bool = False,
+    json_log: bool = False,
     address: str | None = None,
     verbose: bool = False,
 ) -> str | None:
@@ -415,6 +420,7 @@ def _search(
                 time_budget_s=time_budget_s,
                 max_epochs_total=max_epochs_total,
                 force=force,
+                json_log=json_log,
                 address=address,
                 verbose=verbose,
             )
@@ -438,7 +444,7 @@ def _search(
                 check_start_points(resolved.search, searched)
                 print(experiment_yaml(resolved) + estimate(resolved, data).describe())
                 return None
-            return str(start_search(resolved, data, name=run, verbose=verbose).path)
+            return str(start_search(resolved, data, name=run, json_log=json_log, verbose=verbose).path)
     except KeyboardInterrupt as stopped:
         print(str(stopped) or "Interrupted.", file=sys.stderr)
         raise typer.Exit(130) from stopped

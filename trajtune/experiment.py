@@ -5,6 +5,7 @@ other module re-checks a value or gives it a second default.
 """
 
 import difflib
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
@@ -272,6 +273,23 @@ class StorageSettings(Settings):
     snapshots: str = "snapshots"
     runs: str = "runs"
     bundles: str = "bundles"
+    study_url_variable: str | None = Field(
+        None,
+        description="Environment variable with the URL of the database that holds the study, as "
+        "TRAJTUNE_STUDY_URL; null: a journal file in the run directory.",
+    )
+
+    @model_validator(mode="after")
+    def _variable_is_a_name(self) -> Self:
+        # Whoever writes the URL itself here must not find it in the message.
+        if self.study_url_variable is not None and not re.fullmatch(
+            r"[A-Z_][A-Z0-9_]*", self.study_url_variable
+        ):
+            raise ValueError(
+                "`study_url_variable` must be the name of an environment variable in capitals, as "
+                "TRAJTUNE_STUDY_URL, and not the URL itself. Put the URL into the environment or .env"
+            )
+        return self
 
 
 class Experiment(Settings):

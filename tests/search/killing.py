@@ -17,9 +17,10 @@ import psutil
 from tests.search.driver import RUN
 from trajtune.experiment import RESEARCH_DEFAULT, Experiment, save_experiment
 from trajtune.model.checkpoint import load_checkpoint
+from trajtune.search.journal import JOURNAL
 from trajtune.search.record import TrialRecord, ranked, read_trials
 from trajtune.search.run_directory import Run, open_run
-from trajtune.search.study import JOURNAL, read_study
+from trajtune.search.study import read_study
 
 ROOT = Path(__file__).parents[2]
 AGENTS = ("ray::DashboardA", "ray::RuntimeEnv")

@@ -8,8 +8,9 @@ import pytest
 from trajtune.experiment import Params, SearchSettings, validate
 from trajtune.search import study as record
 from trajtune.search.cma import GENERATION, _from_unit, _to_unit
+from trajtune.search.journal import JOURNAL
 from trajtune.search.space import FloatRange, IntRange, Space
-from trajtune.search.study import JOURNAL, create_study
+from trajtune.search.study import create_study
 
 NUMBERS = validate(
     Space,

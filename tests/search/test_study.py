@@ -8,9 +8,10 @@ from optuna.trial import TrialState
 from trajtune.errors import RunError
 from trajtune.experiment import RESEARCH_DEFAULT, Params, SearchSettings
 from trajtune.search import study as record
+from trajtune.search.journal import JOURNAL
 from trajtune.search.record import ranked, read_trials
 from trajtune.search.space import load_space
-from trajtune.search.study import JOURNAL, create_study, read_study
+from trajtune.search.study import create_study, read_study
 
 SPACE = load_space("smoke")
 SETTINGS = SearchSettings()

@@ -1,4 +1,7 @@
-"""The search as it goes, on stderr: a live table on a terminal, a line for each finished trial elsewhere."""
+"""The search as it goes, on stderr: a live table on a terminal, a line for each finished trial elsewhere.
+
+For programs there is `search.json_log` instead.
+"""
 
 import sys
 import time

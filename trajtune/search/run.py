@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trajtune.cluster import ray_session
-from trajtune.errors import RunError
+from trajtune.errors import RunError, TrajtuneError
 from trajtune.experiment import Experiment, SearchSettings
 from trajtune.search import study as record
 from trajtune.search.baselines import best_baseline, keep_baselines
 from trajtune.search.best import keep_best
 from trajtune.search.compare import check_resumable
+from trajtune.search.json_log import JsonLog
 from trajtune.search.progress import show_progress
 from trajtune.search.record import ranked, read_trials
 from trajtune.search.run_directory import TUNE_PREFIX, Run, create_run, open_run
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import optuna
 
     from trajtune.dataset.snapshot import Snapshot
+    from trajtune.search.searcher import Listener
 
 __all__ = ["Run", "open_run", "resume_search", "search", "start_search"]
 
@@ -39,19 +41,22 @@ def search(
     run: str | None = None,
     resume: str | Path | None = None,
     trials: int | None = None,
+    json_log: bool = False,
     address: str | None = None,
     verbose: bool = False,
 ) -> Run:
     """Start a search of ``experiment`` on ``snapshot``, or go on with the one that ``resume`` names."""
     if resume is not None:
-        return resume_search(resume, experiment=experiment, trials=trials, address=address, verbose=verbose)
+        return resume_search(
+            resume, experiment=experiment, trials=trials, json_log=json_log, address=address, verbose=verbose
+        )
     if experiment is None or snapshot is None:
         raise RunError("A new search needs an experiment and a snapshot. Give both, or a run to resume.")
     if trials is not None:
         experiment = experiment.model_copy(
             update={"search": experiment.search.model_copy(update={"trials": trials})}
         )
-    return start_search(experiment, snapshot, name=run, address=address, verbose=verbose)
+    return start_search(experiment, snapshot, name=run, json_log=json_log, address=address, verbose=verbose)
 
 
 def start_search(
@@ -59,6 +64,7 @@ def start_search(
     snapshot: "Snapshot",
     *,
     name: str | None = None,
+    json_log: bool = False,
     address: str | None = None,
     verbose: bool = False,
 ) -> Run:
@@ -68,6 +74,7 @@ def start_search(
         experiment: Resolved.
         snapshot: Train and val are read; test is not.
         name: Of the run directory; None makes one from the time.
+        json_log: Write each event as a line of JSON on stdout, instead of showing it on stderr.
         address: A Ray cluster to join; None starts Ray here, or uses an open session.
         verbose: Let Ray speak.
 
@@ -82,7 +89,7 @@ def start_search(
     space = load_space(experiment.search.space)
     check_start_points(experiment.search, space)
     run = create_run(experiment, space, name=name, snapshot_path=snapshot.path, snapshot_id=snapshot.id)
-    return _search(run, snapshot, experiment.search, address=address, verbose=verbose)
+    return _search(run, snapshot, experiment.search, json_log=json_log, address=address, verbose=verbose)
 
 
 def resume_search(
@@ -94,6 +101,7 @@ def resume_search(
     time_budget_s: float | None = None,
     max_epochs_total: int | None = None,
     force: bool = False,
+    json_log: bool = False,
     address: str | None = None,
     verbose: bool = False,
 ) -> Run:
@@ -110,6 +118,7 @@ def resume_search(
         time_budget_s: Seconds from now; None keeps the experiment's.
         max_epochs_total: Epochs of all trials, those of earlier sessions too; None keeps the experiment's.
         force: Go on although the versions of trajtune or its libraries differ.
+        json_log: Write each event as a line of JSON on stdout, instead of showing it on stderr.
         address: A Ray cluster to join; None starts Ray here, or uses an open session.
         verbose: Let Ray speak.
 
@@ -132,7 +141,7 @@ def resume_search(
     session = run.experiment.search.model_copy(
         update={name: value for name, value in chosen.items() if value is not None}
     )
-    return _search(run, snapshot, session, trials=trials, address=address, verbose=verbose)
+    return _search(run, snapshot, session, trials=trials, json_log=json_log, address=address, verbose=verbose)
 
 
 def _search(
@@ -141,6 +150,7 @@ def _search(
     session: SearchSettings,
     *,
     trials: int | None = None,
+    json_log: bool,
     address: str | None,
     verbose: bool,
 ) -> Run:
@@ -148,7 +158,12 @@ def _search(
     with run.locked():
         for leftover in run.path.glob(f"{TUNE_PREFIX}*"):
             shutil.rmtree(leftover)
-        study = record.create_study(run.path, session, run.experiment.training.max_epochs)
+        study = record.create_study(
+            run.path,
+            session,
+            run.experiment.training.max_epochs,
+            url_variable=run.experiment.storage.study_url_variable,
+        )
         if trials is not None:
             run = _request(run, study, trials)
         points = start_points(session)
@@ -158,7 +173,7 @@ def _search(
         spent = None
         if _missing(study, run.requested):
             with ray_session(address, verbose=verbose), _own_interrupt_handler():
-                spent = _execute(run, snapshot, study, session, verbose=verbose)
+                spent = _execute(run, snapshot, study, session, json_log=json_log, verbose=verbose)
         records = read_trials(study)
         keep_best(run, records)
         missing = _missing(study, run.requested)
@@ -177,7 +192,13 @@ def _search(
 
 
 def _execute(
-    run: Run, snapshot: "Snapshot", study: "optuna.Study", settings: SearchSettings, *, verbose: bool
+    run: Run,
+    snapshot: "Snapshot",
+    study: "optuna.Study",
+    settings: SearchSettings,
+    *,
+    json_log: bool,
+    verbose: bool,
 ) -> str | None:
     """Let Ray Tune run what the study lacks, until it has all, a budget is spent or Ctrl-C is pressed.
 
@@ -185,8 +206,8 @@ def _execute(
         Which budget was spent, in words; None if that is not why it ended.
     """
     import ray
-    from optuna.trial import TrialState
     from ray import tune
+    from ray.tune.error import TuneError
 
     from trajtune.model.title_vectors import words_of
     from trajtune.search.searcher import StudyScheduler, StudySearcher
@@ -206,7 +227,7 @@ def _execute(
         seed=settings.seed,
     )
     with (
-        show_progress(study, run.requested, settings.metric, baseline) as show,
+        _shown(run, study, settings.metric, baseline, json_log=json_log) as show,
         tempfile.TemporaryDirectory(prefix=TUNE_PREFIX, dir=run.path) as scratch,
     ):
 
@@ -222,10 +243,9 @@ def _execute(
             run.experiment.training,
             requested=run.requested,
             max_concurrent=min(settings.max_concurrent or cpus, cpus),
-            unfinished=[t.number for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))],
             listener=listener,
         )
-        tune.Tuner(
+        tuner = tune.Tuner(
             tune.with_resources(trainable, {"cpu": 1}),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
@@ -241,8 +261,32 @@ def _execute(
                 failure_config=tune.FailureConfig(max_failures=settings.max_failures),
                 verbose=int(verbose),
             ),
-        ).fit()
+        )
+        try:
+            tuner.fit()
+        except TuneError as error:
+            # Ray wraps what the searcher raises; ours is for the user.
+            if isinstance(error.__context__, TrajtuneError):
+                raise error.__context__ from None
+            raise
     return searcher.budget.spent(study)
+
+
+@contextmanager
+def _shown(
+    run: Run, study: "optuna.Study", metric: str, baseline: tuple[str, float] | None, *, json_log: bool
+) -> Iterator["Listener"]:
+    """Show the session to people or to programs."""
+    if not json_log:
+        with show_progress(study, run.requested, metric, baseline) as show:
+            yield show
+        return
+    log = JsonLog(study, sys.stdout)
+    log.begin(run.name, run.requested, metric)
+    try:
+        yield log
+    finally:
+        log.done()
 
 
 def _request(run: Run, study: "optuna.Study", trials: int) -> Run:

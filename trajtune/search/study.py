@@ -1,4 +1,4 @@
-"""The Optuna study of a run: the one true record of a search, in a journal file.
+"""The Optuna study of a run: the one true record of a search, in a journal file or a database.
 
 Everything that is known of a trial is written here through the few functions below, and read back
 by `search.record`. A trial's user attributes are
@@ -14,14 +14,18 @@ Each function may be repeated with the same arguments: whoever resumes a search 
 far the last writer got. Knows nothing of Ray and torch.
 """
 
+import json
 import math
 import os
+import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from trajtune.errors import RunError
 from trajtune.experiment import Params, SearchSettings
+from trajtune.search.journal import JOURNAL, clear_crash, journal_storage
 from trajtune.search.pruner import make_pruner
 from trajtune.search.sampler import make_sampler
 from trajtune.search.space import Space
@@ -31,29 +35,44 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
 
 STUDY_NAME: Final = "search"
-JOURNAL: Final = "study.journal"
+DATABASE: Final = "study.json"
+"""Names the database and the study, where the study is not in the run directory."""
 EPOCH_PREFIX: Final = "epoch_"
 RESEARCH_DEFAULT_ORIGIN: Final = "research_default"
 START_POINT_ORIGIN: Final = "start_point"
 SAMPLER_ORIGIN: Final = "sampler"
 
 
-def create_study(directory: Path, settings: SearchSettings, max_epochs: int) -> "optuna.Study":
+def create_study(
+    directory: Path, settings: SearchSettings, max_epochs: int, *, url_variable: str | None = None
+) -> "optuna.Study":
     """Create the run's study, or open it for writing; one process at a time may.
 
-    The caller holds the run's lock. A last record that a killed writer left incomplete is cut off
-    (it was never acknowledged), and that writer's journal lock is removed.
+    The caller holds the run's lock.
+
+    Args:
+        directory: The run's.
+        settings: What makes the pruner.
+        max_epochs: Of a trial.
+        url_variable: Of a new study: the environment variable with the URL of the database that is to
+            hold it; None: a journal in the run directory. A study stays where it is.
+
+    Raises:
+        RunError: If its database cannot be used.
     """
     import optuna
 
-    journal = directory / JOURNAL
-    if journal.exists():
-        cut_incomplete_record(journal)
-        (directory / f"{JOURNAL}.lock").unlink(missing_ok=True)
+    from trajtune.search.database import database_storage
+
+    if url_variable is not None and not (directory / JOURNAL).exists():
+        _choose_database(directory, url_variable)
+    database = _database(directory)
+    if database is None:
+        clear_crash(directory)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna.create_study(
-        storage=_storage(journal),
-        study_name=STUDY_NAME,
+        storage=database_storage(database.url_variable) if database else journal_storage(directory),
+        study_name=database.study_name if database else STUDY_NAME,
         load_if_exists=True,
         direction="minimize",
         pruner=make_pruner(settings.pruner, max_epochs),
@@ -64,16 +83,28 @@ def read_study(directory: Path) -> "optuna.Study":
     """Open the run's study for reading; it may be written by another process meanwhile.
 
     Raises:
-        RunError: If there is none, or the file is not one.
+        RunError: If there is none, it is not one, or its database cannot be used.
     """
     import optuna
 
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    database = _database(directory)
+    if database is not None:
+        from trajtune.search.database import READER_PATIENCE_S, database_storage
+
+        storage = database_storage(database.url_variable, patience_s=READER_PATIENCE_S)
+        try:
+            return optuna.load_study(study_name=database.study_name, storage=storage)
+        except KeyError as error:
+            raise RunError(
+                f"The database in {database.url_variable} has no study {database.study_name}. "
+                "Set the variable to the one that was searched with, or resume the run if it never began."
+            ) from error
     journal = directory / JOURNAL
     if not journal.is_file():
         raise RunError(f"{directory} has no {JOURNAL}. Give a run that `trajtune search` has written.")
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
-        return optuna.load_study(study_name=STUDY_NAME, storage=_storage(journal))
+        return optuna.load_study(study_name=STUDY_NAME, storage=journal_storage(directory))
     except KeyError as error:
         raise RunError(
             f"{journal} holds no study yet. Wait for the search to begin, or resume it."
@@ -187,27 +218,6 @@ def tell_duplicate(study: "optuna.Study", trial: "Trial", first: int) -> None:
         tell_pruned(study, trial)
 
 
-def incomplete_bytes(journal: Path) -> int:
-    """How many bytes follow the last whole record: what a writer was at when it died."""
-    with journal.open("rb") as file:
-        size = end = file.seek(0, 2)
-        while end > 0:
-            start = max(0, end - 4096)
-            file.seek(start)
-            newline = file.read(end - start).rfind(b"\n")
-            if newline >= 0:
-                return size - (start + newline + 1)
-            end = start
-    return size
-
-
-def cut_incomplete_record(journal: Path) -> None:
-    """Shorten the journal to its whole records."""
-    incomplete = incomplete_bytes(journal)
-    if incomplete:
-        os.truncate(journal, journal.stat().st_size - incomplete)
-
-
 def _with_params(trial: "Trial", space: Space, base: Params) -> "Trial":
     suggested = space.suggest(trial)
     if "params" not in trial.user_attrs:
@@ -226,8 +236,28 @@ def _note_generation(trial: "Trial") -> None:
         trial.set_user_attr(GENERATION, sampler.generation)
 
 
-def _storage(journal: Path) -> "optuna.storages.JournalStorage":
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
+@dataclass(frozen=True)
+class _Database:
+    """Where a study is that is not in the run directory; the URL itself is written nowhere."""
 
-    return JournalStorage(JournalFileBackend(str(journal)))
+    url_variable: str
+    study_name: str
+
+
+def _database(directory: Path) -> _Database | None:
+    path = directory / DATABASE
+    if not path.exists():
+        return None
+    content = json.loads(path.read_text("utf-8"))
+    return _Database(content["url_variable"], content["study_name"])
+
+
+def _choose_database(directory: Path, url_variable: str) -> None:
+    """Note where the study is to be; its name is its own among those of all who use the database."""
+    path = directory / DATABASE
+    if path.exists():
+        return
+    beside = path.with_name(f".{path.name}.new")
+    name = f"{directory.name}-{secrets.token_hex(4)}"
+    beside.write_text(json.dumps({"url_variable": url_variable, "study_name": name}) + "\n", "utf-8")
+    os.replace(beside, path)
