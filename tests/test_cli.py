@@ -100,6 +100,7 @@ def test_the_commands_and_their_flags_are_these() -> None:
         "calibrate": ["--checkpoint", "--data-path", "--output"],
         "evaluate": ["--checkpoint", "--data-path", "--output"],
         "doctor": ["--mend", "run"],
+        "dashboard": ["--port", "run"],
     }
 
 

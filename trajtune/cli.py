@@ -357,6 +357,19 @@ def doctor(
     raise typer.Exit(2 if left else 0)
 
 
+@app.command()
+def dashboard(
+    run: RunName = None, port: Annotated[int, typer.Option(min=1, max=65535, help="On this machine.")] = 8080
+) -> None:
+    """Show a run's study in optuna-dashboard, also while the search runs (extra `trajtune[dashboard]`).
+
+    Example: trajtune dashboard --port 8080
+    """
+    from trajtune.search.dashboard import show_dashboard
+
+    show_dashboard(_open_run(run), port)
+
+
 def _json(content: object) -> str:
     return json.dumps(content, ensure_ascii=False, indent=2)
 
