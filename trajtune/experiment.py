@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from trajtune.errors import ExperimentError
+from trajtune.objective import Metric, parse_constraint
 
 AUTO: Final = "auto"
 T = TypeVar("T", bound=BaseModel)
@@ -226,7 +227,18 @@ class SearchSettings(Settings):
 
     space: str = Field("around_default", description="A name in search_spaces/ or a path.")
     trials: int = Field(50, ge=1)
-    metric: Literal["val_next_role_nll"] = "val_next_role_nll"
+    metric: Metric = Field(
+        "val_next_role_nll", description="The objective; finalize chooses by it. Its direction is known."
+    )
+    other_metrics: list[Metric] = Field(
+        default=[],
+        description="Further objectives: the Pareto front is kept, and `metric` decides among it. "
+        "Optuna prunes for one objective alone, so `pruner.name` must be none.",
+    )
+    constraints: list[str] = Field(
+        default=[],
+        description="What the winner must keep, as num_parameters <= 500_000 or latency_ms <= 1.",
+    )
     sampler: Literal["tpe", "random", "gp", "cmaes", "qmc"] = "tpe"
     seed: int = 0
     start_points: list[dict[str, bool | int | float | str]] = Field(
@@ -257,6 +269,26 @@ class SearchSettings(Settings):
                 raise ValueError(f"unknown param `{unknown[0]}` in start_points, {remedy}")
             Params.model_validate({**RESEARCH_DEFAULT.model_dump(), **point})
         return self
+
+    @model_validator(mode="after")
+    def _objectives_agree(self) -> Self:
+        if len(set(self.metrics)) < len(self.metrics):
+            raise ValueError(f"each objective must be named once, but got {', '.join(self.metrics)}")
+        if self.other_metrics and self.pruner.name != "none":
+            raise ValueError(
+                f"with several objectives Optuna prunes nothing, but `pruner.name` is {self.pruner.name}. "
+                "Set `pruner: {name: none}`"
+            )
+        if self.other_metrics and self.sampler == "cmaes":
+            raise ValueError("CMA-ES searches for one objective, but got several. Set `sampler: tpe`")
+        for text in self.constraints:
+            parse_constraint(text)
+        return self
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """All objectives, the deciding one first."""
+        return (self.metric, *self.other_metrics)
 
 
 class FinalizeSettings(Settings):

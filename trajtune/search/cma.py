@@ -61,7 +61,8 @@ class CmaSampler(BaseSampler):
         """A point of the generation under way."""
         if not self._ranges:
             return {}
-        optimizer = self._optimizer(study.get_trials(deepcopy=False))
+        sign = -1 if study.direction.name == "MAXIMIZE" else 1
+        optimizer = self._optimizer(study.get_trials(deepcopy=False), sign)
         self.generation = int(optimizer.generation)
         optimizer._rng.seed(self._trial_seed)
         point = optimizer.ask()
@@ -80,7 +81,7 @@ class CmaSampler(BaseSampler):
         """A param that CMA-ES cannot search, at random."""
         return self._others.sample_independent(study, trial, param_name, param_distribution)
 
-    def _optimizer(self, trials: Sequence["FrozenTrial"]) -> CMA:
+    def _optimizer(self, trials: Sequence["FrozenTrial"], sign: int) -> CMA:
         size = len(self._ranges)
         optimizer = CMA(
             mean=np.full(size, 0.5),
@@ -94,7 +95,7 @@ class CmaSampler(BaseSampler):
             if generation is not None and trial.state.name in ("COMPLETE", "PRUNED"):
                 value = trial.value
                 if value is not None and math.isfinite(value):
-                    generations[generation].append((self._to_unit(trial.params), value))
+                    generations[generation].append((self._to_unit(trial.params), sign * value))
         while len(told := generations[optimizer.generation]) >= optimizer.population_size:
             optimizer.tell(told[: optimizer.population_size])
         return optimizer

@@ -117,6 +117,8 @@ class _Lines:
         view.read()
         trial = view.trials[number]
         result = trial.error or f"{view.metric} {trial.value:.4f} at epoch {trial.best_epoch}"
+        if not trial.is_feasible:
+            result += f", breaks {', '.join(text for text, by in trial.violations.items() if by > 0)}"
         print(
             f"trial {number} {trial.state} after {len(trial.epochs)} epochs: {result} | {view.best()} | "
             f"{view.states()}, {view.left()}",

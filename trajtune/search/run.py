@@ -6,7 +6,7 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 from trajtune.cluster import ray_session
 from trajtune.errors import RunError, TrajtuneError
 from trajtune.experiment import Experiment, SearchSettings
+from trajtune.objective import parse_constraint
 from trajtune.search import study as record
 from trajtune.search.baselines import best_baseline, keep_baselines
 from trajtune.search.best import keep_best
 from trajtune.search.compare import check_resumable
 from trajtune.search.json_log import JsonLog
 from trajtune.search.progress import show_progress
-from trajtune.search.record import ranked, read_trials
+from trajtune.search.record import WITH_RESULT, TrialRecord, ranked, read_trials
 from trajtune.search.run_directory import TUNE_PREFIX, Run, create_run, open_run
 from trajtune.search.space import load_space
 from trajtune.search.start import check_start_points, start_points
@@ -188,6 +189,7 @@ def _search(
     if errors and not ranked(records):
         error, count = errors.most_common(1)[0]
         raise RunError(f"Every trial of {run.name} failed, {count} of {len(records)} with: {error}")
+    _check_feasible(run, records)
     return run
 
 
@@ -224,6 +226,7 @@ def _execute(
         title_words=words_of(encoder),
         directory=str(run.path),
         metric=settings.metric,
+        constrained=frozenset(parse_constraint(text).name for text in settings.constraints),
         seed=settings.seed,
     )
     with (
@@ -287,6 +290,18 @@ def _shown(
         yield log
     finally:
         log.done()
+
+
+def _check_feasible(run: Run, records: Sequence[TrialRecord]) -> None:
+    """A search whose every result breaks a constraint has no winner, and says so."""
+    with_result = [trial for trial in records if trial.state in WITH_RESULT]
+    broken = Counter(text for trial in with_result for text, by in trial.violations.items() if by > 0)
+    if broken and all(not trial.is_feasible for trial in with_result):
+        text, count = broken.most_common(1)[0]
+        raise RunError(
+            f"No trial of {run.name} keeps every constraint: {count} of {len(with_result)} break `{text}`. "
+            "Loosen it or widen the space, and search again."
+        )
 
 
 def _request(run: Run, study: "optuna.Study", trials: int) -> Run:

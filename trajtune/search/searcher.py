@@ -172,7 +172,9 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
             return False
         if budget.at_budget == "prune" and budget.spent(self._searcher.study) is not None:
             return True
-        return attrs["origin"] != record.RESEARCH_DEFAULT_ORIGIN and trial.should_prune()
+        if attrs["origin"] == record.RESEARCH_DEFAULT_ORIGIN:
+            return False
+        return not record.has_several_objectives(self._searcher.study) and trial.should_prune()
 
 
 def _reason(text: str) -> str:

@@ -10,6 +10,9 @@ by `search.record`. A trial's user attributes are
 - ``duplicate_of``: the number of the trial whose results these are;
 - ``cma_generation``: the generation of CMA-ES that suggested it.
 
+The study's own are ``metrics``, its objectives with the deciding one first, and ``constraints``. How far a
+trial is from keeping those are its constraints in Optuna.
+
 Each function may be repeated with the same arguments: whoever resumes a search does not know how
 far the last writer got. Knows nothing of Ray and torch.
 """
@@ -18,13 +21,14 @@ import json
 import math
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from trajtune.errors import RunError
 from trajtune.experiment import Params, SearchSettings
+from trajtune.objective import DIRECTIONS, cost, parse_constraint
 from trajtune.search.journal import JOURNAL, clear_crash, journal_storage
 from trajtune.search.pruner import make_pruner
 from trajtune.search.sampler import make_sampler
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
 STUDY_NAME: Final = "search"
 DATABASE: Final = "study.json"
 """Names the database and the study, where the study is not in the run directory."""
+METRICS_ATTRIBUTE: Final = "metrics"
+CONSTRAINTS_ATTRIBUTE: Final = "constraints"
 EPOCH_PREFIX: Final = "epoch_"
 RESEARCH_DEFAULT_ORIGIN: Final = "research_default"
 START_POINT_ORIGIN: Final = "start_point"
@@ -70,13 +76,17 @@ def create_study(
     if database is None:
         clear_crash(directory)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return optuna.create_study(
+    study = optuna.create_study(
         storage=database_storage(database.url_variable) if database else journal_storage(directory),
         study_name=database.study_name if database else STUDY_NAME,
         load_if_exists=True,
-        direction="minimize",
+        directions=[DIRECTIONS[metric] for metric in settings.metrics],
         pruner=make_pruner(settings.pruner, max_epochs),
     )
+    if METRICS_ATTRIBUTE not in study.user_attrs:
+        study.set_user_attr(METRICS_ATTRIBUTE, list(settings.metrics))
+        study.set_user_attr(CONSTRAINTS_ATTRIBUTE, settings.constraints)
+    return study
 
 
 def read_study(directory: Path) -> "optuna.Study":
@@ -152,28 +162,39 @@ def record_epoch(study: "optuna.Study", trial: "Trial", metric: str, report: Map
         report: ``epoch`` and the metrics of that epoch; None where undefined.
     """
     epoch = int(report["epoch"])
-    if epoch in study.get_trials(deepcopy=False)[trial.number].intermediate_values:
+    frozen = study.get_trials(deepcopy=False)[trial.number]
+    if epoch in recorded_epochs(frozen, several=has_several_objectives(study)):
         return
     trial.set_user_attr(f"{EPOCH_PREFIX}{epoch:04d}", dict(report))
-    trial.report(float(report[metric]), epoch)
+    if not has_several_objectives(study):  # with several, Optuna takes no values of epochs
+        trial.report(float(report[metric]), epoch)
 
 
 def tell_complete(study: "optuna.Study", trial: "Trial") -> None:
-    """The trial ran to its end: its value is that of its best epoch."""
+    """The trial ran to its end: its values are those of its best epoch by the first objective."""
     from optuna.trial import TrialState
 
-    values = study.get_trials(deepcopy=False)[trial.number].intermediate_values.values()
-    finite = [value for value in values if math.isfinite(value)]
-    if finite:
-        study.tell(trial, min(finite), state=TrialState.COMPLETE)
-    else:
+    report = best_report(study, study.get_trials(deepcopy=False)[trial.number])
+    if report is None:
         tell_failed(study, trial, "The trial ended without one epoch whose objective is finite.")
+        return
+    values: list[float] = []
+    for metric in objectives(study):
+        if report.get(metric) is None:
+            tell_failed(study, trial, f"`{metric}` must be a number, but is undefined on these val careers.")
+            return
+        values.append(report[metric])
+    _set_constraints(study, trial, report)
+    study.tell(trial, values, state=TrialState.COMPLETE)
 
 
 def tell_pruned(study: "optuna.Study", trial: "Trial") -> None:
-    """The trial was stopped early; Optuna keeps its last value."""
+    """The trial was stopped early; Optuna keeps its last value, where there is one objective."""
     from optuna.trial import TrialState
 
+    report = best_report(study, study.get_trials(deepcopy=False)[trial.number])
+    if report is not None:
+        _set_constraints(study, trial, report)
     study.tell(trial, state=TrialState.PRUNED)
 
 
@@ -183,6 +204,48 @@ def tell_failed(study: "optuna.Study", trial: "Trial", error: str) -> None:
 
     trial.set_user_attr("error", error)
     study.tell(trial, state=TrialState.FAIL)
+
+
+def objectives(study: "optuna.Study") -> tuple[str, ...]:
+    """The metrics that a study is for, the deciding one first."""
+    # A study of before there was a choice says nothing, nor does one that is being made.
+    return tuple(study.user_attrs.get(METRICS_ATTRIBUTE, ["val_next_role_nll"]))
+
+
+def has_several_objectives(study: "optuna.Study") -> bool:
+    """Whether there is a Pareto front and no pruning."""
+    return len(study.directions) > 1
+
+
+def recorded_epochs(frozen: "FrozenTrial", *, several: bool) -> list[int]:
+    """The epochs that count, in order.
+
+    With one objective an epoch counts once its value is in; the attribute alone may be a killed
+    writer's last word. With several, Optuna takes no values and the attribute is all there is.
+    """
+    if not several:
+        return sorted(frozen.intermediate_values)
+    return sorted(
+        int(name.removeprefix(EPOCH_PREFIX)) for name in frozen.user_attrs if name.startswith(EPOCH_PREFIX)
+    )
+
+
+def reports(frozen: "FrozenTrial", *, several: bool) -> list[dict[str, Any]]:
+    """What each epoch reported, in order."""
+    return [
+        frozen.user_attrs[f"{EPOCH_PREFIX}{epoch:04d}"] for epoch in recorded_epochs(frozen, several=several)
+    ]
+
+
+def best_report(study: "optuna.Study", frozen: "FrozenTrial") -> dict[str, Any] | None:
+    """What the best epoch by the first objective reported, the first of equals; None without a finite one."""
+    return best_of(reports(frozen, several=has_several_objectives(study)), objectives(study)[0])
+
+
+def best_of(found: Sequence[dict[str, Any]], metric: str) -> dict[str, Any] | None:
+    """The report with the best finite ``metric``, the first of equals; None if there is none."""
+    finite = [report for report in found if report[metric] is not None and math.isfinite(report[metric])]
+    return min(finite, key=lambda report: cost(metric, report[metric])) if finite else None
 
 
 def first_of_equals(study: "optuna.Study", trial: "Trial") -> "FrozenTrial | None":
@@ -208,10 +271,8 @@ def tell_duplicate(study: "optuna.Study", trial: "Trial", first: int) -> None:
     """Give ``trial`` the results of the finished trial ``first``, whose params are the same."""
     other = study.get_trials(deepcopy=False)[first]
     trial.set_user_attr("duplicate_of", first)
-    for epoch, value in other.intermediate_values.items():
-        name = f"{EPOCH_PREFIX}{epoch:04d}"
-        trial.set_user_attr(name, other.user_attrs[name])
-        trial.report(value, epoch)
+    for report in reports(other, several=has_several_objectives(study)):
+        record_epoch(study, trial, objectives(study)[0], report)
     if other.state.name == "COMPLETE":
         tell_complete(study, trial)
     else:
@@ -225,6 +286,13 @@ def _with_params(trial: "Trial", space: Space, base: Params) -> "Trial":
         trial.set_user_attr("origin", SAMPLER_ORIGIN)
         trial.set_user_attr("params", space.resolve(base, suggested).model_dump(mode="json"))
     return trial
+
+
+def _set_constraints(study: "optuna.Study", trial: "Trial", report: Mapping[str, Any]) -> None:
+    """Tell Optuna how far the trial is from keeping each constraint; said once, it stays."""
+    for text in study.user_attrs.get(CONSTRAINTS_ATTRIBUTE, []):
+        if text not in trial.constraints:
+            trial.set_constraint(text, parse_constraint(text).violation(report))
 
 
 def _note_generation(trial: "Trial") -> None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.errors import TrainingError
 from trajtune.experiment import Params
+from trajtune.objective import cost
+from trajtune.search.measure import measured
 
 if TYPE_CHECKING:
     from trajtune.model.title_vectors import TitleWords
@@ -21,6 +23,8 @@ BEST: Final = "best.pt"
 LAST: Final = "last.pt"
 PREVIOUS: Final = "previous.pt"
 _REPORT: Final = "report"
+_BEST_COST: Final = "best_cost"
+_MEASURED: Final = "measured"
 
 
 def train_trial(
@@ -33,6 +37,7 @@ def train_trial(
     title_words: "TitleWords",
     metric: str,
     seed: int,
+    constrained: frozenset[str] = frozenset(),
     device: str = "cpu",
     vocabulary: str | None = None,
 ) -> Iterator[dict[str, Any]]:
@@ -47,8 +52,9 @@ def train_trial(
         vocab_size: Titles, the unknown one included.
         directory: Where the trial's checkpoints are; made if missing.
         title_words: The words of the vocabulary's titles.
-        metric: The objective; minimised.
+        metric: The first objective: ``best.pt`` is of its best epoch.
         seed: Of the weights and the order of examples.
+        constrained: What there are constraints on; the model's size and latency are measured for them.
         device: Where torch trains.
         vocabulary: Name of the vocabulary, for checkpoints that are used without their snapshot.
 
@@ -63,28 +69,45 @@ def train_trial(
 
     directory.mkdir(parents=True, exist_ok=True)
     state = newest_checkpoint(directory)
+    best, costs_to_serve = math.inf, None
     if state is not None:
+        best, costs_to_serve = state[_BEST_COST], state[_MEASURED]
         yield dict(state[_REPORT])
     for result in fit(
         params, train, val, vocab_size, seed=seed, checkpoint=state, title_words=title_words, device=device
     ):
+        if costs_to_serve is None:
+            costs_to_serve = measured(result.checkpoint(copy=False), constrained)
         report = {
             "epoch": result.epoch,
             "train_loss": result.train_loss,
             "seconds": result.seconds,
             **result.metrics,
+            **costs_to_serve,
         }
         value = report[metric]
         if value is None or not math.isfinite(value):
+            if value is None and metric != "val_next_role_nll":
+                raise TrainingError(
+                    f"`{metric}` must be a number, but is undefined on these val careers. "
+                    "Choose another search.metric."
+                )
             raise TrainingError(
                 f"`{metric}` must be a finite number, but is {value} after epoch {result.epoch}. "
                 "Lower the learning rate, or give val careers whose next title is known."
             )
         # Saved before the next epoch begins, so nothing need be copied.
-        checkpoint = {**result.checkpoint(copy=False), _REPORT: report}
+        is_best = cost(metric, value) < best
+        best = min(best, cost(metric, value))
+        checkpoint = {
+            **result.checkpoint(copy=False),
+            _REPORT: report,
+            _BEST_COST: best,
+            _MEASURED: costs_to_serve,
+        }
         if vocabulary is not None:
             checkpoint["vocabulary"] = vocabulary
-        if result.is_best:
+        if is_best:
             save_checkpoint(without_optimizer(checkpoint), directory / BEST)
         if (directory / LAST).exists():
             os.replace(directory / LAST, directory / PREVIOUS)
