@@ -299,6 +299,15 @@ class FinalizeSettings(Settings):
     tenure_coverage: float = Field(0.8, gt=0, lt=1, description="Nominal coverage of the tenure interval.")
 
 
+class TrackingSettings(Settings):
+    """Logging beside the study; each needs the extra `trajtune[tracking]`."""
+
+    mlflow: bool = Field(
+        False, description="To MLFLOW_TRACKING_URI, or to mlflow.db in the run directory if that is not set."
+    )
+    tensorboard: bool = Field(False, description="To tensorboard/ in the run directory.")
+
+
 class StorageSettings(Settings):
     """Where things are written; relative to the working directory."""
 
@@ -334,6 +343,7 @@ class Experiment(Settings):
     training: Params = Params()
     search: SearchSettings = SearchSettings()
     finalize: FinalizeSettings = FinalizeSettings()
+    tracking: TrackingSettings = TrackingSettings()
     storage: StorageSettings = StorageSettings()
 
 

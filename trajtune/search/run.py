@@ -25,6 +25,7 @@ from trajtune.search.record import WITH_RESULT, TrialRecord, ranked, read_trials
 from trajtune.search.run_directory import TUNE_PREFIX, Run, create_run, open_run
 from trajtune.search.space import load_space
 from trajtune.search.start import check_start_points, start_points
+from trajtune.search.tracking import check_tracking, tracked, trial_name
 
 if TYPE_CHECKING:
     import optuna
@@ -87,6 +88,7 @@ def start_search(
         RunError: If the name is taken, or every trial failed.
         KeyboardInterrupt: If stopped by Ctrl-C; the message says how to go on.
     """
+    check_tracking(experiment.tracking)
     space = load_space(experiment.search.space)
     check_start_points(experiment.search, space)
     run = create_run(experiment, space, name=name, snapshot_path=snapshot.path, snapshot_id=snapshot.id)
@@ -132,6 +134,7 @@ def resume_search(
     from trajtune.dataset.snapshot import open_snapshot
 
     run = open_run(name, experiment.storage if experiment else None)
+    check_tracking(run.experiment.tracking)
     snapshot = open_snapshot(run.snapshot_path)
     check_resumable(run, snapshot.id, experiment=experiment, force=force)
     chosen = {
@@ -232,6 +235,7 @@ def _execute(
     with (
         _shown(run, study, settings.metric, baseline, json_log=json_log) as show,
         tempfile.TemporaryDirectory(prefix=TUNE_PREFIX, dir=run.path) as scratch,
+        tracked(run.experiment.tracking, run) as callbacks,
     ):
 
         def listener(what: str, number: int) -> None:
@@ -255,6 +259,7 @@ def _execute(
                 scheduler=StudyScheduler(searcher),
                 num_samples=-1,  # the searcher says when it is enough
                 reuse_actors=True,
+                trial_name_creator=trial_name,
             ),
             run_config=tune.RunConfig(
                 name="trials",
@@ -262,6 +267,7 @@ def _execute(
                 # Trials write their own checkpoints, where a new search finds them.
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=settings.max_failures),
+                callbacks=callbacks,
                 verbose=int(verbose),
             ),
         )

@@ -57,7 +57,10 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             report = next(self._epochs, None)
         except TrainingError as error:
             return {"error": str(error), "done": True}
-        return {"done": True} if report is None else {"report": report}
+        if report is None:
+            return {"done": True}
+        # Ray's loggers count in this: its own count of steps begins anew with each session.
+        return {"report": report, "timesteps_total": report["epoch"]}
 
     def _begin(self, config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         return train_trial(
