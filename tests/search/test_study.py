@@ -125,6 +125,33 @@ def test_a_trial_killed_while_it_was_asked_gets_the_params_it_would_have_had(tmp
     assert again.user_attrs["params"] == whole.user_attrs["params"]
 
 
+@pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "cmaes", "qmc"])
+@pytest.mark.parametrize("finished", [0, 12])
+def test_a_trial_killed_between_two_params_gets_the_rest_as_it_would_have_had(
+    tmp_path: Path, sampler: str, finished: int
+) -> None:
+    settings, space = SearchSettings.model_validate({"sampler": sampler}), load_space("around_default")
+    (tmp_path / "whole").mkdir()
+    study = create_study(tmp_path / "whole", settings, 50)
+    for number in range(finished):
+        trial = record.ask(study, space, settings, Params())
+        record.record_epoch(study, trial, METRIC, epoch(1, trial.params["learning_rate"] * (number + 1)))
+        record.tell_complete(study, trial)
+    before = (tmp_path / "whole" / JOURNAL).read_bytes()
+    whole = record.ask(study, space, settings, Params())
+    added = (tmp_path / "whole" / JOURNAL).read_bytes()[len(before) :].splitlines(keepends=True)
+
+    for written in range(1, len(added) + 1):
+        if sampler in ("gp", "qmc") and b'"system_attr"' in added[written - 1]:
+            continue  # these note in the study that they have drawn, before anybody knows what
+        (directory := tmp_path / f"after-{written}").mkdir()
+        (directory / JOURNAL).write_bytes(before + b"".join(added[:written]))
+        reopened = create_study(directory, settings, 50)
+        again = record.ask_again(reopened, finished, space, settings, Params())
+        assert again.params == whole.params
+        assert again.user_attrs["params"] == whole.user_attrs["params"]
+
+
 @pytest.mark.parametrize("cut", [1, 7, 40])
 def test_a_record_cut_off_by_a_kill_is_dropped_and_the_study_goes_on(tmp_path: Path, cut: int) -> None:
     study = create_study(tmp_path, SETTINGS, 50)

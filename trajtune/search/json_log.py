@@ -4,6 +4,7 @@ Every line has ``event`` and ``time`` (ISO 8601, UTC). The events are
 
 - ``search``: this session begins; ``run``, ``requested``, ``metric``, ``counts``;
 - ``start``: ``trial``, ``origin``, ``params``;
+- ``damage``: ``trial``, ``damage``: which checkpoints were damaged, and where it went on;
 - ``epoch``: ``trial`` and what the epoch reported;
 - ``end``: ``trial``, ``state``, ``best_epoch``, ``metrics``, ``error``, ``duplicate_of``,
   ``counts``, ``best`` (a number);
@@ -37,11 +38,13 @@ class JsonLog:
         self._write("search", run=run, requested=requested, metric=metric, counts=counts)
 
     def __call__(self, what: str, number: int) -> None:
-        """Something happened to a trial: ``start``, ``epoch`` or ``end``."""
+        """Something happened to a trial: ``start``, ``damage``, ``epoch`` or ``end``."""
         trials = read_trials(self._study)
         trial = trials[number]
         if what == "start":
             self._write(what, trial=number, origin=trial.origin, params=trial.params)
+        elif what == "damage":
+            self._write(what, trial=number, damage=trial.damage)
         elif what == "epoch":
             self._write(what, trial=number, **trial.epochs[-1])
         else:

@@ -37,6 +37,7 @@ class TrialRecord:
         value: The first objective at that epoch.
         costs: All objectives at that epoch as something to be minimised, the first one first; empty
             without an epoch, or where one of them is undefined.
+        damage: One line, for a trial that met damaged checkpoints.
         violations: Constraints, as the experiment writes them, to how far the trial breaks them; 0 or
             less: kept. Empty before it has ended.
         error: One line, for a trial that failed.
@@ -52,6 +53,7 @@ class TrialRecord:
     value: float | None
     error: str | None
     duplicate_of: int | None
+    damage: str | None = None
     costs: tuple[float, ...] = ()
     violations: Mapping[str, float] = field(default_factory=dict)
 
@@ -97,6 +99,7 @@ def read_trial(frozen: "FrozenTrial", metrics: Sequence[str]) -> TrialRecord:
         value=values.get(metrics[0]),
         error=attrs.get("error"),
         duplicate_of=attrs.get("duplicate_of"),
+        damage=attrs.get("damage"),
         costs=tuple(cost(*each) for each in values.items()) if len(values) == len(metrics) else (),
         violations=dict(frozen.constraints),
     )

@@ -15,13 +15,14 @@ from trajtune.experiment import Params, SearchSettings
 from trajtune.search import study as record
 from trajtune.search.budget import Budget
 from trajtune.search.space import Space
+from trajtune.search.trial import DAMAGE
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import Trial
 
 Listener = Callable[[str, int], None]
-"""Called with what happened (``start``, ``epoch``, ``end``) and the trial's number."""
+"""Called with what happened (``start``, ``damage``, ``epoch``, ``end``) and the trial's number."""
 
 _LOST_WORKER: Final = "The worker process of the trial died"
 
@@ -149,6 +150,9 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
             return str(TrialScheduler.STOP)
         report = {key.removeprefix("report/"): value for key, value in result.items() if "report/" in key}
         report["node"] = result["hostname"]
+        if damage := report.pop(DAMAGE, None):
+            optuna_trial.set_user_attr(DAMAGE, damage)
+            searcher.listener("damage", optuna_trial.number)
         record.record_epoch(searcher.study, optuna_trial, searcher.settings.metric, report)
         searcher.listener("epoch", optuna_trial.number)
         if not self._stops(optuna_trial, report["epoch"]):

@@ -28,6 +28,7 @@ def status_of(run: Run) -> dict[str, Any]:
         ``objectives`` (name to direction), ``constraints``, ``requested``, ``searched`` (names of params);
         ``trials``: ``number``, ``state`` (as Optuna names it), ``origin``, ``params``, ``best_epoch``,
         ``epochs`` (how many), ``seconds``, ``metrics`` (of the best epoch), ``error``, ``duplicate_of``,
+        ``damage`` (one line, if checkpoints were damaged),
         ``violations`` (constraint to how far it is broken; 0 or less: kept), ``feasible``;
         ``counts`` by state; ``best`` and ``research_default``: the entries of those trials, None where
         there is no result; ``front``: numbers of the Pareto front, the winner first, empty with one
@@ -84,6 +85,9 @@ def print_status(status: dict[str, Any], file: TextIO | None = None) -> None:
         console.print(
             f"constraint {text}: {f'broken by trials {_numbers(broken)}' if broken else 'kept by all'}"
         )
+    for trial in status["trials"]:
+        if trial["damage"]:
+            console.print(f"trial {trial['number']}: {trial['damage']}")
     console.print(_leaderboard(status))
 
 
@@ -144,6 +148,7 @@ def _entry(trial: TrialRecord) -> dict[str, Any]:
         "metrics": trial.metrics,
         "error": trial.error,
         "duplicate_of": trial.duplicate_of,
+        "damage": trial.damage,
         "violations": dict(trial.violations),
         "feasible": trial.is_feasible,
     }

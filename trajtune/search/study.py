@@ -7,6 +7,7 @@ by `search.record`. A trial's user attributes are
 - ``origin``: where the point came from (``research_default``, ``sampler``, ...);
 - ``epoch_0001``, ``epoch_0002``, ...: what each epoch reported, written before its value;
 - ``error``: one line, for a trial that failed;
+- ``damage``: one line, for a trial that met damaged checkpoints and went on from earlier ones;
 - ``duplicate_of``: the number of the trial whose results these are;
 - ``cma_generation``: the generation of CMA-ES that suggested it.
 
@@ -280,11 +281,14 @@ def tell_duplicate(study: "optuna.Study", trial: "Trial", first: int) -> None:
 
 
 def _with_params(trial: "Trial", space: Space, base: Params) -> "Trial":
-    suggested = space.suggest(trial)
+    from trajtune.search.draw import draw, give
+
     if "params" not in trial.user_attrs:
-        _note_generation(trial)
         trial.set_user_attr("origin", SAMPLER_ORIGIN)
-        trial.set_user_attr("params", space.resolve(base, suggested).model_dump(mode="json"))
+        params = space.resolve(base, draw(trial, space))
+        _note_generation(trial)
+        trial.set_user_attr("params", params.model_dump(mode="json"))
+    give(trial, space, space.searched_values(Params.model_validate(trial.user_attrs["params"])))
     return trial
 
 

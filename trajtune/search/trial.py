@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 BEST: Final = "best.pt"
 LAST: Final = "last.pt"
 PREVIOUS: Final = "previous.pt"
+DAMAGE: Final = "damage"
+"""In a trial's first report, if checkpoints were not whole: one line that names them and what was done."""
+
 _REPORT: Final = "report"
 _BEST_COST: Final = "best_cost"
 _MEASURED: Final = "measured"
@@ -44,7 +47,8 @@ def train_trial(
     """Train until patience or the last epoch, yielding what each epoch reports.
 
     If the directory holds a checkpoint, training goes on after it and its epoch is reported again
-    first: whoever died may have died between the checkpoint and the record.
+    first: whoever died may have died between the checkpoint and the record. What was damaged is deleted,
+    and the first report says so under `DAMAGE`.
 
     Args:
         params: What to train.
@@ -68,11 +72,13 @@ def train_trial(
     from trajtune.model.fit import fit
 
     directory.mkdir(parents=True, exist_ok=True)
-    state = newest_checkpoint(directory)
+    state, damaged = newest_checkpoint(directory)
+    damage = _damage(damaged, state)
     best, costs_to_serve = math.inf, None
     if state is not None:
         best, costs_to_serve = state[_BEST_COST], state[_MEASURED]
-        yield dict(state[_REPORT])
+        yield {**state[_REPORT], **damage}
+        damage = {}
     for result in fit(
         params, train, val, vocab_size, seed=seed, checkpoint=state, title_words=title_words, device=device
     ):
@@ -112,14 +118,16 @@ def train_trial(
         if (directory / LAST).exists():
             os.replace(directory / LAST, directory / PREVIOUS)
         save_checkpoint(checkpoint, directory / LAST)
-        yield report
+        yield {**report, **damage}
+        damage = {}
 
 
-def newest_checkpoint(directory: Path) -> Mapping[str, Any] | None:
-    """The newest checkpoint in the directory that is whole; None if there is none.
+def newest_checkpoint(directory: Path) -> tuple[Mapping[str, Any] | None, list[str]]:
+    """The newest checkpoint in the directory that is whole, None if there is none; names of damaged ones.
 
     A damaged one is deleted, so that it cannot take the place of the one before.
     """
+    damaged: list[str] = []
     from trajtune.model.checkpoint import load_checkpoint
 
     for name in (LAST, PREVIOUS):
@@ -127,10 +135,18 @@ def newest_checkpoint(directory: Path) -> Mapping[str, Any] | None:
         if not path.exists():
             continue
         try:
-            return load_checkpoint(path)
+            return load_checkpoint(path), damaged
         except TrainingError:
+            damaged.append(name)
             path.unlink()
-    return None
+    return None, damaged
+
+
+def _damage(damaged: list[str], state: Mapping[str, Any] | None) -> dict[str, str]:
+    if not damaged:
+        return {}
+    went_on = f"went on after epoch {state['epoch']}" if state else "began again"
+    return {DAMAGE: f"damaged: {', '.join(damaged)}; training {went_on}"}
 
 
 def delete_resumable(directory: Path) -> None:
