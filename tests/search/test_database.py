@@ -24,7 +24,7 @@ from trajtune.search.run_directory import Run
 from trajtune.search.status import status_of
 from trajtune.search.study import DATABASE, read_study
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 VARIABLE = "TRAJTUNE_STUDY_URL"
 EPOCHS = "select count(*) from trial_intermediate_values"

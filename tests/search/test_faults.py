@@ -30,7 +30,7 @@ from trajtune.search.status import status_of
 from trajtune.search.study import read_study
 from trajtune.search.trial import LAST
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_the_trials_of_a_killed_node_go_on_elsewhere(
@@ -111,7 +111,9 @@ def test_a_flipped_byte_in_a_killed_searchs_checkpoint_costs_an_epoch_and_is_sai
     assert status_of(opened(settings))["trials"][running.number]["damage"] == said
 
 
-@pytest.mark.parametrize("cut", [1, 25, 80])
+@pytest.mark.parametrize(
+    "cut", [25, pytest.param(1, marks=pytest.mark.fire), pytest.param(80, marks=pytest.mark.fire)]
+)
 def test_a_study_cut_off_in_its_last_record_goes_on_as_if_that_had_not_been_written(
     ladder_snapshot: Snapshot, tmp_path: Path, short_tmp: Path, whole: list[dict[str, Any]], cut: int
 ) -> None:
