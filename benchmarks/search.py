@@ -2,42 +2,50 @@
 
 (a) seconds a trial of 50 trials that do almost nothing, two at a time, beside Ray Tune's defaults around the
 same function; (b) the share of the cores' time that is spent in epochs; (c) the epochs that TPE with ASHA
-needs to reach the best of as many full-length random trials; and, with --kills N alone, N SIGKILLs.
+needs to reach the best of as many full-length random trials; (d) the time to the same validation NLL, beside
+`optuna.study.optimize` around a plain loop; and, with --kills N alone, N SIGKILLs.
 Usage, from the project's root:
 
-    python -m benchmarks.search [--quick] [--json FILE] [--kills N]
+    python -m benchmarks.search [--quick] [--only a|b|c|d] [--json FILE] [--kills N]
 """
 
 import argparse
+import io
 import json
 import tempfile
 import time
 from collections import Counter
+from contextlib import redirect_stdout
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.plain_study import plain_study
 from tests.conftest import ladder_careers, loaded
 from tests.search.killing import check_invariants, opened, search_under_fire
 from trajtune.cluster import ray_session
-from trajtune.dataset.prepare import snapshot_of
+from trajtune.dataset.prepare import prepare, snapshot_of
 from trajtune.dataset.snapshot import Snapshot
-from trajtune.experiment import Experiment, Params, validate
+from trajtune.experiment import RESEARCH_DEFAULT, Experiment, Params, validate
 from trajtune.search.record import TrialRecord, read_trials
 from trajtune.search.run import start_search
 from trajtune.search.run_directory import Run
+from trajtune.search.space import load_space
 from trajtune.search.study import read_study
 
 CONCURRENT = 2
 MOST_OF_RAYS_DEFAULT = 0.1
 LEAST_EFFICIENCY = 0.90
 MOST_OF_RANDOMS_EPOCHS = 0.25
+LEAST_SPEED_UP = 5.0
 TINY = {"max_epochs": 5, "embedding_dim": 16, "hidden_dim": 8, "num_layers": 1}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer trials, careers and seeds")
+    parser.add_argument("--only", choices="abcd", help="this part alone")
     parser.add_argument("--json", type=Path, help="write the results here too")
     parser.add_argument("--kills", type=int, default=0, help="SIGKILLs at random moments")
     options = parser.parse_args()
@@ -47,10 +55,16 @@ def main() -> None:
         if options.kills:
             results += killed(directory, options.kills)
         else:
+            parts = options.only or "abcd"
             with ray_session(num_cpus=CONCURRENT):
-                results += overhead(directory, trials=10 if options.quick else 50)
-                results += efficiency(directory, *((8, 1_000) if options.quick else (50, 10_000)))
-                results += value(directory, *((12, 300, 2) if options.quick else (50, 1_000, 5)))
+                if "a" in parts:
+                    results += overhead(directory, trials=10 if options.quick else 50)
+                if "b" in parts:
+                    results += efficiency(directory, *((8, 1_000) if options.quick else (50, 10_000)))
+                if "c" in parts:
+                    results += value(directory, *((12, 300, 2) if options.quick else (50, 1_000, 5)))
+            if "d" in parts:  # starting Ray is part of what ours takes
+                results += beside_plain(directory, *((8, 3_000, 20) if options.quick else (50, 20_000, 50)))
     for row in results:
         bar = "" if row["bar"] is None else f"  bar {row['bar']:g}  {'passed' if row['passed'] else 'MISSED'}"
         print(f"{row['name']:62} {row['value']:10.3f} {row['unit']}{bar}")
@@ -140,6 +154,45 @@ def epochs_to(trials: list[TrialRecord], target: float) -> float:
             if epoch["val_next_role_nll"] <= target:
                 return epochs
     return float("inf")
+
+
+def beside_plain(directory: Path, trials: int, careers: int, epochs: int) -> list[dict[str, Any]]:
+    """Seconds to the same validation NLL on simulated careers: the worse of the two searches' best."""
+    source = {"kind": "simulated", "careers": careers}
+    storage = {name: str(directory / "plain" / name) for name in ("snapshots", "runs")}
+    settings = {"space": "around_default", "trials": trials, "max_concurrent": CONCURRENT}
+    base = RESEARCH_DEFAULT.model_copy(update={"max_epochs": epochs})
+    content = {"source": source, "training": base.model_dump(), "search": settings, "storage": storage}
+    experiment = validate(Experiment, content, "benchmark")
+    with ray_session(num_cpus=CONCURRENT):
+        snapshot = prepare(experiment)
+    space = load_space(experiment.search.space)
+    plain = plain_study(snapshot, space, base, trials=trials, cores=CONCURRENT, seed=0, directory=directory)
+    written = io.StringIO()
+    began = datetime.now(UTC)
+    with redirect_stdout(written), ray_session(num_cpus=CONCURRENT):
+        start_search(experiment, snapshot, json_log=True)
+    events = map(json.loads, written.getvalue().splitlines())
+    ours = [
+        ((datetime.fromisoformat(event["time"]) - began).total_seconds(), event["val_next_role_nll"])
+        for event in events
+        if event["event"] == "epoch"
+    ]
+    target = max(min(nll for _, nll in reached) for reached in (plain, ours))
+    seconds = {
+        name: min(at for at, nll in reached if nll <= target)
+        for name, reached in (("the plain loop in optuna.optimize", plain), ("trajtune", ours))
+    }
+    ratio = seconds["the plain loop in optuna.optimize"] / seconds["trajtune"]
+    whole = f"{trials} trials, {careers:,} careers"
+    return [
+        result(f"{whole}: best NLL, the plain loop", min(nll for _, nll in plain), "nats"),
+        result(f"{whole}: best NLL, trajtune", min(nll for _, nll in ours), "nats"),
+        result(f"{whole}: all of it, the plain loop", plain[-1][0], "s"),
+        result(f"{whole}: all of it, trajtune", ours[-1][0], "s"),
+        *(result(f"seconds to NLL {target:.4f}: {name}", value, "s") for name, value in seconds.items()),
+        result(f"time to NLL {target:.4f}: plain / trajtune", ratio, "times", least=LEAST_SPEED_UP),
+    ]
 
 
 def killed(directory: Path, kills: int) -> list[dict[str, Any]]:

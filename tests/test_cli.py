@@ -79,7 +79,9 @@ def test_the_commands_and_their_flags_are_these() -> None:
                 "--address",
                 "--dry-run",
                 "--force",
+                "--json-log",
                 "--max-concurrent",
+                "--max-epochs-total",
                 "--resume",
                 "--run",
                 "--snapshot",
@@ -98,6 +100,7 @@ def test_the_commands_and_their_flags_are_these() -> None:
         "calibrate": ["--checkpoint", "--data-path", "--output"],
         "evaluate": ["--checkpoint", "--data-path", "--output"],
         "doctor": ["--mend", "run"],
+        "dashboard": ["--port", "run"],
     }
 
 

@@ -136,9 +136,15 @@ def search(
     time_budget: Annotated[
         str | None, typer.Option(metavar="TIME", help="End in order after so long: 90s, 30m, 2h.")
     ] = None,
+    max_epochs_total: Annotated[
+        int | None, typer.Option(min=1, help="End in order after so many epochs of all trials.")
+    ] = None,
     max_concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at once.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the resolved experiment and what it would cost, and end.")
+    ] = False,
+    json_log: Annotated[
+        bool, typer.Option("--json-log", help="Each event as a line of JSON on stdout, and no display.")
     ] = False,
     address: Address = None,
     verbose: Verbose = False,
@@ -158,7 +164,9 @@ def search(
         force=force,
         max_concurrent=max_concurrent,
         time_budget_s=_seconds(time_budget),
+        max_epochs_total=max_epochs_total,
         dry_run=dry_run,
+        json_log=json_log,
         address=address,
         verbose=verbose,
     )
@@ -349,6 +357,19 @@ def doctor(
     raise typer.Exit(2 if left else 0)
 
 
+@app.command()
+def dashboard(
+    run: RunName = None, port: Annotated[int, typer.Option(min=1, max=65535, help="On this machine.")] = 8080
+) -> None:
+    """Show a run's study in optuna-dashboard, also while the search runs (extra `trajtune[dashboard]`).
+
+    Example: trajtune dashboard --port 8080
+    """
+    from trajtune.search.dashboard import show_dashboard
+
+    show_dashboard(_open_run(run), port)
+
+
 def _json(content: object) -> str:
     return json.dumps(content, ensure_ascii=False, indent=2)
 
@@ -381,7 +402,9 @@ def _search(
     force: bool = False,
     max_concurrent: int | None = None,
     time_budget_s: float | None = None,
+    max_epochs_total: int | None = None,
     dry_run: bool = False,
+    json_log: bool = False,
     address: str | None = None,
     verbose: bool = False,
 ) -> str | None:
@@ -408,7 +431,9 @@ def _search(
                 trials=trials,
                 max_concurrent=max_concurrent,
                 time_budget_s=time_budget_s,
+                max_epochs_total=max_epochs_total,
                 force=force,
+                json_log=json_log,
                 address=address,
                 verbose=verbose,
             )
@@ -418,6 +443,7 @@ def _search(
             "space": space,
             "max_concurrent": max_concurrent,
             "time_budget_s": time_budget_s,
+            "max_epochs_total": max_epochs_total,
         }
         resolved = _with_search_settings(_load(experiment), chosen)
         # What is wrong with the space is said before the database is read.
@@ -431,7 +457,7 @@ def _search(
                 check_start_points(resolved.search, searched)
                 print(experiment_yaml(resolved) + estimate(resolved, data).describe())
                 return None
-            return str(start_search(resolved, data, name=run, verbose=verbose).path)
+            return str(start_search(resolved, data, name=run, json_log=json_log, verbose=verbose).path)
     except KeyboardInterrupt as stopped:
         print(str(stopped) or "Interrupted.", file=sys.stderr)
         raise typer.Exit(130) from stopped

@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from trajtune.errors import ExperimentError
+from trajtune.objective import Metric, parse_constraint
 
 AUTO: Final = "auto"
 # No bucket's name holds a colon; a key may hold a slash.
@@ -247,8 +248,19 @@ class SearchSettings(Settings):
 
     space: str = Field("around_default", description="A name in search_spaces/ or a path.")
     trials: int = Field(50, ge=1)
-    metric: Literal["val_next_role_nll"] = "val_next_role_nll"
-    sampler: Literal["tpe", "random", "gp", "qmc"] = "tpe"
+    metric: Metric = Field(
+        "val_next_role_nll", description="The objective; finalize chooses by it. Its direction is known."
+    )
+    other_metrics: list[Metric] = Field(
+        default=[],
+        description="Further objectives: the Pareto front is kept, and `metric` decides among it. "
+        "Optuna prunes for one objective alone, so `pruner.name` must be none.",
+    )
+    constraints: list[str] = Field(
+        default=[],
+        description="What the winner must keep, as num_parameters <= 500_000 or latency_ms <= 1.",
+    )
+    sampler: Literal["tpe", "random", "gp", "cmaes", "qmc"] = "tpe"
     seed: int = 0
     start_points: list[dict[str, bool | int | float | str]] = Field(
         default=[],
@@ -279,6 +291,26 @@ class SearchSettings(Settings):
             Params.model_validate({**RESEARCH_DEFAULT.model_dump(), **point})
         return self
 
+    @model_validator(mode="after")
+    def _objectives_agree(self) -> Self:
+        if len(set(self.metrics)) < len(self.metrics):
+            raise ValueError(f"each objective must be named once, but got {', '.join(self.metrics)}")
+        if self.other_metrics and self.pruner.name != "none":
+            raise ValueError(
+                f"with several objectives Optuna prunes nothing, but `pruner.name` is {self.pruner.name}. "
+                "Set `pruner: {name: none}`"
+            )
+        if self.other_metrics and self.sampler == "cmaes":
+            raise ValueError("CMA-ES searches for one objective, but got several. Set `sampler: tpe`")
+        for text in self.constraints:
+            parse_constraint(text)
+        return self
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """All objectives, the deciding one first."""
+        return (self.metric, *self.other_metrics)
+
 
 class FinalizeSettings(Settings):
     """Refit, calibration and evaluation of the winner."""
@@ -288,12 +320,38 @@ class FinalizeSettings(Settings):
     tenure_coverage: float = Field(0.8, gt=0, lt=1, description="Nominal coverage of the tenure interval.")
 
 
+class TrackingSettings(Settings):
+    """Logging beside the study; each needs the extra `trajtune[tracking]`."""
+
+    mlflow: bool = Field(
+        False, description="To MLFLOW_TRACKING_URI, or to mlflow.db in the run directory if that is not set."
+    )
+    tensorboard: bool = Field(False, description="To tensorboard/ in the run directory.")
+
+
 class StorageSettings(Settings):
     """Where things are written; relative to the working directory."""
 
     snapshots: str = "snapshots"
     runs: str = "runs"
     bundles: str = "bundles"
+    study_url_variable: str | None = Field(
+        None,
+        description="Environment variable with the URL of the database that holds the study, as "
+        "TRAJTUNE_STUDY_URL; null: a journal file in the run directory.",
+    )
+
+    @model_validator(mode="after")
+    def _variable_is_a_name(self) -> Self:
+        # Whoever writes the URL itself here must not find it in the message.
+        if self.study_url_variable is not None and not re.fullmatch(
+            r"[A-Z_][A-Z0-9_]*", self.study_url_variable
+        ):
+            raise ValueError(
+                "`study_url_variable` must be the name of an environment variable in capitals, as "
+                "TRAJTUNE_STUDY_URL, and not the URL itself. Put the URL into the environment or .env"
+            )
+        return self
 
 
 class Experiment(Settings):
@@ -306,6 +364,7 @@ class Experiment(Settings):
     training: Params = Params()
     search: SearchSettings = SearchSettings()
     finalize: FinalizeSettings = FinalizeSettings()
+    tracking: TrackingSettings = TrackingSettings()
     storage: StorageSettings = StorageSettings()
 
 

@@ -398,6 +398,17 @@ def test_the_winner_has_the_least_mean_over_seeds_and_its_best_seed_is_exported(
     assert refit.selection(refits)["a"]["spread"] == 2.0
 
 
+def test_the_winner_is_best_in_what_was_searched_for_and_keeps_the_constraints(tmp_path: Path) -> None:
+    def made(name: str, top1: float, *, may_win: bool = True) -> refit.Refit:
+        finalist = refit.Finalist(name, Params(), 0.5, metric="val_top1", may_win=may_win)
+        metrics = {"val_next_role_nll": top1, "val_top1": top1}
+        return refit.Refit(finalist, 0, tmp_path / "x.pt", 1, metrics, None)
+
+    refits = [made("research default", 0.9, may_win=False), made("a", 0.3), made("b", 0.4)]
+    assert refit.winner(refits).name == "b"
+    assert refit.selection(refits)["b"] == {"mean": 0.4, "spread": 0.0, "search_value": 0.5}
+
+
 def test_the_finalists_are_different_configurations_with_the_research_default_first() -> None:
     best = [(0, RESEARCH_DEFAULT.model_dump(mode="json"), 1.0), (3, {"dropout": 0.2}, 1.1)]
     found = refit.finalists(best, 1.0)

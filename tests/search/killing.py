@@ -17,9 +17,10 @@ import psutil
 from tests.search.driver import RUN
 from trajtune.experiment import RESEARCH_DEFAULT, Experiment, save_experiment
 from trajtune.model.checkpoint import load_checkpoint
+from trajtune.search.journal import JOURNAL
 from trajtune.search.record import TrialRecord, ranked, read_trials
 from trajtune.search.run_directory import Run, open_run
-from trajtune.search.study import JOURNAL, read_study
+from trajtune.search.study import read_study
 
 ROOT = Path(__file__).parents[2]
 AGENTS = ("ray::DashboardA", "ray::RuntimeEnv")
@@ -83,7 +84,7 @@ def search_under_fire(
             if what == "worker":
                 done["worker"] += _kill_a_worker(driver, dice)
                 continue
-            _kill_driver(driver, with_children=what == "everything")
+            kill_driver(driver, with_children=what == "everything")
             done[what] += 1
             driver = restart()
         while driver.wait(_PATIENCE_S) != 0:
@@ -91,7 +92,7 @@ def search_under_fire(
     finally:
         for process in processes:
             if process.poll() is None:
-                _kill_driver(process, with_children=True)
+                kill_driver(process, with_children=True)
         shutil.rmtree(temporary)
     return done
 
@@ -167,7 +168,8 @@ def _kill_a_worker(driver: subprocess.Popen[bytes], dice: random.Random) -> int:
     return 1
 
 
-def _kill_driver(driver: subprocess.Popen[bytes], *, with_children: bool) -> None:
+def kill_driver(driver: subprocess.Popen[bytes], *, with_children: bool) -> None:
+    """Kill the driver; wait until everything that it started is gone."""
     children = psutil.Process(driver.pid).children(recursive=True)
     # Ray's two agents wait a minute for the rest of Ray to answer before they go; they hold nothing of ours.
     agents = [child for child in children if _name(child).startswith(AGENTS)]

@@ -146,6 +146,10 @@ def test_the_epoch_budget_ends_a_search_in_order(
     assert "RUNNING" not in {trial.state for trial in trials}
     assert "the budget of 5 epochs is spent" in capsys.readouterr().err
 
+    resume_search(run.path, max_epochs_total=8)
+    assert 8 <= sum(len(trial.epochs) for trial in read_trials(read_study(run.path))) <= 9
+    assert "the budget of 8 epochs is spent" in capsys.readouterr().err
+
 
 def test_a_trial_that_diverges_fails_alone_with_its_reason(small_snapshot: Snapshot, tmp_path: Path) -> None:
     space = tmp_path / "space.yaml"

@@ -8,9 +8,10 @@ from optuna.trial import TrialState
 from trajtune.errors import RunError
 from trajtune.experiment import RESEARCH_DEFAULT, Params, SearchSettings
 from trajtune.search import study as record
+from trajtune.search.journal import JOURNAL
 from trajtune.search.record import ranked, read_trials
 from trajtune.search.space import load_space
-from trajtune.search.study import JOURNAL, create_study, read_study
+from trajtune.search.study import create_study, read_study
 
 SPACE = load_space("smoke")
 SETTINGS = SearchSettings()
@@ -90,7 +91,7 @@ def test_the_first_queued_point_is_trial_0_with_all_its_params(tmp_path: Path) -
     assert trial.params == SPACE.searched_values(RESEARCH_DEFAULT)
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "qmc"])
+@pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "cmaes", "qmc"])
 def test_a_reopened_study_suggests_what_an_uninterrupted_one_does(tmp_path: Path, sampler: str) -> None:
     settings = SearchSettings.model_validate({"sampler": sampler, "seed": 3})
 
@@ -122,6 +123,33 @@ def test_a_trial_killed_while_it_was_asked_gets_the_params_it_would_have_had(tmp
 
     assert again.params == whole.params
     assert again.user_attrs["params"] == whole.user_attrs["params"]
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "cmaes", "qmc"])
+@pytest.mark.parametrize("finished", [0, 12])
+def test_a_trial_killed_between_two_params_gets_the_rest_as_it_would_have_had(
+    tmp_path: Path, sampler: str, finished: int
+) -> None:
+    settings, space = SearchSettings.model_validate({"sampler": sampler}), load_space("around_default")
+    (tmp_path / "whole").mkdir()
+    study = create_study(tmp_path / "whole", settings, 50)
+    for number in range(finished):
+        trial = record.ask(study, space, settings, Params())
+        record.record_epoch(study, trial, METRIC, epoch(1, trial.params["learning_rate"] * (number + 1)))
+        record.tell_complete(study, trial)
+    before = (tmp_path / "whole" / JOURNAL).read_bytes()
+    whole = record.ask(study, space, settings, Params())
+    added = (tmp_path / "whole" / JOURNAL).read_bytes()[len(before) :].splitlines(keepends=True)
+
+    for written in range(1, len(added) + 1):
+        if sampler in ("gp", "qmc") and b'"system_attr"' in added[written - 1]:
+            continue  # these note in the study that they have drawn, before anybody knows what
+        (directory := tmp_path / f"after-{written}").mkdir()
+        (directory / JOURNAL).write_bytes(before + b"".join(added[:written]))
+        reopened = create_study(directory, settings, 50)
+        again = record.ask_again(reopened, finished, space, settings, Params())
+        assert again.params == whole.params
+        assert again.user_attrs["params"] == whole.user_attrs["params"]
 
 
 @pytest.mark.parametrize("cut", [1, 7, 40])

@@ -12,7 +12,7 @@ from trajtune.dataset.snapshot import Snapshot
 from trajtune.experiment import Params
 from trajtune.model.checkpoint import build_model, load_checkpoint
 from trajtune.model.title_vectors import words_of
-from trajtune.search.trial import BEST, LAST, PREVIOUS, newest_checkpoint, train_trial
+from trajtune.search.trial import BEST, DAMAGE, LAST, PREVIOUS, train_trial
 
 METRIC = "val_next_role_nll"
 PARAMS = plain(embedding_dim=16, hidden_dim=8, num_layers=1, batch_size=64, learning_rate=0.02, max_epochs=5)
@@ -80,9 +80,10 @@ def test_a_flipped_byte_in_the_last_checkpoint_costs_one_epoch(
     content[len(content) // 2] ^= 1
     (tmp_path / LAST).write_bytes(content)
 
-    after = results(list(trial(ladder_snapshot, tmp_path)))
+    after = list(trial(ladder_snapshot, tmp_path))
 
-    assert after == uninterrupted[1:], "it goes on after epoch 2, which it says again"
+    assert after[0].pop(DAMAGE) == "damaged: last.pt; training went on after epoch 2"
+    assert results(after) == uninterrupted[1:], "it goes on after epoch 2, which it says again"
 
 
 def test_with_no_whole_checkpoint_a_trial_starts_again(
@@ -94,8 +95,9 @@ def test_with_no_whole_checkpoint_a_trial_starts_again(
     for name in (LAST, PREVIOUS):
         (tmp_path / name).write_bytes(b"not a checkpoint")
 
-    assert newest_checkpoint(tmp_path) is None
-    assert results(list(trial(ladder_snapshot, tmp_path))) == uninterrupted
+    after = list(trial(ladder_snapshot, tmp_path))
+    assert after[0].pop(DAMAGE) == "damaged: last.pt, previous.pt; training began again"
+    assert results(after) == uninterrupted
 
 
 def test_the_best_checkpoint_is_that_of_the_best_epoch(

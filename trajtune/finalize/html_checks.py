@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from trajtune.finalize.html_cells import NOT_KNOWN, OURS, cell, others_of
 from trajtune.finalize.markdown import words
 from trajtune.finalize.report_checks import latency_rows, other_calibration
+from trajtune.objective import label
 from trajtune.page import COLOURS, Page
 
 
@@ -111,12 +112,13 @@ def refits(page: Page, m: Mapping[str, Any]) -> None:
         "search's best value is partly luck; the difference shows how much.",
     )
     figure = go.Figure()
-    done = [refit for refit in m["refits"] if refit["val_next_role_nll"] is not None]
+    metric = m["selection_metric"]
+    done = [refit for refit in m["refits"] if refit[metric] is not None]
     figure.add_scatter(
         name="refits, a seed each",
         mode="markers",
         x=[refit["name"] for refit in done],
-        y=[refit["val_next_role_nll"] for refit in done],
+        y=[refit[metric] for refit in done],
         text=[f"seed {refit['seed']}" for refit in done],
     )
     searched = {
@@ -129,14 +131,21 @@ def refits(page: Page, m: Mapping[str, Any]) -> None:
         x=list(searched),
         y=list(searched.values()),
     )
-    figure.update_layout(yaxis_title="NLL on val (nats)")
+    figure.update_layout(yaxis_title=f"{label(metric)} on val")
     page.figure(figure, "; ".join(f"{name}: mean {cell(s['mean'])}" for name, s in m["selection"].items()))
     rows = []
     for name, s in m["selection"].items():
         curse = None if None in (s["mean"], s["search_value"]) else s["mean"] - s["search_value"]
         rows.append((name, *(cell(value) for value in (s["search_value"], s["mean"], curse, s["spread"]))))
     page.table(
-        ["Configuration", "NLL in the search", "refitted, mean", "difference", "spread over seeds"], rows
+        [
+            "Configuration",
+            f"{label(metric)} in the search",
+            "refitted, mean",
+            "difference",
+            "spread over seeds",
+        ],
+        rows,
     )
 
 

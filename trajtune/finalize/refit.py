@@ -17,6 +17,7 @@ from trajtune.dataset.arrays import CareerArrays
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import TrainingError
 from trajtune.experiment import RESEARCH_DEFAULT, Params, validate
+from trajtune.objective import cost
 
 if TYPE_CHECKING:
     from trajtune.model.title_vectors import TitleWords
@@ -34,6 +35,8 @@ class Finalist:
         name: ``trial 3`` or ``research default``.
         params: What is trained.
         search_value: Its objective in the search; None if it was not searched to a result.
+        metric: The search's deciding objective, by which finalists are compared.
+        may_win: Whether it kept the search's constraints; the research default is refitted even if not.
         searched: The search's own training of it, which stands for the first seed; None: all are refitted.
             For the research default alone: it was not chosen for its result, so that one is no luckier.
     """
@@ -42,6 +45,8 @@ class Finalist:
     params: Params
     search_value: float | None
     searched: Path | None = None
+    metric: str = METRIC
+    may_win: bool = True
 
 
 @dataclass(frozen=True)
@@ -65,16 +70,19 @@ class Refit:
     error: str | None
 
     @property
-    def value(self) -> float:
-        """The metric that selects; infinite if training broke."""
-        value = self.metrics.get(METRIC)
-        return float("inf") if value is None else value
+    def cost(self) -> float:
+        """The metric that selects, as something to be minimised; infinite if training broke."""
+        value = self.metrics.get(self.finalist.metric)
+        return float("inf") if value is None else cost(self.finalist.metric, value)
 
 
 def finalists(
     best: Sequence[tuple[int, Mapping[str, Any], float | None]],
     research: float | None,
     searched: Path | None = None,
+    *,
+    metric: str = METRIC,
+    research_may_win: bool = True,
 ) -> list[Finalist]:
     """The best trials and the research default, each configuration once.
 
@@ -82,12 +90,14 @@ def finalists(
         best: Number, params and objective of the best trials, best first.
         research: The research default's objective in the search, if it has one.
         searched: Its checkpoint, if the search trained it to its end.
+        metric: The search's deciding objective.
+        research_may_win: Whether the research default keeps the search's constraints.
     """
-    found = [Finalist(RESEARCH_DEFAULT_NAME, RESEARCH_DEFAULT, research, searched)]
+    found = [Finalist(RESEARCH_DEFAULT_NAME, RESEARCH_DEFAULT, research, searched, metric, research_may_win)]
     for number, content, value in best:
         params = validate(Params, dict(content), f"trial {number}")
         if all(params != other.params for other in found):
-            found.append(Finalist(f"trial {number}", params, value))
+            found.append(Finalist(f"trial {number}", params, value, metric=metric))
     return found
 
 
@@ -144,15 +154,18 @@ def refit_all(
 
 
 def winner(refits: Sequence[Refit]) -> Finalist:
-    """The finalist with the least mean metric over its seeds; ties go to the research default, then in order.
+    """The finalist with the best mean metric over its seeds; ties go to the research default, then in order.
+
+    One that broke the search's constraints is none.
 
     Raises:
         TrainingError: If every finalist broke with some seed.
     """
-    means = mean_values(refits)
+    candidates = [refit for refit in refits if refit.finalist.may_win]
+    means = mean_costs(candidates)
     best = min(means, key=lambda name: means[name])
     if means[best] == float("inf"):
-        reason = next(refit.error for refit in refits if refit.error is not None)
+        reason = next(refit.error for refit in candidates if refit.error is not None)
         raise TrainingError(f"No configuration could be refitted: {reason}")
     return next(refit.finalist for refit in refits if refit.finalist.name == best)
 
@@ -165,30 +178,30 @@ def selection(refits: Sequence[Refit]) -> dict[str, dict[str, float | None]]:
         The mean less the search's value is the winner's curse: how much of that value was luck.
     """
     found: dict[str, dict[str, float | None]] = {}
-    for name, mean in mean_values(refits).items():
+    for name, mean in mean_costs(refits).items():
         own = [refit for refit in refits if refit.finalist.name == name]
-        values = [refit.value for refit in own]
+        values = [refit.cost for refit in own]
         broke = mean == float("inf")
         found[name] = {
-            "mean": None if broke else mean,
+            "mean": None if broke else cost(own[0].finalist.metric, mean),  # its own inverse
             "spread": None if broke else max(values) - min(values),
             "search_value": own[0].finalist.search_value,
         }
     return found
 
 
-def mean_values(refits: Sequence[Refit]) -> dict[str, float]:
-    """The selecting metric by finalist, averaged over seeds; infinite where a seed broke."""
+def mean_costs(refits: Sequence[Refit]) -> dict[str, float]:
+    """The selecting metric's cost by finalist, averaged over seeds; infinite where a seed broke."""
     by_name: dict[str, list[float]] = {}
     for refit in refits:
-        by_name.setdefault(refit.finalist.name, []).append(refit.value)
+        by_name.setdefault(refit.finalist.name, []).append(refit.cost)
     return {name: fmean(values) for name, values in by_name.items()}
 
 
 def best_seed(refits: Sequence[Refit], finalist: Finalist) -> Refit:
-    """The finalist's refit with the least metric; ties go to the lower seed."""
+    """The finalist's refit with the best metric; ties go to the lower seed."""
     own = [refit for refit in refits if refit.finalist.name == finalist.name]
-    return min(own, key=lambda refit: (refit.value, refit.seed))
+    return min(own, key=lambda refit: (refit.cost, refit.seed))
 
 
 def refit_one(

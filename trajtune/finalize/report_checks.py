@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from trajtune.finalize.markdown import number, percent, table, words
+from trajtune.objective import DIRECTIONS, label
 
 _ERRORS = (
     ("expected calibration error, 10 bins of equal width", "ece"),
@@ -120,10 +121,12 @@ def selection(m: Mapping[str, Any]) -> str:
     broken = [f"{r['name']} with seed {r['seed']}: {r['error']}" for r in m["refits"] if r["error"]]
     num_seeds = len([r for r in m["refits"] if r["name"] == m["winner"]["name"]])
     seeds = "1 seed" if num_seeds == 1 else f"{num_seeds} seeds"
-    header = ["Configuration", "NLL in the search", "refitted, mean", "difference", "spread over seeds"]
+    metric = m["selection_metric"]
+    name, best = label(metric), "least" if DIRECTIONS[metric] == "minimize" else "greatest"
+    header = ["Configuration", f"{name} in the search", "refitted, mean", "difference", "spread over seeds"]
     return (
-        f"## How it was chosen\n\n{m['winner']['name'].capitalize()}, seed {m['winner']['seed']}: the least "
-        f"NLL on val, averaged over {seeds}. A search's best value is partly luck; the "
+        f"## How it was chosen\n\n{m['winner']['name'].capitalize()}, seed {m['winner']['seed']}: the {best} "
+        f"{name} on val, averaged over {seeds}. A search's best value is partly luck; the "
         "third column shows how much.\n\n"
         + table(header, rows)
         + "".join(f"\n\nBroke: {line}" for line in broken)

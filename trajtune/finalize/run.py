@@ -173,6 +173,8 @@ def _refit(run: Run, snapshot: Snapshot, *, verbose: bool, say: Progress) -> lis
         [(trial.number, trial.params, trial.value) for trial in best],
         research.value if research else None,
         searched if searched and searched.is_file() else None,
+        metric=run.experiment.search.metric,
+        research_may_win=research is None or research.is_feasible,
     )
     say(f"refitting {len(chosen)} configurations with {settings.seeds} seeds each")
     # Not the search's own seed: a refit with that one would repeat the luck that chose the configuration.
@@ -208,11 +210,13 @@ def _choice(chosen: Finalist, exported: Refit, refits: Sequence[Refit]) -> dict[
                 "epoch": refit.epoch,
                 "search_value": refit.finalist.search_value,
                 "val_next_role_nll": refit.metrics.get("val_next_role_nll"),
+                refit.finalist.metric: refit.metrics.get(refit.finalist.metric),
                 "error": refit.error,
             }
             for refit in refits
         ],
         "selection": selection(refits),
+        "selection_metric": chosen.metric,
     }
 
 

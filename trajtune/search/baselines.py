@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from trajtune.dataset.arrays import CareerArrays, examples_of
+from trajtune.objective import cost
 from trajtune.search.run_directory import Run
 
 Baselines = Mapping[str, Mapping[str, float | None]]
@@ -27,9 +28,9 @@ def keep_baselines(run: Run, train: CareerArrays, val: CareerArrays, vocab_size:
 
 
 def best_baseline(baselines: Baselines, metric: str) -> tuple[str, float] | None:
-    """Name and value of the one with the least ``metric``; None if none has a value."""
+    """Name and value of the one with the best ``metric``; None if none has a value."""
     values = [(value, name) for name, found in baselines.items() if (value := found.get(metric)) is not None]
     if not values:
         return None
-    value, name = min(values)
+    value, name = min(values, key=lambda entry: (cost(metric, entry[0]), entry[1]))
     return name, value

@@ -19,6 +19,7 @@ _MAY_DIFFER: Final = (
     "search.at_budget",
     "finalize.",
     "storage.",
+    "tracking.",
 )
 """Settings that decide how much is searched and what is done afterwards, not what a trial's value is."""
 

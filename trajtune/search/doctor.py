@@ -13,9 +13,10 @@ from typing import Final
 
 from trajtune.errors import RunError, SnapshotError, TrainingError
 from trajtune.search.best import best_entry, keep_best, kept_numbers
+from trajtune.search.journal import JOURNAL, cut_incomplete_record, incomplete_bytes
 from trajtune.search.record import UNFINISHED, TrialRecord, read_trials
 from trajtune.search.run_directory import TUNE_PREFIX, Run
-from trajtune.search.study import JOURNAL, cut_incomplete_record, incomplete_bytes, read_study
+from trajtune.search.study import read_study
 from trajtune.search.trial import BEST, LAST, PREVIOUS
 
 _AGAIN: Final = "the study keeps its results; for its weights, `trajtune train` with its params"
@@ -64,6 +65,8 @@ def mend(run: Run, findings: list[Finding]) -> list[Finding]:
 
 def _journal(run: Run) -> Iterator[Finding]:
     journal = run.path / JOURNAL
+    if not journal.exists():
+        return  # the study is in a database, or missing, which reading it says
     incomplete = incomplete_bytes(journal)
     if incomplete:
         yield Finding(

@@ -1,4 +1,7 @@
-"""The search as it goes, on stderr: a live table on a terminal, a line for each finished trial elsewhere."""
+"""The search as it goes, on stderr: a live table on a terminal, a line for each finished trial elsewhere.
+
+For programs there is `search.json_log` instead.
+"""
 
 import sys
 import time
@@ -102,18 +105,23 @@ class _View:
 
 
 class _Lines:
-    """One plain line for each trial that ends."""
+    """One plain line for each trial that ends, or that met damaged checkpoints."""
 
     def __init__(self, view: _View, file: TextIO) -> None:
         self._view, self._file = view, file
 
     def __call__(self, what: str, number: int) -> None:
-        if what != "end":
+        if what not in ("end", "damage"):
             return
         view = self._view
         view.read()
         trial = view.trials[number]
+        if what == "damage":
+            print(f"trial {number}: {trial.damage}", file=self._file, flush=True)
+            return
         result = trial.error or f"{view.metric} {trial.value:.4f} at epoch {trial.best_epoch}"
+        if not trial.is_feasible:
+            result += f", breaks {', '.join(text for text, by in trial.violations.items() if by > 0)}"
         print(
             f"trial {number} {trial.state} after {len(trial.epochs)} epochs: {result} | {view.best()} | "
             f"{view.states()}, {view.left()}",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class AshaPruner(BasePruner):
-    """Asynchronous successive halving (Li et al., MLSys 2020) for a value that is minimised.
+    """Asynchronous successive halving (Li et al., MLSys 2020).
 
     Rungs are the epochs ``grace_period * reduction_factor**k``. At a rung, a trial goes on if its value
     is among the best ``1 / reduction_factor`` of those reported there so far, or the best of all
@@ -37,13 +37,14 @@ class AshaPruner(BasePruner):
         value = trial.intermediate_values[epoch]
         if math.isnan(value):
             return True
+        sign = -1 if study.direction.name == "MAXIMIZE" else 1
         reported = sorted(
-            other.intermediate_values[epoch]
+            sign * other.intermediate_values[epoch]
             for other in study.get_trials(deepcopy=False)
             if not math.isnan(other.intermediate_values.get(epoch, math.nan))
         )
         promoted = max(1, len(reported) // self._reduction_factor)
-        return value > reported[promoted - 1]
+        return sign * value > reported[promoted - 1]
 
     def _is_rung(self, epoch: int) -> bool:
         rung = self._grace_period

@@ -6,28 +6,32 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trajtune.cluster import ray_session
-from trajtune.errors import RunError
+from trajtune.errors import RunError, TrajtuneError
 from trajtune.experiment import Experiment, SearchSettings
+from trajtune.objective import parse_constraint
 from trajtune.search import study as record
 from trajtune.search.baselines import best_baseline, keep_baselines
 from trajtune.search.best import keep_best
 from trajtune.search.compare import check_resumable
+from trajtune.search.json_log import JsonLog
 from trajtune.search.progress import show_progress
-from trajtune.search.record import ranked, read_trials
+from trajtune.search.record import WITH_RESULT, TrialRecord, ranked, read_trials
 from trajtune.search.run_directory import TUNE_PREFIX, Run, create_run, open_run
 from trajtune.search.space import load_space
 from trajtune.search.start import check_start_points, start_points
+from trajtune.search.tracking import check_tracking, tracked, trial_name
 
 if TYPE_CHECKING:
     import optuna
 
     from trajtune.dataset.snapshot import Snapshot
+    from trajtune.search.searcher import Listener
 
 __all__ = ["Run", "open_run", "resume_search", "search", "start_search"]
 
@@ -39,19 +43,22 @@ def search(
     run: str | None = None,
     resume: str | Path | None = None,
     trials: int | None = None,
+    json_log: bool = False,
     address: str | None = None,
     verbose: bool = False,
 ) -> Run:
     """Start a search of ``experiment`` on ``snapshot``, or go on with the one that ``resume`` names."""
     if resume is not None:
-        return resume_search(resume, experiment=experiment, trials=trials, address=address, verbose=verbose)
+        return resume_search(
+            resume, experiment=experiment, trials=trials, json_log=json_log, address=address, verbose=verbose
+        )
     if experiment is None or snapshot is None:
         raise RunError("A new search needs an experiment and a snapshot. Give both, or a run to resume.")
     if trials is not None:
         experiment = experiment.model_copy(
             update={"search": experiment.search.model_copy(update={"trials": trials})}
         )
-    return start_search(experiment, snapshot, name=run, address=address, verbose=verbose)
+    return start_search(experiment, snapshot, name=run, json_log=json_log, address=address, verbose=verbose)
 
 
 def start_search(
@@ -59,6 +66,7 @@ def start_search(
     snapshot: "Snapshot",
     *,
     name: str | None = None,
+    json_log: bool = False,
     address: str | None = None,
     verbose: bool = False,
 ) -> Run:
@@ -68,6 +76,7 @@ def start_search(
         experiment: Resolved.
         snapshot: Train and val are read; test is not.
         name: Of the run directory; None makes one from the time.
+        json_log: Write each event as a line of JSON on stdout, instead of showing it on stderr.
         address: A Ray cluster to join; None starts Ray here, or uses an open session.
         verbose: Let Ray speak.
 
@@ -79,10 +88,11 @@ def start_search(
         RunError: If the name is taken, or every trial failed.
         KeyboardInterrupt: If stopped by Ctrl-C; the message says how to go on.
     """
+    check_tracking(experiment.tracking)
     space = load_space(experiment.search.space)
     check_start_points(experiment.search, space)
     run = create_run(experiment, space, name=name, snapshot_path=snapshot.path, snapshot_id=snapshot.id)
-    return _search(run, snapshot, experiment.search, address=address, verbose=verbose)
+    return _search(run, snapshot, experiment.search, json_log=json_log, address=address, verbose=verbose)
 
 
 def resume_search(
@@ -92,7 +102,9 @@ def resume_search(
     trials: int | None = None,
     max_concurrent: int | None = None,
     time_budget_s: float | None = None,
+    max_epochs_total: int | None = None,
     force: bool = False,
+    json_log: bool = False,
     address: str | None = None,
     verbose: bool = False,
 ) -> Run:
@@ -107,7 +119,9 @@ def resume_search(
         trials: Trials in total from now on; None keeps the number.
         max_concurrent: Trials at once; None keeps the experiment's.
         time_budget_s: Seconds from now; None keeps the experiment's.
+        max_epochs_total: Epochs of all trials, those of earlier sessions too; None keeps the experiment's.
         force: Go on although the versions of trajtune or its libraries differ.
+        json_log: Write each event as a line of JSON on stdout, instead of showing it on stderr.
         address: A Ray cluster to join; None starts Ray here, or uses an open session.
         verbose: Let Ray speak.
 
@@ -120,13 +134,18 @@ def resume_search(
     from trajtune.dataset.snapshot import open_snapshot
 
     run = open_run(name, experiment.storage if experiment else None)
+    check_tracking(run.experiment.tracking)
     snapshot = open_snapshot(run.snapshot_path)
     check_resumable(run, snapshot.id, experiment=experiment, force=force)
-    chosen = {"max_concurrent": max_concurrent, "time_budget_s": time_budget_s}
+    chosen = {
+        "max_concurrent": max_concurrent,
+        "time_budget_s": time_budget_s,
+        "max_epochs_total": max_epochs_total,
+    }
     session = run.experiment.search.model_copy(
         update={name: value for name, value in chosen.items() if value is not None}
     )
-    return _search(run, snapshot, session, trials=trials, address=address, verbose=verbose)
+    return _search(run, snapshot, session, trials=trials, json_log=json_log, address=address, verbose=verbose)
 
 
 def _search(
@@ -135,6 +154,7 @@ def _search(
     session: SearchSettings,
     *,
     trials: int | None = None,
+    json_log: bool,
     address: str | None,
     verbose: bool,
 ) -> Run:
@@ -142,7 +162,12 @@ def _search(
     with run.locked():
         for leftover in run.path.glob(f"{TUNE_PREFIX}*"):
             shutil.rmtree(leftover)
-        study = record.create_study(run.path, session, run.experiment.training.max_epochs)
+        study = record.create_study(
+            run.path,
+            session,
+            run.experiment.training.max_epochs,
+            url_variable=run.experiment.storage.study_url_variable,
+        )
         if trials is not None:
             run = _request(run, study, trials)
         points = start_points(session)
@@ -152,7 +177,7 @@ def _search(
         spent = None
         if _missing(study, run.requested):
             with ray_session(address, verbose=verbose), _own_interrupt_handler():
-                spent = _execute(run, snapshot, study, session, verbose=verbose)
+                spent = _execute(run, snapshot, study, session, json_log=json_log, verbose=verbose)
         records = read_trials(study)
         keep_best(run, records)
         missing = _missing(study, run.requested)
@@ -167,11 +192,18 @@ def _search(
     if errors and not ranked(records):
         error, count = errors.most_common(1)[0]
         raise RunError(f"Every trial of {run.name} failed, {count} of {len(records)} with: {error}")
+    _check_feasible(run, records)
     return run
 
 
 def _execute(
-    run: Run, snapshot: "Snapshot", study: "optuna.Study", settings: SearchSettings, *, verbose: bool
+    run: Run,
+    snapshot: "Snapshot",
+    study: "optuna.Study",
+    settings: SearchSettings,
+    *,
+    json_log: bool,
+    verbose: bool,
 ) -> str | None:
     """Let Ray Tune run what the study lacks, until it has all, a budget is spent or Ctrl-C is pressed.
 
@@ -179,8 +211,8 @@ def _execute(
         Which budget was spent, in words; None if that is not why it ended.
     """
     import ray
-    from optuna.trial import TrialState
     from ray import tune
+    from ray.tune.error import TuneError
 
     from trajtune.model.title_vectors import words_of
     from trajtune.search.searcher import StudyScheduler, StudySearcher
@@ -197,11 +229,13 @@ def _execute(
         title_words=words_of(encoder),
         directory=str(run.path),
         metric=settings.metric,
+        constrained=frozenset(parse_constraint(text).name for text in settings.constraints),
         seed=settings.seed,
     )
     with (
-        show_progress(study, run.requested, settings.metric, baseline) as show,
+        _shown(run, study, settings.metric, baseline, json_log=json_log) as show,
         tempfile.TemporaryDirectory(prefix=TUNE_PREFIX, dir=run.path) as scratch,
+        tracked(run.experiment.tracking, run) as callbacks,
     ):
 
         def listener(what: str, number: int) -> None:
@@ -216,16 +250,16 @@ def _execute(
             run.experiment.training,
             requested=run.requested,
             max_concurrent=min(settings.max_concurrent or cpus, cpus),
-            unfinished=[t.number for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))],
             listener=listener,
         )
-        tune.Tuner(
+        tuner = tune.Tuner(
             tune.with_resources(trainable, {"cpu": 1}),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
                 scheduler=StudyScheduler(searcher),
                 num_samples=-1,  # the searcher says when it is enough
                 reuse_actors=True,
+                trial_name_creator=trial_name,
             ),
             run_config=tune.RunConfig(
                 name="trials",
@@ -233,10 +267,47 @@ def _execute(
                 # Trials write their own checkpoints, where a new search finds them.
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=settings.max_failures),
+                callbacks=callbacks,
                 verbose=int(verbose),
             ),
-        ).fit()
+        )
+        try:
+            tuner.fit()
+        except TuneError as error:
+            # Ray wraps what the searcher raises; ours is for the user.
+            if isinstance(error.__context__, TrajtuneError):
+                raise error.__context__ from None
+            raise
     return searcher.budget.spent(study)
+
+
+@contextmanager
+def _shown(
+    run: Run, study: "optuna.Study", metric: str, baseline: tuple[str, float] | None, *, json_log: bool
+) -> Iterator["Listener"]:
+    """Show the session to people or to programs."""
+    if not json_log:
+        with show_progress(study, run.requested, metric, baseline) as show:
+            yield show
+        return
+    log = JsonLog(study, sys.stdout)
+    log.begin(run.name, run.requested, metric)
+    try:
+        yield log
+    finally:
+        log.done()
+
+
+def _check_feasible(run: Run, records: Sequence[TrialRecord]) -> None:
+    """A search whose every result breaks a constraint has no winner, and says so."""
+    with_result = [trial for trial in records if trial.state in WITH_RESULT]
+    broken = Counter(text for trial in with_result for text, by in trial.violations.items() if by > 0)
+    if broken and all(not trial.is_feasible for trial in with_result):
+        text, count = broken.most_common(1)[0]
+        raise RunError(
+            f"No trial of {run.name} keeps every constraint: {count} of {len(with_result)} break `{text}`. "
+            "Loosen it or widen the space, and search again."
+        )
 
 
 def _request(run: Run, study: "optuna.Study", trials: int) -> Run:

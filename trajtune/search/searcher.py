@@ -4,7 +4,7 @@ Neither class holds anything that the study does not, so there is nothing to los
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,13 +15,14 @@ from trajtune.experiment import Params, SearchSettings
 from trajtune.search import study as record
 from trajtune.search.budget import Budget
 from trajtune.search.space import Space
+from trajtune.search.trial import DAMAGE
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import Trial
 
 Listener = Callable[[str, int], None]
-"""Called with what happened (``start``, ``epoch``, ``end``) and the trial's number."""
+"""Called with what happened (``start``, ``damage``, ``epoch``, ``end``) and the trial's number."""
 
 _LOST_WORKER: Final = "The worker process of the trial died"
 
@@ -42,7 +43,6 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         *,
         requested: int,
         max_concurrent: int,
-        unfinished: Sequence[int],
         listener: Listener,
     ) -> None:
         super().__init__()
@@ -52,7 +52,6 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self.last_error: dict[str, str] = {}
         self._space, self._base = space, base
         self._requested, self._max_concurrent = requested, max_concurrent
-        self._unfinished = list(unfinished)
         self._waiting_for: defaultdict[int, list[Trial]] = defaultdict(list)
 
     def suggest(self, trial_id: str) -> Any:
@@ -96,9 +95,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         trial = self.running.pop(trial_id)
         self.listener("end", trial.number)
         for equal in self._waiting_for.pop(trial.number, []):
-            if record.first_of_equals(self.study, equal) is None:
-                self._unfinished.append(equal.number)
-            else:
+            # Without a result to give, the equal is nobody's, and the next to be asked.
+            if record.first_of_equals(self.study, equal) is not None:
                 record.tell_duplicate(self.study, equal, trial.number)
                 self.listener("end", equal.number)
 
@@ -113,12 +111,21 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         return (object, ())
 
     def _next(self) -> "Trial | None":
-        if self._unfinished:
-            number = self._unfinished.pop(0)
+        number = self._nobodys()
+        if number is not None:
             return record.ask_again(self.study, number, self._space, self.settings, self._base)
         if self._all_asked():
             return None
         return record.ask(self.study, self._space, self.settings, self._base)
+
+    def _nobodys(self) -> int | None:
+        """The first trial that is RUNNING in the study, but neither here nor waiting for its equal."""
+        from optuna.trial import TrialState
+
+        held = {trial.number for trial in self.running.values()}
+        held |= {trial.number for waiting in self._waiting_for.values() for trial in waiting}
+        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        return next((trial.number for trial in running if trial.number not in held), None)
 
     def _all_asked(self) -> bool:
         from optuna.trial import TrialState
@@ -143,6 +150,9 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
             return str(TrialScheduler.STOP)
         report = {key.removeprefix("report/"): value for key, value in result.items() if "report/" in key}
         report["node"] = result["hostname"]
+        if damage := report.pop(DAMAGE, None):
+            optuna_trial.set_user_attr(DAMAGE, damage)
+            searcher.listener("damage", optuna_trial.number)
         record.record_epoch(searcher.study, optuna_trial, searcher.settings.metric, report)
         searcher.listener("epoch", optuna_trial.number)
         if not self._stops(optuna_trial, report["epoch"]):
@@ -166,7 +176,9 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
             return False
         if budget.at_budget == "prune" and budget.spent(self._searcher.study) is not None:
             return True
-        return attrs["origin"] != record.RESEARCH_DEFAULT_ORIGIN and trial.should_prune()
+        if attrs["origin"] == record.RESEARCH_DEFAULT_ORIGIN:
+            return False
+        return not record.has_several_objectives(self._searcher.study) and trial.should_prune()
 
 
 def _reason(text: str) -> str:

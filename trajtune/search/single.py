@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from trajtune.errors import RunError
 from trajtune.experiment import Experiment, save_experiment
 from trajtune.page import Page
-from trajtune.search.trial import train_trial
+from trajtune.search.trial import DAMAGE, train_trial
 
 if TYPE_CHECKING:
     from trajtune.dataset.snapshot import Snapshot
@@ -60,6 +61,8 @@ def train_single(
     if resume:
         reports = _logged(output)
     while (report := _next(epochs)) is not None:
+        if damage := report.pop(DAMAGE, None):
+            print(damage, file=sys.stderr)
         # The first one after a resume is the last one before it.
         reports = [*(earlier for earlier in reports if earlier["epoch"] < report["epoch"]), report]
         _replace(output / LOG, "".join(json.dumps(each) + "\n" for each in reports))

@@ -32,6 +32,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         title_words: "TitleWords",
         directory: str,
         metric: str,
+        constrained: frozenset[str],
         seed: int,
     ) -> None:
         """Take the shared data (numpy in Ray's object store: read, never copied) and begin."""
@@ -42,7 +43,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self._val = CareerArrays.from_dict(data["val"])
         self._vocab_size, self._title_words = vocab_size, title_words
         self._directory = Path(directory)
-        self._metric, self._seed = metric, seed
+        self._metric, self._constrained, self._seed = metric, constrained, seed
         self._epochs = self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -56,7 +57,10 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             report = next(self._epochs, None)
         except TrainingError as error:
             return {"error": str(error), "done": True}
-        return {"done": True} if report is None else {"report": report}
+        if report is None:
+            return {"done": True}
+        # Ray's loggers count in this: its own count of steps begins anew with each session.
+        return {"report": report, "timesteps_total": report["epoch"]}
 
     def _begin(self, config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         return train_trial(
@@ -67,5 +71,6 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             self._directory / trial_directory(config["number"]),
             title_words=self._title_words,
             metric=self._metric,
+            constrained=self._constrained,
             seed=self._seed,
         )

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.errors import TrainingError
 from trajtune.experiment import Params
+from trajtune.objective import cost
+from trajtune.search.measure import measured
 
 if TYPE_CHECKING:
     from trajtune.model.title_vectors import TitleWords
@@ -20,7 +22,12 @@ if TYPE_CHECKING:
 BEST: Final = "best.pt"
 LAST: Final = "last.pt"
 PREVIOUS: Final = "previous.pt"
+DAMAGE: Final = "damage"
+"""In a trial's first report, if checkpoints were not whole: one line that names them and what was done."""
+
 _REPORT: Final = "report"
+_BEST_COST: Final = "best_cost"
+_MEASURED: Final = "measured"
 
 
 def train_trial(
@@ -33,13 +40,15 @@ def train_trial(
     title_words: "TitleWords",
     metric: str,
     seed: int,
+    constrained: frozenset[str] = frozenset(),
     device: str = "cpu",
     vocabulary: str | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Train until patience or the last epoch, yielding what each epoch reports.
 
     If the directory holds a checkpoint, training goes on after it and its epoch is reported again
-    first: whoever died may have died between the checkpoint and the record.
+    first: whoever died may have died between the checkpoint and the record. What was damaged is deleted,
+    and the first report says so under `DAMAGE`.
 
     Args:
         params: What to train.
@@ -47,8 +56,9 @@ def train_trial(
         vocab_size: Titles, the unknown one included.
         directory: Where the trial's checkpoints are; made if missing.
         title_words: The words of the vocabulary's titles.
-        metric: The objective; minimised.
+        metric: The first objective: ``best.pt`` is of its best epoch.
         seed: Of the weights and the order of examples.
+        constrained: What there are constraints on; the model's size and latency are measured for them.
         device: Where torch trains.
         vocabulary: Name of the vocabulary, for checkpoints that are used without their snapshot.
 
@@ -62,41 +72,62 @@ def train_trial(
     from trajtune.model.fit import fit
 
     directory.mkdir(parents=True, exist_ok=True)
-    state = newest_checkpoint(directory)
+    state, damaged = newest_checkpoint(directory)
+    damage = _damage(damaged, state)
+    best, costs_to_serve = math.inf, None
     if state is not None:
-        yield dict(state[_REPORT])
+        best, costs_to_serve = state[_BEST_COST], state[_MEASURED]
+        yield {**state[_REPORT], **damage}
+        damage = {}
     for result in fit(
         params, train, val, vocab_size, seed=seed, checkpoint=state, title_words=title_words, device=device
     ):
+        if costs_to_serve is None:
+            costs_to_serve = measured(result.checkpoint(copy=False), constrained)
         report = {
             "epoch": result.epoch,
             "train_loss": result.train_loss,
             "seconds": result.seconds,
             **result.metrics,
+            **costs_to_serve,
         }
         value = report[metric]
         if value is None or not math.isfinite(value):
+            if value is None and metric != "val_next_role_nll":
+                raise TrainingError(
+                    f"`{metric}` must be a number, but is undefined on these val careers. "
+                    "Choose another search.metric."
+                )
             raise TrainingError(
                 f"`{metric}` must be a finite number, but is {value} after epoch {result.epoch}. "
                 "Lower the learning rate, or give val careers whose next title is known."
             )
         # Saved before the next epoch begins, so nothing need be copied.
-        checkpoint = {**result.checkpoint(copy=False), _REPORT: report}
+        is_best = cost(metric, value) < best
+        best = min(best, cost(metric, value))
+        checkpoint = {
+            **result.checkpoint(copy=False),
+            _REPORT: report,
+            _BEST_COST: best,
+            _MEASURED: costs_to_serve,
+        }
         if vocabulary is not None:
             checkpoint["vocabulary"] = vocabulary
-        if result.is_best:
+        if is_best:
             save_checkpoint(without_optimizer(checkpoint), directory / BEST)
         if (directory / LAST).exists():
             os.replace(directory / LAST, directory / PREVIOUS)
         save_checkpoint(checkpoint, directory / LAST)
-        yield report
+        yield {**report, **damage}
+        damage = {}
 
 
-def newest_checkpoint(directory: Path) -> Mapping[str, Any] | None:
-    """The newest checkpoint in the directory that is whole; None if there is none.
+def newest_checkpoint(directory: Path) -> tuple[Mapping[str, Any] | None, list[str]]:
+    """The newest checkpoint in the directory that is whole, None if there is none; names of damaged ones.
 
     A damaged one is deleted, so that it cannot take the place of the one before.
     """
+    damaged: list[str] = []
     from trajtune.model.checkpoint import load_checkpoint
 
     for name in (LAST, PREVIOUS):
@@ -104,10 +135,18 @@ def newest_checkpoint(directory: Path) -> Mapping[str, Any] | None:
         if not path.exists():
             continue
         try:
-            return load_checkpoint(path)
+            return load_checkpoint(path), damaged
         except TrainingError:
+            damaged.append(name)
             path.unlink()
-    return None
+    return None, damaged
+
+
+def _damage(damaged: list[str], state: Mapping[str, Any] | None) -> dict[str, str]:
+    if not damaged:
+        return {}
+    went_on = f"went on after epoch {state['epoch']}" if state else "began again"
+    return {DAMAGE: f"damaged: {', '.join(damaged)}; training {went_on}"}
 
 
 def delete_resumable(directory: Path) -> None:

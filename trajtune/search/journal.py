@@ -1,0 +1,47 @@
+"""The journal file of a study: one JSON line a record, in the run directory."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from optuna.storages import JournalStorage
+
+JOURNAL: Final = "study.journal"
+
+
+def journal_storage(directory: Path) -> "JournalStorage":
+    """The storage of the run's journal; made if missing."""
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    return JournalStorage(JournalFileBackend(str(directory / JOURNAL)))
+
+
+def clear_crash(directory: Path) -> None:
+    """Mend what a killed writer left: a record that was never acknowledged, and its lock."""
+    journal = directory / JOURNAL
+    if journal.exists():
+        cut_incomplete_record(journal)
+        (directory / f"{JOURNAL}.lock").unlink(missing_ok=True)
+
+
+def incomplete_bytes(journal: Path) -> int:
+    """How many bytes follow the last whole record: what a writer was at when it died."""
+    with journal.open("rb") as file:
+        size = end = file.seek(0, 2)
+        while end > 0:
+            start = max(0, end - 4096)
+            file.seek(start)
+            newline = file.read(end - start).rfind(b"\n")
+            if newline >= 0:
+                return size - (start + newline + 1)
+            end = start
+    return size
+
+
+def cut_incomplete_record(journal: Path) -> None:
+    """Shorten the journal to its whole records."""
+    incomplete = incomplete_bytes(journal)
+    if incomplete:
+        os.truncate(journal, journal.stat().st_size - incomplete)
