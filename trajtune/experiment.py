@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from trajtune.errors import ExperimentError
 from trajtune.objective import Metric, parse_constraint
@@ -267,7 +267,12 @@ class SearchSettings(Settings):
         description="Params to try after the research default; what a point leaves out is taken from that.",
     )
     pruner: PrunerSettings = PrunerSettings()
-    max_concurrent: int | None = Field(None, ge=1, description="Trials at once; null: one a CPU.")
+    max_concurrent: int | None = Field(
+        None, ge=1, description="Trials at once; null: as many as the CPUs and GPUs hold."
+    )
+    gpus_per_trial: float = Field(
+        0.0, ge=0, description="Share of a GPU that each trial trains on; 0: it trains on a CPU."
+    )
     keep_checkpoints: int = Field(5, ge=1, description="Best trials whose checkpoints stay on disk.")
     max_failures: int = Field(2, ge=0, description="Times a trial is tried again after its process broke.")
     time_budget_s: float | None = Field(
@@ -290,6 +295,13 @@ class SearchSettings(Settings):
                 raise ValueError(f"unknown param `{unknown[0]}` in start_points, {remedy}")
             Params.model_validate({**RESEARCH_DEFAULT.model_dump(), **point})
         return self
+
+    @field_validator("gpus_per_trial")
+    @classmethod
+    def _gpus_are_a_share_or_whole(cls, share: float) -> float:
+        if share > 1 and share != int(share):
+            raise ValueError("must be at most 1, or a whole number. Write 0.5 for two trials on each GPU")
+        return share
 
     @model_validator(mode="after")
     def _objectives_agree(self) -> Self:

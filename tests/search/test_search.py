@@ -197,6 +197,15 @@ def test_a_start_point_outside_the_space_is_refused_before_anything_is_written(
     assert not (tmp_path / "runs").exists()
 
 
+def test_without_the_gpu_asked_for_a_search_ends_and_can_be_resumed(
+    small_snapshot: Snapshot, tmp_path: Path
+) -> None:
+    asked = experiment(tmp_path, trials=2, gpus_per_trial=0.5)
+    with pytest.raises(RunError, match="gpus_per_trial` is 0.5, but Ray finds 0 GPUs"):
+        start_search(asked, small_snapshot, name="no-gpu")
+    assert not read_trials(read_study(tmp_path / "runs" / "no-gpu"))[0].epochs
+
+
 def test_a_resume_with_another_setting_is_refused_with_the_difference(
     finished: Run, small_snapshot: Snapshot, tmp_path: Path
 ) -> None:

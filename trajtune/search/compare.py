@@ -12,6 +12,7 @@ from trajtune.search.space import load_space
 _MAY_DIFFER: Final = (
     "search.trials",
     "search.max_concurrent",
+    "search.gpus_per_trial",
     "search.keep_checkpoints",
     "search.max_failures",
     "search.time_budget_s",

@@ -10,6 +10,7 @@ import numpy as np
 from trajtune.cluster import ray_session
 from trajtune.dataset.arrays import CareerArrays, examples_of
 from trajtune.experiment import RESEARCH_DEFAULT, Experiment, Params, PrunerSettings
+from trajtune.search.placement import place
 
 if TYPE_CHECKING:
     from trajtune.dataset.snapshot import Snapshot
@@ -54,13 +55,12 @@ def estimate(experiment: Experiment, snapshot: "Snapshot", *, address: str | Non
     with ray_session(address):
         import ray
 
-        cpus = int(ray.cluster_resources().get("CPU", 1))
+        concurrent = place(settings, ray.cluster_resources()).concurrent
         train, val = (snapshot.read(split).arrays for split in ("train", "val"))
         timed = ray.remote(num_cpus=1, max_calls=1)(_timed_epoch)
         seconds, megabytes, checkpoint_bytes = ray.get(
             timed.remote(_first(train).to_dict(), _first(val).to_dict(), snapshot.encoder().vocab_size)
         )
-    concurrent = min(settings.max_concurrent or cpus, cpus)
     per_example = seconds / len(examples_of(_first(train), RESEARCH_DEFAULT.examples))
     default_s = per_example * train.num_careers
     other_s = per_example * len(examples_of(train, experiment.training.examples))

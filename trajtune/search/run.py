@@ -20,6 +20,7 @@ from trajtune.search.baselines import best_baseline, keep_baselines
 from trajtune.search.best import keep_best
 from trajtune.search.compare import check_resumable
 from trajtune.search.json_log import JsonLog
+from trajtune.search.placement import place
 from trajtune.search.progress import show_progress
 from trajtune.search.record import WITH_RESULT, TrialRecord, ranked, read_trials
 from trajtune.search.run_directory import TUNE_PREFIX, Run, create_run, open_run
@@ -218,7 +219,7 @@ def _execute(
     from trajtune.search.searcher import StudyScheduler, StudySearcher
     from trajtune.search.trainable import TrialActor
 
-    cpus = int(ray.cluster_resources().get("CPU", 1))
+    placement = place(settings, ray.cluster_resources())
     encoder = snapshot.encoder()
     train, val = snapshot.read("train").arrays, snapshot.read("val").arrays
     baseline = best_baseline(keep_baselines(run, train, val, encoder.vocab_size), settings.metric)
@@ -231,6 +232,7 @@ def _execute(
         metric=settings.metric,
         constrained=frozenset(parse_constraint(text).name for text in settings.constraints),
         seed=settings.seed,
+        device=placement.device,
     )
     with (
         _shown(run, study, settings.metric, baseline, json_log=json_log) as show,
@@ -249,11 +251,11 @@ def _execute(
             settings,
             run.experiment.training,
             requested=run.requested,
-            max_concurrent=min(settings.max_concurrent or cpus, cpus),
+            max_concurrent=placement.concurrent,
             listener=listener,
         )
         tuner = tune.Tuner(
-            tune.with_resources(trainable, {"cpu": 1}),
+            tune.with_resources(trainable, dict(placement.resources)),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
                 scheduler=StudyScheduler(searcher),

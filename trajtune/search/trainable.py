@@ -34,6 +34,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         metric: str,
         constrained: frozenset[str],
         seed: int,
+        device: str,
     ) -> None:
         """Take the shared data (numpy in Ray's object store: read, never copied) and begin."""
         import torch
@@ -44,6 +45,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self._vocab_size, self._title_words = vocab_size, title_words
         self._directory = Path(directory)
         self._metric, self._constrained, self._seed = metric, constrained, seed
+        self._device = device
         self._epochs = self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -73,4 +75,5 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             metric=self._metric,
             constrained=self._constrained,
             seed=self._seed,
+            device=self._device,
         )
