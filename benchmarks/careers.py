@@ -175,7 +175,10 @@ def warm_up() -> None:
 
         time.sleep(1)  # so long that no worker can take two
 
-    ray.get([imported.remote() for _ in range(int(ray.cluster_resources()["CPU"]))])
+    cpus = int(ray.cluster_resources()["CPU"])
+    ray.get([imported.remote() for _ in range(cpus)])
+    while ray.available_resources().get("CPU", 0) < cpus:  # Ray lends workers on for a moment
+        time.sleep(0.05)
 
 
 def read_rows(url: str, table: str) -> None:

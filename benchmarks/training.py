@@ -11,7 +11,6 @@ in a process of its own. Usage:
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -277,11 +276,17 @@ def megabytes_of_a_trial() -> float:
         arrays = careers(vocab_size)
         result = next(fit(RESEARCH_DEFAULT, arrays, arrays, vocab_size, seed=0))
         save_checkpoint(result.checkpoint(copy=False), Path(folder) / "last.pt")
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        return peak_megabytes()
 
     with tempfile.TemporaryDirectory() as folder:
         small = train(50, folder)
         return train(50_001, folder) - small
+
+
+def peak_megabytes() -> float:
+    """Largest resident size of this program; `getrusage` would count that of the process that started it."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def simulated_arrays(num_careers: int, seed: int) -> CareerArrays:

@@ -24,6 +24,7 @@ def plain(**options: Any) -> Params:
         "title_vectors": "id",
         "markov_prior": False,
         "weight_decay": 0.0,
+        "decay_embeddings": False,
         "schedule": "constant",
     }
     return Params(**{**off, **options})

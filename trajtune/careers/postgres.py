@@ -34,7 +34,7 @@ from trajtune.experiment import PostgresSource
 
 APPLICATION_NAME: Final = "trajtune"
 CONNECT_TIMEOUT_S: Final = 10
-RANGE_BYTES: Final = 16 << 20
+RANGE_BYTES: Final = 32 << 20
 """About so many bytes of a table are one read task's."""
 BLOCK_BYTES: Final = 32 << 20
 _MOST_QUERY_READERS: Final = 8

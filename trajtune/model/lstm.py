@@ -139,11 +139,13 @@ class CareerTrajectoryLSTM(nn.Module):
         logits_BV = self.next_role_head(state_BS)
         if self.tie_weights:
             logits_BV = F.linear(logits_BV, table_VE, self.tied_bias)
-        last_B1 = _at_last(title_ids.unsqueeze(2), lengths).long()
-        if self.repeat_head is not None:  # an unknown title cannot be repeated
-            logits_BV = logits_BV.scatter_add(1, last_B1, self.repeat_head(state_BS) * (last_B1 > 0))
+        if self.repeat_head is not None:
+            last_B1 = _at_last(title_ids.unsqueeze(2), lengths).long()
+            stays_B1 = self.repeat_head(state_BS) * (last_B1 > 0)  # an unknown title cannot be repeated
+            logits_BV = logits_BV.scatter_add(1, last_B1, stays_B1)
         if self.markov_prior is not None:
-            logits_BV = self.markov_prior(logits_BV, last_B1.squeeze(1), left_out)
+            last_B = _at_last(title_ids.unsqueeze(2), lengths).squeeze(1).long()
+            logits_BV = self.markov_prior(logits_BV, last_B, left_out)
         return logits_BV, ordered_B2, self.hireability_head(state_BS)
 
     def title_table(self) -> Tensor:
