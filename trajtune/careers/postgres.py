@@ -290,6 +290,10 @@ def _is_drop(error: BaseException) -> bool:
 
 def _blocks(file: IO[bytes], names: list[str]) -> Iterator[pa.Table]:
     """COPY's text format as string columns, in blocks of about `BLOCK_BYTES`."""
+    if isinstance(file, io.BytesIO) and len(content := file.getvalue()) <= BLOCK_BYTES:
+        if content:
+            yield parse_lines(content, names)  # a whole range as it lies there, without a copy
+        return
     remainder = b""
     while chunk := file.read(BLOCK_BYTES):
         chunk = remainder + chunk
