@@ -140,7 +140,8 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
                 1,
                 column,
             )
-    figure.update_xaxes(type="log", title="careers", dtick=1)
+    sizes = sorted({row["careers"] for row in rows})
+    figure.update_xaxes(type="log", title="careers", tickvals=sizes, ticktext=[f"{size:,}" for size in sizes])
     figure.update_layout(
         template="plotly_white", width=1000, height=420, legend={"orientation": "h", "y": -0.25}
     )
