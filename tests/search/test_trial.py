@@ -27,7 +27,9 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def trial(snapshot: Snapshot, directory: Path, params: Params = PARAMS) -> Iterator[dict[str, Any]]:
+def trial(
+    snapshot: Snapshot, directory: Path, params: Params = PARAMS, recorded: int | None = None
+) -> Iterator[dict[str, Any]]:
     return train_trial(
         params,
         snapshot.read("train").arrays,
@@ -37,6 +39,7 @@ def trial(snapshot: Snapshot, directory: Path, params: Params = PARAMS) -> Itera
         title_words=words_of(snapshot.encoder()),
         metric=METRIC,
         seed=1,
+        recorded=recorded,
     )
 
 
@@ -68,6 +71,20 @@ def test_a_trial_goes_on_after_its_last_checkpoint_as_if_nothing_had_happened(
 
     assert results(after)[0] == results(before)[-1], "the last epoch is said again"
     assert results(before[:-1] + after) == uninterrupted
+
+
+@pytest.mark.parametrize("recorded", [0, 1, 2, 3, 4])
+def test_a_record_that_lags_behind_the_checkpoint_is_told_every_epoch_it_lacks(
+    ladder_snapshot: Snapshot, tmp_path: Path, uninterrupted: list[dict[str, Any]], recorded: int
+) -> None:
+    running = trial(ladder_snapshot, tmp_path)
+    for _ in range(4):
+        next(running)
+    running.close()
+
+    after = results(list(trial(ladder_snapshot, tmp_path, recorded=recorded)))
+
+    assert after == uninterrupted[min(recorded, 3) :], "the checkpoint's own epoch is said in any case"
 
 
 def test_a_flipped_byte_in_the_last_checkpoint_costs_one_epoch(

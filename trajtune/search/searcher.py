@@ -67,7 +67,11 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             if first is None:
                 self.running[trial_id] = trial
                 self.listener("start", trial.number)
-                return {"number": trial.number, "params": trial.user_attrs["params"]}
+                return {
+                    "number": trial.number,
+                    "params": trial.user_attrs["params"],
+                    "recorded": record.num_recorded(self.study, trial),
+                }
             if first.state.is_finished():
                 record.tell_duplicate(self.study, trial, first.number)
                 self.listener("end", trial.number)
@@ -153,6 +157,8 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
         if damage := report.pop(DAMAGE, None):
             optuna_trial.set_user_attr(DAMAGE, damage)
             searcher.listener("damage", optuna_trial.number)
+        if report["epoch"] < record.num_recorded(searcher.study, optuna_trial):
+            return str(TrialScheduler.CONTINUE)  # said again by a process that was restarted: long decided
         record.record_epoch(searcher.study, optuna_trial, searcher.settings.metric, report)
         searcher.listener("epoch", optuna_trial.number)
         if not self._stops(optuna_trial, report["epoch"]):

@@ -231,6 +231,12 @@ def recorded_epochs(frozen: "FrozenTrial", *, several: bool) -> list[int]:
     )
 
 
+def num_recorded(study: "optuna.Study", trial: "Trial") -> int:
+    """How many epochs of a trial the study holds."""
+    frozen = study.get_trials(deepcopy=False)[trial.number]
+    return len(recorded_epochs(frozen, several=has_several_objectives(study)))
+
+
 def reports(frozen: "FrozenTrial", *, several: bool) -> list[dict[str, Any]]:
     """What each epoch reported, in order."""
     return [

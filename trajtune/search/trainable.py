@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class TrialActor(tune.Trainable):  # type: ignore[misc]
-    """Trains the trial that its config names: ``number`` and ``params``.
+    """Trains the trial that its config names: ``number``, ``params``, and how many epochs are ``recorded``.
 
     Each step is an epoch and reports what `train_trial` yields; the step after the last reports
     ``done`` alone. A `TrainingError` would come back on every retry, so it is reported as ``error``;
@@ -76,4 +76,5 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             constrained=self._constrained,
             seed=self._seed,
             device=self._device,
+            recorded=config["recorded"],
         )

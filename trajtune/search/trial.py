@@ -25,7 +25,7 @@ PREVIOUS: Final = "previous.pt"
 DAMAGE: Final = "damage"
 """In a trial's first report, if checkpoints were not whole: one line that names them and what was done."""
 
-_REPORT: Final = "report"
+_REPORTS: Final = "reports"
 _BEST_COST: Final = "best_cost"
 _MEASURED: Final = "measured"
 
@@ -43,12 +43,14 @@ def train_trial(
     constrained: frozenset[str] = frozenset(),
     device: str = "cpu",
     vocabulary: str | None = None,
+    recorded: int | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Train until patience or the last epoch, yielding what each epoch reports.
 
     If the directory holds a checkpoint, training goes on after it and its epoch is reported again
-    first: whoever died may have died between the checkpoint and the record. What was damaged is deleted,
-    and the first report says so under `DAMAGE`.
+    first: whoever died may have died between the checkpoint and the record. A record that has lost more is
+    told what it lacks, because a checkpoint holds the reports of all epochs. What was damaged is deleted, and
+    the first report says so under `DAMAGE`.
 
     Args:
         params: What to train.
@@ -61,6 +63,7 @@ def train_trial(
         constrained: What there are constraints on; the model's size and latency are measured for them.
         device: Where torch trains.
         vocabulary: Name of the vocabulary, for checkpoints that are used without their snapshot.
+        recorded: How many epochs the record holds; None: all but perhaps the last.
 
     Yields:
         ``epoch`` (from 1), ``train_loss``, ``seconds`` and the metrics; None where undefined.
@@ -75,10 +78,13 @@ def train_trial(
     state, damaged = newest_checkpoint(directory)
     damage = _damage(damaged, state)
     best, costs_to_serve = math.inf, None
+    reports: list[dict[str, Any]] = []
     if state is not None:
-        best, costs_to_serve = state[_BEST_COST], state[_MEASURED]
-        yield {**state[_REPORT], **damage}
-        damage = {}
+        best, costs_to_serve, reports = state[_BEST_COST], state[_MEASURED], list(state[_REPORTS])
+        said = len(reports) - 1
+        for report in reports[said if recorded is None else min(said, recorded) :]:
+            yield {**report, **damage}
+            damage = {}
     for result in fit(
         params, train, val, vocab_size, seed=seed, checkpoint=state, title_words=title_words, device=device
     ):
@@ -105,9 +111,10 @@ def train_trial(
         # Saved before the next epoch begins, so nothing need be copied.
         is_best = cost(metric, value) < best
         best = min(best, cost(metric, value))
+        reports = [*reports, report]
         checkpoint = {
             **result.checkpoint(copy=False),
-            _REPORT: report,
+            _REPORTS: reports,
             _BEST_COST: best,
             _MEASURED: costs_to_serve,
         }
