@@ -35,13 +35,14 @@ def test_a_search_killed_ten_times_finds_what_an_uninterrupted_one_finds(
     ladder_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     found = []
+    trials = 2 * TRIALS  # so many that there is something left to kill
     for name, kills in (("whole", 0), ("killed", 10)):
         directory = tmp_path / name
         directory.mkdir()
-        settings = experiment(directory, max_concurrent=1)
+        settings = experiment(directory, max_concurrent=1, trials=trials)
         done = search_under_fire(settings, ladder_snapshot.path, directory, kills=kills, seed=4)
         assert done.total() == kills, "it was not over before the last kill"
-        found.append(results(check_invariants(opened(settings), TRIALS)))
+        found.append(results(check_invariants(opened(settings), trials)))
         print(f"{name}: {dict(done)}")
 
     assert found[0] == found[1]
