@@ -3,9 +3,9 @@
 For each size: simulated careers through the embedded PostgreSQL, a snapshot, the default search, finalize,
 and what the bundle's metrics say of the test split, beside the Bayes limit and the best Markov baseline.
 A size that the JSON file already holds is not run again, so that an interrupted run goes on. Snapshots, runs
-and bundles lie in the working directory. Usage:
+and bundles lie in the working directory. Usage, from the project's root:
 
-    python benchmarks/quality.py [--quick] [--json FILE] [--trials N] [--seed N] [--sizes N ...]
+    python -m benchmarks.quality [--quick] [--json FILE] [--trials N] [--seed N] [--sizes N ...]
         [--figure SVG]
 
 The figure is drawn by a headless Chromium: the system's, else Playwright's.
@@ -21,6 +21,7 @@ from urllib.parse import unquote
 
 import plotly.graph_objects as go
 
+from benchmarks.rows import result
 from trajtune.dataset.prepare import prepare
 from trajtune.experiment import Experiment, validate
 from trajtune.finalize.run import finalize
@@ -152,18 +153,6 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         svg = page.evaluate("Plotly.toImage('figure', {format: 'svg', width: 1000, height: 420})")
         browser.close()
     path.write_text(unquote(svg.partition(",")[2]) + "\n", encoding="utf-8")
-
-
-def result(
-    name: str, value: float, unit: str, *, least: float | None = None, most: float | None = None
-) -> dict[str, Any]:
-    passed = None
-    if least is not None:
-        passed = value >= least
-    elif most is not None:
-        passed = value <= most
-    bar = least if least is not None else most
-    return {"name": name, "value": value, "unit": unit, "bar": bar, "passed": passed}
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.plain_study import plain_study
+from benchmarks.rows import result
 from tests.conftest import ladder_careers, loaded
 from tests.search.killing import check_invariants, opened, search_under_fire
 from trajtune.cluster import ray_session
@@ -233,18 +234,6 @@ def an_experiment(directory: Path, *, training: dict[str, Any], **settings: Any)
 def snapshot_of_ladders(directory: Path, careers: int) -> Snapshot:
     storage = {"storage": {"snapshots": str(directory / "snapshots")}}
     return snapshot_of(loaded(ladder_careers(careers)), validate(Experiment, storage, "benchmark"))
-
-
-def result(
-    name: str, value: float, unit: str, *, least: float | None = None, most: float | None = None
-) -> dict[str, Any]:
-    passed = None
-    if least is not None:
-        passed = value >= least
-    elif most is not None:
-        passed = value <= most
-    bar = least if least is not None else most
-    return {"name": name, "value": value, "unit": unit, "bar": bar, "passed": passed}
 
 
 if __name__ == "__main__":

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.search.marked_password import PASSWORD
 from trajtune.careers import embedded
-
-PASSWORD = "marked-password-4711"
 
 
 class Server:

@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import psycopg2
 import pytest
 
-from tests.search.database_server import PASSWORD, Server, database_server
+from tests.search.database_server import Server, database_server
 from tests.search.killing import check_invariants, opened, results, start
+from tests.search.marked_password import PASSWORD, check_password_shows_nowhere
 from tests.search.test_kill import TRIALS, experiment
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import ExperimentError, RunError
@@ -116,27 +116,8 @@ def test_the_password_of_the_studys_database_is_found_nowhere(
     driver = start(in_database(tmp_path, trials=2), ladder_snapshot.path, tmp_path)
     wait_for_epochs(driver, url, 3)
 
-    processes = [psutil.Process(driver.pid), *psutil.Process(driver.pid).children(recursive=True)]
-    commands = [" ".join(process.cmdline()) for process in processes if process.is_running()]
-    while_running = files_with_password(short_tmp, tmp_path)
-    assert driver.wait(120) == 0
-
-    assert len(commands) > 3, "Ray's processes were among those looked at"
-    assert not [command for command in commands if PASSWORD in command]
-    assert while_running == []
-    assert files_with_password(tmp_path) == []
+    check_password_shows_nowhere(driver, tmp_path, short_tmp)
     assert VARIABLE in (tmp_path / "runs" / "run" / DATABASE).read_text()
-
-
-def files_with_password(*folders: Path) -> list[str]:
-    found = []
-    for path in (path for folder in folders for path in folder.rglob("*")):
-        try:
-            if path.is_file() and PASSWORD.encode() in path.read_bytes():
-                found.append(str(path))
-        except FileNotFoundError:
-            continue  # a search renames and deletes as it goes
-    return found
 
 
 @pytest.mark.usefixtures("ray_local")

@@ -1,0 +1,16 @@
+"""A row of a benchmark's table and JSON."""
+
+from typing import Any
+
+
+def result(
+    name: str, value: float, unit: str, *, least: float | None = None, most: float | None = None
+) -> dict[str, Any]:
+    """A measurement beside the bar that it must reach from above or below, if there is one."""
+    passed = None
+    if least is not None:
+        passed = value >= least
+    elif most is not None:
+        passed = value <= most
+    bar = least if least is not None else most
+    return {"name": name, "value": value, "unit": unit, "bar": bar, "passed": passed}
