@@ -64,7 +64,11 @@ class Prediction:
     unknown_titles: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON values."""
+        """The prediction as JSON values.
+
+        Returns:
+            The fields by name.
+        """
         return asdict(self)
 
 
@@ -134,6 +138,9 @@ class Bundle:
 
         Args:
             careers: The titles of each, oldest first, as people write them.
+
+        Returns:
+            A prediction for each.
 
         Raises:
             BundleError: For a career with no title, or an empty one; names which.
@@ -221,6 +228,12 @@ def rounded(value: float) -> int:
 
 def load_bundle(path: str | Path) -> Bundle:
     """Open a bundle after comparing every file it reads with its hash in the manifest.
+
+    Args:
+        path: The bundle's directory.
+
+    Returns:
+        The bundle, ready to predict.
 
     Raises:
         BundleError: If there is no bundle, or a file is missing, altered or unreadable.

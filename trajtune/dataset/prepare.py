@@ -30,6 +30,9 @@ def prepare(experiment: Experiment, *, url: str | None = None, progress: bool = 
         url: The database; None: the environment's POSTGRES_URL.
         progress: Show a progress bar while reading.
 
+    Returns:
+        The snapshot, written or found.
+
     Raises:
         SourceError: If there is nothing to read.
         SplitError: If a split would be empty.

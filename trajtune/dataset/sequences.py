@@ -33,6 +33,9 @@ def generate_sequences(
     Args:
         data: One split.
         examples: ``last`` (val and test always) or ``every_transition`` (train may).
+
+    Yields:
+        The titles so far and what came next.
     """
     found = examples_of(data.arrays, examples)
     owner = np.searchsorted(data.arrays.offsets, found.start, side="right") - 1

@@ -98,6 +98,9 @@ def temporal_split(careers: pa.Table, train_cutoff: date, val_cutoff: date, by: 
         val_cutoff: First day that is not val; after ``train_cutoff``.
         by: Which date decides; see `split_dates`.
 
+    Returns:
+        The careers of train, val and test, each with all its columns.
+
     Raises:
         SplitError: If the cutoffs are not in order, or a split would be empty; names the split and
             the dates that the data covers.

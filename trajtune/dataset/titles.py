@@ -110,6 +110,16 @@ class TitleEncoder:
             titles: Surface forms of the *training* split, or how often each occurs.
             min_count: Titles that occur less often in all their forms together are unknown.
             max_titles: At most so many titles are kept.
+
+        Returns:
+            The vocabulary.
+
+        Examples:
+            >>> encoder = TitleEncoder.fit(["Nurse", "Nurse", "Sr. Engineer"])
+            >>> encoder.encode("senior eng"), encoder.encode("Astronaut")
+            (2, 0)
+            >>> encoder.decode(2)
+            'Sr. Engineer'
         """
         surfaces: dict[str, Counter[str]] = {}
         for surface, count in Counter(titles).items():
@@ -133,15 +143,33 @@ class TitleEncoder:
         return cls({**readable, **title_to_idx}, idx_to_title)
 
     def encode(self, title: str) -> int:
-        """The index that the service would find for a title, 0 if none."""
+        """Look a title up as the service does.
+
+        Args:
+            title: As people write it.
+
+        Returns:
+            Its index; 0 if the vocabulary does not hold it.
+        """
         return self.title_to_idx.get(service_key(title), UNKNOWN)
 
     def decode(self, index: int) -> str:
-        """The title that a person should read; `UNKNOWN_TITLE` for 0 and for indices out of range."""
+        """Look an index up.
+
+        Args:
+            index: Any integer.
+
+        Returns:
+            The title that a person should read; `UNKNOWN_TITLE` for 0 and for indices out of range.
+        """
         return self.idx_to_title.get(index, UNKNOWN_TITLE)
 
     def save(self, path: Path) -> None:
-        """Write the vocabulary in the serving contract's form, with sorted keys."""
+        """Write the vocabulary in the serving contract's form, with sorted keys.
+
+        Args:
+            path: The file; written beside and renamed.
+        """
         content = {
             "title_to_idx": dict(sorted(self.title_to_idx.items())),
             "idx_to_title": {str(index): title for index, title in sorted(self.idx_to_title.items())},
@@ -154,6 +182,12 @@ class TitleEncoder:
     @classmethod
     def load(cls, path: Path) -> "TitleEncoder":
         """Read a vocabulary file.
+
+        Args:
+            path: What `save` wrote.
+
+        Returns:
+            The vocabulary.
 
         Raises:
             SnapshotError: If it is missing or not in the contract's form.

@@ -44,6 +44,10 @@ class CalibrationTable:
     Attributes:
         breakpoints: Confidences, strictly rising, in 0..1.
         values: Calibrated confidences, never falling, in 0..1.
+
+    Examples:
+        >>> CalibrationTable((0.2, 0.6), (0.1, 0.5))([0.0, 0.4, 0.9]).round(3).tolist()
+        [0.1, 0.3, 0.5]
     """
 
     breakpoints: tuple[float, ...]
@@ -109,6 +113,9 @@ def train_calibrator(confidence: ArrayLike, correct: ArrayLike) -> "IsotonicRegr
         confidence: ``[E]`` in 0..1, of val.
         correct: bool ``[E]``.
 
+    Returns:
+        The fitted curve.
+
     Raises:
         TrainingError: With fewer than `TOO_FEW` examples.
     """
@@ -129,7 +136,12 @@ def table_of(calibrator: "IsotonicRegression") -> CalibrationTable:
 
 
 def save_calibrator(calibrator: "IsotonicRegression", path: Path) -> None:
-    """Write ``calibrator.pkl`` for those whose tools want scikit-learn's object; trajtune never loads it."""
+    """Write ``calibrator.pkl`` for those whose tools want scikit-learn's object; trajtune never loads it.
+
+    Args:
+        calibrator: What `train_calibrator` gave.
+        path: The file; written beside and renamed.
+    """
     content = io.BytesIO()
     pickle.dump(calibrator, content, protocol=4)
     beside = path.with_name(f".{path.name}.new")

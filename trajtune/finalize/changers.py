@@ -46,6 +46,10 @@ def is_change(current: str, following: str) -> bool:
     """Under half of the next title's core words stand in the current one.
 
     A next title with no core word ("Director") names no other occupation, so it is no change.
+
+    Examples:
+        >>> is_change("Data Engineer", "Senior Data Engineer"), is_change("Data Engineer", "Nurse")
+        (False, True)
     """
     core = core_words(following)
     return bool(core) and len(core & core_words(current)) / len(core) < SHARED

@@ -29,6 +29,13 @@ def conformal_margin(
     Returns:
         The margin; negative where the model's interval is too wide; None with fewer than `TOO_FEW`
         ended roles.
+
+    Examples:
+        Roles of 1 to 99 months, and an interval that always says 10 to 60:
+
+        >>> months = np.arange(1.0, 100.0)
+        >>> conformal_margin(np.tile([10.0, 60.0], (99, 1)), months, 0.8)
+        20.0
     """
     ended = ~np.isnan(tenure_months)
     months, lower, upper = tenure_months[ended], interval[ended, 0], interval[ended, 1]

@@ -27,6 +27,9 @@ def evaluate_model(predictions: Predictions, calibrated: NDArray[np.floating]) -
     Args:
         predictions: Of the exported graph.
         calibrated: ``[E]``: calibrated confidence of the top title.
+
+    Returns:
+        The metrics by name; what is undefined is None with ``<name>_reason`` after it.
     """
     people = per_person(predictions)
     found: dict[str, Any] = {
@@ -44,6 +47,11 @@ def evaluate_calibration(
     raw: NDArray[np.floating], calibrated: NDArray[np.floating], correct: NDArray[np.bool_]
 ) -> dict[str, float | None]:
     """Calibration error and Brier score of the top title's confidence, before and after.
+
+    Args:
+        raw: ``[E]`` in 0..1: before calibration.
+        calibrated: ``[E]`` in 0..1: after.
+        correct: bool ``[E]``: whether the top title was right.
 
     Returns:
         ``ece`` (10 bins of equal width), ``ece_equal_mass`` (15 bins of equally many examples),

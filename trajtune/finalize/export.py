@@ -71,6 +71,9 @@ def export_to_onnx(model: nn.Module, path: Path) -> None:
 def simplify_onnx(path: Path) -> None:
     """Simplify the file in place with onnxsim, and check it again.
 
+    Args:
+        path: What `export_to_onnx` wrote.
+
     Raises:
         ExportError: If onnxsim finds its own result to differ, or the contract no longer holds.
     """

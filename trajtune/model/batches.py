@@ -133,6 +133,9 @@ def create_dataloaders(
         vocab_size: V; bounds the size of a validation batch.
         seed: Of the shuffling.
         device: Where the batches are wanted.
+
+    Returns:
+        Of train and of val.
     """
     generator = torch.Generator().manual_seed(seed)
     return (

@@ -161,7 +161,7 @@ def train_epoch(
     *,
     epoch: int = 1,
 ) -> float:
-    """Take one step for each batch, and return the mean loss of the steps.
+    """Take one step for each batch.
 
     Nothing is read back from the device before the last step.
 
@@ -171,6 +171,9 @@ def train_epoch(
         optimizer: Of the model's parameters; its learning rate is set at each step.
         params: Gives the loss and the learning rate.
         epoch: Which epoch this is, from 1; for the error.
+
+    Returns:
+        The mean loss.
 
     Raises:
         TrainingError: If a step's loss is not finite or above `EXPLODED`; the weights are then of no use.
@@ -215,7 +218,15 @@ def create_optimizer(model: CareerTrajectoryLSTM, params: Params) -> torch.optim
 
 
 def evaluate(model: CareerTrajectoryLSTM, batches: Loader) -> Metrics:
-    """The val metrics that a search sees; None where the split has no known target of the kind."""
+    """Measure a model as a search does.
+
+    Args:
+        model: Left in evaluation mode.
+        batches: Of val, each career's last transition.
+
+    Returns:
+        The val metrics by name; None where the split has no known target of the kind.
+    """
     return val_metrics(predict_batches(model, batches))
 
 

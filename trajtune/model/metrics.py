@@ -94,6 +94,11 @@ def expected_calibration_error(
     """Mean gap of confidence and accuracy over bins of equal width (Guo et al. 2017); None without examples.
 
     A bin holds its upper edge, the first one 0 too.
+
+    Examples:
+        >>> said, right = np.array([0.95, 0.95, 0.3, 0.3]), np.array([True, True, True, False])
+        >>> round(expected_calibration_error(said, right), 3)
+        0.125
     """
     bin_of = np.clip(np.ceil(confidence.astype(np.float64) * bins).astype(np.int64) - 1, 0, bins - 1)
     return _mean_gap(bin_of, confidence, correct, bins)
@@ -114,12 +119,22 @@ def equal_mass_calibration_error(
 
 
 def brier_score(probability: NDArray[np.floating], outcome: NDArray[np.bool_]) -> float | None:
-    """Mean squared difference of probability and outcome; None without examples."""
+    """Mean squared difference of probability and outcome; None without examples.
+
+    Examples:
+        >>> round(brier_score(np.array([0.9, 0.2]), np.array([True, False])), 3)
+        0.025
+    """
     return _mean((probability.astype(np.float64) - outcome) ** 2)
 
 
 def area_under_roc(score: NDArray[np.floating], outcome: NDArray[np.bool_]) -> float | None:
-    """Probability that a positive scores above a negative, ties half (Mann-Whitney); None with one class."""
+    """Probability that a positive scores above a negative, ties half (Mann-Whitney); None with one class.
+
+    Examples:
+        >>> area_under_roc(np.array([0.9, 0.4, 0.4]), np.array([True, True, False]))
+        0.75
+    """
     positives, negatives = int(outcome.sum()), int((~outcome).sum())
     if not positives or not negatives:
         return None

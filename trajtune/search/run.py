@@ -48,7 +48,25 @@ def search(
     address: str | None = None,
     verbose: bool = False,
 ) -> Run:
-    """Start a search of ``experiment`` on ``snapshot``, or go on with the one that ``resume`` names."""
+    """Start a search of ``experiment`` on ``snapshot``, or go on with the one that ``resume`` names.
+
+    Args:
+        experiment: What to search and where to write it; in a resume it is compared with the run's own.
+        snapshot: The careers; a resumed run knows its own.
+        run: Name of the new run; None: made of the time.
+        resume: A run's name or path.
+        trials: Trials in total; None: as the experiment says, or as the run was asked for.
+        json_log: Write each event as a line of JSON on stdout, and show nothing else.
+        address: Of a Ray cluster to join; None: Ray on this machine.
+        verbose: Let Ray speak.
+
+    Returns:
+        The run, searched to its end.
+
+    Raises:
+        RunError: If neither a run to resume nor both experiment and snapshot are given, or the search
+            cannot go on as asked.
+    """
     if resume is not None:
         return resume_search(
             resume, experiment=experiment, trials=trials, json_log=json_log, address=address, verbose=verbose
