@@ -1,13 +1,13 @@
 # Two commands on a fresh machine with Python 3.11 and make:
 #   make demo   the whole way on simulated careers: PostgreSQL -> search -> bundle
 #   make test   lint, types, tests
-# And `make test-fire`: a search killed ten times, for minutes.
+# And `make docs`: the documentation as a site; `make test-fire`: a search killed ten times, for minutes.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-fire lint format typecheck clean
+.PHONY: demo test test-fire docs lint format typecheck clean
 
 demo: $(INSTALLED)
 	$(BIN)/trajtune demo
@@ -19,6 +19,10 @@ test: $(INSTALLED) lint typecheck
 
 test-fire: $(INSTALLED)
 	$(BIN)/pytest -m fire
+
+# Into site/. A broken link or anchor, or a docstring that does not fit its signature, is an error.
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
@@ -35,8 +39,8 @@ format: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,docs]'
 	touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache

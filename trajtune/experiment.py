@@ -152,7 +152,7 @@ class FileSource(Settings):
 
 
 class ProcessSettings(Settings):
-    """What a simulated population is like; `docs/simulation.md` argues the defaults."""
+    """What a simulated population is like; `docs/explanation/simulation.md` argues the defaults."""
 
     num_families: int = Field(12, ge=2, le=12, description="Job families.")
     num_specialisations: int = Field(10, ge=2, le=120, description="Of each family; 10 give 840 titles.")
@@ -422,6 +422,12 @@ def load_yaml(path: Path) -> dict[str, Any]:
 
 def load_experiment(name: str = "default") -> Experiment:
     """Load an experiment by name (from ``experiments/``) or by path.
+
+    Args:
+        name: As ``default``, or the path of a YAML file.
+
+    Returns:
+        The experiment, every setting with its value.
 
     Raises:
         ExperimentError: With every broken rule of the file in one line.

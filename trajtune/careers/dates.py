@@ -1,6 +1,6 @@
 """Dates as people store them, parsed without guessing; each distinct text is parsed once.
 
-What can be read in two ways is `AMBIGUOUS`, not a date. docs/careers.md lists the forms.
+What can be read in two ways is `AMBIGUOUS`, not a date. docs/reference/careers.md lists the forms.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Files in S3, or in a store that speaks its language, by their URI; docs/careers.md says how.
+"""Files in S3, or in a store that speaks its language, by their URI; docs/reference/careers.md says how.
 
 Credentials and the endpoint come from the environment alone. Ray's tasks make their own file system from
 it, so no key travels with them.

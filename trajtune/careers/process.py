@@ -1,6 +1,6 @@
 """The process that simulated careers come from: its settings, and the tables that they give.
 
-Knows nothing of how careers are sampled, written or predicted. `docs/simulation.md` argues the
+Knows nothing of how careers are sampled, written or predicted. `docs/explanation/simulation.md` argues the
 numbers. The hidden state of a career is its persona and its cohort; given both, its titles are a
 Markov chain, and the number of roles and the date of the last move are independent of them.
 """

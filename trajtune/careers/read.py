@@ -47,6 +47,9 @@ def load_career_sequences(
         url: The database; None: the environment's POSTGRES_URL. Ignored for files and simulated careers.
         progress: Show a progress bar on stderr, if that is a terminal.
 
+    Returns:
+        The careers, what was left out with its reasons, and counts that balance.
+
     Raises:
         SourceError: If there is nothing to read, or too large a share of it cannot be used.
     """
@@ -212,7 +215,7 @@ def _stop_if_too_many(part: Part, source: dict[str, Any], data: DataSettings) ->
     raise SourceError(
         f"{_words(source)}: {share:.0%} of {rows_in:,} rows are at fault, {rule}, and "
         f"{part.counts['careers']:,} careers are left; the commonest reasons are {reasons}. "
-        "See docs/careers.md and mend the source."
+        "See docs/reference/careers.md and mend the source."
     )
 
 

@@ -1,4 +1,4 @@
-"""Each role by itself: its dates parsed, and what is wrong with it named; docs/careers.md has the rules."""
+"""Each role by itself: its dates parsed, its fault named; docs/reference/careers.md has the rules."""
 
 # R roles
 

@@ -1,6 +1,6 @@
 """From checked roles to careers and quarantine, in columns; every source row is accounted for.
 
-Reads no source and parses nothing. docs/careers.md states each rule in words.
+Reads no source and parses nothing. docs/reference/careers.md states each rule in words.
 """
 
 # N careers, R roles of all careers, K roles of the careers that stay
