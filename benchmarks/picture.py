@@ -1,0 +1,36 @@
+"""The first screen of a bundle's report, as the README shows it.
+
+    python -m benchmarks.picture BUNDLE docs/report.png
+
+Drawn by a headless Chromium: the system's, else Playwright's.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+WIDTH, HEIGHT = 1100, 1400
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("picture", type=Path, help="The file to write, ending in .png.")
+    parser.add_argument("--height", type=int, default=HEIGHT, help="Pixels from the top of the page.")
+    options = parser.parse_args()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": WIDTH, "height": options.height}, color_scheme="light")
+        page.goto((options.bundle / "report.html").absolute().as_uri())
+        page.wait_for_selector(".figure .main-svg")
+        page.screenshot(path=options.picture)
+        browser.close()
+    print(f"{options.picture}: {options.picture.stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
