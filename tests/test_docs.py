@@ -112,6 +112,25 @@ def commands() -> list[Command]:
 COMMANDS = commands()
 
 
+def shown_outputs() -> dict[str, str]:
+    """What a page shows below a command as its output: the `text` fence that follows the command's."""
+    found = {}
+    for page in PAGES:
+        following = re.compile(r"^```console\n([^`]*)^```\n\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+        for said, output in following.findall(page.read_text("utf-8")):
+            found[Command(page, said.splitlines()[-1][2:]).key] = output
+    return found
+
+
+SHOWN = shown_outputs()
+
+
+def labels(output: str) -> set[str]:
+    """The first column of each line, without hashes and numbers, which differ from machine to machine."""
+    lines = [re.split(r"  +", line.strip())[0] for line in output.splitlines()]
+    return {re.sub(r"\b[0-9a-f]{16}\b|\d[\d.,]*", "#", line) for line in lines} - {"", "..."}
+
+
 def parse(words: list[str]) -> None:
     """What the command line would do before it acts: the command and each option exist and have a value."""
     group: Any = typer.main.get_command(cli.app)
@@ -187,6 +206,24 @@ def test_the_list_of_what_does_not_run_holds_nothing_else() -> None:
     assert set(NOT_RUN) - {command.key for command in COMMANDS} == set()
 
 
+def test_an_output_that_is_shown_is_of_a_command_that_runs() -> None:
+    assert len(SHOWN) >= 4
+    assert set(SHOWN) - set(NOT_RUN) == set(SHOWN)
+
+
+FILE = re.compile(r"(?<![\w./-])((?:trajtune|tests|docs|benchmarks|experiments|search_spaces)/[\w./-]*\w)")
+TESTS = "\n".join(file.read_text("utf-8") for file in (ROOT / "tests").rglob("test_*.py"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_and_every_test_that_a_text_names_is_there(page: Path) -> None:
+    text = page.read_text("utf-8")
+    for name in FILE.findall(text):
+        assert (ROOT / name).exists(), f"{page.relative_to(ROOT)} names {name}"
+    for name, rest in re.findall(r"`(test_\w+)(\.\.\.)?`", text):
+        assert f"def {name}" + ("" if rest else "(") in TESTS, f"{page.relative_to(ROOT)} names {name}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_yaml_in_the_docs_is_an_experiment_or_a_space(page: Path) -> None:
     for _, body in blocks(page, "yaml"):
@@ -224,6 +261,8 @@ def test_every_command_in_the_docs_runs_or_says_why_not(
                 code, said = run(command, monkeypatch, capfd)
                 assert code == 0, f"{command}\n{said}"
                 assert "Traceback" not in said, f"{command}\n{said}"
+                unsaid = labels(SHOWN.get(command.key, "")) - labels(said)
+                assert not unsaid, f"{command} does not say {sorted(unsaid)} any more, but\n{said}"
                 took.append(f"{time.monotonic() - begun:.1f} s {command}")
         for _, body in blocks(page, "python"):
             program = ast.parse(body)
@@ -250,10 +289,13 @@ def run(
     return code if isinstance(code, int) else int(code is not None), "\n".join(capfd.readouterr())
 
 
-def test_the_site_builds_with_every_link_and_asks_nothing_of_the_network(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """docs/ as `make docs` builds it."""
     pytest.importorskip("mkdocs", reason="the extra `docs` is not installed")
+    folder = tmp_path_factory.mktemp("site")
     built = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
@@ -261,13 +303,32 @@ def test_the_site_builds_with_every_link_and_asks_nothing_of_the_network(tmp_pat
         timeout=200,
     )
     assert built.returncode == 0, built.stderr
-    for page in tmp_path.rglob("*.html"):
+    return folder
+
+
+def test_the_site_builds_with_every_link_and_asks_nothing_of_the_network(site: Path) -> None:
+    pages = list(site.rglob("*.html"))
+    assert len(pages) >= len(PAGES) - 1  # all but the README
+    for page in pages:
         text = page.read_text("utf-8")
         assert (
             re.findall(r'<(?:script|img|link|iframe)[^>]+(?:src|href)="(?:https?:)?//[^"]+"', text) == []
         ), page
         assert "<!-- generate" not in text
         assert "<!-- readme" not in text
+
+
+def test_a_page_opens_from_the_disk_and_its_search_finds_things(site: Path, browser: Any) -> None:
+    page = browser.new_page()
+    elsewhere: list[str] = []
+    page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else elsewhere.append(r.url))
+    page.goto((site / "reference" / "cli.html").as_uri())
+    page.locator(".md-search__input").fill("winner's curse")
+    page.locator(".md-search-result__link", has_text="curse").first.click()
+    page.wait_for_url("**/explanation/selection.html*")
+    assert page.locator("h1").inner_text().startswith("Selection and the winner's curse")
+    assert elsewhere == []
+    page.close()
 
 
 def test_the_reference_has_every_public_name() -> None:
