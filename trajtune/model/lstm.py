@@ -110,16 +110,13 @@ class CareerTrajectoryLSTM(nn.Module):
             Logits ``[B, V]``; tenure ``[B, 2]`` in months, lower ≤ upper; hireability ``[B, 1]`` in 0..1.
         """
         logits_BV, tenure_B2, hireability_B1 = self.scores(title_ids, lengths)
-        return logits_BV, tenure_B2 * self.tenure_std + self.tenure_mean, torch.sigmoid(hireability_B1)
+        ordered_B2 = torch.cat([tenure_B2.amin(1, keepdim=True), tenure_B2.amax(1, keepdim=True)], 1)
+        return logits_BV, ordered_B2 * self.tenure_std + self.tenure_mean, torch.sigmoid(hireability_B1)
 
     def scores(
         self, title_ids: Tensor, lengths: Tensor | None = None, left_out: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """What the losses are computed on: logits, standardised tenure, hireability as a logit.
-
-        The tenure head's two outputs are put in order. Sorting two quantiles never raises their pinball
-        loss (Chernozhukov et al. 2010, "Quantile and probability curves without crossing"), leaves the
-        squared error as it is, and keeps the head as specified.
+        """What the losses are computed on: logits, standardised tenure in no order, hireability as a logit.
 
         Args:
             title_ids: As in `forward`.
@@ -134,8 +131,6 @@ class CareerTrajectoryLSTM(nn.Module):
         state_BS = self.final_state(roles_BTX, lengths)
         if self.skip_last_title:
             state_BS = torch.cat([state_BS, _at_last(embedded_BTE, lengths)], 1)
-        tenure_B2 = self.tenure_head(state_BS)
-        ordered_B2 = torch.cat([tenure_B2.amin(1, keepdim=True), tenure_B2.amax(1, keepdim=True)], 1)
         logits_BV = self.next_role_head(state_BS)
         if self.tie_weights:
             logits_BV = F.linear(logits_BV, table_VE, self.tied_bias)
@@ -146,7 +141,7 @@ class CareerTrajectoryLSTM(nn.Module):
         if self.markov_prior is not None:
             last_B = _at_last(title_ids.unsqueeze(2), lengths).squeeze(1).long()
             logits_BV = self.markov_prior(logits_BV, last_B, left_out)
-        return logits_BV, ordered_B2, self.hireability_head(state_BS)
+        return logits_BV, self.tenure_head(state_BS), self.hireability_head(state_BS)
 
     def title_table(self) -> Tensor:
         """The titles' vectors ``[V, E]``, composed of words where the model does that."""
