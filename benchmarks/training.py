@@ -36,7 +36,7 @@ from trajtune.model.batches import Loader, create_dataloaders
 from trajtune.model.checkpoint import new_model, save_checkpoint
 from trajtune.model.fit import evaluate, fit, train_epoch
 from trajtune.model.losses import training_loss
-from trajtune.model.lstm import CareerTrajectoryLSTM
+from trajtune.model.lstm import CareerTrajectoryLSTM, FactoredLogits
 from trajtune.model.optimizer import create_optimizer
 
 PROCESS = ProcessSettings(num_specialisations=60, foreign_share=0.0)
@@ -204,10 +204,15 @@ def plain_step(
 
 
 def plain_loss(
-    scores: tuple[Tensor, Tensor, Tensor], targets: Tensor, tenures: Tensor, hireables: Tensor, params: Params
+    scores: tuple[FactoredLogits, Tensor, Tensor],
+    targets: Tensor,
+    tenures: Tensor,
+    hireables: Tensor,
+    params: Params,
 ) -> Tensor:
     """`training_loss` of the research default as users write it, with autograd."""
-    logits, tenure, hireability = scores
+    factored, tenure, hireability = scores
+    logits = factored.multiplied()
     known = ~tenures.isnan()
     tenure_error = (tenure - tenures.nan_to_num()[:, None]).square().mean(1)
     judged = ~hireables.isnan()

@@ -5,7 +5,14 @@ import torch
 import torch.nn.functional as F
 
 from tests.model.conftest import plain
-from trajtune.model.losses import hireability_loss, next_role_loss, pinball_loss, squared_loss, training_loss
+from trajtune.model.losses import (
+    hireability_loss,
+    next_role_loss,
+    pinball_loss,
+    squared_loss,
+    training_loss,
+)
+from trajtune.model.lstm import FactoredLogits
 
 NAN = float("nan")
 
@@ -81,6 +88,36 @@ def test_value_and_gradients_are_those_of_autograd(tenure_loss: str, smoothing: 
         torch.autograd.grad(2 * loss, scores), torch.autograd.grad(2 * expected, scores), strict=True
     ):
         torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("repeats", [False, True])
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("num_titles", [50, 20_000])  # one block, and three
+def test_logits_that_never_exist_as_a_whole_have_the_same_loss_and_gradients(
+    num_titles: int, smoothing: float, repeats: bool
+) -> None:
+    torch.manual_seed(0)
+    shapes = [(40, 8), (num_titles, 8), (num_titles,), (40, 1)]
+    made_of = [torch.randn(shape, dtype=torch.double, requires_grad=True) for shape in shapes]
+    last = torch.randint(1, num_titles, (40, 1))
+    if not repeats:
+        made_of.pop()
+    logits = FactoredLogits(*made_of, last) if repeats else FactoredLogits(*made_of, None, None)
+    titles = torch.randint(0, num_titles, (40,)).where(torch.arange(40) % 5 > 0, 0)
+    titles[1] = last[1, 0]
+    losses = [
+        training_loss(
+            (scores, torch.zeros(40, 2, dtype=torch.double), torch.zeros(40, 1, dtype=torch.double)),
+            titles,
+            torch.full((40,), NAN, dtype=torch.double),
+            torch.full((40,), NAN, dtype=torch.double),
+            plain(label_smoothing=smoothing),
+        )
+        for scores in (logits, logits.multiplied())
+    ]
+    torch.testing.assert_close(losses[0], losses[1])
+    ours, theirs = (torch.autograd.grad(3 * loss, made_of) for loss in losses)
+    torch.testing.assert_close(ours, theirs)
 
 
 def test_a_target_as_good_as_impossible_has_a_finite_loss() -> None:

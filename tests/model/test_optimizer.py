@@ -28,7 +28,7 @@ def test_packed_weights_take_the_steps_of_separate_ones(weight_decay: float) -> 
             optimizer.zero_grad()
             torch.manual_seed(step)
             logits, tenure, hireability = model.scores(torch.randint(1, 600, (8, 3)))
-            (logits.square().mean() + tenure.sum() + hireability.sum()).backward()
+            (logits.multiplied().square().mean() + tenure.sum() + hireability.sum()).backward()
             optimizer.step()
     for (name, ours_now), theirs_now in zip(packed.named_parameters(), separate.parameters(), strict=True):
         torch.testing.assert_close(ours_now, theirs_now, msg=name)
