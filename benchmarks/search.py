@@ -61,9 +61,9 @@ def main() -> None:
                 if "a" in parts:
                     results += overhead(directory, trials=10 if options.quick else 50)
                 if "b" in parts:
-                    results += efficiency(directory, *((8, 1_000) if options.quick else (50, 10_000)))
+                    results += efficiency(directory, *((8, 2_000) if options.quick else (50, 20_000)))
                 if "c" in parts:
-                    results += value(directory, *((12, 300, 2) if options.quick else (50, 1_000, 5)))
+                    results += value(directory, *((12, 500, 2) if options.quick else (50, 2_000, 5)))
             if "d" in parts:  # starting Ray is part of what ours takes
                 results += beside_plain(directory, *((8, 3_000, 20) if options.quick else (50, 20_000, 50)))
     for row in results:
@@ -114,36 +114,53 @@ def rays_default(snapshot: Snapshot, directory: Path, trials: int) -> None:
 
 
 def efficiency(directory: Path, trials: int, careers: int) -> list[dict[str, Any]]:
-    """Seconds in epochs over wall-clock times cores."""
-    snapshot = snapshot_of_ladders(directory, careers)
+    """Seconds in epochs over wall-clock times cores, on simulated careers with the default experiment."""
+    experiment = on_simulated(directory, careers, trials=trials)
+    snapshot = prepare(experiment)
     began = time.perf_counter()
-    run = search(directory, snapshot, trials=trials, training={"max_epochs": 20})
+    run = start_search(experiment, snapshot)
     wall = time.perf_counter() - began
     training = sum(trial.seconds for trial in read_trials(read_study(run.path)))
     share = training / (wall * CONCURRENT)
-    return [result(f"efficiency: {trials} trials", share, "share", least=LEAST_EFFICIENCY)]
+    name = f"efficiency: {trials} trials, {careers:,} careers"
+    return [result(f"{name}, wall", wall, "s"), result(name, share, "share", least=LEAST_EFFICIENCY)]
 
 
 def value(directory: Path, trials: int, careers: int, seeds: int) -> list[dict[str, Any]]:
     """Epochs to the best of as many full-length random trials, as a share of theirs; median of seeds."""
-    snapshot = snapshot_of_ladders(directory, careers)
+    snapshot = prepare(on_simulated(directory, careers))
     shares = []
     for seed in range(seeds):
-        common: dict[str, Any] = {"trials": trials, "training": {"max_epochs": 20}, "seed": seed}
-        random = search(directory, snapshot, sampler="random", pruner={"name": "none"}, **common)
-        clever = search(directory, snapshot, **common)
-        random_trials = read_trials(read_study(random.path))[1:]  # the research default is nobody's merit
-        target = min(trial.value for trial in random_trials if trial.value is not None)
-        epochs = sum(len(trial.epochs) for trial in random_trials)
-        shares.append(epochs_to(read_trials(read_study(clever.path))[1:], target) / epochs)
+        common: dict[str, Any] = {"trials": 1 + trials, "seed": seed}
+        by_chance = on_simulated(directory, careers, sampler="random", pruner={"name": "none"}, **common)
+        random = read_trials(read_study(start_search(by_chance, snapshot).path))[1:]  # but the default
+        ours = start_search(on_simulated(directory, careers, **common), snapshot)
+        target = min(trial.value for trial in random if trial.value is not None)
+        epochs = sum(len(trial.epochs) for trial in random)
+        shares.append(epochs_to(read_trials(read_study(ours.path))[1:], target) / epochs)
+        print(
+            f"value: seed {seed}: NLL {target:.4f}, {epochs} epochs by chance, share {shares[-1]:.3f}",
+            flush=True,
+        )
     return [
+        *(result(f"value: seed {seed}", share, "share") for seed, share in enumerate(shares)),
         result(
             f"value: epochs to the best of {trials} random trials, median of {seeds}",
             median(shares),
             "share",
             most=MOST_OF_RANDOMS_EPOCHS,
-        )
+        ),
     ]
+
+
+def on_simulated(directory: Path, careers: int, **settings: Any) -> Experiment:
+    """The default experiment on so many simulated careers."""
+    content = {
+        "source": {"kind": "simulated", "careers": careers},
+        "search": {"max_concurrent": CONCURRENT, **settings},
+        "storage": {name: str(directory / "simulated" / name) for name in ("snapshots", "runs")},
+    }
+    return validate(Experiment, content, "benchmark")
 
 
 def epochs_to(trials: list[TrialRecord], target: float) -> float:
@@ -159,12 +176,9 @@ def epochs_to(trials: list[TrialRecord], target: float) -> float:
 
 def beside_plain(directory: Path, trials: int, careers: int, epochs: int) -> list[dict[str, Any]]:
     """Seconds to the same validation NLL on simulated careers: the worse of the two searches' best."""
-    source = {"kind": "simulated", "careers": careers}
-    storage = {name: str(directory / "plain" / name) for name in ("snapshots", "runs")}
-    settings = {"space": "around_default", "trials": trials, "max_concurrent": CONCURRENT}
     base = RESEARCH_DEFAULT.model_copy(update={"max_epochs": epochs})
-    content = {"source": source, "training": base.model_dump(), "search": settings, "storage": storage}
-    experiment = validate(Experiment, content, "benchmark")
+    experiment = on_simulated(directory, careers, space="around_default", trials=trials)
+    experiment = experiment.model_copy(update={"training": base})
     with ray_session(num_cpus=CONCURRENT):
         snapshot = prepare(experiment)
     space = load_space(experiment.search.space)

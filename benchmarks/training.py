@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
@@ -34,9 +34,10 @@ from trajtune.dataset.arrays import CareerArrays, examples_of
 from trajtune.experiment import RESEARCH_DEFAULT, Params, ProcessSettings
 from trajtune.model.batches import Loader, create_dataloaders
 from trajtune.model.checkpoint import new_model, save_checkpoint
-from trajtune.model.fit import create_optimizer, evaluate, fit, train_epoch
+from trajtune.model.fit import evaluate, fit, train_epoch
 from trajtune.model.losses import training_loss
-from trajtune.model.lstm import CareerTrajectoryLSTM
+from trajtune.model.lstm import CareerTrajectoryLSTM, FactoredLogits
+from trajtune.model.optimizer import create_optimizer
 
 PROCESS = ProcessSettings(num_specialisations=60, foreign_share=0.0)
 VOCAB_SIZE = num_titles(PROCESS) + 1
@@ -149,7 +150,7 @@ def our_steps(arrays: CareerArrays, params: Params) -> Iterator[None]:
             scores = model.scores(batch.title_ids, batch.lengths)
             tenure = (batch.tenure_months - model.tenure_mean) / model.tenure_std
             loss = training_loss(scores, batch.next_title, tenure, batch.hireable, params)
-            optimizer.zero_grad(set_to_none=True)
+            optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             yield
@@ -195,11 +196,34 @@ def plain_step(
     titles, lengths, targets, tenures, hireables = batch
     scores = model.scores(titles, lengths)  # lengths given: pack_padded_sequence
     tenures = (tenures - model.tenure_mean) / model.tenure_std
-    loss = training_loss(scores, targets, tenures, hireables, params)
+    loss = plain_loss(scores, targets, tenures, hireables, params)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
     return loss.item()
+
+
+def plain_loss(
+    scores: tuple[FactoredLogits, Tensor, Tensor],
+    targets: Tensor,
+    tenures: Tensor,
+    hireables: Tensor,
+    params: Params,
+) -> Tensor:
+    """`training_loss` of the research default as users write it, with autograd."""
+    factored, tenure, hireability = scores
+    logits = factored.multiplied()
+    known = ~tenures.isnan()
+    tenure_error = (tenure - tenures.nan_to_num()[:, None]).square().mean(1)
+    judged = ~hireables.isnan()
+    outcome = nn.functional.binary_cross_entropy_with_logits(
+        hireability.squeeze(1), hireables.nan_to_num(), reduction="none"
+    )
+    return (
+        nn.functional.cross_entropy(logits, targets, ignore_index=0)
+        + params.tenure_weight * (tenure_error * known).sum() / known.sum().clamp(min=1)
+        + params.hireability_weight * (outcome * judged).sum() / judged.sum().clamp(min=1)
+    )
 
 
 def plain_steps(arrays: CareerArrays, params: Params) -> Iterator[None]:
@@ -222,7 +246,7 @@ def floor_steps(batch_size: int) -> Iterator[None]:
     """
     params = RESEARCH_DEFAULT
     weights = torch.zeros(sum(w.numel() for w in new_model(params, VOCAB_SIZE).parameters()))
-    weights = torch.nn.Parameter(weights)
+    weights = nn.Parameter(weights)
     weights.grad = torch.ones_like(weights)
     optimizer = torch.optim.Adam([weights], lr=0.0, fused=True)
     hidden, classifier = torch.ones(batch_size, 64), torch.ones(VOCAB_SIZE, 64)

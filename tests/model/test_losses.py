@@ -2,9 +2,17 @@ from math import exp, log
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from tests.model.conftest import plain
-from trajtune.model.losses import hireability_loss, next_role_loss, pinball_loss, squared_loss, training_loss
+from trajtune.model.losses import (
+    hireability_loss,
+    next_role_loss,
+    pinball_loss,
+    squared_loss,
+    training_loss,
+)
+from trajtune.model.lstm import FactoredLogits
 
 NAN = float("nan")
 
@@ -12,33 +20,33 @@ NAN = float("nan")
 def test_cross_entropy_is_over_known_titles_alone() -> None:
     logits = torch.tensor([[-1e4, 1.0, 2.0, 3.0], [-1e4, 0.0, 0.0, 0.0], [-1e4, 5.0, 0.0, 9.0]])
     by_hand = (log(exp(1) + exp(2) + exp(3)) - 3 + log(3)) / 2
-    assert next_role_loss(logits, torch.tensor([3, 1, 0])).item() == pytest.approx(by_hand, abs=1e-6)
+    assert next_role_loss(logits, torch.tensor([3, 1, 0])).value.item() == pytest.approx(by_hand, abs=1e-6)
 
 
 def test_squared_loss_is_over_known_tenures_alone() -> None:
     outputs = torch.tensor([[0.0, 2.0], [1.0, 1.0], [7.0, 7.0]])
-    assert squared_loss(outputs, torch.tensor([1.0, 3.0, NAN])).item() == pytest.approx((1 + 4) / 2)
+    assert squared_loss(outputs, torch.tensor([1.0, 3.0, NAN])).value.item() == pytest.approx((1 + 4) / 2)
 
 
 def test_pinball_loss_charges_the_lower_quantile_little_for_being_low() -> None:
     outputs = torch.tensor([[0.0, 2.0], [4.0, 5.0], [7.0, 7.0]])
     # Target 1: 0.1 × 1 below, 0.1 × 1 above. Target 3: 0.9 × 1 and 0.1 × 2 above both.
     by_hand = ((0.1 + 0.1) / 2 + (0.9 + 0.2) / 2) / 2
-    assert pinball_loss(outputs, torch.tensor([1.0, 3.0, NAN])).item() == pytest.approx(by_hand)
+    assert pinball_loss(outputs, torch.tensor([1.0, 3.0, NAN])).value.item() == pytest.approx(by_hand)
 
 
 def test_pinball_loss_is_least_at_the_quantiles() -> None:
     targets = torch.arange(1.0, 101.0)
     losses = {
-        q: pinball_loss(torch.tensor([[q, 90.5]]).expand(100, 2), targets).item() for q in range(1, 100)
+        q: pinball_loss(torch.tensor([[q, 90.5]]).expand(100, 2), targets).value.item() for q in range(1, 90)
     }
     assert min(losses, key=losses.__getitem__) in {10, 11}
 
 
 def test_hireability_loss_is_over_known_outcomes_alone() -> None:
-    logits = torch.tensor([0.0, log(3.0), 2.0])
+    logits = torch.tensor([[0.0], [log(3.0)], [2.0]])
     by_hand = (log(2) - log(0.25)) / 2
-    assert hireability_loss(logits, torch.tensor([1.0, 0.0, NAN])).item() == pytest.approx(by_hand)
+    assert hireability_loss(logits, torch.tensor([1.0, 0.0, NAN])).value.item() == pytest.approx(by_hand)
 
 
 @pytest.mark.parametrize("tenure_loss", ["mse", "pinball"])
@@ -53,13 +61,73 @@ def test_what_is_unknown_has_no_loss_and_no_gradient(tenure_loss: str) -> None:
         assert torch.equal(gradient, torch.zeros_like(gradient))
 
 
-def test_parts_are_added_with_their_weights() -> None:
-    scores = tuple(torch.randn(4, width) for width in (6, 2, 1))
-    titles, tenure, hireable = torch.tensor([1, 2, 3, 0]), torch.randn(4), torch.tensor([1.0, 0, 1, 0])
-    params = plain(tenure_weight=0.3, hireability_weight=0.7, tenure_loss="mse")
-    expected = (
-        next_role_loss(scores[0], titles)
-        + 0.3 * squared_loss(scores[1], tenure)
-        + 0.7 * hireability_loss(scores[2][:, 0], hireable)
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("tenure_loss", ["mse", "pinball"])
+def test_value_and_gradients_are_those_of_autograd(tenure_loss: str, smoothing: float) -> None:
+    torch.manual_seed(0)
+    scores = tuple(torch.randn(7, width, dtype=torch.double, requires_grad=True) for width in (6, 2, 1))
+    logits, tenure, hireability = scores
+    titles = torch.tensor([1, 2, 0, 3, 5, 0, 4])
+    months = torch.tensor([0.3, -1.0, NAN, 0.2, 2.0, NAN, 0.0], dtype=torch.double)
+    hireable = torch.tensor([1, 0, NAN, 1, 1, 0, 1], dtype=torch.double)
+    params = plain(
+        tenure_weight=0.3, hireability_weight=0.7, tenure_loss=tenure_loss, label_smoothing=smoothing
     )
-    torch.testing.assert_close(training_loss(scores, titles, tenure, hireable, params), expected)
+    cross_entropy = F.cross_entropy(logits, titles, ignore_index=0)
+    spread = -logits.log_softmax(1)[:, 1:].mean(1)[titles > 0].mean()
+    known = ~months.isnan()
+    error = months[known, None] - tenure[known].sort(1).values
+    quantiles = torch.tensor([0.1, 0.9])
+    by_output = error.square() if tenure_loss == "mse" else error * (quantiles - (error < 0).double())
+    judged = ~hireable.isnan()
+    outcome = F.binary_cross_entropy_with_logits(hireability[judged, 0], hireable[judged])
+    expected = (1 - smoothing) * cross_entropy + smoothing * spread + 0.3 * by_output.mean() + 0.7 * outcome
+    loss = training_loss(scores, titles, months, hireable, params)
+    torch.testing.assert_close(loss, expected)
+    for ours, theirs in zip(
+        torch.autograd.grad(2 * loss, scores), torch.autograd.grad(2 * expected, scores), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("repeats", [False, True])
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("num_titles", [50, 20_000])  # one block, and three
+def test_logits_that_never_exist_as_a_whole_have_the_same_loss_and_gradients(
+    num_titles: int, smoothing: float, repeats: bool
+) -> None:
+    torch.manual_seed(0)
+    shapes = [(40, 8), (num_titles, 8), (num_titles,), (40, 1)]
+    made_of = [torch.randn(shape, dtype=torch.double, requires_grad=True) for shape in shapes]
+    last = torch.randint(1, num_titles, (40, 1))
+    if not repeats:
+        made_of.pop()
+    logits = FactoredLogits(*made_of, last) if repeats else FactoredLogits(*made_of, None, None)
+    titles = torch.randint(0, num_titles, (40,)).where(torch.arange(40) % 5 > 0, 0)
+    titles[1] = last[1, 0]
+    losses = [
+        training_loss(
+            (scores, torch.zeros(40, 2, dtype=torch.double), torch.zeros(40, 1, dtype=torch.double)),
+            titles,
+            torch.full((40,), NAN, dtype=torch.double),
+            torch.full((40,), NAN, dtype=torch.double),
+            plain(label_smoothing=smoothing),
+        )
+        for scores in (logits, logits.multiplied())
+    ]
+    torch.testing.assert_close(losses[0], losses[1])
+    ours, theirs = (torch.autograd.grad(3 * loss, made_of) for loss in losses)
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_a_target_as_good_as_impossible_has_a_finite_loss() -> None:
+    logits = torch.tensor([[-1e4, 300.0, 0.0]])
+    assert next_role_loss(logits, torch.tensor([2])).value.item() == 300
+
+
+def test_going_back_twice_fails_rather_than_being_wrong() -> None:
+    scores = tuple(torch.randn(2, width, requires_grad=True) for width in (6, 2, 1))
+    loss = training_loss(scores, torch.tensor([1, 2]), torch.ones(2), torch.ones(2), plain())
+    loss.backward(retain_graph=True)
+    with pytest.raises(AttributeError):
+        loss.backward()

@@ -7,7 +7,7 @@ each length is pooled into mixed batches, so an epoch has as many steps as with 
 
 # E examples, B examples in a batch, T roles of the longest career in the batch
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,9 @@ from trajtune.experiment import Params
 
 _MOST_LOGITS = 2**21
 """Numbers in one batch of logits outside training: 8 MB, whatever the vocabulary."""
+
+_TOGETHER = 32
+"""Batches that are fetched together: an operation costs the same for a few hundred examples as for one."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +76,14 @@ class Loader:
         return sum(1 for _ in self._plan(torch.arange(len(self.examples))))
 
     def __iter__(self) -> Iterator[Batch]:
-        if self.generator is None:
-            for index in self._plan(torch.arange(len(self.examples))):
-                yield self._gather(index)
-            return
-        order = torch.randperm(len(self.examples), generator=self.generator)
+        order = torch.arange(len(self.examples))
+        if self.generator is not None:
+            order = torch.randperm(len(self.examples), generator=self.generator)
         plan = list(self._plan(order))
-        for i in torch.randperm(len(plan), generator=self.generator).tolist():
-            yield self._gather(plan[i])
+        if self.generator is not None:
+            plan = [plan[i] for i in torch.randperm(len(plan), generator=self.generator).tolist()]
+        for first in range(0, len(plan), _TOGETHER):
+            yield from self._gather(plan[first : first + _TOGETHER])
 
     def _plan(self, order: Tensor) -> Iterator[Tensor]:
         """The examples of each batch: equal lengths first, then what is left over of each length."""
@@ -94,25 +97,36 @@ class Loader:
         mixed = torch.cat(left_over)
         yield from torch.split(mixed, self.batch_size) if len(mixed) else ()
 
-    def _gather(self, index: Tensor) -> Batch:
-        length = self._length[index]
-        longest, equal = int(length[-1]), bool(length[0] == length[-1])  # lengths rise within a batch
-        on_device = index.to(self.device)
+    def _gather(self, plan: Sequence[Tensor]) -> Iterator[Batch]:
+        """The batches of some indices; all but the titles is fetched for all of them at once."""
+        sizes = [len(index) for index in plan]
+        index = torch.cat(list(plan))
+        length, on_device = self._length[index], index.to(self.device)
         start = self._start[on_device]
-        position = torch.arange(longest, device=self.device)
-        if equal:
-            last, target = position, start + longest
-        else:
-            lengths = length.to(self.device)
-            last, target = torch.minimum(position, lengths[:, None] - 1), start + lengths
-        return Batch(
-            index=index,
-            title_ids=self._titles[start[:, None] + last],
-            lengths=None if equal else length,
-            next_title=self._titles[target].long(),
-            tenure_months=self._tenure[target],
-            hireable=self._hireable[target],
+        target = start + length.to(self.device)
+        columns = (
+            length,
+            start,
+            target,
+            self._titles[target].long(),
+            self._tenure[target],
+            self._hireable[target],
         )
+        parts = zip(plan, *(torch.split(column, sizes) for column in columns), strict=True)
+        for index, length, start, target, next_title, tenure, hireable in parts:
+            shortest, longest = length[0].item(), length[-1].item()  # they rise within a batch
+            position = start[:, None] + torch.arange(longest, device=self.device)
+            equal = shortest == longest
+            if not equal:
+                position = torch.minimum(position, target[:, None] - 1)
+            yield Batch(
+                index=index,
+                title_ids=self._titles[position],
+                lengths=None if equal else length,
+                next_title=next_title,
+                tenure_months=tenure,
+                hireable=hireable,
+            )
 
 
 def create_dataloaders(

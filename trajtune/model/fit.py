@@ -22,6 +22,7 @@ from trajtune.model.checkpoint import new_model
 from trajtune.model.losses import training_loss
 from trajtune.model.lstm import CareerTrajectoryLSTM
 from trajtune.model.metrics import Metrics, val_metrics
+from trajtune.model.optimizer import create_optimizer
 from trajtune.model.predict import predict_batches
 from trajtune.model.prior import count_transitions
 from trajtune.model.schedule import learning_rate
@@ -187,7 +188,7 @@ def train_epoch(
         tenure = (batch.tenure_months - model.tenure_mean) / model.tenure_std
         scores = model.scores(batch.title_ids, batch.lengths, batch.next_title)
         loss = training_loss(scores, batch.next_title, tenure, batch.hireable, params)
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         if params.clip_norm:
             torch.nn.utils.clip_grad_norm_(model.parameters(), params.clip_norm)
@@ -201,20 +202,6 @@ def train_epoch(
             "loss", float(by_step[step]), f"at step {step + 1} of epoch {epoch}", params, epoch - 1
         )
     return float(by_step.double().mean())
-
-
-def create_optimizer(model: CareerTrajectoryLSTM, params: Params) -> torch.optim.Optimizer:
-    """Adam, or AdamW where weights decay: matrices, but neither biases nor, unless asked, title vectors."""
-    if not params.weight_decay:
-        return torch.optim.Adam(model.parameters(), lr=params.learning_rate, fused=True)
-    decaying: list[Tensor] = []
-    others: list[Tensor] = []
-    for name, weights in model.named_parameters():
-        is_title_vector = name.startswith("embedding.")
-        decays = weights.ndim >= 2 and (params.decay_embeddings or not is_title_vector)
-        (decaying if decays else others).append(weights)
-    groups: list[dict[str, Any]] = [{"params": decaying}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=params.learning_rate, weight_decay=params.weight_decay, fused=True)
 
 
 def evaluate(model: CareerTrajectoryLSTM, batches: Loader) -> Metrics:

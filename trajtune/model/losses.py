@@ -2,22 +2,45 @@
 
 Each part is summed over the examples that have its target and divided by their number; what is not
 known adds nothing, and a batch in which nothing is known has a loss of 0.
+
+Gradients are written out, because a batch's loss costs less to differentiate by hand than autograd's
+bookkeeping for it, and the softmax is computed once. The logits of a batch never exist as a whole: a
+block of examples at a time is multiplied out, compared and multiplied back, while it is in the cache.
 """
 
-# B examples, V titles
+# B examples, R of them in a block, V titles, D width of what the classifier's last layer reads
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from trajtune.experiment import Params
+from trajtune.model.lstm import FactoredLogits
 
 QUANTILES = (0.1, 0.9)
 """What the tenure head's lower and upper output are trained to with the pinball loss."""
 
+_MOST_IN_A_BLOCK = 2**18
+"""Logits in a block: 1 MB, what a core's own cache holds."""
+
+
+class Loss(NamedTuple):
+    """A loss and how it changes with what it was computed from.
+
+    Attributes:
+        value: Scalar.
+        gradients: Of the shapes of what it was computed from, in that order; None: it has none.
+    """
+
+    value: Tensor
+    gradients: Sequence[Tensor | None]
+
 
 def training_loss(
-    scores: tuple[Tensor, Tensor, Tensor],
+    scores: tuple[Tensor | FactoredLogits, Tensor, Tensor],
     next_title_B: Tensor,
     tenure_B: Tensor,
     hireable_B: Tensor,
@@ -31,56 +54,154 @@ def training_loss(
         tenure_B: float32, standardised; NaN is no target.
         hireable_B: float32, 1 or 0; NaN is no target.
         params: Gives the weights and the kind of tenure loss.
+
+    Returns:
+        The loss; autograd can go back through it once.
     """
-    logits_BV, quantiles_B2, hireability_B1 = scores
+    logits, tenure_B2, hireability_B1 = scores
     tenure_loss = pinball_loss if params.tenure_loss == "pinball" else squared_loss
-    return (
-        next_role_loss(logits_BV, next_title_B, params.label_smoothing)
-        + params.tenure_weight * tenure_loss(quantiles_B2, tenure_B)
-        + params.hireability_weight * hireability_loss(hireability_B1.squeeze(1), hireable_B)
-    )
+
+    def compute(tenure_B2: Tensor, hireability_B1: Tensor, *classifier: Tensor) -> Loss:
+        tenure, (d_tenure_B2,) = tenure_loss(tenure_B2, tenure_B)
+        hireability, (d_hireability_B1,) = hireability_loss(hireability_B1, hireable_B)
+        next_role, d_classifier = (
+            factored_next_role_loss(FactoredLogits(*classifier), next_title_B, params.label_smoothing)
+            if isinstance(logits, FactoredLogits)
+            else next_role_loss(classifier[0], next_title_B, params.label_smoothing)
+        )
+        value = next_role + params.tenure_weight * tenure + params.hireability_weight * hireability
+        assert d_tenure_B2 is not None
+        assert d_hireability_B1 is not None
+        d_tenure_B2.mul_(params.tenure_weight)
+        d_hireability_B1.mul_(params.hireability_weight)
+        return Loss(value, (d_tenure_B2, d_hireability_B1, *d_classifier))
+
+    classifier = logits if isinstance(logits, FactoredLogits) else (logits,)
+    loss: Tensor = _WrittenOut.apply(compute, tenure_B2, hireability_B1, *classifier)  # type: ignore[no-untyped-call]
+    return loss
 
 
-def next_role_loss(logits_BV: Tensor, next_title_B: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Mean cross-entropy in nats over targets other than 0.
+def next_role_loss(logits_BV: Tensor, next_title_B: Tensor, smoothing: float = 0.0) -> Loss:
+    """Mean cross-entropy in nats over targets other than 0, and its gradient in the logits.
 
     Args:
         logits_BV: Index 0 far below the others.
         next_title_B: int64.
         smoothing: Share of each target that is spread evenly over all titles but 0.
     """
-    known = next_title_B != 0
-    total = F.cross_entropy(logits_BV, next_title_B, ignore_index=0, reduction="sum")
+    share_B = _shares(next_title_B != 0, logits_BV.dtype)
+    loss_B, excess_BV = _compare(logits_BV, next_title_B, smoothing)
+    return Loss(torch.dot(loss_B, share_B), (excess_BV.mul_(share_B[:, None]),))
+
+
+def factored_next_role_loss(logits: FactoredLogits, next_title_B: Tensor, smoothing: float = 0.0) -> Loss:
+    """The same, with gradients in each tensor that the logits are made of."""
+    hidden_BD, weight_VD, bias_V, stays_B1, last_B1 = logits
+    num_examples, num_titles = len(hidden_BD), len(weight_VD)
+    share_B = _shares(next_title_B != 0, hidden_BD.dtype)
+    shared_BD = hidden_BD * share_B[:, None]
+    rows = num_examples
+    if hidden_BD.device.type == "cpu":
+        rows = min(rows, max(16, _MOST_IN_A_BLOCK // num_titles // 16 * 16))
+    logits_RV = hidden_BD.new_empty(rows, num_titles)
+    p_RV = torch.empty_like(logits_RV)
+    losses: list[Tensor] = []
+    d_hidden_BD, d_weight_VD = torch.empty_like(hidden_BD), torch.empty_like(weight_VD)
+    d_bias_V = torch.empty_like(bias_V)
+    d_stays_B1 = None if stays_B1 is None else torch.empty_like(stays_B1)
+    for begin in range(0, num_examples, rows):
+        block = slice(begin, begin + rows)
+        size = min(rows, num_examples - begin)
+        block_RV = torch.addmm(bias_V, hidden_BD[block], weight_VD.t(), out=logits_RV[:size])
+        if last_B1 is not None and stays_B1 is not None:
+            block_RV.scatter_add_(1, last_B1[block], stays_B1[block])
+        loss_R, excess_RV = _compare(block_RV, next_title_B[block], smoothing, out=p_RV[:size])
+        losses.append(loss_R)
+        torch.mm(excess_RV, weight_VD, out=d_hidden_BD[block])
+        # The first block is written rather than added to zeros (beta 0).
+        d_weight_VD.addmm_(excess_RV.t(), shared_BD[block], beta=float(begin > 0))
+        d_bias_V.addmv_(excess_RV.t(), share_B[block], beta=float(begin > 0))
+        if d_stays_B1 is not None and last_B1 is not None:
+            torch.gather(excess_RV, 1, last_B1[block], out=d_stays_B1[block])
+    d_hidden_BD.mul_(share_B[:, None])
+    if d_stays_B1 is not None:
+        d_stays_B1.mul_(share_B[:, None])
+    value = torch.dot(torch.cat(losses), share_B)
+    return Loss(value, (d_hidden_BD, d_weight_VD, d_bias_V, d_stays_B1, None))
+
+
+def _compare(
+    logits_RV: Tensor, target_R: Tensor, smoothing: float, out: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Each example's cross-entropy ``[R]``, and by how much each probability is too high ``[R, V]``."""
+    target_R1 = target_R[:, None]
+    p_RV = torch.softmax(logits_RV, 1, out=out)
+    # The largest logit is the likeliest title's, whose probability cannot underflow as the target's can.
+    normaliser_R = logits_RV.amax(1) - p_RV.amax(1).log()
+    aim_R = logits_RV.gather(1, target_R1).squeeze(1)
     if smoothing:
-        spread = (logits_BV.logsumexp(1) - logits_BV[:, 1:].mean(1))[known].sum()
-        total = (1 - smoothing) * total + smoothing * spread
-    return total / known.sum().clamp(min=1)
+        aim_R = (1 - smoothing) * aim_R + smoothing * logits_RV[:, 1:].mean(1)
+        p_RV[:, 1:] -= smoothing / (logits_RV.shape[1] - 1)
+    p_RV.scatter_add_(1, target_R1, p_RV.new_full((1, 1), smoothing - 1).expand_as(target_R1))
+    return normaliser_R - aim_R, p_RV
 
 
-def squared_loss(tenure_B2: Tensor, target_B: Tensor) -> Tensor:
+def squared_loss(tenure_B2: Tensor, target_B: Tensor) -> Loss:
     """Mean squared error of both outputs over known targets, as specified."""
-    known, target = _known(target_B)
-    error = (tenure_B2 - target[:, None]).square().mean(1)
-    return torch.where(known, error, 0.0).sum() / known.sum().clamp(min=1)
+    share_B1, target_B1 = _known(target_B)
+    error_B2 = tenure_B2 - target_B1
+    gradient_B2 = error_B2 * share_B1
+    return Loss(torch.dot(error_B2.flatten(), gradient_B2.flatten()) / 2, (gradient_B2,))
 
 
-def pinball_loss(tenure_B2: Tensor, target_B: Tensor) -> Tensor:
-    """Mean pinball loss of the two outputs at `QUANTILES` over known targets (Koenker and Bassett 1978)."""
-    known, target = _known(target_B)
-    quantiles = tenure_B2.new_tensor(QUANTILES)
-    error = target[:, None] - tenure_B2
-    loss = torch.maximum(quantiles * error, (quantiles - 1) * error).mean(1)
-    return torch.where(known, loss, 0.0).sum() / known.sum().clamp(min=1)
+def pinball_loss(tenure_B2: Tensor, target_B: Tensor) -> Loss:
+    """Mean pinball loss of the outputs at `QUANTILES` over known targets (Koenker and Bassett 1978).
+
+    Of the two outputs the smaller one is the lower quantile. Sorting quantiles never raises their loss
+    (Chernozhukov et al. 2010, "Quantile and probability curves without crossing").
+    """
+    share_B1, target_B1 = _known(target_B)
+    ordered_B2, order_B2 = tenure_B2.sort(1)
+    error_B2 = target_B1 - ordered_B2
+    below_B2 = (error_B2 < 0).to(error_B2.dtype) - error_B2.new_tensor(QUANTILES)
+    gradient_B2 = below_B2 * (share_B1 / 2)
+    value = -torch.dot(error_B2.flatten(), gradient_B2.flatten())
+    return Loss(value, (gradient_B2.gather(1, order_B2),))  # the order of two is its own inverse
 
 
-def hireability_loss(logit_B: Tensor, hireable_B: Tensor) -> Tensor:
+def hireability_loss(logit_B1: Tensor, hireable_B: Tensor) -> Loss:
     """Mean binary cross-entropy in nats over known targets."""
-    known, target = _known(hireable_B)
-    loss = F.binary_cross_entropy_with_logits(logit_B, target, reduction="none")
-    return torch.where(known, loss, 0.0).sum() / known.sum().clamp(min=1)
+    share_B1, target_B1 = _known(hireable_B)
+    cost_B1 = F.softplus(logit_B1) - logit_B1 * target_B1
+    value = torch.dot(cost_B1.flatten(), share_B1.flatten())
+    return Loss(value, ((torch.sigmoid(logit_B1) - target_B1).mul_(share_B1),))
+
+
+class _WrittenOut(torch.autograd.Function):
+    """A loss that brings its gradients along."""
+
+    @staticmethod
+    def forward(ctx: Any, compute: Callable[..., Loss], *inputs: Tensor) -> Tensor:
+        value, ctx.gradients = compute(*inputs)
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
+        scale = outer[0]
+        gradients = ctx.gradients
+        if scale.device.type != "cpu" or scale != 1:  # asking a GPU would wait for it
+            gradients = [None if gradient is None else gradient.mul_(scale) for gradient in gradients]
+        del ctx.gradients  # they were changed in place: a second time would be wrong, and fails instead
+        return None, *gradients
 
 
 def _known(target_B: Tensor) -> tuple[Tensor, Tensor]:
-    """Which targets are known, and the targets with 0 for the others, so that no gradient is NaN."""
-    known = ~target_B.isnan()
-    return known, torch.where(known, target_B, 0.0)
+    """Each example's share in a mean over known targets, and its target or 0: both ``[B, 1]``."""
+    share_B = _shares(target_B.isnan().logical_not_(), target_B.dtype)
+    return share_B[:, None], target_B.nan_to_num()[:, None]
+
+
+def _shares(known_B: Tensor, dtype: torch.dtype) -> Tensor:
+    """1 / the number of known targets for each of these, 0 for the others."""
+    share_B = known_B.to(dtype)
+    return share_B.div_(share_B.sum().clamp_(min=1))

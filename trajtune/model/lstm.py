@@ -2,6 +2,8 @@
 
 # B examples in a batch, T roles (padded), E embedding, H hidden, V titles, L layers
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,6 +14,33 @@ from trajtune.model.title_vectors import TitleVectors, TitleWords
 
 UNKNOWN_LOGIT = -1e4
 """Logit of index 0: its probability underflows to exactly 0 in float32, so it has no gradient either."""
+
+
+class FactoredLogits(NamedTuple):
+    """Logits that are not multiplied out: ``hidden @ weight.T + bias``, and ``stays`` at the last title.
+
+    Of a large vocabulary the logits of a batch are many times what they are made of.
+
+    Attributes:
+        hidden: ``[B, D]``: what the classifier's last layer reads.
+        weight: ``[V, D]``: its weights.
+        bias: ``[V]``: its bias.
+        stays: ``[B, 1]``: added to the logit of the last title; None: nothing is.
+        last: int64 ``[B, 1]``: the last titles; None as `stays` is.
+    """
+
+    hidden: Tensor
+    weight: Tensor
+    bias: Tensor
+    stays: Tensor | None
+    last: Tensor | None
+
+    def multiplied(self) -> Tensor:
+        """The logits ``[B, V]``."""
+        logits_BV = F.linear(self.hidden, self.weight, self.bias)
+        if self.stays is None or self.last is None:
+            return logits_BV
+        return logits_BV.scatter_add(1, self.last, self.stays)
 
 
 class CareerTrajectoryLSTM(nn.Module):
@@ -109,17 +138,15 @@ class CareerTrajectoryLSTM(nn.Module):
         Returns:
             Logits ``[B, V]``; tenure ``[B, 2]`` in months, lower ≤ upper; hireability ``[B, 1]`` in 0..1.
         """
-        logits_BV, tenure_B2, hireability_B1 = self.scores(title_ids, lengths)
-        return logits_BV, tenure_B2 * self.tenure_std + self.tenure_mean, torch.sigmoid(hireability_B1)
+        logits, tenure_B2, hireability_B1 = self.scores(title_ids, lengths)
+        logits_BV = logits.multiplied() if isinstance(logits, FactoredLogits) else logits
+        ordered_B2 = torch.cat([tenure_B2.amin(1, keepdim=True), tenure_B2.amax(1, keepdim=True)], 1)
+        return logits_BV, ordered_B2 * self.tenure_std + self.tenure_mean, torch.sigmoid(hireability_B1)
 
     def scores(
         self, title_ids: Tensor, lengths: Tensor | None = None, left_out: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """What the losses are computed on: logits, standardised tenure, hireability as a logit.
-
-        The tenure head's two outputs are put in order. Sorting two quantiles never raises their pinball
-        loss (Chernozhukov et al. 2010, "Quantile and probability curves without crossing"), leaves the
-        squared error as it is, and keeps the head as specified.
+    ) -> tuple[Tensor | FactoredLogits, Tensor, Tensor]:
+        """What the losses are computed on: logits, standardised tenure in no order, hireability as a logit.
 
         Args:
             title_ids: As in `forward`.
@@ -134,19 +161,26 @@ class CareerTrajectoryLSTM(nn.Module):
         state_BS = self.final_state(roles_BTX, lengths)
         if self.skip_last_title:
             state_BS = torch.cat([state_BS, _at_last(embedded_BTE, lengths)], 1)
-        tenure_B2 = self.tenure_head(state_BS)
-        ordered_B2 = torch.cat([tenure_B2.amin(1, keepdim=True), tenure_B2.amax(1, keepdim=True)], 1)
-        logits_BV = self.next_role_head(state_BS)
-        if self.tie_weights:
-            logits_BV = F.linear(logits_BV, table_VE, self.tied_bias)
+        tenure_B2, hireability_B1 = self.tenure_head(state_BS), self.hireability_head(state_BS)
+        logits = self._classify(state_BS, table_VE, title_ids, lengths)
+        if self.markov_prior is not None:
+            last_B = _at_last(title_ids.unsqueeze(2), lengths).squeeze(1).long()
+            return self.markov_prior(logits.multiplied(), last_B, left_out), tenure_B2, hireability_B1
+        return logits, tenure_B2, hireability_B1
+
+    def _classify(
+        self, state_BS: Tensor, table_VE: Tensor, title_ids: Tensor, lengths: Tensor | None
+    ) -> FactoredLogits:
+        hidden, relu, dropout, last = self.next_role_head
+        assert isinstance(last, nn.Linear)
+        hidden_BD = dropout(relu(hidden(state_BS)))
+        stays_B1 = last_B1 = None
         if self.repeat_head is not None:
             last_B1 = _at_last(title_ids.unsqueeze(2), lengths).long()
             stays_B1 = self.repeat_head(state_BS) * (last_B1 > 0)  # an unknown title cannot be repeated
-            logits_BV = logits_BV.scatter_add(1, last_B1, stays_B1)
-        if self.markov_prior is not None:
-            last_B = _at_last(title_ids.unsqueeze(2), lengths).squeeze(1).long()
-            logits_BV = self.markov_prior(logits_BV, last_B, left_out)
-        return logits_BV, ordered_B2, self.hireability_head(state_BS)
+        if self.tie_weights:
+            return FactoredLogits(last(hidden_BD), table_VE, self.tied_bias, stays_B1, last_B1)
+        return FactoredLogits(hidden_BD, last.weight, last.bias, stays_B1, last_B1)
 
     def title_table(self) -> Tensor:
         """The titles' vectors ``[V, E]``, composed of words where the model does that."""

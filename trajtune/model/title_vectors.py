@@ -61,9 +61,10 @@ class TitleVectors(nn.Embedding):
     def __init__(self, vocab_size: int, embedding_dim: int, words: TitleWords) -> None:
         super().__init__(vocab_size, embedding_dim, padding_idx=0)
         num_words = int(words.word_ids.max(initial=-1)) + 1
+        # Copied: words may lie in read-only memory that trials share, and loading weights writes to buffers.
         self.words = nn.Parameter(torch.randn(num_words, embedding_dim))
-        self.register_buffer("word_ids", torch.from_numpy(words.word_ids))
-        self.register_buffer("offsets", torch.from_numpy(words.offsets))
+        self.register_buffer("word_ids", torch.tensor(words.word_ids))
+        self.register_buffer("offsets", torch.tensor(words.offsets))
 
     def table(self) -> Tensor:
         """The composed vectors ``[V, E]``; row 0 is zero."""
