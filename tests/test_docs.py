@@ -194,6 +194,31 @@ def test_what_a_text_calls_a_command_is_one(page: Path) -> None:
             assert option in {*known, "--help"}, f"trajtune {span}"
 
 
+def first_column(section: str) -> set[str]:
+    """The names in code quotes of a table in a section of the README."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    below = readme.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    return {
+        name for row in re.findall(r"^\| (`[^|]*) \|", below, re.MULTILINE) for name in row.split("`")[1::2]
+    }
+
+
+def test_the_readme_has_every_command() -> None:
+    group: Any = typer.main.get_command(app)
+    named = {row.removeprefix("trajtune ").split()[0] for row in first_column("Commands")}
+    assert named == set(group.commands)
+
+
+def test_every_shipped_experiment_and_space_is_named_where_one_looks_for_it() -> None:
+    readme, spaces = (
+        (ROOT / "README.md").read_text("utf-8"),
+        (DOCS / "how-to" / "space.md").read_text("utf-8"),
+    )
+    ready = readme.partition("Ready experiments, by name:")[2].partition("\n\n")[0]
+    assert {file.stem for file in (ROOT / "experiments").iterdir()} <= set(ready.split("`")[1::2])
+    assert {file.stem for file in (ROOT / "search_spaces").iterdir()} <= set(spaces.split("`")[1::2])
+
+
 def test_make_and_benchmarks_have_what_the_docs_call() -> None:
     targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     for page in PAGES:
@@ -275,6 +300,7 @@ def test_every_command_in_the_docs_runs_or_says_why_not(
                     line for line in program.body if isinstance(line, ast.Import | ast.ImportFrom)
                 ]
             exec(compile(program, page, "exec"), {})
+    assert {file.name for file in Path("bundles/first").iterdir()} == first_column("What is in a bundle")
     print(*took, sep="\n")
 
 
