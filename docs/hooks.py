@@ -162,8 +162,9 @@ def _type(what: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     if "enum" in what:
         return ", ".join(f"`{value}`" for value in what["enum"])
     if what.get("type") == "array":
-        items = what.get("items") or {"anyOf": what.get("prefixItems", [])}
-        return f"list of {_type(items, definitions)}" if items.get("anyOf") != [] else "list"
+        if "prefixItems" in what:
+            return f"list of {' and '.join(_type(each, definitions) for each in what['prefixItems'])}"
+        return f"list of {_type(what['items'], definitions)}" if what.get("items") else "list"
     kind = {"boolean": "true or false", "string": "text", "integer": "integer", "object": "mapping"}.get(
         what.get("type", ""), what.get("type", "anything")
     )

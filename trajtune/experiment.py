@@ -95,11 +95,11 @@ class JsonHistory(Settings):
     """One row a career: an id and a JSON list of roles."""
 
     layout: Literal["json"] = "json"
-    id_column: str = "id"
-    history_column: str = "work_history"
-    title_key: str = "title"
-    start_key: str = "start_date"
-    end_key: str = "end_date"
+    id_column: str = Field("id", description="Column of the person's id.")
+    history_column: str = Field("work_history", description="Column of the person's roles.")
+    title_key: str = Field("title", description="Key of a role's title.")
+    start_key: str = Field("start_date", description="Key of the date on which it began.")
+    end_key: str = Field("end_date", description="Key of the date on which it ended.")
     current_key: str | None = Field(
         None, description="True while the role is held; null: `is_current` or one of its usual forms."
     )
@@ -113,10 +113,10 @@ class RoleRows(Settings):
     """One row a role."""
 
     layout: Literal["roles"] = "roles"
-    id_column: str = "candidate_id"
-    title_column: str = "title"
-    start_column: str = "start_date"
-    end_column: str = "end_date"
+    id_column: str = Field("candidate_id", description="Column of the person's id.")
+    title_column: str = Field("title", description="Column of the role's title.")
+    start_column: str = Field("start_date", description="Column of the date on which it began.")
+    end_column: str = Field("end_date", description="Column of the date on which it ended.")
     current_column: str | None = Field(
         None, description="True while the role is held; null: `is_current` if there is such a column."
     )
@@ -131,15 +131,15 @@ class PostgresSource(Settings):
     kind: Literal["postgres"] = "postgres"
     table: str = Field("candidates", description="A table or view, as `name` or `schema.name`.")
     query: str | None = Field(None, description="A SELECT to read instead of the table.")
-    layout: Layout = JsonHistory()
+    layout: Layout = Field(JsonHistory(), description="What a row is, and what its columns are called.")
 
 
 class FileSource(Settings):
     """Files of role rows (CSV, Parquet) or of careers (JSONL, Parquet)."""
 
-    kind: Literal["csv", "parquet", "jsonl"]
+    kind: Literal["csv", "parquet", "jsonl"] = Field(description="How the files are written.")
     path: str = Field(description="A file, a directory or a glob.")
-    layout: Layout = RoleRows()
+    layout: Layout = Field(RoleRows(), description="What a row is, and what its columns are called.")
 
     @model_validator(mode="after")
     def _holds_no_keys(self) -> Self:
@@ -176,9 +176,9 @@ class SimulatedSource(Settings):
     """Simulated careers in the embedded PostgreSQL, read through the same code as any database."""
 
     kind: Literal["simulated"] = "simulated"
-    careers: int = Field(20_000, ge=10)
-    seed: int = 0
-    process: ProcessSettings = ProcessSettings()
+    careers: int = Field(20_000, ge=10, description="How many people.")
+    seed: int = Field(0, description="Same seed, same careers.")
+    process: ProcessSettings = Field(ProcessSettings(), description="What they are like.")
 
 
 Source = Annotated[PostgresSource | FileSource | SimulatedSource, Field(discriminator="kind")]
@@ -210,8 +210,8 @@ class SplitSettings(Settings):
         "career",
         description="What dates a career: the last thing known of it, or the start of its last role.",
     )
-    train_cutoff: date | Literal["auto"] = AUTO
-    val_cutoff: date | Literal["auto"] = AUTO
+    train_cutoff: date | Literal["auto"] = Field(AUTO, description="First day that is not train.")
+    val_cutoff: date | Literal["auto"] = Field(AUTO, description="First day that is not val but test.")
     fractions: tuple[float, float] = Field(
         (0.70, 0.85), description="Where auto cuts: shares of careers before each cutoff."
     )
@@ -238,7 +238,9 @@ class VocabularySettings(Settings):
 class PrunerSettings(Settings):
     """When a trial is stopped early: asynchronous successive halving, or another of Optuna's pruners."""
 
-    name: Literal["asha", "hyperband", "median", "none"] = "asha"
+    name: Literal["asha", "hyperband", "median", "none"] = Field(
+        "asha", description="none: no trial is stopped."
+    )
     grace_period: int = Field(3, ge=1, description="Epochs before a trial may be stopped.")
     reduction_factor: int = Field(3, ge=2, description="One in so many goes on at each rung.")
 
@@ -247,7 +249,7 @@ class SearchSettings(Settings):
     """The search over `space`."""
 
     space: str = Field("around_default", description="A name in search_spaces/ or a path.")
-    trials: int = Field(50, ge=1)
+    trials: int = Field(50, ge=1, description="Trials in total, the research default counted in.")
     metric: Metric = Field(
         "val_next_role_nll", description="The objective; finalize chooses by it. Its direction is known."
     )
@@ -260,13 +262,15 @@ class SearchSettings(Settings):
         default=[],
         description="What the winner must keep, as num_parameters <= 500_000 or latency_ms <= 1.",
     )
-    sampler: Literal["tpe", "random", "gp", "cmaes", "qmc"] = "tpe"
-    seed: int = 0
+    sampler: Literal["tpe", "random", "gp", "cmaes", "qmc"] = Field(
+        "tpe", description="How Optuna chooses the next params."
+    )
+    seed: int = Field(0, description="Of the sampler and of each trial's training.")
     start_points: list[dict[str, bool | int | float | str]] = Field(
         default=[],
         description="Params to try after the research default; what a point leaves out is taken from that.",
     )
-    pruner: PrunerSettings = PrunerSettings()
+    pruner: PrunerSettings = Field(PrunerSettings(), description="Which trials are stopped early.")
     max_concurrent: int | None = Field(
         None, ge=1, description="Trials at once; null: as many as the CPUs and GPUs hold."
     )
@@ -344,9 +348,9 @@ class TrackingSettings(Settings):
 class StorageSettings(Settings):
     """Where things are written; relative to the working directory."""
 
-    snapshots: str = "snapshots"
-    runs: str = "runs"
-    bundles: str = "bundles"
+    snapshots: str = Field("snapshots", description="Directory of the snapshots.")
+    runs: str = Field("runs", description="Directory of the runs.")
+    bundles: str = Field("bundles", description="Directory of the bundles.")
     study_url_variable: str | None = Field(
         None,
         description="Environment variable with the URL of the database that holds the study, as "

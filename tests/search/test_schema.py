@@ -31,3 +31,15 @@ def test_every_shipped_file_tells_editors_its_schema(folder: str, name: str) -> 
 def test_editors_can_complete_every_key() -> None:
     assert set(experiment_schema()["properties"]) == set(Experiment.model_fields)
     assert set(space_schema()["properties"]["params"]["properties"]) == set(Params.model_fields)
+
+
+@pytest.mark.parametrize("schema", [experiment_schema(), space_schema()], ids=["experiment", "space"])
+def test_every_setting_says_what_it_is(schema: dict) -> None:
+    """For editors, and for the reference that is made of the schemas."""
+    silent = [
+        f"{name}.{key}"
+        for name, definition in schema["$defs"].items()
+        for key, setting in definition.get("properties", {}).items()
+        if "description" not in setting and "const" not in setting
+    ]
+    assert silent == []

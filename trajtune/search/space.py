@@ -45,8 +45,8 @@ class FloatRange(Distribution):
     """A real number between two bounds, both inclusive."""
 
     type: Literal["float"]
-    low: float
-    high: float
+    low: float = Field(description="Lower bound.")
+    high: float = Field(description="Upper bound.")
     log: bool = Field(False, description="Uniform in the logarithm.")
 
     @model_validator(mode="after")
@@ -71,9 +71,9 @@ class IntRange(Distribution):
     """A whole number between two bounds, both inclusive."""
 
     type: Literal["int"]
-    low: int
-    high: int
-    step: int = Field(1, ge=1)
+    low: int = Field(description="Lower bound.")
+    high: int = Field(description="Upper bound.")
+    step: int = Field(1, ge=1, description="Distance of neighbours, counted from `low`.")
     log: bool = Field(False, description="Uniform in the logarithm; then the step must be 1.")
 
     @model_validator(mode="after")
@@ -106,7 +106,7 @@ class Choice(Distribution):
     """One of a few values with no order among them."""
 
     type: Literal["categorical"]
-    choices: list[Value] = Field(min_length=1)
+    choices: list[Value] = Field(min_length=1, description="The values.")
 
     def holds(self, value: Any) -> bool:
         """Whether ``value`` can be drawn."""
