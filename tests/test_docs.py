@@ -6,6 +6,7 @@ does not run is listed in `NOT_RUN` with the reason; commands of trajtune parse 
 
 import ast
 import importlib
+import json
 import os
 import re
 import shlex
@@ -24,7 +25,7 @@ import yaml
 
 from trajtune.careers.simulated_write import write_simulated
 from trajtune.cli import app
-from trajtune.experiment import Experiment, validate
+from trajtune.experiment import Experiment, Params, validate
 from trajtune.search.space import Space
 
 ROOT = Path(__file__).parents[1]
@@ -351,6 +352,24 @@ def test_the_site_builds_with_every_link_and_asks_nothing_of_the_network(site: P
         ), page
         assert "<!-- generate" not in text
         assert "<!-- readme" not in text
+
+
+def test_the_generated_pages_have_every_option_setting_and_param(site: Path) -> None:
+    group: Any = typer.main.get_command(app)
+    said = {
+        name: (site / "reference" / f"{name}.html").read_text("utf-8")
+        for name in ("cli", "experiment", "space")
+    }
+    for name, command in group.commands.items():
+        assert f"trajtune {name}" in said["cli"]
+        for option in (option for parameter in command.params for option in parameter.opts):
+            assert option.upper() in said["cli"].upper(), f"{name} {option}"
+    schema = json.loads((DOCS / "experiment.schema.json").read_text("utf-8"))
+    for definition in schema["$defs"].values():
+        for setting in definition.get("properties", {}):
+            assert f"<code>{setting}</code>" in said["experiment"], setting
+    for param in Params.model_fields:
+        assert f"<code>{param}</code>" in said["space"], param
 
 
 def test_a_page_opens_from_the_disk_and_its_search_finds_things(site: Path, browser: Any) -> None:
