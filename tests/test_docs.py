@@ -195,6 +195,14 @@ def test_what_a_text_calls_a_command_is_one(page: Path) -> None:
             assert option in {*known, "--help"}, f"trajtune {span}"
 
 
+def test_every_page_that_code_and_shipped_files_name_is_there() -> None:
+    for folder in ("trajtune", "experiments", "search_spaces", "benchmarks"):
+        for file in (ROOT / folder).rglob("*.*"):
+            text = file.read_text("utf-8") if file.suffix in {".py", ".yaml"} else ""
+            for name in re.findall(r"\bdocs/[\w./-]*\w", text):
+                assert (ROOT / name).exists(), f"{file.relative_to(ROOT)} names {name}"
+
+
 def first_column(section: str) -> set[str]:
     """The names in code quotes of a table in a section of the README."""
     readme = (ROOT / "README.md").read_text("utf-8")
