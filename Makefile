@@ -1,13 +1,14 @@
 # Two commands on a fresh machine with Python 3.11 and make:
 #   make demo   the whole way on simulated careers: PostgreSQL -> search -> bundle
 #   make test   lint, types, tests
-# And `make docs`: the documentation as a site; `make test-fire`: a search killed ten times, for minutes.
+# And `make docs`: the documentation as a site; `make test-fire`: a search killed ten times, and the wheel installed into an
+# empty environment, for minutes; `make coverage`.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-fire docs lint format typecheck clean
+.PHONY: demo test test-fire coverage docs lint format typecheck clean
 
 demo: $(INSTALLED)
 	$(BIN)/trajtune demo
@@ -23,6 +24,10 @@ test-fire: $(INSTALLED)
 # Into site/. A broken link or anchor, or a docstring that does not fit its signature, is an error.
 docs: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# What the tests reach in their own processes; Ray's workers and killed searches are not counted.
+coverage: $(INSTALLED)
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-report=html
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
@@ -43,4 +48,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov

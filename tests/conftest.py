@@ -25,6 +25,7 @@ from tests.finalized import (  # noqa: F401 - fixtures that several folders of t
     searched_run,
     served_model,
 )
+from tests.installed import wheel  # noqa: F401 - as above
 from tests.s3 import s3_store  # noqa: F401 - as above
 from trajtune.careers.schema import CAREERS, QUARANTINE, LoadedCareers
 from trajtune.dataset.prepare import snapshot_of

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.installed import clean_environ, empty_environment, install, lend
 from trajtune.bundle import CALIBRATION, MANIFEST, MODEL, VOCABULARY, Graph, load_bundle, rounded
 from trajtune.errors import BundleError
 
@@ -145,3 +146,29 @@ def test_predicting_imports_nothing_heavy(finalized: Path) -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "set()"
+
+
+@pytest.mark.slow
+def test_onnxruntime_and_numpy_alone_are_enough_to_predict(
+    finalized: Path, wheel: Path, tmp_path: Path
+) -> None:
+    python = empty_environment(tmp_path / "venv")
+    install(python, "--no-deps", "--no-index", str(wheel))
+    lend(python, ["numpy", "onnxruntime"])
+    careers = [["Jr. Nurse", "Sr. Nurse"], ["Trainee Geschäftsführer"]]
+    code = (
+        "import json, sys; from importlib.metadata import distributions;"
+        "from trajtune.bundle import load_bundle;"
+        "bundle, careers = sys.argv[1:];"
+        "found = [p.to_dict() for p in load_bundle(bundle).predict(json.loads(careers))];"
+        "print(json.dumps([sorted({d.name for d in distributions()}), found]))"
+    )
+    command = [str(python), "-c", code, str(finalized), json.dumps(careers)]
+    out = subprocess.run(
+        command, cwd=tmp_path, env=clean_environ(), capture_output=True, text=True, check=True
+    ).stdout
+    installed, predictions = json.loads(out)
+    assert installed == ["numpy", "onnxruntime", "trajtune"]
+    assert predictions == json.loads(
+        json.dumps([p.to_dict() for p in load_bundle(finalized).predict(careers)])
+    )

@@ -6,6 +6,7 @@ other module re-checks a value or gives it a second default.
 
 import difflib
 import re
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
@@ -394,14 +395,33 @@ def find_file(name: str, folder: str) -> Path:
     if path.suffix in {".yaml", ".yml"} or len(path.parts) > 1:
         if path.is_file():
             return path
-        raise ExperimentError(f"No file {name}. Give the path of a YAML file.")
-    package = Path(__file__).parent
-    folders = [Path(folder), package / folder, package.parent / folder]
-    for candidate in folders:
+        beside = [file.name for file in path.parent.glob("*.y*ml")]
+        raise ExperimentError(
+            f"No file {name}. {did_you_mean(path.name, beside)}Give the path of a YAML file."
+        )
+    for candidate in _folders(folder):
         if (candidate / f"{name}.yaml").is_file():
             return candidate / f"{name}.yaml"
-    known = sorted({file.stem for candidate in folders for file in candidate.glob("*.yaml")})
-    raise ExperimentError(f"No file {name}.yaml in {folder}/. There are: {', '.join(known)}.")
+    known = known_names(folder)
+    raise ExperimentError(
+        f"No file {name}.yaml in {folder}/. {did_you_mean(name, known)}There are: {', '.join(known)}."
+    )
+
+
+def known_names(folder: str) -> list[str]:
+    """The names that `find_file` knows in ``folder``, sorted."""
+    return sorted({file.stem for candidate in _folders(folder) for file in candidate.glob("*.yaml")})
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question with the nearest known name and a blank after it; nothing if none is near."""
+    near = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"Did you mean {near[0]}? " if near else ""
+
+
+def _folders(folder: str) -> tuple[Path, ...]:
+    package = Path(__file__).parent
+    return Path(folder), package / folder, package.parent / folder
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
@@ -467,6 +487,11 @@ def _fault(model: type[BaseModel], error: dict[str, Any]) -> str:
         remedy = f"did you mean `{near[0]}`?" if near else "remove it"
         return f"unknown key `{key}`, {remedy}"
     message = error["msg"].removeprefix("Value error, ")
+    allowed = error.get("ctx", {}).get("expected") or error.get("ctx", {}).get("expected_tags")
+    if isinstance(allowed, str):
+        given = error["ctx"].get("tag", error["input"])
+        question = did_you_mean(str(given), re.findall(r"'([^']*)'", allowed)).strip()
+        message += f"; {question[0].lower()}{question[1:]}" if question else ""
     return f"`{key or 'file'}`: {message}" + (
         "" if isinstance(error["input"], dict) else f", got {error['input']!r}"
     )

@@ -77,6 +77,10 @@ def test_stdout_of_a_search_is_json_lines_alone_and_stderr_has_no_display(
     kinds = [event["event"] for event in events]
     assert (kinds[0], kinds[-1]) == ("search", "done")
     assert [kinds.count(kind) for kind in ("start", "end")] == [3, 3]
+    log = (tmp_path / "runs" / "run" / "search.log").read_text("utf-8").splitlines()
+    assert [sum(f"trial {number} " in line for line in log) for number in range(3)] == [1, 1, 1]
+    assert "begins: 3 of 3 trials to go" in log[0]
+    assert "ends: 0 of 3 trials to go" in log[-1]
     assert kinds.count("epoch") == sum(len(trial.epochs) for trial in trials)
     for trial in trials:
         own = [event for event in events if event.get("trial") == trial.number]

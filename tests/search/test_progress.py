@@ -2,6 +2,7 @@
 
 import io
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from trajtune.experiment import RESEARCH_DEFAULT, Params, SearchSettings
 from trajtune.search import study as record
 from trajtune.search.progress import show_progress
+from trajtune.search.run_log import RunLog, stderr_heard
 from trajtune.search.space import load_space
 from trajtune.search.study import create_study
 
@@ -20,13 +22,18 @@ class Terminal(io.StringIO):
         return True
 
 
-def searched(directory: Path, shown: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> str:
+def searched(
+    directory: Path, shown: io.StringIO, monkeypatch: pytest.MonkeyPatch, log: RunLog | None = None
+) -> str:
     """Show a search of three trials: one through, one broken, one under way."""
     monkeypatch.setattr(sys, "stderr", shown)
     monkeypatch.setenv("COLUMNS", "200")
     study = create_study(directory, SETTINGS, 50)
     record.enqueue(study, SPACE, RESEARCH_DEFAULT, record.RESEARCH_DEFAULT_ORIGIN)
-    with show_progress(study, 5, SETTINGS.metric, ("markov2", 2.9)) as listen:
+    with (
+        show_progress(study, 5, SETTINGS.metric, ("markov2", 2.9), log) as listen,
+        stderr_heard(log) if log else nullcontext(),
+    ):
         for number, value in enumerate((3.25, 9.0, 2.5)):
             trial = record.ask(study, SPACE, SETTINGS, Params())
             listen("start", number)
@@ -36,6 +43,8 @@ def searched(directory: Path, shown: io.StringIO, monkeypatch: pytest.MonkeyPatc
             if number == 0:
                 record.tell_complete(study, trial)
                 listen("end", number)
+                if log:
+                    print("a note beside it", file=sys.stderr)
             elif number == 1:
                 record.tell_failed(study, trial, "the disk is full")
                 listen("end", number)

@@ -202,7 +202,7 @@ def open_reading(
                 exporter.cursor().execute("COMMIT")
             yield PostgresRows(database, reading), reading
     except psycopg2.Error as error:
-        raise SourceError(_explain(error, url)) from None
+        raise SourceError(explain(error, url)) from None
 
 
 class PostgresRows(Datasource):  # type: ignore[misc]
@@ -277,7 +277,7 @@ def _copy_whole(database: Database, reading: Reading, condition: str, file: IO[b
                     cursor.copy_expert(statement, file, size=1 << 16)
                     return int(cursor.rowcount)
     except psycopg2.Error as error:
-        raise SourceError(_explain(error, database.url)) from None
+        raise SourceError(explain(error, database.url)) from None
     raise AssertionError("tenacity ended without a result")
 
 
@@ -420,7 +420,7 @@ _CAUSES: Final = (
 )
 
 
-def _explain(error: psycopg2.Error, url: str) -> str:
+def explain(error: psycopg2.Error, url: str) -> str:
     """One line in our own words; libpq's may repeat the URL."""
     if isinstance(error, psycopg2.ProgrammingError) and error.diag.message_primary is None:
         return "POSTGRES_URL is no PostgreSQL URL. Write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE."

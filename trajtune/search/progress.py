@@ -16,12 +16,18 @@ if TYPE_CHECKING:
     from optuna import Study
     from rich.table import Table
 
+    from trajtune.search.run_log import RunLog
+
 FINISHED = ("COMPLETE", "PRUNED", "FAIL")
 
 
 @contextmanager
 def show_progress(
-    study: "Study", requested: int, metric: str, baseline: tuple[str, float] | None = None
+    study: "Study",
+    requested: int,
+    metric: str,
+    baseline: tuple[str, float] | None = None,
+    log: "RunLog | None" = None,
 ) -> Iterator[Callable[[str, int], None]]:
     """Show the study while the block runs; gives the function to call with each event.
 
@@ -30,16 +36,30 @@ def show_progress(
         requested: Trials asked for.
         metric: The objective.
         baseline: Name and objective of the best one-line rule, to be shown beside the best trial.
+        log: Gets a line for each finished trial, whatever stderr is.
     """
     view = _View(study, requested, metric, baseline)
     if not sys.stderr.isatty():
-        yield _Lines(view, sys.stderr)
+        yield _Lines(view, *filter(None, (sys.stderr, log)))
         return
     from rich.console import Console
     from rich.live import Live
 
     with Live(console=Console(stderr=True), get_renderable=view.table, refresh_per_second=2):
-        yield lambda what, number: view.read()
+        logged = _Lines(view, *filter(None, (log,)))
+
+        def show(what: str, number: int) -> None:
+            view.read()
+            logged(what, number)
+
+        yield show
+
+
+def lines_to(
+    log: "RunLog", study: "Study", requested: int, metric: str, baseline: tuple[str, float] | None
+) -> Callable[[str, int], None]:
+    """The function to call with each event, where the log alone is to say it."""
+    return _Lines(_View(study, requested, metric, baseline), log)
 
 
 class _View:
@@ -107,8 +127,8 @@ class _View:
 class _Lines:
     """One plain line for each trial that ends, or that met damaged checkpoints."""
 
-    def __init__(self, view: _View, file: TextIO) -> None:
-        self._view, self._file = view, file
+    def __init__(self, view: _View, *files: "TextIO | RunLog") -> None:
+        self._view, self._files = view, files
 
     def __call__(self, what: str, number: int) -> None:
         if what not in ("end", "damage"):
@@ -117,14 +137,16 @@ class _Lines:
         view.read()
         trial = view.trials[number]
         if what == "damage":
-            print(f"trial {number}: {trial.damage}", file=self._file, flush=True)
+            self._say(f"trial {number}: {trial.damage}")
             return
         result = trial.error or f"{view.metric} {trial.value:.4f} at epoch {trial.best_epoch}"
         if not trial.is_feasible:
             result += f", breaks {', '.join(text for text, by in trial.violations.items() if by > 0)}"
-        print(
+        self._say(
             f"trial {number} {trial.state} after {len(trial.epochs)} epochs: {result} | {view.best()} | "
-            f"{view.states()}, {view.left()}",
-            file=self._file,
-            flush=True,
+            f"{view.states()}, {view.left()}"
         )
+
+    def _say(self, line: str) -> None:
+        for file in self._files:
+            print(line, file=file, flush=True)

@@ -21,9 +21,10 @@ from trajtune.search.best import keep_best
 from trajtune.search.compare import check_resumable
 from trajtune.search.json_log import JsonLog
 from trajtune.search.placement import place
-from trajtune.search.progress import show_progress
+from trajtune.search.progress import lines_to, show_progress
 from trajtune.search.record import WITH_RESULT, TrialRecord, ranked, read_trials
 from trajtune.search.run_directory import TUNE_PREFIX, Run, create_run, open_run
+from trajtune.search.run_log import RunLog, run_log, stderr_heard
 from trajtune.search.space import load_space
 from trajtune.search.start import check_start_points, start_points
 from trajtune.search.tracking import check_tracking, tracked, trial_name
@@ -178,30 +179,58 @@ def _search(
     verbose: bool,
 ) -> Run:
     """Bring the run's study to the trials requested, by the settings of this session."""
-    with run.locked():
-        for leftover in run.path.glob(f"{TUNE_PREFIX}*"):
-            shutil.rmtree(leftover)
-        study = record.create_study(
-            run.path,
+    with run.locked(), run_log(run.path) as log:
+        return _complete(
+            run,
+            snapshot,
             session,
-            run.experiment.training.max_epochs,
-            url_variable=run.experiment.storage.study_url_variable,
+            log,
+            trials=trials,
+            json_log=json_log,
+            address=address,
+            verbose=verbose,
         )
-        if trials is not None:
-            run = _request(run, study, trials)
-        points = start_points(session)
-        # Trial i is point i, so a search that was killed while queueing goes on where it stopped.
-        for origin, params in points[len(study.get_trials(deepcopy=False)) :]:
-            record.enqueue(study, run.space, params, origin)
-        spent = None
-        if _missing(study, run.requested):
-            with ray_session(address, verbose=verbose), _own_interrupt_handler():
-                spent = _execute(run, snapshot, study, session, json_log=json_log, verbose=verbose)
-        records = read_trials(study)
-        keep_best(run, records)
-        missing = _missing(study, run.requested)
+
+
+def _complete(
+    run: Run,
+    snapshot: "Snapshot",
+    session: SearchSettings,
+    log: RunLog,
+    *,
+    trials: int | None,
+    json_log: bool,
+    address: str | None,
+    verbose: bool,
+) -> Run:
+    """What `_search` does while it holds the run; says its beginning and its end to the log."""
+    for leftover in run.path.glob(f"{TUNE_PREFIX}*"):
+        shutil.rmtree(leftover)
+    study = record.create_study(
+        run.path,
+        session,
+        run.experiment.training.max_epochs,
+        url_variable=run.experiment.storage.study_url_variable,
+    )
+    if trials is not None:
+        run = _request(run, study, trials)
+    points = start_points(session)
+    # Trial i is point i, so a search that was killed while queueing goes on where it stopped.
+    for origin, params in points[len(study.get_trials(deepcopy=False)) :]:
+        record.enqueue(study, run.space, params, origin)
+    spent = None
+    missing = _missing(study, run.requested)
+    print(f"search of {run.name} begins: {missing} of {run.requested} trials to go", file=log)
+    if missing:
+        with ray_session(address, verbose=verbose), _own_interrupt_handler():
+            spent = _execute(run, snapshot, study, session, log, json_log=json_log, verbose=verbose)
+    records = read_trials(study)
+    keep_best(run, records)
+    missing = _missing(study, run.requested)
     if missing and spent:
-        print(f"Ended with {missing} of {run.requested} trials to go: {spent}.", file=sys.stderr)
+        ended = f"Ended with {missing} of {run.requested} trials to go: {spent}."
+        print(ended, file=sys.stderr)
+        print(ended, file=log)
     elif missing:
         raise KeyboardInterrupt(
             f"Stopped with {missing} of {run.requested} trials to go. "
@@ -212,6 +241,7 @@ def _search(
         error, count = errors.most_common(1)[0]
         raise RunError(f"Every trial of {run.name} failed, {count} of {len(records)} with: {error}")
     _check_feasible(run, records)
+    print(f"search of {run.name} ends: {missing} of {run.requested} trials to go", file=log)
     return run
 
 
@@ -220,6 +250,7 @@ def _execute(
     snapshot: "Snapshot",
     study: "optuna.Study",
     settings: SearchSettings,
+    log: RunLog,
     *,
     json_log: bool,
     verbose: bool,
@@ -253,7 +284,7 @@ def _execute(
         device=placement.device,
     )
     with (
-        _shown(run, study, settings.metric, baseline, json_log=json_log) as show,
+        _shown(run, study, settings.metric, baseline, log, json_log=json_log) as show,
         tempfile.TemporaryDirectory(prefix=TUNE_PREFIX, dir=run.path) as scratch,
         tracked(run.experiment.tracking, run) as callbacks,
     ):
@@ -303,19 +334,32 @@ def _execute(
 
 @contextmanager
 def _shown(
-    run: Run, study: "optuna.Study", metric: str, baseline: tuple[str, float] | None, *, json_log: bool
+    run: Run,
+    study: "optuna.Study",
+    metric: str,
+    baseline: tuple[str, float] | None,
+    log: RunLog,
+    *,
+    json_log: bool,
 ) -> Iterator["Listener"]:
-    """Show the session to people or to programs."""
+    """Show the session to people or to programs, and keep it in the log."""
     if not json_log:
-        with show_progress(study, run.requested, metric, baseline) as show:
+        # In this order: the live table takes stderr over, and what is printed beside it is for the log.
+        with show_progress(study, run.requested, metric, baseline, log) as show, stderr_heard(log):
             yield show
         return
-    log = JsonLog(study, sys.stdout)
-    log.begin(run.name, run.requested, metric)
+    events, lines = JsonLog(study, sys.stdout), lines_to(log, study, run.requested, metric, baseline)
+    events.begin(run.name, run.requested, metric)
+
+    def both(what: str, number: int) -> None:
+        events(what, number)
+        lines(what, number)
+
     try:
-        yield log
+        with stderr_heard(log):
+            yield both
     finally:
-        log.done()
+        events.done()
 
 
 def _check_feasible(run: Run, records: Sequence[TrialRecord]) -> None:

@@ -6,6 +6,7 @@
       experiment.yaml  space.yaml   resolved, as searched
       run.json                      schema version, snapshot, trials requested, versions, created
       study.journal                 the Optuna study: the record
+      search.log                    what was said while it was searched
       trials/0000/best.pt           checkpoints
       best.json                     the best finished trial so far
       baselines.json                what counting alone reaches on val
@@ -33,7 +34,14 @@ from typing import IO, Any, Final
 import yaml
 
 from trajtune.errors import RunError
-from trajtune.experiment import Experiment, StorageSettings, load_yaml, save_experiment, validate
+from trajtune.experiment import (
+    Experiment,
+    StorageSettings,
+    did_you_mean,
+    load_yaml,
+    save_experiment,
+    validate,
+)
 from trajtune.search.space import Space
 
 SCHEMA_VERSION: Final = 1
@@ -209,6 +217,12 @@ def open_run(name: str | Path | None, storage: StorageSettings | None = None) ->
     return Run(path, experiment, space, manifest)
 
 
+def known_runs(parent: Path | None = None) -> list[str]:
+    """Names of the runs in a directory, sorted; None is the default storage's."""
+    parent = parent or Path(StorageSettings().runs)
+    return sorted(file.parent.name for file in parent.glob(f"*/{_MANIFEST}") if file.parent.name != LATEST)
+
+
 def versions() -> dict[str, str]:
     """Versions of what a result depends on."""
     return {name: metadata.version(name) for name in _VERSIONS}
@@ -231,9 +245,9 @@ def _find(parent: Path, name: str | Path | None) -> Path:
     for candidate in (Path(name), parent / name):
         if (candidate / _MANIFEST).is_file():
             return candidate.resolve()
-    known = sorted(file.parent.name for file in parent.glob(f"*/{_MANIFEST}") if file.parent.name != LATEST)
+    known = known_runs(parent)
     there = (
-        f"There are: {', '.join(known[-5:])}"
+        f"{did_you_mean(str(name), known)}There are: {', '.join(known[-5:])}"
         if known
         else "There is none yet; make one with `trajtune search`"
     )

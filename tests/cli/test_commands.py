@@ -3,57 +3,16 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import psycopg2
 import pytest
 import yaml
 
+from tests.cli.running import PASSWORD, Trajtune, assert_one_line
 from tests.conftest import ladder_careers
 from trajtune import cli
 from trajtune.dataset.snapshot import Snapshot
-
-PASSWORD = "s3cret-marker"
-
-
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Trajtune = Callable[..., Outcome]
-
-
-@pytest.fixture
-def trajtune(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Iterator[Trajtune]:
-    """Run a command in an empty directory."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("POSTGRES_URL", raising=False)
-
-    def run(*arguments: str) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["trajtune", *arguments])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        out, err = capfd.readouterr()
-        code = caught.value.code
-        return Outcome(code if isinstance(code, int) else 0, out, err)
-
-    return run
-
-
-def assert_one_line(outcome: Outcome, *parts: str) -> None:
-    assert outcome.code == 2, outcome
-    lines = [line for line in outcome.err.splitlines() if line.strip()]
-    assert len(lines) == 1, outcome.err
-    for part in parts:
-        assert part in lines[0]
-    assert PASSWORD not in outcome.out + outcome.err
 
 
 def in_python(code: str) -> str:
@@ -72,8 +31,9 @@ def test_the_commands_and_their_flags_are_these() -> None:
     }
     assert found == {
         "demo": ["--verbose"],
-        "simulate": ["--careers", "--seed", "--to"],
-        "prepare": ["--verbose", "experiment"],
+        "init": ["--table", "--yes", "-y", "file"],
+        "simulate": ["--careers", "--json", "--seed", "--to"],
+        "prepare": ["--json", "--verbose", "experiment"],
         "search": [
             *(
                 "--address",
@@ -99,7 +59,7 @@ def test_the_commands_and_their_flags_are_these() -> None:
         "export": ["--checkpoint", "--output", "--vocab"],
         "calibrate": ["--checkpoint", "--data-path", "--output"],
         "evaluate": ["--checkpoint", "--data-path", "--output"],
-        "doctor": ["--mend", "run"],
+        "doctor": ["--json", "--mend", "run"],
         "dashboard": ["--port", "run"],
     }
 

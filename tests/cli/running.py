@@ -1,0 +1,57 @@
+"""Run a command of trajtune in this process and see what it said."""
+
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+PASSWORD = "s3cret-marker"
+COMMAND = [
+    sys.executable,
+    "-c",
+    "import sys; sys.argv[0] = 'trajtune'; from trajtune.cli import main; main()",
+]
+
+
+class Outcome(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Trajtune = Callable[..., Outcome]
+
+
+def assert_one_line(outcome: Outcome, *parts: str) -> None:
+    assert outcome.code == 2, outcome
+    lines = [line for line in outcome.err.splitlines() if line.strip()]
+    assert len(lines) == 1, outcome.err
+    for part in parts:
+        assert part in lines[0]
+    assert PASSWORD not in outcome.out + outcome.err
+
+
+def in_terminal(directory: Path, *arguments: str, answers: str = "", **environ: str) -> tuple[int, str]:
+    """Run a command with a terminal of its own; its exit code, and what it said there."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, *arguments],
+        cwd=directory,
+        env=os.environ | {"TERM": "xterm-256color"} | environ,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    ) as process:
+        os.close(theirs)
+        os.write(ours, answers.encode())
+        said = b""
+        with suppress(OSError):  # once the other side is closed
+            while chunk := os.read(ours, 1 << 14):
+                said += chunk
+    os.close(ours)
+    return process.returncode, said.decode()

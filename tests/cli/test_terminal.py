@@ -1,0 +1,141 @@
+"""What commands say and where: colours and live tables on terminals alone, results alone when quiet."""
+
+import json
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import COMMAND, Trajtune, assert_one_line, in_terminal
+from tests.cli.test_commands import COMMANDS, write_csv
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.search.run_directory import Run
+
+COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-8]|9[0-7]|4[0-8]|10[0-7])")
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_fits_a_screen(command: str, trajtune: Trajtune, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    lines = trajtune(*([command] if command else []), "--help").out.strip("\n").splitlines()
+    assert 5 < len(lines) <= 40
+    assert max(map(len, lines)) <= 100
+
+
+def test_the_help_says_what_each_exit_code_means(trajtune: Trajtune) -> None:
+    said = " ".join(trajtune("--help").out.split())
+    for meaning in (
+        "0 done",
+        "1 a fault of trajtune",
+        "2 something you can mend",
+        "3 a gate failed",
+        "130 int",
+    ):
+        assert meaning in said
+
+
+def test_help_has_colours_on_a_terminal_unless_no_color_is_set(tmp_path: Path) -> None:
+    coloured, plain = (in_terminal(tmp_path, "--help", **more)[1] for more in ({}, {"NO_COLOR": "1"}))
+    assert COLOUR.search(coloured)
+    assert not COLOUR.search(plain)
+    assert "Exit codes" in plain
+
+
+def test_a_leaderboard_has_no_codes_elsewhere_and_no_colours_with_no_color(searched_run: Run) -> None:
+    directory, run = searched_run.path.parent.parent, str(searched_run.path)
+    for arguments in (["status", run], ["status", run, "--json"], ["doctor", run]):
+        ran = subprocess.run(
+            [*COMMAND, *arguments], cwd=directory, capture_output=True, text=True, check=False
+        )
+        assert "\x1b" not in ran.stdout + ran.stderr, arguments
+    code, shown = in_terminal(directory, "status", run, NO_COLOR="1")
+    assert code == 0
+    assert "research default" in shown
+    assert not COLOUR.search(shown)
+    assert json.loads(in_terminal(directory, "status", run, "--json")[1])["run"] == searched_run.name
+
+
+def test_a_quiet_search_prints_its_run_alone_and_its_log_has_the_rest(
+    trajtune: Trajtune, tmp_path: Path, ladder_snapshot: Snapshot, ray_local: None
+) -> None:
+    (tmp_path / "e.yaml").write_text(
+        "source: {kind: csv, path: none.csv}\ntraining: {max_epochs: 1}\nsearch: {space: smoke, trials: 1}\n"
+    )
+    command = ["search", "e.yaml", "--snapshot", str(ladder_snapshot.path), "--run", "r"]
+    outcome = trajtune(*command, "-q")
+    assert (outcome.code, outcome.out, outcome.err) == (0, f"{tmp_path / 'runs' / 'r'}\n", "")
+    assert "trial 0 COMPLETE" in (tmp_path / "runs" / "r" / "search.log").read_text("utf-8")
+
+
+def test_a_quiet_prepare_is_json_alone_and_what_it_would_note_is_dropped(
+    trajtune: Trajtune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ray_local: None
+) -> None:
+    write_csv(tmp_path / "roles.csv")
+    (tmp_path / "e.yaml").write_text("source: {kind: csv, path: roles.csv}")
+    outcome = trajtune("prepare", "e.yaml", "--json", "--quiet")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert Path(json.loads(outcome.out)["snapshot"]).parent == Path("snapshots")
+
+
+def test_errors_are_said_also_when_quiet(trajtune: Trajtune) -> None:
+    assert_one_line(trajtune("--quiet", "status", "no-such-run"), "RunError")
+    assert "No such option" in trajtune("-q", "status", "--jsn").err
+
+
+def test_quiet_after_two_dashes_is_a_name(trajtune: Trajtune) -> None:
+    assert_one_line(trajtune("status", "--", "--quiet"), "No run --quiet")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["search", "defalt"], "Did you mean default?"),
+        (["search", "e.yml"], "Did you mean e.yaml?"),
+        (["search", "e.yaml", "--space", "wid"], "Did you mean wide?"),
+        (["search", "sampler.yaml"], "did you mean tpe?"),
+        (["search", "kind.yaml"], "did you mean postgres?"),
+        (["search", "metric.yaml"], "did you mean val_next_role_nll?"),
+        (["status", "night-2"], "Did you mean night-1?"),
+        (["search", "--resume", "nigt-1"], "Did you mean night-1?"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_nearest(
+    trajtune: Trajtune, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    (tmp_path / "e.yaml").write_text("source: {kind: csv, path: none.csv}")
+    (tmp_path / "sampler.yaml").write_text("search: {sampler: tp}")
+    (tmp_path / "metric.yaml").write_text("search: {metric: val_next_role_nl}")
+    (tmp_path / "kind.yaml").write_text("source: {kind: postgre}")
+    (tmp_path / "runs" / "night-1").mkdir(parents=True)
+    (tmp_path / "runs" / "night-1" / "run.json").write_text("{}")
+    assert_one_line(trajtune(*arguments), said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "nearest"), [(["serch"], "search"), (["search", "--trails", "3"], "--trials")]
+)
+def test_an_unknown_command_or_option_is_answered_with_the_nearest(
+    trajtune: Trajtune, arguments: list[str], nearest: str
+) -> None:
+    outcome = trajtune(*arguments)
+    assert outcome.code == 2
+    assert nearest in outcome.err.replace(arguments[-1], "")
+
+
+def test_ctrl_c_exits_130_whatever_the_command_and_says_so_in_a_line(tmp_path: Path) -> None:
+    arguments = ["simulate", "--careers", "3000000", "--to", "x.csv"]
+    with subprocess.Popen(
+        [*COMMAND, *arguments], cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        deadline = time.monotonic() + 60
+        while process.poll() is None and not list(tmp_path.glob("*x.csv*")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert err.splitlines()[-1] == "Interrupted."
+    assert "Traceback" not in err

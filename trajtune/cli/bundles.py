@@ -1,0 +1,88 @@
+"""Make a bundle and use it: ``finalize``, ``predict`` and ``verify``."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trajtune.cli.arguments import Address, AsJson, BundlePath, RunName, Verbose
+from trajtune.cli.output import as_json_text, describe
+from trajtune.errors import BundleError
+
+
+def finalize(
+    run: RunName = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory of the bundle; bundles/RUN if left out.")
+    ] = None,
+    require_gates: Annotated[bool, typer.Option(help="Exit 3 if a gate fails.")] = False,
+    address: Address = None,
+    verbose: Verbose = False,
+) -> None:
+    """Refit the best, export, calibrate, evaluate on the test split once, write the bundle.
+
+    Example: trajtune finalize --require-gates
+    """
+    finalized(run, out=out, require_gates=require_gates, address=address, verbose=verbose)
+
+
+def predict(
+    bundle: BundlePath,
+    titles: Annotated[list[str] | None, typer.Argument(help="The career so far, oldest title first.")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--input", help="JSON Lines, a career a line: a list of titles.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Where the predictions of --input go.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Predict what comes next in one career, or in each of a file.
+
+    Example: trajtune predict bundles/demo "Software Engineer" "Senior Software Engineer"
+    """
+    from trajtune.bundle import load_bundle
+    from trajtune.stream import predict_file
+
+    if (source is None) != (output is None) or (source and titles):
+        raise BundleError("Give titles, or --input and --output together, but not both.")
+    opened = load_bundle(bundle)
+    if source and output:
+        print(f"{predict_file(opened, source, output):,} predictions in {output}")
+        return
+    prediction = opened.predict([titles or []])[0]
+    for title in prediction.unknown_titles:
+        print(f"Warning: the model does not know the title {title!r}.", file=sys.stderr)
+    print(as_json_text(prediction.to_dict()) if as_json else describe(prediction))
+
+
+def verify(bundle: BundlePath, as_json: AsJson = False) -> None:
+    """Check a bundle where it is to be served: hashes, contract, and stored careers' predictions.
+
+    Example: trajtune verify bundles/demo
+    """
+    from trajtune.finalize.verify import verify as verify_bundle
+
+    found = verify_bundle(bundle)
+    print(
+        as_json_text(found) if as_json else "\n".join(f"{name:<16} {value}" for name, value in found.items())
+    )
+
+
+def finalized(
+    run: str | None,
+    *,
+    out: Path | None = None,
+    require_gates: bool = False,
+    address: str | None = None,
+    verbose: bool = False,
+) -> Path:
+    """Finalize a run in a Ray session, and print where the bundle is."""
+    from trajtune.cluster import ray_session
+    from trajtune.finalize.run import finalize as finalize_run
+    from trajtune.search.run_directory import open_run
+
+    found = open_run(run)
+    with ray_session(address, verbose=verbose):
+        bundle = finalize_run(found, out=out, require_gates=require_gates)
+    print(bundle)
+    return bundle

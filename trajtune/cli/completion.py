@@ -1,0 +1,26 @@
+"""The names that a shell completes: experiments, spaces and runs that are there."""
+
+
+def experiment_names(incomplete: str) -> list[str]:
+    """Experiments in ``experiments/`` here or shipped."""
+    from trajtune.experiment import known_names
+
+    return _beginning(known_names("experiments"), incomplete)
+
+
+def space_names(incomplete: str) -> list[str]:
+    """Spaces in ``search_spaces/`` here or shipped."""
+    from trajtune.experiment import known_names
+
+    return _beginning(known_names("search_spaces"), incomplete)
+
+
+def run_names(incomplete: str) -> list[str]:
+    """Runs of the default storage."""
+    from trajtune.search.run_directory import known_runs
+
+    return _beginning(known_runs(), incomplete)
+
+
+def _beginning(names: list[str], incomplete: str) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]
