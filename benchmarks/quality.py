@@ -2,8 +2,9 @@
 
 For each size: simulated careers through the embedded PostgreSQL, a snapshot, the default search, finalize,
 and what the bundle's metrics say of the test split, beside the Bayes limit and the best Markov baseline.
-A size that the JSON file already holds is not run again, so that an interrupted run goes on. Snapshots, runs
-and bundles lie in the working directory. Usage, from the project's root:
+A size that the JSON file already holds is not run again, so that an interrupted run goes on; what was
+measured for docs/explanation/model.md is kept in benchmarks/quality.json. Snapshots, runs and bundles lie
+in the working directory. Usage, from the project's root:
 
     python -m benchmarks.quality [--quick] [--json FILE] [--trials N] [--seed N] [--sizes N ...]
         [--figure SVG]
@@ -51,7 +52,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0, help="of the simulated careers and of the search")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of careers")
-    parser.add_argument("--figure", type=Path, help="draw the learning curve of what the JSON holds, as SVG")
+    parser.add_argument("--figure", type=Path, help="draw the seed's learning curve, as SVG")
     options = parser.parse_args()
     rows: list[dict[str, Any]] = json.loads(options.json.read_text()) if options.json.is_file() else []
     trials = 4 if options.quick else options.trials
@@ -66,7 +67,7 @@ def main() -> None:
         bar = "" if row["bar"] is None else f"  bar {row['bar']:g}  {'passed' if row['passed'] else 'MISSED'}"
         print(f"{row['careers']:9,} {row['name']:52} {row['value']:9.4f} {row['unit']}{bar}")
     if options.figure:
-        draw(rows, options.figure)
+        draw([row for row in rows if row["seed"] == options.seed], options.figure)
 
 
 def measured(careers: int, trials: int, seed: int) -> list[dict[str, Any]]:

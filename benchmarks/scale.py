@@ -1,0 +1,260 @@
+"""How time and memory grow with the number of careers, and what a thousand trials cost the driver.
+
+(prepare) simulated careers in Parquet through `prepare`, for each size in a process of its own: seconds and
+peak memory a career, of that process and all that Ray starts for it; (epoch) one epoch of training on the
+snapshot: seconds and peak memory a career, timed over the first steps where a whole epoch takes too long,
+which the row says; (driver) searches of 50 and of 1,000 trials of almost no work: memory of the driver, time
+a trial, size of the study, and how long `trajtune status` takes meanwhile. Usage, from the project's root:
+
+    python -m benchmarks.scale [--quick] [--only prepare|driver] [--json FILE] [--sizes N ...]
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.rows import result
+from benchmarks.search import TINY, search, snapshot_of_ladders
+from trajtune.careers.simulated_write import write_simulated
+from trajtune.cluster import ray_session
+from trajtune.dataset.prepare import prepare
+from trajtune.dataset.snapshot import open_snapshot
+from trajtune.experiment import Experiment, Params, validate
+from trajtune.model.batches import create_dataloaders
+from trajtune.model.checkpoint import new_model
+from trajtune.model.fit import train_epoch
+from trajtune.model.optimizer import create_optimizer
+from trajtune.model.title_vectors import words_of
+
+SIZES = (100_000, 1_000_000, 10_000_000)
+MOST_TIME, MOST_MEMORY = 1.2, 1.5
+"""Times the first size's: seconds and bytes a career."""
+MOST_STEPS = 4_000
+"""Of an epoch; a longer one is timed over so many and extrapolated."""
+FEW, MANY = 50, 1_000
+MOST_TIME_OF_A_TRIAL, MOST_DRIVER_GB, MOST_STATUS_S = 1.3, 1.0, 2.0
+TRAJTUNE = str(Path(sys.executable).with_name("trajtune"))
+MEGABYTE, GIGABYTE = 2**20, 2**30
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small sizes and few trials")
+    parser.add_argument("--only", choices=("prepare", "driver"), help="this part alone")
+    parser.add_argument("--json", type=Path, help="write the results here too")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of careers")
+    parser.add_argument("--child", nargs=3, metavar=("WHAT", "N", "FOLDER"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        what, number, folder = options.child
+        print(json.dumps(CHILDREN[what](int(number), Path(folder))))
+        return
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        if options.only != "driver":
+            rows += growth((2_000, 20_000) if options.quick else options.sizes, Path(folder))
+        if options.only != "prepare":
+            rows += load(*((5, 20) if options.quick else (FEW, MANY)), Path(folder))
+    for row in rows:
+        bar = "" if row["bar"] is None else f"  bar {row['bar']:g}  {'passed' if row['passed'] else 'MISSED'}"
+        print(f"{row['name']:66} {row['value']:12,.3f} {row['unit']}{bar}")
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=2) + "\n")
+
+
+def growth(sizes: tuple[int, ...], folder: Path) -> list[dict[str, Any]]:
+    """Seconds and peak bytes a career, by the number of careers, of both stages."""
+    rows: list[dict[str, Any]] = []
+    first: dict[str, tuple[float, float]] = {}
+    for size in sizes:
+        directory = folder / str(size)
+        began = time.perf_counter()
+        write_simulated(size, 0, str(directory / "careers.parquet"))
+        rows.append(result(f"{size:,} careers: simulated, whole", time.perf_counter() - began, "s"))
+        for stage in ("prepare", "epoch"):
+            said, peak = in_a_process(stage, size, directory)
+            seconds, memory = said["seconds"] / size, peak / size
+            of_first = first.setdefault(stage, (seconds, memory))
+            how = f", from {said['share']:.1%} of its steps" if said.get("share", 1) < 1 else ""
+            name = f"{size:,} careers: {stage}"
+            rows += [
+                result(f"{name}, whole{how}", said["seconds"], "s"),
+                result(f"{name}, peak memory", peak / GIGABYTE, "GiB"),
+                result(
+                    f"{name}, time a career, times the first", seconds / of_first[0], "times", most=MOST_TIME
+                ),
+                result(
+                    f"{name}, memory a career, times the first",
+                    memory / of_first[1],
+                    "times",
+                    most=MOST_MEMORY,
+                ),
+            ]
+            for row in rows[-4:]:
+                print(f"{row['name']:66} {row['value']:12,.3f} {row['unit']}", file=sys.stderr, flush=True)
+    return rows
+
+
+def load(few: int, many: int, folder: Path) -> list[dict[str, Any]]:
+    """What trials of almost no work cost the driver, for few and for many of them."""
+    rows: list[dict[str, Any]] = []
+    found: dict[int, tuple[float, float]] = {}
+    for trials in (few, many):
+        directory = folder / f"trials-{trials}"
+        directory.mkdir()
+        statuses: list[float] = []
+        said, peak = in_a_process("search", trials, directory, alone=True, meanwhile=statuses)
+        found[trials] = said["seconds"] / trials, peak
+        rows += [
+            result(f"{trials:,} trials: time a trial", said["seconds"] / trials, "s"),
+            result(f"{trials:,} trials: driver, peak memory", peak / MEGABYTE, "MiB"),
+            result(f"{trials:,} trials: the study's file", said["study_bytes"] / MEGABYTE, "MiB"),
+        ]
+        if statuses:
+            name = f"{trials:,} trials: slowest of {len(statuses)} `trajtune status`"
+            rows.append(result(name, max(statuses), "s", most=MOST_STATUS_S))
+    times, more = found[many][0] / found[few][0], (found[many][1] - found[few][1]) / GIGABYTE
+    return [
+        *rows,
+        result(f"time a trial, {many:,} / {few}", times, "times", most=MOST_TIME_OF_A_TRIAL),
+        result(f"driver's memory, {many:,} - {few}", more, "GiB", most=MOST_DRIVER_GB),
+    ]
+
+
+def in_a_process(
+    what: str, number: int, folder: Path, *, alone: bool = False, meanwhile: list[float] | None = None
+) -> tuple[dict[str, Any], float]:
+    """What a child process said, and its peak memory in bytes: with its children's, or ``alone``.
+
+    Memory that several processes share counts once (PSS).
+    """
+    command = [sys.executable, "-m", "benchmarks.scale", "--child", what, str(number), str(folder)]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child,
+        watched(child.pid, alone) as peak,
+    ):
+        while meanwhile is not None and child.poll() is None:
+            time.sleep(5)
+            if any((folder / "runs" / "latest").glob("trials/*")):
+                meanwhile.append(seconds_of_status(folder))
+        written, _ = child.communicate()
+    assert child.returncode == 0, f"{what} of {number} failed"
+    said: dict[str, Any] = json.loads(written.splitlines()[-1])
+    return said, peak[0]
+
+
+@contextmanager
+def watched(pid: int, alone: bool) -> Iterator[list[float]]:
+    """The largest memory of a process so far, looked at twice a second."""
+    peak, done = [0.0], threading.Event()
+
+    def look() -> None:
+        while not done.wait(0.5):
+            peak[0] = max(peak[0], memory_of(pid, alone))
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        thread.join()
+
+
+def memory_of(pid: int, alone: bool) -> float:
+    """PSS in bytes of a process, and unless ``alone`` of all that descend from it."""
+    try:
+        process = psutil.Process(pid)
+        family = [process] if alone else [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0.0
+    total = 0.0
+    for member in family:
+        try:
+            total += member.memory_full_info().pss
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return total
+
+
+def seconds_of_status(folder: Path) -> float:
+    """Wall time of the command as somebody types it in another terminal."""
+    began = time.perf_counter()
+    command = [TRAJTUNE, "status", str(folder / "runs" / "latest"), "--json"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
+def prepared(size: int, folder: Path) -> dict[str, Any]:
+    """Seconds of `prepare`, Ray's start left out."""
+    experiment = on_parquet(folder)
+    with ray_session():
+        began = time.perf_counter()
+        prepare(experiment)
+        return {"seconds": time.perf_counter() - began}
+
+
+def trained(size: int, folder: Path) -> dict[str, Any]:
+    """Seconds of an epoch of the default model, with the loader's planning; a long one is extrapolated."""
+    import torch
+
+    torch.set_num_threads(1)
+    (path,) = (folder / "snapshots").iterdir()
+    snapshot, params = open_snapshot(path), Params()
+    encoder = snapshot.encoder()
+    train = snapshot.read("train").arrays
+    model = new_model(params, encoder.vocab_size, words_of(encoder))
+    optimizer = create_optimizer(model, params)
+    loader, _ = create_dataloaders(params, train, train, encoder.vocab_size, seed=0)
+    steps = len(loader)
+    began = time.perf_counter()
+    batches = iter(loader)
+    first = next(batches)
+    planning = time.perf_counter() - began
+    began = time.perf_counter()
+    some = [first, *islice(batches, MOST_STEPS - 1)]
+    train_epoch(model, some, optimizer, params, epoch=1)
+    return {
+        "seconds": planning + (time.perf_counter() - began) * steps / len(some),
+        "share": len(some) / steps,
+    }
+
+
+def searched(trials: int, folder: Path) -> dict[str, Any]:
+    """Seconds of a search of trials that do almost nothing, and the size of its study."""
+    snapshot = snapshot_of_ladders(folder, 60)
+    with ray_session(num_cpus=2):
+        began = time.perf_counter()
+        run = search(folder, snapshot, trials=trials, training=TINY)
+        seconds = time.perf_counter() - began
+    return {"seconds": seconds, "study_bytes": (run.path / "study.journal").stat().st_size}
+
+
+CHILDREN = {"prepare": prepared, "epoch": trained, "search": searched}
+
+
+def on_parquet(folder: Path) -> Experiment:
+    content = {
+        "source": {
+            "kind": "parquet",
+            "path": str(folder / "careers.parquet"),
+            "layout": {"layout": "json"},
+        },
+        "storage": {"snapshots": str(folder / "snapshots")},
+    }
+    return validate(Experiment, content, "benchmark")
+
+
+if __name__ == "__main__":
+    main()
