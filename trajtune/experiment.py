@@ -272,6 +272,11 @@ class SearchSettings(Settings):
         description="Params to try after the research default; what a point leaves out is taken from that.",
     )
     pruner: PrunerSettings = Field(PrunerSettings(), description="Which trials are stopped early.")
+    max_train_careers: int | None = Field(
+        None,
+        ge=1,
+        description="Trials train on the newest so many train careers, and finalize on all; null: on all.",
+    )
     max_concurrent: int | None = Field(
         None, ge=1, description="Trials at once; null: as many as the CPUs and GPUs hold."
     )

@@ -163,10 +163,11 @@ def _refit(run: Run, snapshot: Snapshot, *, verbose: bool, say: Progress) -> lis
     settings = run.experiment.finalize
     best = leaders(run, settings.top_k)
     research = research_default(read_trials(read_study(run.path)))
-    # With one seed the search's own training of the research default is as good as another.
+    # With one seed the search's own training of the research default is as good as another, on all careers.
+    on_all = run.experiment.search.max_train_careers is None
     searched = (
         run.path / research.directory / BEST
-        if settings.seeds == 1 and research and research.state == "COMPLETE"
+        if settings.seeds == 1 and on_all and research and research.state == "COMPLETE"
         else None
     )
     chosen = finalists(

@@ -11,6 +11,7 @@ from trajtune.cluster import ray_session
 from trajtune.dataset.arrays import CareerArrays, examples_of
 from trajtune.experiment import RESEARCH_DEFAULT, Experiment, Params, PrunerSettings
 from trajtune.search.placement import place
+from trajtune.search.sample import train_careers
 
 if TYPE_CHECKING:
     from trajtune.dataset.snapshot import Snapshot
@@ -56,7 +57,7 @@ def estimate(experiment: Experiment, snapshot: "Snapshot", *, address: str | Non
         import ray
 
         concurrent = place(settings, ray.cluster_resources()).concurrent
-        train, val = (snapshot.read(split).arrays for split in ("train", "val"))
+        train, val = train_careers(snapshot, settings), snapshot.read("val").arrays
         timed = ray.remote(num_cpus=1, max_calls=1)(_timed_epoch)
         seconds, megabytes, checkpoint_bytes = ray.get(
             timed.remote(_first(train).to_dict(), _first(val).to_dict(), snapshot.encoder().vocab_size)

@@ -25,6 +25,7 @@ from trajtune.search.progress import lines_to, show_progress
 from trajtune.search.record import WITH_RESULT, TrialRecord, ranked, read_trials
 from trajtune.search.run_directory import TUNE_PREFIX, Run, create_run, open_run
 from trajtune.search.run_log import RunLog, run_log, stderr_heard
+from trajtune.search.sample import train_careers
 from trajtune.search.space import load_space
 from trajtune.search.start import check_start_points, start_points
 from trajtune.search.tracking import check_tracking, tracked, trial_name
@@ -270,7 +271,7 @@ def _execute(
 
     placement = place(settings, ray.cluster_resources())
     encoder = snapshot.encoder()
-    train, val = snapshot.read("train").arrays, snapshot.read("val").arrays
+    train, val = train_careers(snapshot, settings), snapshot.read("val").arrays
     baseline = best_baseline(keep_baselines(run, train, val, encoder.vocab_size), settings.metric)
     trainable = tune.with_parameters(
         TrialActor,
