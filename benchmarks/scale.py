@@ -206,7 +206,7 @@ def prepared(size: int, folder: Path) -> dict[str, Any]:
 
 
 def trained(size: int, folder: Path) -> dict[str, Any]:
-    """Seconds of an epoch of the default model, with the loader's planning; a long one is extrapolated."""
+    """Processor seconds of an epoch of the default model, planning too; a long one is extrapolated."""
     import torch
 
     torch.set_num_threads(1)
@@ -218,15 +218,15 @@ def trained(size: int, folder: Path) -> dict[str, Any]:
     optimizer = create_optimizer(model, params)
     loader, _ = create_dataloaders(params, train, train, encoder.vocab_size, seed=0)
     steps = len(loader)
-    began = time.perf_counter()
+    began = time.process_time()
     batches = iter(loader)
     first = next(batches)
-    planning = time.perf_counter() - began
-    began = time.perf_counter()
+    planning = time.process_time() - began
+    began = time.process_time()
     some = [first, *islice(batches, MOST_STEPS - 1)]
     train_epoch(model, some, optimizer, params, epoch=1)
     return {
-        "seconds": planning + (time.perf_counter() - began) * steps / len(some),
+        "seconds": planning + (time.process_time() - began) * steps / len(some),
         "share": len(some) / steps,
     }
 
