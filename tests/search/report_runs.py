@@ -1,4 +1,4 @@
-"""Runs in every state that a report may meet, written through the search's own functions, without training."""
+"""Runs in every state that a report may meet, written by the search's own functions, without training."""
 
 import math
 from pathlib import Path
@@ -30,7 +30,9 @@ def run_of(folder: Path, snapshot: Snapshot, trials: int, **search: Any) -> Run:
     run = create_run(experiment, space, name="searched", snapshot_path=snapshot.path, snapshot_id=snapshot.id)
     study = create_study(run.path, experiment.search, EPOCHS)
     record.enqueue(study, space, RESEARCH_DEFAULT, record.RESEARCH_DEFAULT_ORIGIN)
-    run.write_baselines({"markov": {"val_next_role_nll": 3.1, "val_top1": 0.21}, "majority": {"val_top1": 0.1}})
+    run.write_baselines(
+        {"markov": {"val_next_role_nll": 3.1, "val_top1": 0.21}, "majority": {"val_top1": 0.1}}
+    )
     return run
 
 

@@ -39,12 +39,18 @@ def funnel(page: Page, manifest: Mapping[str, Any]) -> None:
         "careers kept": counts["careers"],
     }
     figure = go.Figure(
-        go.Funnel(name="all", y=list(steps), x=list(steps.values()), textinfo="value", showlegend=False)
+        go.Funnel(
+            name="all", y=list(steps), x=list(steps.values()), texttemplate="%{value:,}", showlegend=False
+        )
     )
     careers = {name: split["careers"] for name, split in manifest["splits"].items()}
     for (name, number), colour in zip(careers.items(), COLOURS[1:], strict=False):
         figure.add_funnel(
-            name=name, y=["in train, val, test"], x=[number], textinfo="value", marker={"color": colour}
+            name=name,
+            y=["in train, val, test"],
+            x=[number],
+            texttemplate="%{value:,}",
+            marker={"color": colour},
         )
     figure.update_layout(yaxis={"automargin": True})
     shown = {**steps, **{f"in {name}": number for name, number in careers.items()}}

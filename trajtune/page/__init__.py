@@ -20,7 +20,16 @@ COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E0
 NOT_KNOWN: Final = "not known"
 """What a table says in place of a number that there is not; it sorts last."""
 
-_DARK_COLOURS: Final = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#F0E442", "#FFFFFF")
+_DARK_COLOURS: Final = (
+    "#56B4E9",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#0072B2",
+    "#D55E00",
+    "#F0E442",
+    "#FFFFFF",
+)
 _DIGITS: Final = 6
 """Of numbers in figures; more than anybody can see, and the page stays small."""
 
@@ -59,6 +68,10 @@ class Page:
     def warning(self, text: str) -> None:
         """A sentence that must not be overlooked."""
         self._parts.append(f'<p class="warning" role="note">{escape(text)}</p>')
+
+    def text(self, text: str) -> None:
+        """A paragraph."""
+        self._parts.append(f"<p>{escape(text)}</p>")
 
     def note(self, text: str) -> None:
         """A sentence: how to read what follows, or why there is no figure."""
@@ -130,7 +143,7 @@ class Page:
         )
 
     def record(self, key: str, title: str, parts: Mapping[str, Mapping[str, str]]) -> None:
-        """Something that a cell or a point opens: lists of names with what is said of them, under headings."""
+        """Something that a cell or a point opens: under headings, names with what is said of them."""
         self._records[key] = {"title": title, "parts": parts}
 
     def write(self, path: Path) -> None:
@@ -164,7 +177,8 @@ class Page:
             for number, heading in enumerate(self._headings, start=1)
         )
         return (
-            f'<nav aria-label="Contents"><details><summary>Contents</summary><ol>{entries}</ol></details></nav>'
+            '<nav aria-label="Contents"><details><summary>Contents</summary>'
+            f"<ol>{entries}</ol></details></nav>"
         )
 
 

@@ -24,7 +24,14 @@ from trajtune.search.record import (
 from trajtune.search.run_directory import Run
 from trajtune.search.study import objectives, read_study
 
-_SHOWN: Final = ("val_next_role_nll", "val_top1", "val_top5", "val_mrr", "val_tenure_mae_months", "val_hireability_auc")
+_SHOWN: Final = (
+    "val_next_role_nll",
+    "val_top1",
+    "val_top5",
+    "val_mrr",
+    "val_tenure_mae_months",
+    "val_hireability_auc",
+)
 
 
 def write_search_report(run: Run, path: Path) -> None:
@@ -42,10 +49,10 @@ def write_search_report(run: Run, path: Path) -> None:
     page = Page(f"Search {run.name}", f"{search_state(run, trials)} {_verdict(run, trials, metrics)}")
     snapshot = _snapshot(run)
     if isinstance(snapshot, Snapshot) and snapshot.manifest["source"]["kind"] == "simulated":
-        page.warning("The careers are SIMULATED. These numbers say nothing of how good a model is on people.")
+        page.warning("The careers are SIMULATED: nothing here says how good it is on people.")
     page.warning(
-        "Everything here was measured on val, which the search has chosen on. How good the winner is on test, "
-        "trajtune finalize says, once."
+        "Everything here was measured on val, which the search has chosen on. How good the winner is on "
+        "test, trajtune finalize says, once."
     )
     _compared(page, run, trials)
     search_sections(page, run)

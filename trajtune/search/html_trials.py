@@ -139,7 +139,11 @@ def timeline(page: Page, trials: Sequence[TrialRecord]) -> None:
                     f"trial {span.trial.number}, {IN_WORDS[state]}, {span.seconds:.0f} s" for _, span in bars
                 ],
                 hoverinfo="text",
-                marker={"color": colour, "pattern": {"shape": pattern}, "line": {"width": 1, "color": "#888"}},
+                marker={
+                    "color": colour,
+                    "pattern": {"shape": pattern},
+                    "line": {"width": 1, "color": "#888"},
+                },
             )
     figure.update_layout(
         barmode="overlay",
@@ -174,9 +178,7 @@ def timeline(page: Page, trials: Sequence[TrialRecord]) -> None:
     )
 
 
-def _add_lines(
-    figure: Any, name: str, trials: Sequence[TrialRecord], metric: str, **look: Any
-) -> None:
+def _add_lines(figure: Any, name: str, trials: Sequence[TrialRecord], metric: str, **look: Any) -> None:
     """One trace for all the trials, with a gap between each and the next."""
     x, y, numbers = [], [], []
     for trial in trials:

@@ -1,4 +1,4 @@
-"""What `optuna.visualization` draws of a study, for a page: in the page's colours, with points that name trials.
+"""What `optuna.visualization` draws of a study, for a page: in its colours, with points that name trials.
 
 Each function gives figures, or says in a sentence why there is none.
 """
@@ -54,13 +54,17 @@ def history(study: "optuna.Study") -> list[Drawn] | str:
         with _quiet():
             figure = visualization.plot_optimization_history(study, target_name=label(metrics[0]))
         for trace in figure.data:
-            trace.update(name={"Best Value": "best so far", "Infeasible Trial": "breaks a constraint"}.get(
-                trace.name, f"{label(metrics[0])} of a trial"
-            ))
+            trace.update(
+                name={"Best Value": "best so far", "Infeasible Trial": "breaks a constraint"}.get(
+                    trace.name, f"{label(metrics[0])} of a trial"
+                )
+            )
             if trace.mode == "markers":
                 trace.update(customdata=list(trace.x))
         best = study.best_trial if any(_is_feasible(trial) for trial in trials) else None
-        said = f"the best is {best.value:.4g}, of trial {best.number}" if best else "none keeps every constraint"
+        said = (
+            f"the best is {best.value:.4g}, of trial {best.number}" if best else "none keeps every constraint"
+        )
         return [Drawn(_plain(figure), f"Value of each of {len(trials)} complete trials; {said}.")]
     front = ", ".join(str(trial.number) for trial in study.best_trials)
     drawn = []
@@ -91,7 +95,7 @@ def importances(study: "optuna.Study") -> list[Drawn] | str:
     trials = _complete(study)
     if len(trials) < ENOUGH_FOR_IMPORTANCE:
         return (
-            f"Importances need {ENOUGH_FOR_IMPORTANCE} complete trials, so that the best tenth has one in it; "
+            f"Importances need {ENOUGH_FOR_IMPORTANCE} complete trials, for the best tenth to have one; "
             f"there are {len(trials)}."
         )
     names = _varied(trials)
@@ -135,7 +139,9 @@ def parallel_coordinates(study: "optuna.Study") -> list[Drawn] | str:
     values = [trial.values[0] for trial in trials]
     spread = (max(values) - min(values)) or 1.0
     scale = _scale(metric)
-    colours = sample_colorscale(scale, [(value - min(values)) / spread for value in values])
+    colours = sample_colorscale(
+        [colour for _, colour in scale], [(value - min(values)) / spread for value in values]
+    )
     lines = [trace for trace in figure.data if trace.mode == "lines" and trace.y[0] is not None]
     for trace, trial, colour in zip(lines, trials, colours, strict=True):
         trace.update(meta=trial.number, line={"color": colour})
@@ -149,7 +155,7 @@ def parallel_coordinates(study: "optuna.Study") -> list[Drawn] | str:
     return [
         Drawn(
             _plain(figure),
-            f"A line for each of {len(trials)} complete trials through {label(metric)} and {', '.join(names)}.",
+            f"{len(trials)} complete trials, a line each, through {label(metric)} and {', '.join(names)}.",
             90 * (len(names) + 1),
         )
     ]
@@ -168,9 +174,7 @@ def slices(study: "optuna.Study") -> list[Drawn] | str:
     for first in range(0, len(names), SLICES_IN_A_ROW):
         row = names[first : first + SLICES_IN_A_ROW]
         with _quiet():
-            figure = visualization.plot_slice(
-                study, params=row, target=_value(0), target_name=label(metric)
-            )
+            figure = visualization.plot_slice(study, params=row, target=_value(0), target_name=label(metric))
         for trace in figure.data:
             if trace.name == "Feasible Trial":
                 trace.update(customdata=list(trace.marker.color), marker={"colorscale": _SCALE})
@@ -219,7 +223,11 @@ def _cost(metric: str, place: int) -> "Callable[[FrozenTrial], float]":
 
 def _scale(metric: str) -> list[tuple[float, str]]:
     """With the colour that stands out at the metric's best end."""
-    return _SCALE if DIRECTIONS[metric] == "maximize" else [(1 - place, colour) for place, colour in _SCALE[::-1]]
+    return (
+        _SCALE
+        if DIRECTIONS[metric] == "maximize"
+        else [(1 - place, colour) for place, colour in _SCALE[::-1]]
+    )
 
 
 def _plain(figure: Any) -> Any:

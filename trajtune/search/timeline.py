@@ -55,16 +55,11 @@ class Worker:
 
 def spans(trials: Sequence[TrialRecord]) -> list[Span]:
     """The trials that were trained, by start; those whose results are another's were not."""
-    trained = [trial for trial in trials if trial.started is not None and trial.duplicate_of is None]
-    known = [
-        moment
-        for trial in trained
-        for moment in (trial.ended, trial.started + timedelta(seconds=trial.seconds))  # type: ignore[operator]
-        if moment is not None
+    trained = [
+        (trial, trial.started) for trial in trials if trial.started is not None and trial.duplicate_of is None
     ]
-    found = [
-        Span(trial, trial.started, trial.ended or max(known)) for trial in trained if trial.started is not None
-    ]
+    known = [trial.ended or start + timedelta(seconds=trial.seconds) for trial, start in trained]
+    found = [Span(trial, start, trial.ended or max(known)) for trial, start in trained]
     return sorted(found, key=lambda span: (span.start, span.trial.number))
 
 
