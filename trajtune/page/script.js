@@ -12,7 +12,7 @@
     const figure = FIGURES[index];
     const layout = { ...figure.layout, template: template() };
     if (touch) layout.dragmode = false; // a finger on a figure scrolls the page
-    Plotly.newPlot(divs[index], figure.data, layout, { displaylogo: false, responsive: true });
+    Plotly.newPlot(divs[index], figure.data, layout, { displaylogo: false, responsive: true, displayModeBar: touch ? false : "hover" });
     divs[index].on("plotly_click", (event) => {
       const point = event.points[0];
       const key = point.data.meta ?? [point.customdata].flat()[0];

@@ -146,7 +146,7 @@ def _compared(page: Page, run: Run, trials: Sequence[TrialRecord]) -> None:
         return
     shown = [metric for metric in _SHOWN if any(row.get(metric) is not None for row in rows.values())]
     page.table(
-        ["", *map(label, shown)],
+        ["predictor", *map(label, shown)],
         [(name, *(_cell(row.get(metric)) for metric in shown)) for name, row in rows.items()],
     )
 
