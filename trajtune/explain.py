@@ -46,7 +46,11 @@ class Explanation:
     contributions: tuple[Contribution, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """The explanation as JSON values, without the prediction."""
+        """The explanation as JSON values, without the prediction.
+
+        Returns:
+            ``probability`` and ``contributions``, their fields by name.
+        """
         return {
             "probability": self.probability,
             "contributions": [asdict(contribution) for contribution in self.contributions],
@@ -59,6 +63,9 @@ def explain(bundle: Bundle, career: Sequence[str]) -> Explanation:
     Args:
         bundle: The model.
         career: Titles, oldest first.
+
+    Returns:
+        The prediction, and what each role contributes to it.
 
     Raises:
         BundleError: If it is no career.
