@@ -41,7 +41,7 @@ def public_functions() -> Iterator[tuple[str, Callable[..., Any]]]:
         if inspect.isfunction(shown):
             yield path, shown
         elif inspect.isclass(shown):
-            for name in members.split(", "):
+            for name in filter(None, members.split(", ")):
                 yield f"{path}.{name}", getattr(shown, name)
 
 

@@ -51,7 +51,8 @@ def test_the_commands_and_their_flags_are_these() -> None:
         ],
         "status": ["--json", "run"],
         "finalize": ["--address", "--out", "--require-gates", "--verbose", "run"],
-        "predict": ["--input", "--json", "--output", "bundle", "titles"],
+        "predict": ["--explain", "--input", "--json", "--output", "bundle", "titles"],
+        "report": ["--output", "-o", "target"],
         "verify": ["--json", "bundle"],
         "train": [
             *("--db-url", "--epochs", "--output", "--resume", "--snapshot", "--verbose", "experiment"),

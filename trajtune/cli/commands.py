@@ -9,6 +9,7 @@ from trajtune.cli.bundles import finalize, predict, verify
 from trajtune.cli.data import prepare, simulate
 from trajtune.cli.group import Commands
 from trajtune.cli.initialize import init
+from trajtune.cli.reports import report
 from trajtune.cli.runs import dashboard, doctor, status
 from trajtune.cli.searches import demo, search
 from trajtune.cli.steps import calibrate, evaluate, export, train
@@ -27,7 +28,7 @@ app = typer.Typer(
 )
 
 _COMMANDS: Final[tuple[Callable[..., Any], ...]] = (
-    *(demo, init, simulate, prepare, search, status, finalize, predict, verify),
+    *(demo, init, simulate, prepare, search, status, report, finalize, predict, verify),
     *(train, export, calibrate, evaluate, doctor, dashboard),
 )
 for _command in _COMMANDS:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from trajtune.bundle import Prediction
+    from trajtune.explain import Explanation
 
 
 def as_json_text(content: object) -> str:
@@ -24,5 +25,19 @@ def describe(prediction: "Prediction") -> str:
             f"Hireability   {prediction.shown_hireability} of 100",
             "Top five, before calibration",
             *others,
+        ]
+    )
+
+
+def describe_reasons(explained: "Explanation") -> str:
+    """What each role contributes, for people."""
+    rows = explained.contributions
+    if rows[0].contribution is None:
+        return "Contributions: a single role, and without it there is nothing to predict from."
+    return "\n".join(
+        [
+            f"Points that each role adds to the {explained.probability:.1%} of "
+            f"{explained.prediction.next_role}, which the career without it would not have",
+            *(f"    {100 * (row.contribution or 0):+6.1f}  {row.title}" for row in rows),
         ]
     )

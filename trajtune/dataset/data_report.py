@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pyarrow.compute as pc
 
+from trajtune.dataset import html_data
 from trajtune.dataset.encode import SplitData
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.summary import describe_source
@@ -39,8 +40,9 @@ def write_data_report(snapshot: Snapshot, splits: Mapping[str, SplitData]) -> Pa
     )
     for warning in manifest["warnings"]:
         page.warning(warning)
-    _funnel(page, manifest, splits)
-    _splits(page, manifest)
+    html_data.funnel(page, manifest)
+    _examples(page, manifest, splits)
+    html_data.splits(page, manifest)
     _timeline(page, manifest, splits)
     _roles(page, splits)
     _titles(page, splits["train"], snapshot.encoder())
@@ -50,25 +52,8 @@ def write_data_report(snapshot: Snapshot, splits: Mapping[str, SplitData]) -> Pa
     return path
 
 
-def _funnel(page: Page, manifest: Mapping[str, Any], splits: Mapping[str, SplitData]) -> None:
-    counts = manifest["counts"]
-    page.section(
-        "From rows to examples",
-        "Every row of the source is kept, in quarantine with its reason, or a duplicate of another.",
-    )
-    steps = {
-        "rows read": counts["rows_in"],
-        "rows kept": counts["rows_kept"],
-        "careers found": counts["careers_in"],
-        "careers kept": counts["careers"],
-        "their last roles whose title is known": sum(_known(data)["titles"] for data in splits.values()),
-    }
-    page.figure(
-        go.Figure(go.Funnel(y=list(steps), x=list(steps.values()), textinfo="value")),
-        "; ".join(f"{name}: {value}" for name, value in steps.items()),
-    )
-    reasons = sorted(manifest["quarantine"].items(), key=lambda item: (-item[1], item[0]))
-    page.table(["Left out because", "entries"], reasons or [("nothing was left out", 0)])
+def _examples(page: Page, manifest: Mapping[str, Any], splits: Mapping[str, SplitData]) -> None:
+    page.section("From careers to examples", "How many each split has, and how many have each target.")
     page.table(
         ["Examples", "every transition", "last", "of these title known", "tenure known", "hireability known"],
         [
@@ -76,7 +61,7 @@ def _funnel(page: Page, manifest: Mapping[str, Any], splits: Mapping[str, SplitD
             for name, data in splits.items()
         ],
     )
-    page.table(["Counted", "number"], sorted(counts.items()))
+    page.table(["Counted", "number"], sorted(manifest["counts"].items()))
 
 
 def _known(data: SplitData) -> dict[str, int]:
@@ -88,36 +73,6 @@ def _known(data: SplitData) -> dict[str, int]:
         "tenures": int((~np.isnan(data.arrays.tenure_months[last])).sum()),
         "labels": int((~np.isnan(data.arrays.hireable[last])).sum()),
     }
-
-
-def _splits(page: Page, manifest: Mapping[str, Any]) -> None:
-    page.section(
-        "The splits, and drift",
-        "Still held: last roles whose end is unknown. Unseen: titles that no career of train has. Unknown: "
-        "titles that the vocabulary, fitted on train alone, does not hold, which are the unseen and those it "
-        "left out as too rare. PSI: population stability index of the titles against train's; above 0.25 is "
-        "a major shift.",
-    )
-    described = manifest["splits"]
-    columns = {
-        "careers": "careers",
-        "first": "first date",
-        "last": "last date",
-        "still_held": "still held",
-        "unseen_titles": "titles unseen",
-        "unseen_targets": "next titles unseen",
-        "unknown_titles": "titles unknown",
-        "unknown_targets": "next titles unknown",
-        "psi": "PSI",
-    }
-    page.table(
-        ["Split", *columns.values()],
-        [(name, *(split[key] for key in columns)) for name, split in described.items()],
-    )
-    figure = go.Figure()
-    for key in ("unseen_titles", "unseen_targets", "unknown_targets", "psi"):
-        figure.add_bar(name=columns[key], x=list(described), y=[split[key] for split in described.values()])
-    page.figure(figure, "Shares of unseen and unknown titles and stability index of each split.")
 
 
 def _timeline(page: Page, manifest: Mapping[str, Any], splits: Mapping[str, SplitData]) -> None:

@@ -6,14 +6,11 @@ from typing import Any, Final
 from trajtune.finalize.markdown import words
 
 OURS: Final = "this model"
-NOT_KNOWN: Final = "not known"
 _DIGITS: Final = 4
 
 
 def cell(value: object) -> object:
-    """A table's cell: few digits, and words for what is undefined."""
-    if value is None:
-        return NOT_KNOWN
+    """A table's cell: few digits; None, which a table says in words, where it is undefined."""
     return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
 
 

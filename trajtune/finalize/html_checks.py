@@ -5,7 +5,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from trajtune.finalize.html_cells import NOT_KNOWN, OURS, cell, others_of
+from trajtune.finalize.html_cells import OURS, cell, others_of
 from trajtune.finalize.markdown import words
 from trajtune.finalize.report_checks import latency_rows, other_calibration
 from trajtune.objective import label
@@ -45,7 +45,7 @@ def confidence(page: Page, m: Mapping[str, Any]) -> None:
                 cell(test[f"{key}_raw"]),
                 cell(test[key]),
                 *(
-                    cell(compared[n][key]) if compared[n] else NOT_KNOWN
+                    cell(compared[n][key] if compared[n] else None)
                     for n in ("none", "isotonic", "temperature")
                 ),
             )

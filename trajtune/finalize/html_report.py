@@ -1,23 +1,31 @@
-"""``report.html``: the evaluation in figures, one page that opens offline, from a bundle's metrics."""
+"""``report.html``: the evaluation in figures, one page that opens offline, and the search that led to it."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from trajtune.dataset.html_data import data_sections
 from trajtune.finalize.html_cells import cell
 from trajtune.finalize.html_checks import confidence, export, hireability, refits, tenure
+from trajtune.finalize.html_examples import examples
 from trajtune.finalize.html_results import changers, gains, next_role, segments
 from trajtune.finalize.markdown import words
 from trajtune.finalize.report import verdict
 from trajtune.page import Page
+from trajtune.search.html_report import search_sections
+from trajtune.search.run_directory import Run
 
 
-def write_html_report(metrics: Mapping[str, Any], path: Path) -> None:
-    """Write the page; the same metrics give the same bytes.
+def write_html_report(metrics: Mapping[str, Any], path: Path, run: Run | str) -> None:
+    """Write the page; the same metrics and the same study give the same bytes.
 
     Args:
         metrics: What ``metrics.json`` holds, ``gates`` included.
         path: The file; written beside and renamed.
+        run: The search that led to the model, or a sentence that says why it is not shown.
+
+    Raises:
+        RunError: If the run's study cannot be read.
     """
     page = Page(f"Evaluation of {metrics['run']}", verdict(metrics).replace("**", ""))
     _warnings(page, metrics)
@@ -29,9 +37,15 @@ def write_html_report(metrics: Mapping[str, Any], path: Path) -> None:
     tenure(page, metrics)
     hireability(page, metrics)
     segments(page, metrics)
+    examples(page, metrics)
     if "selection" in metrics:
         refits(page, metrics)
     export(page, metrics)
+    if isinstance(run, Run):
+        search_sections(page, run)
+    else:
+        page.section("The search", run)
+    data_sections(page, metrics["data"])
     page.write(path)
 
 

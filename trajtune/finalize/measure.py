@@ -5,6 +5,7 @@ from typing import Any
 
 from trajtune.bundle import Graph
 from trajtune.dataset.encode import SplitData
+from trajtune.dataset.html_data import RECORDED
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.test_split import open_test_split, openings
 from trajtune.finalize.bootstrap import gain
@@ -16,6 +17,7 @@ from trajtune.finalize.evaluate import (
     known_hireability,
     with_reasons,
 )
+from trajtune.finalize.examples import examples
 from trajtune.finalize.moves import Moves, moves_of
 from trajtune.finalize.reliability import reliability
 from trajtune.finalize.replay import replay
@@ -37,6 +39,7 @@ def origin(snapshot: Snapshot, run: str) -> dict[str, Any]:
         "cutoffs": manifest["cutoffs"],
         "as_of": manifest["as_of"],
         "hireability_label": manifest["hireability"],
+        "data": {name: manifest[name] for name in RECORDED},
     }
 
 
@@ -61,7 +64,8 @@ def measure_on_test(
 
     Returns:
         The keys of ``metrics.json`` that come from test: ``test``, ``career_changers``, ``baselines``,
-        ``research_default``, ``gains``, ``segments``, ``reliability``, ``bayes_limit``, ``test_openings``.
+        ``research_default``, ``gains``, ``segments``, ``reliability``, ``bayes_limit``, ``examples``,
+        ``test_openings``.
     """
     train = snapshot.read("train").arrays
     data = open_test_split(snapshot, run=run, purpose=purpose)
@@ -88,6 +92,7 @@ def measure_on_test(
             "hireability": reliability(*known_hireability(ours)),
         },
         **_limit(snapshot, data, moves, coverage),
+        "examples": examples(graph, snapshot.encoder(), data, moves, replayed),
         "test_openings": len(openings(snapshot)),
     }
 

@@ -136,7 +136,7 @@ def finalize(
         metrics["gates"] = gates(metrics, nominal_coverage=coverage)
         write_json(folder / METRICS, metrics)
         generate_report(metrics, folder)
-        write_html_report(metrics, folder / HTML_REPORT)
+        write_html_report(metrics, folder / HTML_REPORT, run)
         (folder / MODEL_CARD).write_text(model_card(metrics), encoding="utf-8")
         write_probes(calibrated.served, snapshot.encoder(), folder / PROBES)
         write_manifest(folder, _manifest(run, snapshot, metrics))

@@ -143,7 +143,8 @@ def evaluate_checkpoint(checkpoint: Path, data_path: Path, output: Path) -> dict
         graph_file.unlink()
         write_json(folder / METRICS, metrics)
         generate_report(metrics, folder)
-        write_html_report(metrics, folder / HTML_REPORT)
+        no_search = "A single checkpoint was measured, so there is no search to show."
+        write_html_report(metrics, folder / HTML_REPORT, no_search)
     return metrics
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from trajtune.objective import cost
@@ -40,6 +41,7 @@ class TrialRecord:
         damage: One line, for a trial that met damaged checkpoints.
         violations: Constraints, as the experiment writes them, to how far the trial breaks them; 0 or
             less: kept. Empty before it has ended.
+        started, ended: Local times of the machine that searched; None where that has not happened.
         error: One line, for a trial that failed.
         duplicate_of: The trial whose results these are, if it was not trained itself.
     """
@@ -56,6 +58,8 @@ class TrialRecord:
     damage: str | None = None
     costs: tuple[float, ...] = ()
     violations: Mapping[str, float] = field(default_factory=dict)
+    started: datetime | None = None
+    ended: datetime | None = None
 
     @property
     def is_feasible(self) -> bool:
@@ -102,6 +106,8 @@ def read_trial(frozen: "FrozenTrial", metrics: Sequence[str]) -> TrialRecord:
         damage=attrs.get("damage"),
         costs=tuple(cost(*each) for each in values.items()) if len(values) == len(metrics) else (),
         violations=dict(frozen.constraints),
+        started=frozen.datetime_start,
+        ended=frozen.datetime_complete,
     )
 
 

@@ -1,0 +1,96 @@
+"""What a snapshot's manifest says of its data, for a page: the way from rows to splits, and drift.
+
+The data report and the reports of runs and bundles show the same; nothing but counts and dates is needed.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import plotly.graph_objects as go
+
+from trajtune.page import COLOURS, Page
+
+RECORDED: Final = ("counts", "quarantine", "splits", "warnings")
+"""What of a manifest these sections show."""
+
+
+def data_sections(page: Page, manifest: Mapping[str, Any]) -> None:
+    """The funnel, what was left out and why, and how the splits differ.
+
+    Args:
+        page: Gets two sections.
+        manifest: `RECORDED` of a snapshot's.
+    """
+    funnel(page, manifest)
+    splits(page, manifest)
+
+
+def funnel(page: Page, manifest: Mapping[str, Any]) -> None:
+    """From rows read to careers in each split, and the reasons why something was left out."""
+    counts = manifest["counts"]
+    page.section(
+        "From rows to careers",
+        "Every row of the source is kept, in quarantine with its reason, or a duplicate of another.",
+    )
+    steps = {
+        "rows read": counts["rows_in"],
+        "rows understood": counts["rows_kept"],
+        "careers found": counts["careers_in"],
+        "careers kept": counts["careers"],
+    }
+    figure = go.Figure(
+        go.Funnel(
+            name="all", y=list(steps), x=list(steps.values()), texttemplate="%{value:,}", showlegend=False
+        )
+    )
+    careers = {name: split["careers"] for name, split in manifest["splits"].items()}
+    for (name, number), colour in zip(careers.items(), COLOURS[1:], strict=False):
+        figure.add_funnel(
+            name=name,
+            y=["in train, val, test"],
+            x=[number],
+            texttemplate="%{value:,}",
+            marker={"color": colour},
+        )
+    figure.update_layout(yaxis={"automargin": True})
+    shown = {**steps, **{f"in {name}": number for name, number in careers.items()}}
+    page.figure(figure, "; ".join(f"{name}: {value:,}" for name, value in shown.items()))
+    reasons = sorted(manifest["quarantine"].items(), key=lambda item: (-item[1], item[0]))
+    page.table(["Left out because", "entries"], reasons or [("nothing was left out", 0)])
+
+
+def splits(page: Page, manifest: Mapping[str, Any]) -> None:
+    """Sizes, dates and drift of each split against train."""
+    page.section(
+        "The splits, and drift",
+        "Still held: last roles whose end is unknown. Unseen: titles that no career of train has. Unknown: "
+        "titles that the vocabulary, fitted on train alone, does not hold, which are the unseen and those it "
+        "left out as too rare. PSI: population stability index of the titles against train's; above 0.25 is "
+        "a major shift.",
+    )
+    described = manifest["splits"]
+    columns = {
+        "careers": "careers",
+        "first": "first date",
+        "last": "last date",
+        "still_held": "still held",
+        "unseen_titles": "titles unseen",
+        "unseen_targets": "next titles unseen",
+        "unknown_titles": "titles unknown",
+        "unknown_targets": "next titles unknown",
+        "psi": "PSI",
+    }
+    page.table(
+        ["Split", *columns.values()],
+        [(name, *(split[key] for key in columns)) for name, split in described.items()],
+    )
+    figure = go.Figure()
+    for key in ("unseen_titles", "unseen_targets", "unknown_targets", "psi"):
+        figure.add_bar(name=columns[key], x=list(described), y=[split[key] for split in described.values()])
+    page.figure(
+        figure,
+        "; ".join(
+            f"{name}: {split['unseen_targets']:.1%} of next titles unseen, PSI {split['psi']:.2f}"
+            for name, split in described.items()
+        ),
+    )
