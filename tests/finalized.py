@@ -56,8 +56,8 @@ def changing_careers(num_careers: int, seed: int = 0) -> pa.Table:
 def searched(folder: Path, snapshot: "Snapshot", trials: Sequence[Params], **finalize: int) -> "Run":
     """A run whose search is done, without having searched: the research default, then ``trials``."""
     from trajtune.search.best import keep_best
+    from trajtune.search.new_run import create_run
     from trajtune.search.record import read_trials
-    from trajtune.search.run_directory import create_run
     from trajtune.search.space import load_space
     from trajtune.search.study import ask, create_study, enqueue, record_epoch, tell_complete
 

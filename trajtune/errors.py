@@ -14,6 +14,10 @@ class ExperimentError(TrajtuneError):
     """The experiment file or a search space breaks a rule."""
 
 
+class StorageError(TrajtuneError):
+    """A store of files does not answer, or refuses what is asked of it."""
+
+
 class SourceError(TrajtuneError):
     """The careers cannot be read: no database, no such table or column, no rows, unreadable files."""
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from trajtune.errors import ExperimentError
 from trajtune.objective import Metric, parse_constraint
+from trajtune.storage.path import StoredPath, is_uri
 
 AUTO: Final = "auto"
 # No bucket's name holds a colon; a key may hold a slash.
@@ -355,7 +356,11 @@ class StorageSettings(Settings):
     """Where things are written; relative to the working directory."""
 
     snapshots: str = Field("snapshots", description="Directory of the snapshots.")
-    runs: str = Field("runs", description="Directory of the runs.")
+    runs: str = Field(
+        "runs",
+        description="Directory of the runs, or s3://bucket/folder. A store needs `study_url_variable`, "
+        "because a journal cannot grow there; endpoint and credentials come from the environment (AWS_*).",
+    )
     bundles: str = Field("bundles", description="Directory of the bundles.")
     study_url_variable: str | None = Field(
         None,
@@ -374,6 +379,34 @@ class StorageSettings(Settings):
                 "TRAJTUNE_STUDY_URL, and not the URL itself. Put the URL into the environment or .env"
             )
         return self
+
+    @model_validator(mode="after")
+    def _store_is_usable(self) -> Self:
+        for name in ("snapshots", "bundles"):
+            if is_uri(getattr(self, name)):
+                raise ValueError(f"`{name}` must be a directory. Only `runs` may be in an object store")
+        if not is_uri(self.runs):
+            return self
+        if not re.fullmatch(r"s3://[^/@?#]+(/[^/@?#]+)*/?", self.runs):
+            # A key in it would stand in every run's experiment.yaml, so it is not repeated here either.
+            raise ValueError(
+                f"`runs` must be a directory or s3://bucket/folder, without keys or options, but is "
+                f"{_without_user(self.runs)}. Set AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and "
+                "AWS_SECRET_ACCESS_KEY in the environment"
+            )
+        if self.study_url_variable is None:
+            raise ValueError(
+                f"`study_url_variable` must be given with `runs` at {self.runs}, because a study's journal "
+                "cannot grow in an object store. Name the environment variable with a database's URL, as "
+                "TRAJTUNE_STUDY_URL"
+            )
+        return self
+
+
+def _without_user(uri: str) -> str:
+    """A URI without what may be a key."""
+    scheme, _, rest = uri.partition("://")
+    return f"{scheme}://{re.split('[?#]', rest)[0].rpartition('@')[2]}"
 
 
 class Experiment(Settings):
@@ -429,7 +462,7 @@ def _folders(folder: str) -> tuple[Path, ...]:
     return Path(folder), package / folder, package.parent / folder
 
 
-def load_yaml(path: Path) -> dict[str, Any]:
+def load_yaml(path: StoredPath) -> dict[str, Any]:
     """Read one YAML mapping with the safe loader.
 
     Raises:

@@ -21,6 +21,7 @@ from trajtune.search.journal import JOURNAL
 from trajtune.search.record import TrialRecord, ranked, read_trials
 from trajtune.search.run_directory import Run, open_run
 from trajtune.search.study import read_study
+from trajtune.storage.path import children
 
 ROOT = Path(__file__).parents[2]
 AGENTS = ("ray::DashboardA", "ray::RuntimeEnv")
@@ -119,12 +120,14 @@ def check_invariants(run: Run, requested: int) -> list[TrialRecord]:
     assert run.best()["number"] == best[0].number
     assert run.best()["metrics"] == best[0].metrics
     kept = {trial.number for trial in best[: run.experiment.search.keep_checkpoints]} | {0}
-    files = {str(path.relative_to(run.path)) for path in run.path.rglob("*.pt")}
-    assert files == {f"trials/{number:04d}/best.pt" for number in kept}
+    files = {
+        f"{folder.name}/{path.name}" for folder in children(run.path / "trials") for path in children(folder)
+    }
+    assert files == {f"{number:04d}/best.pt" for number in kept}
     for number in kept:
         checkpoint = load_checkpoint(run.path / f"trials/{number:04d}/best.pt")
         assert checkpoint["epoch"] == trials[number].best_epoch
-    assert not list(run.path.glob(".*")), "no scratch directory is left"
+    assert not children(run.path, ".*"), "no scratch directory is left"
     return trials
 
 

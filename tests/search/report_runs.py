@@ -7,7 +7,8 @@ from typing import Any
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.experiment import RESEARCH_DEFAULT, Experiment, validate
 from trajtune.search import study as record
-from trajtune.search.run_directory import Run, create_run
+from trajtune.search.new_run import create_run
+from trajtune.search.run_directory import Run
 from trajtune.search.space import load_space
 from trajtune.search.study import create_study
 

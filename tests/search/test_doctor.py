@@ -11,8 +11,9 @@ from trajtune.search import study as record
 from trajtune.search.best import keep_best
 from trajtune.search.doctor import examine, mend
 from trajtune.search.journal import JOURNAL
+from trajtune.search.new_run import create_run
 from trajtune.search.record import read_trials
-from trajtune.search.run_directory import Run, create_run
+from trajtune.search.run_directory import Run
 from trajtune.search.space import load_space
 from trajtune.search.study import create_study
 

@@ -10,7 +10,8 @@ import pytest
 
 from trajtune.errors import RunError
 from trajtune.experiment import Experiment, validate
-from trajtune.search.run_directory import Run, create_run, open_run
+from trajtune.search.new_run import create_run
+from trajtune.search.run_directory import Run, open_run
 from trajtune.search.space import load_space
 
 
@@ -69,7 +70,7 @@ def test_a_run_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) 
 
 
 def test_a_run_without_a_result_says_how_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="`trajtune search --resume mine`"):
+    with pytest.raises(RunError, match="`trajtune search --resume .*/runs/mine`"):
         create(tmp_path, "mine").best()
 
 

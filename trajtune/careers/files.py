@@ -11,9 +11,9 @@ import pyarrow.fs
 import pyarrow.parquet
 
 from trajtune.careers.names import choose_columns
-from trajtune.careers.object_store import explain, open_uri, require_bucket
 from trajtune.errors import SourceError
 from trajtune.experiment import FileSource
+from trajtune.storage.object_store import explain, open_uri, require_bucket
 
 if TYPE_CHECKING:
     from ray.data import Dataset

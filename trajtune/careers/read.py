@@ -15,7 +15,6 @@ import pyarrow as pa
 import tenacity
 
 from trajtune.careers.blocks import career_part, join_parts, unpack
-from trajtune.careers.object_store import explain
 from trajtune.careers.reasons import Reason
 from trajtune.careers.role_rows import join_roles, role_block
 from trajtune.careers.roles import EPOCH, last_day
@@ -25,6 +24,7 @@ from trajtune.careers.validate import Part
 from trajtune.cluster import ray_session
 from trajtune.errors import SourceError
 from trajtune.experiment import DataSettings, FileSource, JsonHistory, PostgresSource, SimulatedSource
+from trajtune.storage.object_store import explain
 
 if TYPE_CHECKING:
     from ray.data import Dataset

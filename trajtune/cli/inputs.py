@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from trajtune.experiment import Experiment
 
 
-def experiment_of(name: str | None) -> "Experiment":
-    """The experiment by name; with none, the default on the database or on simulated careers."""
+def experiment_of(name: str | None, *, reads_source: bool = True) -> "Experiment":
+    """The experiment by name; with none, the default on the database or on simulated careers.
+
+    Without ``reads_source``, a snapshot is in the source's place and no database is needed.
+    """
     from trajtune.experiment import PostgresSource, SimulatedSource, load_experiment
 
     experiment = load_experiment(name or "default")
-    if not isinstance(experiment.source, PostgresSource) or os.environ.get("POSTGRES_URL"):
+    reads_postgres = isinstance(experiment.source, PostgresSource) and reads_source
+    if not reads_postgres or os.environ.get("POSTGRES_URL"):
         return experiment
     if name is not None:
         raise ExperimentError(

@@ -8,6 +8,7 @@ import typer
 
 from trajtune.cli.completion import run_names
 from trajtune.errors import BundleError, RunError
+from trajtune.storage.path import StoredPath
 
 
 def report(
@@ -39,7 +40,7 @@ def report(
         print(_of_run(target, output))
 
 
-def _of_run(name: str | None, output: Path | None) -> Path:
+def _of_run(name: str | None, output: Path | None) -> StoredPath:
     from trajtune.search.html_report import write_search_report
     from trajtune.search.run_directory import open_run
 

@@ -139,7 +139,7 @@ def _search(
         "time_budget_s": time_budget_s,
         "max_epochs_total": max_epochs_total,
     }
-    resolved = _with_search_settings(experiment_of(experiment), chosen)
+    resolved = _with_search_settings(experiment_of(experiment, reads_source=snapshot is None), chosen)
     # What is wrong with the space is said before the database is read.
     searched = load_space(resolved.search.space)
     data = open_snapshot(snapshot) if snapshot else None

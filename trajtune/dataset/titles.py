@@ -5,7 +5,6 @@ see. Standard library only: a bundle's reader needs this file and nothing else o
 """
 
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from trajtune.errors import SnapshotError
+from trajtune.storage.path import write_whole
 
 UNKNOWN: Final = 0
 """Index of unknown titles and of padding."""
@@ -175,9 +175,7 @@ class TitleEncoder:
             "idx_to_title": {str(index): title for index, title in sorted(self.idx_to_title.items())},
             "vocab_size": self.vocab_size,
         }
-        beside = path.with_name(f".{path.name}.new")
-        beside.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        os.replace(beside, path)
+        write_whole(path, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode())
 
     @classmethod
     def load(cls, path: Path) -> "TitleEncoder":

@@ -8,7 +8,6 @@ pickle that the specification names; nothing of trajtune reads the pickle.
 
 import io
 import json
-import os
 import pickle
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trajtune.errors import BundleError, TrainingError
+from trajtune.storage.path import write_whole
 
 if TYPE_CHECKING:
     from sklearn.isotonic import IsotonicRegression
@@ -68,9 +68,7 @@ class CalibrationTable:
 
     def save(self, path: Path) -> None:
         """Write the contract's JSON file; the same table gives the same bytes."""
-        beside = path.with_name(f".{path.name}.new")
-        beside.write_text(json.dumps(self.to_json(), indent=1) + "\n", encoding="utf-8")
-        os.replace(beside, path)
+        write_whole(path, (json.dumps(self.to_json(), indent=1) + "\n").encode())
 
     @classmethod
     def load(cls, path: Path) -> "CalibrationTable":
@@ -144,6 +142,4 @@ def save_calibrator(calibrator: "IsotonicRegression", path: Path) -> None:
     """
     content = io.BytesIO()
     pickle.dump(calibrator, content, protocol=4)
-    beside = path.with_name(f".{path.name}.new")
-    beside.write_bytes(content.getvalue())
-    os.replace(beside, path)
+    write_whole(path, content.getvalue())

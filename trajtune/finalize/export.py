@@ -9,7 +9,6 @@ the serving contract says is an `ExportError`.
 
 import io
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -23,6 +22,7 @@ from torch.export import Dim
 
 from trajtune.errors import ExportError
 from trajtune.model.lstm import bilstm_final_state  # noqa: F401 - registers the operator that is translated
+from trajtune.storage.path import write_whole
 
 OPSET: Final = 17
 INPUTS: Final = ("title_ids", "lengths")
@@ -135,9 +135,7 @@ def _save(proto: onnx.ModelProto, path: Path) -> None:
         del value.metadata_props[:]
         value.doc_string = ""
     _check(proto, path.name)
-    beside = path.with_name(f".{path.name}.new")
-    beside.write_bytes(proto.SerializeToString(deterministic=True))
-    os.replace(beside, path)
+    write_whole(path, proto.SerializeToString(deterministic=True))
 
 
 def _check(proto: onnx.ModelProto, name: str) -> None:

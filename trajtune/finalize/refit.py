@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +17,7 @@ from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import TrainingError
 from trajtune.experiment import RESEARCH_DEFAULT, Params, validate
 from trajtune.objective import cost
+from trajtune.storage.path import StoredPath
 
 if TYPE_CHECKING:
     from trajtune.model.title_vectors import TitleWords
@@ -44,7 +44,7 @@ class Finalist:
     name: str
     params: Params
     search_value: float | None
-    searched: Path | None = None
+    searched: StoredPath | None = None
     metric: str = METRIC
     may_win: bool = True
 
@@ -64,7 +64,7 @@ class Refit:
 
     finalist: Finalist
     seed: int
-    checkpoint: Path | None
+    checkpoint: StoredPath | None
     epoch: int
     metrics: Mapping[str, float | None]
     error: str | None
@@ -79,7 +79,7 @@ class Refit:
 def finalists(
     best: Sequence[tuple[int, Mapping[str, Any], float | None]],
     research: float | None,
-    searched: Path | None = None,
+    searched: StoredPath | None = None,
     *,
     metric: str = METRIC,
     research_may_win: bool = True,
@@ -107,7 +107,7 @@ def refit_all(
     train: CareerArrays,
     val: CareerArrays,
     encoder: TitleEncoder,
-    folder: Path,
+    folder: StoredPath,
     *,
     snapshot_id: str,
     verbose: bool = False,
@@ -254,7 +254,7 @@ def _train(
         yield running.pop(ready), ray.get(ready)
 
 
-def _keep(finalist: Finalist, seed: int, path: Path, state: Mapping[str, Any]) -> Refit:
+def _keep(finalist: Finalist, seed: int, path: StoredPath, state: Mapping[str, Any]) -> Refit:
     from trajtune.model.checkpoint import save_checkpoint
 
     if "error" in state:
@@ -268,7 +268,7 @@ def _keep(finalist: Finalist, seed: int, path: Path, state: Mapping[str, Any]) -
     return _kept(finalist, seed, path)
 
 
-def _kept(finalist: Finalist, seed: int, path: Path) -> Refit:
+def _kept(finalist: Finalist, seed: int, path: StoredPath) -> Refit:
     from trajtune.model.checkpoint import load_checkpoint
 
     state = load_checkpoint(path)

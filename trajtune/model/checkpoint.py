@@ -6,13 +6,13 @@ before anything is parsed.
 """
 
 import hashlib
+import io
 import json
 import os
 import struct
 import sys
 from collections.abc import Mapping
 from dataclasses import fields
-from pathlib import Path
 from typing import IO, Any, cast
 
 import torch
@@ -23,6 +23,7 @@ from trajtune.experiment import Params, validate
 from trajtune.model.lstm import CareerTrajectoryLSTM
 from trajtune.model.prior import MarkovCounts
 from trajtune.model.title_vectors import TitleWords
+from trajtune.storage.path import ObjectPath, StoredPath
 
 State = Mapping[str, Any]
 """What `fit` resumes from: ``params``, ``vocab_size``, ``seed``, ``epoch``, ``best_epoch``, ``best_metrics``,
@@ -33,40 +34,55 @@ _MARK = b"sha256:"
 _COMMENT = len(_MARK) + 64
 
 
-def save_checkpoint(state: State, path: Path) -> None:
-    """Write ``state`` beside ``path`` and rename it, so that ``path`` is whole or as before.
+def save_checkpoint(state: State, path: StoredPath) -> None:
+    """Write ``state`` so that ``path`` is whole or as before: beside and renamed, or as one object.
 
     Raises:
         OSError: If it cannot be written, as on a full disk; nothing is left beside it.
+        StorageError: If the store does not answer.
     """
+    if isinstance(path, ObjectPath):
+        memory = io.BytesIO()
+        _write(state, memory)
+        path.write_bytes(memory.getvalue())
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
     try:
         with beside.open("w+b") as file:
-            hashing = _Hashing(file)
-            try:
-                torch.save(_plain(state), cast(IO[bytes], hashing))
-            except RuntimeError as error:  # torch hides the reason in one of its own
-                raise hashing.error or error from error
-            # A zip archive ends with the length of its comment (APPNOTE 4.3.16); torch writes none.
-            file.seek(-2, os.SEEK_END)
-            assert file.read() == b"\0\0", "torch.save wrote a zip comment of its own"
-            file.seek(-2, os.SEEK_END)
-            file.write(struct.pack("<H", _COMMENT) + _MARK + hashing.hash.hexdigest().encode())
+            _write(state, file)
         os.replace(beside, path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
 
 
-def load_checkpoint(path: Path) -> dict[str, Any]:
+def _write(state: State, file: IO[bytes]) -> None:
+    """Write ``state`` and the hash of what was written."""
+    hashing = _Hashing(file)
+    try:
+        torch.save(_plain(state), cast(IO[bytes], hashing))
+    except RuntimeError as error:  # torch hides the reason in one of its own
+        raise hashing.error or error from error
+    # A zip archive ends with the length of its comment (APPNOTE 4.3.16); torch writes none.
+    file.seek(-2, os.SEEK_END)
+    assert file.read() == b"\0\0", "torch.save wrote a zip comment of its own"
+    file.seek(-2, os.SEEK_END)
+    file.write(struct.pack("<H", _COMMENT) + _MARK + hashing.hash.hexdigest().encode())
+
+
+def load_checkpoint(path: StoredPath) -> dict[str, Any]:
     """Read what `save_checkpoint` wrote.
 
     Raises:
         TrainingError: If there is no such file, or it is not what was written.
+        StorageError: If the store does not answer.
     """
     try:
-        is_whole = _is_whole(path)
+        with io.BytesIO(path.read_bytes()) if isinstance(path, ObjectPath) else path.open("rb") as file:
+            is_whole = _is_whole(file)
+            file.seek(0)
+            state: dict[str, Any] = torch.load(file, "cpu", weights_only=True) if is_whole else {}
     except OSError as error:
         raise TrainingError(
             f"Cannot read the checkpoint {path}: {error.strerror}. Check the path."
@@ -76,20 +92,19 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             f"The checkpoint {path} is damaged or not trajtune's: its sha256 is not the one it carries. "
             "Delete it and train that trial again."
         )
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return state
 
 
-def _is_whole(path: Path) -> bool:
+def _is_whole(file: IO[bytes]) -> bool:
     """Whether the file's content has the checksum in its comment; reads it piece by piece."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        left = path.stat().st_size - _COMMENT - 2
-        while left > 0 and (piece := file.read(min(left, 2**20))):
-            digest.update(piece)
-            left -= len(piece)
-        digest.update(b"\0\0")  # the comment's length, before there was a comment
-        return file.read() == struct.pack("<H", _COMMENT) + _MARK + digest.hexdigest().encode()
+    left = file.seek(0, os.SEEK_END) - _COMMENT - 2
+    file.seek(0)
+    while left > 0 and (piece := file.read(min(left, 2**20))):
+        digest.update(piece)
+        left -= len(piece)
+    digest.update(b"\0\0")  # the comment's length, before there was a comment
+    return file.read() == struct.pack("<H", _COMMENT) + _MARK + digest.hexdigest().encode()
 
 
 class _Hashing:

@@ -6,13 +6,13 @@ print, tables sort, and what opens a record shows it in a dialog.
 """
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 from typing import Any, Final
+
+from trajtune.storage.path import StoredPath, write_whole
 
 # Okabe and Ito's colours, told apart by colour-blind people too.
 COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
@@ -146,11 +146,9 @@ class Page:
         """Something that a cell or a point opens: under headings, names with what is said of them."""
         self._records[key] = {"title": title, "parts": parts}
 
-    def write(self, path: Path) -> None:
-        """Write the page beside ``path`` and rename it; the same parts give the same bytes."""
-        beside = path.with_name(f".{path.name}.new")
-        beside.write_text(self.html(), encoding="utf-8")
-        os.replace(beside, path)
+    def write(self, path: StoredPath) -> None:
+        """Write the page whole; the same parts give the same bytes."""
+        write_whole(path, self.html().encode())
 
     def html(self) -> str:
         """The whole page."""

@@ -1,6 +1,5 @@
 """Which trials are the best, and whose checkpoints stay on disk."""
 
-import shutil
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ from trajtune.search.record import UNFINISHED, TrialRecord, ranked, read_trials,
 from trajtune.search.run_directory import Run
 from trajtune.search.study import read_study
 from trajtune.search.trial import BEST, delete_resumable
+from trajtune.storage.path import remove_tree
 
 
 def leaders(run: Run, count: int) -> list[TrialRecord]:
@@ -28,7 +28,7 @@ def keep_best(run: Run, trials: Sequence[TrialRecord]) -> None:
         if trial.number in kept:
             delete_resumable(folder)
         else:
-            shutil.rmtree(folder)
+            remove_tree(folder)
 
 
 def best_entry(trials: Sequence[TrialRecord]) -> dict[str, Any] | None:

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from trajtune.errors import RunError
 from trajtune.experiment import Experiment
-from trajtune.search.run_directory import Run, versions
+from trajtune.search.new_run import versions
+from trajtune.search.run_directory import Run
 from trajtune.search.space import load_space
 
 _MAY_DIFFER: Final = (

@@ -3,7 +3,9 @@
 import functools
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
@@ -65,6 +67,17 @@ def database_storage(url_variable: str, *, patience_s: float | None = None) -> "
     Raises:
         RunError: If the variable is not set, is no URL, or the database does not answer.
     """
+    with usable_url(url_variable) as url:
+        return PatientStorage(url, Patience(url_variable, patience_s or WRITER_PATIENCE_S))
+
+
+@contextmanager
+def usable_url(url_variable: str) -> Iterator[str]:
+    """The URL in an environment variable, as SQLAlchemy takes it; a block that cannot use it says so.
+
+    Raises:
+        RunError: If the variable is not set, or SQLAlchemy refuses it in the block.
+    """
     url = os.environ.get(url_variable)
     if not url:
         raise RunError(
@@ -74,7 +87,7 @@ def database_storage(url_variable: str, *, patience_s: float | None = None) -> "
     if url.startswith(("postgres://", "postgresql://")):
         url = f"postgresql+psycopg2://{url.partition('://')[2]}"
     try:
-        return PatientStorage(url, url_variable, patience_s or WRITER_PATIENCE_S)
+        yield url
     except (ArgumentError, NoSuchModuleError, ImportError):
         # The cause may quote the URL with its password.
         raise RunError(
@@ -83,21 +96,73 @@ def database_storage(url_variable: str, *, patience_s: float | None = None) -> "
         ) from None
 
 
+def engine_options(url: str) -> dict[str, Any]:
+    """How SQLAlchemy is to connect: what is dead is noticed, and who does not answer is given up."""
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    if url.startswith("postgresql"):
+        options["connect_args"] = {"connect_timeout": _CONNECT_TIMEOUT_S}
+    return options
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Does what is asked of a database as soon as it answers.
+
+    Attributes:
+        url_variable: The environment variable with its URL.
+        seconds: How long to wait.
+    """
+
+    url_variable: str
+    seconds: float
+
+    def __call__(self, operation: Callable[[], T]) -> T:
+        """The operation's result, as soon as the database gives one.
+
+        Raises:
+            RunError: If it gives none in time.
+        """
+        retrying = Retrying(
+            retry=retry_if_exception(_is_away),
+            stop=stop_after_delay(self.seconds),
+            wait=wait_exponential(multiplier=0.2, max=5),
+            before_sleep=self._say,
+            reraise=True,
+        )
+        try:
+            return retrying(operation)
+        except (StorageInternalError, DBAPIError) as error:
+            reason = _reason(error)
+            if reason is None:
+                raise
+            # Without the cause, which may quote the URL.
+            raise RunError(
+                f"The study's database ({self.url_variable}) cannot be used: {reason}. Mend it or the URL "
+                f"(a search waits {WRITER_PATIENCE_S:g} s), then go on with `trajtune search --resume`."
+            ) from None
+
+    def _say(self, state: RetryCallState) -> None:
+        if state.attempt_number == 1:
+            print(
+                f"The study's database ({self.url_variable}) does not answer; trying again for "
+                f"{self.seconds:g} s.",
+                file=sys.stderr,
+                flush=True,
+            )
+
+
 class PatientStorage(RDBStorage):
     """Optuna's storage in a database, which waits when the database goes away.
 
-    What was asked for is asked again until the database answers, at most ``patience_s`` seconds. The
+    What was asked for is asked again until the database answers. The
     database may have done it the first time and died before it said so; with one writer, which the
     run's lock makes sure of, each operation then gives the same again. The exception is a new trial: the one
     that nobody heard of is RUNNING in the study, and the searcher takes what is RUNNING there.
     """
 
-    def __init__(self, url: str, url_variable: str, patience_s: float) -> None:
-        self._url_variable, self._patience_s = url_variable, patience_s
-        options: dict[str, Any] = {"pool_pre_ping": True}
-        if url.startswith("postgresql"):
-            options["connect_args"] = {"connect_timeout": _CONNECT_TIMEOUT_S}
-        self.patiently(lambda: RDBStorage.__init__(self, url, engine_kwargs=options))
+    def __init__(self, url: str, patience: Patience) -> None:
+        self._patience = patience
+        patience(lambda: RDBStorage.__init__(self, url, engine_kwargs=engine_options(url)))
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
@@ -115,47 +180,13 @@ class PatientStorage(RDBStorage):
                     return True
                 raise
 
-        return self.patiently(write)
-
-    def patiently(self, operation: Callable[[], T]) -> T:
-        """The operation's result, as soon as the database gives one.
-
-        Raises:
-            RunError: If it gives none in time.
-        """
-        retrying = Retrying(
-            retry=retry_if_exception(_is_away),
-            stop=stop_after_delay(self._patience_s),
-            wait=wait_exponential(multiplier=0.2, max=5),
-            before_sleep=self._say,
-            reraise=True,
-        )
-        try:
-            return retrying(operation)
-        except (StorageInternalError, DBAPIError) as error:
-            reason = _reason(error)
-            if reason is None:
-                raise
-            # Without the cause, which may quote the URL.
-            raise RunError(
-                f"The study's database ({self._url_variable}) cannot be used: {reason}. Mend it or the URL "
-                f"(a search waits {WRITER_PATIENCE_S:g} s), then go on with `trajtune search --resume`."
-            ) from None
-
-    def _say(self, state: RetryCallState) -> None:
-        if state.attempt_number == 1:
-            print(
-                f"The study's database ({self._url_variable}) does not answer; trying again for "
-                f"{self._patience_s:g} s.",
-                file=sys.stderr,
-                flush=True,
-            )
+        return self._patience(write)
 
 
 def _patient(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def patient(self: PatientStorage, *arguments: Any, **options: Any) -> Any:
-        return self.patiently(lambda: method(self, *arguments, **options))
+        return self._patience(lambda: method(self, *arguments, **options))
 
     return patient
 

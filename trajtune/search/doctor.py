@@ -5,7 +5,6 @@ resumes; this is for looking, and for runs that nobody wants to resume.
 """
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from trajtune.search.record import UNFINISHED, TrialRecord, read_trials
 from trajtune.search.run_directory import TUNE_PREFIX, Run
 from trajtune.search.study import read_study
 from trajtune.search.trial import BEST, LAST, PREVIOUS
+from trajtune.storage.path import StoredPath, children, remove_tree
 
 _AGAIN: Final = "the study keeps its results; for its weights, `trajtune train` with its params"
 
@@ -65,7 +65,7 @@ def mend(run: Run, findings: list[Finding]) -> list[Finding]:
 
 def _journal(run: Run) -> Iterator[Finding]:
     journal = run.path / JOURNAL
-    if not journal.exists():
+    if not isinstance(journal, Path) or not journal.exists():
         return  # the study is in a database, or missing, which reading it says
     incomplete = incomplete_bytes(journal)
     if incomplete:
@@ -74,7 +74,7 @@ def _journal(run: Run) -> Iterator[Finding]:
             "cut it off; it was never acknowledged",
             lambda: cut_incomplete_record(journal),
         )
-    lock = run.path / f"{JOURNAL}.lock"
+    lock = journal.with_name(f"{JOURNAL}.lock")
     if lock.is_symlink():
         yield Finding(f"a killed process left {lock.name}", "remove it", lambda: lock.unlink())
 
@@ -84,7 +84,7 @@ def _unfinished(run: Run, trials: list[TrialRecord]) -> Iterator[Finding]:
     if running:
         yield Finding(
             f"trials {', '.join(running)} are RUNNING, but no process is at them",
-            f"`trajtune search --resume {run.name}` goes on with them",
+            f"`trajtune search --resume {run.reference}` goes on with them",
         )
 
 
@@ -96,7 +96,7 @@ def _checkpoints(run: Run, trials: list[TrialRecord]) -> Iterator[Finding]:
         folder, ended = run.path / trial.directory, trial.state not in UNFINISHED
         if ended and trial.number in kept and not (folder / BEST).exists():
             yield Finding(f"trial {trial.number} has lost {trial.directory}/{BEST}", _AGAIN)
-        for path in sorted(folder.glob("*.pt")):
+        for path in children(folder, "*.pt"):
             name = f"{trial.directory}/{path.name}"
             if ended and path.name in (LAST, PREVIOUS):
                 yield Finding(f"{name} is there, but the trial has ended", "delete it", _unlink(path))
@@ -117,7 +117,7 @@ def _strangers(run: Run, trials: list[TrialRecord]) -> Iterator[Finding]:
     known = {trial.directory for trial in trials}
     kept = kept_numbers(run, trials)
     dropped = {t.directory for t in trials if t.state not in UNFINISHED and t.number not in kept}
-    for folder in sorted((run.path / "trials").glob("*")):
+    for folder in children(run.path / "trials"):
         name = f"trials/{folder.name}"
         if name not in known:
             yield Finding(f"{name} belongs to no trial of the study", "delete it", _remove(folder))
@@ -125,7 +125,7 @@ def _strangers(run: Run, trials: list[TrialRecord]) -> Iterator[Finding]:
             yield Finding(
                 f"{name} is there, but its trial is not among the best", "delete it", _remove(folder)
             )
-    for folder in sorted(run.path.glob(f"{TUNE_PREFIX}*")):
+    for folder in children(run.path, f"{TUNE_PREFIX}*"):
         yield Finding(f"a killed search left {folder.name}", "delete it", _remove(folder))
 
 
@@ -156,9 +156,9 @@ def _snapshot(run: Run) -> Iterator[Finding]:
         )
 
 
-def _unlink(path: Path) -> Callable[[], None]:
+def _unlink(path: StoredPath) -> Callable[[], None]:
     return lambda: path.unlink(missing_ok=True)
 
 
-def _remove(folder: Path) -> Callable[[], None]:
-    return lambda: shutil.rmtree(folder)
+def _remove(folder: StoredPath) -> Callable[[], None]:
+    return lambda: remove_tree(folder)

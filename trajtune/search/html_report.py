@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from trajtune.dataset.html_data import data_sections
@@ -23,6 +22,7 @@ from trajtune.search.record import (
 )
 from trajtune.search.run_directory import Run
 from trajtune.search.study import objectives, read_study
+from trajtune.storage.path import StoredPath
 
 _SHOWN: Final = (
     "val_next_role_nll",
@@ -34,7 +34,7 @@ _SHOWN: Final = (
 )
 
 
-def write_search_report(run: Run, path: Path) -> None:
+def write_search_report(run: Run, path: StoredPath) -> None:
     """Write the page of a run; the same study and files give the same bytes.
 
     Args:

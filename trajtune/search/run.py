@@ -1,6 +1,5 @@
 """A search: start one, or go on with one. Ray Tune executes the trials; the study remembers them."""
 
-import shutil
 import signal
 import sys
 import tempfile
@@ -20,15 +19,18 @@ from trajtune.search.baselines import best_baseline, keep_baselines
 from trajtune.search.best import keep_best
 from trajtune.search.compare import check_resumable
 from trajtune.search.json_log import JsonLog
+from trajtune.search.lock import StillHeld
+from trajtune.search.new_run import create_run
 from trajtune.search.placement import place
 from trajtune.search.progress import lines_to, show_progress
 from trajtune.search.record import WITH_RESULT, TrialRecord, ranked, read_trials
-from trajtune.search.run_directory import TUNE_PREFIX, Run, create_run, open_run
+from trajtune.search.run_directory import TUNE_PREFIX, Run, open_run
 from trajtune.search.run_log import RunLog, run_log, stderr_heard
 from trajtune.search.sample import train_careers
 from trajtune.search.space import load_space
 from trajtune.search.start import check_start_points, start_points
 from trajtune.search.tracking import check_tracking, tracked, trial_name
+from trajtune.storage.path import children, remove_tree
 
 if TYPE_CHECKING:
     import optuna
@@ -109,7 +111,7 @@ def start_search(
         RunError: If the name is taken, or every trial failed.
         KeyboardInterrupt: If stopped by Ctrl-C; the message says how to go on.
     """
-    check_tracking(experiment.tracking)
+    check_tracking(experiment.tracking, experiment.storage.runs)
     space = load_space(experiment.search.space)
     check_start_points(experiment.search, space)
     run = create_run(experiment, space, name=name, snapshot_path=snapshot.path, snapshot_id=snapshot.id)
@@ -155,7 +157,7 @@ def resume_search(
     from trajtune.dataset.snapshot import open_snapshot
 
     run = open_run(name, experiment.storage if experiment else None)
-    check_tracking(run.experiment.tracking)
+    check_tracking(run.experiment.tracking, str(run.path))
     snapshot = open_snapshot(run.snapshot_path)
     check_resumable(run, snapshot.id, experiment=experiment, force=force)
     chosen = {
@@ -180,12 +182,13 @@ def _search(
     verbose: bool,
 ) -> Run:
     """Bring the run's study to the trials requested, by the settings of this session."""
-    with run.locked(), run_log(run.path) as log:
+    with run.locked() as still_held, run_log(run.path) as log:
         return _complete(
             run,
             snapshot,
             session,
             log,
+            still_held,
             trials=trials,
             json_log=json_log,
             address=address,
@@ -198,6 +201,7 @@ def _complete(
     snapshot: "Snapshot",
     session: SearchSettings,
     log: RunLog,
+    still_held: StillHeld,
     *,
     trials: int | None,
     json_log: bool,
@@ -205,8 +209,8 @@ def _complete(
     verbose: bool,
 ) -> Run:
     """What `_search` does while it holds the run; says its beginning and its end to the log."""
-    for leftover in run.path.glob(f"{TUNE_PREFIX}*"):
-        shutil.rmtree(leftover)
+    for leftover in children(run.path, f"{TUNE_PREFIX}*"):
+        remove_tree(leftover)
     study = record.create_study(
         run.path,
         session,
@@ -224,7 +228,9 @@ def _complete(
     print(f"search of {run.name} begins: {missing} of {run.requested} trials to go", file=log)
     if missing:
         with ray_session(address, verbose=verbose), _own_interrupt_handler():
-            spent = _execute(run, snapshot, study, session, log, json_log=json_log, verbose=verbose)
+            spent = _execute(
+                run, snapshot, study, session, log, still_held, json_log=json_log, verbose=verbose
+            )
     records = read_trials(study)
     keep_best(run, records)
     missing = _missing(study, run.requested)
@@ -235,7 +241,7 @@ def _complete(
     elif missing:
         raise KeyboardInterrupt(
             f"Stopped with {missing} of {run.requested} trials to go. "
-            f"Go on with `trajtune search --resume {run.name}`."
+            f"Go on with `trajtune search --resume {run.reference}`."
         )
     errors = Counter(trial.error for trial in records if trial.error)
     if errors and not ranked(records):
@@ -252,6 +258,7 @@ def _execute(
     study: "optuna.Study",
     settings: SearchSettings,
     log: RunLog,
+    still_held: StillHeld,
     *,
     json_log: bool,
     verbose: bool,
@@ -286,7 +293,7 @@ def _execute(
     )
     with (
         _shown(run, study, settings.metric, baseline, log, json_log=json_log) as show,
-        tempfile.TemporaryDirectory(prefix=TUNE_PREFIX, dir=run.path) as scratch,
+        _scratch(run) as scratch,
         tracked(run.experiment.tracking, run) as callbacks,
     ):
 
@@ -303,6 +310,7 @@ def _execute(
             requested=run.requested,
             max_concurrent=placement.concurrent,
             listener=listener,
+            still_held=still_held,
         )
         tuner = tune.Tuner(
             tune.with_resources(trainable, dict(placement.resources)),
@@ -331,6 +339,14 @@ def _execute(
                 raise error.__context__ from None
             raise
     return searcher.budget.spent(study)
+
+
+@contextmanager
+def _scratch(run: Run) -> Iterator[str]:
+    """A directory for Ray Tune's own files; what a killed session leaves in a run, the next one removes."""
+    below = run.path if isinstance(run.path, Path) else None
+    with tempfile.TemporaryDirectory(prefix=TUNE_PREFIX, dir=below) as scratch:
+        yield scratch
 
 
 @contextmanager

@@ -13,48 +13,35 @@
       lock                          held by the process that searches
     runs/latest                     a link to the newest
 
+A run may lie in an object store instead, at ``s3://bucket/runs/NAME``. Then its study is in a database,
+which also says who searches in it, and ``latest`` is an object that holds the newest's name.
+
 Knows nothing of Ray, Optuna and torch.
 """
 
-import errno
-import fcntl
 import json
-import os
-import shutil
-import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
-from typing import IO, Any, Final
-
-import yaml
+from typing import Any, Final
 
 from trajtune.errors import RunError
-from trajtune.experiment import (
-    Experiment,
-    StorageSettings,
-    did_you_mean,
-    load_yaml,
-    save_experiment,
-    validate,
-)
+from trajtune.experiment import Experiment, StorageSettings, did_you_mean, load_yaml, validate
+from trajtune.search.lock import FileLock, Lock, StillHeld
 from trajtune.search.space import Space
+from trajtune.storage.path import ObjectPath, StoredPath, children, is_uri, stored_path, write_whole
 
 SCHEMA_VERSION: Final = 1
 LATEST: Final = "latest"
 TUNE_PREFIX: Final = ".tune-"
 """Ray Tune's own files: nobody reads them, and they go with the process that made them or the next."""
-_EXPERIMENT: Final = "experiment.yaml"
-_SPACE: Final = "space.yaml"
-_MANIFEST: Final = "run.json"
+EXPERIMENT: Final = "experiment.yaml"
+SPACE: Final = "space.yaml"
+MANIFEST: Final = "run.json"
 _BEST: Final = "best.json"
 _BASELINES: Final = "baselines.json"
 _LOCK: Final = "lock"
-_VERSIONS: Final = ("trajtune", "torch", "optuna", "ray", "numpy")
 
 
 @dataclass(frozen=True)
@@ -62,14 +49,14 @@ class Run:
     """A run directory.
 
     Attributes:
-        path: Absolute.
+        path: Absolute, or a URI.
         experiment: As it was searched.
         space: As it was searched.
         manifest: What ``run.json`` says: ``schema_version``, ``snapshot`` (``path``, ``id``),
             ``requested``, ``created``, ``versions``.
     """
 
-    path: Path
+    path: StoredPath
     experiment: Experiment
     space: Space
     manifest: Mapping[str, Any]
@@ -78,6 +65,11 @@ class Run:
     def name(self) -> str:
         """The directory's name."""
         return self.path.name
+
+    @property
+    def reference(self) -> str:
+        """What to call it by from here: its name below the default storage, else its path or URI."""
+        return reference(self.path)
 
     @property
     def snapshot_path(self) -> Path:
@@ -105,13 +97,13 @@ class Run:
         except FileNotFoundError as error:
             raise RunError(
                 f"The run {self.name} has no finished trial yet. Go on with "
-                f"`trajtune search --resume {self.name}`."
+                f"`trajtune search --resume {self.reference}`."
             ) from error
         return content
 
     def write_best(self, content: Mapping[str, Any]) -> None:
         """Replace what `best` gives."""
-        _write_json(self.path / _BEST, content)
+        write_json(self.path / _BEST, content)
 
     def baselines(self) -> dict[str, dict[str, float | None]]:
         """Val metrics of every baseline, by name; empty before a search has measured them."""
@@ -120,79 +112,36 @@ class Run:
 
     def write_baselines(self, content: Mapping[str, Mapping[str, float | None]]) -> None:
         """Write what `baselines` gives."""
-        _write_json(self.path / _BASELINES, content)
+        write_json(self.path / _BASELINES, content)
 
     def with_requested(self, requested: int) -> "Run":
         """The same run with another number of trials asked for, on disk as well."""
         manifest = {**self.manifest, "requested": requested}
-        _write_json(self.path / _MANIFEST, manifest)
+        write_json(self.path / MANIFEST, manifest)
         return Run(self.path, self.experiment, self.space, manifest)
 
     def is_searching(self) -> bool:
-        """Whether a living process holds the run's lock."""
-        with (self.path / _LOCK).open("a") as file:
-            return not _lock(file, fcntl.LOCK_SH)
+        """Whether a living process holds the run; in a store, one that was killed does for some seconds."""
+        return self._lock().is_held()
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the run for writing; the lock goes with the process, however that ends.
+    def locked(self) -> Iterator[StillHeld]:
+        """Hold the run for writing; what the block gets raises once another process has taken it over.
 
         Raises:
             RunError: If another process holds it.
         """
-        with (self.path / _LOCK).open("a") as file:
-            # Somebody who asks for the status holds it for a moment.
-            deadline = time.monotonic() + 1
-            while not _lock(file, fcntl.LOCK_EX):
-                if time.monotonic() > deadline:
-                    raise RunError(
-                        f"Another process searches in {self.name}. Wait for it, or stop it with Ctrl-C there."
-                    )
-                time.sleep(0.05)
-            yield
+        with self._lock().hold() as still_held:
+            yield still_held
 
+    def _lock(self) -> Lock:
+        if not isinstance(self.path, ObjectPath):
+            return FileLock(self.path / _LOCK, self.name)
+        from trajtune.search.lease import Lease
 
-def create_run(
-    experiment: Experiment, space: Space, *, name: str | None, snapshot_path: Path, snapshot_id: str
-) -> Run:
-    """Make a run directory that was not there, and point ``latest`` at it.
-
-    Args:
-        experiment: Resolved.
-        space: Resolved.
-        name: Its name; None makes a sortable one from the time (UTC).
-        snapshot_path: The snapshot's directory.
-        snapshot_id: Hash of its content.
-
-    Raises:
-        RunError: If a run of that name exists.
-    """
-    parent = Path(experiment.storage.runs).absolute()
-    parent.mkdir(parents=True, exist_ok=True)
-    if name is not None:
-        _check_name(parent, name)
-    created = datetime.now(UTC)
-    manifest = {
-        "schema_version": SCHEMA_VERSION,
-        "snapshot": {"path": str(snapshot_path.absolute()), "id": snapshot_id},
-        "requested": experiment.search.trials,
-        "created": created.isoformat(timespec="seconds"),
-        "versions": versions(),
-    }
-    # Written beside and renamed: a run is there whole or not at all.
-    beside = Path(tempfile.mkdtemp(prefix=".new-", dir=parent))
-    try:
-        save_experiment(experiment, beside / _EXPERIMENT)
-        (beside / _SPACE).write_text(
-            yaml.safe_dump(space.model_dump(mode="json", exclude_defaults=True), sort_keys=False), "utf-8"
-        )
-        _write_json(beside / _MANIFEST, manifest)
-        beside.chmod(0o755)
-        path = _rename_to_free_name(beside, [name] if name else _names(created))
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    _point_latest(parent, path.name)
-    return Run(path, experiment, space, manifest)
+        variable = self.experiment.storage.study_url_variable
+        assert variable is not None, "an experiment with a store has it"
+        return Lease(variable, str(self.path))
 
 
 def open_run(name: str | Path | None, storage: StorageSettings | None = None) -> Run:
@@ -201,50 +150,54 @@ def open_run(name: str | Path | None, storage: StorageSettings | None = None) ->
     Raises:
         RunError: If there is none, or it is not a run of this version.
     """
-    parent = Path((storage or StorageSettings()).runs)
+    parent = stored_path((storage or StorageSettings()).runs)
     path = _find(parent, name)
     try:
-        manifest = json.loads((path / _MANIFEST).read_text("utf-8"))
+        manifest = json.loads((path / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise RunError(f"{path} is not a run: it has no readable {_MANIFEST}. Start a new search.") from error
+        raise RunError(f"{path} is not a run: it has no readable {MANIFEST}. Start a new search.") from error
     if manifest.get("schema_version") != SCHEMA_VERSION:
         raise RunError(
             f"This trajtune reads runs of version {SCHEMA_VERSION}, but {path} has "
             f"{manifest.get('schema_version')}. Search again."
         )
-    experiment = validate(Experiment, load_yaml(path / _EXPERIMENT), str(path / _EXPERIMENT))
-    space = validate(Space, load_yaml(path / _SPACE), str(path / _SPACE))
+    experiment = validate(Experiment, load_yaml(path / EXPERIMENT), str(path / EXPERIMENT))
+    space = validate(Space, load_yaml(path / SPACE), str(path / SPACE))
     return Run(path, experiment, space, manifest)
 
 
-def known_runs(parent: Path | None = None) -> list[str]:
+def reference(path: StoredPath) -> str:
+    """What to call a run by from here: its name below the default storage, else its path or URI."""
+    default = Path(StorageSettings().runs).absolute()
+    return path.name if path.parent == default else str(path)
+
+
+def known_runs(parent: StoredPath | None = None) -> list[str]:
     """Names of the runs in a directory, sorted; None is the default storage's."""
     parent = parent or Path(StorageSettings().runs)
-    return sorted(file.parent.name for file in parent.glob(f"*/{_MANIFEST}") if file.parent.name != LATEST)
+    return [
+        folder.name for folder in children(parent) if folder.name != LATEST and (folder / MANIFEST).is_file()
+    ]
 
 
-def versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
-    return {name: metadata.version(name) for name in _VERSIONS}
+def write_json(path: StoredPath, content: Mapping[str, Any]) -> None:
+    """Replace a file of a run."""
+    write_whole(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def _lock(file: IO[str], kind: int) -> bool:
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _find(parent: Path, name: str | Path | None) -> Path:
+def _find(parent: StoredPath, name: str | Path | None) -> StoredPath:
     if name is None:
-        latest = parent / LATEST
-        if not latest.exists():
+        latest = _latest(parent)
+        if latest is None:
             raise RunError(f"There is no run in {parent}/. Make one with `trajtune search`.")
-        return latest.resolve()
-    for candidate in (Path(name), parent / name):
-        if (candidate / _MANIFEST).is_file():
-            return candidate.resolve()
+        return latest
+    for candidate in _candidates(parent, name):
+        if candidate.name == LATEST and (latest := _latest(candidate.parent)):
+            return latest
+        if (candidate / MANIFEST).is_file():
+            return candidate.absolute()
+    if is_uri(str(name)):
+        parent = stored_path(str(name)).parent
     known = known_runs(parent)
     there = (
         f"{did_you_mean(str(name), known)}There are: {', '.join(known[-5:])}"
@@ -254,41 +207,24 @@ def _find(parent: Path, name: str | Path | None) -> Path:
     raise RunError(f"No run {name} in {parent}/. {there}.")
 
 
-def _check_name(parent: Path, name: str) -> None:
-    if Path(name).name != name or name == LATEST or name.startswith("."):
-        raise RunError(f"A run's name must be a plain file name other than {LATEST}, but got {name!r}.")
-    if (parent / name).exists():
-        raise RunError(
-            f"There is a run {name} already, and runs are never overwritten. "
-            f"Go on with it by --resume {name}, or give another name."
-        )
+def _candidates(parent: StoredPath, name: str | Path) -> Iterator[StoredPath]:
+    """Where a run of that name may be: a URI is one place, a path may be below ``parent`` too."""
+    named = stored_path(name)
+    if isinstance(named, ObjectPath):
+        named.check()
+        yield named
+        return
+    if isinstance(parent, ObjectPath):
+        parent.check()
+    else:
+        yield named.resolve()
+    yield parent / str(name)
 
 
-def _names(created: datetime) -> list[str]:
-    """Sortable names for a run, the plain one first; the others are for runs of the same second."""
-    stamp = created.strftime("%Y%m%d-%H%M%S")
-    return [stamp, *(f"{stamp}-{again:03d}" for again in range(2, 1000))]
-
-
-def _rename_to_free_name(beside: Path, names: Sequence[str]) -> Path:
-    """Rename a directory to the first name that no other has; the file system decides, not a look before."""
-    for name in names:
-        try:
-            return beside.rename(beside.with_name(name))
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise
-    raise RunError(f"There is a run {names[0]} already, and runs are never overwritten. Give another name.")
-
-
-def _point_latest(parent: Path, name: str) -> None:
-    beside = parent / f".{LATEST}.{name}"
-    beside.unlink(missing_ok=True)
-    beside.symlink_to(name)
-    os.replace(beside, parent / LATEST)
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    beside = path.with_name(f".{path.name}.new")
-    beside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    os.replace(beside, path)
+def _latest(parent: StoredPath) -> StoredPath | None:
+    """The newest run of a folder."""
+    latest = parent / LATEST
+    if isinstance(latest, Path):
+        return latest.resolve() if latest.exists() else None
+    latest.check()
+    return parent / latest.read_text().strip() if latest.is_file() else None

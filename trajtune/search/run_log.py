@@ -4,18 +4,21 @@ Each session adds to it. A line is the time (ISO 8601, UTC), a blank, and what w
 trial's end, warnings, and how the session ended.
 """
 
+import io
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import IO, Any, Final
 
-from trajtune.errors import TrajtuneError
+from trajtune.errors import StorageError, TrajtuneError
+from trajtune.storage.path import ObjectPath, StoredPath
 
 LOG: Final = "search.log"
+_WRITTEN_EVERY_S: Final = 5.0
 _CODES: Final = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 _SECRETS: Final = re.compile(r"(\w+://)[^\s/@]*@")
 _PASSWORDS: Final = re.compile(r"(password\s*=\s*)\S+", re.IGNORECASE)
@@ -24,7 +27,7 @@ _PASSWORDS: Final = re.compile(r"(password\s*=\s*)\S+", re.IGNORECASE)
 class RunLog:
     """Something to print to; lines reach the file when they end."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes] | io.RawIOBase) -> None:
         self._file, self._begun = file, ""
 
     def write(self, text: str) -> int:
@@ -56,10 +59,39 @@ class _Both:
         return getattr(self._stream, name)
 
 
+class _ObjectLog(io.RawIOBase):
+    """The log in a store, where nothing can be appended to: the whole is written again, now and then.
+
+    A store that is away is not waited for, and must not end a search whose record lies elsewhere.
+    """
+
+    def __init__(self, path: ObjectPath) -> None:
+        self._path = path
+        self._content = bytearray(path.read_bytes() if path.is_file() else b"")
+        self._written_at = 0.0
+
+    def write(self, line: Any) -> int:
+        self._content += line
+        if time.monotonic() - self._written_at > _WRITTEN_EVERY_S:
+            self._put()
+        return len(line)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._put()
+        super().close()
+
+    def _put(self) -> None:
+        self._written_at = time.monotonic()
+        with suppress(StorageError):
+            self._path.write_bytes(bytes(self._content), patience_s=0)
+
+
 @contextmanager
-def run_log(directory: Path) -> Iterator[RunLog]:
+def run_log(directory: StoredPath) -> Iterator[RunLog]:
     """The run's log, open for the block; what ends the block with an error is its last line."""
-    with (directory / LOG).open("ab", buffering=0) as file:
+    path = directory / LOG
+    with _ObjectLog(path) if isinstance(path, ObjectPath) else path.open("ab", buffering=0) as file:
         log = RunLog(file)
         try:
             yield log

@@ -14,6 +14,7 @@ from ray.tune.search import Searcher
 from trajtune.experiment import Params, SearchSettings
 from trajtune.search import study as record
 from trajtune.search.budget import Budget
+from trajtune.search.lock import StillHeld
 from trajtune.search.space import Space
 from trajtune.search.trial import DAMAGE
 
@@ -44,9 +45,11 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         requested: int,
         max_concurrent: int,
         listener: Listener,
+        still_held: StillHeld,
     ) -> None:
         super().__init__()
         self.study, self.settings, self.listener = study, settings, listener
+        self.still_held = still_held
         self.budget = Budget.of(settings)
         self.running: dict[str, Trial] = {}
         self.last_error: dict[str, str] = {}
@@ -56,6 +59,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial's config; None while there is to wait; FINISHED when there is nothing to ask."""
+        self.still_held()
         if len(self.running) >= self._max_concurrent:
             return None
         while self.budget.spent(self.study) is None:
@@ -148,6 +152,7 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Write an epoch and decide whether there is to be another."""
         searcher = self._searcher
+        searcher.still_held()
         optuna_trial = searcher.running.get(trial.trial_id)
         if optuna_trial is None:
             # Its end stands in the study: the process broke while it was being stopped, and was restarted.

@@ -1,7 +1,6 @@
 """One configuration without a search: the same trial, no Ray and no study, its log and curves beside it."""
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from trajtune.errors import RunError
 from trajtune.experiment import Experiment, save_experiment
 from trajtune.page import Page
 from trajtune.search.trial import DAMAGE, train_trial
+from trajtune.storage.path import write_whole
 
 if TYPE_CHECKING:
     from trajtune.dataset.snapshot import Snapshot
@@ -65,7 +65,7 @@ def train_single(
             print(damage, file=sys.stderr)
         # The first one after a resume is the last one before it.
         reports = [*(earlier for earlier in reports if earlier["epoch"] < report["epoch"]), report]
-        _replace(output / LOG, "".join(json.dumps(each) + "\n" for each in reports))
+        write_whole(output / LOG, "".join(json.dumps(each) + "\n" for each in reports).encode())
         yield report
     _curves(reports, output / CURVES)
 
@@ -95,18 +95,12 @@ def _open(experiment: Experiment, snapshot: "Snapshot", output: Path, *, resume:
     output.mkdir(parents=True, exist_ok=True)
     snapshot.encoder().save(output / VOCABULARY)
     save_experiment(experiment, output / _EXPERIMENT)
-    _replace(output / _ORIGIN, json.dumps(origin) + "\n")
+    write_whole(output / _ORIGIN, f"{json.dumps(origin)}\n".encode())
 
 
 def _logged(output: Path) -> list[dict[str, Any]]:
     path = output / LOG
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
-
-
-def _replace(path: Path, content: str) -> None:
-    beside = path.with_name(f".{path.name}.new")
-    beside.write_text(content, encoding="utf-8")
-    os.replace(beside, path)
 
 
 def _curves(reports: list[dict[str, Any]], path: Path) -> None:

@@ -20,7 +20,6 @@ far the last writer got. Knows nothing of Ray and torch.
 
 import json
 import math
-import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from trajtune.search.journal import JOURNAL, clear_crash, journal_storage
 from trajtune.search.pruner import make_pruner
 from trajtune.search.sampler import make_sampler
 from trajtune.search.space import Space
+from trajtune.storage.path import StoredPath, write_whole
 
 if TYPE_CHECKING:
     import optuna
@@ -51,7 +51,7 @@ SAMPLER_ORIGIN: Final = "sampler"
 
 
 def create_study(
-    directory: Path, settings: SearchSettings, max_epochs: int, *, url_variable: str | None = None
+    directory: StoredPath, settings: SearchSettings, max_epochs: int, *, url_variable: str | None = None
 ) -> "optuna.Study":
     """Create the run's study, or open it for writing; one process at a time may.
 
@@ -75,10 +75,10 @@ def create_study(
         _choose_database(directory, url_variable)
     database = _database(directory)
     if database is None:
-        clear_crash(directory)
+        clear_crash(_on_disk(directory))
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(
-        storage=database_storage(database.url_variable) if database else journal_storage(directory),
+        storage=database_storage(database.url_variable) if database else journal_storage(_on_disk(directory)),
         study_name=database.study_name if database else STUDY_NAME,
         load_if_exists=True,
         directions=[DIRECTIONS[metric] for metric in settings.metrics],
@@ -90,7 +90,7 @@ def create_study(
     return study
 
 
-def read_study(directory: Path) -> "optuna.Study":
+def read_study(directory: StoredPath) -> "optuna.Study":
     """Open the run's study for reading; it may be written by another process meanwhile.
 
     Raises:
@@ -115,7 +115,7 @@ def read_study(directory: Path) -> "optuna.Study":
     if not journal.is_file():
         raise RunError(f"{directory} has no {JOURNAL}. Give a run that `trajtune search` has written.")
     try:
-        return optuna.load_study(study_name=STUDY_NAME, storage=journal_storage(directory))
+        return optuna.load_study(study_name=STUDY_NAME, storage=journal_storage(_on_disk(directory)))
     except KeyError as error:
         raise RunError(
             f"{journal} holds no study yet. Wait for the search to begin, or resume it."
@@ -322,7 +322,7 @@ class _Database:
     study_name: str
 
 
-def _database(directory: Path) -> _Database | None:
+def _database(directory: StoredPath) -> _Database | None:
     path = directory / DATABASE
     if not path.exists():
         return None
@@ -330,12 +330,17 @@ def _database(directory: Path) -> _Database | None:
     return _Database(content["url_variable"], content["study_name"])
 
 
-def _choose_database(directory: Path, url_variable: str) -> None:
+def _choose_database(directory: StoredPath, url_variable: str) -> None:
     """Note where the study is to be; its name is its own among those of all who use the database."""
     path = directory / DATABASE
     if path.exists():
         return
-    beside = path.with_name(f".{path.name}.new")
     name = f"{directory.name}-{secrets.token_hex(4)}"
-    beside.write_text(json.dumps({"url_variable": url_variable, "study_name": name}) + "\n", "utf-8")
-    os.replace(beside, path)
+    content = json.dumps({"url_variable": url_variable, "study_name": name})
+    write_whole(path, f"{content}\n".encode())
+
+
+def _on_disk(directory: StoredPath) -> Path:
+    """The directory of a run whose study is a journal: experiments allow no other."""
+    assert isinstance(directory, Path), "a journal cannot grow in an object store"
+    return directory

@@ -12,6 +12,7 @@ from trajtune.errors import RunError
 from trajtune.experiment import TrackingSettings
 from trajtune.search.record import trial_directory
 from trajtune.search.run_directory import Run
+from trajtune.storage.path import is_uri
 
 if TYPE_CHECKING:
     from ray.tune import Callback
@@ -25,12 +26,17 @@ MLFLOW: Final = "mlflow.db"
 URI_VARIABLE: Final = "MLFLOW_TRACKING_URI"
 
 
-def check_tracking(settings: TrackingSettings) -> None:
-    """Refuse what is not installed, before a search begins.
+def check_tracking(settings: TrackingSettings, runs: str) -> None:
+    """Refuse what is not installed, or cannot write to where the runs are, before a search begins.
 
     Raises:
-        RunError: If a setting needs the extra.
+        RunError: If a setting needs the extra, or a directory in place of an object store.
     """
+    if is_uri(runs) and (settings.tensorboard or (settings.mlflow and not os.environ.get(URI_VARIABLE))):
+        raise RunError(
+            f"`tracking` writes files beside the run, which cannot grow in an object store, {runs}. "
+            f"Set {URI_VARIABLE} to an MLflow server's, or leave `tracking` out."
+        )
     for wanted, package in ((settings.mlflow, "mlflow"), (settings.tensorboard, "tensorboardX")):
         if wanted and importlib.util.find_spec(package) is None:
             raise RunError(
@@ -46,7 +52,7 @@ def tracked(settings: TrackingSettings, run: Run) -> "Iterator[list[Callback]]":
     try:
         yield [
             *([_mlflow(before or f"sqlite:///{run.path / MLFLOW}", run)] if settings.mlflow else []),
-            *([_tensorboard(run.path / TENSORBOARD)] if settings.tensorboard else []),
+            *([_tensorboard(Path(str(run.path)) / TENSORBOARD)] if settings.tensorboard else []),
         ]
     finally:
         if settings.mlflow:

@@ -1,7 +1,6 @@
 """The trial as Ray Tune runs it: an actor that trains one trial after another, an epoch a step."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ray import tune
@@ -11,6 +10,7 @@ from trajtune.errors import TrainingError
 from trajtune.experiment import Params
 from trajtune.search.record import trial_directory
 from trajtune.search.trial import train_trial
+from trajtune.storage.path import stored_path
 
 if TYPE_CHECKING:
     from trajtune.model.title_vectors import TitleWords
@@ -43,7 +43,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self._train = CareerArrays.from_dict(data["train"])
         self._val = CareerArrays.from_dict(data["val"])
         self._vocab_size, self._title_words = vocab_size, title_words
-        self._directory = Path(directory)
+        self._directory = stored_path(directory)
         self._metric, self._constrained, self._seed = metric, constrained, seed
         self._device = device
         self._epochs = self._begin(config)

@@ -5,9 +5,7 @@ go on) and ``previous.pt`` (the same one epoch earlier, should ``last.pt`` turn 
 """
 
 import math
-import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from trajtune.dataset.arrays import CareerArrays
@@ -15,6 +13,7 @@ from trajtune.errors import TrainingError
 from trajtune.experiment import Params
 from trajtune.objective import cost
 from trajtune.search.measure import measured
+from trajtune.storage.path import StoredPath, rename
 
 if TYPE_CHECKING:
     from trajtune.model.title_vectors import TitleWords
@@ -35,7 +34,7 @@ def train_trial(
     train: CareerArrays,
     val: CareerArrays,
     vocab_size: int,
-    directory: Path,
+    directory: StoredPath,
     *,
     title_words: "TitleWords",
     metric: str,
@@ -123,13 +122,13 @@ def train_trial(
         if is_best:
             save_checkpoint(without_optimizer(checkpoint), directory / BEST)
         if (directory / LAST).exists():
-            os.replace(directory / LAST, directory / PREVIOUS)
+            rename(directory / LAST, directory / PREVIOUS)
         save_checkpoint(checkpoint, directory / LAST)
         yield {**report, **damage}
         damage = {}
 
 
-def newest_checkpoint(directory: Path) -> tuple[Mapping[str, Any] | None, list[str]]:
+def newest_checkpoint(directory: StoredPath) -> tuple[Mapping[str, Any] | None, list[str]]:
     """The newest checkpoint in the directory that is whole, None if there is none; names of damaged ones.
 
     A damaged one is deleted, so that it cannot take the place of the one before.
@@ -156,7 +155,7 @@ def _damage(damaged: list[str], state: Mapping[str, Any] | None) -> dict[str, st
     return {DAMAGE: f"damaged: {', '.join(damaged)}; training {went_on}"}
 
 
-def delete_resumable(directory: Path) -> None:
+def delete_resumable(directory: StoredPath) -> None:
     """Delete what only an unfinished trial needs."""
     for name in (LAST, PREVIOUS):
         (directory / name).unlink(missing_ok=True)

@@ -43,7 +43,7 @@ def require_bucket(filesystem: pyarrow.fs.FileSystem, path: str) -> None:
     ):
         raise SourceError(
             f"There is no bucket {bucket} in the store. Mend `source.path`, or AWS_ENDPOINT_URL, which is "
-            f"{_endpoint()}."
+            f"{endpoint()}."
         )
 
 
@@ -57,12 +57,12 @@ def explain(said: str) -> str:
         )
     if "NETWORK_CONNECTION" in said:
         reason = said.rpartition("Details: ")[2].rstrip(".")
-        remedy = f"Start it, or mend AWS_ENDPOINT_URL, which is {_endpoint()}"
+        remedy = f"Start it, or mend AWS_ENDPOINT_URL, which is {endpoint()}"
         return f"the store does not answer ({reason}). {remedy}"
     return said.rstrip(".")
 
 
-def _endpoint() -> str:
+def endpoint() -> str:
     """Where the environment says that the store is, without a password that somebody may have put there."""
     for name in _ENDPOINT_VARIABLES:
         if url := os.environ.get(name):

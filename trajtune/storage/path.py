@@ -17,12 +17,11 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential
-
 from trajtune.errors import StorageError
 
 if TYPE_CHECKING:
     import pyarrow.fs
+    from tenacity import RetryCallState
 
 T = TypeVar("T")
 
@@ -35,7 +34,7 @@ FIRST_PATIENCE_S: Final = 5.0
 _SCHEME: Final = "s3://"
 _AWAY: Final = re.compile(
     r"NETWORK_CONNECTION|curlCode|REQUEST_TIMEOUT|SLOW_DOWN|SERVICE_UNAVAILABLE|INTERNAL_FAILURE|THROTTLING"
-    r"|HTTP (?:status|response code):? 5\d\d|HTTP status 5\d\d"
+    r"|HTTP (?:status|response code):? 5\d\d"
 )
 
 
@@ -78,11 +77,11 @@ class ObjectPath:
 
     def exists(self) -> bool:
         """Whether there is such an object, or any below."""
-        return self._type().name != "NotFound"
+        return self._type() != "NotFound"
 
     def is_file(self) -> bool:
         """Whether there is such an object."""
-        return self._type().name == "File"
+        return self._type() == "File"
 
     def read_bytes(self) -> bytes:
         """The object's content."""
@@ -122,16 +121,14 @@ class ObjectPath:
     def mkdir(self, **options: Any) -> None:
         """Nothing: a folder is there once something is in it."""
 
-    def iterdir(self) -> "Iterator[ObjectPath]":
-        """What lies directly below, sorted; nothing if there is nothing."""
+    def glob(self, pattern: str) -> "Iterator[ObjectPath]":
+        """What lies directly below and has a name of that pattern."""
         from pyarrow.fs import FileSelector
 
-        found = self._do(lambda filesystem, key: filesystem.get_file_info(FileSelector(key, allow_not_found=True)))
-        yield from sorted(self / info.base_name for info in found if info.base_name)
-
-    def glob(self, pattern: str) -> "Iterator[ObjectPath]":
-        """What lies directly below and has a name of that pattern, sorted."""
-        yield from (path for path in self.iterdir() if fnmatch(path.name, pattern))
+        found = self._do(
+            lambda filesystem, key: filesystem.get_file_info(FileSelector(key, allow_not_found=True))
+        )
+        yield from (self / info.base_name for info in found if fnmatch(info.base_name, pattern))
 
     def remove_tree(self) -> None:
         """Delete everything below."""
@@ -145,7 +142,8 @@ class ObjectPath:
             StorageError: If it does not answer, refuses, or has no such bucket.
         """
         bucket = self.uri.removeprefix(_SCHEME).partition("/")[0]
-        if self._do(lambda filesystem, _: filesystem.get_file_info(bucket), FIRST_PATIENCE_S).type.name == "NotFound":
+        found = self._do(lambda filesystem, _: filesystem.get_file_info(bucket), FIRST_PATIENCE_S)
+        if found.type.name == "NotFound":
             from trajtune.storage.object_store import endpoint
 
             raise StorageError(
@@ -153,13 +151,17 @@ class ObjectPath:
                 f"AWS_ENDPOINT_URL, which is {endpoint()}."
             )
 
-    def _type(self) -> "pyarrow.fs.FileType":
-        return self._do(lambda filesystem, key: filesystem.get_file_info(key)).type
+    def _type(self) -> str:
+        return str(self._do(lambda filesystem, key: filesystem.get_file_info(key)).type.name)
 
-    def _do(self, operation: Callable[["pyarrow.fs.FileSystem", str], T], patience_s: float = PATIENCE_S) -> T:
+    def _do(
+        self, operation: Callable[["pyarrow.fs.FileSystem", str], T], patience_s: float = PATIENCE_S
+    ) -> T:
         """What an operation gives, as soon as the store answers."""
+        # Here, because whoever reads a bundle has neither this nor pyarrow.
+        from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential
 
-        def say(state: RetryCallState) -> None:
+        def say(state: "RetryCallState") -> None:
             if state.attempt_number == 1 and patience_s > FIRST_PATIENCE_S:
                 print(
                     f"The store of {self.uri} does not answer; trying again for {patience_s:g} s.",
@@ -209,6 +211,11 @@ def write_whole(path: StoredPath, content: bytes) -> None:
         raise
 
 
+def children(path: StoredPath, pattern: str = "*") -> list[StoredPath]:
+    """What lies directly below and has a name of that pattern, sorted; nothing if there is no such folder."""
+    return sorted(path.glob(pattern), key=str)
+
+
 def rename(path: StoredPath, target: StoredPath) -> None:
     """Give a file another name, in place of what has it; both lie in the same place."""
     path.replace(target)  # type: ignore[arg-type]
@@ -227,11 +234,21 @@ def is_uri(text: str) -> bool:
     return "://" in text
 
 
-@cache
 def _opened(uri: str) -> tuple["pyarrow.fs.FileSystem", str]:
+    bucket, _, key = uri.removeprefix(_SCHEME).partition("/")
+    return _filesystem_of(bucket), f"{bucket}/{key}".rstrip("/")
+
+
+@cache
+def _filesystem_of(bucket: str) -> "pyarrow.fs.FileSystem":
+    """One a bucket and process; the environment says where it is and who we are."""
     from trajtune.storage.object_store import open_uri
 
-    bucket, _, key = uri.removeprefix(_SCHEME).partition("/")
-    filesystem, _ = _bucket(bucket)
-    del open_uri
-    return filesystem, f"{bucket}/{key}"
+    return open_uri(f"{_SCHEME}{bucket}")[0]
+
+
+def _is_away(error: BaseException) -> bool:
+    """Whether the store did not answer, rather than refuse."""
+    if not isinstance(error, OSError) or isinstance(error, FileNotFoundError):
+        return False
+    return _AWAY.search(str(error)) is not None

@@ -1,0 +1,72 @@
+"""A way to a server that a test may shut, so that nobody listens there, or hold, so that nobody answers."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Gate:
+    """Forwards connections from a port of its own to a server on this machine.
+
+    Args:
+        port: The server's.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._to = port
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self._open: list[socket.socket] = []
+        self._passing = threading.Event()
+        self.open()
+
+    def open(self) -> None:
+        """Let everybody through."""
+        self._passing.set()
+        self._listener = socket.create_server(("127.0.0.1", self.port), reuse_port=True)
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def shut(self) -> None:
+        """Cut every connection, and refuse new ones."""
+        for each in (self._listener, *self._open):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+        self._open.clear()
+
+    def hold(self) -> None:
+        """Take connections and what is sent on them, and let nothing through."""
+        self._passing.clear()
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._to))
+            except OSError:
+                return
+            self._open += [client, server]
+            for one, other in ((client, server), (server, client)):
+                threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+
+    def _pump(self, one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while piece := one.recv(65536):
+                self._passing.wait()
+                other.sendall(piece)
+        for each in (one, other):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def gate_to(url: str) -> Iterator[tuple[Gate, str]]:
+    """A gate to the server at ``http://host:port``, and the URL through it."""
+    gate = Gate(int(url.rpartition(":")[2]))
+    try:
+        yield gate, f"http://127.0.0.1:{gate.port}"
+    finally:
+        gate.shut()
