@@ -7,10 +7,10 @@ import pytest
 
 from trajtune.experiment import Params, SearchSettings, validate
 from trajtune.search import study as record
-from trajtune.search.cma import GENERATION, _from_unit, _to_unit
+from trajtune.search.cma import _from_unit, _to_unit
 from trajtune.search.journal import JOURNAL
 from trajtune.search.space import FloatRange, IntRange, Space
-from trajtune.search.study import create_study
+from trajtune.search.study import CMA_GENERATION, create_study
 
 NUMBERS = validate(
     Space,
@@ -56,7 +56,7 @@ def test_the_study_holds_generations_and_no_pickle(tmp_path: Path) -> None:
     searched(tmp_path / "a", "cmaes", 30)
 
     study = create_study(tmp_path / "a", SearchSettings(), 1)
-    assert {trial.user_attrs[GENERATION] for trial in study.trials} >= {0, 1, 2}
+    assert {trial.user_attrs[CMA_GENERATION] for trial in study.trials} >= {0, 1, 2}
     assert "optimizer" not in (tmp_path / "a" / JOURNAL).read_text()
 
 

@@ -17,13 +17,11 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 from optuna.samplers import BaseSampler, RandomSampler
 
 from trajtune.search.space import FloatRange, IntRange, Space
+from trajtune.search.study import CMA_GENERATION
 
 if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
-
-GENERATION: Final = "cma_generation"
-"""User attribute of a trial that CMA-ES has suggested: the generation it belongs to, from 0."""
 
 _SIGMA: Final = 1 / 6
 """First standard deviation in the unit cube: three of them reach from the centre to the edge."""
@@ -91,7 +89,7 @@ class CmaSampler(BaseSampler):
         )
         generations: defaultdict[int, list[tuple[NDArray[np.float64], float]]] = defaultdict(list)
         for trial in trials:
-            generation = trial.user_attrs.get(GENERATION)
+            generation = trial.user_attrs.get(CMA_GENERATION)
             if generation is not None and trial.state.name in ("COMPLETE", "PRUNED"):
                 value = trial.value
                 if value is not None and math.isfinite(value):

@@ -1,5 +1,6 @@
 """A search: start one, or go on with one. Ray Tune executes the trials; the study remembers them."""
 
+import os
 import signal
 import sys
 import tempfile
@@ -332,13 +333,27 @@ def _execute(
             ),
         )
         try:
-            tuner.fit()
+            with _actors_started_together(placement.concurrent):
+                tuner.fit()
         except TuneError as error:
             # Ray wraps what the searcher raises; ours is for the user.
             if isinstance(error.__context__, TrajtuneError):
                 raise error.__context__ from None
             raise
     return searcher.budget.spent(study)
+
+
+@contextmanager
+def _actors_started_together(count: int) -> Iterator[None]:
+    """Let Tune start as many actors at once as train at once; by itself it waits for each one's imports."""
+    name = "TUNE_MAX_PENDING_TRIALS_PG"
+    before = os.environ.get(name)
+    os.environ.setdefault(name, str(count))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
 
 
 @contextmanager

@@ -45,6 +45,7 @@ DATABASE: Final = "study.json"
 METRICS_ATTRIBUTE: Final = "metrics"
 CONSTRAINTS_ATTRIBUTE: Final = "constraints"
 EPOCH_PREFIX: Final = "epoch_"
+CMA_GENERATION: Final = "cma_generation"
 RESEARCH_DEFAULT_ORIGIN: Final = "research_default"
 START_POINT_ORIGIN: Final = "start_point"
 SAMPLER_ORIGIN: Final = "sampler"
@@ -307,11 +308,10 @@ def _set_constraints(study: "optuna.Study", trial: "Trial", report: Mapping[str,
 
 def _note_generation(trial: "Trial") -> None:
     """What CMA-ES has to know of its own earlier trials, since it remembers nothing."""
-    from trajtune.search.cma import GENERATION, CmaSampler
-
-    sampler = trial.study.sampler
-    if isinstance(sampler, CmaSampler) and sampler.generation is not None:
-        trial.set_user_attr(GENERATION, sampler.generation)
+    # Its class is not imported for that, since it brings SciPy's statistics: a second that others save.
+    generation = getattr(trial.study.sampler, "generation", None)
+    if generation is not None:
+        trial.set_user_attr(CMA_GENERATION, generation)
 
 
 @dataclass(frozen=True)
