@@ -157,6 +157,24 @@ def test_a_killed_search_goes_on_from_another_host(
 
 
 @pytest.mark.fire
+def test_a_run_in_a_store_is_finalized_where_the_snapshot_is(
+    store: S3Store, ladder_snapshot: Snapshot, tmp_path: Path
+) -> None:
+    experiment_file = str(in_store(tmp_path, trials=2))
+    first = ("search", experiment_file, "--snapshot", str(ladder_snapshot.path), "--run", "shipped")
+    done(trajtune(*first, place=tmp_path / "one"))
+
+    said = done(trajtune("finalize", f"{RUNS}/shipped", "--out", "bundle", place=tmp_path / "two"))
+
+    assert "bundle" in said
+    done(trajtune("verify", "bundle", place=tmp_path / "two"))
+    assert "The search" in (tmp_path / "two" / "bundle" / "report.html").read_text("utf-8")
+    assert children(open_run(f"{RUNS}/shipped").path / "refits")
+    done(trajtune("report", f"{RUNS}/shipped", place=tmp_path / "two"))
+    assert (open_run(f"{RUNS}/shipped").path / "report.html").is_file()
+
+
+@pytest.mark.fire
 @pytest.mark.parametrize("how", ["refuses", "is silent"])
 def test_a_store_that_fails_for_ten_seconds_costs_nothing(
     store: S3Store,
