@@ -226,14 +226,18 @@ def test_an_interrupted_finalize_goes_on_and_a_failed_gate_exits_3_with_the_bund
     monkeypatch.setattr(refit, "_train", lambda *a: pytest.fail("it trained again"))
     # So few careers fail gates without any help; as the command is typed.
     arguments = ["trajtune", "finalize", str(searched_run.path), "--out", str(out), "--require-gates"]
-    monkeypatch.setattr(sys, "argv", arguments)
+    monkeypatch.setattr(sys, "argv", [*arguments, "--json"])
     with pytest.raises(SystemExit) as caught:
         cli.main()
     assert caught.value.code == 3
     manifest = json.loads((out / "manifest.json").read_text())
     broken = [name for name, passed in manifest["gates"].items() if not passed]
     assert broken
-    *lines, last = capfd.readouterr().err.splitlines()
+    said = capfd.readouterr()
+    printed = json.loads(said.out)
+    assert printed["bundle"] == str(out)
+    assert {name: gate["passed"] for name, gate in printed["gates"].items()} == manifest["gates"]
+    *lines, last = said.err.splitlines()
     assert last.startswith(f"GateError: Every gate must pass, but {', '.join(broken)} did not. Read ")
     for name in manifest["gates"]:
         (line,) = [line for line in lines if line.startswith(f"gate {name.replace('_', ' ')} ")]

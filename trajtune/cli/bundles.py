@@ -1,5 +1,6 @@
 """Make a bundle and use it: ``finalize``, ``predict`` and ``verify``."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,7 @@ def finalize(
         Path | None, typer.Option(help="Directory of the bundle; bundles/RUN if left out.")
     ] = None,
     require_gates: Annotated[bool, typer.Option(help="Exit 3 if a gate fails.")] = False,
+    as_json: AsJson = False,
     address: Address = None,
     verbose: Verbose = False,
 ) -> None:
@@ -24,7 +26,15 @@ def finalize(
 
     Example: trajtune finalize --require-gates
     """
-    finalized(run, out=out, require_gates=require_gates, address=address, verbose=verbose)
+    from trajtune.finalize.run import demand_gates
+    from trajtune.finalize.write import METRICS
+
+    bundle = finalized(run, out=out, address=address, verbose=verbose)
+    metrics = json.loads((bundle / METRICS).read_text("utf-8"))
+    shown = {name: metrics[name] for name in ("winner", "params", "test", "gates")}
+    print(as_json_text({"bundle": str(bundle), **shown}) if as_json else bundle)
+    if require_gates:
+        demand_gates(bundle, metrics["gates"])
 
 
 def predict(
@@ -85,17 +95,14 @@ def finalized(
     run: str | None,
     *,
     out: Path | None = None,
-    require_gates: bool = False,
     address: str | None = None,
     verbose: bool = False,
 ) -> Path:
-    """Finalize a run in a Ray session, and print where the bundle is."""
+    """Finalize a run in a Ray session; where the bundle is."""
     from trajtune.cluster import ray_session
     from trajtune.finalize.run import finalize as finalize_run
     from trajtune.search.run_directory import open_run
 
     found = open_run(run)
     with ray_session(address, verbose=verbose):
-        bundle = finalize_run(found, out=out, require_gates=require_gates)
-    print(bundle)
-    return bundle
+        return finalize_run(found, out=out)

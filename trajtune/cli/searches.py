@@ -29,6 +29,7 @@ def demo(verbose: Verbose = False) -> None:
     Example: trajtune demo
     """
     bundle = finalized(_search("demo", verbose=verbose), verbose=verbose)
+    print(bundle)
     print(f"Report: {bundle / 'report.html'}")
     print(f'Try: trajtune predict {bundle} "Software Engineer" "Senior Software Engineer"')
 

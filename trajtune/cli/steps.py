@@ -34,7 +34,7 @@ def train(
 
     if db_url:
         os.environ["POSTGRES_URL"] = db_url
-    resolved = experiment_of(experiment)
+    resolved = experiment_of(experiment, reads_source=snapshot is None)
     if epochs:
         params = resolved.training.model_copy(update={"max_epochs": epochs})
         resolved = resolved.model_copy(update={"training": params})

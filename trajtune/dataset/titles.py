@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from trajtune.errors import SnapshotError
-from trajtune.storage.path import write_whole
+from trajtune.storage.whole import write_whole_file
 
 UNKNOWN: Final = 0
 """Index of unknown titles and of padding."""
@@ -175,7 +175,7 @@ class TitleEncoder:
             "idx_to_title": {str(index): title for index, title in sorted(self.idx_to_title.items())},
             "vocab_size": self.vocab_size,
         }
-        write_whole(path, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode())
+        write_whole_file(path, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode())
 
     @classmethod
     def load(cls, path: Path) -> "TitleEncoder":

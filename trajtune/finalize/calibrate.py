@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trajtune.errors import BundleError, TrainingError
-from trajtune.storage.path import write_whole
+from trajtune.storage.whole import write_whole_file
 
 if TYPE_CHECKING:
     from sklearn.isotonic import IsotonicRegression
@@ -68,7 +68,7 @@ class CalibrationTable:
 
     def save(self, path: Path) -> None:
         """Write the contract's JSON file; the same table gives the same bytes."""
-        write_whole(path, (json.dumps(self.to_json(), indent=1) + "\n").encode())
+        write_whole_file(path, (json.dumps(self.to_json(), indent=1) + "\n").encode())
 
     @classmethod
     def load(cls, path: Path) -> "CalibrationTable":
@@ -142,4 +142,4 @@ def save_calibrator(calibrator: "IsotonicRegression", path: Path) -> None:
     """
     content = io.BytesIO()
     pickle.dump(calibrator, content, protocol=4)
-    write_whole(path, content.getvalue())
+    write_whole_file(path, content.getvalue())

@@ -22,7 +22,7 @@ from torch.export import Dim
 
 from trajtune.errors import ExportError
 from trajtune.model.lstm import bilstm_final_state  # noqa: F401 - registers the operator that is translated
-from trajtune.storage.path import write_whole
+from trajtune.storage.whole import write_whole_file
 
 OPSET: Final = 17
 INPUTS: Final = ("title_ids", "lengths")
@@ -135,7 +135,7 @@ def _save(proto: onnx.ModelProto, path: Path) -> None:
         del value.metadata_props[:]
         value.doc_string = ""
     _check(proto, path.name)
-    write_whole(path, proto.SerializeToString(deterministic=True))
+    write_whole_file(path, proto.SerializeToString(deterministic=True))
 
 
 def _check(proto: onnx.ModelProto, name: str) -> None:

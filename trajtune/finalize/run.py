@@ -140,12 +140,21 @@ def finalize(
         (folder / MODEL_CARD).write_text(model_card(metrics), encoding="utf-8")
         write_probes(calibrated.served, snapshot.encoder(), folder / PROBES)
         write_manifest(folder, _manifest(run, snapshot, metrics))
-    not_passed = failed(metrics["gates"])
     for line in gate_lines(metrics["gates"]):
         say(line)
-    if require_gates and not_passed:
-        raise GateError(f"Every gate must pass, but {', '.join(not_passed)} did not. Read {path / REPORT}.")
+    if require_gates:
+        demand_gates(path, metrics["gates"])
     return path
+
+
+def demand_gates(bundle: Path, found: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse a bundle's gates unless all are passed.
+
+    Raises:
+        GateError: If one is not.
+    """
+    if not_passed := failed(found):
+        raise GateError(f"Every gate must pass, but {', '.join(not_passed)} did not. Read {bundle / REPORT}.")
 
 
 def _snapshot_of(run: Run) -> Snapshot:

@@ -10,7 +10,7 @@ from trajtune.errors import RunError
 from trajtune.experiment import Experiment, save_experiment
 from trajtune.page import Page
 from trajtune.search.trial import DAMAGE, train_trial
-from trajtune.storage.path import write_whole
+from trajtune.storage.whole import write_whole_file
 
 if TYPE_CHECKING:
     from trajtune.dataset.snapshot import Snapshot
@@ -65,7 +65,7 @@ def train_single(
             print(damage, file=sys.stderr)
         # The first one after a resume is the last one before it.
         reports = [*(earlier for earlier in reports if earlier["epoch"] < report["epoch"]), report]
-        write_whole(output / LOG, "".join(json.dumps(each) + "\n" for each in reports).encode())
+        write_whole_file(output / LOG, "".join(json.dumps(each) + "\n" for each in reports).encode())
         yield report
     _curves(reports, output / CURVES)
 
@@ -95,7 +95,7 @@ def _open(experiment: Experiment, snapshot: "Snapshot", output: Path, *, resume:
     output.mkdir(parents=True, exist_ok=True)
     snapshot.encoder().save(output / VOCABULARY)
     save_experiment(experiment, output / _EXPERIMENT)
-    write_whole(output / _ORIGIN, f"{json.dumps(origin)}\n".encode())
+    write_whole_file(output / _ORIGIN, f"{json.dumps(origin)}\n".encode())
 
 
 def _logged(output: Path) -> list[dict[str, Any]]:

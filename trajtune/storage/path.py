@@ -5,7 +5,6 @@ object store has no folders, no renaming and no appending: an object is there wh
 folder is there as long as something is in it.
 """
 
-import os
 import re
 import shutil
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from trajtune.errors import StorageError
+from trajtune.storage.whole import write_whole_file
 
 if TYPE_CHECKING:
     import pyarrow.fs
@@ -201,14 +201,8 @@ def write_whole(path: StoredPath, content: bytes) -> None:
     """Write a file so that nobody ever sees a part of it: beside and renamed, or as one object."""
     if isinstance(path, ObjectPath):
         path.write_bytes(content)
-        return
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+    else:
+        write_whole_file(path, content)
 
 
 def children(path: StoredPath, pattern: str = "*") -> list[StoredPath]:
