@@ -99,7 +99,7 @@ def test_real_careers_go_the_whole_way(
         assert vocabulary["title_to_idx"]["kaufmnnischer angestellter"] > 0
 
 
-@pytest.mark.slow
+@pytest.mark.fire
 def test_commands_as_a_user_types_them_leave_a_bundle_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "experiment.yaml").write_text(
         "source: {kind: simulated, careers: 600}\ntraining: {max_epochs: 3}\n"

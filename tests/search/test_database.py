@@ -84,6 +84,7 @@ def test_a_search_with_its_study_in_a_database_is_extended_from_there(
     assert results(check_invariants(in_a_file, 5))[0] == results(before)[0]
 
 
+@pytest.mark.fire
 def test_a_restart_of_the_database_loses_nothing(
     url: str, server: Server, ladder_snapshot: Snapshot, tmp_path: Path
 ) -> None:

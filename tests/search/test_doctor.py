@@ -89,7 +89,7 @@ def test_a_trial_without_a_process_is_found_with_how_to_go_on(run: Run) -> None:
     (finding,) = examine(run)
 
     assert finding.what == "trials 3 are RUNNING, but no process is at them"
-    assert "trajtune search --resume run" in finding.remedy
+    assert f"`trajtune search --resume {run.path}`" in finding.remedy
 
 
 def test_a_missing_snapshot_is_found(run: Run, tmp_path: Path) -> None:

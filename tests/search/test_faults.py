@@ -75,6 +75,7 @@ def trainers_of(raylet: psutil.Process) -> list[psutil.Process]:
     return []
 
 
+@pytest.mark.fire
 def test_the_raylet_of_the_only_node_is_killed_and_the_search_resumes(
     ladder_snapshot: Snapshot, tmp_path: Path, short_tmp: Path, whole: list[dict[str, Any]]
 ) -> None:
@@ -92,6 +93,7 @@ def test_the_raylet_of_the_only_node_is_killed_and_the_search_resumes(
     assert finished(settings, ladder_snapshot, tmp_path) == whole
 
 
+@pytest.mark.fire
 def test_a_flipped_byte_in_a_killed_searchs_checkpoint_costs_an_epoch_and_is_said(
     ladder_snapshot: Snapshot, tmp_path: Path, short_tmp: Path, whole: list[dict[str, Any]]
 ) -> None:

@@ -20,6 +20,7 @@ from trajtune.experiment import Experiment, save_experiment, validate
 from trajtune.search.doctor import examine
 from trajtune.search.html_report import write_search_report
 from trajtune.search.lease import EXPIRES_S
+from trajtune.search.new_run import create_run
 from trajtune.search.record import read_trials
 from trajtune.search.run_directory import open_run
 from trajtune.search.start import with_warm_start
@@ -113,7 +114,8 @@ def test_a_search_in_a_store_is_read_and_extended_from_elsewhere(
         assert list((tmp_path / place).iterdir()) == [], "nothing is left on the host"
     warm = with_warm_start(run.experiment, run, small_snapshot)
     assert warm.search.start_points
-    assert "There is a run first already" in refused(trajtune(*first, place=tmp_path / "three"))
+    with pytest.raises(RunError, match=f"There is a run first already.*--resume {RUNS}/first"):
+        create_run(run.experiment, run.space, name="first", snapshot_path=tmp_path, snapshot_id="")
 
 
 @pytest.mark.usefixtures("store")

@@ -139,7 +139,7 @@ def test_start_points_come_second_and_equal_points_are_trained_once(
 def test_the_epoch_budget_ends_a_search_in_order(
     small_snapshot: Snapshot, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = start_search(experiment(tmp_path, max_epochs_total=5), small_snapshot)
+    run = start_search(experiment(tmp_path, trials=20, max_epochs_total=5), small_snapshot)
 
     trials = read_trials(read_study(run.path))
     assert 5 <= sum(len(trial.epochs) for trial in trials) <= 6, "one may have been under way"

@@ -29,7 +29,8 @@ def test_ctrl_c_stops_a_search_that_can_go_on_and_leaves_nothing_behind(
     os.killpg(driver.pid, signal.SIGINT)  # as a terminal does: to every process of the session
     driver.wait(60)
 
-    assert "trajtune search --resume run" in (tmp_path / "driver.log").read_text()
+    resume = f"trajtune search --resume {opened(settings).path}"
+    assert resume in (tmp_path / "driver.log").read_text()
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
     assert not list(short_tmp.glob("trajtune-*")), "the directory of the Ray session is gone"
     stopped = status_of(opened(settings))
