@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -163,15 +164,16 @@ def _num_records(journal: Path) -> int:
 
 def _kill_a_worker(driver: subprocess.Popen[bytes], dice: random.Random) -> int:
     """Kill a process that trains; 0 if there is none at the moment."""
-    workers = [
-        child
-        for child in psutil.Process(driver.pid).children(recursive=True)
-        if "train" in " ".join(child.cmdline()[:1])
-    ]
-    if not workers:
-        return 0
-    dice.choice(workers).kill()
-    return 1
+    with suppress(psutil.NoSuchProcess):  # a process may end while it is looked at
+        workers = [
+            child
+            for child in psutil.Process(driver.pid).children(recursive=True)
+            if "train" in " ".join(child.cmdline()[:1])
+        ]
+        if workers:
+            dice.choice(workers).kill()
+            return 1
+    return 0
 
 
 def kill_driver(driver: subprocess.Popen[bytes], *, with_children: bool) -> None:
@@ -182,7 +184,8 @@ def kill_driver(driver: subprocess.Popen[bytes], *, with_children: bool) -> None
     os.kill(driver.pid, signal.SIGKILL)
     if with_children:
         for child in children:
-            child.kill()
+            with suppress(psutil.NoSuchProcess):  # it went with its driver
+                child.kill()
     driver.wait()
     deadline = time.monotonic() + 60
     while alive := [child for child in children if child not in agents and _runs(child)]:
