@@ -12,10 +12,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 import sqlalchemy as sql
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
 from trajtune.errors import RunError
 from trajtune.search.database import (
@@ -73,7 +73,7 @@ class Lease:
         """
         patience = Patience(self._url_variable, WRITER_PATIENCE_S)
         with self._engine() as engine:
-            patience(lambda: _TABLE.metadata.create_all(engine))
+            patience(lambda: _create(engine))
             self._wait(engine, patience)
             ended = threading.Event()
             renewing = threading.Thread(target=self._renew, args=(engine, ended), daemon=True)
@@ -84,7 +84,10 @@ class Lease:
                 ended.set()
                 renewing.join()
                 mine = (_TABLE.c.run == self._run) & (_TABLE.c.holder == self._holder)
-                patience(lambda: _write(engine, sql.delete(_TABLE).where(mine)))
+                with suppress(RunError):  # it expires by itself
+                    Patience(self._url_variable, READER_PATIENCE_S)(
+                        lambda: _write(engine, sql.delete(_TABLE).where(mine))
+                    )
 
     def _wait(self, engine: sql.Engine, patience: Patience) -> None:
         """Take the lease; wait for it as long as nobody renews it."""
@@ -159,11 +162,21 @@ class Lease:
             engine.dispose()
 
 
-class _Found:
+class _Found(NamedTuple):
     """A lease as it stands in the database."""
 
-    def __init__(self, holder: str, renewals: int, age_s: float) -> None:
-        self.holder, self.renewals, self.age_s = holder, renewals, age_s
+    holder: str
+    renewals: int
+    age_s: float
+
+
+def _create(engine: sql.Engine) -> None:
+    """Make the table; of two who do so at once, PostgreSQL lets one fail."""
+    try:
+        _TABLE.metadata.create_all(engine)
+    except (IntegrityError, ProgrammingError):
+        if not sql.inspect(engine).has_table(_TABLE.name):
+            raise
 
 
 def _write(engine: sql.Engine, statement: sql.Executable) -> int:
