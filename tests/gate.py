@@ -11,13 +11,14 @@ class Gate:
     """Forwards connections from a port of its own to a server on this machine.
 
     Args:
-        port: The server's.
+        port: The server's, on the loopback address.
+        address: Where the gate is.
     """
 
-    def __init__(self, port: int) -> None:
-        self._to = port
+    def __init__(self, port: int, address: str = "127.0.0.1") -> None:
+        self._to, self._address = port, address
         with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
+            free.bind((address, 0))
             self.port = free.getsockname()[1]
         self._open: list[socket.socket] = []
         self._passing = threading.Event()
@@ -26,7 +27,7 @@ class Gate:
     def open(self) -> None:
         """Let everybody through."""
         self._passing.set()
-        self._listener = socket.create_server(("127.0.0.1", self.port), reuse_port=True)
+        self._listener = socket.create_server((self._address, self.port), reuse_port=True)
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def shut(self) -> None:
@@ -63,10 +64,10 @@ class Gate:
 
 
 @contextmanager
-def gate_to(url: str) -> Iterator[tuple[Gate, str]]:
+def gate_to(url: str, address: str = "127.0.0.1") -> Iterator[tuple[Gate, str]]:
     """A gate to the server at ``http://host:port``, and the URL through it."""
-    gate = Gate(int(url.rpartition(":")[2]))
+    gate = Gate(int(url.rpartition(":")[2]), address)
     try:
-        yield gate, f"http://127.0.0.1:{gate.port}"
+        yield gate, f"http://{address}:{gate.port}"
     finally:
         gate.shut()

@@ -36,7 +36,8 @@ def ray_session(
     """A Ray session for the length of the block; one that is already open is used and left open.
 
     Args:
-        address: None starts Ray on this machine; ``auto`` or ``host:port`` joins a cluster.
+        address: ``auto`` or ``host:port`` joins a cluster; None: the one that RAY_ADDRESS names, or Ray is
+            started on this machine.
         verbose: Let Ray speak.
         num_cpus: CPUs of the Ray started here; None: all that this process may use.
     """
@@ -44,6 +45,7 @@ def ray_session(
         os.environ.setdefault(name, value)
     import ray
 
+    address = address or os.environ.get("RAY_ADDRESS")
     if ray.is_initialized():
         yield
         return

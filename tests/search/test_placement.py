@@ -4,7 +4,7 @@ import pytest
 
 from trajtune.errors import ExperimentError, RunError
 from trajtune.experiment import Experiment, SearchSettings, validate
-from trajtune.search.placement import place
+from trajtune.search.placement import num_concurrent, place
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,13 @@ def test_as_many_trials_run_as_fit(
 def test_too_few_gpus_are_refused_and_not_replaced(found: dict[str, float]) -> None:
     with pytest.raises(RunError, match="`search.gpus_per_trial` is 2, but Ray finds [01] GPUs"):
         place(SearchSettings(gpus_per_trial=2), found)
+
+
+def test_nodes_that_join_and_leave_count() -> None:
+    settings = SearchSettings(max_concurrent=3)
+    found = [{"CPU": 2.0}, {"CPU": 8.0}, {"CPU": 1.0}]
+    assert [num_concurrent(settings, each) for each in found] == [2, 3, 1]
+    assert num_concurrent(SearchSettings(gpus_per_trial=1), {"CPU": 8.0}) == 0, "its GPUs are away"
 
 
 def test_a_gpu_and_a_half_is_no_share() -> None:

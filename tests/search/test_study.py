@@ -66,6 +66,17 @@ def test_an_epoch_reported_again_changes_nothing(tmp_path: Path) -> None:
     assert (tmp_path / JOURNAL).read_bytes() == before
 
 
+def test_a_value_that_a_reader_sees_before_its_report_does_not_count_yet(tmp_path: Path) -> None:
+    study = create_study(tmp_path, SETTINGS, 50)
+    trial = asked(study)
+    record.record_epoch(study, trial, METRIC, epoch(1, 3.0))
+    trial.report(2.0, 2)  # type: ignore[attr-defined]
+
+    (read,) = read_trials(read_study(tmp_path))
+
+    assert (len(read.epochs), read.value) == (1, 3.0)
+
+
 def test_a_failed_trial_has_no_rank(tmp_path: Path) -> None:
     study = create_study(tmp_path, SETTINGS, 50)
     failed, good = asked(study), asked(study)

@@ -32,16 +32,22 @@ def place(settings: SearchSettings, found: Mapping[str, float]) -> Placement:
     Raises:
         RunError: If there are too few GPUs for one trial; nothing falls back to the CPU.
     """
-    fits = int(found.get("CPU", 1))
-    share = settings.gpus_per_trial
+    share, at_once = settings.gpus_per_trial, num_concurrent(settings, found)
     if not share:
-        return Placement(min(settings.max_concurrent or fits, fits), {"cpu": 1}, "cpu")
-    gpus = found.get("GPU", 0.0)
-    # A trial's share is of one GPU: three of 0.4 do not fit on one, whatever two GPUs add up to.
-    fits = min(fits, int(gpus) * int(1 / share) if share <= 1 else int(gpus / share))
-    if not fits:
+        return Placement(at_once, {"cpu": 1}, "cpu")
+    if not at_once:
         raise RunError(
-            f"`search.gpus_per_trial` is {share:g}, but Ray finds {gpus:g} GPUs. "
+            f"`search.gpus_per_trial` is {share:g}, but Ray finds {found.get('GPU', 0.0):g} GPUs. "
             "Set it to 0 to train on the CPU, or resume where there is one."
         )
-    return Placement(min(settings.max_concurrent or fits, fits), {"cpu": 1, "gpu": share}, "cuda")
+    return Placement(at_once, {"cpu": 1, "gpu": share}, "cuda")
+
+
+def num_concurrent(settings: SearchSettings, found: Mapping[str, float]) -> int:
+    """How many trials fit at once on what Ray has now; nodes may join and leave."""
+    fits, share = int(found.get("CPU", 1)), settings.gpus_per_trial
+    if share:
+        gpus = found.get("GPU", 0.0)
+        # A trial's share is of one GPU: three of 0.4 do not fit on one, whatever two GPUs add up to.
+        fits = min(fits, int(gpus) * int(1 / share) if share <= 1 else int(gpus / share))
+    return min(settings.max_concurrent or fits, fits)

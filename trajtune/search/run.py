@@ -22,7 +22,7 @@ from trajtune.search.compare import check_resumable
 from trajtune.search.json_log import JsonLog
 from trajtune.search.lock import StillHeld
 from trajtune.search.new_run import create_run
-from trajtune.search.placement import place
+from trajtune.search.placement import num_concurrent, place
 from trajtune.search.progress import lines_to, show_progress
 from trajtune.search.record import WITH_RESULT, TrialRecord, ranked, read_trials
 from trajtune.search.run_directory import TUNE_PREFIX, Run, open_run
@@ -309,7 +309,7 @@ def _execute(
             settings,
             run.experiment.training,
             requested=run.requested,
-            max_concurrent=placement.concurrent,
+            max_concurrent=lambda: num_concurrent(settings, ray.cluster_resources()),
             listener=listener,
             still_held=still_held,
         )

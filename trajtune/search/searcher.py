@@ -3,6 +3,8 @@
 Neither class holds anything that the study does not, so there is nothing to lose with the process.
 """
 
+import math
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 Listener = Callable[[str, int], None]
 """Called with what happened (``start``, ``damage``, ``epoch``, ``end``) and the trial's number."""
 
+_COUNTED_EVERY_S: Final = 1.0
 _LOST_WORKER: Final = "The worker process of the trial died"
 
 
@@ -43,7 +46,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         base: Params,
         *,
         requested: int,
-        max_concurrent: int,
+        max_concurrent: Callable[[], int],
         listener: Listener,
         still_held: StillHeld,
     ) -> None:
@@ -55,12 +58,13 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self.last_error: dict[str, str] = {}
         self._space, self._base = space, base
         self._requested, self._max_concurrent = requested, max_concurrent
+        self._counted, self._counted_at = 0, -math.inf
         self._waiting_for: defaultdict[int, list[Trial]] = defaultdict(list)
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial's config; None while there is to wait; FINISHED when there is nothing to ask."""
         self.still_held()
-        if len(self.running) >= self._max_concurrent:
+        if len(self.running) >= self._slots():
             return None
         while self.budget.spent(self.study) is None:
             trial = self._next()
@@ -125,6 +129,12 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         if self._all_asked():
             return None
         return record.ask(self.study, self._space, self.settings, self._base)
+
+    def _slots(self) -> int:
+        """How many trials may run, asked anew now and then: nodes join and leave."""
+        if time.monotonic() - self._counted_at > _COUNTED_EVERY_S:
+            self._counted, self._counted_at = self._max_concurrent(), time.monotonic()
+        return self._counted
 
     def _nobodys(self) -> int | None:
         """The first trial that is RUNNING in the study, but neither here nor waiting for its equal."""

@@ -223,10 +223,14 @@ def recorded_epochs(frozen: "FrozenTrial", *, several: bool) -> list[int]:
     """The epochs that count, in order.
 
     With one objective an epoch counts once its value is in; the attribute alone may be a killed
-    writer's last word. With several, Optuna takes no values and the attribute is all there is.
+    writer's last word. It is written first, but whoever reads a database while a search writes there may
+    have asked for the attributes before and for the values after. With several, Optuna takes no values and
+    the attribute is all there is.
     """
     if not several:
-        return sorted(frozen.intermediate_values)
+        return sorted(
+            epoch for epoch in frozen.intermediate_values if f"{EPOCH_PREFIX}{epoch:04d}" in frozen.user_attrs
+        )
     return sorted(
         int(name.removeprefix(EPOCH_PREFIX)) for name in frozen.user_attrs if name.startswith(EPOCH_PREFIX)
     )

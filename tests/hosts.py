@@ -1,0 +1,139 @@
+"""Several hosts on one machine: a network and a file area of its own each, joined by a bridge.
+
+A host is a network namespace with an address, and a mount namespace whose ``/tmp`` is its own. What
+runs on one sees none of another's temporary files, and talks to it over the network alone. Needs root.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+BRIDGE = "trajtune0"
+_NETWORK = "10.93.0"
+OUTSIDE = f"{_NETWORK}.254"
+"""This machine's own address on the hosts' network, for servers that they share."""
+
+
+@dataclass
+class Host:
+    """One of them.
+
+    Attributes:
+        name: Of its network namespace.
+        address: Its IPv4 address.
+        holder: The process that keeps its namespaces.
+        started: What was started on it.
+    """
+
+    name: str
+    address: str
+    holder: "subprocess.Popen[bytes]"
+    started: "list[subprocess.Popen[str]]" = field(default_factory=list)
+
+    def start(self, *command: str, environment: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
+        """Start a command there; its output is to be read."""
+        process = subprocess.Popen(
+            ["nsenter", "-t", str(self.holder.pid), "-n", "-m", "-u", *command],
+            env={**os.environ, **(environment or {})},
+            cwd="/",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.started.append(process)
+        return process
+
+    def run(self, *command: str, environment: Mapping[str, str] | None = None, timeout: float = 120) -> str:
+        """Run a command there to its end, which must be a good one; what it printed."""
+        process = self.start(*command, environment=environment)
+        said, _ = process.communicate(timeout=timeout)
+        assert process.returncode == 0, said
+        return said
+
+    def path(self, path: str) -> Path:
+        """A file of its ``/tmp``, seen from outside."""
+        return Path(f"/proc/{self.holder.pid}/root{path}")
+
+    def cut(self) -> None:
+        """Take it off the network; nothing on it is told."""
+        _ip("link", "set", f"{self.name}-b", "down")
+
+    def mend(self) -> None:
+        """Put it on the network again."""
+        _ip("link", "set", f"{self.name}-b", "up")
+
+    def processes(self) -> list[psutil.Process]:
+        """All that runs on it, the holder left out."""
+        own = os.readlink(f"/proc/{self.holder.pid}/ns/net")
+        found = []
+        for process in psutil.process_iter():
+            with suppress(OSError, psutil.Error):
+                if process.pid != self.holder.pid and os.readlink(f"/proc/{process.pid}/ns/net") == own:
+                    found.append(process)
+        return found
+
+    def kill(self) -> None:
+        """Switch it off."""
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+@contextmanager
+def hosts(count: int) -> Iterator[list[Host]]:
+    """So many hosts; everything on them ends with the block."""
+    _ip("link", "add", BRIDGE, "type", "bridge")
+    _ip("addr", "add", f"{OUTSIDE}/24", "dev", BRIDGE)
+    _ip("link", "set", BRIDGE, "up")
+    made: list[Host] = []
+    try:
+        made += [_made(number) for number in range(1, count + 1)]
+        yield made
+    finally:
+        for host in made:
+            host.kill()
+            for process in host.started:
+                process.wait()
+            host.holder.send_signal(signal.SIGKILL)
+            host.holder.wait()
+            _ip("netns", "del", host.name)
+        _ip("link", "del", BRIDGE)
+
+
+def why_no_hosts() -> str | None:
+    """What stands in the way of making hosts; None: nothing."""
+    if os.geteuid() != 0:
+        return "only root may make network namespaces"
+    if missing := [name for name in ("ip", "nsenter", "unshare") if shutil.which(name) is None]:
+        return f"{', '.join(missing)} is not installed (Debian: apt-get install iproute2 util-linux)"
+    probe = subprocess.run(["unshare", "--net", "--mount", "true"], capture_output=True, check=False)
+    return None if probe.returncode == 0 else "this machine does not let root make namespaces"
+
+
+def _made(number: int) -> Host:
+    name, address = f"trajtune{number}", f"{_NETWORK}.{number}"
+    _ip("netns", "add", name)
+    _ip("link", "add", f"{name}-b", "type", "veth", "peer", "name", "eth0", "netns", name)
+    _ip("link", "set", f"{name}-b", "master", BRIDGE, "up")
+    for command in (f"addr add {address}/24 dev eth0", "link set eth0 up", "link set lo up"):
+        _ip("-n", name, *command.split())
+    ready = f"hostname {name} && mount -t tmpfs tmpfs /tmp && echo ready && exec sleep infinity"
+    apart = ("unshare", "--mount", "--uts", "--propagation", "private", "sh", "-c", ready)
+    holder = subprocess.Popen(["ip", "netns", "exec", name, *apart], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"ready\n"
+    time.sleep(0.1)
+    return Host(name, address, holder)
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, capture_output=True)
