@@ -108,8 +108,6 @@ def test_a_search_on_three_hosts_survives_the_network_a_host_and_its_driver(
     trials = check_invariants(open_run(RUN), TRIALS)
     trained_on = {epoch["node"] for trial in trials for epoch in trial.epochs}
     assert trained_on == {host.name for host in (one, two, three, four)}
-        host.name for host in (one, two, three, four)
-    }
 
     said = four.run(
         *(str(BIN / "trajtune"), "finalize", RUN, "--out", "/tmp/bundle", *address),
