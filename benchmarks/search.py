@@ -132,7 +132,10 @@ def value(directory: Path, trials: int, careers: int, seeds: int) -> list[dict[s
     shares = []
     for seed in range(seeds):
         common: dict[str, Any] = {"trials": 1 + trials, "seed": seed}
-        by_chance = on_simulated(directory, careers, sampler="random", pruner={"name": "none"}, **common)
+        # Of its own seed: with ours, TPE's random first trials would be the very draws it is compared with.
+        by_chance = on_simulated(
+            directory, careers, sampler="random", pruner={"name": "none"}, trials=1 + trials, seed=1000 + seed
+        )
         random = read_trials(read_study(start_search(by_chance, snapshot).path))[1:]  # but the default
         ours = start_search(on_simulated(directory, careers, **common), snapshot)
         target = min(trial.value for trial in random if trial.value is not None)

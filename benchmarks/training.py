@@ -74,6 +74,7 @@ def main() -> None:
     torch.set_num_threads(1)
     arrays = simulated_arrays(size.careers, seed=0)
     results = [row for batch_size in BARS for row in speed(arrays, batch_size, size)]
+    results += [row for batch_size in BARS for row in parts(arrays, batch_size, size.steps)]
     results += curves(size)
     # A process's peak varies by what the kernel has at hand, so several are asked.
     megabytes = median(
@@ -119,6 +120,41 @@ def speed(arrays: CareerArrays, batch_size: int, size: Size) -> list[dict[str, A
         result(f"{label}: plain / ours", ratio, "times", bar, ratio >= bar),
         result(f"{label}: floor / ours", median(seconds["floor"]) / median(seconds["ours"]), "share"),
     ]
+
+
+def parts(arrays: CareerArrays, batch_size: int, steps: int) -> list[dict[str, Any]]:
+    """Where a step of ours spends its time: median milliseconds of each part."""
+    params = RESEARCH_DEFAULT.model_copy(update={"batch_size": batch_size})
+    torch.manual_seed(0)
+    model = new_model(params, VOCAB_SIZE).train()
+    optimizer = create_optimizer(model, params)
+    loader, _ = create_dataloaders(params, arrays, arrays, VOCAB_SIZE, seed=0)
+    spent: dict[str, list[float]] = {}
+    for batch in islice(loader, steps):
+        at = time.process_time()
+
+        def part(name: str) -> None:
+            nonlocal at
+            now = time.process_time()
+            spent.setdefault(name, []).append(1000 * (now - at))
+            at = now
+
+        table = model.title_table()
+        embedded = nn.functional.embedding(batch.title_ids, table, padding_idx=0)
+        state = model.final_state(embedded, batch.lengths)
+        part("embedding and LSTM, forward")
+        heads = model.tenure_head(state), model.hireability_head(state)
+        logits = model._classify(state, table, batch.title_ids, batch.lengths)
+        part("heads, forward")
+        tenure = (batch.tenure_months - model.tenure_mean) / model.tenure_std
+        loss = training_loss((logits, *heads), batch.next_title, tenure, batch.hireable, params)
+        part("classifier's products, loss and their gradients")
+        optimizer.zero_grad()
+        loss.backward()
+        part("backward through the rest")
+        optimizer.step()
+        part("Adam")
+    return [result(f"batch {batch_size}: {name}", median(values), "ms") for name, values in spent.items()]
 
 
 def curves(size: Size) -> list[dict[str, Any]]:

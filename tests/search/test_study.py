@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from optuna.trial import TrialState
+from optuna import Study
+from optuna.trial import Trial, TrialState
 
 from trajtune.errors import RunError
 from trajtune.experiment import RESEARCH_DEFAULT, Params, SearchSettings
@@ -22,8 +23,8 @@ def epoch(number: int, value: float) -> dict[str, object]:
     return {"epoch": number, METRIC: value, "val_top1": 0.5, "val_hireability_auc": None, "seconds": 0.25}
 
 
-def asked(study: object) -> object:
-    return record.ask(study, SPACE, SETTINGS, Params())  # type: ignore[arg-type]
+def asked(study: Study) -> Trial:
+    return record.ask(study, SPACE, SETTINGS, Params())
 
 
 def test_a_trial_is_read_back_as_it_was_recorded(tmp_path: Path) -> None:
@@ -70,7 +71,7 @@ def test_a_value_that_a_reader_sees_before_its_report_does_not_count_yet(tmp_pat
     study = create_study(tmp_path, SETTINGS, 50)
     trial = asked(study)
     record.record_epoch(study, trial, METRIC, epoch(1, 3.0))
-    trial.report(2.0, 2)  # type: ignore[attr-defined]
+    trial.report(2.0, 2)
 
     (read,) = read_trials(read_study(tmp_path))
 

@@ -51,7 +51,7 @@ def test_a_folder_lists_what_lies_directly_in_it_and_goes_as_a_whole(bucket: Obj
 
     assert [found.name for found in children(bucket / "x", "*.pt")] == ["a.pt", "b.pt"]
     assert children(bucket / "missing") == []
-    rename(bucket / "x" / "a.pt", bucket / "x" / "b.pt")
+    rename(bucket / "x" / "a.pt", "b.pt")
     assert (bucket / "x" / "b.pt").read_bytes() == b"a.pt"
     assert not (bucket / "x" / "a.pt").exists()
     remove_tree(bucket / "x")

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from trajtune.dataset.html_data import data_sections
 from trajtune.dataset.snapshot import Snapshot, open_snapshot
 from trajtune.errors import SnapshotError
-from trajtune.objective import label
+from trajtune.objective import DIRECTIONS, label
 from trajtune.page import Page
 from trajtune.search import optuna_figures
 from trajtune.search.baselines import best_baseline
@@ -23,15 +23,6 @@ from trajtune.search.record import (
 from trajtune.search.run_directory import Run
 from trajtune.search.study import objectives, read_study
 from trajtune.storage.path import StoredPath
-
-_SHOWN: Final = (
-    "val_next_role_nll",
-    "val_top1",
-    "val_top5",
-    "val_mrr",
-    "val_tenure_mae_months",
-    "val_hireability_auc",
-)
 
 
 def write_search_report(run: Run, path: StoredPath) -> None:
@@ -144,7 +135,7 @@ def _compared(page: Page, run: Run, trials: Sequence[TrialRecord]) -> None:
     if not rows:
         page.note("No trial has ended an epoch, and the one-line rules are not measured yet.")
         return
-    shown = [metric for metric in _SHOWN if any(row.get(metric) is not None for row in rows.values())]
+    shown = [metric for metric in DIRECTIONS if any(row.get(metric) is not None for row in rows.values())]
     page.table(
         ["predictor", *map(label, shown)],
         [(name, *(_cell(row.get(metric)) for metric in shown)) for name, row in rows.items()],

@@ -122,7 +122,7 @@ def train_trial(
         if is_best:
             save_checkpoint(without_optimizer(checkpoint), directory / BEST)
         if (directory / LAST).exists():
-            rename(directory / LAST, directory / PREVIOUS)
+            rename(directory / LAST, PREVIOUS)
         save_checkpoint(checkpoint, directory / LAST)
         yield {**report, **damage}
         damage = {}

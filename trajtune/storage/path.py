@@ -210,9 +210,12 @@ def children(path: StoredPath, pattern: str = "*") -> list[StoredPath]:
     return sorted(path.glob(pattern), key=str)
 
 
-def rename(path: StoredPath, target: StoredPath) -> None:
-    """Give a file another name, in place of what has it; both lie in the same place."""
-    path.replace(target)  # type: ignore[arg-type]
+def rename(path: StoredPath, name: str) -> None:
+    """Give a file another name in its folder, in place of what has it."""
+    if isinstance(path, ObjectPath):
+        path.replace(path.parent / name)
+    else:
+        path.replace(path.with_name(name))
 
 
 def remove_tree(path: StoredPath) -> None:
