@@ -355,7 +355,9 @@ class TrackingSettings(Settings):
 class StorageSettings(Settings):
     """Where things are written; relative to the working directory."""
 
-    snapshots: str = Field("snapshots", description="Directory of the snapshots.")
+    snapshots: str = Field(
+        "snapshots", description="Directory of the snapshots, or s3://bucket/folder, as for `runs`."
+    )
     runs: str = Field(
         "runs",
         description="Directory of the runs, or s3://bucket/folder. A store needs `study_url_variable`, "
@@ -382,19 +384,18 @@ class StorageSettings(Settings):
 
     @model_validator(mode="after")
     def _store_is_usable(self) -> Self:
-        for name in ("snapshots", "bundles"):
-            if is_uri(getattr(self, name)):
-                raise ValueError(f"`{name}` must be a directory. Only `runs` may be in an object store")
-        if not is_uri(self.runs):
-            return self
-        if not re.fullmatch(r"s3://[^/@?#]+(/[^/@?#]+)*/?", self.runs):
-            # A key in it would stand in every run's experiment.yaml, so it is not repeated here either.
-            raise ValueError(
-                f"`runs` must be a directory or s3://bucket/folder, without keys or options, but is "
-                f"{_without_user(self.runs)}. Set AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and "
-                "AWS_SECRET_ACCESS_KEY in the environment"
-            )
-        if self.study_url_variable is None:
+        if is_uri(self.bundles):
+            raise ValueError("`bundles` must be a directory. Only `runs` and `snapshots` may be in a store")
+        for name in ("snapshots", "runs"):
+            place = getattr(self, name)
+            if is_uri(place) and not re.fullmatch(r"s3://[^/@?#]+(/[^/@?#]+)*/?", place):
+                # A key in it would stand in every run's experiment.yaml, so it is not repeated here either.
+                raise ValueError(
+                    f"`{name}` must be a directory or s3://bucket/folder, without keys or options, but is "
+                    f"{_without_user(place)}. Set AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and "
+                    "AWS_SECRET_ACCESS_KEY in the environment"
+                )
+        if is_uri(self.runs) and self.study_url_variable is None:
             raise ValueError(
                 f"`study_url_variable` must be given with `runs` at {self.runs}, because a study's journal "
                 "cannot grow in an object store. Name the environment variable with a database's URL, as "

@@ -12,7 +12,7 @@ from tests.conftest import ladder_careers, loaded
 from trajtune.dataset.prepare import snapshot_of
 from trajtune.dataset.snapshot import Snapshot, open_snapshot
 from trajtune.dataset.test_split import open_test_split, openings
-from trajtune.errors import SnapshotError
+from trajtune.errors import SnapshotError, SourceError
 from trajtune.experiment import Experiment, validate
 
 
@@ -47,6 +47,25 @@ def test_careers_after_the_cutoff_change_no_byte_of_train_nor_of_the_vocabulary(
     assert before.id != after.id
     for name in ("train/careers.parquet", "vocabulary.json"):
         assert (before.path / name).read_bytes() == (after.path / name).read_bytes()
+
+
+@pytest.mark.fire
+def test_more_text_than_an_array_holds_is_said_in_one_line(tmp_path: Path) -> None:
+    careers = ladder_careers(1800)
+    chunk = pa.Array.from_buffers(
+        pa.string(),
+        600,
+        [
+            None,
+            pa.py_buffer(np.arange(601, dtype=np.int32) * 2_000_000),
+            pa.py_buffer(np.zeros(1_200_000_000, "u1")),
+        ],
+    )
+    where = careers.column_names.index("candidate_id")
+    careers = careers.set_column(where, "candidate_id", pa.chunked_array([chunk] * 3))
+    with pytest.raises(SourceError, match="must be less than 2 GB of text"):
+        snapshot_of(loaded(careers), experiment(tmp_path))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_vocabulary_never_sees_val_or_test_titles(ladder_snapshot: Snapshot) -> None:

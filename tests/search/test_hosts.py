@@ -1,7 +1,6 @@
 """A search on hosts that share a database and a bucket alone; the network, a host and the driver fail."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from trajtune.search.record import TrialRecord, read_trials
 from trajtune.search.run_directory import open_run
 from trajtune.search.study import read_study
 from trajtune.storage import path as paths
+from trajtune.storage.path import children, stored_path
 
 pytestmark = [
     pytest.mark.fire,
@@ -35,6 +35,7 @@ BIN = Path(sys.executable).parent
 PORT = "6390"
 TRIALS = 24
 RUN = "s3://hosts/runs/long"
+SNAPSHOTS = "s3://hosts/snapshots"
 
 
 @pytest.fixture
@@ -76,18 +77,17 @@ def test_a_search_on_three_hosts_survives_the_network_a_host_and_its_driver(
     content["storage"] = {
         "runs": RUN.rpartition("/")[0],
         "study_url_variable": "TRAJTUNE_STUDY_URL",
-        "snapshots": "/tmp/snapshots",
+        "snapshots": SNAPSHOTS,
     }
     content["finalize"] = {"top_k": 1, "seeds": 1}
     save_experiment(validate(Experiment, content, "test"), one.path("/tmp/experiment.yaml"))
     one.run(str(BIN / "trajtune"), "prepare", "/tmp/experiment.yaml", environment=environment)
-    (snapshot,) = one.path("/tmp/snapshots").iterdir()
-    place = f"/tmp/snapshots/{snapshot.name}"
+    (snapshot,) = children(stored_path(SNAPSHOTS))
 
     join(one, one, environment)
     join(two, one, environment)
     address = ("--address", f"{one.address}:{PORT}")
-    search = ("search", "/tmp/experiment.yaml", "--snapshot", place, "--run", "long", *address)
+    search = ("search", "/tmp/experiment.yaml", "--snapshot", str(snapshot), "--run", "long", *address)
     driver = one.start(str(BIN / "trajtune"), *search, environment=environment)
     wait_until(driver, lambda trials: epochs_on(trials, two) >= 3, "the second host trains")
 
@@ -105,7 +105,6 @@ def test_a_search_on_three_hosts_survives_the_network_a_host_and_its_driver(
 
     os.kill(driver.pid, signal.SIGKILL)
     join(four, one, environment)
-    shutil.copytree(snapshot, four.path(place))
     resumed = four.run(
         *(str(BIN / "trajtune"), "search", "--resume", RUN, *address), environment=environment, timeout=400
     )

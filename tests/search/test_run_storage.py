@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ladder_careers, loaded
 from tests.gate import gate_to
 from tests.s3 import S3Store
 from tests.search.killing import check_invariants, kill_driver
 from tests.search.test_kill import experiment
+from trajtune.dataset.prepare import snapshot_of
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import ExperimentError, RunError
 from trajtune.experiment import Experiment, save_experiment, validate
@@ -159,11 +161,12 @@ def test_a_killed_search_goes_on_from_another_host(
 
 
 @pytest.mark.fire
-def test_a_run_in_a_store_is_finalized_where_the_snapshot_is(
-    store: S3Store, ladder_snapshot: Snapshot, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("store")
+def test_a_run_and_its_snapshot_in_a_store_are_finalized_from_elsewhere(tmp_path: Path) -> None:
     experiment_file = str(in_store(tmp_path, trials=2))
-    first = ("search", experiment_file, "--snapshot", str(ladder_snapshot.path), "--run", "shipped")
+    settings = validate(Experiment, {"storage": {"snapshots": "s3://trajtune/snapshots"}}, "test")
+    snapshot = snapshot_of(loaded(ladder_careers(300)), settings)
+    first = ("search", experiment_file, "--snapshot", str(snapshot.path), "--run", "shipped")
     done(trajtune(*first, place=tmp_path / "one"))
 
     said = done(trajtune("finalize", f"{RUNS}/shipped", "--out", "bundle", place=tmp_path / "two"))

@@ -4,8 +4,9 @@ An exporting connection stays open and holds the snapshot; each read task import
 range of its own to the client and lets go. A range is kept back until it is whole, so a reader
 whose connection drops starts its range again and no row is lost or doubled.
 
-The database's URL lives in the tasks' memory and nowhere else: psycopg2's own messages may
-repeat it, so none of them is ever shown or chained.
+The database's URL lives in the tasks' memory and nowhere else. It travels pickled with the task, and
+not by Ray's runtime environment, which writes its variables into a log and onto the worker's command
+line. psycopg2's own messages may repeat the URL, so none of them is ever shown or chained.
 """
 
 import io

@@ -1,7 +1,30 @@
 """Columns of any type as text, so that everything after reads one type."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from trajtune.errors import SourceError
+
+
+@contextmanager
+def within_arrows_limit() -> Iterator[None]:
+    """Say in one line that a column of text has outgrown 2 GB, the most that one array's offsets reach.
+
+    Raises:
+        SourceError: If one has.
+    """
+    try:
+        yield
+    except (pa.ArrowInvalid, pa.ArrowCapacityError) as error:
+        if "offset overflow" not in str(error) and not isinstance(error, pa.ArrowCapacityError):
+            raise
+        raise SourceError(
+            "The ids or the titles of a split must be less than 2 GB of text (some 20 million careers), but "
+            "are more. Read fewer careers, as a sample by `source.query`."
+        ) from None
 
 
 def as_text(column: pa.Array) -> pa.Array:

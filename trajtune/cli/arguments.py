@@ -32,10 +32,15 @@ WarmRun = Annotated[
     str | None,
     typer.Option(help="Begin with the best configurations of this earlier run.", autocompletion=run_names),
 ]
-SnapshotPath = Annotated[Path | None, typer.Option(help="Use this snapshot instead of preparing one.")]
+SnapshotPath = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH", help="Use this snapshot (a directory or s3://...) instead of preparing one."
+    ),
+]
 Address = Annotated[str | None, typer.Option(help="Join a Ray cluster: auto or host:port.")]
 Checkpoint = Annotated[Path, typer.Option(help="A checkpoint, as best.pt.")]
-DataPath = Annotated[Path, typer.Option(help="A snapshot's directory.")]
+DataPath = Annotated[str, typer.Option(metavar="PATH", help="A snapshot's directory, or its s3://... URI.")]
 BundlePath = Annotated[Path, typer.Argument(help="A bundle's directory.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Let Ray speak, too.")]

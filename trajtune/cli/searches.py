@@ -1,7 +1,6 @@
 """``search``, and ``demo``, which searches and finalizes."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -93,7 +92,7 @@ def _search(
     space: str | None = None,
     run: str | None = None,
     resume: str | None = None,
-    snapshot: Path | None = None,
+    snapshot: str | None = None,
     warm_start: str | None = None,
     force: bool = False,
     max_concurrent: int | None = None,

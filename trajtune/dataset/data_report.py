@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +14,7 @@ from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.summary import describe_source
 from trajtune.dataset.titles import UNKNOWN, TitleEncoder
 from trajtune.page import COLOURS, Page
+from trajtune.storage.path import StoredPath
 
 DATA_REPORT: Final = "data_report.html"
 _COMMONEST = 30
@@ -22,7 +22,7 @@ _LONGEST_CAREER = 20
 _LONGEST_TENURE_MONTHS = 240
 
 
-def write_data_report(snapshot: Snapshot, splits: Mapping[str, SplitData]) -> Path:
+def write_data_report(snapshot: Snapshot, splits: Mapping[str, SplitData]) -> StoredPath:
     """Write ``data_report.html`` into the snapshot's directory.
 
     It stands beside the snapshot's content and is no part of its id.

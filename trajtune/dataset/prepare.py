@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from trajtune.careers.schema import LoadedCareers
+from trajtune.careers.texts import within_arrows_limit
 from trajtune.dataset.data_report import write_data_report
 from trajtune.dataset.encode import SplitData, encode_split
 from trajtune.dataset.profile import profile, warnings
@@ -18,6 +18,7 @@ from trajtune.dataset.snapshot import Snapshot, open_snapshot, write_snapshot
 from trajtune.dataset.split import Splits, resolve_cutoffs, split_dates, temporal_split
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.experiment import Experiment
+from trajtune.storage.path import ObjectPath, stored_path
 
 
 def prepare(experiment: Experiment, *, url: str | None = None, progress: bool = False) -> Snapshot:
@@ -34,19 +35,25 @@ def prepare(experiment: Experiment, *, url: str | None = None, progress: bool = 
         The snapshot, written or found.
 
     Raises:
-        SourceError: If there is nothing to read.
+        SourceError: If there is nothing to read, or more text than a snapshot holds.
         SplitError: If a split would be empty.
+        StorageError: If the store of the snapshots does not answer, or refuses.
     """
+    parent = stored_path(experiment.storage.snapshots)
+    if isinstance(parent, ObjectPath):
+        parent.check()  # before an hour of reading, not after it
     # Reading needs Ray; encoding careers that were already read does not.
     from trajtune.careers.read import load_career_sequences
 
-    loaded = load_career_sequences(experiment.source, experiment.data, url=url, progress=progress)
+    with within_arrows_limit():
+        loaded = load_career_sequences(experiment.source, experiment.data, url=url, progress=progress)
     return snapshot_of(loaded, experiment)
 
 
 def snapshot_of(loaded: LoadedCareers, experiment: Experiment) -> Snapshot:
     """Write the snapshot of careers that were already read, and its data report; see `prepare`."""
-    snapshot, encoded = write_content(loaded, experiment)
+    with within_arrows_limit():
+        snapshot, encoded = write_content(loaded, experiment)
     write_data_report(snapshot, encoded)
     return snapshot
 
@@ -72,7 +79,7 @@ def write_content(loaded: LoadedCareers, experiment: Experiment) -> tuple[Snapsh
         for name, (careers, day) in known_until.items()
     }
     path = write_snapshot(
-        Path(experiment.storage.snapshots),
+        stored_path(experiment.storage.snapshots),
         encoded,
         encoder,
         loaded.quarantine,

@@ -1,11 +1,12 @@
-"""The snapshot: an immutable dataset on disk, named by the hash of its content.
+"""The snapshot: an immutable dataset on disk or in an object store, named by the hash of its content.
 
 ::
 
     <id>/
       train/careers.parquet   val/careers.parquet   test/careers.parquet
       vocabulary.json   quarantine.parquet   manifest.json
-      ledger.jsonl      who opened the test split and why; the one file that grows
+      ledger.jsonl      who opened the test split and why; the one file that grows (in an object store,
+                        where none can, there is a ledger-….jsonl of each opening)
 
 This file reads train and val. The test split is opened by `dataset.test_split` alone.
 """
@@ -14,7 +15,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -27,6 +30,7 @@ from trajtune.dataset.arrays import CareerArrays
 from trajtune.dataset.encode import SplitData
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import SnapshotError
+from trajtune.storage.path import ObjectPath, StoredPath, stored_path
 
 SCHEMA_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -46,7 +50,7 @@ class Snapshot:
             ``quarantine``, ``splits``, ``settings``, ``files`` (sha256) and ``versions``.
     """
 
-    path: Path
+    path: StoredPath
     manifest: Mapping[str, Any]
 
     @property
@@ -67,17 +71,21 @@ class Snapshot:
         return read_split(split_file(self.path, split))
 
 
-def split_file(path: Path, split: str) -> Path:
+def split_file(path: StoredPath, split: str) -> StoredPath:
     """Where a split's careers lie below the snapshot's directory."""
-    return path / split / "careers.parquet"
+    return path / f"{split}/careers.parquet"
 
 
-def open_snapshot(path: Path) -> Snapshot:
-    """Open a snapshot and check every file but the test split against its hash.
+def open_snapshot(path: str | StoredPath) -> Snapshot:
+    """Open a snapshot, by its path or URI, and check every file but the test split against its hash.
 
     Raises:
         SnapshotError: If it is missing, incomplete, of another version, or altered.
+        StorageError: If the store does not answer, or refuses.
     """
+    path = stored_path(path)
+    if isinstance(path, ObjectPath):
+        path.check()
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         files, snapshot_id = manifest["files"], manifest["id"]
@@ -102,7 +110,7 @@ def open_snapshot(path: Path) -> Snapshot:
     return Snapshot(path, manifest)
 
 
-def verify_file(path: Path, expected: str) -> None:
+def verify_file(path: StoredPath, expected: str) -> None:
     """Check one file's sha256.
 
     Raises:
@@ -118,9 +126,10 @@ def verify_file(path: Path, expected: str) -> None:
         )
 
 
-def read_split(path: Path) -> SplitData:
+def read_split(path: StoredPath) -> SplitData:
     """Read one split's file as it was written by `write_snapshot`."""
-    table = pq.read_table(path).combine_chunks()
+    source = path if isinstance(path, Path) else pa.BufferReader(path.read_bytes())
+    table = pq.read_table(source).combine_chunks()
     columns = {name: table[name].combine_chunks() for name in (*_PER_ROLE, "titles")}
     offsets = np.asarray(columns["titles"].offsets).astype(np.int64)
     per_role = {name: columns[name].values.to_numpy(zero_copy_only=False) for name in _PER_ROLE}
@@ -133,17 +142,17 @@ def read_split(path: Path) -> SplitData:
 
 
 def write_snapshot(
-    parent: Path,
+    parent: StoredPath,
     splits: Mapping[str, SplitData],
     encoder: TitleEncoder,
     quarantine: pa.Table,
     description: Mapping[str, Any],
     versions: Mapping[str, str],
-) -> Path:
+) -> StoredPath:
     """Write a snapshot below ``parent``, whole or not at all; an equal one that is there is kept.
 
     Args:
-        parent: Directory of snapshots.
+        parent: Directory of snapshots, here or in an object store.
         splits: ``train``, ``val`` and ``test``.
         encoder: The vocabulary.
         quarantine: `careers.schema.QUARANTINE`.
@@ -152,12 +161,11 @@ def write_snapshot(
 
     Returns:
         The snapshot's directory, named by the first 16 digits of its id.
+
+    Raises:
+        StorageError: If the store does not answer, or refuses.
     """
-    parent.mkdir(parents=True, exist_ok=True)
-    beside = parent / f".preparing-{os.getpid()}"
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir()
-    try:
+    with _beside(parent) as beside:
         for name, data in splits.items():
             split_file(beside, name).parent.mkdir()
             pq.write_table(_table(data), split_file(beside, name), compression="zstd")
@@ -175,11 +183,30 @@ def write_snapshot(
             json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
         )
         final = parent / str(manifest["id"])[:16]
-        if not final.exists():
-            os.replace(beside, final)
+        if isinstance(final, Path):
+            if not final.exists():
+                os.replace(beside, final)
+        elif not (final / MANIFEST).is_file():
+            for name in (*names, MANIFEST):  # without its manifest it is no snapshot
+                (final / name).write_bytes((beside / name).read_bytes())
+    return final
+
+
+@contextmanager
+def _beside(parent: StoredPath) -> Iterator[Path]:
+    """A folder to write in, on the same file system where there is one; gone afterwards."""
+    if isinstance(parent, ObjectPath):
+        with tempfile.TemporaryDirectory(prefix="trajtune-") as folder:
+            yield Path(folder)
+        return
+    parent.mkdir(parents=True, exist_ok=True)
+    beside = parent / f".preparing-{os.getpid()}"
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir()
+    try:
+        yield beside
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return final
 
 
 def content_id(manifest: Mapping[str, Any]) -> str:
@@ -188,8 +215,10 @@ def content_id(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def sha256(path: Path) -> str:
+def sha256(path: StoredPath) -> str:
     """sha256 of a file, hexadecimal."""
+    if isinstance(path, ObjectPath):
+        return hashlib.sha256(path.read_bytes()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -9,10 +9,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from trajtune.errors import SnapshotError
 from trajtune.storage.whole import write_whole_file
+
+if TYPE_CHECKING:
+    from trajtune.storage.path import StoredPath
 
 UNKNOWN: Final = 0
 """Index of unknown titles and of padding."""
@@ -178,7 +181,7 @@ class TitleEncoder:
         write_whole_file(path, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode())
 
     @classmethod
-    def load(cls, path: Path) -> "TitleEncoder":
+    def load(cls, path: "StoredPath") -> "TitleEncoder":
         """Read a vocabulary file.
 
         Args:

@@ -31,6 +31,7 @@ from trajtune.model.checkpoint import build_model, load_checkpoint, vocabulary_i
 from trajtune.model.lstm import CareerTrajectoryLSTM
 from trajtune.model.predict import predict
 from trajtune.model.threads import one_thread
+from trajtune.storage.path import StoredPath
 
 _PARITY_CAREERS = 64
 
@@ -65,12 +66,12 @@ def export_checkpoint(checkpoint: Path, vocab: Path, output: Path) -> dict[str, 
 
 
 @one_thread()
-def calibrate_checkpoint(checkpoint: Path, data_path: Path, output: Path) -> dict[str, Any]:
+def calibrate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: Path) -> dict[str, Any]:
     """Fit the calibration of a checkpoint on a snapshot's val split.
 
     Args:
         checkpoint: What training wrote.
-        data_path: The snapshot's directory.
+        data_path: The snapshot's directory, or its URI.
         output: Directory for the calibration table and the pickle; made if missing.
 
     Returns:
@@ -98,12 +99,12 @@ def calibrate_checkpoint(checkpoint: Path, data_path: Path, output: Path) -> dic
 
 
 @one_thread()
-def evaluate_checkpoint(checkpoint: Path, data_path: Path, output: Path) -> dict[str, Any]:
+def evaluate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: Path) -> dict[str, Any]:
     """Measure a checkpoint on a snapshot's test split, through a graph exported for it; the ledger remembers.
 
     Args:
         checkpoint: What training wrote.
-        data_path: The snapshot's directory.
+        data_path: The snapshot's directory, or its URI.
         output: Directory for ``metrics.json`` and the two reports; must not exist.
 
     Returns:

@@ -31,7 +31,7 @@ _VERSIONS: Final = ("trajtune", "torch", "optuna", "ray", "numpy")
 
 
 def create_run(
-    experiment: Experiment, space: Space, *, name: str | None, snapshot_path: Path, snapshot_id: str
+    experiment: Experiment, space: Space, *, name: str | None, snapshot_path: StoredPath, snapshot_id: str
 ) -> Run:
     """Make a run that was not there, and point ``latest`` at it.
 
@@ -39,7 +39,7 @@ def create_run(
         experiment: Resolved.
         space: Resolved.
         name: Its name; None makes a sortable one from the time (UTC).
-        snapshot_path: The snapshot's directory.
+        snapshot_path: The snapshot's directory, here or in an object store.
         snapshot_id: Hash of its content.
 
     Raises:

@@ -72,9 +72,9 @@ class Run:
         return reference(self.path)
 
     @property
-    def snapshot_path(self) -> Path:
+    def snapshot_path(self) -> StoredPath:
         """Where the snapshot lay when the search began."""
-        return Path(self.manifest["snapshot"]["path"])
+        return stored_path(self.manifest["snapshot"]["path"])
 
     @property
     def snapshot_id(self) -> str:

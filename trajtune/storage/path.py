@@ -147,7 +147,7 @@ class ObjectPath:
             from trajtune.storage.object_store import endpoint
 
             raise StorageError(
-                f"There is no bucket {bucket} in the store. Make it, or mend `storage.runs` or "
+                f"There is no bucket {bucket} in the store. Make it, or mend `storage` or "
                 f"AWS_ENDPOINT_URL, which is {endpoint()}."
             )
 
