@@ -25,7 +25,11 @@ from trajtune.finalize.report import verdict
 from trajtune.finalize.run import finalize
 from trajtune.finalize.verify import verify
 from trajtune.finalize.write import FILES, bundle_directory
+from trajtune.model.checkpoint import load_checkpoint
+from trajtune.model.fit import fit
+from trajtune.model.title_vectors import words_of
 from trajtune.search.run_directory import Run
+from trajtune.search.trial import train_trial
 
 pytestmark = pytest.mark.slow
 
@@ -311,10 +315,62 @@ def test_refits_resume_and_give_the_same_bytes_and_a_full_disk_is_one_line(
     first.unlink()
     with no_file_larger_than(2_000), pytest.raises(TrainingError, match="what is refitted is kept"):
         refitted()
-    assert list(tmp_path.iterdir()) == [second]
+    trained = first.with_suffix("")
+    assert set(tmp_path.iterdir()) == {second, trained}
     refitted()
+    assert set(tmp_path.iterdir()) == {first, second}
     assert said == ["refitted trial 1, seed 0 (2 of 2)"]
     assert first.read_bytes() == before
+
+
+def test_a_refit_that_was_killed_goes_on_after_its_last_epoch(
+    ray_local: None, tmp_path: Path, changing_snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = Params(hidden_dim=4, embedding_dim=8, num_layers=1, max_epochs=4, schedule="constant")
+    finalist = refit.Finalist("trial 1", params, 2.0)
+    train, val = changing_snapshot.read("train").arrays, changing_snapshot.read("val").arrays
+    encoder = changing_snapshot.encoder()
+
+    def refitted(folder: Path) -> Path:
+        (found,) = refit.refit_all([finalist], [0], train, val, encoder, folder, snapshot_id="x")
+        assert isinstance(found.checkpoint, Path)
+        return found.checkpoint
+
+    uninterrupted = refitted(tmp_path / "whole")
+    in_progress = tmp_path / "killed" / uninterrupted.stem
+    begun = train_trial(
+        params,
+        *(train, val, encoder.vocab_size, in_progress),
+        title_words=words_of(encoder),
+        metric="val_next_role_nll",
+        seed=0,
+    )
+    seconds = [next(begun)["seconds"] for _ in range(3)]
+    begun.close()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(refit, "remove_tree", lambda path: None)
+        resumed = refitted(tmp_path / "killed")
+    epochs = load_checkpoint(in_progress / "last.pt")["reports"]
+    assert [epoch["seconds"] for epoch in epochs][:3] == seconds, "they were trained again"
+    assert len(epochs) == 4
+    assert resumed.read_bytes() == uninterrupted.read_bytes()
+
+
+def test_a_refit_is_kept_at_the_best_epoch_of_the_searchs_metric(
+    ray_local: None, tmp_path: Path, changing_snapshot: Snapshot
+) -> None:
+    params = Params(hidden_dim=4, embedding_dim=8, num_layers=1, max_epochs=6, learning_rate=0.02)
+    finalist = refit.Finalist("trial 1", params, 0.5, metric="val_top1")
+    train, val = changing_snapshot.read("train").arrays, changing_snapshot.read("val").arrays
+    encoder = changing_snapshot.encoder()
+    (found,) = refit.refit_all([finalist], [0], train, val, encoder, tmp_path, snapshot_id="x")
+    of_epochs = [
+        result.metrics["val_top1"]
+        for result in fit(params, train, val, encoder.vocab_size, seed=0, title_words=words_of(encoder))
+    ]
+    assert found.metrics["val_top1"] == max(value for value in of_epochs if value is not None)
+    assert found.epoch == of_epochs.index(found.metrics["val_top1"]) + 1
 
 
 def test_a_val_split_too_small_is_refused_before_anything_is_refitted(

@@ -9,13 +9,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from trajtune.errors import SnapshotError
 from trajtune.storage.whole import write_whole_file
-
-if TYPE_CHECKING:
-    from trajtune.storage.path import StoredPath
 
 UNKNOWN: Final = 0
 """Index of unknown titles and of padding."""
@@ -84,6 +81,14 @@ def _normalised(title: str, removed: re.Pattern[str], table: Mapping[str, str]) 
     return " ".join(table.get(word) or table.get(word.removesuffix("."), word) for word in words).replace(
         ".", ""
     )
+
+
+class TextFile(Protocol):
+    """A path on a disk or in an object store."""
+
+    def read_text(self, encoding: str) -> str:
+        """The file's content."""
+        ...
 
 
 class TitleEncoder:
@@ -181,7 +186,7 @@ class TitleEncoder:
         write_whole_file(path, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode())
 
     @classmethod
-    def load(cls, path: "StoredPath") -> "TitleEncoder":
+    def load(cls, path: TextFile) -> "TitleEncoder":
         """Read a vocabulary file.
 
         Args:

@@ -1,7 +1,8 @@
 """Train the finalists and the research default again, from scratch, over several seeds, in parallel on Ray.
 
 A search's best score is partly luck: the best of many noisy numbers. The refits are what counts.
-Each finished one is kept in the run directory, so an interrupted finalize goes on where it was.
+Each is trained as a trial is, with checkpoints in the run directory, and kept there when it is finished, so
+an interrupted finalize goes on where it was.
 """
 
 import hashlib
@@ -14,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 from trajtune.cluster import ray_session
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.dataset.titles import TitleEncoder
-from trajtune.errors import TrainingError
+from trajtune.errors import StorageError, TrainingError
 from trajtune.experiment import RESEARCH_DEFAULT, Params, validate
 from trajtune.objective import cost
-from trajtune.storage.path import StoredPath
+from trajtune.search.trial import BEST, predicting, train_trial
+from trajtune.storage.path import StoredPath, remove_tree, stored_path
 
 if TYPE_CHECKING:
     from trajtune.model.title_vectors import TitleWords
@@ -146,9 +148,12 @@ def refit_all(
     missing = [i for i in range(len(jobs)) if i not in done]
     if missing:
         with ray_session(verbose=verbose):
-            for i, state in _train([jobs[i] for i in missing], missing, train, val, encoder):
+            wanted = [(*jobs[i], _in_progress(paths[i])) for i in missing]
+            for i, state in _train(wanted, missing, train, val, encoder):
                 finalist, seed = jobs[i]
                 done[i] = _keep(finalist, seed, paths[i], state)
+                if _in_progress(paths[i]).exists():
+                    remove_tree(_in_progress(paths[i]))
                 progress(f"refitted {finalist.name}, seed {seed} ({len(done)} of {len(jobs)})")
     return [done[i] for i in range(len(jobs))]
 
@@ -211,28 +216,37 @@ def refit_one(
     vocab_size: int,
     words: "TitleWords",
     seed: int,
+    metric: str,
+    directory: str,
 ) -> dict[str, Any]:
-    """Train one configuration, in a Ray worker; the state of its best epoch, or ``{"error": ...}``."""
+    """Train one configuration, in a Ray worker, from where the last attempt in ``directory`` got to.
+
+    Returns:
+        The state of its epoch with the best ``metric``; or ``error``, why no such training can end; or
+        ``unwritable``, why this one could not be kept.
+    """
     import torch
 
-    from trajtune.model.checkpoint import without_optimizer
-    from trajtune.model.fit import fit
+    from trajtune.model.checkpoint import load_checkpoint
 
     torch.set_num_threads(1)  # one CPU a refit; more threads would fight over it
     arrays = CareerArrays.from_dict(train), CareerArrays.from_dict(val)
-    params = validate(Params, content, "refit")
-    best: dict[str, Any] = {}
+    params, place = validate(Params, content, "refit"), stored_path(directory)
     try:
-        for result in fit(params, *arrays, vocab_size, seed=seed, title_words=words):
-            if result.is_best:
-                best = without_optimizer(result.checkpoint())
+        for _ in train_trial(params, *arrays, vocab_size, place, title_words=words, metric=metric, seed=seed):
+            pass
+        state = load_checkpoint(place / BEST)
     except TrainingError as error:
         return {"error": str(error)}
-    return best
+    except StorageError as error:
+        return {"unwritable": str(error)}
+    except OSError as error:
+        return {"unwritable": f"Cannot write {place}: {error.strerror}."}
+    return predicting(state)
 
 
 def _train(
-    jobs: Sequence[tuple[Finalist, int]],
+    jobs: Sequence[tuple[Finalist, int, StoredPath]],
     places: Sequence[int],
     train: CareerArrays,
     val: CareerArrays,
@@ -246,8 +260,10 @@ def _train(
     shared = ray.put(train.to_dict()), ray.put(val.to_dict()), encoder.vocab_size, ray.put(words_of(encoder))
     task = ray.remote(num_cpus=1)(refit_one)
     running = {
-        task.remote(finalist.params.model_dump(mode="json"), *shared, seed): place
-        for (finalist, seed), place in zip(jobs, places, strict=True)
+        task.remote(
+            finalist.params.model_dump(mode="json"), *shared, seed, finalist.metric, str(directory.absolute())
+        ): place
+        for (finalist, seed, directory), place in zip(jobs, places, strict=True)
     }
     while running:
         (ready, *_), _ = ray.wait(list(running), num_returns=1)
@@ -257,6 +273,8 @@ def _train(
 def _keep(finalist: Finalist, seed: int, path: StoredPath, state: Mapping[str, Any]) -> Refit:
     from trajtune.model.checkpoint import save_checkpoint
 
+    if "unwritable" in state:
+        raise TrainingError(f"{state['unwritable']} Make room and finalize again; what is refitted is kept.")
     if "error" in state:
         return Refit(finalist, seed, None, 0, {}, state["error"])
     try:
@@ -272,8 +290,15 @@ def _kept(finalist: Finalist, seed: int, path: StoredPath) -> Refit:
     from trajtune.model.checkpoint import load_checkpoint
 
     state = load_checkpoint(path)
+    if path == finalist.searched:
+        state = predicting(state)
     own = int(state.get("seed", seed))
     return Refit(finalist, own, path, int(state["best_epoch"]), dict(state["best_metrics"]), None)
+
+
+def _in_progress(path: StoredPath) -> StoredPath:
+    """The folder with the checkpoints of a refit that is not finished."""
+    return path.parent / path.name.removesuffix(".pt")
 
 
 def _key(params: Params, seed: int, snapshot_id: str) -> str:

@@ -155,6 +155,16 @@ def _damage(damaged: list[str], state: Mapping[str, Any] | None) -> dict[str, st
     return {DAMAGE: f"damaged: {', '.join(damaged)}; training {went_on}"}
 
 
+def predicting(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What predicts of a ``best.pt``, with its epoch and metrics; nothing that differs from run to run."""
+    report = state[_REPORTS][-1]
+    return {
+        **{key: value for key, value in state.items() if key not in {_REPORTS, _BEST_COST, _MEASURED}},
+        "best_epoch": state["epoch"],
+        "best_metrics": {name: report[name] for name in state["best_metrics"]},
+    }
+
+
 def delete_resumable(directory: StoredPath) -> None:
     """Delete what only an unfinished trial needs."""
     for name in (LAST, PREVIOUS):
