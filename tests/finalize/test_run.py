@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -323,38 +324,70 @@ def test_refits_resume_and_give_the_same_bytes_and_a_full_disk_is_one_line(
     assert first.read_bytes() == before
 
 
+def refitted(finalist: refit.Finalist, snapshot: Snapshot, folder: Path, said: list[str]) -> Path:
+    """One refit with seed 0, and where it is kept."""
+    train, val = snapshot.read("train").arrays, snapshot.read("val").arrays
+    (found,) = refit.refit_all(
+        [finalist], [0], train, val, snapshot.encoder(), folder, snapshot_id="x", progress=said.append
+    )
+    assert isinstance(found.checkpoint, Path)
+    return found.checkpoint
+
+
+def begun(finalist: refit.Finalist, snapshot: Snapshot, folder: Path) -> Iterator[dict[str, Any]]:
+    """What a worker does that is killed in the middle."""
+    encoder = snapshot.encoder()
+    return train_trial(
+        *(finalist.params, snapshot.read("train").arrays, snapshot.read("val").arrays, encoder.vocab_size),
+        folder,
+        title_words=words_of(encoder),
+        metric=finalist.metric,
+        seed=0,
+    )
+
+
 def test_a_refit_that_was_killed_goes_on_after_its_last_epoch(
     ray_local: None, tmp_path: Path, changing_snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     params = Params(hidden_dim=4, embedding_dim=8, num_layers=1, max_epochs=4, schedule="constant")
     finalist = refit.Finalist("trial 1", params, 2.0)
-    train, val = changing_snapshot.read("train").arrays, changing_snapshot.read("val").arrays
-    encoder = changing_snapshot.encoder()
-
-    def refitted(folder: Path) -> Path:
-        (found,) = refit.refit_all([finalist], [0], train, val, encoder, folder, snapshot_id="x")
-        assert isinstance(found.checkpoint, Path)
-        return found.checkpoint
-
-    uninterrupted = refitted(tmp_path / "whole")
+    uninterrupted = refitted(finalist, changing_snapshot, tmp_path / "whole", [])
     in_progress = tmp_path / "killed" / uninterrupted.stem
-    begun = train_trial(
-        params,
-        *(train, val, encoder.vocab_size, in_progress),
-        title_words=words_of(encoder),
-        metric="val_next_role_nll",
-        seed=0,
-    )
-    seconds = [next(begun)["seconds"] for _ in range(3)]
-    begun.close()
+    epochs = begun(finalist, changing_snapshot, in_progress)
+    seconds = [next(epochs)["seconds"] for _ in range(3)]
 
     with monkeypatch.context() as patched:
         patched.setattr(refit, "remove_tree", lambda path: None)
-        resumed = refitted(tmp_path / "killed")
-    epochs = load_checkpoint(in_progress / "last.pt")["reports"]
-    assert [epoch["seconds"] for epoch in epochs][:3] == seconds, "they were trained again"
-    assert len(epochs) == 4
+        resumed = refitted(finalist, changing_snapshot, tmp_path / "killed", [])
+    reports = load_checkpoint(in_progress / "last.pt")["reports"]
+    assert [report["seconds"] for report in reports][:3] == seconds, "they were trained again"
+    assert len(reports) == 4
     assert resumed.read_bytes() == uninterrupted.read_bytes()
+
+
+def test_a_damaged_checkpoint_of_a_refit_is_said_and_made_up_for(
+    ray_local: None, tmp_path: Path, changing_snapshot: Snapshot
+) -> None:
+    params = Params(hidden_dim=4, embedding_dim=8, num_layers=1, max_epochs=2)
+    finalist = refit.Finalist("trial 1", params, 2.0)
+    uninterrupted = refitted(finalist, changing_snapshot, tmp_path / "whole", [])
+    in_progress = tmp_path / "killed" / uninterrupted.stem
+
+    next(begun(finalist, changing_snapshot, in_progress))
+    (in_progress / "last.pt").write_bytes(b"damaged")
+    said: list[str] = []
+    again = refitted(finalist, changing_snapshot, tmp_path / "killed", said)
+    assert again.read_bytes() == uninterrupted.read_bytes()
+    assert said[0] == "trial 1, seed 0: damaged: last.pt; training began again"
+
+    again.unlink()
+    for _ in begun(finalist, changing_snapshot, in_progress):
+        pass
+    (in_progress / "best.pt").write_bytes(b"damaged")
+    with pytest.raises(TrainingError, match=r"It is deleted\. Finalize again; what is refitted is kept"):
+        refitted(finalist, changing_snapshot, tmp_path / "killed", [])
+    again = refitted(finalist, changing_snapshot, tmp_path / "killed", [])
+    assert again.read_bytes() == uninterrupted.read_bytes()
 
 
 def test_a_refit_is_kept_at_the_best_epoch_of_the_searchs_metric(

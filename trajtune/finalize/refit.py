@@ -18,7 +18,7 @@ from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import StorageError, TrainingError
 from trajtune.experiment import RESEARCH_DEFAULT, Params, validate
 from trajtune.objective import cost
-from trajtune.search.trial import BEST, predicting, train_trial
+from trajtune.search.trial import BEST, DAMAGE, predicting, train_trial
 from trajtune.storage.path import StoredPath, remove_tree, stored_path
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def refit_all(
     paths = [
         finalist.searched
         if finalist.searched and seed == seeds[0]
-        else folder / f"{_key(finalist.params, seed, snapshot_id)}.pt"
+        else folder / f"{_key(finalist, seed, snapshot_id)}.pt"
         for finalist, seed in jobs
     ]
     done: dict[int, Refit] = {
@@ -149,9 +149,11 @@ def refit_all(
     if missing:
         with ray_session(verbose=verbose):
             wanted = [(*jobs[i], _in_progress(paths[i])) for i in missing]
-            for i, state in _train(wanted, missing, train, val, encoder):
+            for i, outcome in _train(wanted, missing, train, val, encoder):
                 finalist, seed = jobs[i]
-                done[i] = _keep(finalist, seed, paths[i], state)
+                if DAMAGE in outcome:
+                    progress(f"{finalist.name}, seed {seed}: {outcome[DAMAGE]}")
+                done[i] = _keep(finalist, seed, paths[i], outcome)
                 if _in_progress(paths[i]).exists():
                     remove_tree(_in_progress(paths[i]))
                 progress(f"refitted {finalist.name}, seed {seed} ({len(done)} of {len(jobs)})")
@@ -222,8 +224,8 @@ def refit_one(
     """Train one configuration, in a Ray worker, from where the last attempt in ``directory`` got to.
 
     Returns:
-        The state of its epoch with the best ``metric``; or ``error``, why no such training can end; or
-        ``unwritable``, why this one could not be kept.
+        ``state``, of its epoch with the best ``metric``; or ``error``, why no such training can end; or
+        ``lost``, why this one has to be done again. And ``damage``, if a checkpoint was not whole.
     """
     import torch
 
@@ -232,17 +234,23 @@ def refit_one(
     torch.set_num_threads(1)  # one CPU a refit; more threads would fight over it
     arrays = CareerArrays.from_dict(train), CareerArrays.from_dict(val)
     params, place = validate(Params, content, "refit"), stored_path(directory)
+    said: dict[str, Any] = {}
     try:
-        for _ in train_trial(params, *arrays, vocab_size, place, title_words=words, metric=metric, seed=seed):
-            pass
-        state = load_checkpoint(place / BEST)
+        for report in train_trial(
+            params, *arrays, vocab_size, place, title_words=words, metric=metric, seed=seed
+        ):
+            said |= {key: report[key] for key in (DAMAGE,) if key in report}
     except TrainingError as error:
-        return {"error": str(error)}
+        return {**said, "error": str(error)}
     except StorageError as error:
-        return {"unwritable": str(error)}
+        return {**said, "lost": str(error)}
     except OSError as error:
-        return {"unwritable": f"Cannot write {place}: {error.strerror}."}
-    return predicting(state)
+        return {**said, "lost": f"Cannot write {place}: {error.strerror}. Make room."}
+    try:
+        return {**said, "state": predicting(load_checkpoint(place / BEST))}
+    except TrainingError as error:
+        remove_tree(place)
+        return {**said, "lost": f"{error} It is deleted."}
 
 
 def _train(
@@ -252,7 +260,7 @@ def _train(
     val: CareerArrays,
     encoder: TitleEncoder,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (place, state) as refits end."""
+    """Yield each one's place and outcome as refits end."""
     import ray
 
     from trajtune.model.title_vectors import words_of
@@ -270,15 +278,15 @@ def _train(
         yield running.pop(ready), ray.get(ready)
 
 
-def _keep(finalist: Finalist, seed: int, path: StoredPath, state: Mapping[str, Any]) -> Refit:
+def _keep(finalist: Finalist, seed: int, path: StoredPath, outcome: Mapping[str, Any]) -> Refit:
     from trajtune.model.checkpoint import save_checkpoint
 
-    if "unwritable" in state:
-        raise TrainingError(f"{state['unwritable']} Make room and finalize again; what is refitted is kept.")
-    if "error" in state:
-        return Refit(finalist, seed, None, 0, {}, state["error"])
+    if "lost" in outcome:
+        raise TrainingError(f"{outcome['lost']} Finalize again; what is refitted is kept.")
+    if "error" in outcome:
+        return Refit(finalist, seed, None, 0, {}, outcome["error"])
     try:
-        save_checkpoint(state, path)
+        save_checkpoint(outcome["state"], path)
     except OSError as error:
         raise TrainingError(
             f"Cannot write {path}: {error.strerror}. Make room and finalize again; what is refitted is kept."
@@ -301,7 +309,9 @@ def _in_progress(path: StoredPath) -> StoredPath:
     return path.parent / path.name.removesuffix(".pt")
 
 
-def _key(params: Params, seed: int, snapshot_id: str) -> str:
+def _key(finalist: Finalist, seed: int, snapshot_id: str) -> str:
     """Names a refit by all that decides its result."""
-    content = json.dumps([params.model_dump(mode="json"), seed, snapshot_id], sort_keys=True)
+    content = json.dumps(
+        [finalist.params.model_dump(mode="json"), finalist.metric, seed, snapshot_id], sort_keys=True
+    )
     return hashlib.sha256(content.encode()).hexdigest()[:16]
