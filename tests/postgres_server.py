@@ -140,11 +140,17 @@ class Between:
         self.num_connections = 0
         self.num_silenced = 0
         self.is_frozen = False
+        self.cut_after: int | None = None
+        """After so many more bytes from the servers, once, that connection is cut; None: never."""
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
+    def port(self) -> int:
+        return int(self._listener.getsockname()[1])
+
+    @property
     def url(self) -> str:
-        return f"postgresql://postgres@127.0.0.1:{self._listener.getsockname()[1]}/postgres"
+        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -158,10 +164,13 @@ class Between:
                 upstream = socket.create_connection(("127.0.0.1", self._choose(number)))
                 self._open.append(upstream)
                 limit = self._silent_after(number)
-                for source, sink, most in ((client, upstream, None), (upstream, client, limit)):
-                    threading.Thread(target=self._forward, args=(source, sink, most), daemon=True).start()
+                threading.Thread(target=self._forward, args=(client, upstream), daemon=True).start()
+                answers = (upstream, client, limit, True)
+                threading.Thread(target=self._forward, args=answers, daemon=True).start()
 
-    def _forward(self, source: socket.socket, sink: socket.socket, most: int | None) -> None:
+    def _forward(
+        self, source: socket.socket, sink: socket.socket, most: int | None = None, answers: bool = False
+    ) -> None:
         sent = 0
         with suppress(OSError):
             while content := source.recv(1 << 14):
@@ -170,6 +179,14 @@ class Between:
                 if most is not None and sent + len(content) > most:
                     self.num_silenced += 1
                     return  # both sockets stay open, and their kernels answer every keepalive
+                if answers and self.cut_after is not None:
+                    left, self.cut_after = self.cut_after - len(content), None
+                    if left <= 0:
+                        sink.sendall(content[: len(content) + left])
+                        sink.shutdown(socket.SHUT_RDWR)
+                        source.shutdown(socket.SHUT_RDWR)
+                        return
+                    self.cut_after = left
                 sink.sendall(content)
                 sent += len(content)
             sink.shutdown(socket.SHUT_WR)

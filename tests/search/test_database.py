@@ -8,7 +8,9 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+from optuna import create_study
 
+from tests.postgres_server import between
 from tests.search.database_server import Server, database_server
 from tests.search.killing import check_invariants, opened, results, start
 from tests.search.marked_password import PASSWORD, check_password_shows_nowhere
@@ -144,6 +146,25 @@ def test_a_database_that_stays_away_ends_the_search_in_one_line_and_it_resumes(
             resume_search(tmp_path / "runs" / "run")
         server.start()
         check_invariants(resume_search(tmp_path / "runs" / "run"), TRIALS)
+
+
+def test_a_connection_cut_anywhere_in_an_answer_is_made_anew(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with between(lambda number: server.port) as proxy:
+        monkeypatch.setenv(VARIABLE, server.url.replace(str(server.port), str(proxy.port)))
+        storage = database_storage(VARIABLE)
+        study = create_study(storage=storage, study_name="cut")
+        for value in range(3):
+            trial = study.ask()
+            trial.suggest_float("x", 0, 1)
+            trial.report(value, 1)
+        whole = study.get_trials()
+        cuts = range(1, 1500, 97)
+        for cut in cuts:
+            proxy.cut_after = cut
+            assert study.get_trials() == whole
+        assert proxy.num_connections > len(cuts)
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def examples(
     """
     said = replayed.predictions
     found = []
-    for why, place in _chosen(moves, replayed).items():
+    for why, place in choose(moves, replayed).items():
         start, target = int(moves.examples.start[place]), int(moves.examples.target[place])
         ids = data.arrays.title_ids[start:target].tolist()
         titles = data.titles.flatten()[start : target + 1].to_pylist()
@@ -68,8 +68,8 @@ def examples(
     return found
 
 
-def _chosen(moves: Moves, replayed: Replayed) -> dict[str, int]:
-    """Why each career was taken, and which of the examples it is; a kind without a career is left out."""
+def choose(moves: Moves, replayed: Replayed) -> dict[str, int]:
+    """Why each career is taken, and which of the examples it is; a kind without a career is left out."""
     correct, sure = replayed.predictions.correct, replayed.calibrated >= LOW_CONFIDENCE
     length = moves.examples.length
     kinds: dict[str, NDArray[np.bool_]] = {

@@ -17,6 +17,7 @@ from sqlalchemy.exc import (
     InterfaceError,
     NoSuchModuleError,
     OperationalError,
+    PendingRollbackError,
 )
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential
 
@@ -204,6 +205,9 @@ def _is_away(error: BaseException) -> bool:
 def _reason(error: BaseException) -> str | None:
     """What a database that cannot be used says; None if the fault is another."""
     cause = error if isinstance(error, DBAPIError) else error.__cause__
+    if isinstance(cause, PendingRollbackError):
+        # Where reading all trials breaks off, Optuna reads them another way, on the same dead connection.
+        return "the connection was cut in the middle of an answer"
     if not isinstance(cause, DBAPIError):
         return None
     if not cause.connection_invalidated and not isinstance(cause, OperationalError | InterfaceError):
