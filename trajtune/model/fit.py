@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -17,16 +18,18 @@ from torch import Tensor
 from trajtune.dataset.arrays import CareerArrays, Examples
 from trajtune.errors import TrainingError
 from trajtune.experiment import Params
-from trajtune.model.batches import Loader, create_dataloaders
+from trajtune.model.batches import Batch, Loader, create_dataloaders
 from trajtune.model.checkpoint import new_model
 from trajtune.model.losses import training_loss
 from trajtune.model.lstm import CareerTrajectoryLSTM
 from trajtune.model.metrics import Metrics, val_metrics
 from trajtune.model.optimizer import create_optimizer
 from trajtune.model.predict import predict_batches
+from trajtune.model.predictions import concatenate
 from trajtune.model.prior import count_transitions
 from trajtune.model.schedule import learning_rate
 from trajtune.model.title_vectors import TitleWords
+from trajtune.model.workers import ALONE, Workers
 
 EXPLODED = 1e4
 """A loss above this has diverged: a guess that ignores the input costs less than 20."""
@@ -76,6 +79,7 @@ def fit(
     checkpoint: Mapping[str, Any] | None = None,
     title_words: TitleWords | None = None,
     device: str | torch.device = "cpu",
+    workers: Workers = ALONE,
 ) -> Iterator[EpochResult]:
     """Train one configuration, yielding after each epoch.
 
@@ -84,16 +88,22 @@ def fit(
     from any epoch's checkpoint gives what an uninterrupted run gives, bit for bit. The caller's
     random state is left as it is.
 
+    Several workers call this at once, each with its own careers and all else the same, and each is given the
+    same results. A step takes ``batch_size`` examples, each worker its share; what is counted of train, the
+    gradients and the metrics are of all careers. Only the order of examples and the dropout are other than
+    with one worker.
+
     Args:
         params: The configuration.
-        train: Careers to train on; `params.examples` says which of their transitions.
-        val: Careers to validate on, each on its last transition.
+        train: Careers to train on, of this worker; `params.examples` says which of their transitions.
+        val: Careers to validate on, of this worker, each on its last transition.
         vocab_size: V, index 0 included.
         seed: Of the weights, the shuffling and the dropout.
         checkpoint: What `EpochResult.checkpoint` gave. Only ``patience`` and, where no schedule
             depends on it, ``max_epochs`` may differ from its params.
         title_words: `words_of` the vocabulary; wanted by ``title_vectors: id_and_words`` alone.
         device: Where to train.
+        workers: Who trains; any of them can go on from the checkpoint of the first.
 
     Raises:
         TrainingError: If a split holds no known target, the loss diverges, the checkpoint is of
@@ -101,16 +111,12 @@ def fit(
     """
     device = torch.device(device)
     random_state = _RandomState(seed, device)
-    train_loader, val_loader = create_dataloaders(params, train, val, vocab_size, seed=seed, device=device)
-    for name, loader in (("train", train_loader), ("val", val_loader)):
-        if not np.any(loader.arrays.title_ids[loader.examples.target]):
-            raise TrainingError(
-                f"A split needs a next title that the vocabulary holds, but {name} has none in "
-                f"{len(loader.examples)} examples. Move the cutoffs or lower vocabulary.min_count."
-            )
+    own = params.model_copy(update={"batch_size": workers.share_of(params.batch_size)})
+    train_loader, val_loader = create_dataloaders(own, train, val, vocab_size, seed=seed, device=device)
+    _check_targets(train_loader, val_loader, workers)
     with random_state.in_use():
-        model = _new_model(params, train, vocab_size, title_words).to(device)
-    _set_tenure_scale(model, train, train_loader.examples)
+        model = _new_model(params, train, vocab_size, title_words, workers).to(device)
+    _set_tenure_scale(model, train, train_loader.examples, workers)
     optimizer = create_optimizer(model, params)
     epoch, best_epoch, best_metrics = 0, 0, Metrics()
     shuffling = train_loader.generator
@@ -140,9 +146,14 @@ def fit(
 
     while epoch < params.max_epochs and epoch - best_epoch < params.patience:
         began = time.perf_counter()
+        if workers.size > 1:
+            # Anew each epoch: so the checkpoint of the first need not hold the others' random states.
+            own_seed = workers.seed(seed, epoch + 1)
+            shuffling.manual_seed(own_seed)
+            random_state.reseed(own_seed)
         with random_state.in_use():
-            train_loss = train_epoch(model, train_loader, optimizer, params, epoch=epoch + 1)
-        metrics = evaluate(model, val_loader)
+            train_loss = train_epoch(model, train_loader, optimizer, params, epoch=epoch + 1, workers=workers)
+        metrics = evaluate(model, val_loader, workers)
         nll, best_nll = metrics["val_next_role_nll"], best_metrics.get("val_next_role_nll")
         if nll is None or not nll < EXPLODED:
             raise _diverged("val_next_role_nll", nll, f"after epoch {epoch + 1}", params, epoch)
@@ -161,8 +172,9 @@ def train_epoch(
     params: Params,
     *,
     epoch: int = 1,
+    workers: Workers = ALONE,
 ) -> float:
-    """Take one step for each batch.
+    """Take one step for each batch, together with the other workers.
 
     Nothing is read back from the device before the last step.
 
@@ -172,6 +184,7 @@ def train_epoch(
         optimizer: Of the model's parameters; its learning rate is set at each step.
         params: Gives the loss and the learning rate.
         epoch: Which epoch this is, from 1; for the error.
+        workers: Who trains. One that has no batch left takes the others' steps with them.
 
     Returns:
         The mean loss.
@@ -181,19 +194,18 @@ def train_epoch(
     """
     model.train()
     losses: list[Tensor] = []
-    num_steps = len(batches)
-    for step, batch in enumerate(batches):
+    num_steps = max(workers.gathered(len(batches)))
+    for step, batch in zip_longest(range(num_steps), batches):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(params, epoch - 1 + step / num_steps)
-        tenure = (batch.tenure_months - model.tenure_mean) / model.tenure_std
-        scores = model.scores(batch.title_ids, batch.lengths, batch.next_title)
-        loss = training_loss(scores, batch.next_title, tenure, batch.hireable, params)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = None if batch is None else _loss(model, batch, params)
+        if loss is not None:
+            loss.backward()  # type: ignore[no-untyped-call]
+        losses.append(workers.average(model.parameters(), loss, 0 if batch is None else len(batch.index)))
         if params.clip_norm:
             torch.nn.utils.clip_grad_norm_(model.parameters(), params.clip_norm)
         optimizer.step()
-        losses.append(loss.detach())
     by_step = torch.stack(losses).cpu()
     bad = torch.nonzero(~(by_step < EXPLODED))
     if len(bad):
@@ -204,17 +216,25 @@ def train_epoch(
     return float(by_step.double().mean())
 
 
-def evaluate(model: CareerTrajectoryLSTM, batches: Loader) -> Metrics:
+def _loss(model: CareerTrajectoryLSTM, batch: Batch, params: Params) -> Tensor:
+    tenure = (batch.tenure_months - model.tenure_mean) / model.tenure_std
+    scores = model.scores(batch.title_ids, batch.lengths, batch.next_title)
+    return training_loss(scores, batch.next_title, tenure, batch.hireable, params)
+
+
+def evaluate(model: CareerTrajectoryLSTM, batches: Loader, workers: Workers = ALONE) -> Metrics:
     """Measure a model as a search does.
 
     Args:
         model: Left in evaluation mode.
         batches: Of val, each career's last transition.
+        workers: Who has the rest of val.
 
     Returns:
         The val metrics by name; None where the split has no known target of the kind.
     """
-    return val_metrics(predict_batches(model, batches))
+    predicted = concatenate(workers.gathered(predict_batches(model, batches)))
+    return workers.as_the_first(val_metrics(predicted))
 
 
 class _RandomState:
@@ -222,6 +242,9 @@ class _RandomState:
 
     def __init__(self, seed: int, device: torch.device) -> None:
         self._device = device
+        self.reseed(seed)
+
+    def reseed(self, seed: int) -> None:
         with self._restored():
             torch.manual_seed(seed)
             self._state = self._read()
@@ -260,8 +283,19 @@ class _RandomState:
             torch.cuda.set_rng_state(state["cuda"], self._device)
 
 
+def _check_targets(train: Loader, val: Loader, workers: Workers) -> None:
+    for name, loader in (("train", train), ("val", val)):
+        some = bool(np.any(loader.arrays.title_ids[loader.examples.target]))
+        found = workers.gathered((some, len(loader.examples)))
+        if not any(some for some, _ in found):
+            raise TrainingError(
+                f"A split needs a next title that the vocabulary holds, but {name} has none in "
+                f"{sum(num for _, num in found)} examples. Move the cutoffs or lower vocabulary.min_count."
+            )
+
+
 def _new_model(
-    params: Params, train: CareerArrays, vocab_size: int, title_words: TitleWords | None
+    params: Params, train: CareerArrays, vocab_size: int, title_words: TitleWords | None, workers: Workers
 ) -> CareerTrajectoryLSTM:
     with_words = params.title_vectors == "id_and_words"
     if with_words and title_words is None:
@@ -273,17 +307,23 @@ def _new_model(
         params,
         vocab_size,
         title_words if with_words else None,
-        count_transitions(train, vocab_size) if params.markov_prior else None,
+        count_transitions(train, vocab_size, workers) if params.markov_prior else None,
     )
 
 
-def _set_tenure_scale(model: CareerTrajectoryLSTM, train: CareerArrays, examples: Examples) -> None:
+def _set_tenure_scale(
+    model: CareerTrajectoryLSTM, train: CareerArrays, examples: Examples, workers: Workers
+) -> None:
     """Mean and standard deviation of the known train targets; 0 and 1 where they say nothing."""
     tenure = train.tenure_months[examples.target]
     known = tenure[~np.isnan(tenure)].astype(np.float64)
-    if len(known):
-        model.tenure_mean.fill_(float(known.mean()))
-        model.tenure_std.fill_(float(known.std()) or 1.0)
+    own = (len(known), known.mean(), known.var()) if len(known) else (0, 0.0, 0.0)
+    num, mean, variance = np.array(workers.gathered(own)).T
+    if num.sum():
+        together = np.average(mean, weights=num)
+        spread = np.average(variance + (mean - together) ** 2, weights=num)
+        model.tenure_mean.fill_(float(together))
+        model.tenure_std.fill_(float(np.sqrt(spread)) or 1.0)
 
 
 def _diverged(name: str, value: float | None, where: str, params: Params, last_good: int) -> TrainingError:

@@ -5,7 +5,8 @@ The model, the exported graph and every baseline are measured through this struc
 
 # E examples
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,3 +46,12 @@ class Predictions:
 
     def __len__(self) -> int:
         return len(self.target)
+
+
+def concatenate(parts: Sequence[Predictions]) -> Predictions:
+    """The parts one after the other; at least one."""
+    if len(parts) == 1:
+        return parts[0]
+    return Predictions(
+        *(np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(Predictions))
+    )

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trajtune.dataset.arrays import CareerArrays
-from trajtune.model.markov import successors, transitions_of
+from trajtune.model.markov import add_up, successors, transitions_of
+from trajtune.model.workers import ALONE, Workers
 
 _MOST_PAIRS = 2**21
 """Pairs of a title and a successor that are kept, padding included: 16 MB in the exported graph."""
@@ -38,11 +39,18 @@ class MarkovCounts:
     next_counts: NDArray[np.float32]
 
 
-def count_transitions(train: CareerArrays, vocab_size: int) -> MarkovCounts:
-    """Count every transition between titles that the vocabulary holds."""
+def count_transitions(train: CareerArrays, vocab_size: int, workers: Workers = ALONE) -> MarkovCounts:
+    """Count every transition between titles that the vocabulary holds.
+
+    Args:
+        train: Careers.
+        vocab_size: V.
+        workers: Who has the rest of train; each gets the counts of all of it.
+    """
     transitions = transitions_of(train)
     known = transitions.last > 0
-    rows = successors(transitions.last[known], transitions.next[known], vocab_size)
+    own = successors(transitions.last[known], transitions.next[known], vocab_size)
+    rows = add_up(workers.gathered(own), vocab_size)
     distinct = np.diff(rows.offsets)
     row = np.repeat(rows.contexts, distinct)
     order = np.lexsort((rows.next, -rows.count, row))
@@ -55,7 +63,8 @@ def count_transitions(train: CareerArrays, vocab_size: int) -> MarkovCounts:
     counts[row[kept], place[kept]] = rows.count[order[kept]]
     num_distinct = np.ones(vocab_size, np.float32)
     num_distinct[rows.contexts] = distinct
-    next_counts = np.bincount(transitions.next, minlength=vocab_size).astype(np.float32)
+    followed = workers.gathered(np.bincount(transitions.next, minlength=vocab_size))
+    next_counts = np.sum(followed, axis=0).astype(np.float32)
     return MarkovCounts(ids, counts, num_distinct, next_counts)
 
 

@@ -17,6 +17,7 @@ from trajtune.storage.path import StoredPath, rename
 
 if TYPE_CHECKING:
     from trajtune.model.title_vectors import TitleWords
+    from trajtune.model.workers import Workers
 
 BEST: Final = "best.pt"
 LAST: Final = "last.pt"
@@ -43,6 +44,7 @@ def train_trial(
     device: str = "cpu",
     vocabulary: str | None = None,
     recorded: int | None = None,
+    workers: "Workers | None" = None,
 ) -> Iterator[dict[str, Any]]:
     """Train until patience or the last epoch, yielding what each epoch reports.
 
@@ -63,6 +65,7 @@ def train_trial(
         device: Where torch trains.
         vocabulary: Name of the vocabulary, for checkpoints that are used without their snapshot.
         recorded: How many epochs the record holds; None: all but perhaps the last.
+        workers: Who trains together, each with careers of its own. The first reads and writes the checkpoints.
 
     Yields:
         ``epoch`` (from 1), ``train_loss``, ``seconds`` and the metrics; None where undefined.
@@ -70,11 +73,11 @@ def train_trial(
     Raises:
         TrainingError: If the loss or the objective is not a finite number.
     """
-    from trajtune.model.checkpoint import save_checkpoint, without_optimizer
     from trajtune.model.fit import fit
+    from trajtune.model.workers import ALONE
 
-    directory.mkdir(parents=True, exist_ok=True)
-    state, damaged = newest_checkpoint(directory)
+    workers = workers or ALONE
+    state, damaged = workers.as_the_first(newest_checkpoint(directory) if workers.is_first else (None, []))
     damage = _damage(damaged, state)
     best, costs_to_serve = math.inf, None
     reports: list[dict[str, Any]] = []
@@ -84,9 +87,15 @@ def train_trial(
         for report in reports[said if recorded is None else min(said, recorded) :]:
             yield {**report, **damage}
             damage = {}
-    for result in fit(
-        params, train, val, vocab_size, seed=seed, checkpoint=state, title_words=title_words, device=device
-    ):
+    epochs = fit(
+        *(params, train, val, vocab_size),
+        seed=seed,
+        checkpoint=state,
+        title_words=title_words,
+        device=device,
+        workers=workers,
+    )
+    for result in epochs:
         if costs_to_serve is None:
             costs_to_serve = measured(result.checkpoint(copy=False), constrained)
         report = {
@@ -107,25 +116,33 @@ def train_trial(
                 f"`{metric}` must be a finite number, but is {value} after epoch {result.epoch}. "
                 "Lower the learning rate, or give val careers whose next title is known."
             )
-        # Saved before the next epoch begins, so nothing need be copied.
         is_best = cost(metric, value) < best
         best = min(best, cost(metric, value))
         reports = [*reports, report]
-        checkpoint = {
-            **result.checkpoint(copy=False),
-            _REPORTS: reports,
-            _BEST_COST: best,
-            _MEASURED: costs_to_serve,
-        }
-        if vocabulary is not None:
-            checkpoint["vocabulary"] = vocabulary
-        if is_best:
-            save_checkpoint(without_optimizer(checkpoint), directory / BEST)
-        if (directory / LAST).exists():
-            rename(directory / LAST, PREVIOUS)
-        save_checkpoint(checkpoint, directory / LAST)
+        if workers.is_first:
+            # Saved before the next epoch begins, so nothing need be copied.
+            checkpoint = {
+                **result.checkpoint(copy=False),
+                _REPORTS: reports,
+                _BEST_COST: best,
+                _MEASURED: costs_to_serve,
+            }
+            if vocabulary is not None:
+                checkpoint["vocabulary"] = vocabulary
+            _save(checkpoint, directory, is_best=is_best)
         yield {**report, **damage}
         damage = {}
+
+
+def _save(checkpoint: Mapping[str, Any], directory: StoredPath, *, is_best: bool) -> None:
+    from trajtune.model.checkpoint import save_checkpoint, without_optimizer
+
+    directory.mkdir(parents=True, exist_ok=True)
+    if is_best:
+        save_checkpoint(without_optimizer(checkpoint), directory / BEST)
+    if (directory / LAST).exists():
+        rename(directory / LAST, PREVIOUS)
+    save_checkpoint(checkpoint, directory / LAST)
 
 
 def newest_checkpoint(directory: StoredPath) -> tuple[Mapping[str, Any] | None, list[str]]:
