@@ -185,7 +185,7 @@ def read_rows(url: str, table: str) -> None:
     import ray.data
 
     from trajtune.careers.postgres import open_reading
-    from trajtune.careers.read import ray_data_for_reading
+    from trajtune.cluster import ray_data_for_reading
     from trajtune.experiment import PostgresSource
 
     with ray_data_for_reading(), open_reading(PostgresSource(table=table), None, url) as (rows, reading):

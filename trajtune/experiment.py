@@ -340,6 +340,12 @@ class FinalizeSettings(Settings):
 
     top_k: int = Field(3, ge=1, description="Configurations refitted beside the research default.")
     seeds: int = Field(3, ge=1, description="Refits of each.")
+    workers: int = Field(
+        1,
+        ge=1,
+        description="CPUs that train each refit together, by Ray Train: for more careers than one process "
+        "can hold, or train in time. With 1 refits are trained side by side, which is faster if it fits.",
+    )
     tenure_coverage: float = Field(0.8, gt=0, lt=1, description="Nominal coverage of the tenure interval.")
 
 

@@ -22,6 +22,7 @@ from tests.s3 import ISOLATED, KEYS, S3Store, s3_server
 from trajtune.careers import read
 from trajtune.careers.files import open_files
 from trajtune.careers.read import load_career_sequences
+from trajtune.cluster import ray_data_for_reading
 from trajtune.errors import SourceError
 from trajtune.experiment import DataSettings, FileSource
 
@@ -67,6 +68,7 @@ def filled(s3_store: S3Store) -> S3Store:
 READ = """
 import json, sys
 from trajtune.careers.read import load_career_sequences
+from trajtune.cluster import ray_data_for_reading
 from trajtune.cluster import ray_session
 from trajtune.experiment import DataSettings, FileSource
 found = {}
@@ -210,7 +212,7 @@ def test_a_store_that_goes_down_in_mid_read_is_one_line(
         store.put("careers", "x.csv", content("csv", ROWS))
         monkeypatch.setenv("AWS_ENDPOINT_URL", store.url)
         source = FileSource(kind="csv", path="s3://careers/x.csv")
-        with read.ray_data_for_reading():
+        with ray_data_for_reading():
             rows = open_files(source, None)
             process.kill()
             process.wait()

@@ -298,15 +298,11 @@ def test_refits_resume_and_give_the_same_bytes_and_a_full_disk_is_one_line(
     ray_local: None, tmp_path: Path, changing_snapshot: Snapshot
 ) -> None:
     small = refit.Finalist("trial 1", Params(hidden_dim=4, embedding_dim=8, num_layers=1, max_epochs=1), 2.0)
-    train, val = changing_snapshot.read("train").arrays, changing_snapshot.read("val").arrays
     said: list[str] = []
 
     def refitted() -> list[refit.Refit]:
         said.clear()
-        encoder = changing_snapshot.encoder()
-        return refit.refit_all(
-            [small], [0, 1], train, val, encoder, tmp_path, snapshot_id="x", progress=said.append
-        )
+        return refit.refit_all([small], [0, 1], changing_snapshot, tmp_path, progress=said.append)
 
     first, second = (found.checkpoint for found in refitted())
     assert first
@@ -326,10 +322,7 @@ def test_refits_resume_and_give_the_same_bytes_and_a_full_disk_is_one_line(
 
 def refitted(finalist: refit.Finalist, snapshot: Snapshot, folder: Path, said: list[str]) -> Path:
     """One refit with seed 0, and where it is kept."""
-    train, val = snapshot.read("train").arrays, snapshot.read("val").arrays
-    (found,) = refit.refit_all(
-        [finalist], [0], train, val, snapshot.encoder(), folder, snapshot_id="x", progress=said.append
-    )
+    (found,) = refit.refit_all([finalist], [0], snapshot, folder, progress=said.append)
     assert isinstance(found.checkpoint, Path)
     return found.checkpoint
 
@@ -397,7 +390,7 @@ def test_a_refit_is_kept_at_the_best_epoch_of_the_searchs_metric(
     finalist = refit.Finalist("trial 1", params, 0.5, metric="val_top1")
     train, val = changing_snapshot.read("train").arrays, changing_snapshot.read("val").arrays
     encoder = changing_snapshot.encoder()
-    (found,) = refit.refit_all([finalist], [0], train, val, encoder, tmp_path, snapshot_id="x")
+    (found,) = refit.refit_all([finalist], [0], changing_snapshot, tmp_path)
     of_epochs = [
         result.metrics["val_top1"]
         for result in fit(params, train, val, encoder.vocab_size, seed=0, title_words=words_of(encoder))
@@ -463,10 +456,7 @@ def test_a_configuration_that_breaks_is_reported_and_not_chosen(
         refit.Finalist("trial 1", Params(learning_rate=1e6, hidden_dim=4, embedding_dim=8), 0.1),
         refit.Finalist("trial 2", Params(hidden_dim=4, embedding_dim=8, num_layers=1, max_epochs=1), 2.0),
     ]
-    train, val = changing_snapshot.read("train").arrays, changing_snapshot.read("val").arrays
-    refits = refit.refit_all(
-        finalists, [0, 1], train, val, changing_snapshot.encoder(), tmp_path, snapshot_id="x"
-    )
+    refits = refit.refit_all(finalists, [0, 1], changing_snapshot, tmp_path)
     assert [(r.finalist.name, r.seed) for r in refits] == [
         ("trial 1", 0),
         ("trial 1", 1),

@@ -1,6 +1,5 @@
 """Careers from any source: read in parallel by Ray Data, understood where they are read, joined here."""
 
-import logging
 import os
 import re
 import sys
@@ -21,7 +20,7 @@ from trajtune.careers.roles import EPOCH, last_day
 from trajtune.careers.schema import LoadedCareers
 from trajtune.careers.snapshot_lost import SnapshotLostError
 from trajtune.careers.validate import Part
-from trajtune.cluster import ray_session
+from trajtune.cluster import ray_data_for_reading, ray_session
 from trajtune.errors import SourceError
 from trajtune.experiment import DataSettings, FileSource, JsonHistory, PostgresSource, SimulatedSource
 from trajtune.storage.object_store import explain
@@ -223,37 +222,6 @@ def _words(source: dict[str, Any]) -> str:
     return (
         "The query" if "query" in source else str(source.get("table") or source.get("path") or source["kind"])
     )
-
-
-@contextmanager
-def ray_data_for_reading() -> Iterator[None]:
-    """Let Ray Data read on every CPU, draw no bars, tell no plans and not wait for ever in the block.
-
-    It keeps half of the CPUs for stages after the first, and reading has none: on two CPUs it would read
-    with one. Importing it sets its logger, so that comes first.
-    """
-    from ray.data import DataContext
-
-    context, logger = DataContext.get_current(), logging.getLogger("ray.data")
-    settings = {
-        "enable_progress_bars": False,
-        "op_resource_reservation_enabled": False,
-        # The second version lists Parquet files in threads whose imports trip over each other (Ray 2.60).
-        "use_datasource_v2": False,
-        # pyarrow itself tries thrice; Ray's tries around those wait ten minutes for a store that is down.
-        "retried_io_errors": [e for e in context.retried_io_errors if "NETWORK_CONNECTION" not in e],
-    }
-    before = {name: getattr(context, name) for name in settings}
-    level = logger.level
-    for name, value in settings.items():
-        setattr(context, name, value)
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            setattr(context, name, value)
-        logger.setLevel(level)
 
 
 @contextmanager

@@ -37,7 +37,8 @@ MANIFEST: Final = "manifest.json"
 VOCABULARY: Final = "vocabulary.json"
 QUARANTINE: Final = "quarantine.parquet"
 LEDGER: Final = "ledger.jsonl"
-_PER_ROLE: Final = ("title_ids", "tenure_months", "tenure_at_least", "hireable")
+PER_ROLE: Final = ("title_ids", "tenure_months", "tenure_at_least", "hireable")
+"""The columns of a split's file that a `CareerArrays` is made of."""
 
 
 @dataclass(frozen=True)
@@ -130,14 +131,18 @@ def read_split(path: StoredPath) -> SplitData:
     """Read one split's file as it was written by `write_snapshot`."""
     source = path if isinstance(path, Path) else pa.BufferReader(path.read_bytes())
     table = pq.read_table(source).combine_chunks()
-    columns = {name: table[name].combine_chunks() for name in (*_PER_ROLE, "titles")}
-    offsets = np.asarray(columns["titles"].offsets).astype(np.int64)
-    per_role = {name: columns[name].values.to_numpy(zero_copy_only=False) for name in _PER_ROLE}
     return SplitData(
-        CareerArrays(offsets=offsets, **per_role),
-        table["candidate_id"].combine_chunks(),
-        columns["titles"],
-        table["split_date"].combine_chunks(),
+        arrays_of(table), *(table[name].combine_chunks() for name in ("candidate_id", "titles", "split_date"))
+    )
+
+
+def arrays_of(table: pa.Table) -> CareerArrays:
+    """The careers in some rows of a split's file, of which the columns `PER_ROLE` are needed."""
+    columns = {name: table[name].combine_chunks() for name in PER_ROLE}
+    offsets = np.asarray(columns["title_ids"].offsets).astype(np.int64)
+    return CareerArrays(
+        offsets=offsets - offsets[0],  # rows from the middle of a file do not begin at 0
+        **{name: column.flatten().to_numpy(zero_copy_only=False) for name, column in columns.items()},
     )
 
 
@@ -230,6 +235,6 @@ def _table(data: SplitData) -> pa.Table:
         "split_date": data.split_dates,
         "titles": data.titles,
     }
-    for name in _PER_ROLE:
+    for name in PER_ROLE:
         columns[name] = pa.ListArray.from_arrays(pa.array(offsets), pa.array(getattr(data.arrays, name)))
     return pa.table(columns)

@@ -1,28 +1,25 @@
-"""Train the finalists and the research default again, from scratch, over several seeds, in parallel on Ray.
+"""Train the finalists and the research default again, from scratch, over several seeds, and choose.
 
 A search's best score is partly luck: the best of many noisy numbers. The refits are what counts.
-Each is trained as a trial is, with checkpoints in the run directory, and kept there when it is finished, so
-an interrupted finalize goes on where it was.
+Each has its checkpoints in the run directory, and is kept there when it is finished, so an interrupted
+finalize goes on where it was.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from trajtune.cluster import ray_session
-from trajtune.dataset.arrays import CareerArrays
-from trajtune.dataset.titles import TitleEncoder
-from trajtune.errors import StorageError, TrainingError
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.errors import TrainingError
 from trajtune.experiment import RESEARCH_DEFAULT, Params, validate
+from trajtune.finalize.refit_on_ray import Job, train_refits
 from trajtune.objective import cost
-from trajtune.search.trial import BEST, DAMAGE, predicting, train_trial
-from trajtune.storage.path import StoredPath, remove_tree, stored_path
-
-if TYPE_CHECKING:
-    from trajtune.model.title_vectors import TitleWords
+from trajtune.search.trial import DAMAGE, predicting
+from trajtune.storage.path import StoredPath, remove_tree
 
 METRIC: Final = "val_next_role_nll"
 RESEARCH_DEFAULT_NAME: Final = "research default"
@@ -106,25 +103,21 @@ def finalists(
 def refit_all(
     chosen: Sequence[Finalist],
     seeds: Sequence[int],
-    train: CareerArrays,
-    val: CareerArrays,
-    encoder: TitleEncoder,
+    snapshot: Snapshot,
     folder: StoredPath,
     *,
-    snapshot_id: str,
+    workers: int = 1,
     verbose: bool = False,
     progress: Callable[[str], None] = lambda line: None,
 ) -> list[Refit]:
-    """Train every finalist with every seed, one CPU each, as many at a time as Ray has CPUs.
+    """Train every finalist with every seed, as many at a time as Ray has CPUs for.
 
     Args:
         chosen: What to train.
         seeds: How often, and from what.
-        train: Training careers.
-        val: Careers that stop training and select.
-        encoder: The vocabulary.
+        snapshot: On whose train and val; refits of another are not found again.
         folder: Where finished refits are kept and found again.
-        snapshot_id: Refits of another snapshot are not found again.
+        workers: CPUs that train each; refits of another number are not found again.
         verbose: Let Ray speak.
         progress: Told about each refit that is done.
 
@@ -132,14 +125,14 @@ def refit_all(
         Finalist by finalist, seed by seed, in the order given.
 
     Raises:
-        TrainingError: If a refit cannot be written.
+        TrainingError: If a refit cannot be written, or there cannot be so many workers.
     """
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(finalist, seed) for finalist in chosen for seed in seeds]
     paths = [
         finalist.searched
         if finalist.searched and seed == seeds[0]
-        else folder / f"{_key(finalist, seed, snapshot_id)}.pt"
+        else folder / f"{_key(finalist, seed, snapshot.id, workers)}.pt"
         for finalist, seed in jobs
     ]
     done: dict[int, Refit] = {
@@ -148,8 +141,9 @@ def refit_all(
     missing = [i for i in range(len(jobs)) if i not in done]
     if missing:
         with ray_session(verbose=verbose):
-            wanted = [(*jobs[i], _in_progress(paths[i])) for i in missing]
-            for i, outcome in _train(wanted, missing, train, val, encoder):
+            wanted = [_job(*jobs[i], paths[i]) for i in missing]
+            for place, outcome in train_refits(wanted, snapshot, workers):
+                i = missing[place]
                 finalist, seed = jobs[i]
                 if DAMAGE in outcome:
                     progress(f"{finalist.name}, seed {seed}: {outcome[DAMAGE]}")
@@ -211,73 +205,6 @@ def best_seed(refits: Sequence[Refit], finalist: Finalist) -> Refit:
     return min(own, key=lambda refit: (refit.cost, refit.seed))
 
 
-def refit_one(
-    content: dict[str, Any],
-    train: dict[str, Any],
-    val: dict[str, Any],
-    vocab_size: int,
-    words: "TitleWords",
-    seed: int,
-    metric: str,
-    directory: str,
-) -> dict[str, Any]:
-    """Train one configuration, in a Ray worker, from where the last attempt in ``directory`` got to.
-
-    Returns:
-        ``state``, of its epoch with the best ``metric``; or ``error``, why no such training can end; or
-        ``lost``, why this one has to be done again. And ``damage``, if a checkpoint was not whole.
-    """
-    import torch
-
-    from trajtune.model.checkpoint import load_checkpoint
-
-    torch.set_num_threads(1)  # one CPU a refit; more threads would fight over it
-    arrays = CareerArrays.from_dict(train), CareerArrays.from_dict(val)
-    params, place = validate(Params, content, "refit"), stored_path(directory)
-    said: dict[str, Any] = {}
-    try:
-        for report in train_trial(
-            params, *arrays, vocab_size, place, title_words=words, metric=metric, seed=seed
-        ):
-            said |= {key: report[key] for key in (DAMAGE,) if key in report}
-    except TrainingError as error:
-        return {**said, "error": str(error)}
-    except StorageError as error:
-        return {**said, "lost": str(error)}
-    except OSError as error:
-        return {**said, "lost": f"Cannot write {place}: {error.strerror}. Make room."}
-    try:
-        return {**said, "state": predicting(load_checkpoint(place / BEST))}
-    except TrainingError as error:
-        remove_tree(place)
-        return {**said, "lost": f"{error} It is deleted."}
-
-
-def _train(
-    jobs: Sequence[tuple[Finalist, int, StoredPath]],
-    places: Sequence[int],
-    train: CareerArrays,
-    val: CareerArrays,
-    encoder: TitleEncoder,
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield each one's place and outcome as refits end."""
-    import ray
-
-    from trajtune.model.title_vectors import words_of
-
-    shared = ray.put(train.to_dict()), ray.put(val.to_dict()), encoder.vocab_size, ray.put(words_of(encoder))
-    task = ray.remote(num_cpus=1)(refit_one)
-    running = {
-        task.remote(
-            finalist.params.model_dump(mode="json"), *shared, seed, finalist.metric, str(directory.absolute())
-        ): place
-        for (finalist, seed, directory), place in zip(jobs, places, strict=True)
-    }
-    while running:
-        (ready, *_), _ = ray.wait(list(running), num_returns=1)
-        yield running.pop(ready), ray.get(ready)
-
-
 def _keep(finalist: Finalist, seed: int, path: StoredPath, outcome: Mapping[str, Any]) -> Refit:
     from trajtune.model.checkpoint import save_checkpoint
 
@@ -304,14 +231,18 @@ def _kept(finalist: Finalist, seed: int, path: StoredPath) -> Refit:
     return Refit(finalist, own, path, int(state["best_epoch"]), dict(state["best_metrics"]), None)
 
 
+def _job(finalist: Finalist, seed: int, path: StoredPath) -> Job:
+    return Job(finalist.params, seed, finalist.metric, _in_progress(path).absolute())
+
+
 def _in_progress(path: StoredPath) -> StoredPath:
     """The folder with the checkpoints of a refit that is not finished."""
     return path.parent / path.name.removesuffix(".pt")
 
 
-def _key(finalist: Finalist, seed: int, snapshot_id: str) -> str:
+def _key(finalist: Finalist, seed: int, snapshot_id: str, workers: int) -> str:
     """Names a refit by all that decides its result."""
-    content = json.dumps(
-        [finalist.params.model_dump(mode="json"), finalist.metric, seed, snapshot_id], sort_keys=True
-    )
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+    decides = [finalist.params.model_dump(mode="json"), finalist.metric, seed, snapshot_id]
+    if workers > 1:
+        decides.append(workers)
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]

@@ -192,11 +192,9 @@ def _refit(run: Run, snapshot: Snapshot, *, verbose: bool, say: Progress) -> lis
     return refit_all(
         chosen,
         seeds,
-        snapshot.read("train").arrays,
-        snapshot.read("val").arrays,
-        snapshot.encoder(),
+        snapshot,
         run.path / FOLDER,
-        snapshot_id=snapshot.id,
+        workers=settings.workers,
         verbose=verbose,
         progress=say,
     )

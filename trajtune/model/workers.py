@@ -84,7 +84,10 @@ class Workers:
         together = together[:-1].div_(together[-1])
         *means, loss = torch.split(together, [*(parameter.numel() for parameter in trained), 1])
         for parameter, mean in zip(trained, means, strict=True):
-            parameter.grad = mean.view_as(parameter)
+            if parameter.grad is None:
+                parameter.grad = mean.view_as(parameter)
+            else:  # it may be a part of memory that the optimizer reads as a whole
+                parameter.grad.copy_(mean.view_as(parameter))
         return loss.squeeze(0)
 
 

@@ -65,7 +65,7 @@ def train_trial(
         device: Where torch trains.
         vocabulary: Name of the vocabulary, for checkpoints that are used without their snapshot.
         recorded: How many epochs the record holds; None: all but perhaps the last.
-        workers: Who trains together, each with careers of its own. The first reads and writes the checkpoints.
+        workers: Who trains together, each on its own careers. The first reads and writes the checkpoints.
 
     Yields:
         ``epoch`` (from 1), ``train_loss``, ``seconds`` and the metrics; None where undefined.

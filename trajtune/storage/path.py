@@ -226,6 +226,11 @@ def remove_tree(path: StoredPath) -> None:
         shutil.rmtree(path)
 
 
+def on_filesystem(path: StoredPath) -> tuple["pyarrow.fs.FileSystem | None", str]:
+    """The path as pyarrow and Ray name it: on which file system, None for this machine's, and where there."""
+    return _opened(path.uri) if isinstance(path, ObjectPath) else (None, str(path.absolute()))
+
+
 def is_uri(text: str) -> bool:
     """Whether a text names something that is not on this machine."""
     return "://" in text
