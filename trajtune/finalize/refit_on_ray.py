@@ -119,15 +119,16 @@ def _together(
     words: "TitleWords",
 ) -> Outcome:
     """Let Ray Train's workers train a refit, and wait for them."""
-    from ray.train import DataConfig, FailureConfig, RunConfig, ScalingConfig
-    from ray.train.torch import TorchConfig, TorchTrainer
-    from ray.train.v2.api.exceptions import TrainingFailedError
+    from ray.train import DataConfig, FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
+    from ray.train.torch import TorchTrainer
+
+    from trajtune.finalize.gloo import GlooConfig
 
     filesystem, place = on_filesystem(job.directory)
     trainer = TorchTrainer(
         _on_share,
         train_loop_config={"job": job, "vocab_size": vocab_size, "words": words},
-        torch_config=TorchConfig(backend="gloo"),
+        torch_config=GlooConfig(),
         scaling_config=ScalingConfig(num_workers=num_workers, resources_per_worker={"CPU": 1}),
         run_config=RunConfig(
             name="workers",
@@ -156,13 +157,12 @@ def _on_share(config: Mapping[str, Any]) -> Outcome:
 
     context = train.get_context()
     workers = Workers(context.get_world_rank(), context.get_world_size())
-    arrays = {}
-    for split in _SPLITS:
+
+    def own(split: str) -> CareerArrays:
         share = train.get_dataset_shard(_share(split, workers.rank))
-        arrays[split] = arrays_of(
-            pa.concat_tables(share.iter_batches(batch_size=None, batch_format="pyarrow"))
-        )
-    return _trained(**config, **arrays, workers=workers)
+        return arrays_of(pa.concat_tables(share.iter_batches(batch_size=None, batch_format="pyarrow")))
+
+    return _trained(config["job"], own("train"), own("val"), config["vocab_size"], config["words"], workers)
 
 
 def _trained(

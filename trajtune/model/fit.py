@@ -202,7 +202,7 @@ def train_epoch(
         loss = None if batch is None else _loss(model, batch, params)
         if loss is not None:
             loss.backward()  # type: ignore[no-untyped-call]
-        losses.append(workers.average(model.parameters(), loss, 0 if batch is None else len(batch.index)))
+        losses.append(workers.average(model.parameters(), loss, _num_known(batch, workers)))
         if params.clip_norm:
             torch.nn.utils.clip_grad_norm_(model.parameters(), params.clip_norm)
         optimizer.step()
@@ -220,6 +220,11 @@ def _loss(model: CareerTrajectoryLSTM, batch: Batch, params: Params) -> Tensor:
     tenure = (batch.tenure_months - model.tenure_mean) / model.tenure_std
     scores = model.scores(batch.title_ids, batch.lengths, batch.next_title)
     return training_loss(scores, batch.next_title, tenure, batch.hireable, params)
+
+
+def _num_known(batch: Batch | None, workers: Workers) -> int:
+    """Next titles that a batch's main loss is the mean of; nobody asks for them of one worker alone."""
+    return 0 if batch is None or workers.size == 1 else int((batch.next_title != 0).sum())
 
 
 def evaluate(model: CareerTrajectoryLSTM, batches: Loader, workers: Workers = ALONE) -> Metrics:

@@ -59,15 +59,15 @@ class Workers:
         return values[0]  # type: ignore[return-value]
 
     def average(self, parameters: Iterable[torch.nn.Parameter], loss: Tensor | None, num: int) -> Tensor:
-        """Make each parameter's gradient the mean over all workers' examples.
+        """Make each parameter's gradient the mean over what all workers have.
 
         Args:
             parameters: With the gradients of this worker's mean loss.
             loss: That loss, a scalar; None: no example was left for this worker.
-            num: Its examples.
+            num: How many it is the mean of.
 
         Returns:
-            The mean loss over all workers' examples.
+            The mean loss over what all workers have.
         """
         if self.size == 1:
             assert loss is not None
@@ -81,7 +81,7 @@ class Workers:
         together = torch.cat([*(gradient.flatten() for gradient in gradients), value[None]]).mul_(num)
         together = torch.cat([together, together.new_tensor([num])])
         dist.all_reduce(together)
-        together = together[:-1].div_(together[-1])
+        together = together[:-1].div_(together[-1].clamp(min=1))
         *means, loss = torch.split(together, [*(parameter.numel() for parameter in trained), 1])
         for parameter, mean in zip(trained, means, strict=True):
             if parameter.grad is None:
