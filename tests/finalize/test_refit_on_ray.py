@@ -24,7 +24,7 @@ from trajtune.model.workers import Workers
 from trajtune.search.trial import LAST, predicting, train_trial
 
 pytestmark = pytest.mark.slow
-PARAMS = Params(hidden_dim=8, embedding_dim=8, num_layers=1, max_epochs=40, patience=40, batch_size=33)
+PARAMS = Params(hidden_dim=8, embedding_dim=8, num_layers=1, max_epochs=8, batch_size=65, learning_rate=0.02)
 
 
 def _uninterrupted(rank: int, size: int, folder: Path, snapshot_path: Path) -> None:
