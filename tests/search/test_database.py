@@ -4,6 +4,8 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import psycopg2
@@ -212,3 +214,22 @@ def test_another_database_is_not_taken_for_the_runs(
 @pytest.fixture
 def finished(url: str, ray_local: None, small_snapshot: Snapshot, tmp_path: Path) -> Run:
     return start_search(in_database(tmp_path, trials=1), small_snapshot, name="run")
+
+
+def test_whoever_is_first_at_an_empty_database_others_come_along(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `trajtune status` in the moment in which the first search of all begins."""
+    for attempt in range(3):
+        with closing(psycopg2.connect(server.url)) as connection:
+            connection.autocommit = True
+            connection.cursor().execute(f"create database empty{attempt}")
+        monkeypatch.setenv(VARIABLE, f"{server.url.removesuffix('/postgres')}/empty{attempt}")
+        at_once = threading.Barrier(4)
+
+        def open_it(_: int, barrier: threading.Barrier = at_once) -> int:
+            barrier.wait()
+            return len(database_storage(VARIABLE).get_all_studies())
+
+        with ThreadPoolExecutor(4) as threads:
+            assert list(threads.map(open_it, range(4))) == [0] * 4

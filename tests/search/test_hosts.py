@@ -79,7 +79,7 @@ def test_a_search_on_three_hosts_survives_the_network_a_host_and_its_driver(
         "study_url_variable": "TRAJTUNE_STUDY_URL",
         "snapshots": SNAPSHOTS,
     }
-    content["finalize"] = {"top_k": 1, "seeds": 1}
+    content["finalize"] = {"top_k": 1, "seeds": 1, "workers": 2}  # of which each is on another host
     save_experiment(validate(Experiment, content, "test"), one.path("/tmp/experiment.yaml"))
     one.run(str(BIN / "trajtune"), "prepare", "/tmp/experiment.yaml", environment=environment)
     (snapshot,) = children(stored_path(SNAPSHOTS))

@@ -14,12 +14,24 @@ from optuna.trial import TrialState
 from sqlalchemy.exc import (
     ArgumentError,
     DBAPIError,
+    IntegrityError,
     InterfaceError,
     NoSuchModuleError,
     OperationalError,
     PendingRollbackError,
+    ProgrammingError,
 )
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry,
+    retry_if_exception,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_exponential,
+    wait_random,
+)
 
 from trajtune.errors import RunError
 
@@ -163,7 +175,7 @@ class PatientStorage(RDBStorage):
 
     def __init__(self, url: str, patience: Patience) -> None:
         self._patience = patience
-        patience(lambda: RDBStorage.__init__(self, url, engine_kwargs=engine_options(url)))
+        patience(lambda: _making_tables(self, url))
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
@@ -182,6 +194,17 @@ class PatientStorage(RDBStorage):
                 raise
 
         return self._patience(write)
+
+
+@retry(
+    retry=retry_if_exception_type((IntegrityError, ProgrammingError)),
+    stop=stop_after_attempt(5),
+    wait=wait_random(0, 0.2),
+    reraise=True,
+)
+def _making_tables(storage: RDBStorage, url: str) -> None:
+    """Connect, and make Optuna's tables in an empty database; somebody else may be making them, too."""
+    RDBStorage.__init__(storage, url, engine_kwargs=engine_options(url))
 
 
 def _patient(method: Callable[..., Any]) -> Callable[..., Any]:
