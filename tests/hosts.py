@@ -1,12 +1,12 @@
 """Several hosts on one machine: a network and a file area of its own each, joined by a bridge.
 
-A host is a network namespace with an address, and a mount namespace whose ``/tmp`` is its own. What
-runs on one sees none of another's temporary files, and talks to it over the network alone. Needs root.
+A host is a network namespace with an address, a mount namespace whose ``/tmp`` is its own, and a process
+namespace. What runs on one sees none of another's temporary files and processes (by which Ray finds the node
+that a driver is on), and talks to it over the network alone. Needs root.
 """
 
 import os
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -29,19 +29,21 @@ class Host:
     Attributes:
         name: Of its network namespace.
         address: Its IPv4 address.
-        holder: The process that keeps its namespaces.
+        holder: Who waits for its first process.
+        first: That process, which keeps its namespaces; without it, none of its processes lives.
         started: What was started on it.
     """
 
     name: str
     address: str
     holder: "subprocess.Popen[bytes]"
+    first: psutil.Process
     started: "list[subprocess.Popen[str]]" = field(default_factory=list)
 
     def start(self, *command: str, environment: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
-        """Start a command there; its output is to be read."""
+        """Start a command there, as a child of the process that is given back; its output is to be read."""
         process = subprocess.Popen(
-            ["nsenter", "-t", str(self.holder.pid), "-n", "-m", "-u", *command],
+            ["nsenter", "-t", str(self.first.pid), "-n", "-m", "-u", "-p", *command],
             env={**os.environ, **(environment or {})},
             cwd="/",
             stdout=subprocess.PIPE,
@@ -61,7 +63,7 @@ class Host:
 
     def path(self, path: str) -> Path:
         """A file of its ``/tmp``, seen from outside."""
-        return Path(f"/proc/{self.holder.pid}/root{path}")
+        return Path(f"/proc/{self.first.pid}/root{path}")
 
     def cut(self) -> None:
         """Take it off the network; nothing on it is told."""
@@ -72,12 +74,15 @@ class Host:
         _ip("link", "set", f"{self.name}-b", "up")
 
     def processes(self) -> list[psutil.Process]:
-        """All that runs on it, the holder left out."""
-        own = os.readlink(f"/proc/{self.holder.pid}/ns/net")
+        """All that runs on it, what keeps it left out."""
+        own = os.readlink(f"/proc/{self.first.pid}/ns/net")
         found = []
         for process in psutil.process_iter():
             with suppress(OSError, psutil.Error):
-                if process.pid != self.holder.pid and os.readlink(f"/proc/{process.pid}/ns/net") == own:
+                if (
+                    process.pid not in (self.holder.pid, self.first.pid)
+                    and os.readlink(f"/proc/{process.pid}/ns/net") == own
+                ):
                     found.append(process)
         return found
 
@@ -103,7 +108,7 @@ def hosts(count: int) -> Iterator[list[Host]]:
             host.kill()
             for process in host.started:
                 process.wait()
-            host.holder.send_signal(signal.SIGKILL)
+            host.first.kill()
             host.holder.wait()
             _ip("netns", "del", host.name)
         _ip("link", "del", BRIDGE)
@@ -127,12 +132,14 @@ def _made(number: int) -> Host:
     for command in (f"addr add {address}/24 dev eth0", "link set eth0 up", "link set lo up"):
         _ip("-n", name, *command.split())
     ready = f"hostname {name} && mount -t tmpfs tmpfs /tmp && echo ready && exec sleep infinity"
-    apart = ("unshare", "--mount", "--uts", "--propagation", "private", "sh", "-c", ready)
+    namespaces = ("--mount", "--uts", "--pid", "--fork", "--mount-proc", "--propagation", "private")
+    apart = ("unshare", *namespaces, "sh", "-c", ready)
     holder = subprocess.Popen(["ip", "netns", "exec", name, *apart], stdout=subprocess.PIPE)
     assert holder.stdout is not None
     assert holder.stdout.readline() == b"ready\n"
     time.sleep(0.1)
-    return Host(name, address, holder)
+    (first,) = psutil.Process(holder.pid).children()
+    return Host(name, address, holder, first)
 
 
 def _ip(*arguments: str) -> None:

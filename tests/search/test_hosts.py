@@ -1,13 +1,12 @@
 """A search on hosts that share a database and a bucket alone; the network, a host and the driver fail."""
 
-import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.gate import gate_to
@@ -103,7 +102,8 @@ def test_a_search_on_three_hosts_survives_the_network_a_host_and_its_driver(
     before = num_epochs(read_trials(read_study(open_run(RUN).path)))
     wait_until(driver, lambda trials: num_epochs(trials) >= before + 3, "it goes on without the third")
 
-    os.kill(driver.pid, signal.SIGKILL)
+    (trajtune,) = psutil.Process(driver.pid).children()
+    trajtune.kill()
     join(four, one, environment)
     resumed = four.run(
         *(str(BIN / "trajtune"), "search", "--resume", RUN, *address), environment=environment, timeout=400
