@@ -120,7 +120,7 @@ def test_it_opens_offline_with_every_figure_drawn(ladder_snapshot: Snapshot, bro
 
 def test_a_cutoff_on_a_date_that_many_careers_share_is_warned_of(ladder_snapshot: Snapshot) -> None:
     splits = {name: read_split(split_file(ladder_snapshot.path, name)) for name in ("train", "val", "test")}
-    described = profile(splits)
+    described = profile(splits, dict.fromkeys(splits, (0, 0)))
     dates = pa.array([date(2020, 1, 1)] * 21 + [date(2020, 1, 2)] * 79)
     found = warnings(described, dates, {"train": date(2020, 1, 1), "val": date(2020, 6, 1)})
     assert [sentence for sentence in found if "21%" in sentence and "train cutoff" in sentence]

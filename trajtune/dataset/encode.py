@@ -8,6 +8,7 @@ cutoff; that somebody stayed in it is a fact of the future and would leak.
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,8 @@ from trajtune.dataset.arrays import CareerArrays
 from trajtune.dataset.split import SplitBy, last_days, split_dates
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.experiment import DataSettings
+
+_TITLES_IN_A_BLOCK: Final = 2**21
 
 
 @dataclass(frozen=True)
@@ -93,10 +96,13 @@ def _seen(ends: pa.Array, precision: NDArray[np.int8], observed: date, as_of: da
 
 
 def _title_ids(titles: pa.Array, encoder: TitleEncoder) -> NDArray[np.int32]:
-    """int32 ``[R]``; each distinct title is normalised once."""
-    coded = titles.dictionary_encode()
-    ids = np.array([encoder.encode(title) for title in coded.dictionary.to_pylist()], dtype=np.int32)
-    return ids[coded.indices.to_numpy()] if len(ids) else np.empty(0, np.int32)
+    """int32 ``[R]``; each distinct title of a block is normalised once, and no more of them are objects."""
+    found = [np.empty(0, np.int32)]
+    for begin in range(0, len(titles), _TITLES_IN_A_BLOCK):
+        coded = titles.slice(begin, _TITLES_IN_A_BLOCK).dictionary_encode()
+        ids = np.array([encoder.encode(title) for title in coded.dictionary.to_pylist()], dtype=np.int32)
+        found.append(ids[coded.indices.to_numpy()])
+    return np.concatenate(found)
 
 
 def _held_months(

@@ -7,7 +7,6 @@ from importlib.metadata import version
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from trajtune.careers.schema import LoadedCareers
 from trajtune.careers.texts import within_arrows_limit
@@ -16,6 +15,7 @@ from trajtune.dataset.encode import SplitData, encode_split
 from trajtune.dataset.profile import profile, warnings
 from trajtune.dataset.snapshot import Snapshot, open_snapshot, write_snapshot
 from trajtune.dataset.split import Splits, resolve_cutoffs, split_dates, temporal_split
+from trajtune.dataset.tally import tally_titles
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.experiment import Experiment
 from trajtune.storage.path import ObjectPath, stored_path
@@ -67,7 +67,12 @@ def write_content(loaded: LoadedCareers, experiment: Experiment) -> tuple[Snapsh
     by = experiment.split.by
     cutoffs = resolve_cutoffs(split_dates(loaded.careers, by), experiment.split)
     splits = temporal_split(loaded.careers, *cutoffs, by)
-    encoder = _vocabulary(splits.train, experiment)
+    tally = tally_titles(
+        {"train": splits.train["titles"], "val": splits.val["titles"], "test": splits.test["titles"]},
+        experiment.vocabulary,
+    )
+    # Of train and of nothing else: `tally.train` holds no other spelling.
+    encoder = TitleEncoder.fit(tally.train)
     eve = timedelta(days=1)
     known_until = {
         "train": (splits.train, splits.train_cutoff - eve),
@@ -83,18 +88,10 @@ def write_content(loaded: LoadedCareers, experiment: Experiment) -> tuple[Snapsh
         encoded,
         encoder,
         loaded.quarantine,
-        _description(loaded, splits, encoded, encoder, experiment),
+        _description(loaded, splits, encoded, encoder, tally.unseen, experiment),
         {name: version(name) for name in ("trajtune", "pyarrow", "numpy", "ray")},
     )
     return open_snapshot(path), encoded
-
-
-def _vocabulary(train: pa.Table, experiment: Experiment) -> TitleEncoder:
-    """Fitted on the training careers and on nothing else; each distinct title is seen once."""
-    counts = pc.value_counts(pc.list_flatten(train["titles"]))
-    titles = dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True))
-    settings = experiment.vocabulary
-    return TitleEncoder.fit(titles, min_count=settings.min_count, max_titles=settings.max_titles)
 
 
 def _description(
@@ -102,10 +99,11 @@ def _description(
     splits: Splits,
     encoded: Mapping[str, SplitData],
     encoder: TitleEncoder,
+    unseen: Mapping[str, tuple[int, int]],
     experiment: Experiment,
 ) -> dict[str, Any]:
     reasons: Counter[str] = Counter(loaded.quarantine["reason"].to_pylist())
-    described = profile(encoded)
+    described = profile(encoded, unseen)
     cutoffs = {"train": splits.train_cutoff, "val": splits.val_cutoff}
     dates = pa.concat_arrays([data.split_dates for data in encoded.values()])
     return {

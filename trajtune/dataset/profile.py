@@ -1,6 +1,6 @@
 """What the splits look like beside each other: sizes, dates, drift, and what is worth a warning."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trajtune.dataset.encode import SplitData
-from trajtune.dataset.titles import UNKNOWN, identity
+from trajtune.dataset.titles import UNKNOWN
 
 COMMON_TITLES: Final = 50
 """The commonest train titles have a bin each in the stability index; the others share one."""
@@ -22,8 +22,14 @@ CROWDED: Final = 0.2
 """Share of all careers on one date from which a cutoff on that date is worth a warning."""
 
 
-def profile(splits: Mapping[str, SplitData]) -> dict[str, dict[str, Any]]:
+def profile(
+    splits: Mapping[str, SplitData], unseen: Mapping[str, tuple[int, int]]
+) -> dict[str, dict[str, Any]]:
     """Describe each split in plain JSON values.
+
+    Args:
+        splits: By name.
+        unseen: How many of each split's roles and last roles have a title that train has not.
 
     Returns:
         For each split ``careers``, ``roles``, ``first`` and ``last`` split date, ``still_held`` (share
@@ -34,20 +40,19 @@ def profile(splits: Mapping[str, SplitData]) -> dict[str, dict[str, Any]]:
         of its titles against train's.
     """
     train = _bins(splits["train"].arrays.title_ids)
-    seen = {_key(title) for title in splits["train"].titles.flatten().unique().to_pylist()}
     described = {}
     for name, data in splits.items():
         ids, last = data.arrays.title_ids, data.arrays.offsets[1:] - 1
         dates = pc.min_max(data.split_dates).as_py()
-        unseen = _unseen(data.titles, seen)
+        unseen_roles, unseen_targets = unseen[name]
         described[name] = {
             "careers": data.arrays.num_careers,
             "roles": len(ids),
             "first": dates["min"].isoformat(),
             "last": dates["max"].isoformat(),
             "still_held": _share(np.isnan(data.arrays.tenure_months[last])),
-            "unseen_titles": _share(unseen),
-            "unseen_targets": _share(unseen[last]),
+            "unseen_titles": round(unseen_roles / len(ids), 4),
+            "unseen_targets": round(unseen_targets / len(last), 4),
             "unknown_titles": _share(ids == UNKNOWN),
             "unknown_targets": _share(ids[last] == UNKNOWN),
             "psi": round(stability_index(train, _bins(ids)), 4),
@@ -97,19 +102,6 @@ def warnings(
 def _bins(title_ids: NDArray[np.int32]) -> NDArray[np.int64]:
     """Counts of unknown titles, of each common one, and of all others; indices rise as titles get rarer."""
     return np.bincount(np.minimum(title_ids, COMMON_TITLES + 1), minlength=COMMON_TITLES + 2)
-
-
-def _key(title: str) -> str:
-    """What the spellings of a title have in common; its own form if the service sees nothing of it."""
-    return identity(title) or title
-
-
-def _unseen(titles: pa.ListArray, seen: Set[str]) -> NDArray[np.bool_]:
-    """bool ``[R]``: whether each role's title is none of those seen."""
-    coded = titles.flatten().dictionary_encode()
-    is_unseen = np.array([_key(title) not in seen for title in coded.dictionary.to_pylist()], bool)
-    indices: NDArray[np.int32] = coded.indices.to_numpy()
-    return is_unseen[indices]
 
 
 def _share(mask: NDArray[np.bool_]) -> float:
