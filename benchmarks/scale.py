@@ -3,10 +3,12 @@
 (prepare) simulated careers in Parquet through `prepare`, for each size in a process of its own: seconds and
 peak memory a career, of that process and all that Ray starts for it; (epoch) one epoch of training on the
 snapshot: seconds and peak memory a career, timed over the first steps where a whole epoch takes too long,
-which the row says; (driver) searches of 50 and of 1,000 trials of almost no work: memory of the driver, time
-a trial, size of the study, and how long `trajtune status` takes meanwhile. Usage, from the project's root:
+which the row says; (refit) the same refit by one and by two workers: seconds of an epoch, and how far the
+results are apart beside what another seed does; (driver) searches of 50 and of 1,000 trials of almost no
+work: memory of the driver, time a trial, size of the study, and how long `trajtune status` takes meanwhile.
+Usage, from the project's root:
 
-    python -m benchmarks.scale [--quick] [--only prepare|driver] [--json FILE] [--sizes N ...]
+    python -m benchmarks.scale [--quick] [--only prepare|refit|driver] [--json FILE] [--sizes N ...]
 """
 
 import argparse
@@ -20,6 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import psutil
@@ -31,17 +34,21 @@ from trajtune.cluster import ray_session
 from trajtune.dataset.prepare import prepare
 from trajtune.dataset.snapshot import open_snapshot
 from trajtune.experiment import Experiment, Params, validate
+from trajtune.finalize.refit import METRIC
+from trajtune.finalize.refit_on_ray import Job, train_refits
 from trajtune.model.batches import create_dataloaders
-from trajtune.model.checkpoint import new_model
+from trajtune.model.checkpoint import load_checkpoint, new_model
 from trajtune.model.fit import train_epoch
 from trajtune.model.optimizer import create_optimizer
 from trajtune.model.title_vectors import words_of
+from trajtune.search.trial import LAST
 
 SIZES = (100_000, 1_000_000, 10_000_000)
 MOST_TIME, MOST_MEMORY = 1.2, 1.5
 """Times the first size's: seconds and bytes a career."""
 MOST_STEPS = 4_000
 """Of an epoch; a longer one is timed over so many and extrapolated."""
+REFITTED = 50_000
 FEW, MANY = 50, 1_000
 MOST_TIME_OF_A_TRIAL, MOST_DRIVER_GB, MOST_STATUS_S = 1.3, 1.0, 2.0
 TRAJTUNE = str(Path(sys.executable).with_name("trajtune"))
@@ -51,7 +58,7 @@ MEGABYTE, GIGABYTE = 2**20, 2**30
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small sizes and few trials")
-    parser.add_argument("--only", choices=("prepare", "driver"), help="this part alone")
+    parser.add_argument("--only", choices=("prepare", "refit", "driver"), help="this part alone")
     parser.add_argument("--json", type=Path, help="write the results here too")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of careers")
     parser.add_argument("--child", nargs=3, metavar=("WHAT", "N", "FOLDER"), help=argparse.SUPPRESS)
@@ -62,9 +69,11 @@ def main() -> None:
         return
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
-        if options.only != "driver":
+        if options.only in (None, "prepare"):
             rows += growth((2_000, 20_000) if options.quick else options.sizes, Path(folder))
-        if options.only != "prepare":
+        if options.only in (None, "refit"):
+            rows += together(2_000 if options.quick else REFITTED, Path(folder) / "refits")
+        if options.only in (None, "driver"):
             rows += load(*((5, 20) if options.quick else (FEW, MANY)), Path(folder))
     for row in rows:
         bar = "" if row["bar"] is None else f"  bar {row['bar']:g}  {'passed' if row['passed'] else 'MISSED'}"
@@ -104,6 +113,30 @@ def growth(sizes: tuple[int, ...], folder: Path) -> list[dict[str, Any]]:
             for row in rows[-4:]:
                 print(f"{row['name']:66} {row['value']:12,.3f} {row['unit']}", file=sys.stderr, flush=True)
     return rows
+
+
+def together(size: int, folder: Path) -> list[dict[str, Any]]:
+    """The same refit by one worker and by two."""
+    write_simulated(size, 0, str(folder / "careers.parquet"))
+    with ray_session():
+        snapshot = prepare(on_parquet(folder))
+    params = Params(max_epochs=3)
+    seconds: dict[int, float] = {}
+    reached: dict[tuple[int, int], float] = {}
+    for workers, seed in ((1, 0), (1, 1), (2, 0)):
+        job = Job(params, seed, METRIC, folder / f"{workers}-{seed}")
+        with ray_session():
+            ((_, outcome),) = train_refits([job], snapshot, workers)
+        reached[workers, seed] = outcome["state"]["best_metrics"][METRIC]
+        reports = load_checkpoint(job.directory / LAST)["reports"]
+        seconds[workers] = median(report["seconds"] for report in reports)
+    name = f"a refit on {size:,} careers"
+    return [
+        *(result(f"{name}, {workers} workers: an epoch", seconds[workers], "s") for workers in seconds),
+        result(f"{name}: an epoch by one worker / by two", seconds[1] / seconds[2], "times"),
+        result(f"{name}: val NLL by two less by one", reached[2, 0] - reached[1, 0], "nats"),
+        result(f"{name}: val NLL with another seed less with this", reached[1, 1] - reached[1, 0], "nats"),
+    ]
 
 
 def load(few: int, many: int, folder: Path) -> list[dict[str, Any]]:

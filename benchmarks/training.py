@@ -35,9 +35,9 @@ from trajtune.experiment import RESEARCH_DEFAULT, Params, ProcessSettings
 from trajtune.model.batches import Loader, create_dataloaders
 from trajtune.model.checkpoint import new_model, save_checkpoint
 from trajtune.model.fit import evaluate, fit, train_epoch
-from trajtune.model.losses import training_loss
 from trajtune.model.lstm import CareerTrajectoryLSTM, FactoredLogits
 from trajtune.model.optimizer import create_optimizer
+from trajtune.model.training_loss import training_loss
 
 PROCESS = ProcessSettings(num_specialisations=60, foreign_share=0.0)
 VOCAB_SIZE = num_titles(PROCESS) + 1

@@ -67,6 +67,12 @@ class Params(Settings):
     )
     embedding_dropout: float = Field(0.0, ge=0, lt=1, description="Dropout on the titles' vectors.")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of a target spread over all titles.")
+    softmax_samples: int = Field(
+        0,
+        ge=0,
+        description="Titles drawn into the softmax of a training step; 0: all. For vocabularies of 100,000 "
+        "titles, with batches of some hundred examples; validation is exact whatever this is.",
+    )
     weight_decay: float = Field(0.3, ge=0, description="AdamW's, on weight matrices; 0 is plain Adam.")
     decay_embeddings: bool = Field(True, description="Weight decay on the titles' vectors too.")
     schedule: Literal["constant", "cosine", "one_cycle"] = Field(

@@ -10,9 +10,9 @@ from trajtune.model.losses import (
     next_role_loss,
     pinball_loss,
     squared_loss,
-    training_loss,
 )
 from trajtune.model.lstm import FactoredLogits
+from trajtune.model.training_loss import training_loss
 
 NAN = float("nan")
 

@@ -20,7 +20,6 @@ from trajtune.errors import TrainingError
 from trajtune.experiment import Params
 from trajtune.model.batches import Batch, Loader, create_dataloaders
 from trajtune.model.checkpoint import new_model
-from trajtune.model.losses import training_loss
 from trajtune.model.lstm import CareerTrajectoryLSTM
 from trajtune.model.metrics import Metrics, val_metrics
 from trajtune.model.optimizer import create_optimizer
@@ -29,6 +28,7 @@ from trajtune.model.predictions import concatenate
 from trajtune.model.prior import count_transitions
 from trajtune.model.schedule import learning_rate
 from trajtune.model.title_vectors import TitleWords
+from trajtune.model.training_loss import training_loss
 from trajtune.model.workers import ALONE, Workers
 
 EXPLODED = 1e4
@@ -109,6 +109,7 @@ def fit(
         TrainingError: If a split holds no known target, the loss diverges, the checkpoint is of
             another configuration, or the words are missing.
     """
+    _check_softmax(params)
     device = torch.device(device)
     random_state = _RandomState(seed, device)
     own = params.model_copy(update={"batch_size": workers.share_of(params.batch_size)})
@@ -286,6 +287,14 @@ class _RandomState:
         torch.set_rng_state(state["cpu"])
         if self._device.type == "cuda":
             torch.cuda.set_rng_state(state["cuda"], self._device)
+
+
+def _check_softmax(params: Params) -> None:
+    if params.softmax_samples and (params.markov_prior or params.label_smoothing):
+        raise TrainingError(
+            f"`softmax_samples` leaves titles out, but markov_prior ({params.markov_prior}) and "
+            f"label_smoothing ({params.label_smoothing:g}) need all. Set it to 0, or those to false and 0."
+        )
 
 
 def _check_targets(train: Loader, val: Loader, workers: Workers) -> None:

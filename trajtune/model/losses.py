@@ -1,6 +1,6 @@
-"""The training loss: cross-entropy of the next title, and weighted losses of tenure and hireability.
+"""The losses of the heads: cross-entropy of the next title, and those of tenure and hireability.
 
-Each part is summed over the examples that have its target and divided by their number; what is not
+Each is summed over the examples that have its target and divided by their number; what is not
 known adds nothing, and a batch in which nothing is known has a loss of 0.
 
 Gradients are written out, because a batch's loss costs less to differentiate by hand than autograd's
@@ -10,14 +10,13 @@ block of examples at a time is multiplied out, compared and multiplied back, whi
 
 # B examples, R of them in a block, V titles, D width of what the classifier's last layer reads
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from trajtune.experiment import Params
 from trajtune.model.lstm import FactoredLogits
 
 QUANTILES = (0.1, 0.9)
@@ -39,48 +38,6 @@ class Loss(NamedTuple):
     gradients: Sequence[Tensor | None]
 
 
-def training_loss(
-    scores: tuple[Tensor | FactoredLogits, Tensor, Tensor],
-    next_title_B: Tensor,
-    tenure_B: Tensor,
-    hireable_B: Tensor,
-    params: Params,
-) -> Tensor:
-    """Cross-entropy + ``tenure_weight`` × tenure + ``hireability_weight`` × hireability, a scalar.
-
-    Args:
-        scores: Logits ``[B, V]``, standardised tenure ``[B, 2]``, hireability logit ``[B, 1]``.
-        next_title_B: int64; 0 is no target.
-        tenure_B: float32, standardised; NaN is no target.
-        hireable_B: float32, 1 or 0; NaN is no target.
-        params: Gives the weights and the kind of tenure loss.
-
-    Returns:
-        The loss; autograd can go back through it once.
-    """
-    logits, tenure_B2, hireability_B1 = scores
-    tenure_loss = pinball_loss if params.tenure_loss == "pinball" else squared_loss
-
-    def compute(tenure_B2: Tensor, hireability_B1: Tensor, *classifier: Tensor) -> Loss:
-        tenure, (d_tenure_B2,) = tenure_loss(tenure_B2, tenure_B)
-        hireability, (d_hireability_B1,) = hireability_loss(hireability_B1, hireable_B)
-        next_role, d_classifier = (
-            factored_next_role_loss(FactoredLogits(*classifier), next_title_B, params.label_smoothing)
-            if isinstance(logits, FactoredLogits)
-            else next_role_loss(classifier[0], next_title_B, params.label_smoothing)
-        )
-        value = next_role + params.tenure_weight * tenure + params.hireability_weight * hireability
-        assert d_tenure_B2 is not None
-        assert d_hireability_B1 is not None
-        d_tenure_B2.mul_(params.tenure_weight)
-        d_hireability_B1.mul_(params.hireability_weight)
-        return Loss(value, (d_tenure_B2, d_hireability_B1, *d_classifier))
-
-    classifier = logits if isinstance(logits, FactoredLogits) else (logits,)
-    loss: Tensor = _WrittenOut.apply(compute, tenure_B2, hireability_B1, *classifier)  # type: ignore[no-untyped-call]
-    return loss
-
-
 def next_role_loss(logits_BV: Tensor, next_title_B: Tensor, smoothing: float = 0.0) -> Loss:
     """Mean cross-entropy in nats over targets other than 0, and its gradient in the logits.
 
@@ -89,7 +46,7 @@ def next_role_loss(logits_BV: Tensor, next_title_B: Tensor, smoothing: float = 0
         next_title_B: int64.
         smoothing: Share of each target that is spread evenly over all titles but 0.
     """
-    share_B = _shares(next_title_B != 0, logits_BV.dtype)
+    share_B = shares(next_title_B != 0, logits_BV.dtype)
     loss_B, excess_BV = _compare(logits_BV, next_title_B, smoothing)
     return Loss(torch.dot(loss_B, share_B), (excess_BV.mul_(share_B[:, None]),))
 
@@ -98,7 +55,7 @@ def factored_next_role_loss(logits: FactoredLogits, next_title_B: Tensor, smooth
     """The same, with gradients in each tensor that the logits are made of."""
     hidden_BD, weight_VD, bias_V, stays_B1, last_B1 = logits
     num_examples, num_titles = len(hidden_BD), len(weight_VD)
-    share_B = _shares(next_title_B != 0, hidden_BD.dtype)
+    share_B = shares(next_title_B != 0, hidden_BD.dtype)
     shared_BD = hidden_BD * share_B[:, None]
     rows = num_examples
     if hidden_BD.device.type == "cpu":
@@ -177,31 +134,13 @@ def hireability_loss(logit_B1: Tensor, hireable_B: Tensor) -> Loss:
     return Loss(value, ((torch.sigmoid(logit_B1) - target_B1).mul_(share_B1),))
 
 
-class _WrittenOut(torch.autograd.Function):
-    """A loss that brings its gradients along."""
-
-    @staticmethod
-    def forward(ctx: Any, compute: Callable[..., Loss], *inputs: Tensor) -> Tensor:
-        value, ctx.gradients = compute(*inputs)
-        return value
-
-    @staticmethod
-    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
-        scale = outer[0]
-        gradients = ctx.gradients
-        if scale.device.type != "cpu" or scale != 1:  # asking a GPU would wait for it
-            gradients = [None if gradient is None else gradient.mul_(scale) for gradient in gradients]
-        del ctx.gradients  # they were changed in place: a second time would be wrong, and fails instead
-        return None, *gradients
-
-
 def _known(target_B: Tensor) -> tuple[Tensor, Tensor]:
     """Each example's share in a mean over known targets, and its target or 0: both ``[B, 1]``."""
-    share_B = _shares(target_B.isnan().logical_not_(), target_B.dtype)
+    share_B = shares(target_B.isnan().logical_not_(), target_B.dtype)
     return share_B[:, None], target_B.nan_to_num()[:, None]
 
 
-def _shares(known_B: Tensor, dtype: torch.dtype) -> Tensor:
+def shares(known_B: Tensor, dtype: torch.dtype) -> Tensor:
     """1 / the number of known targets for each of these, 0 for the others."""
     share_B = known_B.to(dtype)
     return share_B.div_(share_B.sum().clamp_(min=1))
