@@ -1,0 +1,120 @@
+"""Whether a softmax over few drawn titles pays: the same model on the same careers for the same seconds.
+
+Careers of titles whose frequencies fall as one over their rank, of which a title has four likely successors.
+For each size of vocabulary the model is trained with the exact softmax and with ``softmax_samples`` titles
+drawn, one after the other on one core, by processor time; what it reaches is measured with the exact softmax
+over all titles. Usage, from the project's root:
+
+    python -m benchmarks.softmax [--quick] [--json FILE] [--seconds S] [--sizes V ...]
+"""
+
+import argparse
+import json
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.rows import result
+from trajtune.dataset.arrays import CareerArrays
+from trajtune.experiment import Params
+from trajtune.model.batches import create_dataloaders
+from trajtune.model.checkpoint import new_model
+from trajtune.model.fit import evaluate, train_epoch
+from trajtune.model.optimizer import create_optimizer
+
+SIZES = (20_000, 50_000, 200_000)
+SECONDS = 120.0
+TRAIN_CAREERS, VAL_CAREERS, ROLES = 200_000, 500, 5
+SUCCESSORS = (0.4, 0.2, 0.1, 0.05)
+"""Chances of a title's likely successors; with what is left, any title follows."""
+STEPS_A_TURN = 5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a small vocabulary for a few seconds")
+    parser.add_argument("--json", type=Path, help="write the results here too")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of training, each time")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of titles")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    sizes, seconds = ((2_000,), 2.0) if options.quick else (options.sizes, options.seconds)
+    rows = [row for size in sizes for row in compared(size, seconds)]
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=2) + "\n")
+
+
+def compared(num_titles: int, seconds: float) -> list[dict[str, Any]]:
+    """A step's time and the val NLL after so many seconds, exact and with several numbers of samples."""
+    train, val = careers(TRAIN_CAREERS, 0, num_titles), careers(VAL_CAREERS, 1, num_titles)
+    rows: list[dict[str, Any]] = []
+    for samples in (0, 2_048, 8_192):
+        how = f"{samples:,} drawn" if samples else "all"
+        milliseconds, nll = trained(train, val, num_titles, samples, seconds)
+        name = f"{num_titles:,} titles, {how}"
+        rows.append(result(f"{name}: a step of 256 examples", milliseconds, "ms"))
+        rows.append(result(f"{name}: val NLL after {seconds:g} s", nll, "nats"))
+        for row in rows[-2:]:
+            print(f"{row['name']:66} {row['value']:10.3f} {row['unit']}", file=sys.stderr, flush=True)
+    return rows
+
+
+def trained(
+    train: CareerArrays, val: CareerArrays, num_titles: int, samples: int, seconds: float
+) -> tuple[float, float]:
+    """Milliseconds of a step, and what is reached after so many seconds of them."""
+    # Words say nothing of drawn titles, and a schedule would have to know how many steps there will be.
+    params = Params(title_vectors="id", batch_size=256, schedule="constant", softmax_samples=samples)
+    torch.manual_seed(0)
+    model = new_model(params, num_titles)
+    optimizer = create_optimizer(model, params)
+    batches, val_batches = create_dataloaders(params, train, val, num_titles, seed=0)
+    spent, steps = 0.0, 0
+    while spent < seconds:
+        turn: list[Any] = []
+        for batch in batches:
+            turn.append(batch)
+            if len(turn) == STEPS_A_TURN:
+                began = time.process_time()
+                train_epoch(model, turn, optimizer, params)  # type: ignore[arg-type]
+                spent, steps, turn = spent + time.process_time() - began, steps + STEPS_A_TURN, []
+                if spent >= seconds:
+                    break
+    nll = evaluate(model, val_batches)["val_next_role_nll"]
+    assert nll is not None
+    return 1_000 * spent / steps, nll
+
+
+def careers(number: int, seed: int, num_titles: int) -> CareerArrays:
+    """Careers of `ROLES` roles; what follows what is the same for every seed."""
+    random = np.random.default_rng(seed)
+    likely = _drawn(np.random.default_rng(7), num_titles * len(SUCCESSORS), num_titles).reshape(
+        num_titles, -1
+    )
+    titles = np.empty((number, ROLES), np.int64)
+    titles[:, 0] = _drawn(random, number, num_titles)
+    for role in range(1, ROLES):
+        which = np.searchsorted(np.cumsum(SUCCESSORS), random.random(number), side="right")
+        is_likely = which < len(SUCCESSORS)
+        follows = likely[titles[:, role - 1], np.where(is_likely, which, 0)]
+        titles[:, role] = np.where(is_likely, follows, _drawn(random, number, num_titles))
+    months = random.lognormal(2.5, 0.4, titles.size).astype(np.float32)
+    offsets = np.arange(0, titles.size + 1, ROLES)
+    return CareerArrays(
+        titles.ravel().astype(np.int32), offsets, months, months, (months > 12).astype(np.float32)
+    )
+
+
+def _drawn(random: np.random.Generator, number: int, num_titles: int) -> NDArray[np.int64]:
+    """Titles from 1, each about as often as one over its rank."""
+    return np.clip(np.exp(random.random(number) * math.log(num_titles)).astype(np.int64), 1, num_titles - 1)
+
+
+if __name__ == "__main__":
+    main()
