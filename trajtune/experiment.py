@@ -350,7 +350,7 @@ class FinalizeSettings(Settings):
         1,
         ge=1,
         description="CPUs that train each refit together, by Ray Train: for more careers than one process "
-        "can hold, or train in time. With 1 refits are trained side by side, which is faster if it fits.",
+        "can hold, with batches of hundreds. With 1 refits are trained side by side: faster where it fits.",
     )
     tenure_coverage: float = Field(0.8, gt=0, lt=1, description="Nominal coverage of the tenure interval.")
 
