@@ -228,7 +228,7 @@ def test_an_interrupted_finalize_goes_on_and_a_failed_gate_exits_3_with_the_bund
             finalize(searched_run, out=out, progress=silent)
     assert list(out.parent.iterdir()) == []
     # What was refitted before is found again: nothing is trained a second time.
-    monkeypatch.setattr(refit, "_train", lambda *a: pytest.fail("it trained again"))
+    monkeypatch.setattr(refit, "train_refits", lambda *a: pytest.fail("it trained again"))
     # So few careers fail gates without any help; as the command is typed.
     arguments = ["trajtune", "finalize", str(searched_run.path), "--out", str(out), "--require-gates"]
     monkeypatch.setattr(sys, "argv", [*arguments, "--json"])
