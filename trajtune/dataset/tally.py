@@ -1,4 +1,4 @@
-"""How often each title occurs: counted block by block, on Ray where there are several blocks.
+"""How often each title occurs: counted block by block, on Ray where train is more than one block.
 
 Each block's counts are parted by title, and each part is added up for itself, so no process ever holds all
 titles: those that train has too seldom for the vocabulary are left out before anything is brought together.
@@ -18,7 +18,7 @@ from trajtune.dataset.titles import identity
 from trajtune.experiment import VocabularySettings
 
 CAREERS_IN_A_BLOCK: Final = 500_000
-"""Fewer than two blocks are counted here and now; starting Ray takes longer."""
+"""If train is no more than one, all are counted here and now; starting Ray takes longer."""
 
 _MOST_PARTS: Final = 16
 _TRAIN: Final = "train"
@@ -32,6 +32,9 @@ _COUNTED = pa.schema(
         "targets": pa.int64(),
     }
 )
+_SUMS: Final = [("roles", "sum"), ("targets", "sum")]
+_Part = tuple[pa.Table, pa.Table]
+"""The rows of train that may become vocabulary, and those of any split that train has not."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +88,6 @@ def tally_titles(
         dict(zip(train["surface"].to_pylist(), train["roles"].to_pylist(), strict=True)),
         {split: found.get(split, (0, 0)) for split in titles},
     )
-
-
-_SUMS: Final = [("roles", "sum"), ("targets", "sum")]
-_Part = tuple[pa.Table, pa.Table]
-"""The rows of train that may become vocabulary, and those of any split that train has not."""
 
 
 def _on_ray(

@@ -90,8 +90,8 @@ def fit(
 
     Several workers call this at once, each with its own careers and all else the same, and each is given the
     same results. A step takes ``batch_size`` examples, each worker its share; what is counted of train, the
-    gradients and the metrics are of all careers. Only the order of examples and the dropout are other than
-    with one worker.
+    gradients and the metrics are of all careers. Other than with one worker are the order of examples, the
+    dropout, and that a step's tenure and hireability losses are means of the workers' means.
 
     Args:
         params: The configuration.
