@@ -14,7 +14,6 @@ import kubernetes_validate
 import pytest
 import ray.autoscaler
 import yaml
-from kubernetes_validate.utils import SchemaNotFoundError
 
 from trajtune.experiment import Experiment, validate
 
@@ -48,10 +47,34 @@ def test_kubernetes_accepts_each_pod(name: str) -> None:
         accepted(pod)
 
 
-def test_the_job_itself_is_not_among_kubernetes_own() -> None:
-    """Should it become so, validate it here, too; its fields were compared with KubeRay's types by eye."""
-    with pytest.raises(SchemaNotFoundError):
-        accepted(DOCUMENTS["RayJob"])
+def set_at(document: dict[str, Any], path: str, value: object) -> dict[str, Any]:
+    """A copy of ``document`` with ``value`` at the dotted ``path``; numbers index lists."""
+    copy = json.loads(json.dumps(document))
+    *parents, last = [int(step) if step.isdigit() else step for step in path.split(".")]
+    at: Any = copy
+    for step in parents:
+        at = at[step]
+    at[last] = value
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong"),
+    [
+        ("spec.entryPoint", "trajtune status"),
+        ("spec.backoffLimit", "3"),
+        ("spec.submissionMode", "KubernetesJob"),
+        ("spec.rayClusterSpec.authOptions.mode", "tokens"),
+        ("spec.rayClusterSpec.headGroupSpec.rayStartParams.num-cpus", 0),
+        ("spec.rayClusterSpec.workerGroupSpecs.0.maxReplica", 10),
+    ],
+)
+def test_kuberay_accepts_the_job_and_the_schema_sees_a_slip(path: str, wrong: object) -> None:
+    """KubeRay's own schema is in no package: rayjob.schema.json says what its types declare."""
+    schema = json.loads((Path(__file__).parent / "rayjob.schema.json").read_text("utf-8"))
+    jsonschema.validate(DOCUMENTS["RayJob"], schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(set_at(DOCUMENTS["RayJob"], path, wrong), schema)
 
 
 def test_the_job_runs_as_no_root_and_within_limits() -> None:
