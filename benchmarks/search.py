@@ -96,21 +96,24 @@ def rays_default(snapshot: Snapshot, directory: Path, trials: int) -> None:
     from ray import tune
 
     train, val = (snapshot.read(split).arrays for split in ("train", "val"))
-    vocab_size = snapshot.encoder().vocab_size
+    encoder = snapshot.encoder()
 
     def trial(config: dict[str, Any]) -> None:
         from trajtune.model.fit import fit
+        from trajtune.model.title_vectors import words_of
 
         params = Params(**TINY, learning_rate=config["learning_rate"])
-        for epoch in fit(params, train, val, vocab_size, seed=0):
+        for epoch in fit(params, train, val, encoder.vocab_size, seed=0, title_words=words_of(encoder)):
             tune.report({"loss": epoch.metrics["val_next_role_nll"]})
 
-    tune.Tuner(
+    grid = tune.Tuner(
         tune.with_resources(trial, {"cpu": 1}),
         param_space={"learning_rate": tune.loguniform(1e-4, 1e-2)},
         tune_config=tune.TuneConfig(num_samples=trials, metric="loss", mode="min"),
         run_config=tune.RunConfig(storage_path=str(directory / "ray"), verbose=0),
     ).fit()
+    if grid.num_errors:  # a trial that fails at once costs less than one that trains
+        raise RuntimeError(f"{grid.num_errors} of Ray Tune's trials failed, the first by: {grid.errors[0]}")
 
 
 def efficiency(directory: Path, trials: int, careers: int) -> list[dict[str, Any]]:
