@@ -276,7 +276,8 @@ class SearchSettings(Settings):
     seed: int = Field(0, description="Of the sampler and of each trial's training.")
     start_points: list[dict[str, bool | int | float | str]] = Field(
         default=[],
-        description="Params to try after the research default; what a point leaves out is taken from that.",
+        description="Params to try after the research default; what a point leaves out is taken from that. "
+        "The experiment's own `training` comes next, where the space holds it.",
     )
     pruner: PrunerSettings = Field(PrunerSettings(), description="Which trials are stopped early.")
     max_train_careers: int | None = Field(

@@ -220,7 +220,7 @@ def _complete(
     )
     if trials is not None:
         run = _request(run, study, trials)
-    points = start_points(session)
+    points = start_points(session, run.space, run.experiment.training, run.requested)
     # Trial i is point i, so a search that was killed while queueing goes on where it stopped.
     for origin, params in points[len(study.get_trials(deepcopy=False)) :]:
         record.enqueue(study, run.space, params, origin)

@@ -1,4 +1,4 @@
-"""Where a search starts: the research default, then the points that are known to be good."""
+"""Where a search starts: the research default, points known to be good, then the experiment's training."""
 
 import json
 from typing import TYPE_CHECKING, Any, Final
@@ -8,7 +8,7 @@ from trajtune.experiment import RESEARCH_DEFAULT, Experiment, Params, SearchSett
 from trajtune.search.best import leaders
 from trajtune.search.run_directory import Run
 from trajtune.search.space import Space
-from trajtune.search.study import RESEARCH_DEFAULT_ORIGIN, START_POINT_ORIGIN
+from trajtune.search.study import RESEARCH_DEFAULT_ORIGIN, START_POINT_ORIGIN, TRAINING_ORIGIN
 
 if TYPE_CHECKING:
     from trajtune.dataset.snapshot import Snapshot
@@ -17,13 +17,29 @@ WARM_START_POINTS: Final = 5
 """Configurations that a warm start takes from the earlier run."""
 
 
-def start_points(settings: SearchSettings) -> list[tuple[str, Params]]:
-    """Origin and params of the first trials, in their order; the first is the research default."""
+def given_points(settings: SearchSettings) -> list[tuple[str, Params]]:
+    """Origin and params of the research default, which is first, and of the experiment's start points."""
     given = [
         (START_POINT_ORIGIN, Params.model_validate({**RESEARCH_DEFAULT.model_dump(), **point}))
         for point in settings.start_points
     ]
     return [(RESEARCH_DEFAULT_ORIGIN, RESEARCH_DEFAULT), *given]
+
+
+def start_points(
+    settings: SearchSettings, space: Space, training: Params, requested: int
+) -> list[tuple[str, Params]]:
+    """Origin and params of the first trials, in their order.
+
+    After the given points comes the experiment's own ``training``, which the space varies: a search
+    should find nothing worse than what its user had. It is left out where the space cannot draw it, where
+    it is among the points already, and where ``requested`` trials leave no room for it.
+    """
+    points = given_points(settings)
+    own = space.resolve(training, space.searched_values(training))
+    if len(points) < requested and not space.outside(own) and own not in [params for _, params in points]:
+        points.append((TRAINING_ORIGIN, own))
+    return points
 
 
 def check_start_points(settings: SearchSettings, space: Space) -> None:
@@ -32,7 +48,7 @@ def check_start_points(settings: SearchSettings, space: Space) -> None:
     Raises:
         ExperimentError: If a point lies outside the space, or there are more points than trials.
     """
-    points = start_points(settings)
+    points = given_points(settings)
     if settings.trials < len(points):
         raise ExperimentError(
             f"`trials` must be at least {len(points)}, the research default and the start points, "

@@ -48,6 +48,7 @@ EPOCH_PREFIX: Final = "epoch_"
 CMA_GENERATION: Final = "cma_generation"
 RESEARCH_DEFAULT_ORIGIN: Final = "research_default"
 START_POINT_ORIGIN: Final = "start_point"
+TRAINING_ORIGIN: Final = "training"
 SAMPLER_ORIGIN: Final = "sampler"
 
 
