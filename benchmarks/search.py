@@ -33,7 +33,7 @@ from trajtune.search.record import TrialRecord, read_trials
 from trajtune.search.run import start_search
 from trajtune.search.run_directory import Run
 from trajtune.search.space import load_space
-from trajtune.search.study import read_study
+from trajtune.search.study import SAMPLER_ORIGIN, read_study
 
 CONCURRENT = 2
 MOST_OF_RAYS_DEFAULT = 0.1
@@ -63,7 +63,9 @@ def main() -> None:
                 if "b" in parts:
                     results += efficiency(directory, *((8, 2_000) if options.quick else (50, 20_000)))
                 if "c" in parts:
-                    results += value(directory, *((12, 500, 2) if options.quick else (50, 2_000, 5)))
+                    for space in ("around_default", "wide"):
+                        sizes = (12, 500, 2) if options.quick else (50, 2_000, 5)
+                        results += value(directory, space, *sizes)
             if "d" in parts:  # starting Ray is part of what ours takes
                 results += beside_plain(directory, *((8, 3_000, 20) if options.quick else (50, 5_000, 50)))
     for row in results:
@@ -129,34 +131,49 @@ def efficiency(directory: Path, trials: int, careers: int) -> list[dict[str, Any
     return [result(f"{name}, wall", wall, "s"), result(name, share, "share", least=LEAST_EFFICIENCY)]
 
 
-def value(directory: Path, trials: int, careers: int, seeds: int) -> list[dict[str, Any]]:
+def value(directory: Path, space: str, trials: int, careers: int, seeds: int) -> list[dict[str, Any]]:
     """Epochs to the best of as many full-length random trials, as a share of theirs; median of seeds."""
     snapshot = prepare(on_simulated(directory, careers))
     shares = []
     for seed in range(seeds):
-        common: dict[str, Any] = {"trials": 1 + trials, "seed": seed}
         # Of its own seed: with ours, TPE's random first trials would be the very draws it is compared with.
-        by_chance = on_simulated(
-            directory, careers, sampler="random", pruner={"name": "none"}, trials=1 + trials, seed=1000 + seed
+        by_chance = searched(
+            snapshot,
+            on_simulated(
+                directory,
+                careers,
+                space=space,
+                sampler="random",
+                pruner={"name": "none"},
+                trials=2 + trials,
+                seed=1000 + seed,
+            ),
         )
-        random = read_trials(read_study(start_search(by_chance, snapshot).path))[1:]  # but the default
-        ours = start_search(on_simulated(directory, careers, **common), snapshot)
-        target = min(trial.value for trial in random if trial.value is not None)
-        epochs = sum(len(trial.epochs) for trial in random)
-        shares.append(epochs_to(read_trials(read_study(ours.path))[1:], target) / epochs)
+        drawn = [trial for trial in by_chance if trial.origin == SAMPLER_ORIGIN]
+        target = min(trial.value for trial in drawn if trial.value is not None)
+        epochs = sum(len(trial.epochs) for trial in drawn)
+        ours = searched(snapshot, on_simulated(directory, careers, space=space, trials=1 + trials, seed=seed))
+        ours = ours[1:]  # the research default's epochs are nobody's: both searches begin with it
+        shares.append(epochs_to(ours, target) / epochs)
+        best = min(epoch["val_next_role_nll"] for trial in ours for epoch in trial.epochs)
         print(
-            f"value: seed {seed}: NLL {target:.4f}, {epochs} epochs by chance, share {shares[-1]:.3f}",
+            f"{space}, seed {seed}: best of {len(drawn)} by chance {target:.4f} in {epochs} epochs, "
+            f"ours {best:.4f} in {sum(len(trial.epochs) for trial in ours)}, share {shares[-1]:.3f}",
             flush=True,
         )
     return [
-        *(result(f"value: seed {seed}", share, "share") for seed, share in enumerate(shares)),
+        *(result(f"value in {space}: seed {seed}", share, "share") for seed, share in enumerate(shares)),
         result(
-            f"value: epochs to the best of {trials} random trials, median of {seeds}",
+            f"value in {space}: epochs to the best of {trials} random, median of {seeds}",
             median(shares),
             "share",
             most=MOST_OF_RANDOMS_EPOCHS,
         ),
     ]
+
+
+def searched(snapshot: Snapshot, experiment: Experiment) -> list[TrialRecord]:
+    return read_trials(read_study(start_search(experiment, snapshot).path))
 
 
 def on_simulated(directory: Path, careers: int, **settings: Any) -> Experiment:
