@@ -6,8 +6,10 @@ import torch
 
 from tests.model.conftest import plain
 from trajtune.dataset.arrays import CareerArrays, examples_of
+from trajtune.experiment import Params
 from trajtune.model.checkpoint import new_model
 from trajtune.model.predict import predict, score_next_role
+from trajtune.model.title_vectors import TitleVectors, number_words
 
 
 @pytest.fixture
@@ -49,6 +51,32 @@ def test_batch_size_does_not_matter_and_mode_is_kept(arrays: CareerArrays, vocab
     assert model.training
     np.testing.assert_array_equal(one.rank, other.rank)
     np.testing.assert_allclose(one.nll, other.nll, rtol=1e-5)
+
+
+def test_title_vectors_are_composed_once_for_all_batches_and_anew_for_new_weights(
+    arrays: CareerArrays, vocab_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    words = number_words([[f"family {title % 4}", f"level {title % 6}"] for title in range(1, vocab_size)])
+    model = new_model(Params(), vocab_size, words)
+    examples = examples_of(arrays, "last")
+    composed: list[int] = []
+    bag = torch.nn.functional.embedding_bag
+    monkeypatch.setattr(
+        torch.nn.functional,
+        "embedding_bag",
+        lambda *args, **kwargs: composed.append(1) or bag(*args, **kwargs),
+    )
+
+    before = predict(model, arrays, examples, 7)
+    assert len(composed) == 1
+    assert isinstance(model.embedding, TitleVectors)
+    with torch.no_grad():
+        model.embedding.words.mul_(2)
+    after = predict(model, arrays, examples, 7)
+
+    assert not np.array_equal(before.nll, after.nll)
+    np.testing.assert_array_equal(after.nll, predict(model.collapse(), arrays, examples, 7).nll)
 
 
 def test_ties_count_against_the_predictor() -> None:

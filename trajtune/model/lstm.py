@@ -2,6 +2,7 @@
 
 # B examples in a batch, T roles (padded), E embedding, H hidden, V titles, L layers
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
@@ -185,6 +186,10 @@ class CareerTrajectoryLSTM(nn.Module):
     def title_table(self) -> Tensor:
         """The titles' vectors ``[V, E]``, composed of words where the model does that."""
         return self.embedding.table() if isinstance(self.embedding, TitleVectors) else self.embedding.weight
+
+    def titles_composed_once(self) -> AbstractContextManager[None]:
+        """Within it, no weight may change, and many batches cost one composing of the titles' vectors."""
+        return self.embedding.composed_once() if isinstance(self.embedding, TitleVectors) else nullcontext()
 
     def collapse(self) -> "CareerTrajectoryLSTM":
         """Replace composed title vectors by the plain table that they add up to; predictions stay the same.

@@ -48,7 +48,7 @@ def predict_batches(model: CareerTrajectoryLSTM, loader: Loader) -> Predictions:
     was_training = model.training
     model.eval()
     index, next_roles, tenures, hireabilities = [], [], [], []
-    with torch.inference_mode():
+    with torch.inference_mode(), model.titles_composed_once():
         for batch in loader:
             logits_BV, tenure_B2, hireability_B1 = model(batch.title_ids, batch.lengths)
             index.append(batch.index.numpy())

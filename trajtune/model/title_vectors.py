@@ -7,7 +7,8 @@ the exported model the sum is one plain table: serving sees nothing of this.
 # V titles, W words, P pairs of a title and a word in it, E embedding
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,9 +66,21 @@ class TitleVectors(nn.Embedding):
         self.words = nn.Parameter(torch.randn(num_words, embedding_dim))
         self.register_buffer("word_ids", torch.tensor(words.word_ids))
         self.register_buffer("offsets", torch.tensor(words.offsets))
+        self._composed: Tensor | None = None
+
+    @contextmanager
+    def composed_once(self) -> Iterator[None]:
+        """Within it, `table` is composed once for all batches; no weight may change meanwhile."""
+        self._composed = self.table()
+        try:
+            yield
+        finally:
+            self._composed = None
 
     def table(self) -> Tensor:
         """The composed vectors ``[V, E]``; row 0 is zero."""
+        if self._composed is not None:
+            return self._composed
         composed = F.embedding_bag(
             self.word_ids, self.words, self.offsets, mode="sum", include_last_offset=True
         )
