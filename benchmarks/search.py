@@ -18,7 +18,7 @@ from collections import Counter
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
+from statistics import mean, median, stdev
 from typing import Any
 
 from benchmarks.plain_study import plain_study
@@ -29,6 +29,8 @@ from trajtune.cluster import ray_session
 from trajtune.dataset.prepare import prepare, snapshot_of
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.experiment import RESEARCH_DEFAULT, Experiment, Params, validate
+from trajtune.model.fit import fit
+from trajtune.model.title_vectors import words_of
 from trajtune.search.record import TrialRecord, read_trials
 from trajtune.search.run import start_search
 from trajtune.search.run_directory import Run
@@ -63,6 +65,7 @@ def main() -> None:
                 if "b" in parts:
                     results += efficiency(directory, *((8, 2_000) if options.quick else (50, 20_000)))
                 if "c" in parts:
+                    results += luck(directory, *((500, 3) if options.quick else (2_000, 10)))
                     for space in ("around_default", "wide"):
                         sizes = (12, 500, 2) if options.quick else (50, 2_000, 5)
                         results += value(directory, space, *sizes)
@@ -169,6 +172,26 @@ def value(directory: Path, space: str, trials: int, careers: int, seeds: int) ->
             "share",
             most=MOST_OF_RANDOMS_EPOCHS,
         ),
+    ]
+
+
+def luck(directory: Path, careers: int, seeds: int) -> list[dict[str, Any]]:
+    """How far the best NLL of one configuration, the default, is from itself under another seed."""
+    snapshot = prepare(on_simulated(directory, careers))
+    train, val = (snapshot.read(split).arrays for split in ("train", "val"))
+    encoder = snapshot.encoder()
+    words = words_of(encoder)
+    best = [
+        min(
+            epoch.metrics["val_next_role_nll"]
+            for epoch in fit(Params(), train, val, encoder.vocab_size, seed=seed, title_words=words)
+        )
+        for seed in range(seeds)
+    ]
+    return [
+        result(f"luck: NLL of the default params, mean of {seeds} seeds", mean(best), "nats"),
+        result("luck: its standard deviation between seeds", stdev(best), "nats"),
+        result("luck: the best of the seeds", min(best), "nats"),
     ]
 
 
