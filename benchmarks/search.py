@@ -21,6 +21,9 @@ from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any
 
+import ray
+import torch
+
 from benchmarks.plain_study import plain_study
 from benchmarks.rows import result
 from tests.conftest import ladder_careers, loaded
@@ -180,14 +183,15 @@ def luck(directory: Path, careers: int, seeds: int) -> list[dict[str, Any]]:
     snapshot = prepare(on_simulated(directory, careers))
     train, val = (snapshot.read(split).arrays for split in ("train", "val"))
     encoder = snapshot.encoder()
-    words = words_of(encoder)
-    best = [
-        min(
-            epoch.metrics["val_next_role_nll"]
-            for epoch in fit(Params(), train, val, encoder.vocab_size, seed=seed, title_words=words)
-        )
-        for seed in range(seeds)
-    ]
+
+    @ray.remote(num_cpus=1)
+    def best_of(seed: int) -> float:
+        torch.set_num_threads(1)
+        words = words_of(encoder)
+        epochs = fit(Params(), train, val, encoder.vocab_size, seed=seed, title_words=words)
+        return min(epoch.metrics["val_next_role_nll"] for epoch in epochs)
+
+    best = ray.get([best_of.remote(seed) for seed in range(seeds)])
     return [
         result(f"luck: NLL of the default params, mean of {seeds} seeds", mean(best), "nats"),
         result("luck: its standard deviation between seeds", stdev(best), "nats"),
