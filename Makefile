@@ -16,7 +16,7 @@ demo: $(INSTALLED)
 # Two processes: the tests wait for real servers as much as they compute. A file stays together, as it shares
 # what it has set up.
 test: $(INSTALLED) lint typecheck
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-fire: $(INSTALLED)
 	$(BIN)/pytest -m fire
@@ -27,7 +27,7 @@ docs: $(INSTALLED)
 
 # What the tests reach in their own processes; Ray's workers and killed searches are not counted.
 coverage: $(INSTALLED)
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-report=html
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-report=html
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

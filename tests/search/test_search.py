@@ -21,6 +21,7 @@ from trajtune.search.space import Space, load_space
 from trajtune.search.start import start_points, with_warm_start
 from trajtune.search.status import print_status, status_of
 from trajtune.search.study import read_study
+from trajtune.search.tracking import MLFLOW, TENSORBOARD
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_local")]
 
@@ -51,6 +52,8 @@ def test_a_search_has_the_trials_asked_for_and_keeps_the_best_checkpoints(finish
 
     assert {"PRUNED", "COMPLETE"} == {trial.state for trial in trials}
     assert examine(finished) == []
+    for of_tracking in (MLFLOW, TENSORBOARD):
+        assert not (finished.path / of_tracking).exists(), "it is off by default"
 
 
 def test_the_best_checkpoint_loads_as_a_model_of_the_best_params(finished: Run) -> None:

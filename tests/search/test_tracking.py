@@ -12,6 +12,7 @@ from trajtune.experiment import Experiment, validate
 from trajtune.search.doctor import examine
 from trajtune.search.record import read_trials
 from trajtune.search.run import resume_search, start_search
+from trajtune.search.run_directory import Run
 from trajtune.search.study import read_study
 from trajtune.search.tracking import MLFLOW, TENSORBOARD, URI_VARIABLE
 
@@ -20,12 +21,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_local")]
 METRIC = "val_next_role_nll"
 
 
-def experiment(directory: Path, **tracking: bool) -> Experiment:
+def experiment(directory: Path, *, trials: int = 2, **tracking: bool) -> Experiment:
     return validate(
         Experiment,
         {
             "training": {"max_epochs": 3},
-            "search": {"space": "smoke", "trials": 2, "pruner": {"name": "none"}},
+            "search": {"space": "smoke", "trials": trials, "pruner": {"name": "none"}},
             "storage": {"runs": str(directory / "runs")},
             "tracking": tracking,
         },
@@ -33,19 +34,25 @@ def experiment(directory: Path, **tracking: bool) -> Experiment:
     )
 
 
-def test_mlflow_has_each_trials_params_and_epochs_also_after_an_extension(
-    small_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(scope="module")
+def tracked(ray_local: None, small_snapshot: Snapshot, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that both wrote to, extended by a trial."""
+    both = experiment(tmp_path_factory.mktemp("tracked"), mlflow=True, tensorboard=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(URI_VARIABLE, raising=False)
+        run = start_search(both, small_snapshot, name="run")
+        run = resume_search(run.path, trials=3)
+        assert URI_VARIABLE not in os.environ, "the next run of this process has a store of its own"
+    return run
+
+
+def test_mlflow_has_each_trials_params_and_epochs_also_after_an_extension(tracked: Run) -> None:
     from mlflow import MlflowClient
 
-    monkeypatch.delenv(URI_VARIABLE, raising=False)
-    run = start_search(experiment(tmp_path, mlflow=True), small_snapshot, name="run")
-    run = resume_search(run.path, trials=3)
-
-    client = MlflowClient(f"sqlite:///{run.path / MLFLOW}")
+    client = MlflowClient(f"sqlite:///{tracked.path / MLFLOW}")
     (logged_to,) = [e for e in client.search_experiments() if e.name == "trajtune run"]
     runs = {found.info.run_name: found for found in client.search_runs([logged_to.experiment_id])}
-    trials = read_trials(read_study(run.path))
+    trials = read_trials(read_study(tracked.path))
     assert sorted(runs) == ["0000", "0001", "0002"]
     for trial in trials:
         found = runs[f"{trial.number:04d}"]
@@ -55,8 +62,18 @@ def test_mlflow_has_each_trials_params_and_epochs_also_after_an_extension(
         ]
         assert found.data.params["params/learning_rate"] == str(trial.params["learning_rate"])
         assert found.info.status == "FINISHED"
-    assert examine(run) == []
-    assert URI_VARIABLE not in os.environ, "the next run of this process has a store of its own"
+    assert examine(tracked) == []
+
+
+def test_tensorboard_reads_each_trials_epochs(tracked: Run) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    for trial in read_trials(read_study(tracked.path)):
+        events = EventAccumulator(str(tracked.path / TENSORBOARD / f"{trial.number:04d}"))
+        events.Reload()
+        points = events.Scalars(f"ray/tune/report/{METRIC}")
+        assert [point.step for point in points] == [epoch["epoch"] for epoch in trial.epochs]
+        assert [point.value for point in points] == pytest.approx([e[METRIC] for e in trial.epochs], rel=1e-6)
 
 
 def test_mlflow_goes_where_its_own_variable_says_and_the_run_does_not_hold_that(
@@ -66,33 +83,14 @@ def test_mlflow_goes_where_its_own_variable_says_and_the_run_does_not_hold_that(
 
     uri = f"sqlite:///{tmp_path}/elsewhere-4711.db"
     monkeypatch.setenv(URI_VARIABLE, uri)
-    run = start_search(experiment(tmp_path, mlflow=True), small_snapshot, name="run")
+    run = start_search(experiment(tmp_path, trials=1, mlflow=True), small_snapshot, name="run")
 
     assert [e.name for e in MlflowClient(uri).search_experiments() if e.name != "Default"] == ["trajtune run"]
     assert os.environ[URI_VARIABLE] == uri, "it is the user's, and stays"
     assert not (run.path / MLFLOW).exists()
+    assert not (run.path / TENSORBOARD).exists(), "it was not asked for"
     files = [path for path in run.path.rglob("*") if path.is_file()]
     assert not [path for path in files if b"elsewhere-4711" in path.read_bytes()]
-
-
-def test_tensorboard_reads_each_trials_epochs(small_snapshot: Snapshot, tmp_path: Path) -> None:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    run = start_search(experiment(tmp_path, tensorboard=True), small_snapshot, name="run")
-
-    for trial in read_trials(read_study(run.path)):
-        events = EventAccumulator(str(run.path / TENSORBOARD / f"{trial.number:04d}"))
-        events.Reload()
-        points = events.Scalars(f"ray/tune/report/{METRIC}")
-        assert [point.step for point in points] == [epoch["epoch"] for epoch in trial.epochs]
-        assert [point.value for point in points] == pytest.approx([e[METRIC] for e in trial.epochs], rel=1e-6)
-
-
-def test_without_tracking_there_is_no_trace_of_either(small_snapshot: Snapshot, tmp_path: Path) -> None:
-    run = start_search(experiment(tmp_path), small_snapshot, name="run")
-
-    assert not (run.path / MLFLOW).exists()
-    assert not (run.path / TENSORBOARD).exists()
 
 
 def test_what_is_not_installed_is_refused_before_anything_is_written(
