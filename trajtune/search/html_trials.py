@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from trajtune.objective import label
 from trajtune.page import Opens, Page
 from trajtune.search.record import TrialRecord, pareto_front, ranked, research_default
-from trajtune.search.study import RESEARCH_DEFAULT_ORIGIN
+from trajtune.search.study import REFERENCES
 from trajtune.search.timeline import spans, workers
 
 IN_WORDS: Final = {
@@ -222,8 +222,8 @@ def _record(trial: TrialRecord, searched: Sequence[str]) -> Mapping[str, Mapping
 
 def _state(trial: TrialRecord) -> str:
     said = [IN_WORDS[trial.state]]
-    if trial.origin == RESEARCH_DEFAULT_ORIGIN:
-        said.append("the research default")
+    if trial.origin in REFERENCES:
+        said.append(REFERENCES[trial.origin])
     if not trial.is_feasible:
         said.append("breaks a constraint")
     if trial.duplicate_of is not None:

@@ -191,13 +191,13 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
         return (object, ())
 
     def _stops(self, trial: "Trial", epoch: int) -> bool:
-        """The pruner never stops the research default: every result is shown beside it."""
+        """The pruner never stops what others are held against: the research default, and the user's own."""
         attrs, budget = trial.user_attrs, self._searcher.budget
         if epoch >= attrs["params"]["max_epochs"]:
             return False
         if budget.at_budget == "prune" and budget.spent(self._searcher.study) is not None:
             return True
-        if attrs["origin"] == record.RESEARCH_DEFAULT_ORIGIN:
+        if attrs["origin"] in record.REFERENCES:
             return False
         return not record.has_several_objectives(self._searcher.study) and trial.should_prune()
 

@@ -11,7 +11,7 @@ from trajtune.objective import DIRECTIONS, cost
 from trajtune.search.baselines import best_baseline
 from trajtune.search.record import TrialRecord, pareto_front, ranked, read_trials, research_default
 from trajtune.search.run_directory import Run
-from trajtune.search.study import RESEARCH_DEFAULT_ORIGIN, read_study
+from trajtune.search.study import REFERENCES, read_study
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -114,8 +114,8 @@ def _leaderboard(status: dict[str, Any]) -> "Table":
             values[0] = trial["error"] or ""
         best_epoch = "" if trial["best_epoch"] is None else str(trial["best_epoch"])
         params = " ".join(f"{name}={_short(trial['params'].get(name))}" for name in status["searched"])
-        if trial["origin"] == RESEARCH_DEFAULT_ORIGIN:
-            params = f"research default: {params}"
+        if trial["origin"] in REFERENCES:
+            params = f"{REFERENCES[trial['origin']].removeprefix('the ')}: {params}"
         table.add_row(
             str(trial["number"]),
             trial["state"] if trial["feasible"] else f"{trial['state']}, infeasible",

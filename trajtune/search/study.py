@@ -50,6 +50,11 @@ RESEARCH_DEFAULT_ORIGIN: Final = "research_default"
 START_POINT_ORIGIN: Final = "start_point"
 TRAINING_ORIGIN: Final = "training"
 SAMPLER_ORIGIN: Final = "sampler"
+REFERENCES: Final = {
+    RESEARCH_DEFAULT_ORIGIN: "the research default",
+    TRAINING_ORIGIN: "the experiment's training",
+}
+"""Origins of the trials that the others are held against, and what a reader is told that they are."""
 
 
 def create_study(
