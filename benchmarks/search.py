@@ -107,9 +107,6 @@ def rays_default(snapshot: Snapshot, directory: Path, trials: int) -> None:
     encoder = snapshot.encoder()
 
     def trial(config: dict[str, Any]) -> None:
-        from trajtune.model.fit import fit
-        from trajtune.model.title_vectors import words_of
-
         params = Params(**TINY, learning_rate=config["learning_rate"])
         for epoch in fit(params, train, val, encoder.vocab_size, seed=0, title_words=words_of(encoder)):
             tune.report({"loss": epoch.metrics["val_next_role_nll"]})

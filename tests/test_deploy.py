@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from copy import deepcopy
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def test_kubernetes_accepts_each_pod(name: str) -> None:
 
 def set_at(document: dict[str, Any], path: str, value: object) -> dict[str, Any]:
     """A copy of ``document`` with ``value`` at the dotted ``path``; numbers index lists."""
-    copy = json.loads(json.dumps(document))
+    copy = deepcopy(document)
     *parents, last = [int(step) if step.isdigit() else step for step in path.split(".")]
     at: Any = copy
     for step in parents:

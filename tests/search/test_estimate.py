@@ -4,7 +4,7 @@ import pytest
 
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.experiment import Experiment, Params, PrunerSettings, validate
-from trajtune.search.estimate import estimate, expected_epochs
+from trajtune.search.estimate import epochs_of_others, estimate, expected_epochs
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,15 @@ def test_halving_stops_all_but_a_share_at_each_rung(
     pruner = PrunerSettings.model_validate({"name": name, "grace_period": grace, "reduction_factor": factor})
 
     assert expected_epochs(pruner, Params(max_epochs=max_epochs)) == pytest.approx(expected)
+
+
+def test_the_experiments_own_training_is_counted_whole() -> None:
+    settings = {
+        "training": {"max_epochs": 4},
+        "search": {"trials": 5, "pruner": {"grace_period": 1, "reduction_factor": 2}},
+    }
+
+    assert epochs_of_others(validate(Experiment, settings, "test")) == 4 + 3 * (1 + 0.5 * 1 + 0.25 * 2)
 
 
 @pytest.mark.slow

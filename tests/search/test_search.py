@@ -9,7 +9,7 @@ from tests.search.killing import check_invariants
 from trajtune.dataset.arrays import examples_of
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import ExperimentError, RunError
-from trajtune.experiment import RESEARCH_DEFAULT, Experiment, Params, SearchSettings, validate
+from trajtune.experiment import RESEARCH_DEFAULT, Experiment, Params, validate
 from trajtune.model.baselines import markov
 from trajtune.model.checkpoint import build_model, load_checkpoint
 from trajtune.search.best import leaders
@@ -17,8 +17,7 @@ from trajtune.search.doctor import examine
 from trajtune.search.record import read_trials
 from trajtune.search.run import resume_search, search, start_search
 from trajtune.search.run_directory import Run, open_run
-from trajtune.search.space import Space, load_space
-from trajtune.search.start import start_points, with_warm_start
+from trajtune.search.start import with_warm_start
 from trajtune.search.status import print_status, status_of
 from trajtune.search.study import read_study
 from trajtune.search.tracking import MLFLOW, TENSORBOARD
@@ -140,42 +139,10 @@ def test_start_points_come_second_and_equal_points_are_trained_once(
     assert {trial.number for trial in leaders(run, 9)} == {0, 1}
 
 
-def test_the_experiments_own_training_is_tried_after_the_start_points(finished: Run, tmp_path: Path) -> None:
+def test_the_experiments_own_training_is_tried_before_the_sampler_draws(finished: Run) -> None:
     default, own, drawn = read_trials(read_study(finished.path))[:3]
     assert (default.origin, own.origin, drawn.origin) == ("research_default", "training", "sampler")
     assert own.params == finished.experiment.training.model_dump(mode="json")
-
-
-@pytest.mark.parametrize(
-    ("training", "given", "requested", "origins"),
-    [
-        ({}, [LOW], 3, ["research_default", "start_point", "training"]),
-        ({}, [LOW], 2, ["research_default", "start_point"]),
-        ({"learning_rate": 5.0}, [], 3, ["research_default"]),
-        (RESEARCH_DEFAULT.model_dump(), [], 3, ["research_default"]),
-    ],
-    ids=["first", "no room", "outside the space", "there already"],
-)
-def test_a_search_starts_from_what_the_space_holds_and_the_trials_leave_room_for(
-    training: dict[str, object], given: list[dict[str, object]], requested: int, origins: list[str]
-) -> None:
-    settings = SearchSettings.model_validate({"space": "smoke", "start_points": given})
-
-    points = start_points(settings, load_space("smoke"), Params.model_validate(training), requested)
-
-    assert [origin for origin, _ in points] == origins
-
-
-def test_the_training_that_is_tried_has_the_values_that_the_space_fixes() -> None:
-    entry = {"type": "float", "low": 0.0001, "high": 0.01}
-    fixed = {"embedding_dim": 128, "hidden_dim": 16, "num_layers": 2, "dropout": 0.1, "batch_size": 32}
-    space = Space.model_validate({"params": {"learning_rate": entry, **fixed}})
-
-    *_, (origin, params) = start_points(
-        SearchSettings(), space, Params(hidden_dim=64, label_smoothing=0.1), 2
-    )
-
-    assert (origin, params) == ("training", Params(hidden_dim=16, label_smoothing=0.1))
 
 
 def test_the_epoch_budget_ends_a_search_in_order(

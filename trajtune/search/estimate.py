@@ -12,6 +12,9 @@ from trajtune.dataset.arrays import CareerArrays, examples_of
 from trajtune.experiment import RESEARCH_DEFAULT, Experiment, Params, PrunerSettings
 from trajtune.search.placement import place
 from trajtune.search.sample import train_careers
+from trajtune.search.space import load_space
+from trajtune.search.start import start_points
+from trajtune.search.study import TRAINING_ORIGIN
 
 if TYPE_CHECKING:
     from trajtune.dataset.snapshot import Snapshot
@@ -65,7 +68,7 @@ def estimate(experiment: Experiment, snapshot: "Snapshot", *, address: str | Non
     per_example = seconds / len(examples_of(_first(train), RESEARCH_DEFAULT.examples))
     default_s = per_example * train.num_careers
     other_s = per_example * len(examples_of(train, experiment.training.examples))
-    others = (settings.trials - 1) * expected_epochs(settings.pruner, experiment.training)
+    others = epochs_of_others(experiment)
     wall_s = (RESEARCH_DEFAULT.max_epochs * default_s + others * other_s) / concurrent
     # Running trials hold the best epoch's weights and the last two whole states, of three times their size.
     files = settings.keep_checkpoints + 1 + 7 * concurrent
@@ -77,6 +80,15 @@ def estimate(experiment: Experiment, snapshot: "Snapshot", *, address: str | Non
         wall_s=wall_s,
         disk_megabytes=files * checkpoint_bytes / 1e6,
     )
+
+
+def epochs_of_others(experiment: Experiment) -> float:
+    """Epochs of all trials but the research default; the experiment's own training is not pruned either."""
+    settings, training = experiment.search, experiment.training
+    points = start_points(settings, load_space(settings.space), training, settings.trials)
+    whole = [params for origin, params in points if origin == TRAINING_ORIGIN]
+    pruned = settings.trials - 1 - len(whole)
+    return sum(params.max_epochs for params in whole) + pruned * expected_epochs(settings.pruner, training)
 
 
 def expected_epochs(pruner: PrunerSettings, params: Params) -> float:

@@ -223,7 +223,7 @@ def _record(trial: TrialRecord, searched: Sequence[str]) -> Mapping[str, Mapping
 def _state(trial: TrialRecord) -> str:
     said = [IN_WORDS[trial.state]]
     if trial.origin in REFERENCES:
-        said.append(REFERENCES[trial.origin])
+        said.append(f"the {REFERENCES[trial.origin]}")
     if not trial.is_feasible:
         said.append("breaks a constraint")
     if trial.duplicate_of is not None:

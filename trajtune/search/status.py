@@ -115,7 +115,7 @@ def _leaderboard(status: dict[str, Any]) -> "Table":
         best_epoch = "" if trial["best_epoch"] is None else str(trial["best_epoch"])
         params = " ".join(f"{name}={_short(trial['params'].get(name))}" for name in status["searched"])
         if trial["origin"] in REFERENCES:
-            params = f"{REFERENCES[trial['origin']].removeprefix('the ')}: {params}"
+            params = f"{REFERENCES[trial['origin']]}: {params}"
         table.add_row(
             str(trial["number"]),
             trial["state"] if trial["feasible"] else f"{trial['state']}, infeasible",

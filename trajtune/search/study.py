@@ -51,10 +51,10 @@ START_POINT_ORIGIN: Final = "start_point"
 TRAINING_ORIGIN: Final = "training"
 SAMPLER_ORIGIN: Final = "sampler"
 REFERENCES: Final = {
-    RESEARCH_DEFAULT_ORIGIN: "the research default",
-    TRAINING_ORIGIN: "the experiment's training",
+    RESEARCH_DEFAULT_ORIGIN: "research default",
+    TRAINING_ORIGIN: "experiment's training",
 }
-"""Origins of the trials that the others are held against, and what a reader is told that they are."""
+"""Origins of the trials that others are held against, which no pruner stops, with their names for readers."""
 
 
 def create_study(
