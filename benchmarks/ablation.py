@@ -17,16 +17,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from trajtune.careers.limit import limit
-from trajtune.careers.process import NUM_LEVELS, num_titles
-from trajtune.careers.selection import Window
-from trajtune.careers.simulate import SimulatedCareers, simulate
 from trajtune.dataset.arrays import CareerArrays, examples_of
-from trajtune.experiment import RESEARCH_DEFAULT, Params, ProcessSettings
-from trajtune.model.baselines import markov, markov2
-from trajtune.model.fit import fit
+from trajtune.experiment.params import RESEARCH_DEFAULT, Params
+from trajtune.experiment.sources import ProcessSettings
+from trajtune.model.baselines.baselines import markov, markov2
 from trajtune.model.metrics import next_role_metrics
-from trajtune.model.title_vectors import TitleWords, number_words
+from trajtune.model.network.title_vectors import TitleWords, number_words
+from trajtune.model.training.fit import fit
+from trajtune.simulation.bayes_optimum import limit
+from trajtune.simulation.generator import NUM_LEVELS, num_titles
+from trajtune.simulation.simulate import SimulatedCareers, simulate
+from trajtune.simulation.split_probability import Window
 
 PROCESS = ProcessSettings(foreign_share=0.0)
 VOCAB_SIZE = num_titles(PROCESS) + 1

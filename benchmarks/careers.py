@@ -47,8 +47,8 @@ def main() -> None:
 
 def compare(small: int, large: int) -> list[dict[str, Any]]:
     """All measurements; each ratio is of medians over alternating runs."""
-    from trajtune.careers.embedded import embedded_postgres
-    from trajtune.careers.simulated_write import simulated_table
+    from trajtune.careers.sources.embedded_postgres import embedded_postgres
+    from trajtune.simulation.writing import simulated_table
 
     with tempfile.TemporaryDirectory() as home, embedded_postgres(Path(home)) as url:
         tables = {size: simulated_table(url, size, 0) for size in (small, large)}
@@ -162,7 +162,8 @@ def warm_up() -> None:
     import ray.data
 
     from trajtune.careers.read import load_career_sequences
-    from trajtune.experiment import DataSettings, PostgresSource
+    from trajtune.experiment.settings import DataSettings
+    from trajtune.experiment.sources import PostgresSource
 
     roles = json.dumps([{"title": title, "start_date": "2000"} for title in "AB"])
     query = f"select 1 as id, '{roles}' as work_history"
@@ -171,7 +172,7 @@ def warm_up() -> None:
 
     @ray.remote(num_cpus=1)
     def imported() -> None:
-        import trajtune.careers.postgres  # noqa: F401 - it brings psycopg2 and Ray Data with it
+        import trajtune.careers.sources.postgres  # noqa: F401 - it brings psycopg2 and Ray Data with it
 
         time.sleep(1)  # so long that no worker can take two
 
@@ -184,9 +185,9 @@ def warm_up() -> None:
 def read_rows(url: str, table: str) -> None:
     import ray.data
 
-    from trajtune.careers.postgres import open_reading
+    from trajtune.careers.sources.postgres import open_reading
     from trajtune.cluster import ray_data_for_reading
-    from trajtune.experiment import PostgresSource
+    from trajtune.experiment.sources import PostgresSource
 
     with ray_data_for_reading(), open_reading(PostgresSource(table=table), None, url) as (rows, reading):
         dataset = ray.data.read_datasource(rows, override_num_blocks=len(reading.ranges))
@@ -220,7 +221,8 @@ def bare_copy(url: str, table: str) -> None:
 
 def prepare_all(url: str, table: str) -> None:
     from trajtune.dataset.prepare import prepare
-    from trajtune.experiment import Experiment, PostgresSource, StorageSettings
+    from trajtune.experiment.settings import Experiment, StorageSettings
+    from trajtune.experiment.sources import PostgresSource
 
     with tempfile.TemporaryDirectory() as folder:
         storage = StorageSettings(snapshots=folder)

@@ -14,11 +14,11 @@ import torch
 from benchmarks.training import plain_loader, plain_step
 from trajtune.dataset.arrays import CareerArrays, examples_of
 from trajtune.dataset.snapshot import Snapshot
-from trajtune.experiment import RESEARCH_DEFAULT, Params
+from trajtune.experiment.params import RESEARCH_DEFAULT, Params
+from trajtune.experiment.space import Space
 from trajtune.model.batches import Loader
 from trajtune.model.checkpoint import new_model
-from trajtune.model.fit import evaluate
-from trajtune.search.space import Space
+from trajtune.model.training.fit import evaluate
 
 Reached = list[tuple[float, float]]
 """Seconds since the beginning, and the validation NLL of the epoch that ended then."""

@@ -23,19 +23,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from trajtune.bundle import CALIBRATION, MODEL, SCHEMA_VERSION, VOCABULARY, Bundle, load_bundle
+from trajtune.bundle.bundle import CALIBRATION, MODEL, SCHEMA_VERSION, VOCABULARY, Bundle, load_bundle
+from trajtune.bundle.predict_file import predict_file
 from trajtune.dataset.arrays import CareerArrays, Examples
 from trajtune.dataset.titles import TitleEncoder
-from trajtune.finalize.calibrate import CalibrationTable
-from trajtune.finalize.export import export_to_onnx, simplify_onnx
-from trajtune.finalize.latency import latency_in_node, latency_in_python
-from trajtune.finalize.probes import write_probes
-from trajtune.finalize.served import ServedModel
-from trajtune.finalize.write import CHECKPOINT, FILES, PROBES, write_manifest
+from trajtune.finalize.bundle_directory import CHECKPOINT, FILES, PROBES, write_manifest
+from trajtune.finalize.calibrate.isotonic import CalibrationTable
+from trajtune.finalize.export.exported_module import ServedModel
+from trajtune.finalize.export.latency import latency_in_node, latency_in_python
+from trajtune.finalize.export.probes import write_probes
+from trajtune.finalize.export.to_onnx import export_to_onnx, simplify_onnx
 from trajtune.model.checkpoint import save_checkpoint
-from trajtune.model.lstm import CareerTrajectoryLSTM
+from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.predict import predict
-from trajtune.stream import predict_file
 
 SIZES = (1000, 5000)
 BARS = {1000: 20_000}

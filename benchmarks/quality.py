@@ -24,7 +24,8 @@ import plotly.graph_objects as go
 
 from benchmarks.rows import result
 from trajtune.dataset.prepare import prepare
-from trajtune.experiment import Experiment, validate
+from trajtune.experiment.load import validate
+from trajtune.experiment.settings import Experiment
 from trajtune.finalize.run import finalize
 from trajtune.search.run import start_search
 

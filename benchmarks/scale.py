@@ -29,19 +29,21 @@ import psutil
 
 from benchmarks.rows import result
 from benchmarks.search import TINY, search, snapshot_of_ladders
-from trajtune.careers.simulated_write import write_simulated
 from trajtune.cluster import ray_session
 from trajtune.dataset.prepare import prepare
 from trajtune.dataset.snapshot import open_snapshot
-from trajtune.experiment import Experiment, Params, validate
+from trajtune.experiment.load import validate
+from trajtune.experiment.params import Params
+from trajtune.experiment.settings import Experiment
 from trajtune.finalize.refit import METRIC
-from trajtune.finalize.refit_on_ray import Job, train_refits
+from trajtune.finalize.refit_tasks import Job, train_refits
 from trajtune.model.batches import create_dataloaders
 from trajtune.model.checkpoint import load_checkpoint, new_model
-from trajtune.model.fit import train_epoch
-from trajtune.model.optimizer import create_optimizer
-from trajtune.model.title_vectors import words_of
+from trajtune.model.fast.packed_adamw import create_optimizer
+from trajtune.model.network.title_vectors import words_of
+from trajtune.model.training.fit import train_epoch
 from trajtune.search.trial import LAST
+from trajtune.simulation.writing import write_simulated
 
 SIZES = (100_000, 1_000_000, 10_000_000)
 MOST_TIME, MOST_MEMORY = 1.2, 1.5

@@ -27,18 +27,20 @@ import torch
 from benchmarks.plain_study import plain_study
 from benchmarks.rows import result
 from tests.conftest import ladder_careers, loaded
-from tests.search.killing import check_invariants, opened, search_under_fire
+from tests.search.faults.killing import check_invariants, opened, search_under_fire
 from trajtune.cluster import ray_session
 from trajtune.dataset.prepare import prepare, snapshot_of
 from trajtune.dataset.snapshot import Snapshot
-from trajtune.experiment import RESEARCH_DEFAULT, Experiment, Params, validate
-from trajtune.model.fit import fit
-from trajtune.model.title_vectors import words_of
-from trajtune.search.record import TrialRecord, read_trials
+from trajtune.experiment.load import validate
+from trajtune.experiment.params import RESEARCH_DEFAULT, Params
+from trajtune.experiment.settings import Experiment
+from trajtune.experiment.space import load_space
+from trajtune.model.network.title_vectors import words_of
+from trajtune.model.training.fit import fit
 from trajtune.search.run import start_search
-from trajtune.search.run_directory import Run
-from trajtune.search.space import load_space
-from trajtune.search.study import SAMPLER_ORIGIN, read_study
+from trajtune.search.runs.directory import Run
+from trajtune.search.study.study import SAMPLER_ORIGIN, read_study
+from trajtune.search.study.trial_records import TrialRecord, read_trials
 
 CONCURRENT = 2
 MOST_OF_RAYS_DEFAULT = 0.1

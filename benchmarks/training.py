@@ -28,16 +28,17 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
-from trajtune.careers.process import num_titles
-from trajtune.careers.simulate import simulate
 from trajtune.dataset.arrays import CareerArrays, examples_of
-from trajtune.experiment import RESEARCH_DEFAULT, Params, ProcessSettings
+from trajtune.experiment.params import RESEARCH_DEFAULT, Params
+from trajtune.experiment.sources import ProcessSettings
 from trajtune.model.batches import Loader, create_dataloaders
 from trajtune.model.checkpoint import new_model, save_checkpoint
-from trajtune.model.fit import evaluate, fit, train_epoch
-from trajtune.model.lstm import CareerTrajectoryLSTM, FactoredLogits
-from trajtune.model.optimizer import create_optimizer
-from trajtune.model.training_loss import training_loss
+from trajtune.model.fast.packed_adamw import create_optimizer
+from trajtune.model.network.lstm import CareerTrajectoryLSTM, FactoredLogits
+from trajtune.model.training.fit import evaluate, fit, train_epoch
+from trajtune.model.training.training_loss import training_loss
+from trajtune.simulation.generator import num_titles
+from trajtune.simulation.simulate import simulate
 
 PROCESS = ProcessSettings(num_specialisations=60, foreign_share=0.0)
 VOCAB_SIZE = num_titles(PROCESS) + 1
@@ -179,7 +180,7 @@ def curves(size: Size) -> list[dict[str, Any]]:
 
 
 def our_steps(arrays: CareerArrays, params: Params) -> Iterator[None]:
-    """The loop of `trajtune.model.fit`, a step at a time."""
+    """The loop of `trajtune.model.training.fit`, a step at a time."""
     torch.manual_seed(0)
     model = new_model(params, VOCAB_SIZE).train()
     optimizer = create_optimizer(model, params)

@@ -18,20 +18,13 @@ import psycopg2
 import pyarrow as pa
 import pytest
 
-from tests.finalized import (  # noqa: F401 - fixtures that several folders of tests use
-    calibration_table,
-    changing_snapshot,
-    exported_onnx,
-    finalized,
-    searched_run,
-    served_model,
-)
-from tests.installed import wheel  # noqa: F401 - as above
-from tests.s3 import s3_store  # noqa: F401 - as above
+from tests.support.installed import wheel  # noqa: F401 - as above
+from tests.support.s3 import s3_store  # noqa: F401 - as above
 from trajtune.careers.schema import CAREERS, QUARANTINE, LoadedCareers
 from trajtune.dataset.prepare import snapshot_of
 from trajtune.dataset.snapshot import Snapshot
-from trajtune.experiment import Experiment, validate
+from trajtune.experiment.load import validate
+from trajtune.experiment.settings import Experiment
 
 # Read by torch when it is imported, here and in the processes that tests start: models as small as theirs
 # lose more by waiting for a second thread than they gain.
@@ -68,7 +61,7 @@ def ray_local() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real PostgreSQL of the tests' own."""
-    from trajtune.careers.embedded import embedded_postgres
+    from trajtune.careers.sources.embedded_postgres import embedded_postgres
 
     with embedded_postgres(tmp_path_factory.mktemp("postgres")) as url:
         yield url

@@ -8,7 +8,7 @@ import psycopg2.extras
 import pytest
 from hypothesis import settings
 
-from trajtune.careers.embedded import embedded_postgres
+from trajtune.careers.sources.embedded_postgres import embedded_postgres
 
 # A slow machine is no fault of the code, and a failure must be the same the next time.
 settings.register_profile("careers", deadline=None, derandomize=True)

@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 from tests.cli.running import PASSWORD, Outcome, Trajtune, in_terminal
-from trajtune.experiment import Experiment, PostgresSource, load_experiment
+from trajtune.experiment.load import load_experiment
+from trajtune.experiment.settings import Experiment
+from trajtune.experiment.sources import PostgresSource
 
 VALUE = "Zyxomma"
 """Part of every value that a test stores in a text."""

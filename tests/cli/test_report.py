@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from trajtune import cli
-from trajtune.search.run_directory import Run
+from trajtune.search.runs.directory import Run
 
 pytestmark = pytest.mark.slow
 

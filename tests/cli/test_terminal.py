@@ -12,7 +12,7 @@ import pytest
 from tests.cli.running import COMMAND, Trajtune, assert_one_line, in_terminal
 from tests.cli.test_commands import COMMANDS, write_csv
 from trajtune.dataset.snapshot import Snapshot
-from trajtune.search.run_directory import Run
+from trajtune.search.runs.directory import Run
 
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-8]|9[0-7]|4[0-8]|10[0-7])")
 

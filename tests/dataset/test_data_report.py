@@ -18,7 +18,8 @@ from trajtune.dataset.profile import profile, stability_index, warnings
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.summary import summary
 from trajtune.dataset.test_split import read_split, split_file
-from trajtune.experiment import Experiment, validate
+from trajtune.experiment.load import validate
+from trajtune.experiment.settings import Experiment
 from trajtune.page import Page
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from tests.dataset.test_split import career, table
 from trajtune.dataset.encode import SplitData, encode_split
 from trajtune.dataset.sequences import generate_sequences
 from trajtune.dataset.titles import TitleEncoder
-from trajtune.experiment import DataSettings
+from trajtune.experiment.settings import DataSettings
 
 ENCODER = TitleEncoder.fit(["A", "B"])
 

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.careers.test_validate import from_json
+from tests.careers.test_assembly import from_json
 from trajtune.careers import read
 from trajtune.careers.schema import LoadedCareers
 from trajtune.dataset.prepare import snapshot_of, write_content
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.test_split import read_split, split_file
-from trajtune.experiment import DataSettings, Experiment, SplitSettings, StorageSettings
+from trajtune.experiment.settings import DataSettings, Experiment, SplitSettings, StorageSettings
 
 TODAY = date(2026, 1, 1)
 LENIENT = DataSettings(max_quarantine_fraction=1, as_of=TODAY)

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from trajtune.dataset.prepare import prepare
-from trajtune.experiment import Experiment, validate
+from trajtune.experiment.load import validate
+from trajtune.experiment.settings import Experiment
 
 SPLITS = ("train", "val", "test")
 

@@ -13,7 +13,8 @@ from trajtune.dataset.prepare import snapshot_of
 from trajtune.dataset.snapshot import Snapshot, open_snapshot
 from trajtune.dataset.test_split import open_test_split, openings
 from trajtune.errors import SnapshotError, SourceError
-from trajtune.experiment import Experiment, validate
+from trajtune.experiment.load import validate
+from trajtune.experiment.settings import Experiment
 
 
 def experiment(folder: Path, **sections: object) -> Experiment:

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from tests.conftest import ladder_careers, loaded
-from tests.s3 import S3Store
+from tests.support.s3 import S3Store
 from trajtune.dataset.data_report import DATA_REPORT
 from trajtune.dataset.prepare import prepare, snapshot_of
 from trajtune.dataset.snapshot import MANIFEST, Snapshot, open_snapshot
 from trajtune.dataset.test_split import open_test_split, openings
 from trajtune.errors import SnapshotError, StorageError
-from trajtune.experiment import Experiment, validate
+from trajtune.experiment.load import validate
+from trajtune.experiment.settings import Experiment
 from trajtune.storage import path as paths
 from trajtune.storage.path import ObjectPath, children
 

@@ -11,7 +11,7 @@ from tests.conftest import ladder_careers
 from trajtune.careers.schema import CAREERS
 from trajtune.dataset.split import resolve_cutoffs, split_dates, temporal_split
 from trajtune.errors import SplitError
-from trajtune.experiment import SplitSettings
+from trajtune.experiment.settings import SplitSettings
 
 
 def career(*roles: tuple[str, str, str | None], precision: int = 1, name: str = "c") -> dict[str, Any]:

@@ -13,23 +13,25 @@ from typing import Any
 import pytest
 
 from tests.conftest import loaded
-from tests.finalized import changing_careers, searched
+from tests.support.finalized import changing_careers, searched
 from trajtune import cli
-from trajtune.bundle import load_bundle, manifest_sha256, sha256
+from trajtune.bundle.bundle import load_bundle, manifest_sha256, sha256
 from trajtune.dataset.prepare import snapshot_of
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.test_split import openings
 from trajtune.errors import BundleError, RunError, SnapshotError, TrainingError
-from trajtune.experiment import RESEARCH_DEFAULT, Experiment, Params, validate
+from trajtune.experiment.load import validate
+from trajtune.experiment.params import RESEARCH_DEFAULT, Params
+from trajtune.experiment.settings import Experiment
 from trajtune.finalize import refit, run
-from trajtune.finalize.report import verdict
+from trajtune.finalize.bundle_directory import FILES, bundle_directory
+from trajtune.finalize.report.text import verdict
 from trajtune.finalize.run import finalize
 from trajtune.finalize.verify import verify
-from trajtune.finalize.write import FILES, bundle_directory
 from trajtune.model.checkpoint import load_checkpoint
-from trajtune.model.fit import fit
-from trajtune.model.title_vectors import words_of
-from trajtune.search.run_directory import Run
+from trajtune.model.network.title_vectors import words_of
+from trajtune.model.training.fit import fit
+from trajtune.search.runs.directory import Run
 from trajtune.search.trial import train_trial
 
 pytestmark = pytest.mark.slow

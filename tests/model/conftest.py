@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from trajtune.dataset.arrays import CareerArrays
-from trajtune.experiment import Params
+from trajtune.experiment.params import Params
 
 VOCAB_SIZE = 25
 

@@ -9,7 +9,7 @@ from tests.model.conftest import plain
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.errors import TrainingError
 from trajtune.model.checkpoint import build_model, load_checkpoint, save_checkpoint, without_optimizer
-from trajtune.model.fit import fit
+from trajtune.model.training.fit import fit
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,9 @@ import torch
 import torch.nn.functional as F
 
 from tests.model.conftest import plain
-from trajtune.model.losses import (
-    hireability_loss,
-    next_role_loss,
-    pinball_loss,
-    squared_loss,
-)
-from trajtune.model.lstm import FactoredLogits
-from trajtune.model.training_loss import training_loss
+from trajtune.model.losses import hireability_loss, next_role_loss, pinball_loss, squared_loss
+from trajtune.model.network.lstm import FactoredLogits
+from trajtune.model.training.training_loss import training_loss
 
 NAN = float("nan")
 

@@ -6,10 +6,10 @@ import torch
 
 from tests.model.conftest import plain
 from trajtune.dataset.arrays import CareerArrays, examples_of
-from trajtune.experiment import Params
+from trajtune.experiment.params import Params
 from trajtune.model.checkpoint import new_model
+from trajtune.model.network.title_vectors import TitleVectors, number_words
 from trajtune.model.predict import predict, score_next_role
-from trajtune.model.title_vectors import TitleVectors, number_words
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import pytest
 from tests.conftest import ladder_careers, loaded
 from trajtune.dataset.prepare import snapshot_of
 from trajtune.dataset.snapshot import Snapshot
-from trajtune.experiment import Experiment, validate
+from trajtune.experiment.load import validate
+from trajtune.experiment.settings import Experiment
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,9 @@
 import pytest
 
 from trajtune.dataset.snapshot import Snapshot
-from trajtune.experiment import Experiment, Params, PrunerSettings, validate
+from trajtune.experiment.load import validate
+from trajtune.experiment.params import Params
+from trajtune.experiment.settings import Experiment, PrunerSettings
 from trajtune.search.estimate import epochs_of_others, estimate, expected_epochs
 
 

@@ -9,9 +9,9 @@ import torch
 
 from tests.model.conftest import plain
 from trajtune.dataset.snapshot import Snapshot
-from trajtune.experiment import Params
+from trajtune.experiment.params import Params
 from trajtune.model.checkpoint import build_model, load_checkpoint
-from trajtune.model.title_vectors import words_of
+from trajtune.model.network.title_vectors import words_of
 from trajtune.search.trial import BEST, DAMAGE, LAST, PREVIOUS, train_trial
 
 METRIC = "val_next_role_nll"

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.service.install import CLIENT, install_client
-from trajtune.bundle import MODEL, load_bundle
+from trajtune.bundle.bundle import MODEL, load_bundle
 from trajtune.dataset.titles import service_key
-from trajtune.finalize.latency import ONNXRUNTIME_NODE, latency_in_node
+from trajtune.finalize.export.latency import ONNXRUNTIME_NODE, latency_in_node
 
 HARD = (
     *("Sr.", "sr..", "SR", "jr", "eng.", "ENG", "dev", "swe", "pm", "VP", "cto", "-", "&", "R&D", ".", ".."),

@@ -6,19 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.gate import gate_to
-from tests.s3 import S3Store
+from tests.support.gate import gate_to
+from tests.support.s3 import S3Store
 from trajtune.errors import StorageError
 from trajtune.storage import path as paths
-from trajtune.storage.path import (
-    ObjectPath,
-    children,
-    is_uri,
-    remove_tree,
-    rename,
-    stored_path,
-    write_whole,
-)
+from trajtune.storage.path import ObjectPath, children, is_uri, remove_tree, rename, stored_path, write_whole
 
 
 @pytest.fixture

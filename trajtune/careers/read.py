@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import pyarrow as pa
 import tenacity
 
-from trajtune.careers.blocks import career_part, join_parts, unpack
+from trajtune.careers.assembly import Part
+from trajtune.careers.career_rows import career_part, join_parts, unpack
 from trajtune.careers.reasons import Reason
 from trajtune.careers.role_rows import join_roles, role_block
-from trajtune.careers.roles import EPOCH, last_day
+from trajtune.careers.role_validation import EPOCH, last_day
 from trajtune.careers.schema import LoadedCareers
-from trajtune.careers.snapshot_lost import SnapshotLostError
-from trajtune.careers.validate import Part
+from trajtune.careers.sources.snapshot_lost import SnapshotLostError
 from trajtune.cluster import ray_data_for_reading, ray_session
 from trajtune.errors import SourceError
-from trajtune.experiment import DataSettings, FileSource, JsonHistory, PostgresSource, SimulatedSource
+from trajtune.experiment.settings import DataSettings
+from trajtune.experiment.sources import FileSource, JsonHistory, PostgresSource, SimulatedSource
 from trajtune.storage.object_store import explain
 
 if TYPE_CHECKING:
@@ -54,13 +55,13 @@ def load_career_sequences(
     """
     with ray_session(), ray_data_for_reading():
         if isinstance(source, FileSource):
-            from trajtune.careers.files import open_files
+            from trajtune.careers.sources.files import open_files
 
             rows = open_files(source, data.hireable_key)
             return _load(rows, source, data, {"path": source.path}, None, progress)
         if isinstance(source, SimulatedSource):
-            from trajtune.careers.embedded import embedded_postgres
-            from trajtune.careers.simulated_write import simulated_table
+            from trajtune.careers.sources.embedded_postgres import embedded_postgres
+            from trajtune.simulation.writing import simulated_table
 
             with embedded_postgres() as embedded:
                 name = simulated_table(embedded, source.careers, source.seed, source.process)
@@ -80,7 +81,7 @@ def _load_postgres(
 ) -> LoadedCareers:
     import ray
 
-    from trajtune.careers.postgres import open_reading
+    from trajtune.careers.sources.postgres import open_reading
 
     # Without the connection that holds the snapshot nothing more can be read of it: again, from the start.
     retrying = tenacity.Retrying(

@@ -10,13 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trajtune.careers.flags import parse_flags
-from trajtune.careers.history import read_role_lines
+from trajtune.careers.assembly import Part, assemble, quarantine_rows
+from trajtune.careers.json_history import read_role_lines
+from trajtune.careers.parse.flags import parse_flags
+from trajtune.careers.parse.text import id_column, text_column
 from trajtune.careers.reasons import Reason
-from trajtune.careers.roles import ROLES, RawRoles, check_roles
-from trajtune.careers.texts import id_column, text_column
-from trajtune.careers.validate import Part, assemble, quarantine_rows
-from trajtune.experiment import DataSettings, RoleRows
+from trajtune.careers.role_validation import ROLES, RawRoles, check_roles
+from trajtune.experiment.settings import DataSettings
+from trajtune.experiment.sources import RoleRows
 
 _BLOCK = pa.schema([*ROLES, pa.field("id", pa.string()), pa.field("label", pa.string())])
 

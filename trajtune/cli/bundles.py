@@ -26,8 +26,8 @@ def finalize(
 
     Example: trajtune finalize --require-gates
     """
+    from trajtune.finalize.bundle_directory import METRICS
     from trajtune.finalize.run import demand_gates
-    from trajtune.finalize.write import METRICS
 
     bundle = finalized(run, out=out, address=address, verbose=verbose)
     metrics = json.loads((bundle / METRICS).read_text("utf-8"))
@@ -53,9 +53,9 @@ def predict(
 
     Example: trajtune predict bundles/demo "Software Engineer" "Senior Software Engineer"
     """
-    from trajtune.bundle import load_bundle
-    from trajtune.explain import explain
-    from trajtune.stream import predict_file
+    from trajtune.bundle.bundle import load_bundle
+    from trajtune.bundle.explain import explain
+    from trajtune.bundle.predict_file import predict_file
 
     if (source is None) != (output is None) or (source and titles):
         raise BundleError("Give titles, or --input and --output together, but not both.")
@@ -101,7 +101,7 @@ def finalized(
     """Finalize a run in a Ray session; where the bundle is."""
     from trajtune.cluster import ray_session
     from trajtune.finalize.run import finalize as finalize_run
-    from trajtune.search.run_directory import open_run
+    from trajtune.search.runs.directory import open_run
 
     found = open_run(run)
     with ray_session(address, verbose=verbose):

@@ -3,21 +3,21 @@
 
 def experiment_names(incomplete: str) -> list[str]:
     """Experiments in ``experiments/`` here or shipped."""
-    from trajtune.experiment import known_names
+    from trajtune.experiment.load import known_names
 
     return _beginning(known_names("experiments"), incomplete)
 
 
 def space_names(incomplete: str) -> list[str]:
     """Spaces in ``search_spaces/`` here or shipped."""
-    from trajtune.experiment import known_names
+    from trajtune.experiment.load import known_names
 
     return _beginning(known_names("search_spaces"), incomplete)
 
 
 def run_names(incomplete: str) -> list[str]:
     """Runs of the default storage."""
-    from trajtune.search.run_directory import known_runs
+    from trajtune.search.runs.directory import known_runs
 
     return _beginning(known_runs(), incomplete)
 

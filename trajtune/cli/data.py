@@ -22,9 +22,9 @@ def simulate(
 
     Example: trajtune simulate --careers 20000 --to careers.parquet
     """
-    from trajtune.careers.simulated_write import write_simulated
-    from trajtune.experiment import ProcessSettings
-    from trajtune.model.bayes import population_limit
+    from trajtune.experiment.sources import ProcessSettings
+    from trajtune.model.baselines.bayes import population_limit
+    from trajtune.simulation.writing import write_simulated
 
     write_simulated(careers, seed, database_url() if to == "postgres" else to)
     limit = population_limit(careers, seed, ProcessSettings())

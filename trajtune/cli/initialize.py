@@ -12,7 +12,7 @@ from trajtune.cli.inputs import database_url
 from trajtune.errors import ExperimentError, SourceError
 
 if TYPE_CHECKING:
-    from trajtune.careers.propose import Proposal
+    from trajtune.careers.init.propose import Proposal
 
 
 def init(
@@ -30,10 +30,10 @@ def init(
 
     Example: trajtune init experiment.yaml --yes
     """
-    from trajtune.careers.propose import propose
-    from trajtune.careers.proposed_file import SCHEMA_FILE, experiment_text
-    from trajtune.experiment import load_experiment
-    from trajtune.search.schema import experiment_schema
+    from trajtune.careers.init.experiment_file import SCHEMA_FILE, experiment_text
+    from trajtune.careers.init.propose import propose
+    from trajtune.experiment.json_schema import experiment_schema
+    from trajtune.experiment.load import load_experiment
 
     url = database_url()
     _check_free(file)
@@ -85,7 +85,7 @@ def _write(file: Path, text: str) -> None:
 
 def _with_table(table: str, proposals: Sequence["Proposal"]) -> "list[Proposal]":
     """The proposals with that table's first."""
-    from trajtune.careers.names import nearest
+    from trajtune.careers.sources.column_names import nearest
 
     first = [proposal for proposal in proposals if proposal.source.table == table]
     if not first:
@@ -119,7 +119,7 @@ def _confirmed(proposal: "Proposal") -> "Proposal":
     """The proposal, or what the user says setting by setting."""
     from dataclasses import replace
 
-    from trajtune.experiment import did_you_mean
+    from trajtune.experiment.load import did_you_mean
 
     if typer.confirm("Write this", default=True, err=True):
         return proposal

@@ -10,7 +10,7 @@ import typer
 from trajtune.errors import ExperimentError, SourceError
 
 if TYPE_CHECKING:
-    from trajtune.experiment import Experiment
+    from trajtune.experiment.settings import Experiment
 
 
 def experiment_of(name: str | None, *, reads_source: bool = True) -> "Experiment":
@@ -18,7 +18,8 @@ def experiment_of(name: str | None, *, reads_source: bool = True) -> "Experiment
 
     Without ``reads_source``, a snapshot is in the source's place and no database is needed.
     """
-    from trajtune.experiment import PostgresSource, SimulatedSource, load_experiment
+    from trajtune.experiment.load import load_experiment
+    from trajtune.experiment.sources import PostgresSource, SimulatedSource
 
     experiment = load_experiment(name or "default")
     reads_postgres = isinstance(experiment.source, PostgresSource) and reads_source

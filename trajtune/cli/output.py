@@ -4,8 +4,8 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from trajtune.bundle import Prediction
-    from trajtune.explain import Explanation
+    from trajtune.bundle.bundle import Prediction
+    from trajtune.bundle.explain import Explanation
 
 
 def as_json_text(content: object) -> str:

@@ -31,8 +31,8 @@ def report(
 
     Example: trajtune report first
     """
-    from trajtune.bundle import MANIFEST
-    from trajtune.finalize.write import METRICS
+    from trajtune.bundle.bundle import MANIFEST
+    from trajtune.finalize.bundle_directory import METRICS
 
     if target is not None and all((Path(target) / name).is_file() for name in (MANIFEST, METRICS)):
         print(_of_bundle(Path(target), output))
@@ -41,8 +41,8 @@ def report(
 
 
 def _of_run(name: str | None, output: Path | None) -> StoredPath:
-    from trajtune.search.html_report import write_search_report
-    from trajtune.search.run_directory import open_run
+    from trajtune.search.runs.directory import open_run
+    from trajtune.search.show.report import write_search_report
 
     try:
         run = open_run(name)
@@ -58,10 +58,10 @@ def _of_run(name: str | None, output: Path | None) -> StoredPath:
 
 
 def _of_bundle(bundle: Path, output: Path | None) -> Path:
-    from trajtune.bundle import check_file, read_manifest
-    from trajtune.finalize.html_report import write_html_report
-    from trajtune.finalize.write import METRICS
-    from trajtune.search.run_directory import open_run
+    from trajtune.bundle.bundle import check_file, read_manifest
+    from trajtune.finalize.bundle_directory import METRICS
+    from trajtune.finalize.report.html import write_html_report
+    from trajtune.search.runs.directory import open_run
 
     path = output or Path(f"{bundle.resolve().name}-report.html")
     if path.resolve().is_relative_to(bundle.resolve()):

@@ -13,8 +13,8 @@ def status(run: RunName = None, as_json: AsJson = False) -> None:
 
     Example: trajtune status --json
     """
-    from trajtune.search.run_directory import open_run
-    from trajtune.search.status import print_status, status_of
+    from trajtune.search.runs.directory import open_run
+    from trajtune.search.show.status import print_status, status_of
 
     found = status_of(open_run(run))
     if as_json:
@@ -32,9 +32,9 @@ def doctor(
 
     Example: trajtune doctor --mend
     """
-    from trajtune.search.doctor import examine
-    from trajtune.search.doctor import mend as mend_findings
-    from trajtune.search.run_directory import open_run
+    from trajtune.search.runs.directory import open_run
+    from trajtune.search.runs.doctor import examine
+    from trajtune.search.runs.doctor import mend as mend_findings
 
     opened = open_run(run)
     findings = examine(opened)
@@ -61,7 +61,7 @@ def dashboard(
 
     Example: trajtune dashboard --port 8080
     """
-    from trajtune.search.dashboard import show_dashboard
-    from trajtune.search.run_directory import open_run
+    from trajtune.search.runs.directory import open_run
+    from trajtune.search.show.dashboard import show_dashboard
 
     show_dashboard(open_run(run), port)

@@ -19,7 +19,7 @@ from trajtune.cli.inputs import experiment_of, seconds
 from trajtune.errors import RunError
 
 if TYPE_CHECKING:
-    from trajtune.experiment import Experiment
+    from trajtune.experiment.settings import Experiment
 
 
 def demo(verbose: Verbose = False) -> None:
@@ -111,11 +111,11 @@ def _search(
     from trajtune.cluster import ray_session
     from trajtune.dataset.prepare import prepare as prepare_snapshot
     from trajtune.dataset.snapshot import open_snapshot
-    from trajtune.experiment import experiment_yaml
+    from trajtune.experiment.load import experiment_yaml
+    from trajtune.experiment.space import load_space
     from trajtune.search.estimate import estimate
     from trajtune.search.run import open_run, resume_search, start_search
-    from trajtune.search.space import load_space
-    from trajtune.search.start import check_start_points, with_warm_start
+    from trajtune.search.start_points import check_start_points, with_warm_start
 
     if resume is not None and dry_run:
         raise RunError("A dry run is of a new search. Leave out --resume or --dry-run.")

@@ -30,7 +30,7 @@ def train(
     from trajtune.cluster import ray_session
     from trajtune.dataset.prepare import prepare as prepare_snapshot
     from trajtune.dataset.snapshot import open_snapshot
-    from trajtune.search.single import train_single
+    from trajtune.search.train_single import train_single
 
     if db_url:
         os.environ["POSTGRES_URL"] = db_url
@@ -61,7 +61,7 @@ def export(
 
     Example: trajtune export --checkpoint models/best.pt --vocab models/vocabulary.json --output m.onnx
     """
-    from trajtune.finalize.steps import export_checkpoint
+    from trajtune.finalize.single_steps import export_checkpoint
 
     print(as_json_text(export_checkpoint(checkpoint, vocab, output)))
 
@@ -75,7 +75,7 @@ def calibrate(
 
     Example: trajtune calibrate --checkpoint models/best.pt --data-path snapshots/ID --output models/
     """
-    from trajtune.finalize.steps import calibrate_checkpoint
+    from trajtune.finalize.single_steps import calibrate_checkpoint
 
     print(as_json_text(calibrate_checkpoint(checkpoint, data_path, output)))
 
@@ -89,7 +89,7 @@ def evaluate(
 
     Example: trajtune evaluate --checkpoint models/best.pt --data-path snapshots/ID --output evaluation/
     """
-    from trajtune.finalize.steps import evaluate_checkpoint
+    from trajtune.finalize.single_steps import evaluate_checkpoint
 
     evaluate_checkpoint(checkpoint, data_path, output)
     print(output / "evaluation_report.md")

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pyarrow.compute as pc
 
-from trajtune.dataset import html_data
+from trajtune.dataset import report_sections as html_data
 from trajtune.dataset.encode import SplitData
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.summary import describe_source

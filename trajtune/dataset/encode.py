@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from trajtune.careers.parse.tenure import tenure_months
 from trajtune.careers.schema import Precision
-from trajtune.careers.tenure import tenure_months
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.dataset.split import SplitBy, last_days, split_dates
 from trajtune.dataset.titles import TitleEncoder
-from trajtune.experiment import DataSettings
+from trajtune.experiment.settings import DataSettings
 
 _TITLES_IN_A_BLOCK: Final = 2**21
 

@@ -8,16 +8,16 @@ from typing import Any
 
 import pyarrow as pa
 
+from trajtune.careers.parse.text import within_arrows_limit
 from trajtune.careers.schema import LoadedCareers
-from trajtune.careers.texts import within_arrows_limit
 from trajtune.dataset.data_report import write_data_report
 from trajtune.dataset.encode import SplitData, encode_split
 from trajtune.dataset.profile import profile, warnings
 from trajtune.dataset.snapshot import Snapshot, open_snapshot, write_snapshot
 from trajtune.dataset.split import Splits, resolve_cutoffs, split_dates, temporal_split
-from trajtune.dataset.tally import tally_titles
 from trajtune.dataset.titles import TitleEncoder
-from trajtune.experiment import Experiment
+from trajtune.dataset.vocabulary_counts import tally_titles
+from trajtune.experiment.settings import Experiment
 from trajtune.storage.path import ObjectPath, stored_path
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from trajtune.careers.schema import Precision
 from trajtune.errors import SplitError
-from trajtune.experiment import AUTO, SplitSettings
+from trajtune.experiment.settings import AUTO, SplitSettings
 
 SplitBy = Literal["career", "transition"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from trajtune.errors import SnapshotError
-from trajtune.storage.whole import write_whole_file
+from trajtune.storage.atomic import write_whole_file
 
 UNKNOWN: Final = 0
 """Index of unknown titles and of padding."""

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajtune.bundle import Graph
+from trajtune.bundle.bundle import Graph
 from trajtune.dataset.encode import SplitData
-from trajtune.finalize.calibrate import ENOUGH, CalibrationTable, table_of, train_calibrator
-from trajtune.finalize.conformal import conformal_margin
-from trajtune.finalize.export import check_graph, export_to_onnx, simplify_onnx
-from trajtune.finalize.moves import moves_of
-from trajtune.finalize.parity import check_parity
-from trajtune.finalize.reliability import compare_calibrations, cross_fitted, reliability
-from trajtune.finalize.served import ServedModel
-from trajtune.model.lstm import CareerTrajectoryLSTM
+from trajtune.finalize.calibrate.comparison import compare_calibrations, cross_fitted, reliability
+from trajtune.finalize.calibrate.conformal import conformal_margin
+from trajtune.finalize.calibrate.isotonic import ENOUGH, CalibrationTable, table_of, train_calibrator
+from trajtune.finalize.evaluate.last_transitions import moves_of
+from trajtune.finalize.export.exported_module import ServedModel
+from trajtune.finalize.export.parity import check_parity
+from trajtune.finalize.export.to_onnx import check_graph, export_to_onnx, simplify_onnx
+from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.predict import predict
 
 if TYPE_CHECKING:

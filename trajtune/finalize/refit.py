@@ -15,9 +15,10 @@ from typing import Any, Final
 from trajtune.cluster import ray_session
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import TrainingError
-from trajtune.experiment import RESEARCH_DEFAULT, Params, validate
-from trajtune.finalize.refit_on_ray import Job, train_refits
-from trajtune.objective import cost
+from trajtune.experiment.load import validate
+from trajtune.experiment.objective import cost
+from trajtune.experiment.params import RESEARCH_DEFAULT, Params
+from trajtune.finalize.refit_tasks import Job, train_refits
 from trajtune.search.trial import DAMAGE, predicting
 from trajtune.storage.path import StoredPath, remove_tree
 

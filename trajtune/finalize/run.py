@@ -6,32 +6,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from trajtune.bundle import CALIBRATION, MODEL, SCHEMA_VERSION, VOCABULARY, Graph
+from trajtune.bundle.bundle import CALIBRATION, MODEL, SCHEMA_VERSION, VOCABULARY, Graph
 from trajtune.dataset.snapshot import Snapshot, open_snapshot
 from trajtune.errors import GateError, SnapshotError
-from trajtune.experiment import RESEARCH_DEFAULT
+from trajtune.experiment.params import RESEARCH_DEFAULT
 from trajtune.finalize.build import calibrate, export_checked
-from trajtune.finalize.calibrate import refuse_too_few, save_calibrator
-from trajtune.finalize.gates import failed, gate_lines, gates
-from trajtune.finalize.html_report import write_html_report
-from trajtune.finalize.latency import measure_latency
-from trajtune.finalize.measure import measure_on_test, origin
-from trajtune.finalize.model_card import model_card
-from trajtune.finalize.moves import histories, moves_of
-from trajtune.finalize.probes import write_probes
-from trajtune.finalize.refit import (
-    FOLDER,
-    RESEARCH_DEFAULT_NAME,
-    Finalist,
-    Refit,
-    best_seed,
-    finalists,
-    refit_all,
-    selection,
-    winner,
-)
-from trajtune.finalize.report import generate_report
-from trajtune.finalize.write import (
+from trajtune.finalize.bundle_directory import (
     CALIBRATOR,
     CHECKPOINT,
     HTML_REPORT,
@@ -44,13 +24,33 @@ from trajtune.finalize.write import (
     write_json,
     write_manifest,
 )
+from trajtune.finalize.calibrate.isotonic import refuse_too_few, save_calibrator
+from trajtune.finalize.evaluate.gates import failed, gate_lines, gates
+from trajtune.finalize.evaluate.last_transitions import histories, moves_of
+from trajtune.finalize.evaluate.on_test import measure_on_test, origin
+from trajtune.finalize.export.latency import measure_latency
+from trajtune.finalize.export.probes import write_probes
+from trajtune.finalize.refit import (
+    FOLDER,
+    RESEARCH_DEFAULT_NAME,
+    Finalist,
+    Refit,
+    best_seed,
+    finalists,
+    refit_all,
+    selection,
+    winner,
+)
+from trajtune.finalize.report.html import write_html_report
+from trajtune.finalize.report.model_card import model_card
+from trajtune.finalize.report.text import generate_report
 from trajtune.model.checkpoint import build_model, load_checkpoint, save_checkpoint, vocabulary_id
-from trajtune.model.lstm import CareerTrajectoryLSTM
+from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.threads import one_thread
-from trajtune.search.best import leaders
-from trajtune.search.record import read_trials, research_default
-from trajtune.search.run_directory import Run, open_run
-from trajtune.search.study import read_study
+from trajtune.search.runs.directory import Run, open_run
+from trajtune.search.runs.retention import leaders
+from trajtune.search.study.study import read_study
+from trajtune.search.study.trial_records import read_trials, research_default
 from trajtune.search.trial import BEST
 
 Progress = Callable[[str], None]

@@ -6,10 +6,18 @@ from typing import Any, Final
 
 import numpy as np
 
-from trajtune.bundle import CALIBRATION, MANIFEST, Bundle, load_bundle, manifest_sha256, read_manifest, sha256
+from trajtune.bundle.bundle import (
+    CALIBRATION,
+    MANIFEST,
+    Bundle,
+    load_bundle,
+    manifest_sha256,
+    read_manifest,
+    sha256,
+)
 from trajtune.dataset.titles import UNKNOWN
 from trajtune.errors import BundleError
-from trajtune.finalize.write import FILES, PROBES
+from trajtune.finalize.bundle_directory import FILES, PROBES
 
 _INPUTS: Final = {"title_ids": ["batch", "seq_len"], "lengths": ["batch"]}
 _OUTPUTS: Final = ["next_role_logits", "tenure_pred", "hireability"]

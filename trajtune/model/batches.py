@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.dlpack import from_dlpack
 
 from trajtune.dataset.arrays import CareerArrays, Examples, examples_of
-from trajtune.experiment import Params
+from trajtune.experiment.params import Params
 
 _MOST_LOGITS = 2**21
 """Numbers in one batch of logits outside training: 8 MB, whatever the vocabulary."""

@@ -19,10 +19,11 @@ import torch
 
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import TrainingError
-from trajtune.experiment import Params, validate
-from trajtune.model.lstm import CareerTrajectoryLSTM
-from trajtune.model.prior import MarkovCounts
-from trajtune.model.title_vectors import TitleWords
+from trajtune.experiment.load import validate
+from trajtune.experiment.params import Params
+from trajtune.model.network.lstm import CareerTrajectoryLSTM
+from trajtune.model.network.markov_prior import MarkovCounts
+from trajtune.model.network.title_vectors import TitleWords
 from trajtune.storage.path import ObjectPath, StoredPath
 
 State = Mapping[str, Any]

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from trajtune.model.lstm import FactoredLogits
+from trajtune.model.network.lstm import FactoredLogits
 
 QUANTILES = (0.1, 0.9)
 """What the tenure head's lower and upper output are trained to with the pinball loss."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from trajtune.dataset.arrays import CareerArrays, Examples
 from trajtune.model.batches import Loader, prediction_batch_size
-from trajtune.model.lstm import CareerTrajectoryLSTM
+from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.predictions import Predictions
 
 TOP = 5

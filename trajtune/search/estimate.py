@@ -9,12 +9,13 @@ import numpy as np
 
 from trajtune.cluster import ray_session
 from trajtune.dataset.arrays import CareerArrays, examples_of
-from trajtune.experiment import RESEARCH_DEFAULT, Experiment, Params, PrunerSettings
-from trajtune.search.placement import place
-from trajtune.search.sample import train_careers
-from trajtune.search.space import load_space
-from trajtune.search.start import start_points
-from trajtune.search.study import TRAINING_ORIGIN
+from trajtune.experiment.params import RESEARCH_DEFAULT, Params
+from trajtune.experiment.settings import Experiment, PrunerSettings
+from trajtune.experiment.space import load_space
+from trajtune.search.newest_careers import train_careers
+from trajtune.search.start_points import start_points
+from trajtune.search.study.study import TRAINING_ORIGIN
+from trajtune.search.tune.placement import place
 
 if TYPE_CHECKING:
     from trajtune.dataset.snapshot import Snapshot
@@ -115,7 +116,7 @@ def _timed_epoch(
     import torch
 
     from trajtune.model.checkpoint import without_optimizer
-    from trajtune.model.fit import fit
+    from trajtune.model.training.fit import fit
 
     torch.set_num_threads(1)
     params = RESEARCH_DEFAULT.model_copy(update={"max_epochs": 2})

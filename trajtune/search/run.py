@@ -13,31 +13,31 @@ from typing import TYPE_CHECKING
 
 from trajtune.cluster import ray_session
 from trajtune.errors import RunError, TrajtuneError
-from trajtune.experiment import Experiment, SearchSettings
-from trajtune.objective import parse_constraint
-from trajtune.search import study as record
-from trajtune.search.baselines import best_baseline, keep_baselines
-from trajtune.search.best import keep_best
-from trajtune.search.compare import check_resumable
-from trajtune.search.json_log import JsonLog
-from trajtune.search.lock import StillHeld
-from trajtune.search.new_run import create_run
-from trajtune.search.placement import num_concurrent, place
-from trajtune.search.progress import lines_to, show_progress
-from trajtune.search.record import WITH_RESULT, TrialRecord, ranked, read_trials
-from trajtune.search.run_directory import TUNE_PREFIX, Run, open_run
-from trajtune.search.run_log import RunLog, run_log, stderr_heard
-from trajtune.search.sample import train_careers
-from trajtune.search.space import load_space
-from trajtune.search.start import check_start_points, start_points
-from trajtune.search.tracking import check_tracking, tracked, trial_name
+from trajtune.experiment.objective import parse_constraint
+from trajtune.experiment.settings import Experiment, SearchSettings
+from trajtune.experiment.space import load_space
+from trajtune.search.newest_careers import train_careers
+from trajtune.search.runs.create import create_run
+from trajtune.search.runs.directory import TUNE_PREFIX, Run, open_run
+from trajtune.search.runs.lock import StillHeld
+from trajtune.search.runs.log import RunLog, run_log, stderr_heard
+from trajtune.search.runs.resume_check import check_resumable
+from trajtune.search.runs.retention import keep_best
+from trajtune.search.show.json_log import JsonLog
+from trajtune.search.show.progress import lines_to, show_progress
+from trajtune.search.start_points import check_start_points, start_points
+from trajtune.search.study import study as record
+from trajtune.search.study.trial_records import WITH_RESULT, TrialRecord, ranked, read_trials
+from trajtune.search.tune.placement import num_concurrent, place
+from trajtune.search.tune.tracking import check_tracking, tracked, trial_name
+from trajtune.search.val_baselines import best_baseline, keep_baselines
 from trajtune.storage.path import children, remove_tree
 
 if TYPE_CHECKING:
     import optuna
 
     from trajtune.dataset.snapshot import Snapshot
-    from trajtune.search.searcher import Listener
+    from trajtune.search.tune.searcher import Listener
 
 __all__ = ["Run", "open_run", "resume_search", "search", "start_search"]
 
@@ -273,9 +273,9 @@ def _execute(
     from ray import tune
     from ray.tune.error import TuneError
 
-    from trajtune.model.title_vectors import words_of
-    from trajtune.search.searcher import StudyScheduler, StudySearcher
-    from trajtune.search.trainable import TrialActor
+    from trajtune.model.network.title_vectors import words_of
+    from trajtune.search.tune.searcher import StudyScheduler, StudySearcher
+    from trajtune.search.tune.trainable import TrialActor
 
     placement = place(settings, ray.cluster_resources())
     encoder = snapshot.encoder()

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.errors import TrainingError
-from trajtune.experiment import Params
-from trajtune.objective import cost
-from trajtune.search.measure import measured
+from trajtune.experiment.objective import cost
+from trajtune.experiment.params import Params
+from trajtune.search.serving_cost import measured
 from trajtune.storage.path import StoredPath, rename
 
 if TYPE_CHECKING:
-    from trajtune.model.title_vectors import TitleWords
-    from trajtune.model.workers import Workers
+    from trajtune.model.data_parallel import Workers
+    from trajtune.model.network.title_vectors import TitleWords
 
 BEST: Final = "best.pt"
 LAST: Final = "last.pt"
@@ -73,8 +73,8 @@ def train_trial(
     Raises:
         TrainingError: If the loss or the objective is not a finite number.
     """
-    from trajtune.model.fit import fit
-    from trajtune.model.workers import ALONE
+    from trajtune.model.data_parallel import ALONE
+    from trajtune.model.training.fit import fit
 
     workers = workers or ALONE
     state, damaged = workers.as_the_first(newest_checkpoint(directory) if workers.is_first else (None, []))

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from trajtune.errors import StorageError
-from trajtune.storage.whole import write_whole_file
+from trajtune.storage.atomic import write_whole_file
 
 if TYPE_CHECKING:
     import pyarrow.fs

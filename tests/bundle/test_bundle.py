@@ -1,0 +1,174 @@
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.installed import clean_environ, empty_environment, install, lend
+from trajtune.bundle.bundle import CALIBRATION, MANIFEST, MODEL, VOCABULARY, Graph, load_bundle, rounded
+from trajtune.errors import BundleError
+
+
+@pytest.fixture
+def copied(finalized: Path, tmp_path: Path) -> Path:
+    """A bundle that a test may break."""
+    return Path(shutil.copytree(finalized, tmp_path / "bundle"))
+
+
+@pytest.mark.slow
+def test_predictions_are_what_a_person_can_read(finalized: Path) -> None:
+    (found,) = load_bundle(finalized).predict([["Jr. Engenheiro de Produção", "Quidditch Keeper"]])
+    assert found.unknown_titles == ("Quidditch Keeper",)
+    assert found.next_role == found.top5[0][0]
+    assert "<UNK>" not in dict(found.top5)
+    assert [p for _, p in found.top5] == sorted((p for _, p in found.top5), reverse=True)
+    assert 0 <= found.confidence <= 1
+    assert found.low_confidence == (found.confidence < 0.6)
+    assert 0 <= found.tenure_min_months <= found.tenure_max_months
+    assert found.shown_min_months == max(1, round(found.tenure_min_months))
+    assert json.loads(json.dumps(found.to_dict()))["next_role"] == found.next_role
+
+
+@pytest.mark.slow
+def test_accents_survive_to_the_prediction(finalized: Path) -> None:
+    careers = [["Trainee Geschäftsführer", "Jr. Geschäftsführer"]]
+    (found,) = load_bundle(finalized).predict(careers)
+    assert found.unknown_titles == ()
+    assert any("Geschäftsführer" in title for title, _ in found.top5)
+
+
+@pytest.mark.slow
+def test_the_answer_depends_neither_on_order_nor_on_batch_mates(finalized: Path) -> None:
+    bundle = load_bundle(finalized)
+    titles = list(bundle.encoder.idx_to_title.values())[1:]
+    random = np.random.default_rng(0)
+    careers = [list(random.choice(titles, random.integers(1, 12))) for _ in range(600)]
+    together = bundle.predict(careers)
+    assert len(together) == len(careers)
+    for place in (0, 17, 599):
+        (alone,) = bundle.predict([careers[place]])
+        assert together[place].next_role == alone.next_role
+        assert together[place].tenure_max_months == pytest.approx(alone.tenure_max_months, abs=1e-3)
+        assert together[place].confidence == pytest.approx(alone.confidence, abs=1e-3)
+
+
+@pytest.mark.slow
+def test_no_career_gives_no_prediction(finalized: Path) -> None:
+    assert load_bundle(finalized).predict([]) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("careers", "message"),
+    [
+        ([["Nurse"], []], "Career 2 has no title"),
+        ([["Nurse", "  "]], "Career 1 holds the title '  '"),
+        ([["Nurse", None]], "Career 1 holds the title None"),
+        (["Nurse"], "Career 1 must be a list of titles, but is the text 'Nurse'"),
+    ],
+)
+def test_a_career_that_is_none_is_named(finalized: Path, careers: list, message: str) -> None:
+    with pytest.raises(BundleError, match=message):
+        load_bundle(finalized).predict(careers)
+
+
+def test_no_bundle_is_one_line_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"No bundle at .*nowhere\. Give the directory"):
+        load_bundle(tmp_path / "nowhere")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [MODEL, VOCABULARY])
+def test_an_altered_or_missing_file_is_named(copied: Path, name: str) -> None:
+    content = bytearray((copied / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copied / name).write_bytes(content)
+    with pytest.raises(BundleError, match=f"{name} is not the file that was written"):
+        load_bundle(copied)
+    (copied / name).unlink()
+    with pytest.raises(BundleError, match=f"has no {name}"):
+        load_bundle(copied)
+
+
+@pytest.mark.slow
+def test_the_pickle_is_never_read(copied: Path) -> None:
+    (copied / "calibrator.pkl").write_bytes(b"cos\nsystem\n(S'false'\ntR.")
+    assert load_bundle(copied).predict([["Nurse"]])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "no manifest of a bundle"),
+        ('{"files": {}, "schema_version": 99}', "reads bundles of version 1, but .* has 99"),
+    ],
+)
+def test_a_manifest_that_is_none_is_refused(copied: Path, content: str, message: str) -> None:
+    (copied / MANIFEST).write_text(content)
+    with pytest.raises(BundleError, match=message):
+        load_bundle(copied)
+
+
+def test_ids_and_lengths_that_onnxruntime_would_take_are_refused(exported_onnx: Path) -> None:
+    graph = Graph(exported_onnx)
+    one = np.array([1])
+    for ids in ([[-1]], [[50]]):
+        with pytest.raises(BundleError, match=r"Title ids must be in 0\.\.49"):
+            graph.run(np.array(ids), one)
+    for length in (0, 2):
+        with pytest.raises(BundleError, match=r"Lengths must be in 1\.\.1"):
+            graph.run(np.array([[1]]), np.array([length]))
+
+
+def test_halves_are_rounded_as_in_javascript() -> None:
+    assert [rounded(x) for x in (0.5, 1.5, 2.5, -0.5, 2.4999)] == [1, 2, 3, 0, 2]
+
+
+@pytest.mark.slow
+def test_the_calibration_file_says_what_the_graph_says(finalized: Path) -> None:
+    content = json.loads((finalized / CALIBRATION).read_text())
+    (found,) = load_bundle(finalized).predict([["Jr. Nurse", "Sr. Nurse"]])
+    expected = np.interp(found.top5[0][1], content["breakpoints"], content["values"])
+    assert found.confidence == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.slow
+def test_predicting_imports_nothing_heavy(finalized: Path) -> None:
+    code = (
+        "import sys; from trajtune.bundle.bundle import load_bundle;"
+        f"load_bundle({str(finalized)!r}).predict([['Nurse']]);"
+        "print({'torch', 'ray', 'pandas', 'sklearn', 'onnx', 'pyarrow'} & set(sys.modules))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "set()"
+
+
+@pytest.mark.slow
+def test_onnxruntime_and_numpy_alone_are_enough_to_predict(
+    finalized: Path, wheel: Path, tmp_path: Path
+) -> None:
+    python = empty_environment(tmp_path / "venv")
+    install(python, "--no-deps", "--no-index", str(wheel))
+    lend(python, ["numpy", "onnxruntime"])
+    careers = [["Jr. Nurse", "Sr. Nurse"], ["Trainee Geschäftsführer"]]
+    code = (
+        "import json, sys; from importlib.metadata import distributions;"
+        "from trajtune.bundle.bundle import load_bundle;"
+        "bundle, careers = sys.argv[1:];"
+        "found = [p.to_dict() for p in load_bundle(bundle).predict(json.loads(careers))];"
+        "print(json.dumps([sorted({d.name for d in distributions()}), found]))"
+    )
+    command = [str(python), "-c", code, str(finalized), json.dumps(careers)]
+    out = subprocess.run(
+        command, cwd=tmp_path, env=clean_environ(), capture_output=True, text=True, check=True
+    ).stdout
+    installed, predictions = json.loads(out)
+    assert installed == ["numpy", "onnxruntime", "trajtune"]
+    assert predictions == json.loads(
+        json.dumps([p.to_dict() for p in load_bundle(finalized).predict(careers)])
+    )

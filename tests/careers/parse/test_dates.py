@@ -1,0 +1,155 @@
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trajtune.careers.parse.dates import Reading, parse_date, parse_dates
+from trajtune.careers.schema import Precision
+
+EPOCH = date(1970, 1, 1)
+MONTHS = {
+    "English": "January February March April May June July August September October November December",
+    "Portuguese": "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
+    "German": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+    "Spanish": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+    "French": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "Italian": "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre"
+    " novembre dicembre",
+}
+
+
+def read(text: str, day_first: bool | None = None) -> tuple[date, Precision] | Reading:
+    days, precision, reading = parse_date(text, day_first)
+    return Reading(reading) if reading else (EPOCH + timedelta(days=days), Precision(precision))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "precision"),
+    [
+        ("2020-01-15", date(2020, 1, 15), Precision.DAY),
+        ("2020-1-5", date(2020, 1, 5), Precision.DAY),
+        ("2020/01/15", date(2020, 1, 15), Precision.DAY),
+        ("2020.01.15", date(2020, 1, 15), Precision.DAY),
+        ("20200115", date(2020, 1, 15), Precision.DAY),
+        ("2020-01-15T10:11:12Z", date(2020, 1, 15), Precision.DAY),
+        ("2020-01-15T23:59:59.999+02:00", date(2020, 1, 15), Precision.DAY),
+        ("2020-01-15 00:00:00.000000", date(2020, 1, 15), Precision.DAY),
+        ("2020-01-15 00:00:00+00", date(2020, 1, 15), Precision.DAY),
+        ("2020-01", date(2020, 1, 1), Precision.MONTH),
+        ("2020/01", date(2020, 1, 1), Precision.MONTH),
+        ("01/2020", date(2020, 1, 1), Precision.MONTH),
+        ("1.2020", date(2020, 1, 1), Precision.MONTH),
+        ("Jan 2020", date(2020, 1, 1), Precision.MONTH),
+        ("jan. 2020", date(2020, 1, 1), Precision.MONTH),
+        ("Jan/2020", date(2020, 1, 1), Precision.MONTH),
+        ("2020 January", date(2020, 1, 1), Precision.MONTH),
+        ("May 2020", date(2020, 5, 1), Precision.MONTH),
+        ("Sept 2020", date(2020, 9, 1), Precision.MONTH),
+        ("janeiro de 2020", date(2020, 1, 1), Precision.MONTH),
+        ("MARÇO DE 2020", date(2020, 3, 1), Precision.MONTH),
+        ("mars 2020", date(2020, 3, 1), Precision.MONTH),
+        ("août 2020", date(2020, 8, 1), Precision.MONTH),
+        ("Jänner 2020", date(2020, 1, 1), Precision.MONTH),
+        ("enero del 2020", date(2020, 1, 1), Precision.MONTH),
+        ("15 Jan 2020", date(2020, 1, 15), Precision.DAY),
+        ("January 15th, 2020", date(2020, 1, 15), Precision.DAY),
+        ("15. Januar 2020", date(2020, 1, 15), Precision.DAY),
+        ("15 de janeiro de 2020", date(2020, 1, 15), Precision.DAY),
+        ("1er mai 2020", date(2020, 5, 1), Precision.DAY),
+        ("1º de maio de 2020", date(2020, 5, 1), Precision.DAY),
+        ("15-Jan-2020", date(2020, 1, 15), Precision.DAY),
+        ("31/12/2020", date(2020, 12, 31), Precision.DAY),
+        ("12/31/2020", date(2020, 12, 31), Precision.DAY),
+        ("05/05/2020", date(2020, 5, 5), Precision.DAY),
+        ("2020", date(2020, 1, 1), Precision.YEAR),
+        ("2020.0", date(2020, 1, 1), Precision.YEAR),
+        (" 1779 ", date(1779, 1, 1), Precision.YEAR),
+        ("1577836800000", date(2020, 1, 1), Precision.DAY),
+        ("1577836800", date(2020, 1, 1), Precision.DAY),
+        ("-63158400000", date(1968, 1, 1), Precision.DAY),
+        ("9999-12-31", date(9999, 12, 31), Precision.DAY),
+    ],
+)
+def test_dates_are_read_as_people_write_them(text: str, expected: date, precision: Precision):
+    assert read(text) == (expected, precision)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "present",
+        " Present ",
+        "CURRENT",
+        "atual",
+        "até o momento",
+        "bis  heute",
+        "aujourd’hui",
+        "oggi",
+        "infinity",
+    ],
+)
+def test_words_for_until_now_are_known(text: str):
+    assert read(text) == Reading.HELD
+
+
+@pytest.mark.parametrize("text", ["", "   ", "-", "null", "None", "N/A", "NaN", "NaT"])
+def test_words_for_nothing_are_empty(text: str):
+    assert read(text) == Reading.EMPTY
+
+
+@pytest.mark.parametrize("text", ["03/04/2020", "3-4-2020", "03.04.2020", "1/2/1999 10:30"])
+def test_a_day_that_could_be_a_month_is_ambiguous(text: str):
+    assert read(text) == Reading.AMBIGUOUS
+
+
+def test_the_experiment_may_say_what_comes_first():
+    assert read("03/04/2020", True) == (date(2020, 4, 3), Precision.DAY)
+    assert read("03/04/2020", False) == (date(2020, 3, 4), Precision.DAY)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2020-02-30", "2020-13", "13/2020", "32/01/2020", "Jan", "Jan 20", "20", "202001", "Mayor 2020",
+        "Jan Feb 2020", "0000-00-00", "2020-01-15 or so", "summer 2019", "2019-2020", "true", "[1]",
+        "99999999", "20200230", "123456789012345", "0/0/2020", "15 2020 Jan 3",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_not_guessed(text: str):
+    assert read(text) == Reading.UNREADABLE
+
+
+@pytest.mark.parametrize("language", MONTHS)
+def test_every_month_has_its_name_in_six_languages(language: str):
+    assert [read(f"{name} 2020") for name in MONTHS[language].split()] == [
+        (date(2020, number, 1), Precision.MONTH) for number in range(1, 13)
+    ]
+
+
+@given(st.lists(st.text(max_size=80) | st.none(), max_size=30))
+def test_any_text_is_something(texts: list[str | None]):
+    parsed = parse_dates(pa.array(list(texts), pa.string()))
+    assert len(parsed.days) == len(parsed.precisions) == len(parsed.readings) == len(texts)
+    assert np.all((parsed.precisions > 0) == (parsed.readings == Reading.DATE))
+
+
+@given(st.dates(date(1500, 1, 1), date(9999, 12, 31)))
+def test_every_day_is_read_back(day: date):
+    assert read(day.isoformat()) == (day, Precision.DAY)
+    assert read(f"{day.day} {MONTHS['Portuguese'].split()[day.month - 1]} {day.year}") == (day, Precision.DAY)
+
+
+def test_columns_keep_nulls_and_repeats_in_place():
+    parsed = parse_dates(pa.array(["2020", None, "x", "2020", "now", "1/2/2020"]))
+    assert parsed.readings.tolist() == [
+        Reading.DATE,
+        Reading.EMPTY,
+        Reading.UNREADABLE,
+        Reading.DATE,
+        Reading.HELD,
+        Reading.AMBIGUOUS,
+    ]
+    assert parsed.days.tolist() == [18262, 0, 0, 18262, 0, 0]

@@ -1,0 +1,317 @@
+"""The embedded PostgreSQL, started for real, killed, shared and left."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import psycopg2
+import pytest
+
+from trajtune.careers.sources.embedded_postgres import embedded_postgres
+from trajtune.errors import SourceError
+from trajtune.experiment.sources import ProcessSettings
+from trajtune.simulation.writing import simulated_table, write_simulated
+
+pytestmark = pytest.mark.slow
+
+SETTINGS = ProcessSettings(num_families=2, num_specialisations=2)
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from trajtune.careers.sources.embedded_postgres import embedded_postgres
+with embedded_postgres(Path(sys.argv[1])) as url:
+    print(url, flush=True)
+    {body}
+"""
+
+
+@pytest.fixture
+def command():
+    """Start a command of its own that uses the server; once it does, gives it and the URL it printed."""
+    started = []
+
+    def start(home, body):
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLD.format(body=body), str(home)], stdout=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        url = process.stdout.readline().strip()
+        assert url, "the command could not start the server"
+        return process, url
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(60)
+        process.stdout.close()
+
+
+def ask(url, query="select 1"):
+    connection = psycopg2.connect(url)
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        (value,) = cursor.fetchone()
+    connection.close()
+    return value
+
+
+def servers(home):
+    """Live server processes on this data; one that nobody has waited for yet is dead."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.status() != psutil.STATUS_ZOMBIE and f"{home}/postgres-18" in process.cmdline():
+                found.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def socket_directory(url):
+    return Path(url.partition("host=")[2].replace("%2F", "/"))
+
+
+def assert_nothing_is_left(home, url):
+    # pg_ctl is content when the pid file is gone, a moment before the process is.
+    patience = time.monotonic() + 10
+    while servers(home) and time.monotonic() < patience:
+        time.sleep(0.05)
+    assert servers(home) == []
+    assert not socket_directory(url).exists()
+
+
+def start_and_stop(home):
+    with embedded_postgres(home):
+        pass
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A home whose data directory is made, for tests to copy: initdb takes a second."""
+    home = tmp_path_factory.mktemp("made")
+    start_and_stop(home)
+    return home
+
+
+@pytest.fixture
+def home(made, tmp_path):
+    copy = tmp_path / "home"
+    subprocess.run(["cp", "-a", str(made), str(copy)], check=True)
+    return copy
+
+
+def test_it_starts_for_a_block_under_a_long_path_and_keeps_its_data(tmp_path):
+    home = tmp_path / ("long" * 30) / ("path" * 30)
+    with embedded_postgres(home) as url:
+        assert ask(url, "show server_version").startswith("18")
+        with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+            cursor.execute("create table kept (number int)")
+            cursor.execute("insert into kept values (42)")
+        connection.close()
+    assert_nothing_is_left(home, url)
+    with embedded_postgres(home) as url:
+        assert ask(url, "select number from kept") == 42
+    assert_nothing_is_left(home, url)
+
+
+def test_it_listens_to_nobody_else(home):
+    with embedded_postgres(home) as url:
+        assert ask(url, "show listen_addresses") == ""
+        assert socket_directory(url).stat().st_mode & 0o077 == 0
+
+
+def test_blocks_inside_each_other_share_it(home):
+    with embedded_postgres(home) as url:
+        with embedded_postgres(home) as inner:
+            assert inner == url
+        assert ask(url) == 1
+    assert_nothing_is_left(home, url)
+
+
+def test_two_commands_share_it_and_the_last_one_stops_it(home, command):
+    first, url = command(home, "time.sleep(60)")
+    second, same = command(home, "time.sleep(60)")
+    assert same == url
+    first.send_signal(signal.SIGTERM)
+    first.wait(60)
+    assert ask(url) == 1
+    second.send_signal(signal.SIGTERM)
+    second.wait(60)
+    assert_nothing_is_left(home, url)
+
+
+@pytest.mark.parametrize(
+    ("end", "body", "code"),
+    [
+        (signal.SIGINT, "time.sleep(60)", -signal.SIGINT),
+        (signal.SIGTERM, "time.sleep(60)", 128 + signal.SIGTERM),
+        (signal.SIGHUP, "time.sleep(60)", 128 + signal.SIGHUP),
+        (None, "raise ValueError('a fault of ours')", 1),
+    ],
+)
+def test_it_stops_on_every_way_out(home, command, end, body, code):
+    process, url = command(home, body)
+    if end is not None:
+        process.send_signal(end)
+    assert process.wait(60) == code
+    assert_nothing_is_left(home, url)
+
+
+def test_a_killed_command_leaves_a_server_that_the_next_one_takes_over_and_stops(home, command):
+    process, url = command(home, "time.sleep(60)")
+    process.kill()
+    process.wait()
+    assert servers(home)
+    with embedded_postgres(home) as again:
+        assert again == url
+    assert_nothing_is_left(home, url)
+
+
+def test_a_killed_server_is_not_in_the_way(home, command):
+    process, url = command(home, "time.sleep(60)")
+    for server in servers(home):
+        server.kill()
+    process.kill()
+    process.wait()
+    with embedded_postgres(home) as again:
+        assert again != url
+        assert ask(again) == 1
+    assert not socket_directory(url).exists()
+    assert_nothing_is_left(home, again)
+
+
+def test_a_pid_file_that_names_a_process_of_somebody_else_is_not_in_the_way(home):
+    """As after a restart of the machine, when another process has the dead server's number."""
+    sleeper = subprocess.Popen(["sleep", "60"], user=owner(home), group=group(home))
+    data = home / "postgres-18"
+    pid_file = data / "postmaster.pid"
+    pid_file.write_text(f"{sleeper.pid}\n{data}\n1700000000\n5432\n/tmp/trajtune-pg-gone\n\n\nready\n")
+    shutil.chown(pid_file, owner(home), group(home))
+    pid_file.chmod(0o600)
+    try:
+        with embedded_postgres(home) as url:
+            assert ask(url) == 1
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+    assert_nothing_is_left(home, url)
+
+
+def owner(home):
+    return (home / "postgres-18").stat().st_uid
+
+
+def group(home):
+    return pwd.getpwuid(owner(home)).pw_gid
+
+
+def test_data_whose_making_was_interrupted_are_made_again(tmp_path):
+    unfinished = tmp_path / "postgres-18.new"
+    unfinished.mkdir()
+    (unfinished / "PG_VERSION").write_text("18\n")
+    with embedded_postgres(tmp_path) as url:
+        assert ask(url) == 1
+    assert not unfinished.exists()
+
+
+def test_a_server_that_cannot_start_is_one_line_that_names_its_log(home):
+    (home / "postgres-18" / "postgresql.conf").write_text("no such setting\n")
+    with pytest.raises(SourceError, match=r"^The embedded PostgreSQL failed: .*server\.log.*\.$") as error:
+        start_and_stop(home)
+    assert "\n" not in str(error.value)
+
+
+def test_a_home_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SourceError, match="^Cannot make .* Set TRAJTUNE_HOME to a directory you can write"):
+        start_and_stop(tmp_path / "file" / "home")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the tests run as an ordinary user already")
+def test_it_works_as_an_ordinary_user(tmp_path):
+    nobody = pwd.getpwnam("nobody")
+    home = tmp_path / "theirs"
+    home.mkdir()
+    shutil.chown(home, nobody.pw_uid, nobody.pw_gid)
+    code = f"""
+import os, sys
+from pathlib import Path
+import psycopg2
+from trajtune.careers.sources.embedded_postgres import embedded_postgres
+os.setgroups([]); os.setgid({nobody.pw_gid}); os.setuid({nobody.pw_uid})
+with embedded_postgres(Path({str(home)!r})) as url:
+    psycopg2.connect(url).close()
+    print(url)
+"""
+    reachable = [parent for parent in home.parents if not parent.stat().st_mode & 0o001]
+    modes = {parent: parent.stat().st_mode for parent in reachable}
+    for parent in reachable:  # pytest makes its directories for root alone
+        parent.chmod(modes[parent] | 0o011)
+    try:
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd="/")
+    finally:
+        for parent, mode in modes.items():
+            parent.chmod(mode)
+    assert done.returncode == 0, done.stderr
+    assert_nothing_is_left(home, done.stdout.strip())
+
+
+def test_a_simulated_table_is_filled_once_and_named_by_every_setting(postgres_url):
+    started = time.monotonic()
+    name = simulated_table(postgres_url, 500, 0, SETTINGS)
+    assert ask(postgres_url, f"select count(*) from {name}") == 500
+    oid = ask(postgres_url, f"select '{name}'::regclass::oid")
+    assert simulated_table(postgres_url, 500, 0, SETTINGS) == name
+    assert ask(postgres_url, f"select '{name}'::regclass::oid") == oid
+    others = [
+        simulated_table(postgres_url, 501, 0, SETTINGS),
+        simulated_table(postgres_url, 500, 1, SETTINGS),
+        simulated_table(postgres_url, 500, 0, SETTINGS.model_copy(update={"noise": 0.0})),
+    ]
+    assert len({name, *others}) == 4
+    assert time.monotonic() - started < 30
+
+
+def test_an_interrupted_load_leaves_no_table(postgres_url, monkeypatch):
+    import trajtune.simulation.writing as write
+
+    def interrupted(*arguments):
+        yield next(rows(*arguments))
+        raise KeyboardInterrupt
+
+    rows = write.simulated_rows
+    monkeypatch.setattr(write, "simulated_rows", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        simulated_table(postgres_url, 700, 0, SETTINGS)
+    monkeypatch.undo()
+    assert ask(postgres_url, f"select count(*) from {simulated_table(postgres_url, 700, 0, SETTINGS)}") == 700
+
+
+def test_candidates_are_written_replaced_and_never_taken_from_others(own_database):
+    write_simulated(300, 0, own_database, SETTINGS)
+    write_simulated(200, 0, own_database, SETTINGS)
+    assert ask(own_database, "select count(*) from candidates") == 200
+    assert ask(own_database, "select jsonb_typeof(work_history) from candidates where id = 1") == "array"
+    with psycopg2.connect(own_database) as connection, connection.cursor() as cursor:
+        cursor.execute("drop table candidates")
+        cursor.execute("create table candidates (theirs int)")
+    connection.close()
+    with pytest.raises(SourceError, match="has a table `candidates` that trajtune did not make"):
+        write_simulated(200, 0, own_database, SETTINGS)
+    assert ask(own_database, "select count(*) from candidates") == 0
+
+
+def test_a_database_that_is_not_there_is_one_line_without_the_password():
+    with pytest.raises(SourceError, match="^Cannot connect to the database") as error:
+        write_simulated(10, 0, "postgresql://me:hunter2@127.0.0.1:1/none", SETTINGS)
+    assert error.value.__cause__ is None
+    assert error.value.__suppress_context__
+    assert "hunter2" not in str(error.value)
+    assert "\n" not in str(error.value)

@@ -1,0 +1,65 @@
+import random
+
+import pyarrow as pa
+import pytest
+
+from trajtune.dataset.titles import TitleEncoder, identity
+from trajtune.dataset.vocabulary_counts import Tally, tally_titles
+from trajtune.experiment.settings import VocabularySettings
+
+SPELLINGS = ("Nurse {}", "nurse {}", "Sr. Nurse {}", "senior nurse {}", "NURSE  {}", "工程师{}")
+
+
+def careers(num: int, seed: int, most: int) -> list[list[str]]:
+    """Titles of which a few are common and many rare, in several spellings."""
+    draw = random.Random(seed)
+    return [
+        [
+            draw.choice(SPELLINGS).format(
+                "abcdefghij"[min(9, int(draw.expovariate(0.5)))] * draw.randint(1, most)
+            )
+            for _ in range(draw.randint(2, 6))
+        ]
+        for _ in range(num)
+    ]
+
+
+SPLITS = {"train": careers(400, 0, 4), "val": careers(150, 1, 5), "test": careers(150, 2, 6)}
+COLUMNS = {name: pa.chunked_array([found[:70], found[70:]]) for name, found in SPLITS.items()}
+
+
+def counted(settings: VocabularySettings, careers_in_a_block: int) -> Tally:
+    return tally_titles(COLUMNS, settings, careers_in_a_block=careers_in_a_block)
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"min_count": 4}, {"max_titles": 7}, {"min_count": 3, "max_titles": 30}]
+)
+def test_the_vocabulary_is_that_of_all_titles_at_once(ray_local: None, settings: dict[str, int]) -> None:
+    found = [title for career in SPLITS["train"] for title in career]
+    whole = TitleEncoder.fit(found, **settings)  # type: ignore[arg-type]
+    for careers_in_a_block in (1_000, 90):
+        tally = counted(VocabularySettings(**settings), careers_in_a_block)
+        kept = TitleEncoder.fit(tally.train)
+        assert kept.title_to_idx == whole.title_to_idx
+        assert kept.idx_to_title == whole.idx_to_title
+        assert all(found.count(spelling) == count for spelling, count in tally.train.items())
+        assert {identity(spelling) for spelling in tally.train} == {
+            identity(title) for title in whole.idx_to_title.values() if title != "<UNK>"
+        }, "nothing but what is kept leaves the process that counted it"
+
+
+def test_unseen_titles_are_those_that_no_career_of_train_has(ray_local: None) -> None:
+    seen = {identity(title) or title for career in SPLITS["train"] for title in career}
+
+    def unseen(titles: list[str]) -> int:
+        return sum((identity(title) or title) not in seen for title in titles)
+
+    expected = {
+        name: (sum(map(unseen, found)), unseen([career[-1] for career in found]))
+        for name, found in SPLITS.items()
+    }
+    assert expected["train"] == (0, 0)
+    assert min(expected["val"] + expected["test"]) > 0
+    for careers_in_a_block in (1_000, 90):
+        assert counted(VocabularySettings(min_count=5), careers_in_a_block).unseen == expected

@@ -1,0 +1,113 @@
+"""Experiment files: one line for everything that is wrong, and nothing unchecked gets through."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from trajtune.errors import ExperimentError
+from trajtune.experiment.load import find_file, load_experiment, save_experiment, validate
+from trajtune.experiment.params import RESEARCH_DEFAULT, Params
+from trajtune.experiment.settings import Experiment
+
+FOLDER = Path(__file__).parents[2] / "experiments"
+
+
+def write(folder: Path, text: str) -> str:
+    path = folder / "experiment.yaml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_the_research_default_file_is_the_specification() -> None:
+    assert load_experiment("research_default").training == RESEARCH_DEFAULT
+    assert (
+        Params(
+            embedding_dim=128,
+            hidden_dim=16,
+            num_layers=2,
+            dropout=0.1,
+            learning_rate=1e-3,
+            batch_size=32,
+            max_epochs=50,
+            patience=5,
+            tenure_weight=0.1,
+            hireability_weight=0.1,
+            tenure_loss="mse",
+            examples="last",
+            tie_weights=False,
+            skip_last_title=False,
+            title_changes=False,
+            repeat_gate=False,
+            title_vectors="id",
+            markov_prior=False,
+            weight_decay=0.0,
+            decay_embeddings=False,
+            schedule="constant",
+        )
+        == RESEARCH_DEFAULT
+    )
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.yaml")))
+def test_every_shipped_experiment_loads_and_round_trips(name: str, tmp_path: Path) -> None:
+    experiment = load_experiment(name)
+    save_experiment(experiment, tmp_path / "resolved.yaml")
+    assert load_experiment(str(tmp_path / "resolved.yaml")) == experiment
+
+
+def test_an_unknown_key_is_answered_with_the_nearest_right_one(tmp_path: Path) -> None:
+    with pytest.raises(
+        ExperimentError, match="unknown key `training.hidden_dims`, did you mean `hidden_dim`"
+    ) as caught:
+        load_experiment(write(tmp_path, "training: {hidden_dims: 3}"))
+    assert "\n" not in str(caught.value)
+
+
+def test_all_faults_are_named_together(tmp_path: Path) -> None:
+    text = "training: {hidden_dim: 0, dropout: 2}\nsearch: {trails: 3}\nsource: {kind: oracle}"
+    with pytest.raises(ExperimentError) as caught:
+        load_experiment(write(tmp_path, text))
+    for part in ("training.hidden_dim", "training.dropout", "search.trails", "`trials`", "source"):
+        assert part in str(caught.value)
+
+
+def test_cutoffs_that_are_not_in_order_are_refused(tmp_path: Path) -> None:
+    text = "split: {train_cutoff: 2024-07-01, val_cutoff: 2024-01-01}"
+    with pytest.raises(ExperimentError, match="train_cutoff < val_cutoff.*2024-07-01"):
+        load_experiment(write(tmp_path, text))
+
+
+def test_dates_in_yaml_are_dates(tmp_path: Path) -> None:
+    text = "split: {train_cutoff: 2024-01-01, val_cutoff: '2024-07-01'}"
+    assert load_experiment(write(tmp_path, text)).split.val_cutoff == date(2024, 7, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{unclosed", "is not YAML"),
+        ("- a list", "must hold `key: value` lines"),
+        ("!!python/object/apply:os.system ['echo']", "is not YAML"),
+    ],
+)
+def test_an_unreadable_file_is_one_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ExperimentError, match=message) as caught:
+        load_experiment(write(tmp_path, text))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_names_what_there_is() -> None:
+    with pytest.raises(ExperimentError, match="There are: .*default.*research_default"):
+        load_experiment("no_such")
+    with pytest.raises(ExperimentError, match="No file nowhere/x.yaml"):
+        load_experiment("nowhere/x.yaml")
+
+
+def test_experiments_are_found_from_any_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_file("default", "experiments").is_file()
+
+
+def test_an_empty_file_is_the_default() -> None:
+    assert validate(Experiment, {}, "test") == Experiment()

@@ -1,0 +1,59 @@
+"""Metrics have a direction, and a constraint says how far it is broken."""
+
+from pathlib import Path
+
+import pytest
+
+from trajtune.errors import ExperimentError
+from trajtune.experiment.load import validate
+from trajtune.experiment.objective import DIRECTIONS, cost, parse_constraint
+from trajtune.experiment.settings import SearchSettings
+from trajtune.model.metrics import val_metrics
+
+
+def test_every_metric_of_an_epoch_may_be_the_objective() -> None:
+    assert set(DIRECTIONS) == set(val_metrics.__code__.co_consts[-1])
+
+
+@pytest.mark.parametrize(
+    ("text", "report", "violation"),
+    [
+        ("num_parameters <= 500_000", {"num_parameters": 600_000}, 100_000.0),
+        ("num_parameters<=5e5", {"num_parameters": 500_000}, 0.0),
+        ("latency_ms <= 1", {"latency_ms": 0.25}, -0.75),
+        ("val_top1 >= 0.25", {"val_top1": 0.5}, -0.25),
+        ("val_top1 >= 0.75", {"val_top1": 0.5}, 0.25),
+        ("val_tenure_mae_months <= 6", {"val_tenure_mae_months": None}, 1.0),
+    ],
+)
+def test_a_constraint_says_how_far_it_is_broken(
+    text: str, report: dict[str, float], violation: float
+) -> None:
+    assert parse_constraint(text).violation(report) == violation
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"constraints": ["num_parameters < 5"]}, "a constraint must be a name, <= or >=, and a number"),
+        ({"constraints": ["size <= 5"]}, "a constraint must be on one of num_parameters, latency_ms, val_"),
+        ({"metric": "val_loss"}, "`metric`: Input should be 'val_next_role_nll', 'val_top1'"),
+        ({"other_metrics": ["val_top1"]}, r"Optuna prunes nothing, but `pruner.name` is asha. Set `pruner"),
+        ({"other_metrics": ["val_next_role_nll"], "pruner": {"name": "none"}}, "must be named once"),
+        (
+            {"other_metrics": ["val_mrr"], "pruner": {"name": "none"}, "sampler": "cmaes"},
+            "CMA-ES searches for one objective",
+        ),
+    ],
+)
+def test_a_bad_objective_is_refused_with_rule_and_remedy(
+    settings: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ExperimentError, match=message):
+        validate(SearchSettings, settings, "test")
+
+
+def test_what_is_maximised_costs_less_the_more_it_is() -> None:
+    assert cost("val_top1", 0.9) < cost("val_top1", 0.1)
+    assert cost("val_next_role_nll", 0.1) < cost("val_next_role_nll", 0.9)
+    assert cost("val_top1", cost("val_top1", 0.3)) == 0.3

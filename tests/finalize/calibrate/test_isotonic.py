@@ -1,0 +1,152 @@
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.isotonic import IsotonicRegression
+from torch import Tensor, nn
+
+from trajtune.bundle.bundle import Graph
+from trajtune.errors import BundleError, TrainingError
+from trajtune.finalize.calibrate.conformal import conformal_margin
+from trajtune.finalize.calibrate.isotonic import CalibrationTable, save_calibrator, table_of, train_calibrator
+from trajtune.finalize.evaluate.evaluate import evaluate_calibration
+from trajtune.finalize.export.exported_module import ServedModel
+from trajtune.finalize.export.to_onnx import export_to_onnx, simplify_onnx
+from trajtune.model.metrics import equal_mass_calibration_error
+from trajtune.model.network.lstm import CareerTrajectoryLSTM
+
+
+@pytest.fixture
+def overconfident() -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(0)
+    confidence = random.random(4000).astype(np.float32)
+    return confidence, random.random(4000) < confidence**2
+
+
+class _Sweep(nn.Module):
+    """A network whose top probability goes over a grid as its title goes over the vocabulary."""
+
+    def __init__(self, vocab_size: int) -> None:
+        super().__init__()
+        p = torch.linspace(1 / (vocab_size - 1), 1, vocab_size + 2)[1:-1]
+        self.odds = nn.Parameter(torch.log(p / (1 - p) * (vocab_size - 2))[:, None])
+        self.register_buffer("first", (torch.arange(vocab_size) == 1).float()[None])
+        self.register_buffer("floor", (torch.arange(vocab_size) == 0).float()[None] * -1e4)
+
+    def forward(self, title_ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        odds = nn.functional.embedding(title_ids[:, 0], self.odds) + 0 * lengths[:, None]
+        return odds * self.first + self.floor, torch.cat([odds, odds], 1), torch.sigmoid(odds)
+
+
+def test_table_pickle_and_graph_agree_on_a_dense_grid(
+    overconfident: tuple[np.ndarray, np.ndarray], tmp_path: Path
+) -> None:
+    confidence, correct = overconfident
+    some = (confidence > 0.1) & (confidence < 0.9)  # so that the grid goes past both ends
+    calibrator = train_calibrator(confidence[some], correct[some])
+    table = table_of(calibrator)
+    table.save(tmp_path / "c.json")
+    save_calibrator(calibrator, tmp_path / "c.pkl")
+    size = 4000
+    served = ServedModel(_Sweep(size), size, table, 0.0).eval()
+    export_to_onnx(served, tmp_path / "x.onnx")
+    simplify_onnx(tmp_path / "x.onnx")
+    ids = np.arange(size)[:, None]
+    names = ("top5_probabilities", "next_role_confidence")
+    out = Graph(tmp_path / "x.onnx").run(ids, np.ones(size, np.int64), names)
+    grid = out["top5_probabilities"][:, 0].astype(np.float64)
+    assert grid.min() < 0.01
+    assert grid.max() > 0.99
+    assert np.diff(grid).max() < 1e-3
+    assert len(table.breakpoints) > 20
+    by_table = CalibrationTable.load(tmp_path / "c.json")(grid)
+    by_pickle = pickle.loads((tmp_path / "c.pkl").read_bytes()).predict(grid)
+    np.testing.assert_allclose(out["next_role_confidence"][:, 0], by_table, atol=1e-6)
+    np.testing.assert_allclose(by_pickle, by_table, atol=1e-6)
+
+
+def test_the_curve_is_scikit_learns(overconfident: tuple[np.ndarray, np.ndarray]) -> None:
+    confidence, correct = overconfident
+    x = np.round(confidence.astype(np.float64), 4)
+    expected = IsotonicRegression(out_of_bounds="clip").fit(x, correct.astype(float)).predict(x)
+    np.testing.assert_allclose(table_of(train_calibrator(confidence, correct))(x), expected, atol=1e-12)
+
+
+def test_the_same_career_in_another_batch_falls_on_the_same_step() -> None:
+    confidence = np.repeat([0.3, 0.6], 100)
+    confidence[::2] += 1e-8
+    correct = np.tile([True, False], 100)
+    assert table_of(train_calibrator(confidence, correct)).breakpoints == (0.3, 0.6)
+
+
+def test_the_file_has_the_contracts_form(tmp_path: Path) -> None:
+    CalibrationTable((0.25, 0.5), (0.1, 0.75)).save(tmp_path / "c.json")
+    assert json.loads((tmp_path / "c.json").read_text()) == {
+        "breakpoints": [0.25, 0.5],
+        "values": [0.1, 0.75],
+        "minX": 0.25,
+        "maxX": 0.5,
+    }
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"breakpoints": [], "values": []}', '{"breakpoints": [1, 0], "values": [0, 1]}']
+)
+def test_a_file_that_is_no_table_is_named(content: str, tmp_path: Path) -> None:
+    (tmp_path / "c.json").write_text(content)
+    with pytest.raises(BundleError, match=r"c\.json"):
+        CalibrationTable.load(tmp_path / "c.json")
+
+
+def test_too_few_examples_are_refused_with_the_remedy() -> None:
+    with pytest.raises(TrainingError, match="at least 30 examples of val, but there are 29"):
+        train_calibrator(np.full(29, 0.5), np.ones(29, bool))
+
+
+def test_calibration_lowers_the_error_of_an_overconfident_model(
+    overconfident: tuple[np.ndarray, np.ndarray],
+) -> None:
+    confidence, correct = overconfident
+    table = table_of(train_calibrator(confidence[:2000], correct[:2000]))
+    found = evaluate_calibration(confidence[2000:], table(confidence[2000:]), correct[2000:])
+    assert found["ece_raw"] == pytest.approx(1 / 6, abs=0.03)  # the mean of x - x² over 0..1
+    assert found["ece"] < 0.05
+    assert found["brier"] < found["brier_raw"]
+
+
+def test_equal_confidences_are_never_parted_by_their_outcome() -> None:
+    confidence, correct = np.full(300, 0.5), np.arange(300) % 2 == 0
+    assert equal_mass_calibration_error(confidence, correct) == pytest.approx(0, abs=1e-9)
+
+
+def test_the_conformal_margin_is_the_hand_computed_rank() -> None:
+    months = np.arange(1, 101, dtype=np.float64)
+    interval = np.column_stack([np.zeros(100), np.full(100, 50.0)])
+    # Scores are months - 50; the ceil(101 x 0.8) = 81st smallest is 81 - 50.
+    assert conformal_margin(interval, months, 0.8) == 31.0
+
+
+def test_only_ended_roles_count_towards_the_margin() -> None:
+    months = np.concatenate([np.arange(1, 101, dtype=np.float64), np.full(500, np.nan)])
+    interval = np.column_stack([np.zeros(600), np.full(600, 50.0)])
+    assert conformal_margin(interval, months, 0.8) == 31.0
+    assert conformal_margin(interval[:29], months[:29], 0.8) is None
+
+
+def test_the_margin_gives_the_coverage_promised_on_new_roles() -> None:
+    random = np.random.default_rng(3)
+    months = random.lognormal(3, 0.5, 4000)
+    interval = np.tile([15.0, 25.0], (4000, 1))
+    margin = conformal_margin(interval[:2000], months[:2000], 0.8)
+    assert margin is not None
+    inside = (months[2000:] >= 15 - margin) & (months[2000:] <= 25 + margin)
+    assert inside.mean() == pytest.approx(0.8, abs=0.03)
+
+
+def test_a_negative_margin_never_turns_the_interval_round() -> None:
+    served = ServedModel(CareerTrajectoryLSTM(9, 4, 3), 9, CalibrationTable((0.0, 1.0), (0.0, 1.0)), -10.0)
+    corrected = served.corrected(torch.tensor([[10.0, 50.0], [30.0, 36.0], [-8.0, -2.0]]))
+    assert corrected.tolist() == [[20.0, 40.0], [33.0, 33.0], [0.0, 0.0]]

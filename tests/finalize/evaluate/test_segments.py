@@ -1,0 +1,22 @@
+import pytest
+
+from trajtune.dataset.titles import readable_key
+from trajtune.finalize.evaluate.segments import level_of
+
+
+@pytest.mark.parametrize(
+    ("title", "level"),
+    [
+        ("Software Engineer", "no level named"),
+        ("Sr. Software Engineer", "senior"),
+        ("Junior Developer", "entry"),
+        ("Assistant Manager", "entry"),
+        ("VP Engineering", "manager"),
+        ("President", "executive"),
+        ("CTO", "executive"),
+        ("Head of Data", "manager"),
+        ("Gerente de Produção", "manager"),
+    ],
+)
+def test_a_title_names_its_level(title: str, level: str) -> None:
+    assert level_of(frozenset(readable_key(title).split())) == level

@@ -1,0 +1,162 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.model.conftest import plain
+from trajtune.bundle.bundle import Graph
+from trajtune.dataset.arrays import CareerArrays
+from trajtune.errors import ExportError
+from trajtune.finalize.calibrate.isotonic import CalibrationTable
+from trajtune.finalize.export.exported_module import ServedModel
+from trajtune.finalize.export.parity import check_parity
+from trajtune.finalize.export.to_onnx import (
+    CONTRACT_OUTPUTS,
+    EXTRA_OUTPUTS,
+    check_graph,
+    export_to_onnx,
+    simplify_onnx,
+)
+from trajtune.model.checkpoint import build_model
+from trajtune.model.network.lstm import CareerTrajectoryLSTM
+from trajtune.model.network.title_vectors import number_words
+from trajtune.model.training.fit import fit
+
+
+def test_the_file_is_what_the_contract_says(exported_onnx: Path) -> None:
+    found = check_graph(exported_onnx)
+    graph = Graph(exported_onnx)
+    assert found["opset"] == 17
+    assert found["ir_version"] <= 10
+    assert [file.name for file in exported_onnx.parent.iterdir()] == [exported_onnx.name]
+    assert graph.inputs == {"title_ids": ["batch", "seq_len"], "lengths": ["batch"]}
+    assert tuple(graph.outputs) == CONTRACT_OUTPUTS + EXTRA_OUTPUTS
+    assert [graph.outputs[name][1] for name in CONTRACT_OUTPUTS] == [50, 2, 1]
+
+
+def test_padded_batches_give_what_each_career_gives_alone(
+    exported_onnx: Path, served_model: ServedModel
+) -> None:
+    real = [np.array([1, 2, 3], np.int64), np.array([49], np.int64)]
+    found = check_parity(Graph(exported_onnx), served_model, real)
+    assert found["parity_passed"]
+    assert found["parity_rows"] == 3 * 4 * (1 + 2 + 7 + 64) + 3 * (1 + 2 + 2 + 2)
+    assert 0 < found["parity_max_abs_error"] < 1e-4
+
+
+def test_parity_names_the_output_that_differs(exported_onnx: Path, served_model: ServedModel) -> None:
+    other = ServedModel(served_model.model, 50, CalibrationTable((0.0, 1.0), (0.0, 1.0)), 3.5).eval()
+    with pytest.raises(
+        ExportError, match=r"tenure_pred differs from torch by 1\.0e\+00 at batch 1, length 1"
+    ):
+        check_parity(Graph(exported_onnx), other, [])
+
+
+def test_exporting_twice_gives_the_same_bytes(
+    exported_onnx: Path, served_model: ServedModel, tmp_path: Path
+) -> None:
+    again = tmp_path / "again.onnx"
+    export_to_onnx(served_model, again)
+    simplify_onnx(again)
+    assert again.read_bytes() == exported_onnx.read_bytes()
+
+
+def test_the_file_says_nothing_of_the_machine_that_made_it(exported_onnx: Path) -> None:
+    content = exported_onnx.read_bytes()
+    assert b"stack_trace" not in content
+    assert str(Path(__file__).parents[3]).encode() not in content
+
+
+def test_a_network_of_three_layers_exports_with_the_contract_outputs_alone(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = CareerTrajectoryLSTM(7, 4, 3, 3).eval()
+    path = tmp_path / "plain.onnx"
+    export_to_onnx(model, path)
+    ids, lengths = np.array([[1, 2, 3, 6], [5, 0, 0, 0]]), np.array([4, 1])
+    found = Graph(path).run(ids, lengths)
+    with torch.no_grad():
+        expected = model(torch.from_numpy(ids), torch.from_numpy(lengths))
+    assert tuple(found) == CONTRACT_OUTPUTS
+    for name, tensor in zip(CONTRACT_OUTPUTS, expected, strict=True):
+        np.testing.assert_allclose(found[name], tensor.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_a_training_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="eval mode"):
+        export_to_onnx(CareerTrajectoryLSTM(5).train(), tmp_path / "x.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+class _Opset18(nn.Module):
+    """An operator that the exporter leaves at opset 18 while the file says 17."""
+
+    def forward(self, title_ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x = title_ids.float() + lengths[:, None]
+        return torch.logsumexp(x, 1, keepdim=True), x[:, :1], x[:, :1]
+
+
+def test_a_graph_that_is_not_opset_17_is_refused_and_not_written(tmp_path: Path) -> None:
+    with pytest.raises(ExportError):
+        export_to_onnx(_Opset18().eval(), tmp_path / "x.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_with_a_fixed_size_is_refused(exported_onnx: Path, tmp_path: Path) -> None:
+    proto = onnx.load(exported_onnx)
+    proto.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 10
+    fixed = tmp_path / "fixed.onnx"
+    onnx.save(proto, fixed)
+    with pytest.raises(ExportError, match=r"title_ids must be .*seq_len.* but is fixed: \['batch', 10\]"):
+        check_graph(fixed)
+
+
+def test_index_zero_is_never_predicted(exported_onnx: Path) -> None:
+    random = np.random.default_rng(0)
+    out = Graph(exported_onnx).run(random.integers(0, 50, (500, 6)), random.integers(1, 7, 500))
+    assert (out["top5_ids"] != 0).all()
+    assert (out["next_role_logits"].argmax(1) == out["top5_ids"][:, 0]).all()
+    softmax = np.exp(out["next_role_logits"] - out["next_role_logits"].max(1, keepdims=True))
+    softmax /= softmax.sum(1, keepdims=True)
+    np.testing.assert_allclose(
+        np.take_along_axis(softmax, out["top5_ids"], 1), out["top5_probabilities"], atol=1e-6
+    )
+
+
+def test_fewer_than_five_titles_give_fewer_columns(tmp_path: Path) -> None:
+    served = ServedModel(CareerTrajectoryLSTM(4, 4, 3), 4, CalibrationTable((0.5,), (0.4,)), 0.0).eval()
+    export_to_onnx(served, tmp_path / "x.onnx")
+    out = Graph(tmp_path / "x.onnx").run(np.array([[1, 2]]), np.array([2]))
+    assert sorted(out["top5_ids"][0]) == [1, 2, 3]
+    assert out["next_role_confidence"].tolist() == [[pytest.approx(0.4)]]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tie_weights": True, "skip_last_title": True, "title_vectors": "id_and_words", "markov_prior": True},
+        {"skip_last_title": True, "markov_prior": True},
+        {"tie_weights": True, "title_vectors": "id_and_words", "title_changes": True, "repeat_gate": True},
+    ],
+    ids=["tied", "untied", "changes and gate"],
+)
+def test_every_model_option_exports_exactly(options: dict, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    ids = random.integers(0, 30, 400).astype(np.int32)
+    unknown = np.full(400, np.nan, np.float32)
+    train = CareerArrays(ids, np.arange(0, 401, 4), unknown, unknown, unknown)
+    words = number_words([[f"w{i % 7}", f"w{i % 5}"] for i in range(1, 30)])
+    params = plain(embedding_dim=8, hidden_dim=4, max_epochs=1, **options)
+    needed = words if params.title_vectors == "id_and_words" else None
+    (result,) = fit(params, train, train, 30, seed=0, title_words=needed)
+    served = ServedModel(build_model(result.checkpoint()), 30, CalibrationTable((0.0, 1.0), (0.0, 1.0)), 0.0)
+    path = tmp_path / "x.onnx"
+    export_to_onnx(served.eval(), path)
+    simplify_onnx(path)
+    check_graph(path)
+    found = check_parity(Graph(path), served, [np.array([0]), np.array([1, 0, 2])])
+    assert found["parity_max_abs_error"] < 1e-4
+    out = Graph(path).run(np.array([[0]]), np.array([1]))
+    assert 0 not in out["top5_ids"]

@@ -1,0 +1,147 @@
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tests.conftest import loaded
+from tests.support.finalized import changing_careers
+from trajtune import cli
+from trajtune.bundle.bundle import Graph
+from trajtune.dataset.arrays import CareerArrays
+from trajtune.dataset.encode import SplitData
+from trajtune.dataset.prepare import snapshot_of
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.dataset.test_split import openings
+from trajtune.dataset.titles import TitleEncoder
+from trajtune.errors import BundleError, ExportError, TrainingError
+from trajtune.experiment.load import validate
+from trajtune.experiment.settings import Experiment
+from trajtune.finalize.build import calibrate
+from trajtune.finalize.calibrate.isotonic import CalibrationTable
+from trajtune.finalize.single_steps import evaluate_checkpoint, export_checkpoint
+from trajtune.model.checkpoint import build_model, load_checkpoint
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Run a command that succeeds; what it prints."""
+
+    def run(*arguments: object) -> str:
+        monkeypatch.setattr(sys, "argv", ["trajtune", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        out, err = capsys.readouterr()
+        assert not caught.value.code, err
+        return out
+
+    return run
+
+
+def test_a_checkpoint_exports_with_its_vocabulary_beside_it(
+    finalized: Path, tmp_path: Path, typed: Callable[..., str]
+) -> None:
+    vocab, output = finalized / "trajectory-lstm-vocab.json", tmp_path / "models" / "x.onnx"
+    arguments = ("--checkpoint", finalized / "best.pt", "--vocab", vocab, "--output", output)
+    found = json.loads(typed("export", *arguments))
+    assert found["opset"] == 17
+    assert (tmp_path / "models" / "x-vocab.json").read_bytes() == vocab.read_bytes()
+    ids, lengths = np.array([[1, 2, 3]]), np.array([3])
+    alone = Graph(tmp_path / "models" / "x.onnx").run(ids, lengths)["next_role_logits"]
+    bundled = Graph(finalized / "trajectory-lstm.onnx").run(ids, lengths)["next_role_logits"]
+    np.testing.assert_allclose(alone, bundled, atol=1e-5)
+
+
+def test_a_checkpoint_of_another_vocabulary_is_refused(finalized: Path, tmp_path: Path) -> None:
+    TitleEncoder.fit(["Nurse", "Baker"]).save(tmp_path / "v.json")
+    with pytest.raises(TrainingError, match=r"best\.pt was trained on \d+ titles, but .*v\.json has 2"):
+        export_checkpoint(finalized / "best.pt", tmp_path / "v.json", tmp_path / "x.onnx")
+    assert not (tmp_path / "x.onnx").exists()
+
+
+def test_a_checkpoint_of_as_many_other_titles_is_refused(finalized: Path, tmp_path: Path) -> None:
+    own = TitleEncoder.load(finalized / "trajectory-lstm-vocab.json")
+    titles = [own.decode(index) for index in range(1, own.vocab_size)]
+    TitleEncoder.fit({title: count for count, title in enumerate(titles, start=1)}).save(tmp_path / "v.json")
+    with pytest.raises(TrainingError, match=r"best\.pt was trained on other titles than .*v\.json has"):
+        export_checkpoint(finalized / "best.pt", tmp_path / "v.json", tmp_path / "x.onnx")
+    assert not (tmp_path / "x.onnx").exists()
+
+
+def test_the_models_file_must_be_named_as_one(finalized: Path, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"must end in \.onnx"):
+        export_checkpoint(finalized / "best.pt", tmp_path / "v.json", tmp_path / "x")
+
+
+def test_calibrating_a_checkpoint_gives_the_bundles_table(
+    finalized: Path, changing_snapshot: Snapshot, tmp_path: Path, typed: Callable[..., str]
+) -> None:
+    data = ("--checkpoint", finalized / "best.pt", "--data-path", changing_snapshot.path)
+    found = json.loads(typed("calibrate", *data, "--output", tmp_path / "c"))
+    name = "trajectory-lstm-calibration.json"
+    assert (tmp_path / "c" / name).read_bytes() == (finalized / name).read_bytes()
+    assert CalibrationTable.load(tmp_path / "c" / name).breakpoints
+    assert found["cross_fitted"]
+    assert 0 <= found["ece"] <= 1
+
+
+def test_evaluating_a_checkpoint_gives_the_bundles_numbers_and_is_recorded(
+    finalized: Path, changing_snapshot: Snapshot, tmp_path: Path, typed: Callable[..., str]
+) -> None:
+    before = len(openings(changing_snapshot))
+    data = ("--checkpoint", finalized / "best.pt", "--data-path", changing_snapshot.path)
+    assert typed("evaluate", *data, "--output", tmp_path / "e").strip() == str(
+        tmp_path / "e" / "evaluation_report.md"
+    )
+    written = json.loads((tmp_path / "e" / "metrics.json").read_text())
+    assert sorted(file.name for file in (tmp_path / "e").iterdir()) == [
+        "evaluation_report.md",
+        "metrics.json",
+        "report.html",
+    ]
+    assert written["test"] == json.loads((finalized / "metrics.json").read_text())["test"]
+    assert [entry["purpose"] for entry in openings(changing_snapshot)[before:]] == ["evaluate"]
+    with pytest.raises(BundleError, match="never overwritten"):
+        evaluate_checkpoint(finalized / "best.pt", changing_snapshot.path, tmp_path / "e")
+
+
+def test_a_test_split_with_one_hireability_class_is_measured_without_an_auc(
+    finalized: Path, tmp_path: Path
+) -> None:
+    careers = changing_careers(1600)
+    everybody = pa.array([True] * len(careers), careers.schema.field("hireable").type)
+    careers = careers.set_column(careers.schema.get_field_index("hireable"), "hireable", everybody)
+    settings = {"storage": {"snapshots": str(tmp_path)}, "data": {"hireable_key": "hireable"}}
+    snapshot = snapshot_of(loaded(careers), validate(Experiment, settings, "test"))
+    found = evaluate_checkpoint(finalized / "best.pt", snapshot.path, tmp_path / "e")["test"]
+    assert found["hireability_auc"] is None
+    reason = f"all {found['num_examples']} known outcomes are the same"
+    assert found["hireability_auc_reason"] == reason
+    assert found["hireability_base_rate"] == 1
+    report = (tmp_path / "e" / "evaluation_report.md").read_text()
+    assert "The label is label hireable. AUC not known: " + reason in report
+
+
+def test_few_careers_of_val_calibrate_with_a_warning_and_thirty_are_too_few(
+    finalized: Path, changing_snapshot: Snapshot
+) -> None:
+    model, val = build_model(load_checkpoint(finalized / "best.pt")), changing_snapshot.read("val")
+    assert "warning" not in calibrate(model, first_careers(val, 200), 0.8).described
+    few = calibrate(model, first_careers(val, 30), 0.8).described
+    assert few["warning"].startswith("val has 30 people, under 200: the calibration is itself uncertain")
+    with pytest.raises(TrainingError, match="at least 30 examples of val, but there are 29"):
+        calibrate(model, first_careers(val, 29), 0.8)
+
+
+def first_careers(data: SplitData, count: int) -> SplitData:
+    end = int(data.arrays.offsets[count])
+    parts = {name: getattr(data.arrays, name)[:end] for name in data.arrays.to_dict() if name != "offsets"}
+    arrays = CareerArrays(offsets=data.arrays.offsets[: count + 1], **parts)
+    return replace(data, arrays=arrays, titles=data.titles[:count], split_dates=data.split_dates[:count])

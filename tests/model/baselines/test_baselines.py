@@ -1,0 +1,185 @@
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from trajtune.dataset.arrays import CareerArrays, examples_of
+from trajtune.model.baselines import baselines
+from trajtune.model.baselines.baselines import current_title, majority, markov, markov2
+from trajtune.model.transition_counts import transitions_of
+
+
+@pytest.fixture(scope="module")
+def train(careers: Callable[..., CareerArrays]) -> CareerArrays:
+    return careers(200, seed=0)
+
+
+@pytest.fixture(scope="module")
+def test(careers: Callable[..., CareerArrays]) -> CareerArrays:
+    return careers(80, seed=1)
+
+
+def careers_of(arrays: CareerArrays) -> list[list[int]]:
+    return [arrays.title_ids[a:b].tolist() for a, b in pairwise(arrays.offsets)]
+
+
+def unigram_by_hand(train: CareerArrays, vocab_size: int) -> dict[int, float]:
+    counts = Counter(title for career in careers_of(train) for title in career[1:] if title)
+    total = sum(counts.values()) + vocab_size - 1
+    return {title: (counts[title] + 1) / total for title in range(1, vocab_size)}
+
+
+def markov_by_hand(train: CareerArrays, vocab_size: int, last: int) -> dict[int, float]:
+    lower = unigram_by_hand(train, vocab_size)
+    after: defaultdict[int, Counter[int]] = defaultdict(Counter)
+    for career in careers_of(train):
+        for title, following in pairwise(career):
+            if title and following:
+                after[title][following] += 1
+    n, d = sum(after[last].values()), len(after[last])
+    return lower if not n else {w: (after[last][w] + d * lower[w]) / (n + d) for w in lower}
+
+
+def test_transitions_stay_inside_a_career(train: CareerArrays) -> None:
+    transitions = transitions_of(train)
+    by_hand = [
+        (career[i - 2] if i >= 2 else -1, career[i - 1], career[i])
+        for career in careers_of(train)
+        for i in range(1, len(career))
+        if career[i]
+    ]
+    assert list(zip(transitions.before, transitions.last, transitions.next, strict=True)) == by_hand
+
+
+@pytest.mark.parametrize("fit", [majority, current_title, markov, markov2])
+def test_distributions_sum_to_one_without_index_0(
+    fit: Callable[..., baselines.Baseline], train: CareerArrays, vocab_size: int
+) -> None:
+    baseline = fit(train, vocab_size)
+    titles = np.arange(-1, vocab_size)
+    contexts = np.stack([np.repeat(titles, len(titles)), np.tile(titles, len(titles))], 1)[
+        :, 2 - baseline.order :
+    ]
+    p = baseline.distribution(contexts)
+    np.testing.assert_allclose(p.sum(1), 1, atol=1e-12)
+    assert not p[:, 0].any()
+    assert (p[:, 1:] > 0).all()
+
+
+def test_markov_is_a_plain_count_with_witten_bell_back_off(
+    train: CareerArrays, test: CareerArrays, vocab_size: int
+) -> None:
+    p = markov(train, vocab_size).predict(test, examples_of(test, "last"))
+    for e, career in enumerate(careers_of(test)):
+        by_hand = markov_by_hand(train, vocab_size, career[-2])
+        if career[-1]:
+            assert p.nll[e] == pytest.approx(-np.log(by_hand[career[-1]]), abs=1e-9)
+            better_or_equal = sum(q >= by_hand[career[-1]] * (1 - 1e-12) for q in by_hand.values())
+            assert p.rank[e] == better_or_equal
+        assert p.confidence[e] == pytest.approx(max(by_hand.values()), rel=1e-5)
+
+
+def test_majority_ranks_by_frequency(train: CareerArrays, test: CareerArrays, vocab_size: int) -> None:
+    share = unigram_by_hand(train, vocab_size)
+    p = majority(train, vocab_size).predict(test, examples_of(test, "last"))
+    assert (p.top_ids[:, 0] == max(share, key=share.__getitem__)).all()
+    known = p.target > 0
+    np.testing.assert_allclose(p.nll[known], [-np.log(share[t]) for t in p.target[known]])
+
+
+def test_current_title_predicts_the_title_held_now(
+    train: CareerArrays, test: CareerArrays, vocab_size: int
+) -> None:
+    examples = examples_of(test, "last")
+    p = current_title(train, vocab_size).predict(test, examples)
+    held = test.title_ids[examples.target - 1]
+    assert (p.top_ids[held > 0, 0] == held[held > 0]).all()
+    assert (p.confidence[held > 0] > 0.9).all()
+    most_common = majority(train, vocab_size).predict(test, examples)
+    assert (p.top_ids[held == 0] == most_common.top_ids[held == 0]).all()
+
+
+def test_chunks_change_nothing(
+    train: CareerArrays, test: CareerArrays, vocab_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    examples = examples_of(test, "every_transition")
+    whole = markov(train, vocab_size).predict(test, examples)
+    monkeypatch.setattr(baselines, "_MOST_NUMBERS", 3 * vocab_size)
+    for name, values in vars(markov(train, vocab_size).predict(test, examples)).items():
+        np.testing.assert_array_equal(values, getattr(whole, name))
+
+
+def test_markov_knows_the_process_better_than_the_others(
+    train: CareerArrays, test: CareerArrays, vocab_size: int
+) -> None:
+    examples = examples_of(test, "last")
+    nll = {
+        f: np.nanmean(f(train, vocab_size).predict(test, examples).nll)
+        for f in (majority, current_title, markov)
+    }
+    assert nll[markov] < 1.5 < 2.5 < nll[majority] < nll[current_title]
+
+
+def test_without_any_transition_markov_is_the_uniform_majority(test: CareerArrays, vocab_size: int) -> None:
+    nothing = replace(test, title_ids=np.zeros_like(test.title_ids))
+    p = markov(nothing, vocab_size).distribution(np.array([[3]]))
+    np.testing.assert_allclose(p[0, 1:], 1 / (vocab_size - 1))
+
+
+def test_second_order_is_a_plain_count_interpolated_with_the_first(
+    train: CareerArrays, test: CareerArrays, vocab_size: int
+) -> None:
+    p = markov2(train, vocab_size).predict(test, examples_of(test, "last"))
+    after: defaultdict[tuple[int, int], Counter[int]] = defaultdict(Counter)
+    for career in careers_of(train):
+        for triple in zip(career, career[1:], career[2:], strict=False):
+            if all(triple):
+                after[triple[:2]][triple[2]] += 1
+    used = 0
+    for e, career in enumerate(careers_of(test)):
+        if not career[-1]:
+            continue
+        by_hand = markov_by_hand(train, vocab_size, career[-2])
+        counts = after.get((career[-3], career[-2])) if len(career) > 2 else None
+        if counts:
+            used += 1
+            n, d = counts.total(), len(counts)
+            by_hand = {w: (counts[w] + d * q) / (n + d) for w, q in by_hand.items()}
+        assert p.nll[e] == pytest.approx(-np.log(by_hand[career[-1]]), abs=1e-9)
+    assert used > 30
+
+
+def test_outcomes_are_quantiles_and_rates_by_last_title(
+    careers: Callable[..., CareerArrays], test: CareerArrays, vocab_size: int
+) -> None:
+    train = careers(600, seed=0)
+    examples = examples_of(train, "every_transition")
+    last = train.title_ids[examples.target - 1]
+    tenure, hireable = train.tenure_months[examples.target], train.hireable[examples.target]
+    everybody = majority(train, vocab_size).predict(test, examples_of(test, "last"))
+    np.testing.assert_allclose(
+        everybody.tenure, [np.nanquantile(tenure, [0.1, 0.9])] * len(test.offsets[1:]), rtol=1e-6
+    )
+    p = markov(train, vocab_size).predict(test, examples_of(test, "last"))
+    enough = 0
+    for e, target in enumerate(examples_of(test, "last").target):
+        mine = last == test.title_ids[target - 1]
+        known = tenure[mine][~np.isnan(tenure[mine])]
+        enough += len(known) >= 20
+        expected = np.quantile(known, [0.1, 0.9]) if len(known) >= 20 else np.nanquantile(tenure, [0.1, 0.9])
+        np.testing.assert_allclose(p.tenure[e], expected, rtol=1e-6)
+        outcomes = hireable[mine][~np.isnan(hireable[mine])]
+        rate = (outcomes.sum() + 10 * np.nanmean(hireable)) / (len(outcomes) + 10)
+        assert p.hireability[e] == pytest.approx(rate, rel=1e-5)
+    assert enough > 20
+
+
+def test_without_outcomes_in_train_none_are_predicted(test: CareerArrays, vocab_size: int) -> None:
+    nothing = np.full_like(test.tenure_months, np.nan)
+    bare = replace(test, tenure_months=nothing, hireable=nothing)
+    p = markov(bare, vocab_size).predict(test, examples_of(test, "last"))
+    assert np.isnan(p.tenure).all()
+    assert np.isnan(p.hireability).all()

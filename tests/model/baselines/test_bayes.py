@@ -1,0 +1,173 @@
+"""The limit on a snapshot, through the metrics that the model and the baselines go through."""
+
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from trajtune.careers.schema import CAREERS, QUARANTINE, LoadedCareers, Precision
+from trajtune.dataset.arrays import examples_of
+from trajtune.dataset.prepare import snapshot_of
+from trajtune.dataset.snapshot import read_split, split_file
+from trajtune.errors import SnapshotError
+from trajtune.experiment.settings import DataSettings, Experiment, SplitSettings, StorageSettings
+from trajtune.experiment.sources import ProcessSettings, SimulatedSource
+from trajtune.model.baselines.baselines import markov
+from trajtune.model.baselines.bayes import (
+    bayes_limit,
+    bayes_predictions,
+    has_limit,
+    population_limit,
+    title_numbers,
+    window_of,
+)
+from trajtune.model.metrics import next_role_metrics
+from trajtune.simulation.generator import num_titles
+from trajtune.simulation.simulate import simulate
+from trajtune.simulation.source_rows import surface_index
+from trajtune.simulation.spellings import surface_table
+from trajtune.simulation.split_probability import Window
+
+SETTINGS = ProcessSettings(num_families=4, num_specialisations=4, years=8)
+
+
+def snapshot_and_truth(path, settings, num_careers, data=None, split=None):
+    careers = simulate(num_careers, 0, settings)
+    offsets = pa.array(careers.offsets, pa.int32())
+    surface = pa.array(surface_table(settings)).take(pa.array(surface_index(careers, num_titles(settings))))
+    ends = pa.array(careers.ends, mask=careers.held).cast(pa.date32())
+    lists = [
+        surface,
+        pa.array(careers.starts).cast(pa.date32()),
+        ends,
+        pa.array(np.full(len(careers.titles), Precision.DAY, np.int8)),
+    ]
+    ids = pa.array([str(number) for number in careers.candidate_ids])
+    label = pa.array(careers.hireable.astype(np.float32))
+    columns = [ids, *(pa.ListArray.from_arrays(offsets, column) for column in lists), label]
+    table = pa.table(columns, schema=CAREERS).sort_by("candidate_id")
+    source = SimulatedSource(careers=num_careers, process=settings)
+    loaded = LoadedCareers(
+        careers=table.combine_chunks(),
+        quarantine=QUARANTINE.empty_table(),
+        counts=dict.fromkeys(("rows_in", "rows_kept", "careers_in", "careers"), num_careers)
+        | dict.fromkeys(("rows_quarantined", "rows_duplicate", "careers_quarantined"), 0),
+        source=source.model_dump(mode="json"),
+        as_of=settings.as_of,
+    )
+    experiment = Experiment(
+        source=source,
+        data=data or DataSettings(),
+        split=split or SplitSettings(),
+        storage=StorageSettings(snapshots=str(path)),
+    )
+    return snapshot_of(loaded, experiment), careers
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    return snapshot_and_truth(tmp_path_factory.mktemp("snapshots"), SETTINGS, 30_000)
+
+
+def test_titles_are_recognised_however_they_are_written(prepared):
+    snapshot, careers = prepared
+    data = snapshot.read("val")
+    numbers = title_numbers(data, SETTINGS)
+    for i, candidate in enumerate(data.candidate_ids.to_pylist()[:500]):
+        person = int(candidate) - 1
+        truth = careers.titles[careers.offsets[person] : careers.offsets[person + 1]]
+        found = numbers[data.arrays.offsets[i] : data.arrays.offsets[i + 1]]
+        assert (found == int(careers.languages[person]) * num_titles(SETTINGS) + truth).all()
+
+
+def test_limit_is_better_than_a_baseline_on_the_same_careers_and_reports_every_key(prepared):
+    snapshot, _ = prepared
+    data = snapshot.read("val")
+    found = bayes_limit(snapshot.manifest, data, "val", snapshot.encoder())
+    train = snapshot.read("train").arrays
+    counted = markov(train, snapshot.encoder().vocab_size).predict(
+        data.arrays, examples_of(data.arrays, "last")
+    )
+    baseline = next_role_metrics(counted)
+    assert found["top1"] > baseline["next_role_top1"]
+    assert found["top5"] > baseline["next_role_top5"]
+    assert found["mrr"] > baseline["next_role_mrr"]
+    assert found["nll"] < baseline["next_role_nll"]
+    assert found["tenure_coverage"] == pytest.approx(0.8, abs=0.03)
+    assert 0.6 < found["hireability_auc"] < 1
+    assert all(value is not None for value in found.values())
+
+
+@pytest.mark.parametrize("by", ["career", "transition"])
+def test_limit_is_right_on_average_about_labels_of_val_and_test(tmp_path, by):
+    snapshot, _ = snapshot_and_truth(tmp_path, SETTINGS, 20_000, split=SplitSettings(by=by))
+    for split in ("val", "test"):
+        data = read_split(split_file(snapshot.path, split))
+        found = bayes_predictions(snapshot.manifest, data, split, snapshot.encoder()).predictions
+        known = ~np.isnan(found.hireable)
+        assert known.sum() > 10
+        spread = np.sqrt((found.hireability * (1 - found.hireability))[known].sum())
+        assert abs((found.hireability - found.hireable)[known].sum()) <= 4 * spread
+
+
+def test_a_split_is_looked_at_when_the_snapshot_looked_at_it():
+    manifest = {
+        "cutoffs": {"train": "2023-01-01", "val": "2024-01-01"},
+        "as_of": "2025-06-29",
+        "settings": {"split": {"by": "transition"}},
+    }
+    assert window_of(manifest, "val") == Window(
+        date(2023, 1, 1), date(2024, 1, 1), date(2023, 12, 31), "transition"
+    )
+    assert window_of(manifest, "test") == Window(date(2024, 1, 1), None, date(2025, 6, 29), "transition")
+
+
+def test_a_title_that_the_vocabulary_lacks_is_neither_named_nor_hit(tmp_path):
+    settings = SETTINGS.model_copy(update={"foreign_share": 0.02})
+    snapshot, _ = snapshot_and_truth(tmp_path, settings, 3_000)
+    data = snapshot.read("val")
+    predictions = bayes_predictions(snapshot.manifest, data, "val", snapshot.encoder()).predictions
+    assert (predictions.target == 0).any()
+    assert ((predictions.rank == 0) == (predictions.target == 0)).all()
+    assert (np.isnan(predictions.nll) == (predictions.target == 0)).all()
+    hit = predictions.rank == 1
+    assert (predictions.top_ids[hit, 0] == predictions.target[hit]).all()
+    assert (predictions.top_ids > 0).all()
+
+
+def test_the_simulated_outcome_has_a_limit_of_its_own(tmp_path):
+    snapshot, _ = snapshot_and_truth(tmp_path, SETTINGS, 20_000, DataSettings(hireable_key="hireable"))
+    data = snapshot.read("val")
+    found = bayes_limit(snapshot.manifest, data, "val", snapshot.encoder())
+    assert found["num_hireabilities"] == found["num_tenures"] + found["num_tenures_still_held"]
+    assert 0.6 < found["hireability_auc"] < 0.8
+
+
+def test_the_limit_of_a_population_is_that_of_its_splits_but_for_selection(prepared):
+    snapshot, _ = prepared
+    whole = population_limit(20_000, 0, SETTINGS)
+    split = bayes_limit(snapshot.manifest, snapshot.read("train"), "val", snapshot.encoder())
+    for name in ("top1", "top5", "mrr", "nll"):
+        assert whole[name] == pytest.approx(split[name], abs=0.03)
+    assert whole["tenure_coverage"] == pytest.approx(0.8, abs=0.02)
+    assert 0.6 < whole["hireability_auc"] < 0.8
+
+
+def test_only_unharmed_simulated_careers_have_a_limit(prepared):
+    snapshot, _ = prepared
+    assert has_limit(snapshot.manifest)
+    source = snapshot.manifest["source"]
+    assert not has_limit({**snapshot.manifest, "source": {"kind": "postgres", "table": "candidates"}})
+    broken = {**source, "process": {**source["process"], "broken": 0.1}}
+    assert not has_limit({**snapshot.manifest, "source": broken})
+    for other in ({"as_of": "2020-01-01"}, {"merge_repeats": True}):
+        data = {**snapshot.manifest["settings"]["data"], **other}
+        assert not has_limit({**snapshot.manifest, "settings": {"data": data}})
+
+
+def test_titles_of_another_population_are_an_error(prepared):
+    snapshot, _ = prepared
+    smaller = SETTINGS.model_copy(update={"num_families": 2})
+    with pytest.raises(SnapshotError, match="has no title '.+'. Prepare the snapshot again."):
+        title_numbers(snapshot.read("val"), smaller)

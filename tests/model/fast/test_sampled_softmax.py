@@ -1,0 +1,116 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from tests.model.conftest import plain
+from trajtune.dataset.arrays import CareerArrays
+from trajtune.errors import TrainingError
+from trajtune.model.fast.sampled_softmax import draw, sampled_next_role_loss
+from trajtune.model.losses import factored_next_role_loss
+from trajtune.model.network.lstm import UNKNOWN_LOGIT, FactoredLogits
+from trajtune.model.training.fit import fit
+
+TITLES, EXAMPLES, WIDTH = 60, 40, 8
+
+
+def logits(*, with_stays: bool) -> tuple[FactoredLogits, torch.Tensor]:
+    """Logits of random weights, and targets: some unknown, some the last title."""
+    random = torch.Generator().manual_seed(0)
+
+    def normal(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=random)
+
+    def titles(*shape: int) -> torch.Tensor:
+        return torch.randint(0, TITLES, shape, generator=random)
+
+    bias, last, target = normal(TITLES), titles(EXAMPLES, 1), titles(EXAMPLES)
+    bias[0] = UNKNOWN_LOGIT
+    last[:3], target[:5], target[5:15] = 0, 0, last[5:15, 0]
+    stays = normal(EXAMPLES, 1) * (last > 0)
+    hidden, weight = normal(EXAMPLES, WIDTH), normal(TITLES, WIDTH)
+    return FactoredLogits(hidden, weight, bias, *((stays, last) if with_stays else (None, None))), target
+
+
+@pytest.mark.parametrize("with_stays", [True, False])
+def test_with_every_title_drawn_it_is_the_exact_loss(with_stays: bool) -> None:
+    factored, target = logits(with_stays=with_stays)
+    exact = factored_next_role_loss(factored, target)
+    drawn = sampled_next_role_loss(factored, target, 10_000)
+    torch.testing.assert_close(drawn.value, exact.value)
+    for ours, theirs in zip(drawn.gradients, exact.gradients, strict=True):
+        if theirs is None:
+            assert ours is None
+        else:
+            torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-4)
+
+
+def test_with_few_titles_drawn_the_normaliser_is_right_on_average() -> None:
+    factored, target = logits(with_stays=True)
+    exact = factored.multiplied()
+    for example in (20, 30):
+        one = FactoredLogits(
+            *(
+                factored.hidden[example, None],
+                factored.weight,
+                factored.bias,
+                None if factored.stays is None else factored.stays[example, None],
+                None if factored.last is None else factored.last[example, None],
+            )
+        )
+        torch.manual_seed(1)
+        losses = torch.stack(
+            [sampled_next_role_loss(one, target[example, None], 20).value for _ in range(4_000)]
+        )
+        normaliser = (losses + exact[example, target[example]]).double().exp().mean()
+        assert normaliser.item() == pytest.approx(exact[example].double().exp().sum().item(), rel=0.05)
+
+
+def test_titles_are_drawn_as_often_as_is_said() -> None:
+    torch.manual_seed(0)
+    times, said = torch.zeros(TITLES), torch.full((TITLES,), float("nan"))
+    for _ in range(4_000):
+        drawn, log_chance = draw(TITLES, 15, torch.device("cpu"))
+        assert torch.equal(drawn, drawn.unique())
+        times[drawn] += 1
+        said[drawn] = log_chance.exp()
+    assert times[0] == 0
+    torch.testing.assert_close(times[1:] / 4_000, said[1:], atol=0.03, rtol=0)
+    assert said[1] > 2 * said[10] > 4 * said[50]
+
+
+def test_a_model_trained_with_few_titles_predicts_all(
+    careers: Callable[..., CareerArrays], vocab_size: int
+) -> None:
+    train, val = careers(600, seed=0), careers(150, seed=1)
+    usual = plain(embedding_dim=16, hidden_dim=8, max_epochs=6, learning_rate=0.02)
+    few = usual.model_copy(update={"softmax_samples": 24})
+    reached = []
+    for params in (usual, few):
+        results = list(fit(params, train, val, vocab_size, seed=0))
+        reached.append(min(result.metrics["val_next_role_nll"] or 99 for result in results))
+    assert reached[1] == pytest.approx(reached[0], abs=0.15)
+    assert reached[1] != reached[0]
+
+
+def test_what_is_drawn_is_drawn_again_after_an_interruption(
+    careers: Callable[..., CareerArrays], vocab_size: int
+) -> None:
+    params = plain(embedding_dim=16, hidden_dim=8, max_epochs=3, softmax_samples=5)
+    data = careers(200, seed=0), careers(60, seed=1), vocab_size
+    results, states = [], []
+    for result in fit(params, *data, seed=0):
+        results.append(result.train_loss)
+        states.append(result.checkpoint())
+    torch.rand(3)
+    resumed = fit(params, *data, seed=0, checkpoint=states[0])
+    assert [result.train_loss for result in resumed] == results[1:]
+
+
+@pytest.mark.parametrize("option", [{"markov_prior": True}, {"label_smoothing": 0.1}])
+def test_what_needs_every_title_is_refused(
+    careers: Callable[..., CareerArrays], vocab_size: int, option: dict[str, float]
+) -> None:
+    params = plain(softmax_samples=5, **option)
+    with pytest.raises(TrainingError, match="Set it to 0, or those to false and 0"):
+        next(fit(params, careers(50, seed=0), careers(20, seed=1), vocab_size, seed=0))

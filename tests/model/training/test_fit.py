@@ -1,0 +1,211 @@
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.model.conftest import plain
+from trajtune.dataset.arrays import CareerArrays, examples_of
+from trajtune.errors import TrainingError
+from trajtune.experiment.params import RESEARCH_DEFAULT
+from trajtune.model.batches import Loader
+from trajtune.model.checkpoint import build_model, new_model
+from trajtune.model.metrics import hireability_metrics, next_role_metrics, tenure_metrics
+from trajtune.model.network.lstm import UNKNOWN_LOGIT
+from trajtune.model.predict import predict
+from trajtune.model.training.fit import EpochResult, evaluate, fit, train_epoch
+
+SMALL = plain(embedding_dim=16, hidden_dim=8, max_epochs=4, learning_rate=5e-3)
+
+
+@pytest.fixture(scope="module")
+def train(careers: Callable[..., CareerArrays]) -> CareerArrays:
+    return careers(300, seed=0)
+
+
+@pytest.fixture(scope="module")
+def val(careers: Callable[..., CareerArrays]) -> CareerArrays:
+    return careers(120, seed=1)
+
+
+def told(result: EpochResult) -> dict[str, Any]:
+    return {"epoch": result.epoch, "loss": result.train_loss, "best": result.best_epoch, **result.metrics}
+
+
+def test_the_same_seed_gives_the_same_losses_and_weights(
+    train: CareerArrays, val: CareerArrays, vocab_size: int
+) -> None:
+    runs = [list(map(told, fit(SMALL, train, val, vocab_size, seed=seed))) for seed in (3, 3, 4)]
+    assert runs[0] == runs[1]
+    assert runs[0] != runs[2]
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_a_run_interrupted_at_any_epoch_goes_on_bit_for_bit(
+    train: CareerArrays, val: CareerArrays, vocab_size: int, num_layers: int
+) -> None:
+    params = SMALL.model_copy(update={"num_layers": num_layers})
+    states, results = [], []
+    for result in fit(params, train, val, vocab_size, seed=0):
+        states.append(result.checkpoint())
+        results.append(told(result))
+    for epoch, state in enumerate(states, start=1):
+        torch.rand(7)  # whatever else drew random numbers meanwhile
+        resumed, last = [], state
+        for result in fit(params, train, val, vocab_size, seed=99, checkpoint=state):
+            resumed.append(told(result))
+            last = result.checkpoint()
+        assert resumed == results[epoch:]
+        for name, weights in states[-1]["model"].items():
+            assert torch.equal(last["model"][name], weights)
+
+
+def test_a_finished_run_may_be_extended(train: CareerArrays, val: CareerArrays, vocab_size: int) -> None:
+    whole = list(map(told, fit(SMALL, train, val, vocab_size, seed=0)))
+    short = SMALL.model_copy(update={"max_epochs": 2})
+    *_, last = (result.checkpoint() for result in fit(short, train, val, vocab_size, seed=0))
+    assert not list(fit(short, train, val, vocab_size, seed=0, checkpoint=last))
+    assert list(map(told, fit(SMALL, train, val, vocab_size, seed=0, checkpoint=last))) == whole[2:]
+
+
+def test_a_checkpoint_of_other_params_is_refused(
+    train: CareerArrays, val: CareerArrays, vocab_size: int
+) -> None:
+    state = next(fit(SMALL, train, val, vocab_size, seed=0)).checkpoint()
+    other = SMALL.model_copy(update={"learning_rate": 0.1})
+    with pytest.raises(TrainingError, match=r"learning_rate 0\.005 → 0\.1"):
+        next(fit(other, train, val, vocab_size, seed=0, checkpoint=state))
+
+
+def test_training_leaves_the_callers_random_state_alone(
+    train: CareerArrays, val: CareerArrays, vocab_size: int
+) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    next(fit(SMALL, train, val, vocab_size, seed=0))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_patience_counts_epochs_since_the_best(
+    train: CareerArrays, val: CareerArrays, vocab_size: int
+) -> None:
+    params = SMALL.model_copy(update={"max_epochs": 60, "patience": 2, "learning_rate": 0.03})
+    results = list(fit(params, train, val, vocab_size, seed=0))
+    nll = [result.metrics["val_next_role_nll"] for result in results]
+    best = int(np.argmin(nll)) + 1
+    assert len(results) == best + 2 < 60
+    assert results[-1].best_epoch == best
+    assert [result.epoch for result in results if result.is_best][-1] == best
+    assert results[-1].checkpoint()["best_metrics"] == results[best - 1].metrics
+
+
+def test_training_learns_the_process(careers: Callable[..., CareerArrays], vocab_size: int) -> None:
+    params = plain(learning_rate=5e-3, max_epochs=6, dropout=0.0)
+    *_, last = fit(params, careers(1500, seed=0), careers(500, seed=1), vocab_size, seed=0)
+    # Two followers, 3 : 1, have an entropy of 0.56; one in twenty careers hides its last title.
+    assert last.metrics["val_next_role_nll"] < 0.95
+    assert last.metrics["val_top1"] > 0.62
+
+
+def test_one_batch_overfits(careers: Callable[..., CareerArrays], vocab_size: int) -> None:
+    arrays = careers(16, seed=2)
+    params = RESEARCH_DEFAULT.model_copy(update={"dropout": 0.0, "learning_rate": 0.01})
+    model = new_model(params, vocab_size)
+    optimizer = torch.optim.Adam(model.parameters(), lr=params.learning_rate)
+    loader = Loader(arrays, examples_of(arrays, "last"), 16, generator=torch.Generator().manual_seed(0))
+    first = train_epoch(model, loader, optimizer, params)
+    for _ in range(150):
+        last = train_epoch(model, loader, optimizer, params)
+    assert last < 0.2 < 3 < first
+
+
+@pytest.mark.parametrize("tenure_loss", ["mse", "pinball"])
+def test_padding_and_unknown_stay_as_they_began(
+    train: CareerArrays, val: CareerArrays, vocab_size: int, tenure_loss: str
+) -> None:
+    params = SMALL.model_copy(update={"max_epochs": 2, "tenure_loss": tenure_loss})
+    *_, last = fit(params, train, val, vocab_size, seed=0)
+    weights = last.checkpoint()["model"]
+    assert not weights["embedding.weight"][0].any()
+    assert not weights["next_role_head.3.weight"][0].any()
+    assert weights["next_role_head.3.bias"][0] == UNKNOWN_LOGIT
+
+
+def test_the_checkpoint_predicts_what_the_loop_measured(
+    train: CareerArrays, val: CareerArrays, vocab_size: int
+) -> None:
+    result = next(fit(SMALL, train, val, vocab_size, seed=0))
+    p = predict(build_model(result.checkpoint()), val, examples_of(val, "last"))
+    assert result.metrics == {
+        "val_next_role_nll": next_role_metrics(p)["next_role_nll"],
+        "val_top1": next_role_metrics(p)["next_role_top1"],
+        "val_top5": next_role_metrics(p)["next_role_top5"],
+        "val_mrr": next_role_metrics(p)["next_role_mrr"],
+        "val_tenure_mae_months": tenure_metrics(p)["tenure_mae_months"],
+        "val_hireability_auc": hireability_metrics(p)["hireability_auc"],
+    }
+
+
+def test_tenure_is_standardised_by_known_targets_of_the_examples(
+    train: CareerArrays, val: CareerArrays, vocab_size: int
+) -> None:
+    for examples in ("last", "every_transition"):
+        params = SMALL.model_copy(update={"examples": examples})
+        state = next(fit(params, train, val, vocab_size, seed=0)).checkpoint()["model"]
+        targets = train.tenure_months[examples_of(train, examples).target]
+        assert state["tenure_mean"].item() == pytest.approx(np.nanmean(targets), rel=1e-5)
+        assert state["tenure_std"].item() == pytest.approx(np.nanstd(targets), rel=1e-5)
+
+
+def test_a_diverging_loss_names_step_learning_rate_and_last_good_epoch(
+    train: CareerArrays, val: CareerArrays, vocab_size: int
+) -> None:
+    params = SMALL.model_copy(update={"learning_rate": 1e20})
+    with pytest.raises(
+        TrainingError, match=r"step \d+ of epoch 1 with learning_rate=1e\+20; last good checkpoint: none"
+    ):
+        list(fit(params, train, val, vocab_size, seed=0))
+
+
+def test_later_divergence_names_the_epoch_before(
+    train: CareerArrays, val: CareerArrays, vocab_size: int
+) -> None:
+    results = fit(SMALL, train, val, vocab_size, seed=0)
+    state = next(results).checkpoint()
+    state["model"]["lstm.weight_ih_l0"].fill_(float("nan"))
+    with pytest.raises(TrainingError, match=r"nan at step 1 of epoch 2 .* last good checkpoint: epoch 1"):
+        next(fit(SMALL, train, val, vocab_size, seed=0, checkpoint=state))
+
+
+def test_a_split_without_any_known_target_is_refused(
+    train: CareerArrays, val: CareerArrays, vocab_size: int
+) -> None:
+    unknown = replace(val, title_ids=np.zeros_like(val.title_ids))
+    with pytest.raises(TrainingError, match="val has none in 120 examples"):
+        next(fit(SMALL, train, unknown, vocab_size, seed=0))
+    with pytest.raises(TrainingError, match="train has none"):
+        next(fit(SMALL, unknown, val, vocab_size, seed=0))
+
+
+def test_unknown_tenures_and_outcomes_leave_their_metrics_undefined(
+    train: CareerArrays, val: CareerArrays, vocab_size: int
+) -> None:
+    nothing = np.full_like(val.tenure_months, np.nan)
+    bare = replace(val, tenure_months=nothing, tenure_at_least=nothing, hireable=nothing)
+    metrics = evaluate(new_model(SMALL, vocab_size), Loader(bare, examples_of(bare, "last"), 64))
+    assert metrics["val_tenure_mae_months"] is None
+    assert metrics["val_hireability_auc"] is None
+    assert metrics["val_next_role_nll"] is not None
+
+
+def test_a_checkpoint_must_be_taken_before_the_next_epoch(
+    train: CareerArrays, val: CareerArrays, vocab_size: int
+) -> None:
+    results = fit(SMALL, train, val, vocab_size, seed=0)
+    first = next(results)
+    next(results)
+    with pytest.raises(AssertionError, match="gone on"):
+        first.checkpoint()

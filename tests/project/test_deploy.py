@@ -1,0 +1,150 @@
+"""The recipes in deploy/: accepted by Kubernetes, Ray and the linter, true to trajtune, without secrets."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from copy import deepcopy
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import pytest
+import ray.autoscaler
+import yaml
+
+from trajtune.experiment.load import validate
+from trajtune.experiment.settings import Experiment
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+DOCUMENTS = {
+    document["kind"]: document
+    for document in yaml.safe_load_all((DEPLOY / "kuberay-rayjob.yaml").read_text("utf-8"))
+}
+CLUSTER = DOCUMENTS["RayJob"]["spec"]["rayClusterSpec"]
+TEMPLATES = {
+    "head": CLUSTER["headGroupSpec"]["template"],
+    **{group["groupName"]: group["template"] for group in CLUSTER["workerGroupSpecs"]},
+}
+
+
+def accepted(document: dict[str, Any]) -> None:
+    kubernetes_validate.validate(document, "1.33", strict=True)
+
+
+@pytest.mark.parametrize("kind", ["ConfigMap", "NetworkPolicy"])
+def test_kubernetes_accepts_what_is_its_own(kind: str) -> None:
+    accepted(DOCUMENTS[kind])
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_kubernetes_accepts_each_pod(name: str) -> None:
+    pod = {"apiVersion": "v1", "kind": "Pod", **TEMPLATES[name]}
+    accepted(pod)
+    pod["spec"] = {**pod["spec"], "volumess": []}
+    with pytest.raises(kubernetes_validate.ValidationError, match="volumess"):
+        accepted(pod)
+
+
+def set_at(document: dict[str, Any], path: str, value: object) -> dict[str, Any]:
+    """A copy of ``document`` with ``value`` at the dotted ``path``; numbers index lists."""
+    copy = deepcopy(document)
+    *parents, last = [int(step) if step.isdigit() else step for step in path.split(".")]
+    at: Any = copy
+    for step in parents:
+        at = at[step]
+    at[last] = value
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong"),
+    [
+        ("spec.entryPoint", "trajtune status"),
+        ("spec.backoffLimit", "3"),
+        ("spec.submissionMode", "KubernetesJob"),
+        ("spec.rayClusterSpec.authOptions.mode", "tokens"),
+        ("spec.rayClusterSpec.headGroupSpec.rayStartParams.num-cpus", 0),
+        ("spec.rayClusterSpec.workerGroupSpecs.0.maxReplica", 10),
+    ],
+)
+def test_kuberay_accepts_the_job_and_the_schema_sees_a_slip(path: str, wrong: object) -> None:
+    """KubeRay's own schema is in no package: rayjob.schema.json says what its types declare."""
+    schema = json.loads((Path(__file__).parents[1] / "rayjob.schema.json").read_text("utf-8"))
+    jsonschema.validate(DOCUMENTS["RayJob"], schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(set_at(DOCUMENTS["RayJob"], path, wrong), schema)
+
+
+def test_the_job_runs_as_no_root_and_within_limits() -> None:
+    for template in TEMPLATES.values():
+        assert template["spec"]["securityContext"]["runAsNonRoot"] is True
+        for container in template["spec"]["containers"]:
+            assert container["resources"].keys() == {"requests", "limits"}
+    assert CLUSTER["authOptions"] == {"mode": "token"}
+    assert CLUSTER["rayVersion"] == version("ray")
+
+
+def test_secrets_come_from_secrets_and_the_databases_to_the_head_alone() -> None:
+    names = {}
+    for name, template in TEMPLATES.items():
+        (container,) = template["spec"]["containers"]
+        names[name] = {variable["name"] for variable in container["env"]}
+        for variable in container["env"]:
+            if re.search("URL|KEY|TOKEN|PASSWORD|SECRET", variable["name"]):
+                assert list(variable["valueFrom"]) == ["secretKeyRef"], variable["name"]
+    assert names["head"] - names["trials"] == {"POSTGRES_URL", "TRAJTUNE_STUDY_URL"}
+
+
+def test_its_experiment_is_one_and_keeps_nothing_on_a_pod() -> None:
+    content = yaml.safe_load(DOCUMENTS["ConfigMap"]["data"]["experiment.yaml"])
+    storage = validate(Experiment, content, "deploy").storage
+    assert storage.study_url_variable == "TRAJTUNE_STUDY_URL"
+    entrypoint = DOCUMENTS["RayJob"]["spec"]["entrypoint"]
+    assert set(re.findall(r"s3://\S+/runs(?=/long)", entrypoint)) == {storage.runs}
+    assert storage.snapshots.startswith("s3://")
+
+
+def test_its_command_has_only_flags_that_the_command_line_has() -> None:
+    shell, flag, script = shlex.split(DOCUMENTS["RayJob"]["spec"]["entrypoint"])
+    assert (shell, flag) == ("bash", "-c")
+    commands = re.findall(r"trajtune (\w+) ([^;>]*)", script)
+    assert [command for command, _ in commands] == ["status", "search", "search"]
+    for command, arguments in commands:
+        said = subprocess.run(
+            [Path(sys.executable).with_name("trajtune"), command, "--help"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for name in re.findall(r"--[\w-]+", arguments):
+            assert re.search(rf"{name}\b", said.stdout), name
+
+
+def test_ray_accepts_the_cluster() -> None:
+    content = yaml.safe_load((DEPLOY / "cluster.yaml").read_text("utf-8"))
+    schema = json.loads((Path(ray.autoscaler.__file__).parent / "ray-schema.json").read_text("utf-8"))
+    jsonschema.validate(content, schema)
+    with pytest.raises(jsonschema.ValidationError, match="max_worker"):
+        jsonschema.validate({**content, "max_worker": 1}, schema)
+    assert content["head_node_type"] in content["available_node_types"]
+    (start,) = [command for command in content["head_start_ray_commands"] if "--head" in command]
+    assert "--dashboard-host=127.0.0.1" in start
+
+
+def test_no_recipe_holds_an_address_with_a_password() -> None:
+    for path in DEPLOY.iterdir():
+        assert not re.search(r"://[^/\s.]+:[^/\s]+@", path.read_text("utf-8")), path
+
+
+def test_the_image_is_linted_pinned_and_no_root() -> None:
+    linter = Path(sys.executable).with_name("hadolint")
+    linted = subprocess.run([linter, DEPLOY / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert linted.returncode == 0, linted.stdout
+    text = (DEPLOY / "Dockerfile").read_text("utf-8")
+    assert re.findall(r"^USER (\S+)", text, re.MULTILINE) == ["1000"]
+    assert f"ray[default]=={version('ray')}" in text
+    assert f"torch=={version('torch').partition('+')[0]}" in text

@@ -1,0 +1,104 @@
+"""What is broken on the disk of a run is found, and mended from the study."""
+
+from pathlib import Path
+
+import pytest
+
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.experiment.load import validate
+from trajtune.experiment.params import RESEARCH_DEFAULT, Params
+from trajtune.experiment.settings import Experiment
+from trajtune.experiment.space import load_space
+from trajtune.model.checkpoint import save_checkpoint
+from trajtune.search.runs.create import create_run
+from trajtune.search.runs.directory import Run
+from trajtune.search.runs.doctor import examine, mend
+from trajtune.search.runs.retention import keep_best
+from trajtune.search.study import study as record
+from trajtune.search.study.journal import JOURNAL
+from trajtune.search.study.study import create_study
+from trajtune.search.study.trial_records import read_trials
+
+
+@pytest.fixture
+def run(small_snapshot: Snapshot, tmp_path: Path) -> Run:
+    """Three trials through, values 3, 1 and 2, of which the best one and the default keep a checkpoint."""
+    experiment = validate(
+        Experiment,
+        {"search": {"space": "smoke", "keep_checkpoints": 1}, "storage": {"runs": str(tmp_path / "runs")}},
+        "test",
+    )
+    space, settings = load_space("smoke"), experiment.search
+    made = create_run(
+        experiment, space, name="run", snapshot_path=small_snapshot.path, snapshot_id=small_snapshot.id
+    )
+    study = create_study(made.path, settings, 50)
+    record.enqueue(study, space, RESEARCH_DEFAULT, record.RESEARCH_DEFAULT_ORIGIN)
+    for value in (3.0, 1.0, 2.0):
+        trial = record.ask(study, space, settings, Params())
+        report = {"epoch": 1, settings.metric: value, "seconds": 0.1}
+        record.record_epoch(study, trial, settings.metric, report)
+        record.tell_complete(study, trial)
+        save_checkpoint({"epoch": 1}, made.path / f"trials/{trial.number:04d}/best.pt")
+    keep_best(made, read_trials(study))
+    return made
+
+
+def test_a_sound_run_has_no_findings(run: Run) -> None:
+    assert examine(run) == []
+    assert sorted(path.parent.name for path in run.path.rglob("*.pt")) == ["0000", "0001"]
+
+
+@pytest.mark.parametrize(
+    ("breaks", "what"),
+    [
+        (lambda run: (run.path / JOURNAL).open("a").write('{"op_code": 4, "tr'), "ends in the middle"),
+        (lambda run: (run.path / f"{JOURNAL}.lock").symlink_to("x"), "left study.journal.lock"),
+        (lambda run: (run.path / "trials/0009").mkdir(), "trials/0009 belongs to no trial"),
+        (lambda run: (run.path / "trials/0002").mkdir(), "trials/0002 is there, but its trial is not among"),
+        (lambda run: (run.path / ".tune-x").mkdir(), "left .tune-x"),
+        (lambda run: (run.path / "best.json").write_text('{"number": 2}'), "best.json is not what"),
+        (lambda run: (run.path / "best.json").unlink(), "best.json is not what"),
+        (lambda run: save_checkpoint({"epoch": 1}, run.path / "trials/0001/last.pt"), "the trial has ended"),
+    ],
+)
+def test_what_a_kill_may_leave_is_found_and_mended(run: Run, breaks: object, what: str) -> None:
+    breaks(run)  # type: ignore[operator]
+
+    findings = examine(run)
+
+    assert [what in finding.what for finding in findings] == [True]
+    assert mend(run, findings) == []
+    assert examine(run) == []
+
+
+def test_a_damaged_best_checkpoint_is_found_but_nobody_can_mend_it(run: Run) -> None:
+    path = run.path / "trials/0001/best.pt"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 4
+    path.write_bytes(content)
+
+    findings = examine(run)
+
+    assert [finding.what for finding in findings] == ["trials/0001/best.pt is damaged"]
+    assert mend(run, findings) == findings
+
+
+def test_a_trial_without_a_process_is_found_with_how_to_go_on(run: Run) -> None:
+    study = create_study(run.path, run.experiment.search, 50)
+    record.ask(study, run.space, run.experiment.search, Params())
+
+    (finding,) = examine(run)
+
+    assert finding.what == "trials 3 are RUNNING, but no process is at them"
+    assert f"`trajtune search --resume {run.path}`" in finding.remedy
+
+
+def test_a_missing_snapshot_is_found(run: Run, tmp_path: Path) -> None:
+    text = (run.path / "run.json").read_text().replace(str(run.snapshot_path), str(tmp_path / "gone"))
+    (run.path / "run.json").write_text(text)
+    from trajtune.search.runs.directory import open_run
+
+    (finding,) = examine(open_run(run.path))
+
+    assert "No snapshot at" in finding.what

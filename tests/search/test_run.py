@@ -1,0 +1,260 @@
+"""A search on a real Ray: what it leaves, and how it goes on."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.search.faults.killing import check_invariants
+from trajtune.dataset.arrays import examples_of
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.errors import ExperimentError, RunError
+from trajtune.experiment.load import validate
+from trajtune.experiment.params import RESEARCH_DEFAULT, Params
+from trajtune.experiment.settings import Experiment
+from trajtune.model.baselines.baselines import markov
+from trajtune.model.checkpoint import build_model, load_checkpoint
+from trajtune.search.run import resume_search, search, start_search
+from trajtune.search.runs.directory import Run, open_run
+from trajtune.search.runs.doctor import examine
+from trajtune.search.runs.retention import leaders
+from trajtune.search.show.status import print_status, status_of
+from trajtune.search.start_points import with_warm_start
+from trajtune.search.study.study import read_study
+from trajtune.search.study.trial_records import read_trials
+from trajtune.search.tune.tracking import MLFLOW, TENSORBOARD
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_local")]
+
+TRIALS = 6
+LOW = {"learning_rate": 0.0005, "embedding_dim": 32, "max_epochs": 3}
+
+
+def experiment(directory: Path, **search_settings: object) -> Experiment:
+    settings = {"space": "smoke", "trials": TRIALS, "pruner": {"grace_period": 1}, "keep_checkpoints": 2}
+    return validate(
+        Experiment,
+        {
+            "training": {"max_epochs": 4},
+            "search": {**settings, **search_settings},
+            "storage": {"runs": str(directory / "runs")},
+        },
+        "test",
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(ray_local: None, small_snapshot: Snapshot, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return start_search(experiment(tmp_path_factory.mktemp("search")), small_snapshot)
+
+
+def test_a_search_has_the_trials_asked_for_and_keeps_the_best_checkpoints(finished: Run) -> None:
+    trials = check_invariants(finished, TRIALS)
+
+    assert {"PRUNED", "COMPLETE"} == {trial.state for trial in trials}
+    assert examine(finished) == []
+    for of_tracking in (MLFLOW, TENSORBOARD):
+        assert not (finished.path / of_tracking).exists(), "it is off by default"
+
+
+def test_the_best_checkpoint_loads_as_a_model_of_the_best_params(finished: Run) -> None:
+    best = finished.best()
+    checkpoint = load_checkpoint(finished.path / best["checkpoint"])
+
+    assert checkpoint["params"] == best["params"]
+    assert checkpoint["epoch"] == best["epoch"]
+    assert build_model(checkpoint).hidden_dim == best["params"]["hidden_dim"]
+
+
+def test_latest_points_to_the_newest_run_and_opens(finished: Run) -> None:
+    opened = open_run(None, finished.experiment.storage)
+
+    assert opened == finished
+
+
+def test_a_run_is_never_overwritten(finished: Run, small_snapshot: Snapshot) -> None:
+    with pytest.raises(RunError, match=f"There is a run {finished.name} already"):
+        start_search(finished.experiment, small_snapshot, name=finished.name)
+
+
+def test_the_status_says_what_the_study_holds(finished: Run) -> None:
+    status = json.loads(json.dumps(status_of(finished)))
+
+    assert status["requested"] == sum(status["counts"].values()) == TRIALS
+    assert not status["searching"]
+    assert status["research_default"]["number"] == 0
+    assert (
+        status["best"]["metrics"]["val_next_role_nll"]
+        <= status["research_default"]["metrics"]["val_next_role_nll"]
+    )
+    assert status["gain"] == pytest.approx(
+        status["research_default"]["metrics"]["val_next_role_nll"]
+        - status["best"]["metrics"]["val_next_role_nll"]
+    )
+    assert [trial["number"] for trial in status["trials"]] == list(range(TRIALS))
+
+
+def test_the_baselines_stand_beside_the_trials_and_are_measured_on_val_as_they_are(
+    finished: Run, small_snapshot: Snapshot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = json.loads(json.dumps(status_of(finished)))
+    print_status(status)
+    shown = capsys.readouterr().out
+    val, vocab_size = small_snapshot.read("val").arrays, small_snapshot.encoder().vocab_size
+    predicted = markov(small_snapshot.read("train").arrays, vocab_size).predict(val, examples_of(val, "last"))
+
+    assert set(status["baselines"]) == {"majority", "current_title", "markov", "markov2"}
+    assert set(status["baselines"]["markov"]) <= set(status["best"]["metrics"])
+    assert status["baselines"]["markov"]["val_top1"] == float((predicted.rank == 1).mean())
+    least = min(found["val_next_role_nll"] for found in status["baselines"].values())
+    assert f"best baseline {least:.4f}: " in shown
+
+
+def test_a_finished_search_is_extended_by_exactly_what_is_missing(
+    small_snapshot: Snapshot, tmp_path: Path
+) -> None:
+    short = start_search(experiment(tmp_path, trials=2), small_snapshot)
+    before = read_trials(read_study(short.path))
+
+    longer = resume_search(short.path, trials=4)
+
+    after = check_invariants(longer, 4)
+    assert after[:2] == before, "finished trials are as they were"
+    assert open_run(short.path).requested == 4
+    again = resume_search(short.path)
+    assert check_invariants(again, 4) == after, "a finished search has nothing to do"
+    with pytest.raises(RunError, match="`trials` must be at least 4"):
+        resume_search(short.path, trials=3)
+
+
+def test_start_points_come_second_and_equal_points_are_trained_once(
+    small_snapshot: Snapshot, tmp_path: Path
+) -> None:
+    run = start_search(experiment(tmp_path, trials=4, start_points=[LOW, LOW, {}]), small_snapshot)
+
+    default, first, second, third = read_trials(read_study(run.path))
+    assert Params.model_validate(first.params) == RESEARCH_DEFAULT.model_copy(update=LOW)
+    assert (second.duplicate_of, third.duplicate_of) == (1, 0)
+    assert (second.epochs, third.epochs) == (first.epochs, default.epochs)
+    assert (second.state, third.state) == (first.state, default.state)
+    assert not (run.path / second.directory).exists(), "nothing was trained for it"
+    assert {trial.number for trial in leaders(run, 9)} == {0, 1}
+
+
+def test_the_experiments_own_training_is_tried_before_the_sampler_draws(finished: Run) -> None:
+    default, own, drawn = read_trials(read_study(finished.path))[:3]
+    assert (default.origin, own.origin, drawn.origin) == ("research_default", "training", "sampler")
+    assert own.params == finished.experiment.training.model_dump(mode="json")
+
+
+def test_the_epoch_budget_ends_a_search_in_order(
+    small_snapshot: Snapshot, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = start_search(experiment(tmp_path, trials=20, max_epochs_total=5), small_snapshot)
+
+    trials = read_trials(read_study(run.path))
+    assert 5 <= sum(len(trial.epochs) for trial in trials) <= 6, "one may have been under way"
+    assert "RUNNING" not in {trial.state for trial in trials}
+    assert "the budget of 5 epochs is spent" in capsys.readouterr().err
+
+    resume_search(run.path, max_epochs_total=8)
+    assert 8 <= sum(len(trial.epochs) for trial in read_trials(read_study(run.path))) <= 9
+    assert "the budget of 8 epochs is spent" in capsys.readouterr().err
+
+
+def test_a_trial_that_diverges_fails_alone_with_its_reason(small_snapshot: Snapshot, tmp_path: Path) -> None:
+    space = tmp_path / "space.yaml"
+    space.write_text(
+        "params: {embedding_dim: 128, hidden_dim: 16, num_layers: 2, dropout: 0.1, batch_size: 32,"
+        " learning_rate: {type: categorical, choices: [0.001, 1.0e+30]}}"
+    )
+    settings = experiment(tmp_path, space=str(space), trials=3, start_points=[{"learning_rate": 1e30}])
+
+    trials = read_trials(read_study(start_search(settings, small_snapshot).path))
+
+    assert (trials[0].state, trials[1].state) == ("COMPLETE", "FAIL")
+    assert "Lower learning_rate" in str(trials[1].error)
+    assert trials[2].state in ("COMPLETE", "FAIL", "PRUNED")
+
+
+def test_a_full_disk_fails_the_trial_and_not_the_search(small_snapshot: Snapshot, tmp_path: Path) -> None:
+    settings = experiment(tmp_path, trials=2, max_failures=0)
+    blocked = tmp_path / "runs" / "blocked"
+    # /dev/full takes no byte: the checkpoint of trial 1 is written through this name.
+    run = _run_with_full_checkpoint(settings, small_snapshot, blocked.name)
+
+    trials = read_trials(read_study(run.path))
+    assert (trials[0].state, trials[1].state) == ("COMPLETE", "FAIL")
+    assert "No space left on device" in str(trials[1].error)
+
+
+def _run_with_full_checkpoint(settings: Experiment, snapshot: Snapshot, name: str) -> Run:
+    one = settings.model_copy(update={"search": settings.search.model_copy(update={"trials": 1})})
+    run = start_search(one, snapshot, name=name)
+    folder = run.path / "trials" / "0001"
+    folder.mkdir()
+    (folder / ".best.pt.new").symlink_to("/dev/full")
+    return resume_search(run.path, trials=2)
+
+
+def test_a_start_point_outside_the_space_is_refused_before_anything_is_written(
+    small_snapshot: Snapshot, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        ExperimentError, match=r"Start point 1 must lie in the space smoke, but `learning_rate` is 5"
+    ):
+        start_search(experiment(tmp_path, start_points=[{"learning_rate": 5.0}]), small_snapshot)
+
+    assert not (tmp_path / "runs").exists()
+
+
+def test_without_the_gpu_asked_for_a_search_ends_and_can_be_resumed(
+    small_snapshot: Snapshot, tmp_path: Path
+) -> None:
+    asked = experiment(tmp_path, trials=2, gpus_per_trial=0.5)
+    with pytest.raises(RunError, match="gpus_per_trial` is 0.5, but Ray finds 0 GPUs"):
+        start_search(asked, small_snapshot, name="no-gpu")
+    assert not read_trials(read_study(tmp_path / "runs" / "no-gpu"))[0].epochs
+
+
+def test_a_resume_with_another_setting_is_refused_with_the_difference(
+    finished: Run, small_snapshot: Snapshot, tmp_path: Path
+) -> None:
+    other = finished.experiment.model_copy(
+        update={"search": finished.experiment.search.model_copy(update={"seed": 1, "trials": 9})}
+    )
+
+    with pytest.raises(RunError, match=r"could not be compared: search\.seed 0 → 1\. Put"):
+        search(other, small_snapshot, resume=finished.path)
+
+
+def test_a_resume_with_another_version_needs_force(finished: Run) -> None:
+    path = finished.path / "run.json"
+    before = path.read_text("utf-8")
+    manifest = json.loads(before)
+    manifest["versions"]["torch"] = "1.0"
+    path.write_text(json.dumps(manifest), "utf-8")
+    try:
+        with pytest.raises(RunError, match=r"other versions: torch 1\.0 → .* or go on with --force"):
+            resume_search(finished.path)
+        assert resume_search(finished.path, force=True).path == finished.path
+    finally:
+        path.write_text(before, "utf-8")
+
+
+def test_a_warm_start_takes_the_best_configurations_of_an_earlier_run(
+    finished: Run, small_snapshot: Snapshot
+) -> None:
+    warm = with_warm_start(finished.experiment, finished, small_snapshot)
+
+    expected = [dict(t.params) for t in leaders(finished, 5) if t.number != 0]
+    assert warm.search.start_points == expected
+    assert expected
+
+
+def test_a_warm_start_from_data_split_otherwise_is_refused(finished: Run, small_snapshot: Snapshot) -> None:
+    settings = {**small_snapshot.manifest["settings"], "split": {"fractions": [0.5, 0.6]}}
+    other = Snapshot(small_snapshot.path, {**small_snapshot.manifest, "settings": settings})
+
+    with pytest.raises(RunError, match="comparable data, but since .* these changed: split"):
+        with_warm_start(finished.experiment, finished, other)

@@ -1,0 +1,110 @@
+"""MLflow's store and TensorBoard's files hold what the study holds, and are not there unless asked for."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.errors import RunError
+from trajtune.experiment.load import validate
+from trajtune.experiment.settings import Experiment
+from trajtune.search.run import resume_search, start_search
+from trajtune.search.runs.directory import Run
+from trajtune.search.runs.doctor import examine
+from trajtune.search.study.study import read_study
+from trajtune.search.study.trial_records import read_trials
+from trajtune.search.tune.tracking import MLFLOW, TENSORBOARD, URI_VARIABLE
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_local")]
+
+METRIC = "val_next_role_nll"
+
+
+def experiment(directory: Path, *, trials: int = 2, **tracking: bool) -> Experiment:
+    return validate(
+        Experiment,
+        {
+            "training": {"max_epochs": 3},
+            "search": {"space": "smoke", "trials": trials, "pruner": {"name": "none"}},
+            "storage": {"runs": str(directory / "runs")},
+            "tracking": tracking,
+        },
+        "test",
+    )
+
+
+@pytest.fixture(scope="module")
+def tracked(ray_local: None, small_snapshot: Snapshot, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that both wrote to, extended by a trial."""
+    both = experiment(tmp_path_factory.mktemp("tracked"), mlflow=True, tensorboard=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(URI_VARIABLE, raising=False)
+        run = start_search(both, small_snapshot, name="run")
+        run = resume_search(run.path, trials=3)
+        assert URI_VARIABLE not in os.environ, "the next run of this process has a store of its own"
+    return run
+
+
+def test_mlflow_has_each_trials_params_and_epochs_also_after_an_extension(tracked: Run) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{tracked.path / MLFLOW}")
+    (logged_to,) = [e for e in client.search_experiments() if e.name == "trajtune run"]
+    runs = {found.info.run_name: found for found in client.search_runs([logged_to.experiment_id])}
+    trials = read_trials(read_study(tracked.path))
+    assert sorted(runs) == ["0000", "0001", "0002"]
+    for trial in trials:
+        found = runs[f"{trial.number:04d}"]
+        history = client.get_metric_history(found.info.run_id, f"report/{METRIC}")
+        assert [(point.step, point.value) for point in history] == [
+            (e["epoch"], e[METRIC]) for e in trial.epochs
+        ]
+        assert found.data.params["params/learning_rate"] == str(trial.params["learning_rate"])
+        assert found.info.status == "FINISHED"
+    assert examine(tracked) == []
+
+
+def test_tensorboard_reads_each_trials_epochs(tracked: Run) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    for trial in read_trials(read_study(tracked.path)):
+        events = EventAccumulator(str(tracked.path / TENSORBOARD / f"{trial.number:04d}"))
+        events.Reload()
+        points = events.Scalars(f"ray/tune/report/{METRIC}")
+        assert [point.step for point in points] == [epoch["epoch"] for epoch in trial.epochs]
+        assert [point.value for point in points] == pytest.approx([e[METRIC] for e in trial.epochs], rel=1e-6)
+
+
+def test_mlflow_goes_where_its_own_variable_says_and_the_run_does_not_hold_that(
+    small_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    uri = f"sqlite:///{tmp_path}/elsewhere-4711.db"
+    monkeypatch.setenv(URI_VARIABLE, uri)
+    run = start_search(experiment(tmp_path, trials=1, mlflow=True), small_snapshot, name="run")
+
+    assert [e.name for e in MlflowClient(uri).search_experiments() if e.name != "Default"] == ["trajtune run"]
+    assert os.environ[URI_VARIABLE] == uri, "it is the user's, and stays"
+    assert not (run.path / MLFLOW).exists()
+    assert not (run.path / TENSORBOARD).exists(), "it was not asked for"
+    files = [path for path in run.path.rglob("*") if path.is_file()]
+    assert not [path for path in files if b"elsewhere-4711" in path.read_bytes()]
+
+
+def test_what_is_not_installed_is_refused_before_anything_is_written(
+    small_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *a: None if name == "mlflow" else found(name, *a)
+    )
+
+    with pytest.raises(
+        RunError, match=r"needs mlflow, which is not installed. Run `pip install 'trajtune\[tracking"
+    ):
+        start_search(experiment(tmp_path, mlflow=True), small_snapshot, name="run")
+
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,150 @@
+"""A small finished search and the bundle made from it, shared by the tests of finalize and of the bundle."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from trajtune.careers.schema import CAREERS, QUARANTINE, LoadedCareers
+from trajtune.experiment.load import validate
+from trajtune.experiment.params import RESEARCH_DEFAULT, Params
+from trajtune.experiment.settings import Experiment
+
+if TYPE_CHECKING:  # torch is heavy, and most tests need none of this
+    from trajtune.dataset.snapshot import Snapshot
+    from trajtune.finalize.calibrate.isotonic import CalibrationTable
+    from trajtune.finalize.export.exported_module import ServedModel
+    from trajtune.search.runs.directory import Run
+
+LADDERS = ("Developer", "Analyst", "Nurse", "Engenheiro de Produção", "Geschäftsführer", "Site Constructor")
+LEVELS = ("Trainee", "Jr.", "Sr.", "Lead", "VP")
+
+
+def changing_careers(num_careers: int, seed: int = 0) -> pa.Table:
+    """Mostly a step up the ladder; one in six moves to another one, and is a career changer."""
+    generator = np.random.default_rng(seed)
+    rows = []
+    for number in range(num_careers):
+        ladder, level = int(generator.integers(len(LADDERS))), 0
+        day = date(2000, 1, 1) + timedelta(days=int(generator.integers(0, 7000)))
+        titles, starts, ends = [], [], []
+        for _ in range(int(generator.integers(2, 6))):
+            titles.append(f"{LEVELS[level]} {LADDERS[ladder]}")
+            starts.append(day)
+            day += timedelta(days=int(generator.lognormal(6.3, 0.6)))
+            ends.append(day)
+            level = min(4, level + int(generator.random() < 0.8))
+            if generator.random() < 1 / 6:
+                ladder = (ladder + 1) % len(LADDERS)
+        if generator.random() < 0.3:
+            ends[-1] = None
+        rows.append(
+            {
+                "candidate_id": f"c{number:05d}",
+                "titles": titles,
+                "starts": starts,
+                "ends": ends,
+                "precisions": [1] * len(titles),
+                "hireable": None,
+            }
+        )
+    return pa.Table.from_pylist(rows, schema=CAREERS)
+
+
+def searched(folder: Path, snapshot: "Snapshot", trials: Sequence[Params], **finalize: int) -> "Run":
+    """A run whose search is done, without having searched: the research default, then ``trials``."""
+    from trajtune.experiment.space import load_space
+    from trajtune.search.runs.create import create_run
+    from trajtune.search.runs.retention import keep_best
+    from trajtune.search.study.study import ask, create_study, enqueue, record_epoch, tell_complete
+    from trajtune.search.study.trial_records import read_trials
+
+    experiment = validate(
+        Experiment,
+        {
+            "storage": {name: str(folder / name) for name in ("snapshots", "runs", "bundles")},
+            "finalize": {"top_k": 1, "seeds": 1, **finalize},
+        },
+        "test",
+    )
+    space = load_space("smoke")
+    run = create_run(experiment, space, name="searched", snapshot_path=snapshot.path, snapshot_id=snapshot.id)
+    study = create_study(run.path, experiment.search, experiment.training.max_epochs)
+    for number, params in enumerate((RESEARCH_DEFAULT, *trials)):
+        enqueue(study, space, params, "research_default" if number == 0 else "sampler")
+        trial = ask(study, space, experiment.search, experiment.training)
+        report = {"epoch": 1, "val_next_role_nll": 2.0 - number / 10, "seconds": 1.0}
+        record_epoch(study, trial, "val_next_role_nll", report)
+        tell_complete(study, trial)
+    keep_best(run, read_trials(study))
+    return run
+
+
+@pytest.fixture(scope="session")
+def changing_snapshot(tmp_path_factory: pytest.TempPathFactory) -> "Snapshot":
+    from trajtune.dataset.prepare import snapshot_of
+
+    folder = tmp_path_factory.mktemp("snapshots")
+    experiment = validate(Experiment, {"storage": {"snapshots": str(folder)}}, "test")
+    careers = changing_careers(1600)
+    counts = dict.fromkeys(("rows_in", "rows_kept", "careers_in", "careers"), 1600)
+    counts |= dict.fromkeys(("rows_quarantined", "rows_duplicate", "careers_quarantined"), 0)
+    quarantine = QUARANTINE.empty_table()
+    return snapshot_of(
+        LoadedCareers(careers, quarantine, counts, {"kind": "test"}, as_of=date(2026, 1, 1)), experiment
+    )
+
+
+@pytest.fixture(scope="session")
+def searched_run(tmp_path_factory: pytest.TempPathFactory, changing_snapshot: "Snapshot") -> "Run":
+    small = Params(hidden_dim=16, num_layers=1, learning_rate=5e-3, max_epochs=8)
+    return searched(tmp_path_factory.mktemp("searched"), changing_snapshot, [small])
+
+
+@pytest.fixture(scope="session")
+def finalized(ray_local: None, searched_run: "Run") -> Path:
+    """The bundle of `searched_run`."""
+    from tests.service.install import install_client
+    from trajtune.finalize.run import finalize
+
+    install_client()  # so that finalize measures Node, too
+    return finalize(searched_run, progress=lambda line: None)
+
+
+@pytest.fixture(scope="session")
+def calibration_table() -> "CalibrationTable":
+    from trajtune.finalize.calibrate.isotonic import CalibrationTable
+
+    return CalibrationTable((0.0, 0.1, 0.1001, 0.5, 0.9), (0.0, 0.05, 0.2, 0.2, 0.95))
+
+
+@pytest.fixture(scope="session")
+def served_model(calibration_table: "CalibrationTable") -> "ServedModel":
+    """An untrained network, large enough for every output to vary."""
+    import torch
+
+    from trajtune.finalize.export.exported_module import ServedModel
+    from trajtune.model.network.lstm import CareerTrajectoryLSTM
+
+    torch.manual_seed(0)
+    model = CareerTrajectoryLSTM(50, 16, 8, 2).eval()
+    model.tenure_mean.fill_(24.0)
+    model.tenure_std.fill_(12.0)
+    for parameter in model.parameters():
+        parameter.data *= 3
+    return ServedModel(model, 50, calibration_table, 2.5).eval()
+
+
+@pytest.fixture(scope="session")
+def exported_onnx(served_model: "ServedModel", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The ONNX file of `served_model`."""
+    from trajtune.finalize.export.to_onnx import export_to_onnx, simplify_onnx
+
+    path = tmp_path_factory.mktemp("exported") / "trajectory-lstm.onnx"
+    export_to_onnx(served_model, path)
+    simplify_onnx(path)
+    return path

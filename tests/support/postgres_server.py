@@ -1,0 +1,215 @@
+"""PostgreSQL servers for tests that stop them, replicate them, or stand between them and their clients."""
+
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from trajtune.careers.sources.embedded_postgres import (
+    _Cluster,
+    _dropping_root,
+    _give_away,
+    _make_data,
+    _postgres,
+)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server of its own on a TCP port; `start` and `stop` as often as a test likes."""
+
+    cluster: _Cluster
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        settings = (
+            f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories= -c fsync=off"
+        )
+        _postgres(
+            self.cluster,
+            *("pg_ctl", "start", "-w", "-t", "60", "-D", self.cluster.data),
+            *("-l", self.cluster.log, "-o", settings),
+        )
+
+    def stop(self, mode: str = "immediate") -> None:
+        _postgres(self.cluster, "pg_ctl", "stop", "-w", "-t", "60", "-m", mode, "-D", self.cluster.data)
+
+    def run(self, *statements: str) -> list[tuple[object, ...]]:
+        connection = psycopg2.connect(self.url)
+        connection.autocommit = True
+        try:
+            with connection.cursor() as cursor:
+                for statement in statements:
+                    cursor.execute(statement)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+
+@contextmanager
+def server(home: Path) -> Iterator[Server]:
+    """A new server, running, for the length of the block."""
+    cluster = _Cluster(home)
+    home.mkdir(exist_ok=True)
+    _make_data(cluster)
+    with running(Server(cluster, free_port())) as started:
+        yield started
+
+
+@contextmanager
+def standby(primary: Server, home: Path) -> Iterator[Server]:
+    """A streaming replica of a running server."""
+    cluster = _Cluster(home)
+    home.mkdir()
+    _give_away(home)
+    source = f"host=127.0.0.1 port={primary.port} user=postgres"
+    _postgres(cluster, "pg_basebackup", "-D", cluster.data, "-d", source, "-R", "-X", "stream", "-c", "fast")
+    with running(Server(cluster, free_port())) as started:
+        yield started
+
+
+@contextmanager
+def pooler(one: Server, home: Path, pool_size: int) -> Iterator[str]:
+    """PgBouncer before a server, in transaction mode; its URL."""
+    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+    if program is None:
+        pytest.skip("PgBouncer is not installed (Debian: apt-get install pgbouncer)")
+    port = free_port()
+    home.mkdir()
+    settings = home / "pgbouncer.ini"
+    settings.write_text(
+        f"[databases]\npostgres = host=127.0.0.1 port={one.port} user=postgres\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n"
+        f"pool_mode = transaction\ndefault_pool_size = {pool_size}\n"
+    )
+    process = subprocess.Popen(
+        [*_dropping_root(), program, str(settings)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 20
+        while True:
+            with suppress(OSError):
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            assert process.poll() is None, "PgBouncer does not start"
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def running(one: Server) -> Iterator[Server]:
+    one.start()
+    try:
+        yield one
+    finally:
+        if one.cluster.pid_file.exists():
+            one.stop()
+
+
+class Between:
+    """A TCP proxy in this process: forwards what clients and servers say, until it is told not to.
+
+    Args:
+        choose: The port to connect to for the connection of that number, counted from 0.
+        silent_after: Says for a connection after how many bytes from the server it forwards nothing more,
+            though both its sockets stay open; None: never.
+    """
+
+    def __init__(
+        self, choose: Callable[[int], int], silent_after: Callable[[int], int | None] = lambda number: None
+    ) -> None:
+        self._choose, self._silent_after = choose, silent_after
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self.num_connections = 0
+        self.num_silenced = 0
+        self.is_frozen = False
+        self.cut_after: int | None = None
+        """After so many more bytes from the servers, once, that connection is cut; None: never."""
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        return int(self._listener.getsockname()[1])
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                self._open.append(client)
+                if self.is_frozen:
+                    continue
+                number = self.num_connections
+                self.num_connections += 1
+                upstream = socket.create_connection(("127.0.0.1", self._choose(number)))
+                self._open.append(upstream)
+                limit = self._silent_after(number)
+                threading.Thread(target=self._forward, args=(client, upstream), daemon=True).start()
+                answers = (upstream, client, limit, True)
+                threading.Thread(target=self._forward, args=answers, daemon=True).start()
+
+    def _forward(
+        self, source: socket.socket, sink: socket.socket, most: int | None = None, answers: bool = False
+    ) -> None:
+        sent = 0
+        with suppress(OSError):
+            while content := source.recv(1 << 14):
+                while self.is_frozen:
+                    time.sleep(0.05)
+                if most is not None and sent + len(content) > most:
+                    self.num_silenced += 1
+                    return  # both sockets stay open, and their kernels answer every keepalive
+                if answers and self.cut_after is not None:
+                    left, self.cut_after = self.cut_after - len(content), None
+                    if left <= 0:
+                        sink.sendall(content[: len(content) + left])
+                        sink.shutdown(socket.SHUT_RDWR)
+                        source.shutdown(socket.SHUT_RDWR)
+                        return
+                    self.cut_after = left
+                sink.sendall(content)
+                sent += len(content)
+            sink.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        for one in (self._listener, *self._open):
+            one.close()
+
+
+@contextmanager
+def between(
+    choose: Callable[[int], int], silent_after: Callable[[int], int | None] = lambda number: None
+) -> Iterator[Between]:
+    proxy = Between(choose, silent_after)
+    try:
+        yield proxy
+    finally:
+        proxy.close()

@@ -1,0 +1,5 @@
+"""A finished bundle, read as the service reads it, with numpy and onnxruntime alone."""
+
+from trajtune.bundle.bundle import Bundle, Prediction, load_bundle
+
+__all__ = ["Bundle", "Prediction", "load_bundle"]

@@ -1,0 +1,108 @@
+"""What each role of a career contributes to a prediction, by occlusion: the prediction without that role.
+
+Reads a bundle as `trajtune.bundle.bundle` does, with numpy and onnxruntime alone.
+"""
+
+# T roles of the career, V titles
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajtune.bundle.bundle import Bundle, Graph, Prediction
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """One role of the career.
+
+    Attributes:
+        title: As it was given.
+        without: Probability (0..1, before calibration) of the predicted title in the career without this
+            role; None: without it no career is left.
+        contribution: By how much the role raises that probability; below 0: it lowers it.
+    """
+
+    title: str
+    without: float | None
+    contribution: float | None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A prediction, and what it rests on.
+
+    Attributes:
+        prediction: Of the whole career.
+        probability: Of the predicted title, before calibration, 0..1.
+        contributions: A role each, oldest first. They need not add up: roles count together.
+    """
+
+    prediction: Prediction
+    probability: float
+    contributions: tuple[Contribution, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The explanation as JSON values, without the prediction.
+
+        Returns:
+            ``probability`` and ``contributions``, their fields by name.
+        """
+        return {
+            "probability": self.probability,
+            "contributions": [asdict(contribution) for contribution in self.contributions],
+        }
+
+
+def explain(bundle: Bundle, career: Sequence[str]) -> Explanation:
+    """Predict what comes next in a career, and again without each of its roles.
+
+    Args:
+        bundle: The model.
+        career: Titles, oldest first.
+
+    Returns:
+        The prediction, and what each role contributes to it.
+
+    Raises:
+        BundleError: If it is no career.
+    """
+    (prediction,) = bundle.predict([career])
+    ids = bundle.encode(career)
+    probability = prediction.top5[0][1]
+    predicted = bundle.encoder.encode(prediction.next_role)
+    return Explanation(
+        prediction, probability, contributions(bundle.graph, career, ids, predicted, probability)
+    )
+
+
+def contributions(
+    graph: Graph, career: Sequence[str], ids: Sequence[int], predicted: int, probability: float
+) -> tuple[Contribution, ...]:
+    """How the probability of one title changes without each role.
+
+    Args:
+        graph: The model.
+        career: Titles ``[T]``.
+        ids: Their indices ``[T]``.
+        predicted: Index of the title whose probability is looked at.
+        probability: That probability in the whole career, 0..1.
+    """
+    if len(ids) == 1:
+        return (Contribution(career[0], None, None),)
+    without = [[*ids[:place], *ids[place + 1 :]] for place in range(len(ids))]
+    lengths = np.full(len(ids), len(ids) - 1, np.int64)
+    logits = graph.run(np.array(without, np.int64), lengths, ["next_role_logits"])["next_role_logits"]
+    left = _softmax(logits)[:, predicted].tolist()
+    return tuple(
+        Contribution(title, value, probability - value) for title, value in zip(career, left, strict=True)
+    )
+
+
+def _softmax(logits_TV: NDArray[np.floating]) -> NDArray[np.float64]:  # noqa: N803 - named by its shape
+    powers = np.exp(logits_TV.astype(np.float64) - logits_TV.max(1, keepdims=True))
+    shares: NDArray[np.float64] = powers / powers.sum(1, keepdims=True)
+    return shares

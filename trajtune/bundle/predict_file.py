@@ -1,0 +1,128 @@
+"""Predictions for a file of careers of any size, a block at a time, in bounded memory."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajtune.bundle.bundle import LOW_CONFIDENCE, Bundle
+from trajtune.errors import BundleError
+
+BLOCK: Final = 2048
+"""Careers held at once."""
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_parse = json.JSONDecoder().decode
+
+
+def predict_file(bundle: Bundle, source: Path, target: Path) -> int:
+    """Predict every career of a JSON Lines file; one line in, one line out, in the same order.
+
+    A line is a list of titles, or an object with ``titles`` and, if wanted, an ``id`` that comes back in
+    its prediction. Empty lines are left out. The target is written beside its place and renamed.
+
+    Args:
+        bundle: An open bundle.
+        source: JSON Lines, UTF-8.
+        target: Where the predictions go; replaced if it exists.
+
+    Returns:
+        The number of careers.
+
+    Raises:
+        BundleError: If a file cannot be read or written, or a line is no career; names the line.
+    """
+    beside = target.with_name(f".{target.name}.new-{os.getpid()}")
+    num = 0
+    try:
+        with source.open(encoding="utf-8") as lines, beside.open("w", encoding="utf-8") as out:
+            for line in predict_lines(bundle, lines, str(source)):
+                out.write(line)
+                num += 1
+        os.replace(beside, target)
+    except UnicodeDecodeError as error:
+        raise BundleError(
+            f"{source} is not UTF-8: {error.reason} at byte {error.start}. Convert it."
+        ) from error
+    except OSError as error:
+        raise BundleError(
+            f"{error.filename or target}: {error.strerror}. Check the path and the disk."
+        ) from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return num
+
+
+def predict_lines(bundle: Bundle, lines: Iterable[str], name: str) -> Iterator[str]:
+    """The lines of `predict_file`, each with its newline; ``name`` is what errors call the source."""
+    titles = [_json(bundle.encoder.decode(index)) for index in range(bundle.encoder.vocab_size)]
+    numbered = ((number, line) for number, line in enumerate(lines, start=1) if not line.isspace())
+    while block := list(islice(numbered, BLOCK)):
+        heads, careers, encoded = [], [], []
+        for number, line in block:
+            where = f"{name}, line {number}"
+            head, career = _career(line, where)
+            heads.append(head)
+            careers.append(career)
+            encoded.append(bundle.encode(career, where))
+        yield from _lines(heads, careers, encoded, bundle.run(encoded), titles)
+
+
+def _career(line: str, where: str) -> tuple[str, list[str]]:
+    """What the answer begins with, and the titles."""
+    try:
+        content = _parse(line)
+    except ValueError as error:
+        raise BundleError(f"{where} is not JSON: {error}. Mend that line.") from error
+    if isinstance(content, list):
+        return "", content
+    if not isinstance(content, dict) or not isinstance(content.get("titles"), list):
+        raise BundleError(f"{where} must be a list of titles or an object with `titles`. Mend that line.")
+    return (f'"id":{_json(content["id"])},' if "id" in content else ""), content["titles"]
+
+
+def _lines(
+    heads: Sequence[str],
+    careers: Sequence[Sequence[str]],
+    encoded: Sequence[Sequence[int]],
+    columns: Mapping[str, NDArray[Any]],
+    titles: Sequence[str],
+) -> Iterator[str]:
+    """The fields of `Prediction` as JSON, put together column by column: a fifth of the time of objects.
+
+    Numbers have six decimals, which is more than float32 knows of them.
+    """
+    tenure = columns["tenure_pred"].astype(np.float64)
+    shown_min = np.maximum(1, np.floor(tenure[:, 0] + 0.5)).astype(np.int64)
+    shown_max = np.maximum(shown_min, np.floor(tenure[:, 1] + 0.5).astype(np.int64))
+    hireability = columns["hireability"][:, 0].astype(np.float64)
+    confidence = columns["next_role_confidence"][:, 0].astype(np.float64)
+    for head, career, ids, c, low, low_month, high_month, shown, shown_to, h, percent, top, p in zip(
+        heads,
+        careers,
+        encoded,
+        np.round(confidence, 6).tolist(),
+        (confidence < LOW_CONFIDENCE).tolist(),
+        *np.round(tenure, 6).T.tolist(),
+        shown_min.tolist(),
+        shown_max.tolist(),
+        np.round(hireability, 6).tolist(),
+        np.floor(100 * hireability + 0.5).astype(np.int64).tolist(),
+        columns["top5_ids"].tolist(),
+        np.round(columns["top5_probabilities"].astype(np.float64), 6).tolist(),
+        strict=True,
+    ):
+        five = ",".join([f"[{titles[index]},{value}]" for index, value in zip(top, p, strict=True)])
+        unknown = [t for t, index in zip(career, ids, strict=True) if index == 0] if 0 in ids else []
+        yield (
+            f'{{{head}"next_role":{titles[top[0]]},"confidence":{c},'
+            f'"low_confidence":{"true" if low else "false"},"top5":[{five}],'
+            f'"tenure_min_months":{low_month},"tenure_max_months":{high_month},'
+            f'"shown_min_months":{shown},"shown_max_months":{shown_to},"hireability":{h},'
+            f'"shown_hireability":{percent},"unknown_titles":{_json(unknown) if unknown else "[]"}}}\n'
+        )

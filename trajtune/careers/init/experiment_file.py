@@ -1,0 +1,96 @@
+"""A proposal as an experiment file that people read and change: comments, and a schema for their editor.
+
+Holds names and shapes, no value of a row and nothing of the database's URL.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from trajtune.careers.init.propose import Proposal
+
+SCHEMA_FILE: Final = "experiment.schema.json"
+
+_HEAD: Final = """\
+# yaml-language-server: $schema={schema}
+# Proposed by `trajtune init` for the database in POSTGRES_URL, from names, types and a few rows.
+# See what it makes of the rows: trajtune prepare {name}
+# Then: trajtune search {name}
+source:
+  kind: postgres
+"""
+_DATA: Final = """
+data:
+  as_of: auto # the day the data describes: the latest date in it
+  # What 03/04/2020 is: true 3 April, false 4 March; null: what can be read both ways goes to quarantine.
+{ambiguous}  day_first: {day_first}
+  hireable_key: null # a column or key that labels hireability; null: stayed at least `hireable_months`
+  hireable_months: 12
+
+split:
+  train_cutoff: auto # careers that are older train; auto: 70 % of them, by the last thing known of each
+  val_cutoff: auto # then val, and the rest is the test; auto: up to 85 %
+
+search:
+  space: around_default # a name in search_spaces/, or the path of a file of your own
+  trials: 50
+"""
+_WARNING: Final = (
+    "  # DECIDE THIS: sampled dates can be read both ways. Without an answer they all go to quarantine.\n"
+)
+
+
+def experiment_text(
+    proposal: Proposal, others: Sequence[Proposal], *, name: str, day_first: bool | None
+) -> str:
+    """The file's text.
+
+    Args:
+        proposal: What is to be read.
+        others: What else could be; named in a comment.
+        name: Of the file, for the commands that it shows.
+        day_first: The user's answer where dates are ambiguous; None if there is none.
+    """
+    source = proposal.source
+    rows = f"about {proposal.num_rows:,} rows" if proposal.num_rows else ""
+    beside = f"may hold careers, too: {', '.join(_plain(other.source.table) for other in others)}"
+    lines = [
+        _line("  table", source.table, "; ".join(part for part in (rows, beside * bool(others)) if part))
+    ]
+    lines.append("  layout:\n")
+    for key, value in source.layout.model_dump().items():
+        lines.append(_line(f"    {key}", value, proposal.shapes.get(key, _MEANINGS.get(key, ""))))
+    answer = {None: "null", True: "true", False: "false"}[day_first]
+    is_open = proposal.has_ambiguous_dates and day_first is None
+    return (
+        _HEAD.format(schema=SCHEMA_FILE, name=name)
+        + "".join(lines)
+        + _DATA.format(ambiguous=_WARNING if is_open else "", day_first=answer)
+    )
+
+
+_MEANINGS: Final = {
+    "current_key": "true while a role is held; null: is_current or one of its usual forms",
+    "current_column": "true while a role is held; null: is_current if there is such a column",
+    "history_key": "where the list lies within a JSON object, as profile.jobs; null: the list itself",
+}
+
+
+def _line(key: str, value: str | None, comment: str) -> str:
+    return f"{key}: {_scalar(value)}{f' # {_plain(comment)}' if comment else ''}\n"
+
+
+def _scalar(value: str | None) -> str:
+    """A name as YAML on one line; quoted as JSON, which YAML includes, unless it is a plain word."""
+    if value is None:
+        return "null"
+    is_word = value.isascii() and value.replace(".", "_").isidentifier()
+    return value if is_word and value.lower() not in _YAML_WORDS else json.dumps(value, ensure_ascii=True)
+
+
+_YAML_WORDS: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
+
+
+def _plain(text: str) -> str:
+    """On one line, whatever a name holds."""
+    return "".join(character if character.isprintable() else "?" for character in text)

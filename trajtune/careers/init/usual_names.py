@@ -1,0 +1,108 @@
+"""How people name the columns and keys of a work history, in several languages.
+
+Words to recognise a name by, for a proposal that somebody looks at; what an experiment reads when
+it names nothing is `column_names.py`'s.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+
+Field = str
+"""``id``, ``title``, ``start``, ``end`` or ``current``."""
+
+_WHOLE: Final[dict[Field, tuple[str, ...]]] = {
+    "title": (
+        *("job_title", "jobtitle", "position_title", "role_title", "title", "role", "position"),
+        *("position_name", "role_name", "job_name", "job", "occupation", "designation", "profession"),
+        *("cargo", "titulo_cargo", "nome_cargo", "funcao", "posicao", "profissao", "ocupacao", "titulo"),
+        *("berufsbezeichnung", "stellenbezeichnung", "stelle", "funktion", "taetigkeit", "tatigkeit"),
+        *("rolle", "beruf", "titel", "puesto", "posicion", "poste", "fonction", "intitule"),
+    ),
+    "start": (
+        *("start_date", "date_start", "start", "from", "date_from", "from_date", "begin", "begin_date"),
+        *("begins", "began", "started", "started_at", "started_on", "since", "joined", "hired_on"),
+        *("inicio", "data_inicio", "data_de_inicio", "inicio_em", "desde", "fecha_inicio", "entrada"),
+        *("von", "beginn", "anfang", "startdatum", "beginndatum", "datum_von", "seit", "eintritt"),
+        *("eintrittsdatum", "debut", "date_debut", "depuis"),
+    ),
+    "end": (
+        *("end_date", "date_end", "end", "to", "date_to", "to_date", "until", "till", "ends", "ended"),
+        *("ended_at", "ended_on", "finish", "finish_date", "finished", "left", "left_on"),
+        *("fim", "data_fim", "data_de_fim", "termino", "data_termino", "ate", "saida", "fecha_fin"),
+        *("hasta", "bis", "ende", "enddatum", "datum_bis", "austritt", "austrittsdatum", "fin", "date_fin"),
+    ),
+    "current": (
+        *("is_current", "current", "currently", "is_active", "still_held", "present"),
+        *("atual", "cargo_atual", "e_atual", "aktuell", "ist_aktuell", "actual", "actuel"),
+    ),
+}
+_PERSONS: Final = frozenset(
+    (
+        *("candidate", "candidates", "applicant", "person", "people", "user", "member", "employee"),
+        *("talent", "profile", "resume", "cv", "worker", "staff", "candidato", "candidata", "pessoa"),
+        *("usuario", "funcionario", "colaborador", "empregado", "perfil", "curriculo", "empleado"),
+        *("persona", "bewerber", "kandidat", "person", "personen", "mitarbeiter", "nutzer", "benutzer"),
+        *("lebenslauf", "profil", "candidat", "employe", "utilisateur"),
+    )
+)
+_IDS: Final = frozenset(
+    (
+        *("id", "ids", "uuid", "key", "no", "nr", "num", "number", "nummer", "code", "codigo", "cod"),
+        *("pk", "fk", "ref"),
+    )
+)
+_HISTORIES: Final = frozenset(
+    (
+        *("work", "history", "experience", "experiences", "position", "positions", "role", "roles"),
+        *("job", "jobs", "career", "careers", "employment", "employments", "historico", "experiencia"),
+        *("experiencias", "cargos", "carreira", "trajetoria", "empregos", "werdegang"),
+        *("berufserfahrung", "stationen", "lebenslauf", "laufbahn", "stellen", "historial", "empleos"),
+        *("trayectoria", "parcours", "postes"),
+    )
+)
+NOT_A_WORD: Final = 1_000
+"""A rank worse than every word's."""
+
+
+def plain(name: str) -> str:
+    """Lower case without accents, words joined by one underscore: ``startDate`` is ``start_date``."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    decomposed = unicodedata.normalize("NFKD", apart.lower().replace("ß", "ss"))
+    return re.sub(r"[^a-z0-9]+", "_", "".join(c for c in decomposed if not unicodedata.combining(c))).strip(
+        "_"
+    )
+
+
+def rank(field: Field, name: str) -> int:
+    """How well a name fits a field, 0 the best; `NOT_A_WORD` if it does not."""
+    said = plain(name)
+    if field == "id":
+        return _id_rank(said)
+    words = _WHOLE[field]
+    if said in words:
+        return words.index(said)
+    shared = [words.index(part) for part in said.split("_") if part in words]
+    return 100 + min(shared) if shared else NOT_A_WORD
+
+
+def _id_rank(said: str) -> int:
+    parts = frozenset(said.split("_"))
+    if parts & _PERSONS and parts & _IDS:
+        return len(parts)
+    glued = next((person for person in _PERSONS if said in {f"{person}{word}" for word in _IDS}), None)
+    if glued:
+        return 5
+    return 20 if said in _PERSONS else NOT_A_WORD
+
+
+def is_history(name: str) -> bool:
+    """Whether a table or column of that name would hold roles or people."""
+    return not (_HISTORIES | _PERSONS).isdisjoint(plain(name).split("_"))
+
+
+def best(field: Field, names: Sequence[str]) -> str | None:
+    """The name that fits best, or None."""
+    ranked = sorted((rank(field, name), place) for place, name in enumerate(names))
+    return names[ranked[0][1]] if ranked and ranked[0][0] < NOT_A_WORD else None

@@ -1,0 +1,202 @@
+"""Each role by itself: its dates parsed, its fault named; docs/reference/careers.md has the rules."""
+
+# R roles
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from trajtune.careers.parse.dates import ParsedDates, Reading, parse_dates
+from trajtune.careers.parse.flags import parse_flags
+from trajtune.careers.parse.tenure import MAX_TENURE_YEARS, tenure_months
+from trajtune.careers.reasons import Reason
+from trajtune.careers.schema import Precision
+from trajtune.experiment.settings import DataSettings
+
+EPOCH: Final = date(1970, 1, 1)
+
+# Notes of a role that stays.
+ENDS_IN_FUTURE: Final = 1
+CURRENT_WITH_END: Final = 2
+
+LONGEST_DETAIL: Final = 200
+
+
+@dataclass(frozen=True)
+class RawRoles:
+    """Roles as the source writes them, ``[R]`` each.
+
+    Attributes:
+        titles: string.
+        starts: string.
+        ends: string.
+        currents: string; says whether the role is still held.
+        faults: int8, a `Reason` where the role cannot even be taken apart, else 0.
+        details: string, the value that is at fault there, else null.
+    """
+
+    titles: pa.Array
+    starts: pa.Array
+    ends: pa.Array
+    currents: pa.Array
+    faults: NDArray[np.int8]
+    details: pa.Array
+
+
+ROLES: Final = pa.schema(
+    [
+        pa.field("title", pa.string()),
+        pa.field("start", pa.int32()),  # days since 1970
+        pa.field("end", pa.int32()),  # days since 1970; null: still held, or nobody recorded it
+        pa.field("precision", pa.int8()),
+        pa.field("fault", pa.int8()),  # a `Reason`; 0: none
+        pa.field("notes", pa.int8()),  # bits: ENDS_IN_FUTURE, CURRENT_WITH_END
+        pa.field("detail", pa.string()),  # the value at fault; null where there is none
+    ]
+)
+
+
+def check_roles(raw: RawRoles, settings: DataSettings, today: date) -> pa.Table:
+    """Parse and judge each role by itself.
+
+    Args:
+        raw: ``[R]``.
+        settings: How to read dates, and the as-of date if it is fixed.
+        today: The day after which nothing can have happened; a fixed as-of date goes before it.
+
+    Returns:
+        `ROLES` ``[R]`` in the same order.
+    """
+    limit = (last_day(settings, today) - EPOCH).days
+    titles = pc.utf8_trim_whitespace(raw.titles)
+    start, end = parse_dates(raw.starts, settings.day_first), parse_dates(raw.ends, settings.day_first)
+    is_current = parse_flags(raw.currents)[0] == 1
+    has_end = end.readings == Reading.DATE
+    in_future = has_end & (end.days > limit)
+    ended = has_end & ~in_future & ~is_current
+    precision = np.where(ended, np.maximum(start.precisions, end.precisions), start.precisions)
+    fault = _faults(raw, titles, start, end, is_current)
+    for broken, reason in (
+        (start.days > limit, Reason.START_IN_FUTURE),
+        (
+            _where(ended & (end.days < start.days), _is_before, start.days, end.days, precision),
+            Reason.END_BEFORE_START,
+        ),
+        (
+            _where(
+                ended & (end.days - start.days > _SUSPICIOUS_DAYS),
+                _is_too_long,
+                start.days,
+                end.days,
+                precision,
+            ),
+            Reason.TENURE_TOO_LONG,
+        ),
+    ):
+        fault = np.where((fault == 0) & broken, reason, fault)
+    notes = ENDS_IN_FUTURE * (in_future & ~is_current) + CURRENT_WITH_END * (has_end & is_current)
+    columns = [
+        titles,
+        pa.array(start.days),
+        pa.array(end.days, mask=~ended),
+        pa.array(precision.astype(np.int8)),
+        pa.array(fault.astype(np.int8)),
+        pa.array(notes.astype(np.int8)),
+        _details(raw, fault),
+    ]
+    return pa.table(columns, schema=ROLES)
+
+
+def last_day(settings: DataSettings, today: date) -> date:
+    """The last day on which anything can have happened: the as-of date if it is fixed, else today."""
+    return settings.as_of if isinstance(settings.as_of, date) else today
+
+
+def _faults(
+    raw: RawRoles, titles: pa.Array, start: ParsedDates, end: ParsedDates, is_current: NDArray[np.bool_]
+) -> NDArray[np.int8]:
+    no_title = pc.equal(titles, "").fill_null(True).to_numpy(zero_copy_only=False)
+    rules: list[tuple[NDArray[np.bool_], Any]] = [
+        (raw.faults != 0, raw.faults),
+        (no_title, Reason.NO_TITLE),
+        (start.readings == Reading.EMPTY, Reason.NO_START),
+        (np.isin(start.readings, (Reading.UNREADABLE, Reading.HELD)), Reason.UNREADABLE_START),
+        ((end.readings == Reading.UNREADABLE) & ~is_current, Reason.UNREADABLE_END),
+        (
+            (start.readings == Reading.AMBIGUOUS) | ((end.readings == Reading.AMBIGUOUS) & ~is_current),
+            Reason.AMBIGUOUS_DATE,
+        ),
+    ]
+    fault = np.zeros(len(titles), np.int8)
+    for broken, reason in rules:
+        fault = np.where((fault == 0) & broken, reason, fault).astype(np.int8)
+    return fault
+
+
+_Judge = Callable[[NDArray[np.int32], NDArray[np.int32], NDArray[np.int8]], NDArray[np.bool_]]
+_SUSPICIOUS_DAYS: Final = 365 * MAX_TENURE_YEARS
+
+
+def _where(
+    suspicious: NDArray[np.bool_],
+    judge: _Judge,
+    start: NDArray[np.int32],
+    end: NDArray[np.int32],
+    precision: NDArray[np.int8],
+) -> NDArray[np.bool_]:
+    """bool ``[R]``: what ``judge`` says of the suspicious roles, which are few; False for the others."""
+    at = np.flatnonzero(suspicious)
+    broken = np.zeros(len(suspicious), bool)
+    broken[at] = judge(start[at], end[at], precision[at])
+    return broken
+
+
+def _is_before(
+    start: NDArray[np.int32], end: NDArray[np.int32], precision: NDArray[np.int8]
+) -> NDArray[np.bool_]:
+    """Whether an end is earlier than its start, as far as the coarser of the two dates can tell."""
+    starts, ends = start.astype("datetime64[D]"), end.astype("datetime64[D]")
+    by_month = ends.astype("datetime64[M]") < starts.astype("datetime64[M]")
+    by_year = ends.astype("datetime64[Y]") < starts.astype("datetime64[Y]")
+    return np.where(
+        precision == Precision.YEAR, by_year, np.where(precision == Precision.MONTH, by_month, end < start)
+    )
+
+
+def _is_too_long(
+    start: NDArray[np.int32], end: NDArray[np.int32], precision: NDArray[np.int8]
+) -> NDArray[np.bool_]:
+    starts, ends = (pa.array(days).cast(pa.date32()) for days in (start, end))
+    return tenure_months(starts, ends, pa.array(precision.astype(np.int8))) > 12 * MAX_TENURE_YEARS
+
+
+def _details(raw: RawRoles, fault: NDArray[np.int8]) -> pa.Array:
+    """string ``[R]``: the source's own words for what is at fault, null where nothing is."""
+    at = np.flatnonzero(fault)
+    if not len(at):
+        return pa.nulls(len(fault), pa.string())
+    words = []
+    columns = (raw.titles, raw.starts, raw.ends, raw.details)
+    for reason, title, start, end, detail in zip(
+        fault[at].tolist(), *(column.take(pa.array(at)).to_pylist() for column in columns), strict=True
+    ):
+        span = f"{start} to {end}"
+        word = {
+            Reason.NOT_A_ROLE: detail,
+            Reason.TITLE_NOT_TEXT: detail,
+            Reason.NO_TITLE: span if start else "",
+            Reason.NO_START: title,
+            Reason.UNREADABLE_START: start,
+            Reason.UNREADABLE_END: end,
+            Reason.START_IN_FUTURE: start,
+        }.get(reason, span)
+        words.append((word or "")[:LONGEST_DETAIL])
+    spread = np.full(len(fault), None, object)
+    spread[at] = words
+    return pa.array(spread, pa.string())

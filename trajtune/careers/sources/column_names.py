@@ -1,0 +1,90 @@
+"""What columns and JSON keys are called when nobody says, and what to say when one is missing."""
+
+import difflib
+from collections.abc import Sequence
+from typing import Final
+
+from trajtune.errors import SourceError
+from trajtune.experiment.sources import JsonHistory, RoleRows
+
+FALLBACKS: Final[tuple[tuple[str, ...], ...]] = (
+    ("title", "role", "position", "job_title", "jobTitle"),
+    ("start_date", "startDate", "start", "from", "started_at", "date_from"),
+    ("end_date", "endDate", "end", "to", "until", "ended_at", "date_to"),
+    ("is_current", "isCurrent", "current"),
+    ("id", "candidate_id", "candidateId", "person_id"),
+    ("candidate_id", "candidateId", "person_id", "personId", "user_id"),
+    ("work_history", "workHistory", "experience", "experiences", "positions", "roles", "jobs", "history"),
+)
+"""A default name, then what may stand in its place. A name that an experiment chose stands alone."""
+
+CURRENT_NAME: Final = "is_current"
+
+
+def alternatives(name: str) -> tuple[str, ...]:
+    """The names to look for: ``name``, and its fallbacks if it is a default."""
+    return next((names for names in FALLBACKS if names[0] == name), (name,))
+
+
+def find_name(name: str, there: Sequence[str]) -> str | None:
+    """The first of `alternatives` that is in ``there``."""
+    return next((candidate for candidate in alternatives(name) if candidate in there), None)
+
+
+def nearest(name: str, there: Sequence[str]) -> str:
+    """A remedy in words: the nearest name that exists, and all of them."""
+    if not there:
+        return "There is none."
+    near = difflib.get_close_matches(name, there, n=1, cutoff=0.5)
+    hint = f"Did you mean `{near[0]}`? " if near else ""
+    return f"{hint}There are: {', '.join(sorted(there)[:30])}."
+
+
+def choose_columns(
+    where: str, layout: JsonHistory | RoleRows, there: Sequence[str], label: str | None
+) -> dict[str, str]:
+    """Which of a source's columns are read, and what they are called from then on.
+
+    Args:
+        where: The source, as an error shall name it.
+        layout: The names to look for.
+        there: The source's columns.
+        label: A column with a hireability label; for JSON histories it may be a key of the JSON instead.
+
+    Returns:
+        ``id`` and ``history``, or ``id``, ``title``, ``start``, ``end`` and perhaps ``current``; perhaps
+        ``label``; each with the source's name for it.
+
+    Raises:
+        SourceError: If one is missing.
+    """
+    needed: dict[str, str | None] = {"id": layout.id_column}
+    optional: dict[str, str | None] = {}
+    if isinstance(layout, JsonHistory):
+        needed["history"] = layout.history_column
+        optional["label"] = label
+    else:
+        needed |= {"title": layout.title_column, "start": layout.start_column, "end": layout.end_column}
+        needed |= {"current": layout.current_column, "label": label}
+        optional["current"] = None if layout.current_column else CURRENT_NAME
+    found: dict[str, str] = {}
+    missing = []
+    for ours, name in (needed | optional).items():
+        theirs = None if name is None else find_name(name, there)
+        if theirs is not None:
+            found[ours] = theirs
+        elif name is not None and needed.get(ours) is not None:
+            missing.append(name)
+    if missing:
+        remedy = _other_layout(layout, there) + nearest(missing[0], there)
+        raise SourceError(f"{where} has no column {', '.join(missing)}. {remedy}")
+    return found
+
+
+def _other_layout(layout: JsonHistory | RoleRows, there: Sequence[str]) -> str:
+    """A remedy for somebody who took rows of one kind for rows of the other."""
+    other = "roles" if isinstance(layout, JsonHistory) else "json"
+    its_columns = ("title", "start_date") if other == "roles" else ("work_history",)
+    if all(find_name(name, there) for name in its_columns):
+        return f"It looks like `source.layout.layout: {other}`. "
+    return ""

@@ -1,0 +1,141 @@
+"""Find, read, check and write experiment files; every fault of a file is named in one line."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from trajtune.errors import ExperimentError
+from trajtune.experiment.settings import Experiment
+from trajtune.storage.path import StoredPath
+
+T = TypeVar("T", bound=BaseModel)
+
+
+def find_file(name: str, folder: str) -> Path:
+    """Find a YAML file by path, or by name in ``folder`` here, in the package or beside it.
+
+    Raises:
+        ExperimentError: If there is none; names what was looked for and what there is.
+    """
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"} or len(path.parts) > 1:
+        if path.is_file():
+            return path
+        beside = [file.name for file in path.parent.glob("*.y*ml")]
+        raise ExperimentError(
+            f"No file {name}. {did_you_mean(path.name, beside)}Give the path of a YAML file."
+        )
+    for candidate in _folders(folder):
+        if (candidate / f"{name}.yaml").is_file():
+            return candidate / f"{name}.yaml"
+    known = known_names(folder)
+    raise ExperimentError(
+        f"No file {name}.yaml in {folder}/. {did_you_mean(name, known)}There are: {', '.join(known)}."
+    )
+
+
+def known_names(folder: str) -> list[str]:
+    """The names that `find_file` knows in ``folder``, sorted."""
+    return sorted({file.stem for candidate in _folders(folder) for file in candidate.glob("*.yaml")})
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question with the nearest known name and a blank after it; nothing if none is near."""
+    near = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"Did you mean {near[0]}? " if near else ""
+
+
+def _folders(folder: str) -> tuple[Path, ...]:
+    package = Path(__file__).parents[1]
+    return Path(folder), package / folder, package.parent / folder
+
+
+def load_yaml(path: StoredPath) -> dict[str, Any]:
+    """Read one YAML mapping with the safe loader.
+
+    Raises:
+        ExperimentError: If it cannot be read, is not YAML, or is not a mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ExperimentError(f"Cannot read {path}: {error.strerror}. Check the path.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ExperimentError(f"{path} is not YAML: {reason}. Mend that line.") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ExperimentError(f"{path} must hold `key: value` lines, but holds a {type(content).__name__}.")
+    return content
+
+
+def load_experiment(name: str = "default") -> Experiment:
+    """Load an experiment by name (from ``experiments/``) or by path.
+
+    Args:
+        name: As ``default``, or the path of a YAML file.
+
+    Returns:
+        The experiment, every setting with its value.
+
+    Raises:
+        ExperimentError: With every broken rule of the file in one line.
+    """
+    path = find_file(name, "experiments")
+    return validate(Experiment, load_yaml(path), str(path))
+
+
+def validate(model: type[T], content: dict[str, Any], where: str) -> T:
+    """Build ``model`` from ``content``; all faults are named together in one `ExperimentError`."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        faults = "; ".join(_fault(model, dict(e)) for e in error.errors())
+        raise ExperimentError(f"{where}: {faults}.") from error
+
+
+def save_experiment(experiment: Experiment, path: Path) -> None:
+    """Write the resolved experiment as YAML; `load_experiment` reads it back unchanged."""
+    path.write_text(experiment_yaml(experiment), "utf-8")
+
+
+def experiment_yaml(experiment: Experiment) -> str:
+    """The resolved experiment as YAML, every setting with its value."""
+    return yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _fault(model: type[BaseModel], error: dict[str, Any]) -> str:
+    """One validation error in the house's form: key, rule, value, remedy."""
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(error["loc"][-1]), sorted(_all_keys(model)), n=1)
+        remedy = f"did you mean `{near[0]}`?" if near else "remove it"
+        return f"unknown key `{key}`, {remedy}"
+    message = error["msg"].removeprefix("Value error, ")
+    allowed = error.get("ctx", {}).get("expected") or error.get("ctx", {}).get("expected_tags")
+    if isinstance(allowed, str):
+        given = error["ctx"].get("tag", error["input"])
+        question = did_you_mean(str(given), re.findall(r"'([^']*)'", allowed)).strip()
+        message += f"; {question[0].lower()}{question[1:]}" if question else ""
+    return f"`{key or 'file'}`: {message}" + (
+        "" if isinstance(error["input"], dict) else f", got {error['input']!r}"
+    )
+
+
+def _all_keys(model: type[BaseModel]) -> set[str]:
+    keys: set[str] = set()
+    stack: list[Any] = [model]
+    while stack:
+        annotation = stack.pop()
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            keys |= set(annotation.model_fields)
+            stack.extend(field.annotation for field in annotation.model_fields.values())
+        else:
+            stack.extend(getattr(annotation, "__args__", ()))
+    return keys

@@ -1,0 +1,80 @@
+"""Params: one point of a search space, with trajtune's defaults and the specification's."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Settings(BaseModel):
+    """Base of every section: unknown keys are errors, values cannot be changed after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Params(Settings):
+    """One point of a search space: everything about a model and its training that may be searched.
+
+    The defaults are trajtune's own. `RESEARCH_DEFAULT` is the specification's point.
+    """
+
+    embedding_dim: int = Field(128, ge=1, description="Size of a title's vector.")
+    hidden_dim: int = Field(16, ge=1, description="Hidden units of each LSTM direction.")
+    num_layers: int = Field(2, ge=1, le=8, description="LSTM layers.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout between LSTM layers and in the classifier.")
+    learning_rate: float = Field(1e-3, gt=0, description="Adam's learning rate.")
+    batch_size: int = Field(32, ge=1, description="Examples in a training step.")
+    max_epochs: int = Field(10, ge=1, description="Most passes over the training examples.")
+    patience: int = Field(5, ge=1, description="Epochs without a better val_next_role_nll before stopping.")
+    tenure_weight: float = Field(0.1, ge=0, description="Weight of the tenure loss beside the cross-entropy.")
+    hireability_weight: float = Field(0.1, ge=0, description="Weight of the hireability loss.")
+    tenure_loss: Literal["pinball", "mse"] = Field(
+        "pinball", description="pinball: 10 % and 90 % quantiles; mse: the specification's."
+    )
+    examples: Literal["every_transition", "last"] = Field(
+        "every_transition",
+        description="Training examples of a career: each prefix and its next title, or the last one alone.",
+    )
+    tie_weights: bool = Field(True, description="The output layer scores titles by their own vectors.")
+    skip_last_title: bool = Field(True, description="The last title's vector also goes to the heads.")
+    title_changes: bool = Field(
+        True, description="The LSTM also reads how far a title's vector is from the one before."
+    )
+    repeat_gate: bool = Field(True, description="Whether to stay is learned apart from where to go.")
+    title_vectors: Literal["id", "id_and_words"] = Field(
+        "id_and_words", description="A vector for each title, or that plus the vectors of the title's words."
+    )
+    markov_prior: bool = Field(
+        False, description="Add the log-odds of a back-off Markov model, each example left out of its counts."
+    )
+    embedding_dropout: float = Field(0.0, ge=0, lt=1, description="Dropout on the titles' vectors.")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of a target spread over all titles.")
+    softmax_samples: int = Field(
+        0,
+        ge=0,
+        description="Titles drawn into the softmax of a training step; 0: all. For vocabularies of 100,000 "
+        "titles, with batches of some hundred examples; validation is exact whatever this is.",
+    )
+    weight_decay: float = Field(0.3, ge=0, description="AdamW's, on weight matrices; 0 is plain Adam.")
+    decay_embeddings: bool = Field(True, description="Weight decay on the titles' vectors too.")
+    schedule: Literal["constant", "cosine", "one_cycle"] = Field(
+        "one_cycle", description="Learning rate over max_epochs; cosine falls to 0, one_cycle rises first."
+    )
+    warmup_epochs: float = Field(0.0, ge=0, description="Epochs over which the learning rate rises from 0.")
+    clip_norm: float = Field(0.0, ge=0, description="Longest gradient of a step; 0: no limit.")
+
+
+RESEARCH_DEFAULT = Params(
+    max_epochs=50,
+    schedule="constant",
+    weight_decay=0.0,
+    decay_embeddings=False,
+    tenure_loss="mse",
+    examples="last",
+    tie_weights=False,
+    skip_last_title=False,
+    title_changes=False,
+    repeat_gate=False,
+    title_vectors="id",
+    markov_prior=False,
+)
+"""The specification to the letter; always trial 0, and every result is shown beside it."""

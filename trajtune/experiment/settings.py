@@ -1,0 +1,264 @@
+"""The sections of an experiment file: everything that describes a run, typed, validated once, frozen.
+
+Knows nothing of Ray, torch or databases. What is loaded here is trusted everywhere else: no
+other module checks a value again or gives it a second default.
+"""
+
+import difflib
+import re
+from datetime import date
+from typing import Final, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from trajtune.experiment.objective import Metric, parse_constraint
+from trajtune.experiment.params import RESEARCH_DEFAULT, Params, Settings
+from trajtune.experiment.sources import PostgresSource, Source
+from trajtune.storage.path import is_uri
+
+AUTO: Final = "auto"
+
+
+class DataSettings(Settings):
+    """How rows become careers and labels."""
+
+    as_of: date | Literal["auto"] = Field(
+        AUTO, description="The day the data describes; auto: the latest date in the data."
+    )
+    hireable_months: int = Field(
+        12, ge=1, description="Hireability without a label: stayed at least so long in the next role."
+    )
+    hireable_key: str | None = Field(None, description="Column or JSON key of a hireability label, if any.")
+    day_first: bool | None = Field(
+        None, description="What 03/04/2020 is: true 3 April, false 4 March, null ambiguous, to quarantine."
+    )
+    merge_repeats: bool = Field(False, description="Join consecutive roles of the same title into one.")
+    max_quarantine_fraction: float = Field(
+        0.2, ge=0, le=1, description="Stop if a larger share of the rows cannot be used."
+    )
+
+
+class SplitSettings(Settings):
+    """The temporal split: both dates are exclusive ends."""
+
+    by: Literal["career", "transition"] = Field(
+        "career",
+        description="What dates a career: the last thing known of it, or the start of its last role.",
+    )
+    train_cutoff: date | Literal["auto"] = Field(AUTO, description="First day that is not train.")
+    val_cutoff: date | Literal["auto"] = Field(AUTO, description="First day that is not val but test.")
+    fractions: tuple[float, float] = Field(
+        (0.70, 0.85), description="Where auto cuts: shares of careers before each cutoff."
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        a, b = self.train_cutoff, self.val_cutoff
+        if isinstance(a, date) and isinstance(b, date) and not a < b:
+            raise ValueError(f"`train_cutoff < val_cutoff` must hold, but got {a} and {b}. Swap them")
+        if not 0 < self.fractions[0] < self.fractions[1] < 1:
+            raise ValueError(f"fractions must rise between 0 and 1, but got {self.fractions}")
+        if (a == AUTO) != (b == AUTO):
+            raise ValueError(f"give both cutoffs or leave both auto, but got {a} and {b}")
+        return self
+
+
+class VocabularySettings(Settings):
+    """Which titles of the training split get an index of their own."""
+
+    min_count: int = Field(1, ge=1, description="Rarer titles are unknown.")
+    max_titles: int = Field(50_000, ge=1, description="The commonest so many are kept.")
+
+
+class PrunerSettings(Settings):
+    """When a trial is stopped early: asynchronous successive halving, or another of Optuna's pruners."""
+
+    name: Literal["asha", "hyperband", "median", "none"] = Field(
+        "asha", description="none: no trial is stopped."
+    )
+    grace_period: int = Field(3, ge=1, description="Epochs before a trial may be stopped.")
+    reduction_factor: int = Field(3, ge=2, description="One in so many goes on at each rung.")
+
+
+class SearchSettings(Settings):
+    """The search over `space`."""
+
+    space: str = Field("around_default", description="A name in search_spaces/ or a path.")
+    trials: int = Field(50, ge=1, description="Trials in total, the research default counted in.")
+    metric: Metric = Field(
+        "val_next_role_nll", description="The objective; finalize chooses by it. Its direction is known."
+    )
+    other_metrics: list[Metric] = Field(
+        default=[],
+        description="Further objectives: the Pareto front is kept, and `metric` decides among it. "
+        "Optuna prunes for one objective alone, so `pruner.name` must be none.",
+    )
+    constraints: list[str] = Field(
+        default=[],
+        description="What the winner must keep, as num_parameters <= 500_000 or latency_ms <= 1.",
+    )
+    sampler: Literal["tpe", "random", "gp", "cmaes", "qmc"] = Field(
+        "tpe", description="How Optuna chooses the next params."
+    )
+    seed: int = Field(0, description="Of the sampler and of each trial's training.")
+    start_points: list[dict[str, bool | int | float | str]] = Field(
+        default=[],
+        description="Params to try after the research default; what a point leaves out is taken from that. "
+        "The experiment's own `training` comes next, where the space holds it.",
+    )
+    pruner: PrunerSettings = Field(PrunerSettings(), description="Which trials are stopped early.")
+    max_train_careers: int | None = Field(
+        None,
+        ge=1,
+        description="Trials train on the newest so many train careers, and finalize on all; null: on all.",
+    )
+    max_concurrent: int | None = Field(
+        None, ge=1, description="Trials at once; null: as many as the CPUs and GPUs hold."
+    )
+    gpus_per_trial: float = Field(
+        0.0, ge=0, description="Share of a GPU that each trial trains on; 0: it trains on a CPU."
+    )
+    keep_checkpoints: int = Field(5, ge=1, description="Best trials whose checkpoints stay on disk.")
+    max_failures: int = Field(2, ge=0, description="Times a trial is tried again after its process broke.")
+    time_budget_s: float | None = Field(
+        None, gt=0, description="Seconds after which the search ends, this session."
+    )
+    max_epochs_total: int | None = Field(
+        None, ge=1, description="Epochs of all trials after which the search ends."
+    )
+    at_budget: Literal["prune", "finish"] = Field(
+        "prune", description="What becomes of running trials when a budget is spent."
+    )
+
+    @model_validator(mode="after")
+    def _start_points_are_params(self) -> Self:
+        for point in self.start_points:
+            unknown = sorted(set(point) - set(Params.model_fields))
+            if unknown:
+                near = difflib.get_close_matches(unknown[0], sorted(Params.model_fields), n=1)
+                remedy = f"did you mean `{near[0]}`?" if near else "remove it"
+                raise ValueError(f"unknown param `{unknown[0]}` in start_points, {remedy}")
+            Params.model_validate({**RESEARCH_DEFAULT.model_dump(), **point})
+        return self
+
+    @field_validator("gpus_per_trial")
+    @classmethod
+    def _gpus_are_a_share_or_whole(cls, share: float) -> float:
+        if share > 1 and share != int(share):
+            raise ValueError("must be at most 1, or a whole number. Write 0.5 for two trials on each GPU")
+        return share
+
+    @model_validator(mode="after")
+    def _objectives_agree(self) -> Self:
+        if len(set(self.metrics)) < len(self.metrics):
+            raise ValueError(f"each objective must be named once, but got {', '.join(self.metrics)}")
+        if self.other_metrics and self.pruner.name != "none":
+            raise ValueError(
+                f"with several objectives Optuna prunes nothing, but `pruner.name` is {self.pruner.name}. "
+                "Set `pruner: {name: none}`"
+            )
+        if self.other_metrics and self.sampler == "cmaes":
+            raise ValueError("CMA-ES searches for one objective, but got several. Set `sampler: tpe`")
+        for text in self.constraints:
+            parse_constraint(text)
+        return self
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """All objectives, the deciding one first."""
+        return (self.metric, *self.other_metrics)
+
+
+class FinalizeSettings(Settings):
+    """Refit, calibration and evaluation of the winner."""
+
+    top_k: int = Field(3, ge=1, description="Configurations refitted beside the research default.")
+    seeds: int = Field(3, ge=1, description="Refits of each.")
+    workers: int = Field(
+        1,
+        ge=1,
+        description="CPUs that train each refit together, by Ray Train: for more careers than one process "
+        "can hold, with batches of hundreds. With 1 refits are trained side by side: faster where it fits.",
+    )
+    tenure_coverage: float = Field(0.8, gt=0, lt=1, description="Nominal coverage of the tenure interval.")
+
+
+class TrackingSettings(Settings):
+    """Logging beside the study; each needs the extra `trajtune[tracking]`."""
+
+    mlflow: bool = Field(
+        False, description="To MLFLOW_TRACKING_URI, or to mlflow.db in the run directory if that is not set."
+    )
+    tensorboard: bool = Field(False, description="To tensorboard/ in the run directory.")
+
+
+class StorageSettings(Settings):
+    """Where things are written; relative to the working directory."""
+
+    snapshots: str = Field(
+        "snapshots", description="Directory of the snapshots, or s3://bucket/folder, as for `runs`."
+    )
+    runs: str = Field(
+        "runs",
+        description="Directory of the runs, or s3://bucket/folder. A store needs `study_url_variable`, "
+        "because a journal cannot grow there; endpoint and credentials come from the environment (AWS_*).",
+    )
+    bundles: str = Field("bundles", description="Directory of the bundles.")
+    study_url_variable: str | None = Field(
+        None,
+        description="Environment variable with the URL of the database that holds the study, as "
+        "TRAJTUNE_STUDY_URL; null: a journal file in the run directory.",
+    )
+
+    @model_validator(mode="after")
+    def _variable_is_a_name(self) -> Self:
+        # Whoever writes the URL itself here must not find it in the message.
+        if self.study_url_variable is not None and not re.fullmatch(
+            r"[A-Z_][A-Z0-9_]*", self.study_url_variable
+        ):
+            raise ValueError(
+                "`study_url_variable` must be the name of an environment variable in capitals, as "
+                "TRAJTUNE_STUDY_URL, and not the URL itself. Put the URL into the environment or .env"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _store_is_usable(self) -> Self:
+        if is_uri(self.bundles):
+            raise ValueError("`bundles` must be a directory. Only `runs` and `snapshots` may be in a store")
+        for name in ("snapshots", "runs"):
+            place = getattr(self, name)
+            if is_uri(place) and not re.fullmatch(r"s3://[^/@?#]+(/[^/@?#]+)*/?", place):
+                # A key in it would stand in every run's experiment.yaml, so it is not repeated here either.
+                raise ValueError(
+                    f"`{name}` must be a directory or s3://bucket/folder, without keys or options, but is "
+                    f"{_without_user(place)}. Set AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and "
+                    "AWS_SECRET_ACCESS_KEY in the environment"
+                )
+        if is_uri(self.runs) and self.study_url_variable is None:
+            raise ValueError(
+                f"`study_url_variable` must be given with `runs` at {self.runs}, because a study's journal "
+                "cannot grow in an object store. Name the environment variable with a database's URL, as "
+                "TRAJTUNE_STUDY_URL"
+            )
+        return self
+
+
+def _without_user(uri: str) -> str:
+    """A URI without what may be a key."""
+    scheme, _, rest = uri.partition("://")
+    return f"{scheme}://{re.split('[?#]', rest)[0].rpartition('@')[2]}"
+
+
+class Experiment(Settings):
+    """A whole experiment file."""
+
+    source: Source = PostgresSource()
+    data: DataSettings = DataSettings()
+    split: SplitSettings = SplitSettings()
+    vocabulary: VocabularySettings = VocabularySettings()
+    training: Params = Params()
+    search: SearchSettings = SearchSettings()
+    finalize: FinalizeSettings = FinalizeSettings()
+    tracking: TrackingSettings = TrackingSettings()
+    storage: StorageSettings = StorageSettings()

@@ -1,0 +1,105 @@
+"""Where an experiment's careers come from, and what their columns and keys are called."""
+
+import re
+from datetime import date
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from trajtune.experiment.params import Settings
+
+# No bucket's name holds a colon; a key may hold a slash.
+_KEYS_IN_PATH: Final = re.compile(r"s3://[^/]*[:@]|\w+://[^/@]*:[^/]*@")
+
+
+class JsonHistory(Settings):
+    """One row a career: an id and a JSON list of roles."""
+
+    layout: Literal["json"] = "json"
+    id_column: str = Field("id", description="Column of the person's id.")
+    history_column: str = Field("work_history", description="Column of the person's roles.")
+    title_key: str = Field("title", description="Key of a role's title.")
+    start_key: str = Field("start_date", description="Key of the date on which it began.")
+    end_key: str = Field("end_date", description="Key of the date on which it ended.")
+    current_key: str | None = Field(
+        None, description="True while the role is held; null: `is_current` or one of its usual forms."
+    )
+    history_key: str | None = Field(
+        None,
+        description="Where the list lies within a JSON object, as `profile.jobs`; null: the list itself.",
+    )
+
+
+class RoleRows(Settings):
+    """One row a role."""
+
+    layout: Literal["roles"] = "roles"
+    id_column: str = Field("candidate_id", description="Column of the person's id.")
+    title_column: str = Field("title", description="Column of the role's title.")
+    start_column: str = Field("start_date", description="Column of the date on which it began.")
+    end_column: str = Field("end_date", description="Column of the date on which it ended.")
+    current_column: str | None = Field(
+        None, description="True while the role is held; null: `is_current` if there is such a column."
+    )
+
+
+Layout = Annotated[JsonHistory | RoleRows, Field(discriminator="layout")]
+
+
+class PostgresSource(Settings):
+    """A table of the database that the environment variable POSTGRES_URL names."""
+
+    kind: Literal["postgres"] = "postgres"
+    table: str = Field("candidates", description="A table or view, as `name` or `schema.name`.")
+    query: str | None = Field(None, description="A SELECT to read instead of the table.")
+    layout: Layout = Field(JsonHistory(), description="What a row is, and what its columns are called.")
+
+
+class FileSource(Settings):
+    """Files of role rows (CSV, Parquet) or of careers (JSONL, Parquet)."""
+
+    kind: Literal["csv", "parquet", "jsonl"] = Field(description="How the files are written.")
+    path: str = Field(description="A file, a directory or a glob.")
+    layout: Layout = Field(RoleRows(), description="What a row is, and what its columns are called.")
+
+    @model_validator(mode="after")
+    def _holds_no_keys(self) -> Self:
+        """The experiment is written beside every result, and shown."""
+        if _KEYS_IN_PATH.match(self.path):
+            raise ValueError(
+                "keys do not belong into `path`: put them into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            )
+        return self
+
+
+class ProcessSettings(Settings):
+    """What a simulated population is like; `docs/explanation/simulation.md` argues the defaults."""
+
+    num_families: int = Field(12, ge=2, le=12, description="Job families.")
+    num_specialisations: int = Field(10, ge=2, le=120, description="Of each family; 10 give 840 titles.")
+    drift: float = Field(0.0, ge=0, le=2, description="Change of the families' attraction over the years.")
+    years: int = Field(15, ge=1, le=40, description="Last moves lie at most so many years back.")
+    as_of: date = Field(date(2025, 6, 30), description="The day the data describes.")
+    recency_years: float = Field(4.0, gt=0, description="Mean age of a last move, before truncation.")
+    mean_roles: float = Field(5.0, gt=2, le=8, description="Mean number of roles, before truncation.")
+    min_roles: int = Field(2, ge=1, le=2, description="1 gives some careers that quarantine must catch.")
+    max_roles: int = Field(10, ge=2, le=20, description="Most roles of a career.")
+    foreign_share: float = Field(
+        0.01, ge=0, le=0.5, description="Careers in Portuguese, and as many in German."
+    )
+    noise: float = Field(
+        0.25, ge=0, le=1, description="Share of roles whose title is not written as it should be."
+    )
+    broken: float = Field(0.0, ge=0, le=1, description="Share of careers with a fault in their rows.")
+
+
+class SimulatedSource(Settings):
+    """Simulated careers in the embedded PostgreSQL, read through the same code as any database."""
+
+    kind: Literal["simulated"] = "simulated"
+    careers: int = Field(20_000, ge=10, description="How many people.")
+    seed: int = Field(0, description="Same seed, same careers.")
+    process: ProcessSettings = Field(ProcessSettings(), description="What they are like.")
+
+
+Source = Annotated[PostgresSource | FileSource | SimulatedSource, Field(discriminator="kind")]

@@ -1,0 +1,1 @@
+"""How sure the model may say it is: confidence and tenure intervals, fitted on val."""

@@ -1,0 +1,145 @@
+"""How sure the model may say it is: isotonic calibration of the top probability, and how good it is.
+
+The curve is scikit-learn's, fitted on val. It is written as the service's JSON table and as the
+pickle that the specification names; nothing of trajtune reads the pickle.
+"""
+
+# E examples, K knots
+
+import io
+import json
+import pickle
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from trajtune.errors import BundleError, TrainingError
+from trajtune.storage.atomic import write_whole_file
+
+if TYPE_CHECKING:
+    from sklearn.isotonic import IsotonicRegression
+
+ENOUGH: Final = 200
+"""Below so many val examples the curve is fitted, but its error is said to be wide."""
+
+TOO_FEW: Final = 30
+"""Below so many val examples there is no calibration, and so no bundle."""
+
+DECIMALS: Final = 4
+"""Confidences are rounded so far before the fit.
+
+One career's confidence differs in the seventh decimal with the batch it is computed in. Without the
+rounding a step of the curve could fall between two computations of the same career.
+"""
+
+
+@dataclass(frozen=True)
+class CalibrationTable:
+    """The calibration as the service reads it: linear between breakpoints, constant outside.
+
+    Attributes:
+        breakpoints: Confidences, strictly rising, in 0..1.
+        values: Calibrated confidences, never falling, in 0..1.
+
+    Examples:
+        >>> CalibrationTable((0.2, 0.6), (0.1, 0.5))([0.0, 0.4, 0.9]).round(3).tolist()
+        [0.1, 0.3, 0.5]
+    """
+
+    breakpoints: tuple[float, ...]
+    values: tuple[float, ...]
+
+    def __call__(self, confidence: ArrayLike) -> NDArray[np.float64]:
+        """Calibrate confidences of any shape, in float64."""
+        return np.asarray(np.interp(np.asarray(confidence, np.float64), self.breakpoints, self.values))
+
+    def to_json(self) -> dict[str, Any]:
+        """The serving contract's form."""
+        return {
+            "breakpoints": list(self.breakpoints),
+            "values": list(self.values),
+            "minX": self.breakpoints[0],
+            "maxX": self.breakpoints[-1],
+        }
+
+    def save(self, path: Path) -> None:
+        """Write the contract's JSON file; the same table gives the same bytes."""
+        write_whole_file(path, (json.dumps(self.to_json(), indent=1) + "\n").encode())
+
+    @classmethod
+    def load(cls, path: Path) -> "CalibrationTable":
+        """Read the contract's JSON file.
+
+        Raises:
+            BundleError: If it is missing or not in the contract's form.
+        """
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            x, y = (tuple(float(v) for v in content[key]) for key in ("breakpoints", "values"))
+        except FileNotFoundError as error:
+            raise BundleError(f"No calibration at {path}. Finalize the run again.") from error
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BundleError(
+                f"{path} is no calibration table: {error!r}. Finalize the run again."
+            ) from error
+        if not x or len(x) != len(y) or any(a >= b for a, b in pairwise(x)):
+            raise BundleError(f"{path}: breakpoints must rise and have a value each. Finalize the run again.")
+        return cls(x, y)
+
+
+def refuse_too_few(num_examples: int) -> None:
+    """Raise where val cannot calibrate anything.
+
+    Raises:
+        TrainingError: With fewer than `TOO_FEW` examples.
+    """
+    if num_examples < TOO_FEW:
+        raise TrainingError(
+            f"Calibration needs at least {TOO_FEW} examples of val, but there are {num_examples}. "
+            "Move the cutoffs apart or load more careers."
+        )
+
+
+def train_calibrator(confidence: ArrayLike, correct: ArrayLike) -> "IsotonicRegression":
+    """Fit isotonic regression (``out_of_bounds='clip'``) of being right on top-1 confidence.
+
+    Args:
+        confidence: ``[E]`` in 0..1, of val.
+        correct: bool ``[E]``.
+
+    Returns:
+        The fitted curve.
+
+    Raises:
+        TrainingError: With fewer than `TOO_FEW` examples.
+    """
+    from sklearn.isotonic import IsotonicRegression
+
+    x = np.round(np.asarray(confidence, np.float64), DECIMALS)
+    refuse_too_few(len(x))
+    calibrator = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
+    calibrator.fit(x, np.asarray(correct, np.float64))
+    return calibrator
+
+
+def table_of(calibrator: "IsotonicRegression") -> CalibrationTable:
+    """Every knot of a fitted curve; thinning them costs up to 0.1 at a step."""
+    return CalibrationTable(
+        tuple(float(x) for x in calibrator.X_thresholds_), tuple(float(y) for y in calibrator.y_thresholds_)
+    )
+
+
+def save_calibrator(calibrator: "IsotonicRegression", path: Path) -> None:
+    """Write ``calibrator.pkl`` for those whose tools want scikit-learn's object; trajtune never loads it.
+
+    Args:
+        calibrator: What `train_calibrator` gave.
+        path: The file; written beside and renamed.
+    """
+    content = io.BytesIO()
+    pickle.dump(calibrator, content, protocol=4)
+    write_whole_file(path, content.getvalue())

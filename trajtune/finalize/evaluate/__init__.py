@@ -1,0 +1,1 @@
+"""How good the exported model is: metrics, intervals, segments, gates."""

@@ -1,0 +1,58 @@
+"""The last transition of each career of a split: what val and test are measured on, one example a person."""
+
+# E examples
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from trajtune.dataset.arrays import Examples, examples_of
+from trajtune.dataset.encode import SplitData
+from trajtune.dataset.titles import readable_key
+from trajtune.finalize.evaluate.career_changers import career_changers
+
+
+@dataclass(frozen=True)
+class Moves:
+    """The examples, with what reports say of them.
+
+    Attributes:
+        examples: ``[E]``.
+        current_ids: int32 ``[E]``: the last title that the model sees; 0 unknown.
+        current_words: Normalised words of that title, ``[E]``.
+        changers: bool ``[E]``: see `changers`.
+    """
+
+    examples: Examples
+    current_ids: NDArray[np.int32]
+    current_words: list[frozenset[str]]
+    changers: NDArray[np.bool_]
+
+    @property
+    def everybody(self) -> NDArray[np.bool_]:
+        """bool ``[E]``, all true."""
+        return np.ones(len(self.examples), np.bool_)
+
+
+def moves_of(data: SplitData) -> Moves:
+    """The moves of one split, in its careers' order."""
+    examples = examples_of(data.arrays, "last")
+    titles = data.titles.flatten()
+    current = titles.take(pa.array(examples.target - 1)).to_pylist()
+    following = titles.take(pa.array(examples.target)).to_pylist()
+    words = {title: frozenset(readable_key(title).split()) for title in set(current)}
+    return Moves(
+        examples,
+        data.arrays.title_ids[examples.target - 1],
+        [words[title] for title in current],
+        career_changers(current, following),
+    )
+
+
+def histories(data: SplitData, moves: Moves, most: int) -> list[NDArray[np.int64]]:
+    """Title ids of the first careers as the model sees them, without the last title."""
+    ids = data.arrays.title_ids.astype(np.int64)
+    pairs = zip(moves.examples.start[:most], moves.examples.target[:most], strict=True)
+    return [ids[start:target] for start, target in pairs]

@@ -1,0 +1,95 @@
+"""How long one career takes in Python and Node, as the service calls: batch 1, no padding, one thread."""
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+
+from trajtune.bundle.bundle import Graph
+
+CALLS: Final = 500
+ONNXRUNTIME_NODE: Final = "1.30.0"
+_WARM_UP: Final = 20
+_SCRIPT: Final = Path(__file__).with_name("latency.mjs")
+_NODE_TIMEOUT_S: Final = 60
+
+
+def measure_latency(graph: Graph, model: Path, careers: Sequence[NDArray[np.int64]]) -> dict[str, Any]:
+    """`latency_in_python`, and under ``node`` what `latency_in_node` found, or null with a reason."""
+    return {**latency_in_python(graph, careers), **latency_in_node(model, careers)}
+
+
+def latency_in_python(graph: Graph, careers: Sequence[NDArray[np.int64]]) -> dict[str, Any]:
+    """Wall-clock milliseconds of a call over some real careers, again and again.
+
+    Args:
+        graph: The exported file.
+        careers: Title ids, each at least one long; at least one career.
+
+    Returns:
+        ``p50_ms``, ``p95_ms``, ``p99_ms`` and ``calls``.
+    """
+    seconds = []
+    for call in range(_WARM_UP + CALLS):
+        title_ids = careers[call % len(careers)][None]
+        lengths = np.array([title_ids.shape[1]], np.int64)
+        began = time.perf_counter()
+        graph.run(title_ids, lengths)
+        seconds.append(time.perf_counter() - began)
+    return _described(np.array(seconds[_WARM_UP:]) * 1000)
+
+
+def latency_in_node(model: Path, careers: Sequence[NDArray[np.int64]]) -> dict[str, Any]:
+    """The same in Node, if it is there with onnxruntime-node; nothing is fetched from the network.
+
+    onnxruntime-node is looked for from the working directory upwards, and in `client_folder`.
+
+    Args:
+        model: The exported file.
+        careers: As for `latency_in_python`.
+
+    Returns:
+        ``node``: the percentiles, ``calls`` and ``version``; or null with ``node_reason``.
+    """
+    node = shutil.which("node")
+    if node is None:
+        return {"node": None, "node_reason": "Node is not installed"}
+    folders = [str(Path.cwd()), str(client_folder())]
+    try:
+        done = subprocess.run(
+            [node, str(_SCRIPT), str(model), str(CALLS), str(_WARM_UP), *folders],
+            input=json.dumps([career.tolist() for career in careers]),
+            capture_output=True,
+            text=True,
+            timeout=_NODE_TIMEOUT_S,
+        )
+    except subprocess.TimeoutExpired:
+        return {"node": None, "node_reason": f"Node took more than {_NODE_TIMEOUT_S} s"}
+    if done.returncode:
+        lines = [line.strip() for line in done.stderr.splitlines() if "Error" in line]
+        return {"node": None, "node_reason": f"Node failed: {lines[0] if lines else done.returncode}"}
+    found = json.loads(done.stdout)
+    if not found:
+        reason = (
+            "onnxruntime-node is not installed; "
+            f"`npm install onnxruntime-node@{ONNXRUNTIME_NODE}` in the working directory"
+        )
+        return {"node": None, "node_reason": reason}
+    return {"node": {**_described(np.array(found["ms"])), "version": found["node"]}}
+
+
+def client_folder() -> Path:
+    """Where the tests install onnxruntime-node, so that finalize finds it on a developer's machine."""
+    return platformdirs.user_cache_path("trajtune") / f"service-client-{ONNXRUNTIME_NODE}"
+
+
+def _described(ms: NDArray[np.float64]) -> dict[str, Any]:
+    p50, p95, p99 = np.percentile(ms, [50, 95, 99])
+    return {"p50_ms": float(p50), "p95_ms": float(p95), "p99_ms": float(p99), "calls": len(ms)}

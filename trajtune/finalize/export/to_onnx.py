@@ -1,0 +1,207 @@
+"""The one way from torch to ONNX: dynamo, opset 17, a native LSTM with sequence lengths, checked or refused.
+
+``pack_padded_sequence`` cannot be captured, so the model holds one opaque operator for it and the
+table here says what it is in ONNX. There is no other exporter to fall back to: whatever is not as
+the serving contract says is an `ExportError`.
+"""
+
+# B careers in a batch, T roles (padded), V titles
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any, Final
+
+import onnx
+import torch
+from torch import nn
+from torch.export import Dim
+
+from trajtune.errors import ExportError
+from trajtune.model.network.lstm import bilstm_final_state  # noqa: F401 - registers the operator that is translated
+from trajtune.storage.atomic import write_whole_file
+
+OPSET: Final = 17
+INPUTS: Final = ("title_ids", "lengths")
+CONTRACT_OUTPUTS: Final = ("next_role_logits", "tenure_pred", "hireability")
+EXTRA_OUTPUTS: Final = ("next_role_confidence", "top5_ids", "top5_probabilities")
+_IR_VERSION: Final = 10  # read by onnxruntime 1.22, the oldest that the service runs
+_DYNAMIC: Final = {"title_ids": ["batch", "seq_len"], "lengths": ["batch"]}
+
+
+def export_to_onnx(model: nn.Module, path: Path) -> None:
+    """Write a model as one self-contained ONNX file; the same weights give the same bytes.
+
+    Args:
+        model: `CareerTrajectoryLSTM` (three outputs) or `ServedModel` (six), in eval mode.
+        path: The file; written beside and renamed.
+
+    Raises:
+        ExportError: If the exporter gave anything but a dynamic graph of opset 17.
+    """
+    if model.training:
+        raise ExportError(
+            "A model is exported in eval mode, but this one is training. Call model.eval() first."
+        )
+    example = (torch.ones(2, 10, dtype=torch.long), torch.tensor([10, 7]))
+    with torch.no_grad():
+        num_outputs = len(model(*example))
+    with _quiet():
+        program = torch.onnx.export(
+            model,
+            example,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=list(INPUTS),
+            output_names=[*CONTRACT_OUTPUTS, *EXTRA_OUTPUTS][:num_outputs],
+            dynamic_shapes={
+                "title_ids": {0: Dim("batch"), 1: Dim("seq_len")},
+                "lengths": {0: Dim("batch")},
+            },
+            custom_translation_table={torch.ops.trajtune.bilstm_final_state.default: _bilstm_final_state},
+            verbose=False,
+        )
+    assert program is not None
+    _save(program.model_proto, path)
+
+
+def simplify_onnx(path: Path) -> None:
+    """Simplify the file in place with onnxsim, and check it again.
+
+    Args:
+        path: What `export_to_onnx` wrote.
+
+    Raises:
+        ExportError: If onnxsim finds its own result to differ, or the contract no longer holds.
+    """
+    import onnxsim
+
+    with redirect_stdout(io.StringIO()):  # it prints its progress
+        simplified, same = onnxsim.simplify(
+            onnx.load(path),
+            check_n=1,
+            test_input_shapes={"title_ids": [2, 10], "lengths": [2]},
+            input_fill="ones",
+        )
+    if not same:
+        raise ExportError(
+            f"onnxsim changed what {path.name} computes. Report this with the run's parameters."
+        )
+    _save(simplified, path)
+
+
+def check_graph(path: Path) -> dict[str, Any]:
+    """Assert what the serving contract says of the file, and that onnxruntime loads it.
+
+    Returns:
+        ``opset``, ``ir_version``, ``num_nodes``, ``num_bytes``.
+
+    Raises:
+        ExportError: Naming the first thing that is not as it must be.
+    """
+    import onnxruntime
+
+    proto = onnx.load(path, load_external_data=False)
+    _check(proto, path.name)
+    try:
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ExportError(f"onnxruntime refuses {path.name}: {' '.join(str(error).split())}.") from error
+    outputs = tuple(output.name for output in session.get_outputs())
+    if outputs[: len(CONTRACT_OUTPUTS)] != CONTRACT_OUTPUTS:
+        raise ExportError(f"{path.name} must give first {CONTRACT_OUTPUTS}, but gives {outputs}.")
+    return {
+        "opset": OPSET,
+        "ir_version": proto.ir_version,
+        "num_nodes": len(proto.graph.node),
+        "num_bytes": path.stat().st_size,
+    }
+
+
+def _save(proto: onnx.ModelProto, path: Path) -> None:
+    proto.ir_version = _IR_VERSION
+    proto.producer_name, proto.producer_version, proto.doc_string = "trajtune", "", ""
+    # The exporter notes the source line of every node, with the paths of the machine it ran on.
+    del proto.metadata_props[:]
+    for part in (proto.graph, *proto.functions):
+        del part.metadata_props[:]
+        for node in part.node:
+            del node.metadata_props[:]
+            node.doc_string = ""
+    for value in (*proto.graph.value_info, *proto.graph.input, *proto.graph.output, *proto.graph.initializer):
+        del value.metadata_props[:]
+        value.doc_string = ""
+    _check(proto, path.name)
+    write_whole_file(path, proto.SerializeToString(deterministic=True))
+
+
+def _check(proto: onnx.ModelProto, name: str) -> None:
+    try:
+        onnx.checker.check_model(proto, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ExportError(f"{name} is not valid ONNX: {' '.join(str(error).split())}.") from error
+    opsets = {entry.domain: entry.version for entry in proto.opset_import}
+    if opsets.get("", opsets.get("ai.onnx")) != OPSET or proto.functions:
+        raise ExportError(f"{name} must be a plain graph of opset {OPSET}, but has {opsets}.")
+    for tensor in proto.graph.initializer:
+        if tensor.external_data:
+            raise ExportError(f"{name} must be one file, but {tensor.name} lies outside.")
+    for value in proto.graph.input:
+        shape = [axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim]
+        if shape != _DYNAMIC.get(value.name):
+            raise ExportError(
+                f"{name}: input {value.name} must be {_DYNAMIC.get(value.name)}, but is fixed: {shape}."
+            )
+
+
+def _bilstm_final_state(x: Any, lengths: Any, weights: Any, hidden: int, layers: int) -> Any:
+    """ONNX for `model.lstm.bilstm_final_state`: one native LSTM node a layer."""
+    from onnxscript import opset17 as op
+
+    def reorder(w: Any) -> Any:  # gates: torch i, f, g, o; ONNX i, o, f, c
+        i, f, g, o = (op.Slice(w, [k * hidden], [(k + 1) * hidden], [0]) for k in range(4))
+        return op.Concat(i, o, f, g, axis=0)
+
+    sequence_lens = op.Cast(lengths, to=onnx.TensorProto.INT32)
+    current = op.Transpose(x, perm=[1, 0, 2])
+    last_state = None
+    for layer in range(layers):
+        w_all, r_all, b_all = [], [], []
+        for direction in range(2):
+            first = (2 * layer + direction) * 4
+            w_ih, w_hh, b_ih, b_hh = weights[first : first + 4]
+            w_all.append(op.Unsqueeze(reorder(w_ih), [0]))
+            r_all.append(op.Unsqueeze(reorder(w_hh), [0]))
+            b_all.append(op.Unsqueeze(op.Concat(reorder(b_ih), reorder(b_hh), axis=0), [0]))
+        outputs, last_state, _ = op.LSTM(
+            current,
+            op.Concat(*w_all, axis=0),
+            op.Concat(*r_all, axis=0),
+            op.Concat(*b_all, axis=0),
+            sequence_lens,
+            hidden_size=hidden,
+            direction="bidirectional",
+        )
+        # [T, 2, B, H] to the next layer's [T, B, 2H]
+        merged = op.Transpose(outputs, perm=[0, 2, 1, 3])
+        current = op.Reshape(merged, op.Constant(value_ints=[0, 0, -1]))
+    return op.Reshape(op.Transpose(last_state, perm=[1, 0, 2]), op.Constant(value_ints=[0, -1]))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter warns of its own future; nothing of it concerns the user."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,233 @@
+"""Refits as tasks on Ray: each by one worker, or each by several that share train and val among them.
+
+Each is trained as a trial is, from where the last attempt got to. Several workers are Ray Train's: it starts
+them, and starts all of them again where one is lost. Ray Data gives each its share straight from the
+snapshot, so that the training careers pass neither the driver nor any one process.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from trajtune.cluster import ray_data_for_reading
+from trajtune.dataset.arrays import CareerArrays
+from trajtune.dataset.snapshot import PER_ROLE, Snapshot, arrays_of, split_file
+from trajtune.errors import StorageError, TrainingError
+from trajtune.experiment.params import Params
+from trajtune.search.trial import BEST, DAMAGE, predicting, train_trial
+from trajtune.storage.path import StoredPath, on_filesystem, remove_tree
+
+if TYPE_CHECKING:
+    from ray.data import Dataset
+
+    from trajtune.model.data_parallel import Workers
+    from trajtune.model.network.title_vectors import TitleWords
+
+_SPLITS: Final = ("train", "val")
+_MAX_FAILURES: Final = 3
+"""How often workers are started again: what a lost node or a preempted one needs, and no endless loop."""
+
+Outcome = dict[str, Any]
+"""``state``, of the epoch with the best metric; or ``error``, why no such training can end; or ``lost``, why
+this one has to be done again. And ``damage``, if a checkpoint was not whole."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A refit to train.
+
+    Attributes:
+        params: The configuration.
+        seed: Of weights, shuffling and dropout.
+        metric: Its best epoch is kept.
+        directory: Of its checkpoints, where every node can write.
+    """
+
+    params: Params
+    seed: int
+    metric: str
+    directory: StoredPath
+
+
+def train_refits(jobs: Sequence[Job], snapshot: Snapshot, workers: int) -> Iterator[tuple[int, Outcome]]:
+    """Train them on an open Ray session, as many at a time as it has CPUs for.
+
+    Args:
+        jobs: What to train.
+        snapshot: On which careers.
+        workers: How many train each.
+
+    Yields:
+        The place of a job among them and its outcome, as they end.
+
+    Raises:
+        TrainingError: If Ray has too few CPUs, or there are too few examples or careers to share.
+    """
+    import ray
+
+    from trajtune.model.network.title_vectors import words_of
+
+    encoder = snapshot.encoder()
+    words = ray.put(words_of(encoder))
+    if workers == 1:
+        data = [ray.put(snapshot.read(split).arrays.to_dict()) for split in _SPLITS]
+        task, at_once = ray.remote(num_cpus=1)(_alone), len(jobs)
+        arguments = (*data, encoder.vocab_size, words)
+    else:
+        cpus = int(ray.cluster_resources().get("CPU", 1))
+        _refuse_too_many(workers, cpus, jobs, snapshot)
+        # The task itself only waits for the workers.
+        task, at_once = ray.remote(num_cpus=0)(_together), cpus // workers
+        arguments = (_shares(snapshot, workers), workers, encoder.vocab_size, words)
+    waiting = list(enumerate(jobs))
+    running: dict[Any, int] = {}
+    while waiting or running:
+        while waiting and len(running) < at_once:
+            place, job = waiting.pop(0)
+            running[task.remote(job, *arguments)] = place
+        (ready, *_), _ = ray.wait(list(running), num_returns=1)
+        yield running.pop(ready), ray.get(ready)
+
+
+def _refuse_too_many(workers: int, cpus: int, jobs: Sequence[Job], snapshot: Snapshot) -> None:
+    limits = [(cpus, "Ray finds {} CPUs"), (min(job.params.batch_size for job in jobs), "a batch_size is {}")]
+    limits += [(snapshot.manifest["splits"][name]["careers"], f"{name} has {{}} careers") for name in _SPLITS]
+    for limit, what in limits:
+        if workers > limit:
+            raise TrainingError(
+                f"`finalize.workers` is {workers}, but {what.format(limit)}. Set it to at most {limit}."
+            )
+
+
+def _alone(
+    job: Job, train: Mapping[str, Any], val: Mapping[str, Any], vocab_size: int, words: "TitleWords"
+) -> Outcome:
+    """Train a refit in this process."""
+    arrays = CareerArrays.from_dict(train), CareerArrays.from_dict(val)
+    try:
+        said = _trained(job, *arrays, vocab_size, words)
+    except (StorageError, OSError) as error:
+        return {"lost": _why_lost(error, job.directory)}
+    return said if "error" in said else {**said, **_result(job.directory)}
+
+
+def _together(
+    job: Job,
+    shares: Mapping[str, "Dataset"],
+    num_workers: int,
+    vocab_size: int,
+    words: "TitleWords",
+) -> Outcome:
+    """Let Ray Train's workers train a refit, and wait for them."""
+    from ray.train import DataConfig, FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
+    from ray.train.torch import TorchTrainer
+
+    from trajtune.finalize.gloo import GlooConfig
+
+    filesystem, place = on_filesystem(job.directory)
+    trainer = TorchTrainer(
+        _on_share,
+        train_loop_config={"job": job, "vocab_size": vocab_size, "words": words},
+        torch_config=GlooConfig(),
+        scaling_config=ScalingConfig(num_workers=num_workers, resources_per_worker={"CPU": 1}),
+        run_config=RunConfig(
+            name="workers",
+            storage_path=place,
+            storage_filesystem=filesystem,
+            failure_config=FailureConfig(max_failures=_MAX_FAILURES),
+        ),
+        datasets=dict(shares),
+        dataset_config=DataConfig(datasets_to_split=[]),  # each share is its worker's alone
+    )
+    try:
+        said: Outcome = trainer.fit().return_value
+    except TrainingFailedError as error:
+        failures = getattr(error, "worker_failures", {})
+        of_storage = [e for e in failures.values() if isinstance(e, StorageError | OSError)]
+        return {"lost": _why_lost((of_storage or [error])[0], job.directory)}
+    return said if "error" in said else {**said, **_result(job.directory)}
+
+
+def _on_share(config: Mapping[str, Any]) -> Outcome:
+    """What each of Ray Train's workers does; that of the first is the outcome."""
+    import pyarrow as pa
+    from ray import train
+
+    from trajtune.model.data_parallel import Workers
+
+    context = train.get_context()
+    workers = Workers(context.get_world_rank(), context.get_world_size())
+
+    def own(split: str) -> CareerArrays:
+        share = train.get_dataset_shard(_share(split, workers.rank))
+        return arrays_of(pa.concat_tables(share.iter_batches(batch_size=None, batch_format="pyarrow")))
+
+    return _trained(config["job"], own("train"), own("val"), config["vocab_size"], config["words"], workers)
+
+
+def _trained(
+    job: Job,
+    train: CareerArrays,
+    val: CareerArrays,
+    vocab_size: int,
+    words: "TitleWords",
+    workers: "Workers | None" = None,
+) -> Outcome:
+    """Train to the end; what there is to say of it."""
+    import torch
+
+    torch.set_num_threads(1)  # one CPU a worker; more threads would fight over it
+    said: Outcome = {}
+    try:
+        for report in train_trial(
+            *(job.params, train, val, vocab_size, job.directory),
+            title_words=words,
+            metric=job.metric,
+            seed=job.seed,
+            workers=workers,
+        ):
+            said |= {key: report[key] for key in (DAMAGE,) if key in report}
+    except TrainingError as error:
+        return {**said, "error": str(error)}
+    return said
+
+
+def _result(directory: StoredPath) -> Outcome:
+    """The state that training left, if it is whole."""
+    from trajtune.model.checkpoint import load_checkpoint
+
+    try:
+        return {"state": predicting(load_checkpoint(directory / BEST))}
+    except TrainingError as error:
+        remove_tree(directory)
+        return {"lost": f"{error} It is deleted."}
+
+
+def _why_lost(error: Exception, directory: StoredPath) -> str:
+    if isinstance(error, OSError):
+        return f"Cannot write {directory}: {error.strerror}. Make room."
+    return str(error) if isinstance(error, StorageError) else f"The workers were lost: {_one_line(error)}."
+
+
+def _one_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1].rstrip(".") if lines else type(error).__name__
+
+
+def _shares(snapshot: Snapshot, workers: int) -> dict[str, "Dataset"]:
+    """Each worker's part of train and of val, careers in the snapshot's order, in Ray's object store."""
+    import ray
+
+    shares = {}
+    with ray_data_for_reading(in_order=True):
+        for split in _SPLITS:
+            filesystem, path = on_filesystem(split_file(snapshot.path, split))
+            careers = ray.data.read_parquet(path, filesystem=filesystem, columns=list(PER_ROLE))
+            num = snapshot.manifest["splits"][split]["careers"]
+            parts = careers.split_at_indices([num * rank // workers for rank in range(1, workers)])
+            shares.update({_share(split, rank): part for rank, part in enumerate(parts)})
+    return shares
+
+
+def _share(split: str, rank: int) -> str:
+    return f"{split} {rank}"

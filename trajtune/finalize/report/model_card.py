@@ -1,0 +1,69 @@
+"""The model card: what the model is for, is not for, and was shown to do (Mitchell et al. 2019)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from trajtune.finalize.report.markdown import number, percent, table
+from trajtune.finalize.report.text import verdict
+
+
+def model_card(m: Mapping[str, Any]) -> str:
+    """``MODEL_CARD.md`` from what ``metrics.json`` holds."""
+    test, params = m["test"], m["params"]
+    rows = [
+        ["next role, top 1", percent(test["next_role_top1"])],
+        ["next role, top 5", percent(test["next_role_top5"])],
+        ["expected calibration error", number(test["ece"])],
+        ["tenure interval holds", percent(test["tenure_coverage"])],
+        ["hireability AUC", number(test["hireability_auc"])],
+        ["career changers, top 1", percent(m["career_changers"]["top1"])],
+    ]
+    return f"""# Model card: {m["run"]}
+
+{verdict(m)}
+
+## What it is
+
+A bidirectional LSTM over the titles of a career so far ({params["num_layers"]} layers of
+{params["hidden_dim"]} units each way, title vectors of {params["embedding_dim"]}). It reads titles and
+their order: no names, no ages, no employers, no dates, no schools.
+
+## Intended use
+
+To suggest to a recruiter or a candidate which role may come next, how sure that is, how long it may
+last, and how hireable somebody is (see Data for what that means). A person decides. Below a confidence
+of 0.6 the suggestion is flagged.
+
+**Not intended:** to reject, rank or pay anybody automatically; to judge a single person's worth;
+careers of another country, trade or time than those it was trained on.
+
+## Data
+
+Source: {m["source"]}, snapshot `{m["snapshot"]}`, as of {m["as_of"]}. Trained on careers whose last
+known date is before {m["cutoffs"]["train"]}, calibrated on those before {m["cutoffs"]["val"]}, measured
+on {test["num_examples"]:,} later ones. Hireability means: {m["hireability_label"]}.
+
+## Metrics on test
+
+{table(["", ""], rows)}
+
+By length of history, level and time: `evaluation_report.md` and `metrics.json`.
+
+## Limits
+
+- Titles that training never saw are unknown: {test["num_unseen_targets"]:,} of {test["num_examples"]:,}
+  people in test moved to one, and the model cannot name it.
+- Tenure is calibrated on roles that ended. Roles still held are longer, and their intervals too short.
+- Titles are matched as the service matches them: accents are dropped, and titles that differ in nothing
+  else are one.
+- Careers change with the times. Measure again on later careers before relying on it for long.
+
+## Fairness
+
+The model learns what happened to people, and what happened was not always fair. A title can give away
+gender, age or origin (a gendered title, an apprenticeship of one country), so leaving those out of the
+input does not make the output blind to them. It was not tested for equal treatment of groups, because
+the data holds none. Before it touches decisions on people: compare its errors between groups where the
+law lets you know them, let people see and contest what it says of them, and check what the law where
+you are asks of automated decisions in hiring.
+"""

@@ -1,0 +1,164 @@
+"""Export, calibrate and evaluate alone, on files, without a run: the same functions that finalize uses."""
+
+from pathlib import Path
+from typing import Any
+
+from trajtune.bundle.bundle import CALIBRATION, Graph
+from trajtune.dataset.snapshot import open_snapshot
+from trajtune.dataset.titles import TitleEncoder
+from trajtune.errors import ExportError, TrainingError
+from trajtune.experiment.settings import FinalizeSettings
+from trajtune.finalize.build import calibrate, export_checked
+from trajtune.finalize.bundle_directory import (
+    CALIBRATOR,
+    HTML_REPORT,
+    METRICS,
+    bundle_directory,
+    refuse_existing,
+    write_json,
+)
+from trajtune.finalize.calibrate.comparison import cross_fitted
+from trajtune.finalize.calibrate.isotonic import save_calibrator
+from trajtune.finalize.evaluate.evaluate import evaluate_calibration
+from trajtune.finalize.evaluate.gates import gates
+from trajtune.finalize.evaluate.last_transitions import histories, moves_of
+from trajtune.finalize.evaluate.on_test import measure_on_test, origin
+from trajtune.finalize.export.latency import measure_latency
+from trajtune.finalize.export.to_onnx import check_graph, export_to_onnx, simplify_onnx
+from trajtune.finalize.report.html import write_html_report
+from trajtune.finalize.report.text import generate_report
+from trajtune.model.checkpoint import build_model, load_checkpoint, vocabulary_id
+from trajtune.model.network.lstm import CareerTrajectoryLSTM
+from trajtune.model.predict import predict
+from trajtune.model.threads import one_thread
+from trajtune.storage.path import StoredPath
+
+_PARITY_CAREERS = 64
+
+
+@one_thread()
+def export_checkpoint(checkpoint: Path, vocab: Path, output: Path) -> dict[str, Any]:
+    """Write a checkpoint as ``output`` (X.onnx) with its vocabulary beside it (X-vocab.json).
+
+    The graph has the contract's three outputs; confidence is calibrated by `calibrate_checkpoint`.
+
+    Args:
+        checkpoint: What training wrote.
+        vocab: A vocabulary file.
+        output: The ONNX file; replaced if it exists.
+
+    Returns:
+        What `check_graph` says of the file.
+
+    Raises:
+        TrainingError: If the checkpoint cannot be read, or is of another vocabulary.
+        ExportError: If the path is no ONNX file's or the graph is not as it must be.
+    """
+    if output.suffix != ".onnx":
+        raise ExportError(f"The model's file must end in .onnx, but got {output}. Name it so.")
+    encoder = TitleEncoder.load(vocab)
+    model = _model_of(checkpoint, encoder, str(vocab))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    export_to_onnx(model, output)
+    simplify_onnx(output)
+    encoder.save(output.with_name(f"{output.stem}-vocab.json"))
+    return check_graph(output)
+
+
+@one_thread()
+def calibrate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: Path) -> dict[str, Any]:
+    """Fit the calibration of a checkpoint on a snapshot's val split.
+
+    Args:
+        checkpoint: What training wrote.
+        data_path: The snapshot's directory, or its URI.
+        output: Directory for the calibration table and the pickle; made if missing.
+
+    Returns:
+        Calibration metrics on val: ``_raw`` before, and after by cross-fitting.
+
+    Raises:
+        SnapshotError: If the snapshot is missing or altered.
+        TrainingError: If the checkpoint does not fit, or val is too small.
+    """
+    snapshot = open_snapshot(data_path)
+    model = _model_of(checkpoint, snapshot.encoder(), str(data_path))
+    val = snapshot.read("val")
+    calibrated = calibrate(model, val, FinalizeSettings().tenure_coverage)
+    output.mkdir(parents=True, exist_ok=True)
+    calibrated.table.save(output / CALIBRATION)
+    save_calibrator(calibrated.calibrator, output / CALIBRATOR)
+    said = predict(model, val.arrays, moves_of(val).examples)
+    folded = cross_fitted(said.confidence, said.correct)
+    after = calibrated.table(said.confidence) if folded is None else folded
+    return {
+        "num_examples": len(said),
+        "cross_fitted": folded is not None,
+        **evaluate_calibration(said.confidence, after, said.correct),
+    }
+
+
+@one_thread()
+def evaluate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: Path) -> dict[str, Any]:
+    """Measure a checkpoint on a snapshot's test split, through a graph exported for it; the ledger remembers.
+
+    Args:
+        checkpoint: What training wrote.
+        data_path: The snapshot's directory, or its URI.
+        output: Directory for ``metrics.json`` and the two reports; must not exist.
+
+    Returns:
+        What ``metrics.json`` holds: as a bundle's, without what only a search and its refits know.
+
+    Raises:
+        BundleError: If the output exists.
+        SnapshotError: If the snapshot is missing or altered.
+        TrainingError: If the checkpoint does not fit, or val is too small to calibrate.
+    """
+    refuse_existing(output)
+    snapshot = open_snapshot(data_path)
+    model = _model_of(checkpoint, snapshot.encoder(), str(data_path))
+    val = snapshot.read("val")
+    coverage = FinalizeSettings().tenure_coverage
+    with bundle_directory(output) as folder:
+        calibrated = calibrate(model, val, coverage)
+        graph_file = folder / "graph.onnx"
+        careers = histories(val, moves_of(val), _PARITY_CAREERS)
+        export = export_checked(calibrated.served, graph_file, careers)
+        graph = Graph(graph_file)
+        metrics = {
+            **origin(snapshot, str(checkpoint)),
+            **measure_on_test(
+                snapshot,
+                graph,
+                None,
+                run=str(checkpoint),
+                purpose="evaluate",
+                coverage=coverage,
+            ),
+            "calibration": calibrated.described,
+            "export": export,
+            "latency": measure_latency(graph, graph_file, careers),
+        }
+        metrics["gates"] = gates(metrics, nominal_coverage=coverage)
+        graph_file.unlink()
+        write_json(folder / METRICS, metrics)
+        generate_report(metrics, folder)
+        no_search = "A single checkpoint was measured, so there is no search to show."
+        write_html_report(metrics, folder / HTML_REPORT, no_search)
+    return metrics
+
+
+def _model_of(checkpoint: Path, encoder: TitleEncoder, where: str) -> CareerTrajectoryLSTM:
+    state = load_checkpoint(checkpoint)
+    if state["vocab_size"] != encoder.vocab_size:
+        raise TrainingError(
+            f"{checkpoint} was trained on {state['vocab_size'] - 1} titles, but {where} has "
+            f"{encoder.vocab_size - 1}. Give the vocabulary that it was trained with."
+        )
+    if state.get("vocabulary", vocabulary_id(encoder)) != vocabulary_id(encoder):
+        raise TrainingError(
+            f"{checkpoint} was trained on other titles than {where} has, though on as many "
+            f"({encoder.vocab_size - 1}). Give the vocabulary that it was trained with."
+        )
+    return build_model(state)

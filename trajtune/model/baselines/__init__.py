@@ -1,0 +1,1 @@
+"""What the model must beat, and the best that anything could reach."""

@@ -1,0 +1,80 @@
+"""The cross-entropy of the next title with few of many titles in the softmax: for training alone.
+
+Of a large vocabulary the softmax is nearly all of a step. Its normaliser is a sum over titles, which is
+estimated from the target and the last title, which are always in it, and some that are drawn for the whole
+batch, each divided by the chance that it is drawn (Horvitz and Thompson 1952). Titles are drawn log-uniformly
+by rank, which needs no counts: indices fall with the titles' frequency (Jean et al. 2015, section 3).
+"""
+
+# B examples, S titles drawn, V titles, D width of what the classifier's last layer reads
+
+import math
+
+import torch
+from torch import Tensor
+
+from trajtune.model.losses import Loss, shares
+from trajtune.model.network.lstm import FactoredLogits
+
+
+def sampled_next_role_loss(logits: FactoredLogits, next_title_B: Tensor, num_samples: int) -> Loss:
+    """An estimate of `losses.factored_next_role_loss` without smoothing, and its gradients.
+
+    Args:
+        logits: Index 0 is never drawn.
+        next_title_B: int64; 0 is no target.
+        num_samples: How often a title is drawn; what is drawn twice counts once. From torch's global state.
+    """
+    hidden_BD, weight_VD, bias_V, stays_B1, last_B1 = logits
+    share_B = shares(next_title_B != 0, hidden_BD.dtype)
+    drawn_S, log_chance_S = draw(len(weight_VD), num_samples, hidden_BD.device)
+    last_B = next_title_B if last_B1 is None else last_B1.squeeze(1)
+    named_B2 = torch.stack([next_title_B, last_B], 1)
+
+    named_B2D = weight_VD[named_B2]
+    of_named_B2 = torch.einsum("bd,bnd->bn", hidden_BD, named_B2D) + bias_V[named_B2]
+    of_drawn_BS = torch.addmm(bias_V[drawn_S] - log_chance_S, hidden_BD, weight_VD[drawn_S].t())
+    is_same_B = next_title_B == last_B
+    if stays_B1 is not None:
+        of_named_B2[:, 1] += stays_B1.squeeze(1)
+        of_named_B2[:, 0] += stays_B1.squeeze(1) * is_same_B
+    # Each title once: one that an example names is not also drawn for it, and 0 is no title.
+    of_named_B2[:, 1].masked_fill_(is_same_B | (last_B == 0), -math.inf)
+    for named_B in named_B2.unbind(1):
+        place_B = torch.searchsorted(drawn_S, named_B.contiguous()).clamp_(max=len(drawn_S) - 1)
+        is_drawn_B = drawn_S[place_B] == named_B
+        of_drawn_BS[is_drawn_B, place_B[is_drawn_B]] = -math.inf
+
+    scores = torch.cat([of_named_B2, of_drawn_BS], 1)
+    log_p = torch.log_softmax(scores, 1)
+    value = -torch.dot(log_p[:, 0], share_B)
+    d_scores = log_p.exp_()
+    d_scores[:, 0] -= 1
+    d_scores.mul_(share_B[:, None])
+    d_named_B2, d_drawn_BS = d_scores[:, :2], d_scores[:, 2:]
+
+    d_hidden_BD = d_drawn_BS @ weight_VD[drawn_S] + torch.einsum("bn,bnd->bd", d_named_B2, named_B2D)
+    d_weight_VD, d_bias_V = torch.zeros_like(weight_VD), torch.zeros_like(bias_V)
+    d_weight_VD.index_add_(0, drawn_S, d_drawn_BS.t() @ hidden_BD)
+    d_bias_V.index_add_(0, drawn_S, d_drawn_BS.sum(0))
+    for named_B, d_named_B in zip(named_B2.unbind(1), d_named_B2.unbind(1), strict=True):
+        d_weight_VD.index_add_(0, named_B, d_named_B[:, None] * hidden_BD)
+        d_bias_V.index_add_(0, named_B, d_named_B)
+    d_stays_B1 = None
+    if stays_B1 is not None:
+        d_stays_B1 = (d_named_B2[:, 1] + d_named_B2[:, 0] * is_same_B)[:, None]
+    return Loss(value, (d_hidden_BD, d_weight_VD, d_bias_V, d_stays_B1, None))
+
+
+def draw(num_titles: int, num_samples: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Draw titles from 1 to V - 1, of rank k with the chance log(1 + 1 / k) / log(V).
+
+    Returns:
+        int64 ``[S]``, rising, each once, and the logarithm of each one's chance to be among them.
+    """
+    uniform = torch.rand(num_samples, device=device, dtype=torch.float64)
+    ranks = torch.exp(uniform * math.log(num_titles)).long().clamp_(1, num_titles - 1)
+    drawn_S = torch.unique(ranks)
+    once_S = torch.log1p(1 / drawn_S.double()) / math.log(num_titles)
+    log_chance_S = torch.log(-torch.expm1(num_samples * torch.log1p(-once_S)))
+    return drawn_S, log_chance_S.float()

@@ -1,0 +1,1 @@
+"""The network: title vectors, LSTM, heads, and the Markov prior inside it."""

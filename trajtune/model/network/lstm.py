@@ -1,0 +1,268 @@
+"""The model: title embedding, bidirectional LSTM, three heads. Knows nothing of losses, data or training."""
+
+# B examples in a batch, T roles (padded), E embedding, H hidden, V titles, L layers
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from trajtune.model.network.markov_prior import MarkovCounts, MarkovPrior
+from trajtune.model.network.title_vectors import TitleVectors, TitleWords
+
+UNKNOWN_LOGIT = -1e4
+"""Logit of index 0: its probability underflows to exactly 0 in float32, so it has no gradient either."""
+
+
+class FactoredLogits(NamedTuple):
+    """Logits that are not multiplied out: ``hidden @ weight.T + bias``, and ``stays`` at the last title.
+
+    Of a large vocabulary the logits of a batch are many times what they are made of.
+
+    Attributes:
+        hidden: ``[B, D]``: what the classifier's last layer reads.
+        weight: ``[V, D]``: its weights.
+        bias: ``[V]``: its bias.
+        stays: ``[B, 1]``: added to the logit of the last title; None: nothing is.
+        last: int64 ``[B, 1]``: the last titles; None as `stays` is.
+    """
+
+    hidden: Tensor
+    weight: Tensor
+    bias: Tensor
+    stays: Tensor | None
+    last: Tensor | None
+
+    def multiplied(self) -> Tensor:
+        """The logits ``[B, V]``."""
+        logits_BV = F.linear(self.hidden, self.weight, self.bias)
+        if self.stays is None or self.last is None:
+            return logits_BV
+        return logits_BV.scatter_add(1, self.last, self.stays)
+
+
+class CareerTrajectoryLSTM(nn.Module):
+    """From the titles of a career so far to the next title, its tenure and hireability.
+
+    The widths and heads are the specification's; the options beside them are off by default.
+    Index 0 (padding, unknown) has the zero vector as its embedding and `UNKNOWN_LOGIT` as its
+    logit, and training changes neither.
+    """
+
+    tenure_mean: Tensor
+    tenure_std: Tensor
+
+    def __init__(
+        self,
+        vocab_size: int,
+        embedding_dim: int = 128,
+        hidden_dim: int = 16,
+        num_layers: int = 2,
+        dropout: float = 0.1,
+        *,
+        tie_weights: bool = False,
+        skip_last_title: bool = False,
+        title_changes: bool = False,
+        repeat_gate: bool = False,
+        embedding_dropout: float = 0.0,
+        title_words: TitleWords | None = None,
+        markov_counts: MarkovCounts | None = None,
+    ) -> None:
+        """Build the layers with torch's default initialisation.
+
+        Args:
+            vocab_size: V, index 0 included.
+            embedding_dim: E.
+            hidden_dim: H of each direction.
+            num_layers: L.
+            dropout: Between LSTM layers and in the classifier.
+            tie_weights: A title's logit is the product of its vector with the classifier's.
+            skip_last_title: The heads also get the last title's vector.
+            title_changes: The LSTM also reads how far each title's vector is from the one before.
+            repeat_gate: A score of staying, learned from the state, is added to the last title's logit.
+            embedding_dropout: On titles' vectors, before anything reads them.
+            title_words: Compose title vectors of words.
+            markov_counts: Add a Markov prior to the logits.
+        """
+        super().__init__()
+        self.hidden_dim, self.num_layers, self.vocab_size = hidden_dim, num_layers, vocab_size
+        self.tie_weights, self.skip_last_title = tie_weights, skip_last_title
+        self.title_changes = title_changes
+        self.embedding: nn.Embedding = (
+            nn.Embedding(vocab_size, embedding_dim, padding_idx=0)
+            if title_words is None
+            else TitleVectors(vocab_size, embedding_dim, title_words)
+        )
+        self.embedding_dropout = nn.Dropout(embedding_dropout)
+        self.lstm = nn.LSTM(
+            2 * embedding_dim if title_changes else embedding_dim,
+            hidden_dim,
+            num_layers,
+            batch_first=True,
+            bidirectional=True,
+            dropout=dropout if num_layers > 1 else 0.0,
+        )
+        width = 2 * hidden_dim + (embedding_dim if skip_last_title else 0)
+        hidden = nn.Linear(width, 64)
+        # Tied, the titles' own vectors are the last layer's weights, and its bias stands alone.
+        last = nn.Linear(64, embedding_dim, bias=False) if tie_weights else nn.Linear(64, vocab_size)
+        self.next_role_head = nn.Sequential(hidden, nn.ReLU(), nn.Dropout(dropout), last)
+        self.tenure_head = nn.Sequential(nn.Linear(width, 32), nn.ReLU(), nn.Linear(32, 2))
+        self.hireability_head = nn.Sequential(nn.Linear(width, 32), nn.ReLU(), nn.Linear(32, 1))
+        self.repeat_head = (
+            nn.Sequential(nn.Linear(width, 32), nn.ReLU(), nn.Linear(32, 1)) if repeat_gate else None
+        )
+        self.markov_prior = None if markov_counts is None else MarkovPrior(markov_counts)
+        self.register_buffer("tenure_mean", torch.zeros(()))
+        self.register_buffer("tenure_std", torch.ones(()))
+        with torch.no_grad():
+            if tie_weights:
+                # Vectors of length 1: longer ones make logits that are sure of themselves before training.
+                for vectors in self.embedding.parameters():
+                    vectors.mul_(embedding_dim**-0.5)
+                self.tied_bias = nn.Parameter(torch.zeros(vocab_size))
+                self.tied_bias[0] = UNKNOWN_LOGIT
+            else:
+                last.weight[0] = 0.0
+                last.bias[0] = UNKNOWN_LOGIT
+
+    def forward(self, title_ids: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Predict what comes next, in the serving contract's units.
+
+        Args:
+            title_ids: Integer ``[B, T]``, oldest role first; anything past a length never matters.
+            lengths: int64 ``[B]``, each in 1..T; None: every position is a role.
+
+        Returns:
+            Logits ``[B, V]``; tenure ``[B, 2]`` in months, lower ≤ upper; hireability ``[B, 1]`` in 0..1.
+        """
+        logits, tenure_B2, hireability_B1 = self.scores(title_ids, lengths)
+        logits_BV = logits.multiplied() if isinstance(logits, FactoredLogits) else logits
+        ordered_B2 = torch.cat([tenure_B2.amin(1, keepdim=True), tenure_B2.amax(1, keepdim=True)], 1)
+        return logits_BV, ordered_B2 * self.tenure_std + self.tenure_mean, torch.sigmoid(hireability_B1)
+
+    def scores(
+        self, title_ids: Tensor, lengths: Tensor | None = None, left_out: Tensor | None = None
+    ) -> tuple[Tensor | FactoredLogits, Tensor, Tensor]:
+        """What the losses are computed on: logits, standardised tenure in no order, hireability as a logit.
+
+        Args:
+            title_ids: As in `forward`.
+            lengths: As in `forward`.
+            left_out: int64 ``[B]``: in training, the next titles, for the prior to leave out.
+        """
+        table_VE = self.title_table()
+        embedded_BTE = self.embedding_dropout(F.embedding(title_ids, table_VE, padding_idx=0))
+        if self.tie_weights:  # what the layers read has the scale that it has without tied weights
+            embedded_BTE = embedded_BTE * self.embedding.embedding_dim**0.5
+        roles_BTX = _with_changes(embedded_BTE) if self.title_changes else embedded_BTE
+        state_BS = self.final_state(roles_BTX, lengths)
+        if self.skip_last_title:
+            state_BS = torch.cat([state_BS, _at_last(embedded_BTE, lengths)], 1)
+        tenure_B2, hireability_B1 = self.tenure_head(state_BS), self.hireability_head(state_BS)
+        logits = self._classify(state_BS, table_VE, title_ids, lengths)
+        if self.markov_prior is not None:
+            last_B = _at_last(title_ids.unsqueeze(2), lengths).squeeze(1).long()
+            return self.markov_prior(logits.multiplied(), last_B, left_out), tenure_B2, hireability_B1
+        return logits, tenure_B2, hireability_B1
+
+    def _classify(
+        self, state_BS: Tensor, table_VE: Tensor, title_ids: Tensor, lengths: Tensor | None
+    ) -> FactoredLogits:
+        hidden, relu, dropout, last = self.next_role_head
+        assert isinstance(last, nn.Linear)
+        hidden_BD = dropout(relu(hidden(state_BS)))
+        stays_B1 = last_B1 = None
+        if self.repeat_head is not None:
+            last_B1 = _at_last(title_ids.unsqueeze(2), lengths).long()
+            stays_B1 = self.repeat_head(state_BS) * (last_B1 > 0)  # an unknown title cannot be repeated
+        if self.tie_weights:
+            return FactoredLogits(last(hidden_BD), table_VE, self.tied_bias, stays_B1, last_B1)
+        return FactoredLogits(hidden_BD, last.weight, last.bias, stays_B1, last_B1)
+
+    def title_table(self) -> Tensor:
+        """The titles' vectors ``[V, E]``, composed of words where the model does that."""
+        return self.embedding.table() if isinstance(self.embedding, TitleVectors) else self.embedding.weight
+
+    def titles_composed_once(self) -> AbstractContextManager[None]:
+        """Within it, no weight may change, and many batches cost one composing of the titles' vectors."""
+        return self.embedding.composed_once() if isinstance(self.embedding, TitleVectors) else nullcontext()
+
+    def collapse(self) -> "CareerTrajectoryLSTM":
+        """Replace composed title vectors by the plain table that they add up to; predictions stay the same.
+
+        Returns:
+            This model. It can be exported, and no longer trained as before.
+        """
+        if isinstance(self.embedding, TitleVectors):
+            self.embedding = nn.Embedding(
+                self.vocab_size,
+                self.embedding.embedding_dim,
+                padding_idx=0,
+                _weight=self.embedding.table().detach(),
+            )
+        return self
+
+    def final_state(self, roles_BTX: Tensor, lengths: Tensor | None) -> Tensor:
+        """The last layer's forward and backward final states, side by side ``[B, 2H]``."""
+        if lengths is None:
+            _, (hidden, _) = self.lstm(roles_BTX)
+        elif torch.onnx.is_in_onnx_export():
+            weights = [weight for direction in self.lstm.all_weights for weight in direction]
+            state: Tensor = bilstm_final_state(roles_BTX, lengths, weights, self.hidden_dim, self.num_layers)
+            return state
+        else:
+            packed = pack_padded_sequence(roles_BTX, lengths.cpu(), batch_first=True, enforce_sorted=False)
+            _, (hidden, _) = self.lstm(packed)
+        return torch.cat([hidden[-2], hidden[-1]], 1)
+
+
+def _with_changes(embedded_BTE: Tensor) -> Tensor:
+    """Each role's vector beside its distance from the one before, ``[B, T, 2E]``; 0 for the first role.
+
+    Distances have no sign, so that one weight can tell a repeated title from any other, whichever it is.
+    """
+    before_BTE = torch.cat([embedded_BTE[:, :1], embedded_BTE[:, :-1]], 1)
+    return torch.cat([embedded_BTE, (embedded_BTE - before_BTE).abs()], 2)
+
+
+def _at_last(values_BTX: Tensor, lengths: Tensor | None) -> Tensor:
+    """What stands at each career's last role, ``[B, X]``."""
+    if lengths is None:
+        return values_BTX[:, -1]
+    last_B11 = (lengths - 1).to(values_BTX.device)[:, None, None]
+    return values_BTX.gather(1, last_B11.expand(-1, -1, values_BTX.shape[2])).squeeze(1)
+
+
+@torch.library.custom_op("trajtune::bilstm_final_state", mutates_args=())
+def bilstm_final_state(x: Tensor, lengths: Tensor, weights: list[Tensor], hidden: int, layers: int) -> Tensor:
+    """Final states of a bidirectional LSTM over careers of different lengths.
+
+    ``pack_padded_sequence`` cannot be captured by ``torch.export``; as one opaque operator the whole
+    becomes native ONNX ``LSTM`` nodes.
+
+    Args:
+        x: float ``[B, T, E]``.
+        lengths: int64 ``[B]``.
+        weights: For each layer, forward then backward: weight_ih, weight_hh, bias_ih, bias_hh.
+        hidden: H.
+        layers: L.
+
+    Returns:
+        ``[B, 2H]``: the last layer's forward and backward final states.
+    """
+    packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
+    zeros = x.new_zeros(2 * layers, x.shape[0], hidden)
+    _, state, _ = torch.ops.aten.lstm.data(
+        packed.data, packed.batch_sizes, [zeros, zeros], weights, True, layers, 0.0, False, True
+    )
+    state = state.index_select(1, packed.unsorted_indices)
+    return torch.cat([state[-2], state[-1]], 1)
+
+
+@bilstm_final_state.register_fake
+def _(x: Tensor, lengths: Tensor, weights: list[Tensor], hidden: int, layers: int) -> Tensor:
+    return x.new_empty(x.shape[0], 2 * hidden)

@@ -1,0 +1,86 @@
+"""The training loss: the heads' losses, weighed and added, as one step of autograd."""
+
+# B examples, V titles
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trajtune.experiment.params import Params
+from trajtune.model.fast.sampled_softmax import sampled_next_role_loss
+from trajtune.model.losses import (
+    Loss,
+    factored_next_role_loss,
+    hireability_loss,
+    next_role_loss,
+    pinball_loss,
+    squared_loss,
+)
+from trajtune.model.network.lstm import FactoredLogits
+
+
+def training_loss(
+    scores: tuple[Tensor | FactoredLogits, Tensor, Tensor],
+    next_title_B: Tensor,
+    tenure_B: Tensor,
+    hireable_B: Tensor,
+    params: Params,
+) -> Tensor:
+    """Cross-entropy + ``tenure_weight`` × tenure + ``hireability_weight`` × hireability, a scalar.
+
+    Args:
+        scores: Logits ``[B, V]``, standardised tenure ``[B, 2]``, hireability logit ``[B, 1]``.
+        next_title_B: int64; 0 is no target.
+        tenure_B: float32, standardised; NaN is no target.
+        hireable_B: float32, 1 or 0; NaN is no target.
+        params: Gives the weights, the kind of tenure loss and how much of the softmax is computed.
+
+    Returns:
+        The loss; autograd can go back through it once.
+    """
+    logits, tenure_B2, hireability_B1 = scores
+    tenure_loss = pinball_loss if params.tenure_loss == "pinball" else squared_loss
+
+    def compute(tenure_B2: Tensor, hireability_B1: Tensor, *classifier: Tensor) -> Loss:
+        tenure, (d_tenure_B2,) = tenure_loss(tenure_B2, tenure_B)
+        hireability, (d_hireability_B1,) = hireability_loss(hireability_B1, hireable_B)
+        if not isinstance(logits, FactoredLogits):
+            next_role, d_classifier = next_role_loss(classifier[0], next_title_B, params.label_smoothing)
+        elif params.softmax_samples:
+            next_role, d_classifier = sampled_next_role_loss(
+                FactoredLogits(*classifier), next_title_B, params.softmax_samples
+            )
+        else:
+            next_role, d_classifier = factored_next_role_loss(
+                FactoredLogits(*classifier), next_title_B, params.label_smoothing
+            )
+        value = next_role + params.tenure_weight * tenure + params.hireability_weight * hireability
+        assert d_tenure_B2 is not None
+        assert d_hireability_B1 is not None
+        d_tenure_B2.mul_(params.tenure_weight)
+        d_hireability_B1.mul_(params.hireability_weight)
+        return Loss(value, (d_tenure_B2, d_hireability_B1, *d_classifier))
+
+    classifier = logits if isinstance(logits, FactoredLogits) else (logits,)
+    loss: Tensor = _WrittenOut.apply(compute, tenure_B2, hireability_B1, *classifier)  # type: ignore[no-untyped-call]
+    return loss
+
+
+class _WrittenOut(torch.autograd.Function):
+    """A loss that brings its gradients along."""
+
+    @staticmethod
+    def forward(ctx: Any, compute: Callable[..., Loss], *inputs: Tensor) -> Tensor:
+        value, ctx.gradients = compute(*inputs)
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
+        scale = outer[0]
+        gradients = ctx.gradients
+        if scale.device.type != "cpu" or scale != 1:  # asking a GPU would wait for it
+            gradients = [None if gradient is None else gradient.mul_(scale) for gradient in gradients]
+        del ctx.gradients  # they were changed in place: a second time would be wrong, and fails instead
+        return None, *gradients

@@ -1,0 +1,52 @@
+"""Which trials are the best, and whose checkpoints stay on disk."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from trajtune.search.runs.directory import Run
+from trajtune.search.study.study import read_study
+from trajtune.search.study.trial_records import UNFINISHED, TrialRecord, ranked, read_trials, research_default
+from trajtune.search.trial import BEST, delete_resumable
+from trajtune.storage.path import remove_tree
+
+
+def leaders(run: Run, count: int) -> list[TrialRecord]:
+    """The best ``count`` different configurations of a run, best first, finished trials only."""
+    return ranked(read_trials(read_study(run.path)))[:count]
+
+
+def keep_best(run: Run, trials: Sequence[TrialRecord]) -> None:
+    """Write ``best.json`` and delete what is no longer needed of finished trials' checkpoints."""
+    entry = best_entry(trials)
+    if entry is not None:
+        run.write_best(entry)
+    kept = kept_numbers(run, trials)
+    for trial in trials:
+        folder = run.path / trial.directory
+        if trial.state in UNFINISHED or not folder.exists():
+            continue
+        if trial.number in kept:
+            delete_resumable(folder)
+        else:
+            remove_tree(folder)
+
+
+def best_entry(trials: Sequence[TrialRecord]) -> dict[str, Any] | None:
+    """What ``best.json`` says; None without a finished trial."""
+    best = next(iter(ranked(trials)), None)
+    if best is None:
+        return None
+    return {
+        "number": best.number,
+        "params": dict(best.params),
+        "epoch": best.best_epoch,
+        "metrics": best.metrics,
+        "checkpoint": f"{best.directory}/{BEST}",
+    }
+
+
+def kept_numbers(run: Run, trials: Sequence[TrialRecord]) -> set[int]:
+    """The finished trials that keep the checkpoint of their best epoch: the best and the research default."""
+    default = research_default(trials)
+    best = ranked(trials)[: run.experiment.search.keep_checkpoints]
+    return {trial.number for trial in [*best, *([default] if default else [])]}

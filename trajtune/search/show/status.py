@@ -1,0 +1,160 @@
+"""A search's state for people and programs, from the run directory alone; also while it runs.
+
+Reads the study and nothing of Ray or torch.
+"""
+
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+from trajtune.experiment.objective import DIRECTIONS, cost
+from trajtune.search.runs.directory import Run
+from trajtune.search.study.study import REFERENCES, read_study
+from trajtune.search.study.trial_records import (
+    TrialRecord,
+    pareto_front,
+    ranked,
+    read_trials,
+    research_default,
+)
+from trajtune.search.val_baselines import best_baseline
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+STATES: Final = ("WAITING", "RUNNING", "COMPLETE", "PRUNED", "FAIL")
+_SHOWN: Final = 20
+
+
+def status_of(run: Run) -> dict[str, Any]:
+    """The state of a search.
+
+    Returns:
+        ``run``, ``searching`` (whether a process is at it now), ``metric`` (the deciding objective),
+        ``objectives`` (name to direction), ``constraints``, ``requested``, ``searched`` (names of params);
+        ``trials``: ``number``, ``state`` (as Optuna names it), ``origin``, ``params``, ``best_epoch``,
+        ``epochs`` (how many), ``seconds``, ``metrics`` (of the best epoch), ``error``, ``duplicate_of``,
+        ``damage`` (one line, if checkpoints were damaged),
+        ``violations`` (constraint to how far it is broken; 0 or less: kept), ``feasible``;
+        ``counts`` by state; ``best`` and ``research_default``: the entries of those trials, None where
+        there is no result; ``front``: numbers of the Pareto front, the winner first, empty with one
+        objective; ``gain``: by how much the best is better in the metric, None where either is missing;
+        ``baselines``: val metrics by name, empty before the first search has measured them.
+    """
+    trials = read_trials(read_study(run.path))
+    counts = Counter(trial.state for trial in trials)
+    best, default = next(iter(ranked(trials)), None), research_default(trials)
+    compared = best is not None and default is not None and bool(default.costs)
+    settings = run.experiment.search
+    return {
+        "run": run.name,
+        "searching": run.is_searching(),
+        "metric": settings.metric,
+        "objectives": {metric: DIRECTIONS[metric] for metric in settings.metrics},
+        "constraints": settings.constraints,
+        "requested": run.requested,
+        "searched": list(run.space.searched),
+        "counts": {state: counts[state] for state in STATES},
+        "best": _entry(best) if best else None,
+        "research_default": _entry(default) if default and default.value is not None else None,
+        "gain": default.costs[0] - best.costs[0] if compared else None,  # type: ignore[union-attr]
+        "front": [trial.number for trial in pareto_front(trials)] if settings.other_metrics else [],
+        "baselines": run.baselines(),
+        "trials": [_entry(trial) for trial in trials],
+    }
+
+
+def print_status(status: dict[str, Any], file: TextIO | None = None) -> None:
+    """Print what `status_of` gave as a leaderboard."""
+    from rich.console import Console
+
+    file = file or sys.stdout
+    console = Console(file=file, highlight=False, width=None if file.isatty() else 200)
+    counts = ", ".join(f"{number} {state.lower()}" for state, number in status["counts"].items() if number)
+    doing = "searching now" if status["searching"] else "not running"
+    console.print(f"run {status['run']} ({doing}): {status['requested']} trials requested; {counts}")
+    metric, best, default = status["metric"], status["best"], status["research_default"]
+    if best:
+        console.print(f"best {metric} {best['metrics'][metric]:.4f}: trial {best['number']}")
+    if default:
+        console.print(f"research default {default['metrics'][metric]:.4f}: trial {default['number']}")
+    if baseline := best_baseline(status["baselines"], metric):
+        console.print(f"best baseline {baseline[1]:.4f}: {baseline[0]}")
+    if status["gain"] is not None:
+        console.print(f"gain over the research default {status['gain']:.4f}")
+    if status["front"]:
+        console.print(
+            f"Pareto front of {', '.join(status['objectives'])}: trials {_numbers(status['front'])}"
+        )
+    for text in status["constraints"]:
+        broken = [trial["number"] for trial in status["trials"] if trial["violations"].get(text, 0) > 0]
+        console.print(
+            f"constraint {text}: {f'broken by trials {_numbers(broken)}' if broken else 'kept by all'}"
+        )
+    for trial in status["trials"]:
+        if trial["damage"]:
+            console.print(f"trial {trial['number']}: {trial['damage']}")
+    console.print(_leaderboard(status))
+
+
+def _leaderboard(status: dict[str, Any]) -> "Table":
+    from rich.table import Table
+
+    metrics = list(status["objectives"])
+    table = Table("trial", "state", *metrics, "best epoch", "epochs", "seconds", "params", box=None)
+
+    def place(trial: dict[str, Any]) -> tuple[Any, ...]:
+        value = trial["metrics"].get(metrics[0])
+        known = value is not None
+        return (
+            not known,
+            not trial["feasible"],
+            trial["number"] not in (status["front"] or [trial["number"]]),
+            cost(metrics[0], value) if known else 0,
+            trial["number"],
+        )
+
+    for trial in sorted(status["trials"], key=place)[:_SHOWN]:
+        values = [f"{trial['metrics'][metric]:.4f}" if trial["metrics"] else "" for metric in metrics]
+        if not trial["metrics"]:
+            values[0] = trial["error"] or ""
+        best_epoch = "" if trial["best_epoch"] is None else str(trial["best_epoch"])
+        params = " ".join(f"{name}={_short(trial['params'].get(name))}" for name in status["searched"])
+        if trial["origin"] in REFERENCES:
+            params = f"{REFERENCES[trial['origin']]}: {params}"
+        table.add_row(
+            str(trial["number"]),
+            trial["state"] if trial["feasible"] else f"{trial['state']}, infeasible",
+            *values,
+            best_epoch,
+            str(trial["epochs"]),
+            f"{trial['seconds']:.1f}",
+            params,
+        )
+    return table
+
+
+def _numbers(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers))
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _entry(trial: TrialRecord) -> dict[str, Any]:
+    return {
+        "number": trial.number,
+        "state": trial.state,
+        "origin": trial.origin,
+        "params": dict(trial.params),
+        "best_epoch": trial.best_epoch,
+        "epochs": len(trial.epochs),
+        "seconds": trial.seconds,
+        "metrics": trial.metrics,
+        "error": trial.error,
+        "duplicate_of": trial.duplicate_of,
+        "damage": trial.damage,
+        "violations": dict(trial.violations),
+        "feasible": trial.is_feasible,
+    }

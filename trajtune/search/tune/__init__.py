@@ -1,0 +1,1 @@
+"""What Ray Tune sees: searcher, scheduler, trainable, placement, budget, tracking."""

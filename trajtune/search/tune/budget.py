@@ -1,0 +1,45 @@
+"""When a search has cost enough, whatever the number of trials asked for."""
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from trajtune.experiment.settings import SearchSettings
+from trajtune.search.study.study import has_several_objectives, recorded_epochs
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The budgets of one session.
+
+    Attributes:
+        time_s: Seconds from now; None: no limit.
+        max_epochs_total: Epochs of all trials of the study, earlier sessions included; None: no limit.
+        at_budget: Whether running trials are pruned at their next epoch, or finish.
+    """
+
+    time_s: float | None
+    max_epochs_total: int | None
+    at_budget: Literal["prune", "finish"]
+    _began: float = field(default_factory=time.monotonic)
+
+    def spent(self, study: "Study") -> str | None:
+        """Which budget is spent, in words; None while there is some left."""
+        if self.time_s is not None and time.monotonic() - self._began >= self.time_s:
+            return f"the time budget of {self.time_s:g} s is spent"
+        if self.max_epochs_total is None:
+            return None
+        several = has_several_objectives(study)
+        trials = study.get_trials(deepcopy=False)
+        epochs = sum(len(recorded_epochs(trial, several=several)) for trial in trials)
+        if epochs >= self.max_epochs_total:
+            return f"the budget of {self.max_epochs_total} epochs is spent"
+        return None
+
+    @classmethod
+    def of(cls, settings: SearchSettings) -> "Budget":
+        """The budgets that an experiment names, from now on."""
+        return cls(settings.time_budget_s, settings.max_epochs_total, settings.at_budget)

@@ -1,0 +1,282 @@
+"""The limit: what somebody who knew the process exactly would predict from the titles of a career.
+
+Conditions on the canonical titles before the last (and with them on the language), and on the career
+being in the split; not on dates, which no model gets. The number of roles is drawn independently of
+everything else, so it tells nothing.
+"""
+
+# N careers, R roles of all careers, C careers at once, Y cohorts, Z personas, H = Y * Z hidden states,
+# K kinds of move, F families, S specialisations, L levels, V titles, M months of tenure
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajtune.experiment.sources import ProcessSettings
+from trajtune.simulation.generator import (
+    IS_NEW_FAMILY,
+    LEVEL_CHANGE,
+    MOVES,
+    NUM_LEVELS,
+    Process,
+    build_process,
+    num_cohorts,
+    num_titles,
+)
+from trajtune.simulation.split_probability import Selection, Window, selection
+
+TOP: Final = 5
+_MOST_NUMBERS: Final = 2**22
+_BISECTIONS: Final = 25
+_SAME, _UP, _DOWN = (MOVES.index(kind) for kind in ("same title", "promotion", "step down"))
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The best predictions of each career's last role, from the titles before it.
+
+    Attributes:
+        rank: int32 ``[N]``: place of the last title, 0 if it is not allowed; ties count against us.
+        nll: float64 ``[N]``: minus its log-probability in nats; NaN if it is not allowed.
+        top: int32 ``[N, 5]``: the most probable titles, best first.
+        confidence: float64 ``[N]``: probability of the first of them.
+        top1, top5: float64 ``[N]``: expected accuracies, the probability of ``top[:, :1]`` and of ``top``.
+        ended: float64 ``[N]``: probability that the last role's tenure is known.
+        tenure_months: float64 ``[N, M]``: distribution of the complete months of a known tenure.
+        stayed: float64 ``[N]``: probability that the proxy label is 1, given that it is known.
+        hireable: float64 ``[N]``: probability of the outcome.
+    """
+
+    rank: NDArray[np.int32]
+    nll: NDArray[np.float64]
+    top: NDArray[np.int32]
+    confidence: NDArray[np.float64]
+    top1: NDArray[np.float64]
+    top5: NDArray[np.float64]
+    ended: NDArray[np.float64]
+    tenure_months: NDArray[np.float64]
+    stayed: NDArray[np.float64]
+    hireable: NDArray[np.float64]
+
+    @property
+    def tenure_median(self) -> NDArray[np.int64]:
+        """Median of the months, which has the least mean absolute error, ``[N]``."""
+        return np.asarray(np.argmax(np.cumsum(self.tenure_months, axis=1) >= 0.5, axis=1), np.int64)
+
+
+def limit(
+    settings: ProcessSettings,
+    titles: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+    window: Window,
+    *,
+    hireable_months: int = 12,
+    allowed: NDArray[np.bool_] | None = None,
+) -> Limit:
+    """The best predictions for the careers of one split.
+
+    Args:
+        settings: The population.
+        titles: Title numbers ``[R]``, the same in every language.
+        offsets: ``[N + 1]``; each career has at least two roles.
+        window: Which careers the split holds.
+        hireable_months: What the proxy label asks for.
+        allowed: bool ``[N, V]``: titles that may be named, as when others were never seen; None: all.
+            Probabilities are then given that the last title is one of these.
+    """
+    process = build_process(settings)
+    chosen = selection(process, window, hireable_months)
+    parts = list(_parts(process, chosen, titles, offsets, allowed))
+    return Limit(
+        **{
+            field.name: np.concatenate([getattr(part, field.name) for part in parts])
+            for field in fields(Limit)
+        }
+    )
+
+
+def best_intervals(best: Limit, coverage: float) -> NDArray[np.int64]:
+    """The intervals of months with the least mean width that hold ``coverage`` of the known tenures.
+
+    Each is the one that maximises its probability minus a price times its width; the one price is
+    as high as the coverage allows. Both ends are inclusive.
+
+    Returns:
+        First and last month, ``[N, 2]``.
+    """
+    weight = best.ended / best.ended.sum()
+    by_month = np.ascontiguousarray(best.tenure_months.T)
+    lowest, highest = 0.0, 1.0
+    intervals, _ = _priced(by_month, lowest)
+    for _ in range(_BISECTIONS):
+        price = (lowest + highest) / 2
+        priced, probability = _priced(by_month, price)
+        if weight @ probability >= coverage:
+            lowest, intervals = price, priced
+        else:
+            highest = price
+    return intervals
+
+
+def _priced(by_month: NDArray[np.float64], price: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The intervals of greatest probability minus ``price`` a month ``[N, 2]``, and their probability.
+
+    Args:
+        by_month: ``[M, N]``.
+        price: Of a month.
+    """
+    number = by_month.shape[1]
+    first, start, end = (np.zeros(number, np.int64) for _ in range(3))
+    running, best = np.full(number, -np.inf), np.full(number, -np.inf)
+    for month, probability in enumerate(by_month):  # Kadane's algorithm, for all careers at once
+        fresh = running <= 0
+        first[fresh] = month
+        running = np.where(fresh, 0.0, running) + (probability - price)
+        better = running > best
+        best[better] = running[better]
+        start[better], end[better] = first[better], month
+    return np.column_stack([start, end]), best + price * (end - start + 1)
+
+
+def _parts(
+    process: Process,
+    chosen: Selection,
+    titles: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+    allowed: NDArray[np.bool_] | None,
+) -> Iterator[Limit]:
+    """`Limit` of so many careers at a time that the numbers held at once are bounded."""
+    posterior = _posterior(process, titles, offsets)
+    current, target = titles[offsets[1:] - 2], titles[offsets[1:] - 1]
+    size = max(1, _MOST_NUMBERS // (num_titles(process.settings) + 8 * posterior[0].size))
+    for first in range(0, len(target), size):
+        part = slice(first, first + size)
+        some = None if allowed is None else allowed[part]
+        yield _predict(process, chosen, posterior[part], current[part], target[part], some)
+
+
+def _posterior(
+    process: Process, titles: NDArray[np.int64], offsets: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Persona and cohort given all titles but the last ``[N, Y, Z]``; the cohort's prior is in `Selection`.
+
+    Whatever depends on neither cancels: specialisations and the first level.
+    """
+    family, level = _family(process, titles), titles % NUM_LEVELS
+    kind = kinds_of_moves(process.settings, titles[:-1], titles[1:])
+    with np.errstate(divide="ignore"):
+        log_move, log_family = np.log(process.move), np.log(process.new_family)
+        log_first = np.log(process.first_family)
+    is_first = np.zeros(len(titles), bool)
+    is_first[offsets[:-1]] = True
+    is_last = np.zeros(len(titles), bool)
+    is_last[offsets[1:] - 1] = True
+    seen = ~(is_first | is_last)[1:]  # moves within a career, but not the one to be predicted
+    changed = seen & IS_NEW_FAMILY[kind]
+    by_persona = np.zeros((len(titles), len(process.persona)))
+    by_persona[1:][seen] = log_move[:, level[:-1][seen], kind[seen]].T
+    by_cohort = np.zeros((len(titles), num_cohorts(process.settings)))
+    by_cohort[is_first] = log_first[:, family[is_first]].T
+    by_cohort[1:][changed] = log_family[:, family[:-1][changed], family[1:][changed]].T
+    persona = np.add.reduceat(by_persona, offsets[:-1]) + np.log(process.persona)
+    cohort = np.add.reduceat(by_cohort, offsets[:-1])
+    log = cohort[:, :, None] + persona[:, None, :]
+    weight = np.exp(log - log.max(axis=(1, 2), keepdims=True))
+    return np.asarray(weight / weight.sum(axis=(1, 2), keepdims=True))
+
+
+def kinds_of_moves(
+    settings: ProcessSettings, before: NDArray[np.int64], after: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The kind of each move, an index of `process.MOVES`; 0 where no move leads from one to the other."""
+    size = settings.num_specialisations * NUM_LEVELS
+    change = after % NUM_LEVELS - before % NUM_LEVELS
+    same_family = before // size == after // size
+    same_specialisation = before // NUM_LEVELS == after // NUM_LEVELS
+    group = np.where(same_specialisation, 0, np.where(same_family, 3, 5))
+    kind = np.zeros(len(before), np.int64)
+    for number, (base, step) in enumerate(zip((0, 0, 0, 3, 3, 5, 5, 5), LEVEL_CHANGE, strict=True)):
+        kind[(group == base) & (change == step)] = number
+    return kind
+
+
+def _predict(
+    process: Process,
+    chosen: Selection,
+    posterior: NDArray[np.float64],
+    current: NDArray[np.int64],
+    target: NDArray[np.int64],
+    allowed: NDArray[np.bool_] | None,
+) -> Limit:
+    level = current % NUM_LEVELS
+    next_level = np.clip(
+        level[:, None] + LEVEL_CHANGE, 0, NUM_LEVELS - 1
+    )  # [C, K]; impossible ones weigh nothing
+    kinds = posterior[..., None] * process.move[:, level].transpose(1, 0, 2)[:, None]  # [C, Y, Z, K]
+    of_level = np.einsum("cyzk,ckl->cyzl", kinds, np.eye(NUM_LEVELS)[next_level])
+    evidence = np.einsum("cyzl,yzl->c", of_level, chosen.chosen)
+    kinds = kinds * np.moveaxis(chosen.chosen[:, :, next_level], 2, 0) / evidence[:, None, None, None]
+    titles = _next_titles(process, kinds, current)
+    if allowed is not None:
+        titles *= allowed
+        total = titles.sum(axis=1, keepdims=True)
+        np.divide(titles, total, out=titles, where=total > 0)  # all zero where nothing is allowed
+
+    hit = titles[np.arange(len(target)), target]
+    can_hit = hit > 0
+    top = _top(titles)
+    top_probability = np.take_along_axis(titles, top.astype(np.int64), 1)
+    months = np.einsum("cyzl,yzlm->cm", of_level, chosen.ended_months, optimize=True)
+    ended = months.sum(1)
+    stayed, left = (np.einsum("cyzl,yzl->c", of_level, joint) for joint in (chosen.stayed, chosen.left))
+    outcome = np.einsum("cyzl,yzl,zl->c", of_level, chosen.chosen, process.hireable, optimize=True)
+    return Limit(
+        rank=np.where(can_hit, np.count_nonzero(titles >= hit[:, None], axis=1), 0).astype(np.int32),
+        nll=-np.log(hit, out=np.full(len(hit), np.nan), where=can_hit),
+        top=top,
+        confidence=top_probability[:, 0],
+        top1=top_probability[:, 0],
+        top5=top_probability.sum(1),
+        ended=ended / evidence,
+        tenure_months=months / ended[:, None],
+        stayed=stayed / (stayed + left),
+        hireable=outcome / evidence,
+    )
+
+
+def _next_titles(
+    process: Process, kinds: NDArray[np.float64], current: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Distribution of the next title ``[C, V]`` from that of state and kind of move ``[C, Y, Z, K]``."""
+    settings = process.settings
+    each = np.arange(len(current))
+    family, level = _family(process, current), current % NUM_LEVELS
+    specialisation = current // NUM_LEVELS % settings.num_specialisations
+    by_cohort = kinds.sum(2)
+    by_kind = by_cohort.sum(1)
+    titles = np.zeros((len(current), settings.num_families, settings.num_specialisations, NUM_LEVELS))
+    for kind, change in enumerate(LEVEL_CHANGE):
+        possible = (level + change >= 0) & (level + change < NUM_LEVELS)
+        c, f, s, to = (index[possible] for index in (each, family, specialisation, level + change))
+        if kind in (_SAME, _UP, _DOWN):
+            titles[c, f, s, to] += by_kind[c, kind]
+        elif IS_NEW_FAMILY[kind]:
+            families = np.einsum("cy,ycf->cf", by_cohort[c, :, kind], process.new_family[:, f])
+            titles[c, :, :, to] += families[:, :, None] * process.specialisation
+        else:
+            titles[c, f, :, to] += by_kind[c, kind, None] * process.new_specialisation[f, s]
+    return titles.reshape(len(current), -1)
+
+
+def _top(titles: NDArray[np.float64]) -> NDArray[np.int32]:
+    """The most probable titles ``[C, 5]``, best first, the lower number first among equals."""
+    some = np.sort(np.argpartition(-titles, min(TOP, titles.shape[1]) - 1, axis=1)[:, :TOP], axis=1)
+    order = np.argsort(-np.take_along_axis(titles, some, 1), axis=1, kind="stable")
+    return np.take_along_axis(some, order, 1).astype(np.int32)
+
+
+def _family(process: Process, titles: NDArray[np.int64]) -> NDArray[np.int64]:
+    return titles // (process.settings.num_specialisations * NUM_LEVELS)

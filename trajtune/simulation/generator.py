@@ -1,0 +1,164 @@
+"""The process that simulated careers come from: its settings, and the tables that they give.
+
+Knows nothing of how careers are sampled, written or predicted. `docs/explanation/simulation.md` argues the
+numbers. The hidden state of a career is its persona and its cohort; given both, its titles are a
+Markov chain, and the number of roles and the date of the last move are independent of them.
+"""
+
+# Z personas, Y cohorts, F families, S specialisations of each, L levels, K kinds of move
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajtune.experiment.sources import ProcessSettings
+from trajtune.simulation.title_names import LEVELS
+
+PROCESS_VERSION: Final = 1
+"""Raised whenever the same settings and seed give other careers."""
+
+DAYS_PER_MONTH: Final = 365.25 / 12
+NUM_LEVELS: Final = len(LEVELS["en"])
+
+PERSONAS: Final = ("stayer", "climber", "specialist", "explorer", "switcher")
+
+# What somebody can do at a move. Every pair of a kind leads to different titles, so a move tells its kind.
+MOVES: Final = (
+    "same title",
+    "promotion",
+    "step down",
+    "new specialisation",
+    "new specialisation and promotion",
+    "new family",
+    "new family and promotion",
+    "new family and step down",
+)
+LEVEL_CHANGE: Final = np.array([0, 1, -1, 0, 1, 0, 1, -1])
+IS_NEW_SPECIALISATION: Final = np.array([k in (3, 4) for k in range(len(MOVES))])
+IS_NEW_FAMILY: Final = np.array([k in (5, 6, 7) for k in range(len(MOVES))])
+
+_PERSONA_SHARE = np.array([0.25, 0.20, 0.25, 0.18, 0.12])
+_MOVE_WEIGHT = np.array(  # [Z, K]
+    [
+        [0.66, 0.17, 0.02, 0.06, 0.02, 0.04, 0.01, 0.02],  # stayer
+        [0.14, 0.62, 0.01, 0.05, 0.10, 0.03, 0.04, 0.01],  # climber
+        [0.38, 0.46, 0.02, 0.07, 0.03, 0.02, 0.01, 0.01],  # specialist
+        [0.18, 0.17, 0.03, 0.37, 0.15, 0.06, 0.02, 0.02],  # explorer
+        [0.14, 0.15, 0.03, 0.11, 0.05, 0.32, 0.07, 0.13],  # switcher
+    ]
+)
+_PROMOTION_BY_LEVEL = np.array([2.2, 1.6, 1.0, 0.6, 0.4, 0.25, 0.0])  # [L], multiplies promotions
+_MEDIAN_MONTHS = np.array([12.0, 20.0, 26.0, 32.0, 36.0, 42.0, 48.0])  # [L]
+_PERSONA_TENURE = np.array([1.6, 0.75, 1.15, 0.85, 0.65])  # [Z], multiplies the median
+_PERSONA_SIGMA = np.array([0.60, 0.45, 0.55, 0.60, 0.65])  # [Z], of log tenure
+_FIRST_LEVEL = np.array([0.22, 0.34, 0.28, 0.10, 0.04, 0.015, 0.005])  # [L]
+_HIREABLE_PERSONA = np.array([0.2, 1.8, 1.0, -0.2, -1.6])  # [Z], log odds
+_HIREABLE_LEVEL = np.array([-0.6, -0.3, 0.0, 0.3, 0.4, 0.2, 0.0])  # [L], log odds
+
+
+def num_titles(settings: ProcessSettings) -> int:
+    """Canonical titles of one language."""
+    return settings.num_families * settings.num_specialisations * NUM_LEVELS
+
+
+def num_cohorts(settings: ProcessSettings) -> int:
+    """Years of the last move that differ; 1 without drift."""
+    return settings.years if settings.drift > 0 else 1
+
+
+@dataclass(frozen=True)
+class Process:
+    """The distributions of a population; every one sums to 1 over its last axis.
+
+    Attributes:
+        settings: What it was built from.
+        persona: ``[Z]``.
+        num_roles: ``[max_roles + 1]``, by number of roles.
+        last_start_age: ``[D]``: how many days before the as-of date the last role began.
+        first_family: ``[Y, F]``.
+        specialisation: ``[F, S]``: popularity within a family, also of its newcomers.
+        first_level: ``[L]``.
+        move: ``[Z, L, K]``; zero where the level does not exist.
+        new_specialisation: ``[F, S, S]``; the diagonal is zero.
+        new_family: ``[Y, F, F]``; the diagonal is zero.
+        log_tenure_mean, log_tenure_sigma: ``[Z, L]`` and ``[Z]``, of the tenure in months.
+        hireable: ``[Z, L]``: probability of the outcome by the last role's level.
+    """
+
+    settings: ProcessSettings
+    persona: NDArray[np.float64]
+    num_roles: NDArray[np.float64]
+    last_start_age: NDArray[np.float64]
+    first_family: NDArray[np.float64]
+    specialisation: NDArray[np.float64]
+    first_level: NDArray[np.float64]
+    move: NDArray[np.float64]
+    new_specialisation: NDArray[np.float64]
+    new_family: NDArray[np.float64]
+    log_tenure_mean: NDArray[np.float64]
+    log_tenure_sigma: NDArray[np.float64]
+    hireable: NDArray[np.float64]
+
+    def cohort_of_age(self, days: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Cohort of a last role that began so many days before the as-of date; 0 is the oldest."""
+        span = len(self.last_start_age)
+        return (span - 1 - days) * num_cohorts(self.settings) // span
+
+
+def build_process(settings: ProcessSettings) -> Process:
+    """The tables of a population. The population itself is fixed: seeds only draw careers from it."""
+    rng = np.random.default_rng(20_250_630)
+    families, specialisations = settings.num_families, settings.num_specialisations
+    cohorts = num_cohorts(settings)
+    popularity = _normalised(1.0 / (1 + np.arange(families)) ** 0.5)
+    specialisation = np.stack([_zipf(specialisations, rng) for _ in range(families)])
+    attraction = rng.permuted(np.linspace(-1.0, 1.0, families))
+    time = np.linspace(-1.0, 1.0, cohorts) if cohorts > 1 else np.zeros(1)
+    tilt = np.exp(settings.drift * time[:, None] * attraction)  # [Y, F]
+    graph = rng.gamma(0.4, size=(families, families)) * popularity
+    np.fill_diagonal(graph, 0.0)
+    age_days = np.arange(round(settings.years * 365.25))
+    roles = np.arange(settings.max_roles + 1, dtype=np.float64)
+    geometric = (1 - 1 / (settings.mean_roles - 1)) ** roles
+    return Process(
+        settings=settings,
+        persona=_PERSONA_SHARE,
+        num_roles=_normalised(np.where(roles >= settings.min_roles, geometric, 0.0)),
+        last_start_age=_normalised(np.exp(-age_days / (365.25 * settings.recency_years))),
+        first_family=_normalised(popularity * tilt),
+        specialisation=specialisation,
+        first_level=_FIRST_LEVEL,
+        move=_moves(),
+        new_specialisation=_similar(specialisation, rng),
+        new_family=_normalised(graph * tilt[:, None, :]),
+        log_tenure_mean=np.log(_MEDIAN_MONTHS * _PERSONA_TENURE[:, None]),
+        log_tenure_sigma=_PERSONA_SIGMA,
+        hireable=1 / (1 + np.exp(-(_HIREABLE_PERSONA[:, None] + _HIREABLE_LEVEL))),
+    )
+
+
+def _moves() -> NDArray[np.float64]:
+    """Moves by persona and level ``[Z, L, K]``: promotion gets rarer, impossible levels are left out."""
+    level = np.arange(NUM_LEVELS)[:, None] + LEVEL_CHANGE
+    possible = (level >= 0) & (level < NUM_LEVELS)
+    promotion = np.where(LEVEL_CHANGE > 0, _PROMOTION_BY_LEVEL[:, None], 1.0)
+    return _normalised(_MOVE_WEIGHT[:, None, :] * promotion * possible)
+
+
+def _similar(specialisation: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Where people go within a family ``[F, S, S]``: popular ones, and a few near ones far more."""
+    num_families, num_specialisations = specialisation.shape
+    nearness = rng.gamma(0.3, size=(num_families, num_specialisations, num_specialisations)) + 0.02
+    weight = nearness * specialisation[:, None, :]
+    weight[:, np.arange(num_specialisations), np.arange(num_specialisations)] = 0.0
+    return _normalised(weight)
+
+
+def _zipf(size: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    return _normalised(rng.permutation(1.0 / (1 + np.arange(size)) ** 0.8))
+
+
+def _normalised(weights: NDArray[np.floating]) -> NDArray[np.float64]:
+    return np.asarray(weights / weights.sum(axis=-1, keepdims=True), np.float64)

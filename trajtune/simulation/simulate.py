@@ -1,0 +1,202 @@
+"""Draw careers from the process, a block of careers at a time.
+
+A block has its own random stream, so a career depends on the settings, the seed and its id alone, and
+not on how many others are drawn.
+"""
+
+# N careers, R roles of all careers, B careers of a block, M most roles of a career
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import date
+from functools import cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajtune.experiment.sources import ProcessSettings
+from trajtune.simulation.generator import (
+    DAYS_PER_MONTH,
+    IS_NEW_FAMILY,
+    IS_NEW_SPECIALISATION,
+    LEVEL_CHANGE,
+    NUM_LEVELS,
+    Process,
+    build_process,
+)
+from trajtune.simulation.spellings import NUM_FORMS
+
+BLOCK: Final = 8192
+SHORTEST_TENURE_DAYS: Final = 30
+LONGEST_TENURE_DAYS: Final = 18_262  # fifty years
+DEFAULT_SETTINGS: Final = ProcessSettings()
+_EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class SimulatedCareers:
+    """Careers with everything that is hidden from a reader of the rows.
+
+    The roles of career ``i`` are ``[offsets[i], offsets[i + 1])``, oldest first.
+
+    Attributes:
+        candidate_ids: int64 ``[N]``.
+        offsets: int64 ``[N + 1]``.
+        personas: int8 ``[N]``, an index of `process.PERSONAS`.
+        cohorts: int8 ``[N]``, of the last role's start; 0 without drift.
+        languages: int8 ``[N]``, an index of `title_names.LANGUAGES`.
+        hireable: bool ``[N]``: the outcome, given persona and last level.
+        titles: int32 ``[R]``: canonical title number, the same in every language.
+        forms: int8 ``[R]``: how the title is written, an index of `surface.forms_of`.
+        starts, ends: int32 ``[R]``: days since 1970-01-01; ``ends`` may lie after the as-of date.
+        held: bool ``[R]``: the end lies after the as-of date and is not written.
+    """
+
+    candidate_ids: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    personas: NDArray[np.int8]
+    cohorts: NDArray[np.int8]
+    languages: NDArray[np.int8]
+    hireable: NDArray[np.bool_]
+    titles: NDArray[np.int32]
+    forms: NDArray[np.int8]
+    starts: NDArray[np.int32]
+    ends: NDArray[np.int32]
+    held: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.candidate_ids)
+
+
+def simulate(
+    num_careers: int, seed: int = 0, settings: ProcessSettings = DEFAULT_SETTINGS
+) -> SimulatedCareers:
+    """The careers with ids 1 to ``num_careers``."""
+    blocks = list(simulate_blocks(num_careers, seed, settings))
+    columns = {
+        field.name: np.concatenate([getattr(block, field.name) for block in blocks])
+        for field in fields(SimulatedCareers)
+        if field.name != "offsets"
+    }
+    num_roles = np.concatenate([np.diff(block.offsets) for block in blocks])
+    return SimulatedCareers(offsets=_offsets(num_roles), **columns)
+
+
+def simulate_blocks(
+    num_careers: int, seed: int = 0, settings: ProcessSettings = DEFAULT_SETTINGS
+) -> Iterator[SimulatedCareers]:
+    """The same careers as `simulate`, at most ``BLOCK`` at a time."""
+    if num_careers < 1:
+        raise ValueError(f"num_careers must be at least 1, but got {num_careers}")
+    process = build_process(settings)
+    for first in range(0, num_careers, BLOCK):
+        yield _block(process, seed, first // BLOCK, min(BLOCK, num_careers - first))
+
+
+def _block(process: Process, seed: int, number: int, keep: int) -> SimulatedCareers:
+    """The first ``keep`` careers of a block; always draws the whole block."""
+    settings = process.settings
+    rng = np.random.default_rng([seed, number])
+    persona = _draw(np.cumsum(process.persona), rng.random(BLOCK))
+    num_roles = _draw(np.cumsum(process.num_roles), rng.random(BLOCK))
+    age = _draw(np.cumsum(process.last_start_age), rng.random(BLOCK))
+    cohort = process.cohort_of_age(age)
+    foreign = rng.random(BLOCK)
+    language = np.select([foreign < settings.foreign_share, foreign < 2 * settings.foreign_share], [1, 2], 0)
+    titles = _titles(process, persona, cohort, rng)
+    level = titles % NUM_LEVELS
+    tenure = _tenures(process, persona, level, rng)
+    start, end = _dates(settings.as_of, age, num_roles, tenure, rng)
+    last_level = level[np.arange(BLOCK), num_roles - 1]
+    hireable = rng.random(BLOCK) < process.hireable[persona, last_level]
+    noisy = rng.random(titles.shape) < settings.noise
+    form = np.where(noisy, rng.integers(1, NUM_FORMS, titles.shape), 0)
+
+    kept = slice(0, keep)
+    is_role = np.arange(settings.max_roles) < num_roles[kept, None]
+    ends = end[kept][is_role].astype(np.int32)
+    return SimulatedCareers(
+        candidate_ids=np.arange(keep, dtype=np.int64) + number * BLOCK + 1,
+        offsets=_offsets(num_roles[kept]),
+        personas=persona[kept].astype(np.int8),
+        cohorts=cohort[kept].astype(np.int8),
+        languages=language[kept].astype(np.int8),
+        hireable=hireable[kept],
+        titles=titles[kept][is_role].astype(np.int32),
+        forms=form[kept][is_role].astype(np.int8),
+        starts=start[kept][is_role].astype(np.int32),
+        ends=ends,
+        held=ends > days_since_epoch(settings.as_of),
+    )
+
+
+def _titles(
+    process: Process, persona: NDArray[np.int64], cohort: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Title numbers ``[B, M]``: the Markov chain of each career, run to the most roles there can be."""
+    num_specialisations = process.settings.num_specialisations
+    move, near, switch, popular = (
+        np.cumsum(table, axis=-1)
+        for table in (process.move, process.new_specialisation, process.new_family, process.specialisation)
+    )
+    family = _draw(np.cumsum(process.first_family, axis=-1)[cohort], rng.random(BLOCK))
+    specialisation = _draw(popular[family], rng.random(BLOCK))
+    level = _draw(np.cumsum(process.first_level), rng.random(BLOCK))
+    titles = np.empty((BLOCK, process.settings.max_roles), np.int64)
+    for step in range(titles.shape[1]):
+        titles[:, step] = (family * num_specialisations + specialisation) * NUM_LEVELS + level
+        kind = _draw(move[persona, level], rng.random(BLOCK))
+        next_family = _draw(switch[cohort, family], rng.random(BLOCK))
+        u = rng.random(BLOCK)
+        moved = np.where(
+            IS_NEW_FAMILY[kind], _draw(popular[next_family], u), _draw(near[family, specialisation], u)
+        )
+        specialisation = np.where(IS_NEW_FAMILY[kind] | IS_NEW_SPECIALISATION[kind], moved, specialisation)
+        family = np.where(IS_NEW_FAMILY[kind], next_family, family)
+        level = level + LEVEL_CHANGE[kind]
+    return titles
+
+
+def _tenures(
+    process: Process, persona: NDArray[np.int64], level: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Whole days ``[B, M]``, log-normal by persona and level."""
+    log_mean = process.log_tenure_mean[persona[:, None], level]
+    noise = process.log_tenure_sigma[persona][:, None] * rng.standard_normal(level.shape)
+    days = np.rint(np.exp(log_mean + noise) * DAYS_PER_MONTH)
+    return np.clip(days, SHORTEST_TENURE_DAYS, LONGEST_TENURE_DAYS).astype(np.int64)
+
+
+def _dates(
+    as_of: date,
+    age: NDArray[np.int64],
+    num_roles: NDArray[np.int64],
+    tenure: NDArray[np.int64],
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Starts and ends ``[B, M]`` in days since 1970, laid backwards from the last role's start."""
+    pause = np.rint(np.exp(np.log(60.0) + 0.8 * rng.standard_normal(tenure.shape)))
+    gap = np.where(rng.random(tenure.shape) < 0.6, 1, 1 + pause).astype(np.int64)
+    is_before_last = np.arange(tenure.shape[1]) < num_roles[:, None] - 1
+    step = np.where(is_before_last, tenure + gap, 0)
+    days_to_last = np.cumsum(step[:, ::-1], axis=1)[:, ::-1]
+    start = (days_since_epoch(as_of) - age)[:, None] - days_to_last
+    return start, start + tenure
+
+
+def _draw(cumulative: NDArray[np.float64], u: NDArray[np.float64]) -> NDArray[np.int64]:
+    """One index each from cumulative probabilities ``[K]`` or ``[B, K]``; never one of probability 0."""
+    if cumulative.ndim == 1:
+        return np.searchsorted(cumulative / cumulative[-1], u, side="right").astype(np.int64)
+    return np.asarray(np.count_nonzero(u[:, None] * cumulative[:, -1:] >= cumulative, axis=1), np.int64)
+
+
+def _offsets(num_roles: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(num_roles)])
+
+
+@cache
+def days_since_epoch(day: date) -> int:
+    """Days since 1970-01-01."""
+    return (day - _EPOCH).days
