@@ -71,7 +71,8 @@ import json, sys
 from trajtune.careers.read import load_career_sequences
 from trajtune.cluster import ray_data_for_reading
 from trajtune.cluster import ray_session
-from trajtune.experiment.settings import DataSettings, FileSource
+from trajtune.experiment.settings import DataSettings
+from trajtune.experiment.sources import FileSource
 found = {}
 with ray_session(num_cpus=2):
     for name, source in json.load(sys.stdin).items():

@@ -331,7 +331,8 @@ def test_where_no_snapshot_can_be_shared_one_reader_reads_and_says_so(
 INTERRUPTED = """
 import sys
 from trajtune.careers.read import load_career_sequences
-from trajtune.experiment.settings import DataSettings, PostgresSource
+from trajtune.experiment.settings import DataSettings
+from trajtune.experiment.sources import PostgresSource
 load_career_sequences(PostgresSource(query=sys.argv[1]), DataSettings())
 """
 

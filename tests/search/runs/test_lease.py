@@ -16,7 +16,7 @@ VARIABLE = "TRAJTUNE_STUDY_URL"
 RUN = "s3://bucket/runs/one"
 HOLD = f"""
 import time
-from trajtune.search import lease
+from trajtune.search.runs import lease
 lease.EXPIRES_S, lease._RENEWED_EVERY_S = 2.0, 0.2
 with lease.Lease({VARIABLE!r}, {RUN!r}).hold():
     print("held", flush=True)
