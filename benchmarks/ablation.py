@@ -61,7 +61,6 @@ ALTERED: dict[str, dict[str, Any]] = {
     "with markov_prior": {"markov_prior": True},
     "with embedding_dropout 0.2": {"embedding_dropout": 0.2},
     "with label_smoothing 0.05": {"label_smoothing": 0.05},
-    "with clip_norm 1": {"clip_norm": 1.0},
     "with markov_prior, without weight_decay": {"markov_prior": True, "weight_decay": 0.0},
     "with markov_prior, title_vectors: id": {"markov_prior": True, "title_vectors": "id"},
 }

@@ -18,7 +18,7 @@ from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.space import Space
 from trajtune.model.batches import Loader
 from trajtune.model.checkpoint import new_model
-from trajtune.model.training.fit import evaluate
+from trajtune.model.training.epoch import evaluate
 
 Reached = list[tuple[float, float]]
 """Seconds since the beginning, and the validation NLL of the epoch that ended then."""

@@ -39,9 +39,9 @@ from trajtune.finalize.refit import METRIC
 from trajtune.finalize.refit_tasks import Job, train_refits
 from trajtune.model.batches import create_dataloaders
 from trajtune.model.checkpoint import load_checkpoint, new_model
-from trajtune.model.fast.packed_adamw import create_optimizer
 from trajtune.model.network.title_vectors import words_of
-from trajtune.model.training.fit import train_epoch
+from trajtune.model.training.epoch import train_epoch
+from trajtune.model.training.optimizer import create_optimizer
 from trajtune.search.trial import LAST
 from trajtune.simulation.writing import write_simulated
 

@@ -25,8 +25,8 @@ from trajtune.dataset.arrays import CareerArrays
 from trajtune.experiment.params import Params
 from trajtune.model.batches import create_dataloaders
 from trajtune.model.checkpoint import new_model
-from trajtune.model.fast.packed_adamw import create_optimizer
-from trajtune.model.training.fit import evaluate, train_epoch
+from trajtune.model.training.epoch import evaluate, train_epoch
+from trajtune.model.training.optimizer import create_optimizer
 
 SIZES = (20_000, 50_000, 200_000)
 SECONDS = 120.0

@@ -33,9 +33,10 @@ from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.sources import ProcessSettings
 from trajtune.model.batches import Loader, create_dataloaders
 from trajtune.model.checkpoint import new_model, save_checkpoint
-from trajtune.model.fast.packed_adamw import create_optimizer
 from trajtune.model.network.lstm import CareerTrajectoryLSTM, FactoredLogits
-from trajtune.model.training.fit import evaluate, fit, train_epoch
+from trajtune.model.training.epoch import evaluate, train_epoch
+from trajtune.model.training.fit import fit
+from trajtune.model.training.optimizer import create_optimizer
 from trajtune.model.training.training_loss import training_loss
 from trajtune.simulation.generator import num_titles
 from trajtune.simulation.simulate import simulate

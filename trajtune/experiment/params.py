@@ -60,7 +60,6 @@ class Params(Settings):
         "one_cycle", description="Learning rate over max_epochs; cosine falls to 0, one_cycle rises first."
     )
     warmup_epochs: float = Field(0.0, ge=0, description="Epochs over which the learning rate rises from 0.")
-    clip_norm: float = Field(0.0, ge=0, description="Longest gradient of a step; 0: no limit.")
 
 
 RESEARCH_DEFAULT = Params(

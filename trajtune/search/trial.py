@@ -4,13 +4,11 @@ A trial's directory holds ``best.pt`` (weights at the best epoch), ``last.pt`` (
 go on) and ``previous.pt`` (the same one epoch earlier, should ``last.pt`` turn out damaged).
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.errors import TrainingError
-from trajtune.experiment.objective import cost
 from trajtune.experiment.params import Params
 from trajtune.search.serving_cost import measured
 from trajtune.storage.path import StoredPath, rename
@@ -26,7 +24,6 @@ DAMAGE: Final = "damage"
 """In a trial's first report, if checkpoints were not whole: one line that names them and what was done."""
 
 _REPORTS: Final = "reports"
-_BEST_COST: Final = "best_cost"
 _MEASURED: Final = "measured"
 
 
@@ -77,12 +74,12 @@ def train_trial(
     from trajtune.model.training.fit import fit
 
     workers = workers or ALONE
-    state, damaged = workers.as_the_first(newest_checkpoint(directory) if workers.is_first else (None, []))
+    state, damaged = workers.broadcast(newest_checkpoint(directory) if workers.is_first else (None, []))
     damage = _damage(damaged, state)
-    best, costs_to_serve = math.inf, None
+    costs_to_serve = None
     reports: list[dict[str, Any]] = []
     if state is not None:
-        best, costs_to_serve, reports = state[_BEST_COST], state[_MEASURED], list(state[_REPORTS])
+        costs_to_serve, reports = state[_MEASURED], list(state[_REPORTS])
         said = len(reports) - 1
         for report in reports[said if recorded is None else min(said, recorded) :]:
             yield {**report, **damage}
@@ -94,6 +91,7 @@ def train_trial(
         title_words=title_words,
         device=device,
         workers=workers,
+        metric=metric,
     )
     for result in epochs:
         if costs_to_serve is None:
@@ -105,31 +103,17 @@ def train_trial(
             **result.metrics,
             **costs_to_serve,
         }
-        value = report[metric]
-        if value is None or not math.isfinite(value):
-            if value is None and metric != "val_next_role_nll":
-                raise TrainingError(
-                    f"`{metric}` must be a number, but is undefined on these val careers. "
-                    "Choose another search.metric."
-                )
-            raise TrainingError(
-                f"`{metric}` must be a finite number, but is {value} after epoch {result.epoch}. "
-                "Lower the learning rate, or give val careers whose next title is known."
-            )
-        is_best = cost(metric, value) < best
-        best = min(best, cost(metric, value))
         reports = [*reports, report]
         if workers.is_first:
             # Saved before the next epoch begins, so nothing need be copied.
             checkpoint = {
                 **result.checkpoint(copy=False),
                 _REPORTS: reports,
-                _BEST_COST: best,
                 _MEASURED: costs_to_serve,
             }
             if vocabulary is not None:
                 checkpoint["vocabulary"] = vocabulary
-            _save(checkpoint, directory, is_best=is_best)
+            _save(checkpoint, directory, is_best=result.best_epoch == result.epoch)
         yield {**report, **damage}
         damage = {}
 
@@ -173,13 +157,8 @@ def _damage(damaged: list[str], state: Mapping[str, Any] | None) -> dict[str, st
 
 
 def predicting(state: Mapping[str, Any]) -> dict[str, Any]:
-    """What predicts of a ``best.pt``, with its epoch and metrics; nothing that differs from run to run."""
-    report = state[_REPORTS][-1]
-    return {
-        **{key: value for key, value in state.items() if key not in {_REPORTS, _BEST_COST, _MEASURED}},
-        "best_epoch": state["epoch"],
-        "best_metrics": {name: report[name] for name in state["best_metrics"]},
-    }
+    """The part of a ``best.pt`` that predicts, with its epoch and metrics, but no timings."""
+    return {key: value for key, value in state.items() if key not in {_REPORTS, _MEASURED}}
 
 
 def delete_resumable(directory: StoredPath) -> None:

@@ -9,7 +9,6 @@ import pytest
 from trajtune.dataset.arrays import CareerArrays, examples_of
 from trajtune.model.baselines import baselines
 from trajtune.model.baselines.baselines import current_title, majority, markov, markov2
-from trajtune.model.transition_counts import transitions_of
 
 
 @pytest.fixture(scope="module")
@@ -41,17 +40,6 @@ def markov_by_hand(train: CareerArrays, vocab_size: int, last: int) -> dict[int,
                 after[title][following] += 1
     n, d = sum(after[last].values()), len(after[last])
     return lower if not n else {w: (after[last][w] + d * lower[w]) / (n + d) for w in lower}
-
-
-def test_transitions_stay_inside_a_career(train: CareerArrays) -> None:
-    transitions = transitions_of(train)
-    by_hand = [
-        (career[i - 2] if i >= 2 else -1, career[i - 1], career[i])
-        for career in careers_of(train)
-        for i in range(1, len(career))
-        if career[i]
-    ]
-    assert list(zip(transitions.before, transitions.last, transitions.next, strict=True)) == by_hand
 
 
 @pytest.mark.parametrize("fit", [majority, current_title, markov, markov2])
@@ -150,36 +138,3 @@ def test_second_order_is_a_plain_count_interpolated_with_the_first(
             by_hand = {w: (counts[w] + d * q) / (n + d) for w, q in by_hand.items()}
         assert p.nll[e] == pytest.approx(-np.log(by_hand[career[-1]]), abs=1e-9)
     assert used > 30
-
-
-def test_outcomes_are_quantiles_and_rates_by_last_title(
-    careers: Callable[..., CareerArrays], test: CareerArrays, vocab_size: int
-) -> None:
-    train = careers(600, seed=0)
-    examples = examples_of(train, "every_transition")
-    last = train.title_ids[examples.target - 1]
-    tenure, hireable = train.tenure_months[examples.target], train.hireable[examples.target]
-    everybody = majority(train, vocab_size).predict(test, examples_of(test, "last"))
-    np.testing.assert_allclose(
-        everybody.tenure, [np.nanquantile(tenure, [0.1, 0.9])] * len(test.offsets[1:]), rtol=1e-6
-    )
-    p = markov(train, vocab_size).predict(test, examples_of(test, "last"))
-    enough = 0
-    for e, target in enumerate(examples_of(test, "last").target):
-        mine = last == test.title_ids[target - 1]
-        known = tenure[mine][~np.isnan(tenure[mine])]
-        enough += len(known) >= 20
-        expected = np.quantile(known, [0.1, 0.9]) if len(known) >= 20 else np.nanquantile(tenure, [0.1, 0.9])
-        np.testing.assert_allclose(p.tenure[e], expected, rtol=1e-6)
-        outcomes = hireable[mine][~np.isnan(hireable[mine])]
-        rate = (outcomes.sum() + 10 * np.nanmean(hireable)) / (len(outcomes) + 10)
-        assert p.hireability[e] == pytest.approx(rate, rel=1e-5)
-    assert enough > 20
-
-
-def test_without_outcomes_in_train_none_are_predicted(test: CareerArrays, vocab_size: int) -> None:
-    nothing = np.full_like(test.tenure_months, np.nan)
-    bare = replace(test, tenure_months=nothing, hireable=nothing)
-    p = markov(bare, vocab_size).predict(test, examples_of(test, "last"))
-    assert np.isnan(p.tenure).all()
-    assert np.isnan(p.hireability).all()

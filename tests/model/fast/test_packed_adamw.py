@@ -3,7 +3,7 @@ import torch
 
 from tests.model.conftest import plain
 from trajtune.model.checkpoint import new_model
-from trajtune.model.fast.packed_adamw import create_optimizer
+from trajtune.model.training.optimizer import create_optimizer
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])

@@ -6,8 +6,8 @@ import torch
 from tests.model.conftest import plain
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.errors import TrainingError
-from trajtune.model.fast.sampled_softmax import draw, sampled_next_role_loss
-from trajtune.model.losses import factored_next_role_loss
+from trajtune.model.fast.losses import factored_next_role_loss
+from trajtune.model.fast.sampled_softmax import sample_titles, sampled_next_role_loss
 from trajtune.model.network.lstm import UNKNOWN_LOGIT, FactoredLogits
 from trajtune.model.training.fit import fit
 
@@ -70,7 +70,7 @@ def test_titles_are_drawn_as_often_as_is_said() -> None:
     torch.manual_seed(0)
     times, said = torch.zeros(TITLES), torch.full((TITLES,), float("nan"))
     for _ in range(4_000):
-        drawn, log_chance = draw(TITLES, 15, torch.device("cpu"))
+        drawn, log_chance = sample_titles(TITLES, 15, torch.device("cpu"))
         assert torch.equal(drawn, drawn.unique())
         times[drawn] += 1
         said[drawn] = log_chance.exp()

@@ -1,7 +1,42 @@
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 
+from tests.model.conftest import plain
+from trajtune.dataset.arrays import CareerArrays
+from trajtune.model.checkpoint import new_model
 from trajtune.model.network.lstm import UNKNOWN_LOGIT, CareerTrajectoryLSTM
+from trajtune.model.network.markov_prior import count_transitions
+from trajtune.model.network.title_vectors import TitleWords, number_words
+
+SMALL = plain(embedding_dim=16, hidden_dim=8, max_epochs=2, learning_rate=5e-3)
+
+
+OPTIONS: list[dict[str, Any]] = [
+    {"tie_weights": True},
+    {"skip_last_title": True},
+    {"title_vectors": "id_and_words"},
+    {"markov_prior": True},
+    {"title_changes": True},
+    {"repeat_gate": True},
+    {"tie_weights": True, "skip_last_title": True, "title_vectors": "id_and_words", "markov_prior": True},
+    {"tie_weights": True, "skip_last_title": True, "title_changes": True, "repeat_gate": True},
+    {"embedding_dropout": 0.2, "label_smoothing": 0.1, "weight_decay": 0.1},
+    {"schedule": "cosine", "warmup_epochs": 0.5},
+    {"schedule": "one_cycle", "weight_decay": 0.1, "decay_embeddings": True},
+]
+
+
+@pytest.fixture(scope="module")
+def train(careers: Callable[..., CareerArrays]) -> CareerArrays:
+    return careers(200, seed=0)
+
+
+@pytest.fixture(scope="module")
+def words(vocab_size: int) -> TitleWords:
+    return number_words([[f"family {title % 4}", f"level {title % 6}"] for title in range(1, vocab_size)])
 
 
 @pytest.fixture
@@ -88,3 +123,34 @@ def test_tenure_is_in_months_and_in_order(model: CareerTrajectoryLSTM) -> None:
     model.tenure_mean.fill_(30)
     model.tenure_std.fill_(12)
     torch.testing.assert_close(model(title_ids)[1], head.sort(1).values * 12 + 30)
+
+
+@pytest.mark.parametrize("options", OPTIONS[:5], ids=lambda options: "+".join(options))
+def test_with_each_architecture_padding_never_matters(
+    options: dict[str, Any], train: CareerArrays, vocab_size: int, words: TitleWords
+) -> None:
+    torch.manual_seed(0)
+    params = SMALL.model_copy(update=options)
+    model = new_model(
+        params,
+        vocab_size,
+        words if params.title_vectors == "id_and_words" else None,
+        count_transitions(train, vocab_size) if params.markov_prior else None,
+    ).eval()
+    title_ids, lengths = torch.randint(0, vocab_size, (6, 9)), torch.tensor([1, 4, 9, 2, 2, 7])
+    together = model(title_ids, lengths)
+    for row, length in enumerate(lengths.tolist()):
+        for output, alone in zip(together, model(title_ids[row : row + 1, :length]), strict=True):
+            torch.testing.assert_close(output[row], alone[0])
+
+
+def test_tied_logits_are_products_with_the_titles_own_vectors(vocab_size: int) -> None:
+    model = new_model(SMALL.model_copy(update={"tie_weights": True}), vocab_size).eval()
+    state = torch.randn(3, 16)
+    query = model.next_role_head(state)
+    table = model.title_table()
+    assert table.norm(dim=1)[1:].mean().item() == pytest.approx(1, abs=0.15)
+    torch.testing.assert_close(
+        torch.nn.functional.linear(query, table, model.tied_bias)[:, 1:],
+        query @ table[1:].T + model.tied_bias[1:],
+    )

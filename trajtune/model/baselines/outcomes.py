@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajtune.dataset.arrays import CareerArrays, examples_of
-from trajtune.model.losses import QUANTILES
+from trajtune.model.fast.losses import QUANTILES
 
 FEWEST_TENURES = 20
 """A title with fewer known tenures after it takes the interval of all."""

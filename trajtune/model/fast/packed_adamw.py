@@ -1,7 +1,9 @@
-"""AdamW over few tensors: most of a model's weights are small, and a step pays for each tensor anew.
+"""AdamW over few tensors.
 
-On a CPU the small ones are packed into one run of memory, of which each keeps its part; what the model, its
-names and its checkpoints hold stays as it is. On a GPU one kernel takes all tensors at once anyway.
+Plain form: ``torch.optim.AdamW(groups, lr=learning_rate, fused=True)``. Most weights of a small model are
+small tensors, and each tensor costs a step some overhead. On a CPU the small ones are packed into one block
+of memory, and each becomes a view of its part; names and checkpoints stay the same. On a GPU one kernel
+updates all tensors at once, so nothing is packed.
 """
 
 from collections.abc import Sequence
@@ -10,22 +12,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trajtune.experiment.params import Params
-from trajtune.model.network.lstm import CareerTrajectoryLSTM
-
 _SMALL = 2**15
-"""Numbers in a tensor below which a step costs more for the tensor than for its numbers."""
+"""Elements below which the overhead of a tensor exceeds the cost of its elements."""
 
 
 class PackedAdamW(torch.optim.AdamW):
-    """`torch.optim.AdamW`, fused, with the small weights of a group packed.
+    """Plain form: ``torch.optim.AdamW(groups, lr=learning_rate, fused=True)``; small weights are packed.
 
-    Without weight decay it is Adam. From its creation on, the weights have to stay where they are: no
+    Without weight decay it is Adam. The weights must stay on their device from its creation on: no
     ``model.to(...)``.
     """
 
     def __init__(self, groups: Sequence[dict[str, Any]], learning_rate: float) -> None:
-        """Take over the weights.
+        """Pack the small weights of each group.
 
         Args:
             groups: Each ``params``, a list of weights, and ``weight_decay``.
@@ -62,19 +61,3 @@ class PackedAdamW(torch.optim.AdamW):
         self._packs.append(pack)
         packed = set(map(id, small))
         return [*(weights for weights in group if id(weights) not in packed), pack]
-
-
-def create_optimizer(model: CareerTrajectoryLSTM, params: Params) -> PackedAdamW:
-    """Adam, or AdamW where weights decay: matrices, but neither biases nor, unless asked, title vectors."""
-    decaying: list[nn.Parameter] = []
-    others: list[nn.Parameter] = []
-    for name, weights in model.named_parameters():
-        is_title_vector = name.startswith("embedding.")
-        decays = params.weight_decay and weights.ndim >= 2
-        decays = decays and (params.decay_embeddings or not is_title_vector)
-        (decaying if decays else others).append(weights)
-    groups = [
-        {"params": decaying, "weight_decay": params.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    return PackedAdamW(groups, params.learning_rate)

@@ -1,9 +1,11 @@
-"""The cross-entropy of the next title with few of many titles in the softmax: for training alone.
+"""Sampled softmax: the cross-entropy of the next title over a sample of the titles, for training alone.
 
-Of a large vocabulary the softmax is nearly all of a step. Its normaliser is a sum over titles, which is
-estimated from the target and the last title, which are always in it, and some that are drawn for the whole
-batch, each divided by the chance that it is drawn (Horvitz and Thompson 1952). Titles are drawn log-uniformly
-by rank, which needs no counts: indices fall with the titles' frequency (Jean et al. 2015, section 3).
+Plain form: ``F.cross_entropy(logits, target, ignore_index=0)`` over all titles. With a large vocabulary
+the softmax takes nearly all of a training step. Its normaliser is a sum over titles. Here it is estimated
+from the target and the last title, which are always included, and from titles sampled for the whole
+batch, each divided by its inclusion probability (Horvitz and Thompson 1952). Titles are sampled
+log-uniformly by rank, which needs no counts, because indices are ordered by falling frequency (Jean et al.
+2015, section 3).
 """
 
 # B examples, S titles drawn, V titles, D width of what the classifier's last layer reads
@@ -13,21 +15,21 @@ import math
 import torch
 from torch import Tensor
 
-from trajtune.model.losses import Loss, shares
+from trajtune.model.fast.losses import Loss, shares
 from trajtune.model.network.lstm import FactoredLogits
 
 
 def sampled_next_role_loss(logits: FactoredLogits, next_title_B: Tensor, num_samples: int) -> Loss:
-    """An estimate of `losses.factored_next_role_loss` without smoothing, and its gradients.
+    """Plain form: `losses.factored_next_role_loss` without smoothing, which this estimates.
 
     Args:
-        logits: Index 0 is never drawn.
+        logits: Index 0 is never sampled.
         next_title_B: int64; 0 is no target.
-        num_samples: How often a title is drawn; what is drawn twice counts once. From torch's global state.
+        num_samples: Draws with replacement, from torch's global random state; duplicates count once.
     """
     hidden_BD, weight_VD, bias_V, stays_B1, last_B1 = logits
     share_B = shares(next_title_B != 0, hidden_BD.dtype)
-    drawn_S, log_chance_S = draw(len(weight_VD), num_samples, hidden_BD.device)
+    drawn_S, log_chance_S = sample_titles(len(weight_VD), num_samples, hidden_BD.device)
     last_B = next_title_B if last_B1 is None else last_B1.squeeze(1)
     named_B2 = torch.stack([next_title_B, last_B], 1)
 
@@ -66,11 +68,11 @@ def sampled_next_role_loss(logits: FactoredLogits, next_title_B: Tensor, num_sam
     return Loss(value, (d_hidden_BD, d_weight_VD, d_bias_V, d_stays_B1, None))
 
 
-def draw(num_titles: int, num_samples: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Draw titles from 1 to V - 1, of rank k with the chance log(1 + 1 / k) / log(V).
+def sample_titles(num_titles: int, num_samples: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Sample titles from 1 to V - 1, rank k with probability log(1 + 1 / k) / log(V) in each draw.
 
     Returns:
-        int64 ``[S]``, rising, each once, and the logarithm of each one's chance to be among them.
+        Distinct titles, int64 ``[S]``, ascending, and the logarithm of each one's inclusion probability.
     """
     uniform = torch.rand(num_samples, device=device, dtype=torch.float64)
     ranks = torch.exp(uniform * math.log(num_titles)).long().clamp_(1, num_titles - 1)

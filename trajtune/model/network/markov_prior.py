@@ -50,7 +50,7 @@ def count_transitions(train: CareerArrays, vocab_size: int, workers: Workers = A
     transitions = transitions_of(train)
     known = transitions.last > 0
     own = successors(transitions.last[known], transitions.next[known], vocab_size)
-    rows = add_up(workers.gathered(own), vocab_size)
+    rows = add_up(workers.all_gather(own), vocab_size)
     distinct = np.diff(rows.offsets)
     row = np.repeat(rows.contexts, distinct)
     order = np.lexsort((rows.next, -rows.count, row))
@@ -63,7 +63,7 @@ def count_transitions(train: CareerArrays, vocab_size: int, workers: Workers = A
     counts[row[kept], place[kept]] = rows.count[order[kept]]
     num_distinct = np.ones(vocab_size, np.float32)
     num_distinct[rows.contexts] = distinct
-    followed = workers.gathered(np.bincount(transitions.next, minlength=vocab_size))
+    followed = workers.all_gather(np.bincount(transitions.next, minlength=vocab_size))
     next_counts = np.sum(followed, axis=0).astype(np.float32)
     return MarkovCounts(ids, counts, num_distinct, next_counts)
 

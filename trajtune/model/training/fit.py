@@ -1,38 +1,32 @@
 """The training loop: a generator of epoch results, deterministic and exactly resumable.
 
-Knows nothing of Ray, files or searches: whoever consumes the results decides what to keep.
+Knows nothing of Ray, files or searches: the caller decides what to keep of each result.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from trajtune.dataset.arrays import CareerArrays, Examples
 from trajtune.errors import TrainingError
+from trajtune.experiment.objective import cost
 from trajtune.experiment.params import Params
-from trajtune.model.batches import Batch, Loader, create_dataloaders
+from trajtune.model.batches import Loader, create_dataloaders
 from trajtune.model.checkpoint import new_model
 from trajtune.model.data_parallel import ALONE, Workers
-from trajtune.model.fast.packed_adamw import create_optimizer
-from trajtune.model.metrics import Metrics, val_metrics
+from trajtune.model.metrics import Metrics
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.network.markov_prior import count_transitions
 from trajtune.model.network.title_vectors import TitleWords
-from trajtune.model.predict import predict_batches
-from trajtune.model.predictions import concatenate
-from trajtune.model.training.schedule import learning_rate
-from trajtune.model.training.training_loss import training_loss
-
-EXPLODED = 1e4
-"""A loss above this has diverged: a guess that ignores the input costs less than 20."""
+from trajtune.model.training.epoch import EXPLODED, diverged, evaluate, train_epoch
+from trajtune.model.training.optimizer import create_optimizer
+from trajtune.model.training.random_state import RandomState
 
 _MAY_DIFFER = {"max_epochs", "patience"}
 
@@ -45,8 +39,7 @@ class EpochResult:
         epoch: From 1.
         train_loss: Mean weighted loss of the epoch's steps, dropout on.
         metrics: What `evaluate` gives on val after the epoch.
-        best_epoch: The epoch with the lowest ``val_next_role_nll`` so far; the first of equals.
-        is_best: Whether that is this one.
+        best_epoch: The epoch with the best value of the metric so far; the first of equals.
         seconds: Wall-clock of the epoch, validation included.
     """
 
@@ -54,18 +47,17 @@ class EpochResult:
     train_loss: float
     metrics: Metrics
     best_epoch: int
-    is_best: bool
     seconds: float
     _capture: Callable[[], dict[str, Any]] = field(repr=False, compare=False)
 
     def checkpoint(self, *, copy: bool = True) -> dict[str, Any]:
-        """Everything `fit` needs to go on; to be asked for before the next epoch is.
+        """Everything that `fit` needs to resume after this epoch; call it before the next epoch begins.
 
         Args:
-            copy: False saves memory where the state is written at once: the next epoch changes it.
+            copy: False saves memory where the state is written at once; the next epoch changes it in place.
         """
         state = self._capture()
-        assert state["epoch"] == self.epoch, "the loop has gone on: this epoch's state is no more"
+        assert state["epoch"] == self.epoch, "the next epoch has begun, so this epoch's state is gone"
         return deepcopy(state) if copy else state
 
 
@@ -76,6 +68,7 @@ def fit(
     vocab_size: int,
     *,
     seed: int,
+    metric: str = "val_next_role_nll",
     checkpoint: Mapping[str, Any] | None = None,
     title_words: TitleWords | None = None,
     device: str | torch.device = "cpu",
@@ -83,15 +76,15 @@ def fit(
 ) -> Iterator[EpochResult]:
     """Train one configuration, yielding after each epoch.
 
-    Ends after ``max_epochs``, or after ``patience`` epochs without a lower ``val_next_role_nll``.
+    Ends after ``max_epochs``, or after ``patience`` epochs without a better value of ``metric``.
     The same arguments give the same results on one machine and number of threads, and continuing
     from any epoch's checkpoint gives what an uninterrupted run gives, bit for bit. The caller's
     random state is left as it is.
 
-    Several workers call this at once, each with its own careers and all else the same, and each is given the
-    same results. A step takes ``batch_size`` examples, each worker its share; what is counted of train, the
-    gradients and the metrics are of all careers. Other than with one worker are the order of examples, the
-    dropout, and that a step's tenure and hireability losses are means of the workers' means.
+    With several workers, each calls this with its own careers and otherwise equal arguments, and each gets
+    the same results. A step takes ``batch_size`` examples, divided among the workers. Counts of train,
+    gradients and metrics cover all careers. Compared with one worker, the order of examples and the dropout
+    masks differ, and the tenure and hireability losses of a step are means of the workers' means.
 
     Args:
         params: The configuration.
@@ -99,19 +92,20 @@ def fit(
         val: Careers to validate on, of this worker, each on its last transition.
         vocab_size: V, index 0 included.
         seed: Of the weights, the shuffling and the dropout.
-        checkpoint: What `EpochResult.checkpoint` gave. Only ``patience`` and, where no schedule
-            depends on it, ``max_epochs`` may differ from its params.
-        title_words: `words_of` the vocabulary; wanted by ``title_vectors: id_and_words`` alone.
+        metric: Decides which epoch is the best, and when patience has run out.
+        checkpoint: A result of `EpochResult.checkpoint`, of a training by the same metric. Only ``patience``
+            and, where no schedule depends on it, ``max_epochs`` may differ from its params.
+        title_words: `words_of` the vocabulary; needed by ``title_vectors: id_and_words`` alone.
         device: Where to train.
-        workers: Who trains; any of them can go on from the checkpoint of the first.
+        workers: The workers that train together; each can resume from the checkpoint of the first.
 
     Raises:
-        TrainingError: If a split holds no known target, the loss diverges, the checkpoint is of
-            another configuration, or the words are missing.
+        TrainingError: If a split holds no known target, the loss diverges, the metric is undefined, the
+            checkpoint is of another configuration, or the words are missing.
     """
     _check_softmax(params)
     device = torch.device(device)
-    random_state = _RandomState(seed, device)
+    random_state = RandomState(seed, device)
     own = params.model_copy(update={"batch_size": workers.share_of(params.batch_size)})
     train_loader, val_loader = create_dataloaders(own, train, val, vocab_size, seed=seed, device=device)
     _check_targets(train_loader, val_loader, workers)
@@ -124,7 +118,7 @@ def fit(
     assert shuffling is not None
 
     if checkpoint is not None:
-        _check_same(checkpoint, params, vocab_size)
+        _check_same(checkpoint, params, vocab_size, metric)
         model.load_state_dict(checkpoint["model"])
         optimizer.load_state_dict(deepcopy(checkpoint["optimizer"]))
         shuffling.set_state(checkpoint["rng"]["shuffling"])
@@ -137,6 +131,7 @@ def fit(
             "params": params.model_dump(mode="json"),
             "vocab_size": vocab_size,
             "seed": seed,
+            "metric": metric,
             "epoch": epoch,
             "best_epoch": best_epoch,
             "best_metrics": best_metrics,
@@ -148,145 +143,32 @@ def fit(
     while epoch < params.max_epochs and epoch - best_epoch < params.patience:
         began = time.perf_counter()
         if workers.size > 1:
-            # Anew each epoch: so the checkpoint of the first need not hold the others' random states.
+            # Set again each epoch, so that the first worker's checkpoint need not hold the others' states.
             own_seed = workers.seed(seed, epoch + 1)
             shuffling.manual_seed(own_seed)
             random_state.reseed(own_seed)
         with random_state.in_use():
             train_loss = train_epoch(model, train_loader, optimizer, params, epoch=epoch + 1, workers=workers)
         metrics = evaluate(model, val_loader, workers)
-        nll, best_nll = metrics["val_next_role_nll"], best_metrics.get("val_next_role_nll")
+        nll = metrics["val_next_role_nll"]
         if nll is None or not nll < EXPLODED:
-            raise _diverged("val_next_role_nll", nll, f"after epoch {epoch + 1}", params, epoch)
+            raise diverged("val_next_role_nll", nll, f"after epoch {epoch + 1}", params, epoch)
         epoch += 1
-        is_best = best_nll is None or nll < best_nll
-        if is_best:
+        if _is_better(metric, metrics, best_metrics):
             best_epoch, best_metrics = epoch, metrics
         seconds = time.perf_counter() - began
-        yield EpochResult(epoch, train_loss, metrics, best_epoch, is_best, seconds, capture)
+        yield EpochResult(epoch, train_loss, metrics, best_epoch, seconds, capture)
 
 
-def train_epoch(
-    model: CareerTrajectoryLSTM,
-    batches: Loader,
-    optimizer: torch.optim.Optimizer,
-    params: Params,
-    *,
-    epoch: int = 1,
-    workers: Workers = ALONE,
-) -> float:
-    """Take one step for each batch, together with the other workers.
-
-    Nothing is read back from the device before the last step.
-
-    Args:
-        model: Left in training mode.
-        batches: One epoch of them.
-        optimizer: Of the model's parameters; its learning rate is set at each step.
-        params: Gives the loss and the learning rate.
-        epoch: Which epoch this is, from 1; for the error.
-        workers: Who trains. One that has no batch left takes the others' steps with them.
-
-    Returns:
-        The mean loss.
-
-    Raises:
-        TrainingError: If a step's loss is not finite or above `EXPLODED`; the weights are then of no use.
-    """
-    model.train()
-    losses: list[Tensor] = []
-    num_steps = max(workers.gathered(len(batches)))
-    for step, batch in zip_longest(range(num_steps), batches):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(params, epoch - 1 + step / num_steps)
-        optimizer.zero_grad()
-        loss = None if batch is None else _loss(model, batch, params)
-        if loss is not None:
-            loss.backward()  # type: ignore[no-untyped-call]
-        losses.append(workers.average(model.parameters(), loss, _num_known(batch, workers)))
-        if params.clip_norm:
-            torch.nn.utils.clip_grad_norm_(model.parameters(), params.clip_norm)
-        optimizer.step()
-    by_step = torch.stack(losses).cpu()
-    bad = torch.nonzero(~(by_step < EXPLODED))
-    if len(bad):
-        step = int(bad[0])
-        raise _diverged(
-            "loss", float(by_step[step]), f"at step {step + 1} of epoch {epoch}", params, epoch - 1
+def _is_better(metric: str, metrics: Metrics, best: Metrics) -> bool:
+    """Whether an epoch is better than the best before it; the first one always is."""
+    value, best_value = metrics[metric], best.get(metric)
+    if value is None or not math.isfinite(value):
+        raise TrainingError(
+            f"`{metric}` must be a finite number, but is {'undefined' if value is None else value} on these "
+            "val careers. Choose another search.metric."
         )
-    return float(by_step.double().mean())
-
-
-def _loss(model: CareerTrajectoryLSTM, batch: Batch, params: Params) -> Tensor:
-    tenure = (batch.tenure_months - model.tenure_mean) / model.tenure_std
-    scores = model.scores(batch.title_ids, batch.lengths, batch.next_title)
-    return training_loss(scores, batch.next_title, tenure, batch.hireable, params)
-
-
-def _num_known(batch: Batch | None, workers: Workers) -> int:
-    """Next titles that a batch's main loss is the mean of; nobody asks for them of one worker alone."""
-    return 0 if batch is None or workers.size == 1 else int((batch.next_title != 0).sum())
-
-
-def evaluate(model: CareerTrajectoryLSTM, batches: Loader, workers: Workers = ALONE) -> Metrics:
-    """Measure a model as a search does.
-
-    Args:
-        model: Left in evaluation mode.
-        batches: Of val, each career's last transition.
-        workers: Who has the rest of val.
-
-    Returns:
-        The val metrics by name; None where the split has no known target of the kind.
-    """
-    predicted = concatenate(workers.gathered(predict_batches(model, batches)))
-    return workers.as_the_first(val_metrics(predicted))
-
-
-class _RandomState:
-    """The random state of weights and dropout, which torch keeps globally, as one of this training's own."""
-
-    def __init__(self, seed: int, device: torch.device) -> None:
-        self._device = device
-        self.reseed(seed)
-
-    def reseed(self, seed: int) -> None:
-        with self._restored():
-            torch.manual_seed(seed)
-            self._state = self._read()
-
-    def get(self) -> dict[str, Tensor]:
-        return self._state
-
-    def set(self, state: Mapping[str, Tensor]) -> None:
-        self._state = {name: state[name] for name in self._state}
-
-    @contextmanager
-    def in_use(self) -> Iterator[None]:
-        """Make it the global state for the block."""
-        with self._restored():
-            self._write(self._state)
-            yield
-            self._state = self._read()
-
-    @contextmanager
-    def _restored(self) -> Iterator[None]:
-        before = self._read()
-        try:
-            yield
-        finally:
-            self._write(before)
-
-    def _read(self) -> dict[str, Tensor]:
-        state = {"cpu": torch.get_rng_state()}
-        if self._device.type == "cuda":
-            state["cuda"] = torch.cuda.get_rng_state(self._device)
-        return state
-
-    def _write(self, state: Mapping[str, Tensor]) -> None:
-        torch.set_rng_state(state["cpu"])
-        if self._device.type == "cuda":
-            torch.cuda.set_rng_state(state["cuda"], self._device)
+    return best_value is None or cost(metric, value) < cost(metric, best_value)
 
 
 def _check_softmax(params: Params) -> None:
@@ -299,12 +181,13 @@ def _check_softmax(params: Params) -> None:
 
 def _check_targets(train: Loader, val: Loader, workers: Workers) -> None:
     for name, loader in (("train", train), ("val", val)):
-        some = bool(np.any(loader.arrays.title_ids[loader.examples.target]))
-        found = workers.gathered((some, len(loader.examples)))
-        if not any(some for some, _ in found):
+        has_target = bool(np.any(loader.arrays.title_ids[loader.examples.target]))
+        all_workers = workers.all_gather((has_target, len(loader.examples)))
+        if not any(has_target for has_target, _ in all_workers):
             raise TrainingError(
                 f"A split needs a next title that the vocabulary holds, but {name} has none in "
-                f"{sum(num for _, num in found)} examples. Move the cutoffs or lower vocabulary.min_count."
+                f"{sum(num for _, num in all_workers)} examples. "
+                "Move the cutoffs or lower vocabulary.min_count."
             )
 
 
@@ -328,30 +211,22 @@ def _new_model(
 def _set_tenure_scale(
     model: CareerTrajectoryLSTM, train: CareerArrays, examples: Examples, workers: Workers
 ) -> None:
-    """Mean and standard deviation of the known train targets; 0 and 1 where they say nothing."""
+    """Set mean and standard deviation of the known train targets; 0 and 1 without any."""
     tenure = train.tenure_months[examples.target]
     known = tenure[~np.isnan(tenure)].astype(np.float64)
     own = (len(known), known.mean(), known.var()) if len(known) else (0, 0.0, 0.0)
-    num, mean, variance = np.array(workers.gathered(own)).T
+    num, mean, variance = np.array(workers.all_gather(own)).T
     if num.sum():
-        together = np.average(mean, weights=num)
-        spread = np.average(variance + (mean - together) ** 2, weights=num)
-        model.tenure_mean.fill_(float(together))
-        model.tenure_std.fill_(float(np.sqrt(spread)) or 1.0)
+        overall_mean = np.average(mean, weights=num)
+        overall_variance = np.average(variance + (mean - overall_mean) ** 2, weights=num)
+        model.tenure_mean.fill_(float(overall_mean))
+        model.tenure_std.fill_(float(np.sqrt(overall_variance)) or 1.0)
 
 
-def _diverged(name: str, value: float | None, where: str, params: Params, last_good: int) -> TrainingError:
-    good = f"epoch {last_good}" if last_good else "none"
-    return TrainingError(
-        f"Training needs a loss below {EXPLODED:g}, but {name} is {value} {where} with "
-        f"learning_rate={params.learning_rate:g}; last good checkpoint: {good}. Lower learning_rate."
-    )
-
-
-def _check_same(checkpoint: Mapping[str, Any], params: Params, vocab_size: int) -> None:
+def _check_same(checkpoint: Mapping[str, Any], params: Params, vocab_size: int, metric: str) -> None:
     may_differ = _MAY_DIFFER if params.schedule == "constant" else _MAY_DIFFER - {"max_epochs"}
-    before = {**checkpoint["params"], "vocab_size": checkpoint["vocab_size"]}
-    now = {**params.model_dump(mode="json"), "vocab_size": vocab_size}
+    before = {**checkpoint["params"], "vocab_size": checkpoint["vocab_size"], "metric": checkpoint["metric"]}
+    now = {**params.model_dump(mode="json"), "vocab_size": vocab_size, "metric": metric}
     faults = [
         f"{key} {before.get(key)!r} → {now[key]!r}"
         for key in now
@@ -359,7 +234,7 @@ def _check_same(checkpoint: Mapping[str, Any], params: Params, vocab_size: int) 
     ]
     if faults:
         raise TrainingError(
-            "A checkpoint goes on only with its own params, but these changed: "
+            "A training resumes only with the checkpoint's own settings, but these changed: "
             + ", ".join(faults)
             + ". Start without the checkpoint."
         )

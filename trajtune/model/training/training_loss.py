@@ -2,22 +2,19 @@
 
 # B examples, V titles
 
-from collections.abc import Callable
-from typing import Any
-
-import torch
 from torch import Tensor
 
 from trajtune.experiment.params import Params
-from trajtune.model.fast.sampled_softmax import sampled_next_role_loss
-from trajtune.model.losses import (
+from trajtune.model.fast.losses import (
     Loss,
+    PrecomputedGradients,
     factored_next_role_loss,
     hireability_loss,
     next_role_loss,
     pinball_loss,
     squared_loss,
 )
+from trajtune.model.fast.sampled_softmax import sampled_next_role_loss
 from trajtune.model.network.lstm import FactoredLogits
 
 
@@ -64,23 +61,5 @@ def training_loss(
         return Loss(value, (d_tenure_B2, d_hireability_B1, *d_classifier))
 
     classifier = logits if isinstance(logits, FactoredLogits) else (logits,)
-    loss: Tensor = _WrittenOut.apply(compute, tenure_B2, hireability_B1, *classifier)  # type: ignore[no-untyped-call]
+    loss: Tensor = PrecomputedGradients.apply(compute, tenure_B2, hireability_B1, *classifier)  # type: ignore[no-untyped-call]
     return loss
-
-
-class _WrittenOut(torch.autograd.Function):
-    """A loss that brings its gradients along."""
-
-    @staticmethod
-    def forward(ctx: Any, compute: Callable[..., Loss], *inputs: Tensor) -> Tensor:
-        value, ctx.gradients = compute(*inputs)
-        return value
-
-    @staticmethod
-    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
-        scale = outer[0]
-        gradients = ctx.gradients
-        if scale.device.type != "cpu" or scale != 1:  # asking a GPU would wait for it
-            gradients = [None if gradient is None else gradient.mul_(scale) for gradient in gradients]
-        del ctx.gradients  # they were changed in place: a second time would be wrong, and fails instead
-        return None, *gradients

@@ -1,17 +1,18 @@
-"""The losses of the heads: cross-entropy of the next title, and those of tenure and hireability.
+"""Losses of the heads with gradients written by hand: next title, tenure, hireability.
 
-Each is summed over the examples that have its target and divided by their number; what is not
-known adds nothing, and a batch in which nothing is known has a loss of 0.
+Plain form: ``F.cross_entropy(logits, target, ignore_index=0, label_smoothing=...)``, a pinball or squared
+loss, ``F.binary_cross_entropy_with_logits``, and ``loss.backward()``. Each loss is a mean over the examples
+whose target is known; unknown targets add nothing, and a batch without a known target has a loss of 0.
 
-Gradients are written out, because a batch's loss costs less to differentiate by hand than autograd's
-bookkeeping for it, and the softmax is computed once. The logits of a batch never exist as a whole: a
-block of examples at a time is multiplied out, compared and multiplied back, while it is in the cache.
+Why by hand: for models this small, autograd's bookkeeping costs more than the arithmetic, and the softmax is
+computed once for value and gradient. The logits of a batch never exist as one tensor: a block of examples at
+a time is computed, compared with its targets and multiplied back while it is in the cache.
 """
 
 # B examples, R of them in a block, V titles, D width of what the classifier's last layer reads
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -20,18 +21,18 @@ from torch import Tensor
 from trajtune.model.network.lstm import FactoredLogits
 
 QUANTILES = (0.1, 0.9)
-"""What the tenure head's lower and upper output are trained to with the pinball loss."""
+"""Quantiles that the tenure head's lower and upper output estimate under the pinball loss."""
 
 _MOST_IN_A_BLOCK = 2**18
-"""Logits in a block: 1 MB, what a core's own cache holds."""
+"""Logits in a block: 1 MB, which fits into a core's own cache."""
 
 
 class Loss(NamedTuple):
-    """A loss and how it changes with what it was computed from.
+    """A loss and its gradients.
 
     Attributes:
         value: Scalar.
-        gradients: Of the shapes of what it was computed from, in that order; None: it has none.
+        gradients: One for each input, of its shape and in the order of the inputs; None: no gradient.
     """
 
     value: Tensor
@@ -39,7 +40,7 @@ class Loss(NamedTuple):
 
 
 def next_role_loss(logits_BV: Tensor, next_title_B: Tensor, smoothing: float = 0.0) -> Loss:
-    """Mean cross-entropy in nats over targets other than 0, and its gradient in the logits.
+    """Plain form: ``F.cross_entropy(logits, target, ignore_index=0)``, in nats, with its gradient.
 
     Args:
         logits_BV: Index 0 far below the others.
@@ -52,7 +53,7 @@ def next_role_loss(logits_BV: Tensor, next_title_B: Tensor, smoothing: float = 0
 
 
 def factored_next_role_loss(logits: FactoredLogits, next_title_B: Tensor, smoothing: float = 0.0) -> Loss:
-    """The same, with gradients in each tensor that the logits are made of."""
+    """Plain form: `next_role_loss` of ``hidden @ weight.T + bias``, with gradients in each factor."""
     hidden_BD, weight_VD, bias_V, stays_B1, last_B1 = logits
     num_examples, num_titles = len(hidden_BD), len(weight_VD)
     share_B = shares(next_title_B != 0, hidden_BD.dtype)
@@ -90,7 +91,7 @@ def factored_next_role_loss(logits: FactoredLogits, next_title_B: Tensor, smooth
 def _compare(
     logits_RV: Tensor, target_R: Tensor, smoothing: float, out: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Each example's cross-entropy ``[R]``, and by how much each probability is too high ``[R, V]``."""
+    """Each example's cross-entropy ``[R]``, and its gradient in the logits ``[R, V]``."""
     target_R1 = target_R[:, None]
     p_RV = torch.softmax(logits_RV, 1, out=out)
     # The largest logit is the likeliest title's, whose probability cannot underflow as the target's can.
@@ -104,7 +105,7 @@ def _compare(
 
 
 def squared_loss(tenure_B2: Tensor, target_B: Tensor) -> Loss:
-    """Mean squared error of both outputs over known targets, as specified."""
+    """Plain form: ``F.mse_loss`` of both outputs over known targets, as specified."""
     share_B1, target_B1 = _known(target_B)
     error_B2 = tenure_B2 - target_B1
     gradient_B2 = error_B2 * share_B1
@@ -112,10 +113,11 @@ def squared_loss(tenure_B2: Tensor, target_B: Tensor) -> Loss:
 
 
 def pinball_loss(tenure_B2: Tensor, target_B: Tensor) -> Loss:
-    """Mean pinball loss of the outputs at `QUANTILES` over known targets (Koenker and Bassett 1978).
+    """Plain form: mean of ``max(q * error, (q - 1) * error)`` over `QUANTILES` and known targets.
 
-    Of the two outputs the smaller one is the lower quantile. Sorting quantiles never raises their loss
-    (Chernozhukov et al. 2010, "Quantile and probability curves without crossing").
+    The pinball loss (Koenker and Bassett 1978). The smaller output counts as the lower quantile. Sorting
+    quantiles never raises their loss (Chernozhukov et al. 2010, "Quantile and probability curves without
+    crossing").
     """
     share_B1, target_B1 = _known(target_B)
     ordered_B2, order_B2 = tenure_B2.sort(1)
@@ -127,7 +129,7 @@ def pinball_loss(tenure_B2: Tensor, target_B: Tensor) -> Loss:
 
 
 def hireability_loss(logit_B1: Tensor, hireable_B: Tensor) -> Loss:
-    """Mean binary cross-entropy in nats over known targets."""
+    """Plain form: ``F.binary_cross_entropy_with_logits`` over known targets, in nats."""
     share_B1, target_B1 = _known(hireable_B)
     cost_B1 = F.softplus(logit_B1) - logit_B1 * target_B1
     value = torch.dot(cost_B1.flatten(), share_B1.flatten())
@@ -144,3 +146,23 @@ def shares(known_B: Tensor, dtype: torch.dtype) -> Tensor:
     """1 / the number of known targets for each of these, 0 for the others."""
     share_B = known_B.to(dtype)
     return share_B.div_(share_B.sum().clamp_(min=1))
+
+
+class PrecomputedGradients(torch.autograd.Function):
+    """Plain form: ``loss.backward()``. Hands autograd the gradients that a `Loss` was computed with."""
+
+    @staticmethod
+    def forward(ctx: Any, compute: Callable[..., Loss], *inputs: Tensor) -> Tensor:
+        """Compute the loss, and keep its gradients in the inputs."""
+        value, ctx.gradients = compute(*inputs)
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
+        """Give the gradients, scaled by what the loss was multiplied with; once only."""
+        scale = outer[0]
+        gradients = ctx.gradients
+        if scale.device.type != "cpu" or scale != 1:  # comparing on a GPU would synchronise
+            gradients = [None if gradient is None else gradient.mul_(scale) for gradient in gradients]
+        del ctx.gradients  # changed in place: a second backward pass fails instead of giving wrong values
+        return None, *gradients

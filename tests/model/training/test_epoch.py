@@ -1,0 +1,73 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from tests.model.conftest import plain
+from trajtune.dataset.arrays import CareerArrays, examples_of
+from trajtune.errors import TrainingError
+from trajtune.experiment.params import RESEARCH_DEFAULT
+from trajtune.model.batches import Loader
+from trajtune.model.checkpoint import new_model
+from trajtune.model.network.lstm import UNKNOWN_LOGIT
+from trajtune.model.training.epoch import evaluate, train_epoch
+from trajtune.model.training.fit import fit
+
+SMALL = plain(embedding_dim=16, hidden_dim=8, max_epochs=4, learning_rate=5e-3)
+
+
+@pytest.fixture(scope="module")
+def train(careers: Callable[..., CareerArrays]) -> CareerArrays:
+    return careers(300, seed=0)
+
+
+@pytest.fixture(scope="module")
+def val(careers: Callable[..., CareerArrays]) -> CareerArrays:
+    return careers(120, seed=1)
+
+
+def test_one_batch_overfits(careers: Callable[..., CareerArrays], vocab_size: int) -> None:
+    arrays = careers(16, seed=2)
+    params = RESEARCH_DEFAULT.model_copy(update={"dropout": 0.0, "learning_rate": 0.01})
+    model = new_model(params, vocab_size)
+    optimizer = torch.optim.Adam(model.parameters(), lr=params.learning_rate)
+    loader = Loader(arrays, examples_of(arrays, "last"), 16, generator=torch.Generator().manual_seed(0))
+    first = train_epoch(model, loader, optimizer, params)
+    for _ in range(150):
+        last = train_epoch(model, loader, optimizer, params)
+    assert last < 0.2 < 3 < first
+
+
+@pytest.mark.parametrize("tenure_loss", ["mse", "pinball"])
+def test_padding_and_unknown_stay_as_they_began(
+    train: CareerArrays, val: CareerArrays, vocab_size: int, tenure_loss: str
+) -> None:
+    params = SMALL.model_copy(update={"max_epochs": 2, "tenure_loss": tenure_loss})
+    *_, last = fit(params, train, val, vocab_size, seed=0)
+    weights = last.checkpoint()["model"]
+    assert not weights["embedding.weight"][0].any()
+    assert not weights["next_role_head.3.weight"][0].any()
+    assert weights["next_role_head.3.bias"][0] == UNKNOWN_LOGIT
+
+
+def test_a_diverging_loss_names_step_learning_rate_and_last_good_epoch(
+    train: CareerArrays, val: CareerArrays, vocab_size: int
+) -> None:
+    params = SMALL.model_copy(update={"learning_rate": 1e20})
+    with pytest.raises(
+        TrainingError, match=r"step \d+ of epoch 1 with learning_rate=1e\+20; last good checkpoint: none"
+    ):
+        list(fit(params, train, val, vocab_size, seed=0))
+
+
+def test_unknown_tenures_and_outcomes_leave_their_metrics_undefined(
+    train: CareerArrays, val: CareerArrays, vocab_size: int
+) -> None:
+    nothing = np.full_like(val.tenure_months, np.nan)
+    bare = replace(val, tenure_months=nothing, tenure_at_least=nothing, hireable=nothing)
+    metrics = evaluate(new_model(SMALL, vocab_size), Loader(bare, examples_of(bare, "last"), 64))
+    assert metrics["val_tenure_mae_months"] is None
+    assert metrics["val_hireability_auc"] is None
+    assert metrics["val_next_role_nll"] is not None

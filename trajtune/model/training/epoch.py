@@ -1,0 +1,104 @@
+"""One epoch: a training step for each batch, and the validation after it."""
+
+from itertools import zip_longest
+
+import torch
+from torch import Tensor
+
+from trajtune.errors import TrainingError
+from trajtune.experiment.params import Params
+from trajtune.model.batches import Batch, Loader
+from trajtune.model.data_parallel import ALONE, Workers
+from trajtune.model.metrics import Metrics, val_metrics
+from trajtune.model.network.lstm import CareerTrajectoryLSTM
+from trajtune.model.predict import predict_batches
+from trajtune.model.predictions import concatenate
+from trajtune.model.training.schedule import learning_rate
+from trajtune.model.training.training_loss import training_loss
+
+EXPLODED = 1e4
+"""A loss above this has diverged: a guess that ignores the input costs less than 20."""
+
+
+def train_epoch(
+    model: CareerTrajectoryLSTM,
+    batches: Loader,
+    optimizer: torch.optim.Optimizer,
+    params: Params,
+    *,
+    epoch: int = 1,
+    workers: Workers = ALONE,
+) -> float:
+    """Take one step for each batch, together with the other workers.
+
+    Nothing is read back from the device before the last step.
+
+    Args:
+        model: Left in training mode.
+        batches: One epoch of them.
+        optimizer: Of the model's parameters; its learning rate is set at each step.
+        params: Gives the loss and the learning rate.
+        epoch: Which epoch this is, from 1; for the error.
+        workers: Who trains. One that has no batch left takes the others' steps with them.
+
+    Returns:
+        The mean loss.
+
+    Raises:
+        TrainingError: If a step's loss is not finite or above `EXPLODED`; the weights are then of no use.
+    """
+    model.train()
+    losses: list[Tensor] = []
+    num_steps = max(workers.all_gather(len(batches)))
+    for step, batch in zip_longest(range(num_steps), batches):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(params, epoch - 1 + step / num_steps)
+        optimizer.zero_grad()
+        loss = None if batch is None else _loss(model, batch, params)
+        if loss is not None:
+            loss.backward()  # type: ignore[no-untyped-call]
+        losses.append(workers.all_reduce_mean(model.parameters(), loss, _num_known(batch, workers)))
+        optimizer.step()
+    by_step = torch.stack(losses).cpu()
+    bad = torch.nonzero(~(by_step < EXPLODED))
+    if len(bad):
+        step = int(bad[0])
+        raise diverged(
+            "loss", float(by_step[step]), f"at step {step + 1} of epoch {epoch}", params, epoch - 1
+        )
+    return float(by_step.double().mean())
+
+
+def _loss(model: CareerTrajectoryLSTM, batch: Batch, params: Params) -> Tensor:
+    tenure = (batch.tenure_months - model.tenure_mean) / model.tenure_std
+    scores = model.scores(batch.title_ids, batch.lengths, batch.next_title)
+    return training_loss(scores, batch.next_title, tenure, batch.hireable, params)
+
+
+def _num_known(batch: Batch | None, workers: Workers) -> int:
+    """Next titles that a batch's main loss is the mean of; nobody asks for them of one worker alone."""
+    return 0 if batch is None or workers.size == 1 else int((batch.next_title != 0).sum())
+
+
+def evaluate(model: CareerTrajectoryLSTM, batches: Loader, workers: Workers = ALONE) -> Metrics:
+    """Measure a model as a search does.
+
+    Args:
+        model: Left in evaluation mode.
+        batches: Of val, each career's last transition.
+        workers: Who has the rest of val.
+
+    Returns:
+        The val metrics by name; None where the split has no known target of the kind.
+    """
+    predicted = concatenate(workers.all_gather(predict_batches(model, batches)))
+    return workers.broadcast(val_metrics(predicted))
+
+
+def diverged(name: str, value: float | None, where: str, params: Params, last_good: int) -> TrainingError:
+    """The error of a training whose loss is not finite or above `EXPLODED`."""
+    good = f"epoch {last_good}" if last_good else "none"
+    return TrainingError(
+        f"Training needs a loss below {EXPLODED:g}, but {name} is {value} {where} with "
+        f"learning_rate={params.learning_rate:g}; last good checkpoint: {good}. Lower learning_rate."
+    )

@@ -1,0 +1,61 @@
+"""Random numbers of one training: torch keeps one global state, and each training needs its own."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+
+class RandomState:
+    """The state of the random numbers that one training uses for weights and dropout.
+
+    Args:
+        seed: Where it starts.
+        device: Where the training runs; a GPU has a state of its own.
+    """
+
+    def __init__(self, seed: int, device: torch.device) -> None:
+        self._device = device
+        self.reseed(seed)
+
+    def reseed(self, seed: int) -> None:
+        """Start again from a seed."""
+        with self._restored():
+            torch.manual_seed(seed)
+            self._state = self._read()
+
+    def get(self) -> dict[str, Tensor]:
+        """The state, for a checkpoint."""
+        return self._state
+
+    def set(self, state: Mapping[str, Tensor]) -> None:
+        """Continue from a checkpoint's state; other entries of ``state`` are ignored."""
+        self._state = {name: state[name] for name in self._state}
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Make it the global state for the block."""
+        with self._restored():
+            self._write(self._state)
+            yield
+            self._state = self._read()
+
+    @contextmanager
+    def _restored(self) -> Iterator[None]:
+        before = self._read()
+        try:
+            yield
+        finally:
+            self._write(before)
+
+    def _read(self) -> dict[str, Tensor]:
+        state = {"cpu": torch.get_rng_state()}
+        if self._device.type == "cuda":
+            state["cuda"] = torch.cuda.get_rng_state(self._device)
+        return state
+
+    def _write(self, state: Mapping[str, Tensor]) -> None:
+        torch.set_rng_state(state["cpu"])
+        if self._device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda"], self._device)
