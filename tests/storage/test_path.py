@@ -10,7 +10,8 @@ from tests.support.gate import gate_to
 from tests.support.s3 import S3Store
 from trajtune.errors import StorageError
 from trajtune.storage import path as paths
-from trajtune.storage.path import ObjectPath, children, is_uri, remove_tree, rename, stored_path, write_whole
+from trajtune.storage.files import write_file
+from trajtune.storage.path import ObjectPath, children, is_uri, remove_tree, rename, stored_path
 
 
 @pytest.fixture
@@ -26,8 +27,8 @@ def test_what_is_written_is_read(bucket: ObjectPath) -> None:
     path = bucket / "a" / "one.json"
 
     assert not path.exists()
-    write_whole(path, b"first")
-    write_whole(path, b"second")
+    write_file(path, b"first")
+    write_file(path, b"second")
 
     assert path.read_text() == "second"
     assert path.is_file()
@@ -38,8 +39,8 @@ def test_what_is_written_is_read(bucket: ObjectPath) -> None:
 
 def test_a_folder_lists_what_lies_directly_in_it_and_goes_as_a_whole(bucket: ObjectPath) -> None:
     for name in ("b.pt", "a.pt", "a.txt"):
-        write_whole(bucket / "x" / name, name.encode())
-    write_whole(bucket / "x" / "deeper" / "c.pt", b"c")
+        write_file(bucket / "x" / name, name.encode())
+    write_file(bucket / "x" / "deeper" / "c.pt", b"c")
 
     assert [found.name for found in children(bucket / "x", "*.pt")] == ["a.pt", "b.pt"]
     assert children(bucket / "missing") == []
@@ -85,11 +86,11 @@ def test_a_store_that_does_not_answer_is_waited_for(
 def test_a_store_that_stays_away_is_given_up_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in S3Store("http://127.0.0.1:9").environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(paths, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(paths, "WAIT_S", 0.5)
     paths._filesystem_of.cache_clear()
 
     with pytest.raises(StorageError, match="does not answer") as raised:
-        ObjectPath("s3://gone/file").write_bytes(b"", patience_s=0.5)
+        ObjectPath("s3://gone/file").write_bytes(b"", wait_s=0.5)
     assert "\n" not in str(raised.value)
     assert "http://127.0.0.1:9" in str(raised.value)
 
@@ -107,6 +108,6 @@ def test_a_file_that_cannot_be_written_leaves_nothing_beside_it(tmp_path: Path) 
     (tmp_path / "taken").mkdir()
 
     with pytest.raises(IsADirectoryError):
-        write_whole(tmp_path / "taken", b"content")
+        write_file(tmp_path / "taken", b"content")
 
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]

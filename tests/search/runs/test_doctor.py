@@ -1,4 +1,4 @@
-"""What is broken on the disk of a run is found, and mended from the study."""
+"""Files of a run that disagree with its study are found, and fixed from the study."""
 
 from pathlib import Path
 
@@ -12,11 +12,17 @@ from trajtune.experiment.space import load_space
 from trajtune.model.checkpoint import save_checkpoint
 from trajtune.search.runs.create import create_run
 from trajtune.search.runs.directory import Run
-from trajtune.search.runs.doctor import examine, mend
-from trajtune.search.runs.retention import keep_best
-from trajtune.search.study import study as record
+from trajtune.search.runs.doctor import examine, fix
+from trajtune.search.runs.retention import retain_best
 from trajtune.search.study.journal import JOURNAL
-from trajtune.search.study.study import create_study
+from trajtune.search.study.study import (
+    RESEARCH_DEFAULT_ORIGIN,
+    ask,
+    create_study,
+    enqueue,
+    record_epoch,
+    tell_complete,
+)
 from trajtune.search.study.trial_records import read_trials
 
 
@@ -33,14 +39,14 @@ def run(small_snapshot: Snapshot, tmp_path: Path) -> Run:
         experiment, space, name="run", snapshot_path=small_snapshot.path, snapshot_id=small_snapshot.id
     )
     study = create_study(made.path, settings, 50)
-    record.enqueue(study, space, RESEARCH_DEFAULT, record.RESEARCH_DEFAULT_ORIGIN)
+    enqueue(study, space, RESEARCH_DEFAULT, RESEARCH_DEFAULT_ORIGIN)
     for value in (3.0, 1.0, 2.0):
-        trial = record.ask(study, space, settings, Params())
+        trial = ask(study, space, settings, Params())
         report = {"epoch": 1, settings.metric: value, "seconds": 0.1}
-        record.record_epoch(study, trial, settings.metric, report)
-        record.tell_complete(study, trial)
+        record_epoch(study, trial, settings.metric, report)
+        tell_complete(study, trial)
         save_checkpoint({"epoch": 1}, made.path / f"trials/{trial.number:04d}/best.pt")
-    keep_best(made, read_trials(study))
+    retain_best(made, read_trials(study))
     return made
 
 
@@ -62,17 +68,17 @@ def test_a_sound_run_has_no_findings(run: Run) -> None:
         (lambda run: save_checkpoint({"epoch": 1}, run.path / "trials/0001/last.pt"), "the trial has ended"),
     ],
 )
-def test_what_a_kill_may_leave_is_found_and_mended(run: Run, breaks: object, what: str) -> None:
+def test_what_a_kill_may_leave_is_found_and_fixed(run: Run, breaks: object, what: str) -> None:
     breaks(run)  # type: ignore[operator]
 
     findings = examine(run)
 
     assert [what in finding.what for finding in findings] == [True]
-    assert mend(run, findings) == []
+    assert fix(run, findings) == []
     assert examine(run) == []
 
 
-def test_a_damaged_best_checkpoint_is_found_but_nobody_can_mend_it(run: Run) -> None:
+def test_a_damaged_best_checkpoint_is_found_but_nobody_can_fix_it(run: Run) -> None:
     path = run.path / "trials/0001/best.pt"
     content = bytearray(path.read_bytes())
     content[len(content) // 3] ^= 4
@@ -81,16 +87,16 @@ def test_a_damaged_best_checkpoint_is_found_but_nobody_can_mend_it(run: Run) -> 
     findings = examine(run)
 
     assert [finding.what for finding in findings] == ["trials/0001/best.pt is damaged"]
-    assert mend(run, findings) == findings
+    assert fix(run, findings) == findings
 
 
-def test_a_trial_without_a_process_is_found_with_how_to_go_on(run: Run) -> None:
+def test_a_trial_without_a_process_is_found_with_how_to_resume(run: Run) -> None:
     study = create_study(run.path, run.experiment.search, 50)
-    record.ask(study, run.space, run.experiment.search, Params())
+    ask(study, run.space, run.experiment.search, Params())
 
     (finding,) = examine(run)
 
-    assert finding.what == "trials 3 are RUNNING, but no process is at them"
+    assert finding.what == "trials 3 are RUNNING, but no process trains them"
     assert f"`trajtune search --resume {run.path}`" in finding.remedy
 
 
