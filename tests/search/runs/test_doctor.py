@@ -4,50 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from trajtune.dataset.snapshot import Snapshot
-from trajtune.experiment.load import validate
-from trajtune.experiment.params import RESEARCH_DEFAULT, Params
-from trajtune.experiment.settings import Experiment
-from trajtune.experiment.space import load_space
+from trajtune.experiment.params import Params
 from trajtune.model.checkpoint import save_checkpoint
-from trajtune.search.runs.create import create_run
-from trajtune.search.runs.directory import Run
+from trajtune.search.runs.directory import Run, open_run
 from trajtune.search.runs.doctor import examine, fix
-from trajtune.search.runs.retention import retain_best
 from trajtune.search.study.journal import JOURNAL
-from trajtune.search.study.study import (
-    RESEARCH_DEFAULT_ORIGIN,
-    ask,
-    create_study,
-    enqueue,
-    record_epoch,
-    tell_complete,
-)
-from trajtune.search.study.trial_records import read_trials
-
-
-@pytest.fixture
-def run(small_snapshot: Snapshot, tmp_path: Path) -> Run:
-    """Three trials through, values 3, 1 and 2, of which the best one and the default keep a checkpoint."""
-    experiment = validate(
-        Experiment,
-        {"search": {"space": "smoke", "keep_checkpoints": 1}, "storage": {"runs": str(tmp_path / "runs")}},
-        "test",
-    )
-    space, settings = load_space("smoke"), experiment.search
-    made = create_run(
-        experiment, space, name="run", snapshot_path=small_snapshot.path, snapshot_id=small_snapshot.id
-    )
-    study = create_study(made.path, settings, 50)
-    enqueue(study, space, RESEARCH_DEFAULT, RESEARCH_DEFAULT_ORIGIN)
-    for value in (3.0, 1.0, 2.0):
-        trial = ask(study, space, settings, Params())
-        report = {"epoch": 1, settings.metric: value, "seconds": 0.1}
-        record_epoch(study, trial, settings.metric, report)
-        tell_complete(study, trial)
-        save_checkpoint({"epoch": 1}, made.path / f"trials/{trial.number:04d}/best.pt")
-    retain_best(made, read_trials(study))
-    return made
+from trajtune.search.study.study import ask, create_study
 
 
 def test_a_sound_run_has_no_findings(run: Run) -> None:
@@ -103,7 +65,6 @@ def test_a_trial_without_a_process_is_found_with_how_to_resume(run: Run) -> None
 def test_a_missing_snapshot_is_found(run: Run, tmp_path: Path) -> None:
     text = (run.path / "run.json").read_text().replace(str(run.snapshot_path), str(tmp_path / "gone"))
     (run.path / "run.json").write_text(text)
-    from trajtune.search.runs.directory import open_run
 
     (finding,) = examine(open_run(run.path))
 
