@@ -14,7 +14,6 @@ The figure is drawn by a headless Chromium: the system's, else Playwright's.
 
 import argparse
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from trajtune.experiment.load import validate
 from trajtune.experiment.settings import Experiment
 from trajtune.finalize.run import finalize
 from trajtune.search.run import start_search
+from trajtune.storage.atomic import write_atomically
 
 SIZES = (5_000, 20_000, 50_000, 200_000)
 LEAST_TOP1, LEAST_TOP5, LEAST_AUC = 0.95, 0.97, 0.97
@@ -61,9 +61,7 @@ def main() -> None:
         where = {"careers": careers, "trials": trials, "seed": options.seed}
         if not any(where.items() <= row.items() for row in rows):
             rows += [{**row, **where} for row in measured(careers, trials, options.seed)]
-            beside = options.json.with_suffix(".new")
-            beside.write_text(json.dumps(rows, indent=2) + "\n")
-            os.replace(beside, options.json)
+            write_atomically(options.json, f"{json.dumps(rows, indent=2)}\n".encode())
     for row in rows:
         bar = "" if row["bar"] is None else f"  bar {row['bar']:g}  {'passed' if row['passed'] else 'MISSED'}"
         print(f"{row['careers']:9,} {row['name']:52} {row['value']:9.4f} {row['unit']}{bar}")

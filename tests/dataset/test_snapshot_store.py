@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,25 @@ def test_a_store_holds_the_same_bytes_as_a_disk(stored: Snapshot, ladder_snapsho
         assert there.titles.equals(here.titles)
         np.testing.assert_array_equal(there.arrays.title_ids, here.arrays.title_ids)
         np.testing.assert_array_equal(there.arrays.offsets, here.arrays.offsets)
+
+
+def test_a_file_is_fetched_once_to_be_verified_and_read(
+    stored: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: Counter[str] = Counter()
+    read_bytes = ObjectPath.read_bytes
+
+    def counted(path: ObjectPath) -> bytes:
+        fetched[path.uri.removeprefix(f"{stored.path}/")] += 1
+        return read_bytes(path)
+
+    monkeypatch.setattr(ObjectPath, "read_bytes", counted)
+    opened = open_snapshot(stored.path)
+    train, _ = opened.read("train"), opened.read("val")
+    open_test_split(opened, run="one", purpose="finalize")
+
+    assert [fetched[f"{split}/careers.parquet"] for split in ("train", "val", "test")] == [1, 1, 1]
+    assert opened.read("train").titles.equals(train.titles)
 
 
 def test_the_report_stands_beside_it(stored: Snapshot) -> None:

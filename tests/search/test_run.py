@@ -17,7 +17,7 @@ from trajtune.model.checkpoint import build_model, load_checkpoint
 from trajtune.search.run import resume_search, search, start_search
 from trajtune.search.runs.directory import Run, open_run
 from trajtune.search.runs.doctor import examine
-from trajtune.search.runs.retention import leaders
+from trajtune.search.runs.retention import top_trials
 from trajtune.search.show.status import print_status, status_of
 from trajtune.search.start_points import with_warm_start
 from trajtune.search.study.study import read_study
@@ -138,7 +138,7 @@ def test_start_points_come_second_and_equal_points_are_trained_once(
     assert (second.epochs, third.epochs) == (first.epochs, default.epochs)
     assert (second.state, third.state) == (first.state, default.state)
     assert not (run.path / second.directory).exists(), "nothing was trained for it"
-    assert {trial.number for trial in leaders(run, 9)} == {0, 1}
+    assert {trial.number for trial in top_trials(run, 9)} == {0, 1}
 
 
 def test_the_experiments_own_training_is_tried_before_the_sampler_draws(finished: Run) -> None:
@@ -247,7 +247,7 @@ def test_a_warm_start_takes_the_best_configurations_of_an_earlier_run(
 ) -> None:
     warm = with_warm_start(finished.experiment, finished, small_snapshot)
 
-    expected = [dict(t.params) for t in leaders(finished, 5) if t.number != 0]
+    expected = [dict(t.params) for t in top_trials(finished, 5) if t.number != 0]
     assert warm.search.start_points == expected
     assert expected
 

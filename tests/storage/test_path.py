@@ -1,4 +1,4 @@
-"""Paths in a real S3 server: written whole, listed, waited for, and never with a key in what is said."""
+"""Paths in a real S3 server: what they list, wait for and report."""
 
 import pickle
 import threading
@@ -10,36 +10,29 @@ from tests.support.gate import gate_to
 from tests.support.s3 import S3Store
 from trajtune.errors import StorageError
 from trajtune.storage import path as paths
-from trajtune.storage.path import ObjectPath, children, is_uri, remove_tree, rename, stored_path, write_whole
-
-
-@pytest.fixture
-def bucket(s3_store: S3Store, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> ObjectPath:
-    """A folder of the test's own in a bucket that is there."""
-    for name, value in s3_store.environment.items():
-        monkeypatch.setenv(name, value)
-    s3_store.put("runs", "other/file", b"not ours")
-    return ObjectPath(f"s3://runs/{abs(hash(request.node.nodeid))}")
+from trajtune.storage.files import write_file
+from trajtune.storage.path import ObjectPath, children, is_uri, local_path, remove_tree, rename, stored_path
 
 
 def test_what_is_written_is_read(bucket: ObjectPath) -> None:
     path = bucket / "a" / "one.json"
 
     assert not path.exists()
-    write_whole(path, b"first")
-    write_whole(path, b"second")
+    write_file(path, b"first")
+    write_file(path, b"second")
 
     assert path.read_text() == "second"
     assert path.is_file()
     assert (bucket / "a").exists()
     assert not (bucket / "a").is_file()
+    assert path.open("rb").read() == b"second"
     assert pickle.loads(pickle.dumps(path)).read_bytes() == b"second"
 
 
-def test_a_folder_lists_what_lies_directly_in_it_and_goes_as_a_whole(bucket: ObjectPath) -> None:
+def test_a_folder_lists_its_direct_entries_and_is_deleted_with_all_below(bucket: ObjectPath) -> None:
     for name in ("b.pt", "a.pt", "a.txt"):
-        write_whole(bucket / "x" / name, name.encode())
-    write_whole(bucket / "x" / "deeper" / "c.pt", b"c")
+        write_file(bucket / "x" / name, name.encode())
+    write_file(bucket / "x" / "deeper" / "c.pt", b"c")
 
     assert [found.name for found in children(bucket / "x", "*.pt")] == ["a.pt", "b.pt"]
     assert children(bucket / "missing") == []
@@ -51,7 +44,7 @@ def test_a_folder_lists_what_lies_directly_in_it_and_goes_as_a_whole(bucket: Obj
     assert not (bucket / "x" / "deeper" / "c.pt").exists()
 
 
-def test_what_is_missing_is_said_as_on_a_disk(bucket: ObjectPath) -> None:
+def test_a_missing_object_raises_as_a_missing_file(bucket: ObjectPath) -> None:
     with pytest.raises(FileNotFoundError):
         (bucket / "nothing").read_bytes()
     (bucket / "nothing").unlink(missing_ok=True)
@@ -60,13 +53,13 @@ def test_what_is_missing_is_said_as_on_a_disk(bucket: ObjectPath) -> None:
 
 
 @pytest.mark.usefixtures("bucket")
-def test_a_bucket_that_is_not_there_is_said_in_one_line() -> None:
+def test_a_missing_bucket_is_one_line() -> None:
     with pytest.raises(StorageError, match="There is no bucket nowhere in the store") as raised:
         ObjectPath("s3://nowhere/runs").check()
     assert "\n" not in str(raised.value)
 
 
-def test_a_store_that_does_not_answer_is_waited_for(
+def test_an_operation_waits_for_a_store_that_does_not_answer(
     s3_store: S3Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     s3_store.put("away", "there", b"all the time")
@@ -82,14 +75,14 @@ def test_a_store_that_does_not_answer_is_waited_for(
     assert "does not answer; trying again for 120 s" in capsys.readouterr().err
 
 
-def test_a_store_that_stays_away_is_given_up_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_never_answers_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in S3Store("http://127.0.0.1:9").environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(paths, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(paths, "WAIT_S", 0.5)
     paths._filesystem_of.cache_clear()
 
     with pytest.raises(StorageError, match="does not answer") as raised:
-        ObjectPath("s3://gone/file").write_bytes(b"", patience_s=0.5)
+        ObjectPath("s3://gone/file").write_bytes(b"", wait_s=0.5)
     assert "\n" not in str(raised.value)
     assert "http://127.0.0.1:9" in str(raised.value)
 
@@ -101,12 +94,5 @@ def test_a_text_names_a_path_on_this_machine_or_in_a_store() -> None:
     assert ObjectPath("s3://bucket").parent == ObjectPath("s3://bucket")
     assert is_uri("s3://bucket")
     assert not is_uri("./s3")
-
-
-def test_a_file_that_cannot_be_written_leaves_nothing_beside_it(tmp_path: Path) -> None:
-    (tmp_path / "taken").mkdir()
-
-    with pytest.raises(IsADirectoryError):
-        write_whole(tmp_path / "taken", b"content")
-
-    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+    assert local_path(Path("runs")) == Path("runs")
+    assert local_path(ObjectPath("s3://bucket/runs")) is None

@@ -59,7 +59,7 @@ def searched(folder: Path, snapshot: "Snapshot", trials: Sequence[Params], **fin
     """A run whose search is done, without having searched: the research default, then ``trials``."""
     from trajtune.experiment.space import load_space
     from trajtune.search.runs.create import create_run
-    from trajtune.search.runs.retention import keep_best
+    from trajtune.search.runs.retention import retain_best
     from trajtune.search.study.study import ask, create_study, enqueue, record_epoch, tell_complete
     from trajtune.search.study.trial_records import read_trials
 
@@ -80,7 +80,7 @@ def searched(folder: Path, snapshot: "Snapshot", trials: Sequence[Params], **fin
         report = {"epoch": 1, "val_next_role_nll": 2.0 - number / 10, "seconds": 1.0}
         record_epoch(study, trial, "val_next_role_nll", report)
         tell_complete(study, trial)
-    keep_best(run, read_trials(study))
+    retain_best(run, read_trials(study))
     return run
 
 

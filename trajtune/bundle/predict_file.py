@@ -1,7 +1,6 @@
 """Predictions for a file of careers of any size, a block at a time, in bounded memory."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from trajtune.bundle.bundle import LOW_CONFIDENCE, Bundle
 from trajtune.errors import BundleError
+from trajtune.storage.atomic import atomic_path
 
 BLOCK: Final = 2048
 """Careers held at once."""
@@ -24,7 +24,7 @@ def predict_file(bundle: Bundle, source: Path, target: Path) -> int:
     """Predict every career of a JSON Lines file; one line in, one line out, in the same order.
 
     A line is a list of titles, or an object with ``titles`` and, if wanted, an ``id`` that comes back in
-    its prediction. Empty lines are left out. The target is written beside its place and renamed.
+    its prediction. Empty lines are left out. The target is written atomically.
 
     Args:
         bundle: An open bundle.
@@ -37,14 +37,16 @@ def predict_file(bundle: Bundle, source: Path, target: Path) -> int:
     Raises:
         BundleError: If a file cannot be read or written, or a line is no career; names the line.
     """
-    beside = target.with_name(f".{target.name}.new-{os.getpid()}")
     num = 0
     try:
-        with source.open(encoding="utf-8") as lines, beside.open("w", encoding="utf-8") as out:
+        with (
+            atomic_path(target, unique=True) as temporary,
+            source.open(encoding="utf-8") as lines,
+            temporary.open("w", encoding="utf-8") as out,
+        ):
             for line in predict_lines(bundle, lines, str(source)):
                 out.write(line)
                 num += 1
-        os.replace(beside, target)
     except UnicodeDecodeError as error:
         raise BundleError(
             f"{source} is not UTF-8: {error.reason} at byte {error.start}. Convert it."
@@ -53,8 +55,6 @@ def predict_file(bundle: Bundle, source: Path, target: Path) -> int:
         raise BundleError(
             f"{error.filename or target}: {error.strerror}. Check the path and the disk."
         ) from error
-    finally:
-        beside.unlink(missing_ok=True)
     return num
 
 

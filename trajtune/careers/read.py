@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
-import tenacity
 
 from trajtune.careers.assembly import Part
 from trajtune.careers.career_rows import career_part, join_parts, unpack
@@ -25,11 +24,13 @@ from trajtune.errors import SourceError
 from trajtune.experiment.settings import DataSettings
 from trajtune.experiment.sources import FileSource, JsonHistory, PostgresSource, SimulatedSource
 from trajtune.storage.object_store import explain
+from trajtune.storage.retry import retrying
 
 if TYPE_CHECKING:
     from ray.data import Dataset
 
 URL_VARIABLE: Final = "POSTGRES_URL"
+_ATTEMPTS: Final = 3
 
 
 def load_career_sequences(
@@ -83,29 +84,25 @@ def _load_postgres(
 
     from trajtune.careers.sources.postgres import open_reading
 
-    # Without the connection that holds the snapshot nothing more can be read of it: again, from the start.
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(SnapshotLostError),
-        wait=tenacity.wait_fixed(1),
-        stop=tenacity.stop_after_attempt(3),
-        retry_error_callback=_snapshot_lost,
-    )
-    for attempt in retrying:
-        with attempt, open_reading(source, data.hireable_key, url) as (rows, reading):
+    def load() -> LoadedCareers:
+        with open_reading(source, data.hireable_key, url) as (rows, reading):
             if reading.note:
                 print(f"Note: {reading.note}", file=sys.stderr)
             dataset = ray.data.read_datasource(rows, override_num_blocks=len(reading.ranges))
             loaded = _load(dataset, source, data, what, len(reading.ranges), progress)
             reading.check(loaded.counts["rows_in"])
             return loaded
-    raise AssertionError("tenacity ended without a result")
 
-
-def _snapshot_lost(state: tenacity.RetryCallState) -> NoReturn:
-    raise SourceError(
-        f"The database closed the connection that held the snapshot {state.attempt_number} times. "
-        "See its log, and run again when it is steady."
-    )
+    # Without the connection that holds the snapshot, reading must begin again from the start.
+    try:
+        return retrying(
+            load, lambda error: isinstance(error, SnapshotLostError), attempts=_ATTEMPTS, first_wait_s=1
+        )
+    except SnapshotLostError as error:
+        raise SourceError(
+            f"The database closed the connection that held the snapshot {_ATTEMPTS} times. "
+            "See its log, and run again when it is steady."
+        ) from error
 
 
 def _load(

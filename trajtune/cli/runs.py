@@ -33,12 +33,11 @@ def doctor(
     Example: trajtune doctor --mend
     """
     from trajtune.search.runs.directory import open_run
-    from trajtune.search.runs.doctor import examine
-    from trajtune.search.runs.doctor import mend as mend_findings
+    from trajtune.search.runs.doctor import examine, fix
 
     opened = open_run(run)
     findings = examine(opened)
-    left = mend_findings(opened, findings) if mend else findings
+    left = fix(opened, findings) if mend else findings
     state = ["left" if finding in left else "mended" for finding in findings]
     if as_json:
         said = [

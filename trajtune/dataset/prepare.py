@@ -18,7 +18,7 @@ from trajtune.dataset.split import Splits, resolve_cutoffs, split_dates, tempora
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.dataset.vocabulary_counts import tally_titles
 from trajtune.experiment.settings import Experiment
-from trajtune.storage.path import ObjectPath, stored_path
+from trajtune.storage.path import check_reachable, stored_path
 
 
 def prepare(experiment: Experiment, *, url: str | None = None, progress: bool = False) -> Snapshot:
@@ -32,16 +32,14 @@ def prepare(experiment: Experiment, *, url: str | None = None, progress: bool = 
         progress: Show a progress bar while reading.
 
     Returns:
-        The snapshot, written or found.
+        The snapshot, new or equal to one that existed.
 
     Raises:
         SourceError: If there is nothing to read, or more text than a snapshot holds.
         SplitError: If a split would be empty.
         StorageError: If the store of the snapshots does not answer, or refuses.
     """
-    parent = stored_path(experiment.storage.snapshots)
-    if isinstance(parent, ObjectPath):
-        parent.check()  # before an hour of reading, not after it
+    check_reachable(stored_path(experiment.storage.snapshots))  # before an hour of reading, not after it
     # Reading needs Ray; encoding careers that were already read does not.
     from trajtune.careers.read import load_career_sequences
 
@@ -51,7 +49,7 @@ def prepare(experiment: Experiment, *, url: str | None = None, progress: bool = 
 
 
 def snapshot_of(loaded: LoadedCareers, experiment: Experiment) -> Snapshot:
-    """Write the snapshot of careers that were already read, and its data report; see `prepare`."""
+    """Write the snapshot of careers that were read already, and its data report; see `prepare`."""
     with within_arrows_limit():
         snapshot, encoded = write_content(loaded, experiment)
     write_data_report(snapshot, encoded)
@@ -59,10 +57,10 @@ def snapshot_of(loaded: LoadedCareers, experiment: Experiment) -> Snapshot:
 
 
 def write_content(loaded: LoadedCareers, experiment: Experiment) -> tuple[Snapshot, dict[str, SplitData]]:
-    """Write all of the snapshot that its id names, without the data report; see `prepare`.
+    """Write what the snapshot's id covers, without the data report; see `prepare`.
 
     Returns:
-        The snapshot, and what was written of each split.
+        The snapshot, and the careers of each split.
     """
     by = experiment.split.by
     cutoffs = resolve_cutoffs(split_dates(loaded.careers, by), experiment.split)
@@ -71,7 +69,7 @@ def write_content(loaded: LoadedCareers, experiment: Experiment) -> tuple[Snapsh
         {"train": splits.train["titles"], "val": splits.val["titles"], "test": splits.test["titles"]},
         experiment.vocabulary,
     )
-    # Of train and of nothing else: `tally.train` holds no other spelling.
+    # From train alone: `tally.train` holds no other spelling.
     encoder = TitleEncoder.fit(tally.train)
     eve = timedelta(days=1)
     known_until = {

@@ -5,20 +5,19 @@
     <id>/
       train/careers.parquet   val/careers.parquet   test/careers.parquet
       vocabulary.json   quarantine.parquet   manifest.json
-      ledger.jsonl      who opened the test split and why; the one file that grows (in an object store,
-                        where none can, there is a ledger-….jsonl of each opening)
+      ledger.jsonl      who opened the test split and why; the only file that grows (in an object store,
+                        where no file can, each opening is a ledger-….jsonl)
 
-This file reads train and val. The test split is opened by `dataset.test_split` alone.
+This module reads train and val. The test split is opened by `dataset.test_split` alone.
 """
 
 import hashlib
+import io
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -30,7 +29,8 @@ from trajtune.dataset.arrays import CareerArrays
 from trajtune.dataset.encode import SplitData
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import SnapshotError
-from trajtune.storage.path import ObjectPath, StoredPath, stored_path
+from trajtune.storage.files import publish_directory, staging_directory, write_json
+from trajtune.storage.path import StoredPath, check_reachable, local_path, stored_path
 
 SCHEMA_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -39,6 +39,9 @@ QUARANTINE: Final = "quarantine.parquet"
 LEDGER: Final = "ledger.jsonl"
 PER_ROLE: Final = ("title_ids", "tenure_months", "tenure_at_least", "hireable")
 """The columns of a split's file that a `CareerArrays` is made of."""
+
+Source = Path | io.BytesIO
+"""What a file is read from: its path, or its content if it was fetched from a store."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Snapshot:
 
     path: StoredPath
     manifest: Mapping[str, Any]
+    _verified: dict[str, Source] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def id(self) -> str:
@@ -64,16 +68,18 @@ class Snapshot:
         return TitleEncoder.load(self.path / VOCABULARY)
 
     def read(self, split: Literal["train", "val"]) -> SplitData:
-        """Read train or val; no name reaches test from here."""
+        """Read train or val; test cannot be read here."""
         if split not in ("train", "val"):
             raise SnapshotError(
                 f"A snapshot gives train and val, but was asked for {split!r}. Only finalize opens test."
             )
-        return read_split(split_file(self.path, split))
+        if split in self._verified:  # once: fetched content must not stay in memory
+            return read_split(self._verified.pop(split))
+        return read_split(source_of(split_file(self.path, split)))
 
 
 def split_file(path: StoredPath, split: str) -> StoredPath:
-    """Where a split's careers lie below the snapshot's directory."""
+    """The file of a split's careers in the snapshot's directory."""
     return path / f"{split}/careers.parquet"
 
 
@@ -85,8 +91,7 @@ def open_snapshot(path: str | StoredPath) -> Snapshot:
         StorageError: If the store does not answer, or refuses.
     """
     path = stored_path(path)
-    if isinstance(path, ObjectPath):
-        path.check()
+    check_reachable(path)
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         files, snapshot_id = manifest["files"], manifest["id"]
@@ -105,31 +110,41 @@ def open_snapshot(path: str | StoredPath) -> Snapshot:
         raise SnapshotError(
             f"{path / MANIFEST} was altered: it does not hash to its id. Prepare the snapshot again."
         )
-    for name, expected in sorted(files.items()):
-        if not name.startswith("test/"):
-            verify_file(path / name, expected)
-    return Snapshot(path, manifest)
+    verified = {
+        name: verify_file(path / name, expected)
+        for name, expected in sorted(files.items())
+        if not name.startswith("test/")
+    }
+    return Snapshot(
+        path, manifest, {split: verified[f"{split}/careers.parquet"] for split in ("train", "val")}
+    )
 
 
-def verify_file(path: StoredPath, expected: str) -> None:
-    """Check one file's sha256.
+def verify_file(path: StoredPath, expected: str) -> Source:
+    """Check one file's sha256, and give what to read it from.
 
     Raises:
         SnapshotError: If the file is missing or is not what was written.
     """
     if not path.is_file():
         raise SnapshotError(f"The snapshot lacks {path}. Prepare it again.")
-    found = sha256(path)
-    if found != expected:
+    source = source_of(path)
+    actual = sha256(source)
+    if actual != expected:
         raise SnapshotError(
-            f"{path} was altered: its sha256 is {found[:12]}..., the manifest says {expected[:12]}.... "
+            f"{path} was altered: its sha256 is {actual[:12]}..., the manifest says {expected[:12]}.... "
             "Prepare the snapshot again."
         )
+    return source
 
 
-def read_split(path: StoredPath) -> SplitData:
-    """Read one split's file as it was written by `write_snapshot`."""
-    source = path if isinstance(path, Path) else pa.BufferReader(path.read_bytes())
+def source_of(path: StoredPath) -> Source:
+    """What to read a file from; it is fetched if it is in a store."""
+    return local_path(path) or io.BytesIO(path.read_bytes())
+
+
+def read_split(source: Source) -> SplitData:
+    """Read one split's file as `write_snapshot` wrote it."""
     table = pq.read_table(source).combine_chunks()
     return SplitData(
         arrays_of(table), *(table[name].combine_chunks() for name in ("candidate_id", "titles", "split_date"))
@@ -154,14 +169,14 @@ def write_snapshot(
     description: Mapping[str, Any],
     versions: Mapping[str, str],
 ) -> StoredPath:
-    """Write a snapshot below ``parent``, whole or not at all; an equal one that is there is kept.
+    """Write a snapshot below ``parent``, complete or not at all; an equal one that exists is kept.
 
     Args:
         parent: Directory of snapshots, here or in an object store.
         splits: ``train``, ``val`` and ``test``.
         encoder: The vocabulary.
         quarantine: `careers.schema.QUARANTINE`.
-        description: Everything else that the manifest says of the content; plain JSON values.
+        description: Everything else that the manifest says about the content; plain JSON values.
         versions: Of the packages that wrote it; not part of the id.
 
     Returns:
@@ -170,61 +185,39 @@ def write_snapshot(
     Raises:
         StorageError: If the store does not answer, or refuses.
     """
-    with _beside(parent) as beside:
+    # The name is the hash of the content, so it is known last. Hosts may share the parent.
+    with staging_directory(parent / f"snapshot-{socket.gethostname()}") as folder:
         for name, data in splits.items():
-            split_file(beside, name).parent.mkdir()
-            pq.write_table(_table(data), split_file(beside, name), compression="zstd")
-        encoder.save(beside / VOCABULARY)
-        pq.write_table(quarantine, beside / QUARANTINE, compression="zstd")
+            (folder / name).mkdir()
+            pq.write_table(_table(data), folder / name / "careers.parquet", compression="zstd")
+        encoder.save(folder / VOCABULARY)
+        pq.write_table(quarantine, folder / QUARANTINE, compression="zstd")
         names = [*(f"{name}/careers.parquet" for name in splits), VOCABULARY, QUARANTINE]
         manifest: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             **description,
-            "files": {name: sha256(beside / name) for name in sorted(names)},
+            "files": {name: sha256(folder / name) for name in sorted(names)},
             "versions": dict(versions),
         }
         manifest["id"] = content_id(manifest)
-        (beside / MANIFEST).write_text(
-            json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
-        final = parent / str(manifest["id"])[:16]
-        if isinstance(final, Path):
-            if not final.exists():
-                os.replace(beside, final)
-        elif not (final / MANIFEST).is_file():
-            for name in (*names, MANIFEST):  # without its manifest it is no snapshot
-                (final / name).write_bytes((beside / name).read_bytes())
-    return final
-
-
-@contextmanager
-def _beside(parent: StoredPath) -> Iterator[Path]:
-    """A folder to write in, on the same file system where there is one; gone afterwards."""
-    if isinstance(parent, ObjectPath):
-        with tempfile.TemporaryDirectory(prefix="trajtune-") as folder:
-            yield Path(folder)
-        return
-    parent.mkdir(parents=True, exist_ok=True)
-    beside = parent / f".preparing-{os.getpid()}"
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir()
-    try:
-        yield beside
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        write_json(folder / MANIFEST, manifest)
+        target = parent / str(manifest["id"])[:16]
+        with suppress(FileExistsError):
+            publish_directory(folder, target, last=MANIFEST)
+    return target
 
 
 def content_id(manifest: Mapping[str, Any]) -> str:
-    """sha256 of all that a manifest says of the content: not of its id nor of package versions."""
+    """sha256 of all that a manifest says about the content: without its id and the package versions."""
     content = {key: value for key, value in manifest.items() if key not in ("id", "versions")}
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def sha256(path: StoredPath) -> str:
-    """sha256 of a file, hexadecimal."""
-    if isinstance(path, ObjectPath):
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    with path.open("rb") as file:
+def sha256(source: Source) -> str:
+    """sha256 of a file's content, hexadecimal."""
+    if isinstance(source, io.BytesIO):
+        return hashlib.sha256(source.getbuffer()).hexdigest()
+    with source.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

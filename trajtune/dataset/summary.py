@@ -1,10 +1,10 @@
-"""A snapshot on one screen: what went in, what was left out and why, and how time parts it."""
+"""A snapshot on one screen: rows read, rows left out and why, and the splits in time."""
 
 from trajtune.dataset.snapshot import Snapshot
 
 
 def summary(snapshot: Snapshot) -> str:
-    """Plain text for a terminal, from the manifest alone."""
+    """Summarise a snapshot as plain text for a terminal, from the manifest alone."""
     manifest = snapshot.manifest
     counts, splits, cutoffs = manifest["counts"], manifest["splits"], manifest["cutoffs"]
     lines = [
@@ -31,7 +31,7 @@ def summary(snapshot: Snapshot) -> str:
 
 
 def describe_source(source: dict[str, object]) -> str:
-    """The source in a few words; simulated careers are named loudly."""
+    """The source in a few words; SIMULATED is in capitals."""
     where = source.get("table") or source.get("path") or source.get("query")
     kind = str(source["kind"])
     words = kind.upper() if kind == "simulated" else kind

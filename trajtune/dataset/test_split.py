@@ -1,17 +1,12 @@
-"""The test split's only door. Finalize opens it, once, and each opening is written down first."""
+"""The only way to the test split. Finalize opens it once, and each opening is recorded first."""
 
 import json
-import os
-import uuid
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from trajtune.dataset.encode import SplitData
 from trajtune.dataset.snapshot import LEDGER, Snapshot, read_split, split_file, verify_file
-from trajtune.storage.path import children
-
-_STEM: Final = LEDGER.partition(".")[0]
+from trajtune.storage.files import append_line, appended_lines
 
 
 def open_test_split(snapshot: Snapshot, *, run: str, purpose: str) -> SplitData:
@@ -26,29 +21,13 @@ def open_test_split(snapshot: Snapshot, *, run: str, purpose: str) -> SplitData:
         SnapshotError: If the split is missing or was altered.
         StorageError: If the store does not answer, or refuses.
     """
-    now = datetime.now(UTC)
-    entry = {"time": now.isoformat(timespec="seconds"), "run": run, "purpose": purpose}
-    _write_down(snapshot, json.dumps(entry, ensure_ascii=False) + "\n", now)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    entry = {"time": now, "run": run, "purpose": purpose}
+    append_line(snapshot.path / LEDGER, json.dumps(entry, ensure_ascii=False))
     path = split_file(snapshot.path, "test")
-    verify_file(path, snapshot.manifest["files"]["test/careers.parquet"])
-    return read_split(path)
+    return read_split(verify_file(path, snapshot.manifest["files"]["test/careers.parquet"]))
 
 
 def openings(snapshot: Snapshot) -> list[dict[str, Any]]:
     """Every opening of the test split so far, oldest first: ``time``, ``run``, ``purpose``."""
-    ledgers = children(snapshot.path, f"{_STEM}*.jsonl")
-    lines = [line for path in ledgers for line in path.read_text(encoding="utf-8").splitlines()]
-    return [json.loads(line) for line in lines if line]
-
-
-def _write_down(snapshot: Snapshot, line: str, now: datetime) -> None:
-    path = snapshot.path / LEDGER
-    if isinstance(path, Path):
-        with path.open("a", encoding="utf-8") as ledger:
-            ledger.write(line)
-            ledger.flush()
-            os.fsync(ledger.fileno())
-    else:
-        # No object can grow, and two who replaced one would lose a line: one of its own, named by the time.
-        name = f"{_STEM}-{now:%Y%m%d-%H%M%S-%f}-{uuid.uuid4().hex[:8]}.jsonl"
-        (snapshot.path / name).write_bytes(line.encode())
+    return [json.loads(line) for line in appended_lines(snapshot.path / LEDGER)]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from trajtune.errors import SnapshotError
-from trajtune.storage.atomic import write_whole_file
+from trajtune.storage.atomic import write_atomically
 
 UNKNOWN: Final = 0
 """Index of unknown titles and of padding."""
@@ -176,14 +176,14 @@ class TitleEncoder:
         """Write the vocabulary in the serving contract's form, with sorted keys.
 
         Args:
-            path: The file; written beside and renamed.
+            path: The file; written atomically.
         """
         content = {
             "title_to_idx": dict(sorted(self.title_to_idx.items())),
             "idx_to_title": {str(index): title for index, title in sorted(self.idx_to_title.items())},
             "vocab_size": self.vocab_size,
         }
-        write_whole_file(path, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode())
+        write_atomically(path, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode())
 
     @classmethod
     def load(cls, path: TextFile) -> "TitleEncoder":

@@ -1,9 +1,5 @@
-"""Bundles on disk: written beside their place and renamed, so that one is there whole or not at all."""
+"""Bundles on disk: written atomically, so that one exists complete or not at all."""
 
-import glob
-import json
-import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +7,8 @@ from typing import Any, Final
 
 from trajtune.bundle.bundle import CALIBRATION, MANIFEST, MODEL, VOCABULARY, manifest_sha256, sha256
 from trajtune.errors import BundleError
+from trajtune.storage.atomic import local_staging_directory, rename_directory
+from trajtune.storage.files import write_json
 
 CALIBRATOR: Final = "calibrator.pkl"
 CHECKPOINT: Final = "best.pt"
@@ -45,38 +43,13 @@ def bundle_directory(path: Path) -> Iterator[Path]:
     Raises:
         BundleError: If the disk is full or not writable, or the path came into being meanwhile.
     """
-    beside = path.with_name(f".{path.name}.new-{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(path)
-        beside.mkdir()
-        yield beside
-        refuse_existing(path)
-        os.rename(beside, path)
+        with local_staging_directory(path) as folder:
+            yield folder
+            refuse_existing(path)
+            rename_directory(folder, path)
     except OSError as error:
         raise BundleError(f"Cannot write {path}: {error.strerror}. Nothing was left there.") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-def _remove_abandoned(path: Path) -> None:
-    """Delete what a killed finalize left beside ``path``; one that still runs keeps its own."""
-    for folder in path.parent.glob(f".{glob.escape(path.name)}.new-*"):
-        try:
-            os.kill(int(folder.name.rpartition("-")[2]), 0)
-        except (ValueError, ProcessLookupError):
-            shutil.rmtree(folder, ignore_errors=True)
-        except PermissionError:  # alive, and somebody else's
-            continue
-        else:
-            if folder.name.endswith(f"-{os.getpid()}"):
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write indented JSON; NaN and infinity are our own mistake and raise."""
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
 
 
 def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:

@@ -21,7 +21,6 @@ from trajtune.finalize.bundle_directory import (
     REPORT,
     bundle_directory,
     refuse_existing,
-    write_json,
     write_manifest,
 )
 from trajtune.finalize.calibrate.isotonic import refuse_too_few, save_calibrator
@@ -48,10 +47,11 @@ from trajtune.model.checkpoint import build_model, load_checkpoint, save_checkpo
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.threads import one_thread
 from trajtune.search.runs.directory import Run, open_run
-from trajtune.search.runs.retention import leaders
+from trajtune.search.runs.retention import top_trials
 from trajtune.search.study.study import read_study
 from trajtune.search.study.trial_records import read_trials, research_default
 from trajtune.search.trial import BEST
+from trajtune.storage.files import write_json
 
 Progress = Callable[[str], None]
 _PACKAGES = (
@@ -170,7 +170,7 @@ def _snapshot_of(run: Run) -> Snapshot:
 def _refit(run: Run, snapshot: Snapshot, *, verbose: bool, say: Progress) -> list[Refit]:
     run.best()  # raises in one line if there is no result yet
     settings = run.experiment.finalize
-    best = leaders(run, settings.top_k)
+    best = top_trials(run, settings.top_k)
     research = research_default(read_trials(read_study(run.path)))
     # With one seed the search's own training of the research default is as good as another, on all careers.
     on_all = run.experiment.search.max_train_careers is None

@@ -15,7 +15,6 @@ from trajtune.finalize.bundle_directory import (
     METRICS,
     bundle_directory,
     refuse_existing,
-    write_json,
 )
 from trajtune.finalize.calibrate.comparison import cross_fitted
 from trajtune.finalize.calibrate.isotonic import save_calibrator
@@ -31,6 +30,7 @@ from trajtune.model.checkpoint import build_model, load_checkpoint, vocabulary_i
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.predict import predict
 from trajtune.model.threads import one_thread
+from trajtune.storage.files import write_json
 from trajtune.storage.path import StoredPath
 
 _PARITY_CAREERS = 64

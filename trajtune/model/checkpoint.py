@@ -1,12 +1,11 @@
 """Checkpoints: tensors and plain values in one file that carries its own checksum.
 
-The file is what ``torch.save`` writes, with the sha256 of those bytes as the archive's comment, so
-one rename makes it whole, ``torch.load(path, weights_only=True)`` reads it, and damage is seen
-before anything is parsed.
+The file is what ``torch.save`` writes, with the sha256 of those bytes as the archive's comment. So one file
+is written atomically, ``torch.load(path, weights_only=True)`` reads it, and damage is detected before
+anything is parsed.
 """
 
 import hashlib
-import io
 import json
 import os
 import struct
@@ -24,7 +23,8 @@ from trajtune.experiment.params import Params
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.network.markov_prior import MarkovCounts
 from trajtune.model.network.title_vectors import TitleWords
-from trajtune.storage.path import ObjectPath, StoredPath
+from trajtune.storage.files import open_new_file
+from trajtune.storage.path import StoredPath
 
 State = Mapping[str, Any]
 """What `fit` resumes from: ``params``, ``vocab_size``, ``seed``, ``epoch``, ``best_epoch``, ``best_metrics``,
@@ -36,26 +36,14 @@ _COMMENT = len(_MARK) + 64
 
 
 def save_checkpoint(state: State, path: StoredPath) -> None:
-    """Write ``state`` so that ``path`` is whole or as before: beside and renamed, or as one object.
+    """Write ``state`` to ``path`` atomically.
 
     Raises:
-        OSError: If it cannot be written, as on a full disk; nothing is left beside it.
+        OSError: If it cannot be written, for example on a full disk; nothing is left next to it.
         StorageError: If the store does not answer.
     """
-    if isinstance(path, ObjectPath):
-        memory = io.BytesIO()
-        _write(state, memory)
-        path.write_bytes(memory.getvalue())
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        with beside.open("w+b") as file:
-            _write(state, file)
-        os.replace(beside, path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+    with open_new_file(path) as file:
+        _write(state, file)
 
 
 def _write(state: State, file: IO[bytes]) -> None:
@@ -80,15 +68,15 @@ def load_checkpoint(path: StoredPath) -> dict[str, Any]:
         StorageError: If the store does not answer.
     """
     try:
-        with io.BytesIO(path.read_bytes()) if isinstance(path, ObjectPath) else path.open("rb") as file:
-            is_whole = _is_whole(file)
+        with path.open("rb") as file:
+            is_intact = _is_intact(file)
             file.seek(0)
-            state: dict[str, Any] = torch.load(file, "cpu", weights_only=True) if is_whole else {}
+            state: dict[str, Any] = torch.load(file, "cpu", weights_only=True) if is_intact else {}
     except OSError as error:
         raise TrainingError(
             f"Cannot read the checkpoint {path}: {error.strerror}. Check the path."
         ) from error
-    if not is_whole:
+    if not is_intact:
         raise TrainingError(
             f"The checkpoint {path} is damaged or not trajtune's: its sha256 is not the one it carries. "
             "Delete it and train that trial again."
@@ -96,20 +84,20 @@ def load_checkpoint(path: StoredPath) -> dict[str, Any]:
     return state
 
 
-def _is_whole(file: IO[bytes]) -> bool:
-    """Whether the file's content has the checksum in its comment; reads it piece by piece."""
+def _is_intact(file: IO[bytes]) -> bool:
+    """Whether the file's content has the checksum in its comment; reads it chunk by chunk."""
     digest = hashlib.sha256()
     left = file.seek(0, os.SEEK_END) - _COMMENT - 2
     file.seek(0)
-    while left > 0 and (piece := file.read(min(left, 2**20))):
-        digest.update(piece)
-        left -= len(piece)
+    while left > 0 and (chunk := file.read(min(left, 2**20))):
+        digest.update(chunk)
+        left -= len(chunk)
     digest.update(b"\0\0")  # the comment's length, before there was a comment
     return file.read() == struct.pack("<H", _COMMENT) + _MARK + digest.hexdigest().encode()
 
 
 class _Hashing:
-    """A file that is written and hashed at once, so that no copy of the whole is held."""
+    """A file that is hashed while it is written, so that no copy of its content is held."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file, self.hash = file, hashlib.sha256()
@@ -128,12 +116,12 @@ class _Hashing:
 
 
 def without_optimizer(state: State) -> dict[str, Any]:
-    """The part of a checkpoint that predicts: a third of the size; `fit` cannot resume from it."""
+    """The part of a checkpoint that predictions need: a third of the size; `fit` cannot resume from it."""
     return {key: value for key, value in state.items() if key not in {"optimizer", "rng"}}
 
 
 def vocabulary_id(encoder: TitleEncoder) -> str:
-    """Names a vocabulary by its titles and their order: one of the same size may be another."""
+    """Identifies a vocabulary by its titles and their order; the size alone does not."""
     titles = [encoder.decode(index) for index in range(encoder.vocab_size)]
     return hashlib.sha256(json.dumps(titles).encode()).hexdigest()
 
@@ -184,9 +172,9 @@ def new_model(
 
 
 def _plain(value: Any) -> Any:
-    """A copy with plain containers and interned strings, whose pickle depends on nothing but the values.
+    """A copy with plain containers and interned strings, whose pickle depends only on the values.
 
-    Pickle writes an object that it meets again as a reference, so equal strings must be one object.
+    Pickle writes a repeated object as a reference, so equal strings must be one object.
     """
     if isinstance(value, Mapping):
         return {_plain(key): _plain(entry) for key, entry in value.items()}

@@ -12,7 +12,8 @@ from html import escape
 from importlib.resources import files
 from typing import Any, Final
 
-from trajtune.storage.path import StoredPath, write_whole
+from trajtune.storage.files import write_file
+from trajtune.storage.path import StoredPath
 
 # Okabe and Ito's colours, told apart by colour-blind people too.
 COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
@@ -147,8 +148,8 @@ class Page:
         self._records[key] = {"title": title, "parts": parts}
 
     def write(self, path: StoredPath) -> None:
-        """Write the page whole; the same parts give the same bytes."""
-        write_whole(path, self.html().encode())
+        """Write the page atomically; the same parts give the same bytes."""
+        write_file(path, self.html().encode())
 
     def html(self) -> str:
         """The whole page."""

@@ -20,9 +20,9 @@ from trajtune.search.newest_careers import train_careers
 from trajtune.search.runs.create import create_run
 from trajtune.search.runs.directory import TUNE_PREFIX, Run, open_run
 from trajtune.search.runs.lock import StillHeld
-from trajtune.search.runs.log import RunLog, run_log, stderr_heard
+from trajtune.search.runs.log import RunLog, run_log, tee_stderr
 from trajtune.search.runs.resume_check import check_resumable
-from trajtune.search.runs.retention import keep_best
+from trajtune.search.runs.retention import retain_best
 from trajtune.search.show.json_log import JsonLog
 from trajtune.search.show.progress import lines_to, show_progress
 from trajtune.search.start_points import check_start_points, start_points
@@ -31,7 +31,7 @@ from trajtune.search.study.trial_records import WITH_RESULT, TrialRecord, ranked
 from trajtune.search.tune.placement import num_concurrent, place
 from trajtune.search.tune.tracking import check_tracking, tracked, trial_name
 from trajtune.search.val_baselines import best_baseline, keep_baselines
-from trajtune.storage.path import children, remove_tree
+from trajtune.storage.path import children, local_path, remove_tree
 
 if TYPE_CHECKING:
     import optuna
@@ -233,7 +233,7 @@ def _complete(
                 run, snapshot, study, session, log, still_held, json_log=json_log, verbose=verbose
             )
     records = read_trials(study)
-    keep_best(run, records)
+    retain_best(run, records)
     missing = _missing(study, run.requested)
     if missing and spent:
         ended = f"Ended with {missing} of {run.requested} trials to go: {spent}."
@@ -300,7 +300,7 @@ def _execute(
 
         def listener(what: str, number: int) -> None:
             if what == "end":
-                keep_best(run, read_trials(study))
+                retain_best(run, read_trials(study))
             show(what, number)
 
         searcher = StudySearcher(
@@ -359,8 +359,7 @@ def _actors_started_together(count: int) -> Iterator[None]:
 @contextmanager
 def _scratch(run: Run) -> Iterator[str]:
     """A directory for Ray Tune's own files; what a killed session leaves in a run, the next one removes."""
-    below = run.path if isinstance(run.path, Path) else None
-    with tempfile.TemporaryDirectory(prefix=TUNE_PREFIX, dir=below) as scratch:
+    with tempfile.TemporaryDirectory(prefix=TUNE_PREFIX, dir=local_path(run.path)) as scratch:
         yield scratch
 
 
@@ -377,7 +376,7 @@ def _shown(
     """Show the session to people or to programs, and keep it in the log."""
     if not json_log:
         # In this order: the live table takes stderr over, and what is printed beside it is for the log.
-        with show_progress(study, run.requested, metric, baseline, log) as show, stderr_heard(log):
+        with show_progress(study, run.requested, metric, baseline, log) as show, tee_stderr(log):
             yield show
         return
     events, lines = JsonLog(study, sys.stdout), lines_to(log, study, run.requested, metric, baseline)
@@ -388,7 +387,7 @@ def _shown(
         lines(what, number)
 
     try:
-        with stderr_heard(log):
+        with tee_stderr(log):
             yield both
     finally:
         events.done()

@@ -8,7 +8,7 @@ from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.settings import Experiment, SearchSettings
 from trajtune.experiment.space import Space
 from trajtune.search.runs.directory import Run
-from trajtune.search.runs.retention import leaders
+from trajtune.search.runs.retention import top_trials
 from trajtune.search.study.study import RESEARCH_DEFAULT_ORIGIN, START_POINT_ORIGIN, TRAINING_ORIGIN
 
 if TYPE_CHECKING:
@@ -80,7 +80,9 @@ def with_warm_start(experiment: Experiment, earlier: Run, snapshot: "Snapshot") 
             f"A warm start needs a run on comparable data, but since {earlier.name} these changed: "
             f"{'; '.join(changed)}. Start without it."
         )
-    best = [trial for trial in leaders(earlier, WARM_START_POINTS) if trial.origin != RESEARCH_DEFAULT_ORIGIN]
+    best = [
+        trial for trial in top_trials(earlier, WARM_START_POINTS) if trial.origin != RESEARCH_DEFAULT_ORIGIN
+    ]
     points = [*experiment.search.start_points, *(dict(trial.params) for trial in best)]
     search = experiment.search.model_copy(update={"start_points": points})
     return experiment.model_copy(update={"search": search})

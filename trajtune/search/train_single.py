@@ -11,7 +11,7 @@ from trajtune.experiment.load import save_experiment
 from trajtune.experiment.settings import Experiment
 from trajtune.page import Page
 from trajtune.search.trial import DAMAGE, train_trial
-from trajtune.storage.atomic import write_whole_file
+from trajtune.storage.atomic import write_atomically
 
 if TYPE_CHECKING:
     from trajtune.dataset.snapshot import Snapshot
@@ -66,7 +66,7 @@ def train_single(
             print(damage, file=sys.stderr)
         # The first one after a resume is the last one before it.
         reports = [*(earlier for earlier in reports if earlier["epoch"] < report["epoch"]), report]
-        write_whole_file(output / LOG, "".join(json.dumps(each) + "\n" for each in reports).encode())
+        write_atomically(output / LOG, "".join(json.dumps(each) + "\n" for each in reports).encode())
         yield report
     _curves(reports, output / CURVES)
 
@@ -96,7 +96,7 @@ def _open(experiment: Experiment, snapshot: "Snapshot", output: Path, *, resume:
     output.mkdir(parents=True, exist_ok=True)
     snapshot.encoder().save(output / VOCABULARY)
     save_experiment(experiment, output / _EXPERIMENT)
-    write_whole_file(output / _ORIGIN, f"{json.dumps(origin)}\n".encode())
+    write_atomically(output / _ORIGIN, f"{json.dumps(origin)}\n".encode())
 
 
 def _logged(output: Path) -> list[dict[str, Any]]:

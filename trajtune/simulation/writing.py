@@ -1,7 +1,6 @@
 """Write simulated careers to a PostgreSQL table or to a file."""
 
 import io
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -18,6 +17,7 @@ from trajtune.experiment.sources import ProcessSettings
 from trajtune.simulation.generator import PROCESS_VERSION
 from trajtune.simulation.simulate import DEFAULT_SETTINGS
 from trajtune.simulation.source_rows import RowLayout, simulated_rows
+from trajtune.storage.atomic import atomic_path
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812 - a class with a lower-case name
@@ -147,14 +147,10 @@ def _write_file(num_careers: int, seed: int, path: Path, settings: ProcessSettin
         )
     layout: RowLayout = "roles" if path.suffix == ".csv" else "candidates"
     rows = simulated_rows(num_careers, seed, settings, layout)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            _write_rows(rows, path.suffix, beside)
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
+        with atomic_path(path, unique=True) as temporary:
+            _write_rows(rows, path.suffix, temporary)
     except OSError as error:
         raise SourceError(f"Cannot write {path}: {error.strerror}. Give another path.") from error
 

@@ -1,7 +1,7 @@
-"""Files in S3, or in a store that speaks its language, by their URI; docs/reference/careers.md says how.
+"""Files in S3, or in a store with its protocol, by their URI; docs/reference/careers.md says how.
 
-Credentials and the endpoint come from the environment alone. Ray's tasks make their own file system from
-it, so no key travels with them.
+Credentials and the endpoint come from the environment alone. Each of Ray's tasks makes its file system from
+its own environment, so no key travels with it.
 """
 
 import copy
@@ -18,20 +18,20 @@ _ENDPOINT_VARIABLES: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 
 def open_uri(uri: str) -> tuple[pyarrow.fs.FileSystem, str]:
-    """The file system of a URI, and the path in it; ``*`` and ``[…]`` stay as they are.
+    """The file system of a URI, and the path on it; ``*`` and ``[…]`` stay as they are.
 
     Raises:
-        pa.ArrowInvalid: If it is no URI of a file system that pyarrow knows.
+        pa.ArrowInvalid: If it is not a URI of a file system that pyarrow knows.
         OSError: If the store does not answer.
     """
-    # Left alone: what makes a URI, and its escapes. A blank, a bracket or an accent is none of pyarrow's.
+    # pyarrow refuses blanks, brackets and accents. What has a meaning in a URI, and its escapes, stays.
     filesystem, path = pyarrow.fs.FileSystem.from_uri(quote(uri, safe="/:?&=%*@"))
-    # A copy gives a silent store up after three attempts of three seconds; the original makes thirty.
+    # A copy gives up on a silent store after three attempts of three seconds; the original makes thirty.
     return copy.copy(filesystem), path
 
 
 def require_bucket(filesystem: pyarrow.fs.FileSystem, path: str) -> None:
-    """Tell a bucket that is not there from an object that is not.
+    """Refuse a missing bucket, which pyarrow reports as a missing object.
 
     Raises:
         SourceError: If there is no such bucket.
@@ -42,28 +42,28 @@ def require_bucket(filesystem: pyarrow.fs.FileSystem, path: str) -> None:
         and filesystem.get_file_info(bucket).type == pyarrow.fs.FileType.NotFound
     ):
         raise SourceError(
-            f"There is no bucket {bucket} in the store. Mend `source.path`, or AWS_ENDPOINT_URL, which is "
+            f"There is no bucket {bucket} in the store. Fix `source.path`, or AWS_ENDPOINT_URL, which is "
             f"{endpoint()}."
         )
 
 
-def explain(said: str) -> str:
-    """What pyarrow says of a file or a store, on one line, with what to do about it."""
-    said = " ".join(said.split())
-    if re.search("ACCESS_DENIED|INVALID_ACCESS_KEY|SIGNATURE_DOES_NOT_MATCH|HTTP status 40[13]", said):
+def explain(message: str) -> str:
+    """An error message of pyarrow about a file or a store, on one line, with a remedy if one is known."""
+    message = " ".join(message.split())
+    if re.search("ACCESS_DENIED|INVALID_ACCESS_KEY|SIGNATURE_DOES_NOT_MATCH|HTTP status 40[13]", message):
         return (
             "the store refuses the credentials, or there are none. Set AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, for one who may list and read there"
         )
-    if "NETWORK_CONNECTION" in said:
-        reason = said.rpartition("Details: ")[2].rstrip(".")
-        remedy = f"Start it, or mend AWS_ENDPOINT_URL, which is {endpoint()}"
+    if "NETWORK_CONNECTION" in message:
+        reason = message.rpartition("Details: ")[2].rstrip(".")
+        remedy = f"Start it, or fix AWS_ENDPOINT_URL, which is {endpoint()}"
         return f"the store does not answer ({reason}). {remedy}"
-    return said.rstrip(".")
+    return message.rstrip(".")
 
 
 def endpoint() -> str:
-    """Where the environment says that the store is, without a password that somebody may have put there."""
+    """The store's address according to the environment, without a password that it may contain."""
     for name in _ENDPOINT_VARIABLES:
         if url := os.environ.get(name):
             parts = urlsplit(url)

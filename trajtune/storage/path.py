@@ -1,38 +1,37 @@
-"""Paths of files that may lie on this machine or in an object store, and how they are written whole.
+"""Paths of files that may lie on this machine or in an object store.
 
-A `StoredPath` is a `pathlib.Path` or an `ObjectPath`, which has of its interface what a run needs. An
-object store has no folders, no renaming and no appending: an object is there whole or not at all, and a
-folder is there as long as something is in it.
+A `StoredPath` is a `pathlib.Path` or an `ObjectPath`, which has the part of its interface that a run needs.
+An object store has no folders, no renaming and no appending: an object appears complete or not at all, and a
+folder exists as long as something is in it. `storage.files` writes to both kinds.
 """
 
+import io
 import re
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from trajtune.errors import StorageError
-from trajtune.storage.atomic import write_whole_file
+from trajtune.storage.retry import retrying
 
 if TYPE_CHECKING:
     import pyarrow.fs
-    from tenacity import RetryCallState
 
 T = TypeVar("T")
 
-PATIENCE_S: Final = 120.0
-"""How long an operation waits for a store that does not answer: a restart takes seconds, not minutes."""
+WAIT_S: Final = 120.0
+"""Seconds that an operation waits for a store that does not answer: a restart takes seconds, not minutes."""
 
-FIRST_PATIENCE_S: Final = 5.0
-"""How long the first word to a store waits; it may simply have the wrong address."""
+FIRST_WAIT_S: Final = 5.0
+"""Seconds that the first request to a store waits; it may simply have the wrong address."""
 
 _SCHEME: Final = "s3://"
-_AWAY: Final = re.compile(
+_UNAVAILABLE: Final = re.compile(
     r"NETWORK_CONNECTION|curlCode|REQUEST_TIMEOUT|SLOW_DOWN|SERVICE_UNAVAILABLE|INTERNAL_FAILURE|THROTTLING"
     r"|HTTP (?:status|response code):? 5\d\d"
 )
@@ -40,9 +39,9 @@ _AWAY: Final = re.compile(
 
 @dataclass(frozen=True, order=True)
 class ObjectPath:
-    """An object, or what looks like a folder of objects.
+    """An object, or the common prefix of several, which looks like a folder.
 
-    Each operation waits for a store that does not answer, `PATIENCE_S` seconds unless said otherwise.
+    Each operation waits up to `WAIT_S` seconds for a store that does not answer.
 
     Attributes:
         uri: ``s3://bucket/key``, without a slash at its end.
@@ -76,7 +75,7 @@ class ObjectPath:
         return self
 
     def exists(self) -> bool:
-        """Whether there is such an object, or any below."""
+        """Whether there is such an object, or any below it."""
         return self._type() != "NotFound"
 
     def is_file(self) -> bool:
@@ -96,14 +95,18 @@ class ObjectPath:
         """The object's content as text."""
         return self.read_bytes().decode(encoding)
 
-    def write_bytes(self, content: bytes, *, patience_s: float = PATIENCE_S) -> None:
-        """Make the object, or replace it; until that is done, the former stands."""
+    def open(self, mode: Literal["rb"]) -> io.BytesIO:
+        """The object's content as a file in memory."""
+        return io.BytesIO(self.read_bytes())
+
+    def write_bytes(self, content: bytes, *, wait_s: float = WAIT_S) -> None:
+        """Write or replace the object; readers see the former content until that is done."""
 
         def write(filesystem: "pyarrow.fs.FileSystem", key: str) -> None:
             with filesystem.open_output_stream(key, compression=None) as stream:
                 stream.write(content)
 
-        self._do(write, patience_s)
+        self._do(write, wait_s)
 
     def unlink(self, missing_ok: bool = False) -> None:
         """Delete the object."""
@@ -114,21 +117,21 @@ class ObjectPath:
                 raise
 
     def replace(self, target: "ObjectPath") -> None:
-        """Copy the object to another name and delete it; whoever dies between leaves both."""
+        """Copy the object to another name and delete it; a process that is killed in between leaves both."""
         _, to = _opened(target.uri)
         self._do(lambda filesystem, key: filesystem.move(key, to))
 
     def mkdir(self, **options: Any) -> None:
-        """Nothing: a folder is there once something is in it."""
+        """Do nothing: a folder exists once something is in it."""
 
     def glob(self, pattern: str) -> "Iterator[ObjectPath]":
-        """What lies directly below and has a name of that pattern."""
+        """The entries directly below whose name matches."""
         from pyarrow.fs import FileSelector
 
-        found = self._do(
+        entries = self._do(
             lambda filesystem, key: filesystem.get_file_info(FileSelector(key, allow_not_found=True))
         )
-        yield from (self / info.base_name for info in found if fnmatch(info.base_name, pattern))
+        yield from (self / entry.base_name for entry in entries if fnmatch(entry.base_name, pattern))
 
     def remove_tree(self) -> None:
         """Delete everything below."""
@@ -136,48 +139,33 @@ class ObjectPath:
             self._do(lambda filesystem, key: filesystem.delete_dir(key))
 
     def check(self) -> None:
-        """Speak to the store for the first time.
+        """Ask the store for the bucket, before any work.
 
         Raises:
             StorageError: If it does not answer, refuses, or has no such bucket.
         """
         bucket = self.uri.removeprefix(_SCHEME).partition("/")[0]
-        found = self._do(lambda filesystem, _: filesystem.get_file_info(bucket), FIRST_PATIENCE_S)
-        if found.type.name == "NotFound":
+        entry = self._do(lambda filesystem, _: filesystem.get_file_info(bucket), FIRST_WAIT_S)
+        if entry.type.name == "NotFound":
             from trajtune.storage.object_store import endpoint
 
             raise StorageError(
-                f"There is no bucket {bucket} in the store. Make it, or mend `storage` or "
+                f"There is no bucket {bucket} in the store. Make it, or fix `storage` or "
                 f"AWS_ENDPOINT_URL, which is {endpoint()}."
             )
 
     def _type(self) -> str:
         return str(self._do(lambda filesystem, key: filesystem.get_file_info(key)).type.name)
 
-    def _do(
-        self, operation: Callable[["pyarrow.fs.FileSystem", str], T], patience_s: float = PATIENCE_S
-    ) -> T:
-        """What an operation gives, as soon as the store answers."""
-        # Here, because whoever reads a bundle has neither this nor pyarrow.
-        from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential
-
-        def say(state: "RetryCallState") -> None:
-            if state.attempt_number == 1 and patience_s > FIRST_PATIENCE_S:
-                print(
-                    f"The store of {self.uri} does not answer; trying again for {patience_s:g} s.",
-                    file=sys.stderr,
-                    flush=True,
-                )
-
-        retrying = Retrying(
-            retry=retry_if_exception(_is_away),
-            stop=stop_after_delay(patience_s),
-            wait=wait_exponential(multiplier=0.2, max=5),
-            before_sleep=say,
-            reraise=True,
-        )
+    def _do(self, operation: Callable[["pyarrow.fs.FileSystem", str], T], wait_s: float = WAIT_S) -> T:
+        """The operation's result, as soon as the store answers."""
         try:
-            return retrying(lambda: operation(*_opened(self.uri)))
+            return retrying(
+                lambda: operation(*_opened(self.uri)),
+                _is_unavailable,
+                seconds=wait_s,
+                service=f"The store of {self.uri}" if wait_s > FIRST_WAIT_S else None,
+            )
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -187,7 +175,7 @@ class ObjectPath:
 
 
 StoredPath = Path | ObjectPath
-"""Where a file of a run lies."""
+"""Where a file of a run or snapshot lies."""
 
 
 def stored_path(text: str | Path | ObjectPath) -> StoredPath:
@@ -197,21 +185,28 @@ def stored_path(text: str | Path | ObjectPath) -> StoredPath:
     return text if isinstance(text, ObjectPath) else Path(text)
 
 
-def write_whole(path: StoredPath, content: bytes) -> None:
-    """Write a file so that nobody ever sees a part of it: beside and renamed, or as one object."""
+def local_path(path: StoredPath) -> Path | None:
+    """The path if it is on this machine, else None: for what needs a lock, a journal or a link."""
+    return path if isinstance(path, Path) else None
+
+
+def check_reachable(path: StoredPath) -> None:
+    """Ask a path's store for its bucket, before any work; a path on this machine needs no check.
+
+    Raises:
+        StorageError: If the store does not answer, refuses, or has no such bucket.
+    """
     if isinstance(path, ObjectPath):
-        path.write_bytes(content)
-    else:
-        write_whole_file(path, content)
+        path.check()
 
 
 def children(path: StoredPath, pattern: str = "*") -> list[StoredPath]:
-    """What lies directly below and has a name of that pattern, sorted; nothing if there is no such folder."""
+    """The entries directly below whose name matches, sorted; none if there is no such folder."""
     return sorted(path.glob(pattern), key=str)
 
 
 def rename(path: StoredPath, name: str) -> None:
-    """Give a file another name in its folder, in place of what has it."""
+    """Give a file another name in its folder; a file of that name is replaced."""
     if isinstance(path, ObjectPath):
         path.replace(path.parent / name)
     else:
@@ -227,12 +222,12 @@ def remove_tree(path: StoredPath) -> None:
 
 
 def on_filesystem(path: StoredPath) -> tuple["pyarrow.fs.FileSystem | None", str]:
-    """The path as pyarrow and Ray name it: on which file system, None for this machine's, and where there."""
+    """The file system and the path on it, as pyarrow and Ray take them; None is this machine's."""
     return _opened(path.uri) if isinstance(path, ObjectPath) else (None, str(path.absolute()))
 
 
 def is_uri(text: str) -> bool:
-    """Whether a text names something that is not on this machine."""
+    """Whether a text is a URI rather than a path on this machine."""
     return "://" in text
 
 
@@ -243,14 +238,14 @@ def _opened(uri: str) -> tuple["pyarrow.fs.FileSystem", str]:
 
 @cache
 def _filesystem_of(bucket: str) -> "pyarrow.fs.FileSystem":
-    """One a bucket and process; the environment says where it is and who we are."""
+    """One file system for each bucket and process; endpoint and credentials come from the environment."""
     from trajtune.storage.object_store import open_uri
 
     return open_uri(f"{_SCHEME}{bucket}")[0]
 
 
-def _is_away(error: BaseException) -> bool:
+def _is_unavailable(error: Exception) -> bool:
     """Whether the store did not answer, rather than refuse."""
     if not isinstance(error, OSError) or isinstance(error, FileNotFoundError):
         return False
-    return _AWAY.search(str(error)) is not None
+    return _UNAVAILABLE.search(str(error)) is not None

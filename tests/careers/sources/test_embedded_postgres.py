@@ -213,7 +213,9 @@ def group(home):
 
 
 def test_data_whose_making_was_interrupted_are_made_again(tmp_path):
-    unfinished = tmp_path / "postgres-18.new"
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    unfinished = tmp_path / f".postgres-18.new-{dead.pid}"
     unfinished.mkdir()
     (unfinished / "PG_VERSION").write_text("18\n")
     with embedded_postgres(tmp_path) as url:

@@ -164,7 +164,7 @@ def refusal(path: str, most_s: float) -> str:
 def test_a_missing_bucket_and_a_missing_key_are_told_apart(pointed: S3Store) -> None:
     for path in ("s3://nobody/x.csv", "s3://nobody", "s3://nobody/*.csv"):
         assert refusal(path, 10) == (
-            "There is no bucket nobody in the store. Mend `source.path`, or AWS_ENDPOINT_URL, which is "
+            "There is no bucket nobody in the store. Fix `source.path`, or AWS_ENDPOINT_URL, which is "
             f"{pointed.url}."
         )
     for path in ("s3://careers/x.csv", "s3://careers/nowhere/", "s3://careers/csv/*.tsv"):
@@ -197,7 +197,7 @@ def test_a_store_that_is_down_or_silent_is_one_line_after_a_bounded_wait(
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         said = refusal("s3://careers/csv", most_s)
         assert said.startswith(f"Cannot look into s3://careers/csv: the store does not answer ({reason}")
-        assert said.endswith(f"Start it, or mend AWS_ENDPOINT_URL, which is {url}.")
+        assert said.endswith(f"Start it, or fix AWS_ENDPOINT_URL, which is {url}.")
 
 
 def test_a_password_in_the_endpoint_is_shown_to_nobody(

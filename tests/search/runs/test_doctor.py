@@ -1,47 +1,15 @@
-"""What is broken on the disk of a run is found, and mended from the study."""
+"""Files of a run that disagree with its study are found, and fixed from the study."""
 
 from pathlib import Path
 
 import pytest
 
-from trajtune.dataset.snapshot import Snapshot
-from trajtune.experiment.load import validate
-from trajtune.experiment.params import RESEARCH_DEFAULT, Params
-from trajtune.experiment.settings import Experiment
-from trajtune.experiment.space import load_space
+from trajtune.experiment.params import Params
 from trajtune.model.checkpoint import save_checkpoint
-from trajtune.search.runs.create import create_run
-from trajtune.search.runs.directory import Run
-from trajtune.search.runs.doctor import examine, mend
-from trajtune.search.runs.retention import keep_best
-from trajtune.search.study import study as record
+from trajtune.search.runs.directory import Run, open_run
+from trajtune.search.runs.doctor import examine, fix
 from trajtune.search.study.journal import JOURNAL
-from trajtune.search.study.study import create_study
-from trajtune.search.study.trial_records import read_trials
-
-
-@pytest.fixture
-def run(small_snapshot: Snapshot, tmp_path: Path) -> Run:
-    """Three trials through, values 3, 1 and 2, of which the best one and the default keep a checkpoint."""
-    experiment = validate(
-        Experiment,
-        {"search": {"space": "smoke", "keep_checkpoints": 1}, "storage": {"runs": str(tmp_path / "runs")}},
-        "test",
-    )
-    space, settings = load_space("smoke"), experiment.search
-    made = create_run(
-        experiment, space, name="run", snapshot_path=small_snapshot.path, snapshot_id=small_snapshot.id
-    )
-    study = create_study(made.path, settings, 50)
-    record.enqueue(study, space, RESEARCH_DEFAULT, record.RESEARCH_DEFAULT_ORIGIN)
-    for value in (3.0, 1.0, 2.0):
-        trial = record.ask(study, space, settings, Params())
-        report = {"epoch": 1, settings.metric: value, "seconds": 0.1}
-        record.record_epoch(study, trial, settings.metric, report)
-        record.tell_complete(study, trial)
-        save_checkpoint({"epoch": 1}, made.path / f"trials/{trial.number:04d}/best.pt")
-    keep_best(made, read_trials(study))
-    return made
+from trajtune.search.study.study import ask, create_study
 
 
 def test_a_sound_run_has_no_findings(run: Run) -> None:
@@ -62,17 +30,17 @@ def test_a_sound_run_has_no_findings(run: Run) -> None:
         (lambda run: save_checkpoint({"epoch": 1}, run.path / "trials/0001/last.pt"), "the trial has ended"),
     ],
 )
-def test_what_a_kill_may_leave_is_found_and_mended(run: Run, breaks: object, what: str) -> None:
+def test_what_a_kill_may_leave_is_found_and_fixed(run: Run, breaks: object, what: str) -> None:
     breaks(run)  # type: ignore[operator]
 
     findings = examine(run)
 
     assert [what in finding.what for finding in findings] == [True]
-    assert mend(run, findings) == []
+    assert fix(run, findings) == []
     assert examine(run) == []
 
 
-def test_a_damaged_best_checkpoint_is_found_but_nobody_can_mend_it(run: Run) -> None:
+def test_a_damaged_best_checkpoint_is_found_but_nobody_can_fix_it(run: Run) -> None:
     path = run.path / "trials/0001/best.pt"
     content = bytearray(path.read_bytes())
     content[len(content) // 3] ^= 4
@@ -81,23 +49,22 @@ def test_a_damaged_best_checkpoint_is_found_but_nobody_can_mend_it(run: Run) -> 
     findings = examine(run)
 
     assert [finding.what for finding in findings] == ["trials/0001/best.pt is damaged"]
-    assert mend(run, findings) == findings
+    assert fix(run, findings) == findings
 
 
-def test_a_trial_without_a_process_is_found_with_how_to_go_on(run: Run) -> None:
+def test_a_trial_without_a_process_is_found_with_how_to_resume(run: Run) -> None:
     study = create_study(run.path, run.experiment.search, 50)
-    record.ask(study, run.space, run.experiment.search, Params())
+    ask(study, run.space, run.experiment.search, Params())
 
     (finding,) = examine(run)
 
-    assert finding.what == "trials 3 are RUNNING, but no process is at them"
+    assert finding.what == "trials 3 are RUNNING, but no process trains them"
     assert f"`trajtune search --resume {run.path}`" in finding.remedy
 
 
 def test_a_missing_snapshot_is_found(run: Run, tmp_path: Path) -> None:
     text = (run.path / "run.json").read_text().replace(str(run.snapshot_path), str(tmp_path / "gone"))
     (run.path / "run.json").write_text(text)
-    from trajtune.search.runs.directory import open_run
 
     (finding,) = examine(open_run(run.path))
 

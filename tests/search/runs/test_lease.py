@@ -17,7 +17,7 @@ RUN = "s3://bucket/runs/one"
 HOLD = f"""
 import time
 from trajtune.search.runs import lease
-lease.EXPIRES_S, lease._RENEWED_EVERY_S = 2.0, 0.2
+lease.EXPIRES_S, lease._RENEWAL_INTERVAL_S = 2.0, 0.2
 with lease.Lease({VARIABLE!r}, {RUN!r}).hold():
     print("held", flush=True)
     time.sleep(60)
@@ -31,7 +31,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> sql.Engine:
     monkeypatch.setenv(VARIABLE, url)
     # SQLite's clock counts whole seconds.
     monkeypatch.setattr(lease, "EXPIRES_S", 2.0)
-    monkeypatch.setattr(lease, "_RENEWED_EVERY_S", 0.2)
+    monkeypatch.setattr(lease, "_RENEWAL_INTERVAL_S", 0.2)
     return sql.create_engine(url)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.search.show.test_progress import Terminal, searched
 from trajtune.errors import RunError
-from trajtune.search.runs.log import LOG, run_log, stderr_heard
+from trajtune.search.runs.log import LOG, run_log, tee_stderr
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00 (\S.*)")
 
@@ -29,10 +29,12 @@ def test_each_line_has_its_time_no_colours_and_one_session_follows_the_other(tmp
     assert said(tmp_path) == ["red and plain", "100 %"]
 
 
-def test_stderr_is_heard_and_still_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stderr_is_copied_to_the_log_and_still_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stderr = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stderr)
-    with run_log(tmp_path) as log, stderr_heard(log):
+    with run_log(tmp_path) as log, tee_stderr(log):
         print("the database does not answer", file=sys.stderr)
     assert sys.stderr is stderr
     assert stderr.getvalue() == "the database does not answer\n"

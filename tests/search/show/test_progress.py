@@ -10,7 +10,7 @@ import pytest
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.settings import SearchSettings
 from trajtune.experiment.space import load_space
-from trajtune.search.runs.log import RunLog, stderr_heard
+from trajtune.search.runs.log import RunLog, tee_stderr
 from trajtune.search.show.progress import show_progress
 from trajtune.search.study import study as record
 from trajtune.search.study.study import create_study
@@ -33,7 +33,7 @@ def searched(
     record.enqueue(study, SPACE, RESEARCH_DEFAULT, record.RESEARCH_DEFAULT_ORIGIN)
     with (
         show_progress(study, 5, SETTINGS.metric, ("markov2", 2.9), log) as listen,
-        stderr_heard(log) if log else nullcontext(),
+        tee_stderr(log) if log else nullcontext(),
     ):
         for number, value in enumerate((3.25, 9.0, 2.5)):
             trial = record.ask(study, SPACE, SETTINGS, Params())

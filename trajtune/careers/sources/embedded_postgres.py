@@ -26,6 +26,7 @@ import platformdirs
 import psycopg2
 
 from trajtune.errors import SourceError
+from trajtune.storage.atomic import local_staging_directory, rename_directory
 
 MAJOR: Final = 18
 _SOCKET_PREFIX: Final = "trajtune-pg-"
@@ -155,18 +156,17 @@ def _start(cluster: _Cluster) -> Path:
 
 
 def _make_data(cluster: _Cluster) -> None:
-    """Made beside and renamed, so that an interrupted initdb is never taken for a database."""
-    new = cluster.data.with_suffix(".new")
-    if new.exists():
-        shutil.rmtree(new)
-    new.mkdir(mode=0o700)
-    _give_away(new)
-    _postgres(
-        cluster,
-        "initdb",
-        *("-D", new, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-instructions"),
-    )
-    new.rename(cluster.data)
+    """Make the data directory atomically, so that an interrupted initdb is never taken for a database."""
+    with local_staging_directory(cluster.data) as new:
+        new.chmod(0o700)
+        _give_away(new)
+        _postgres(
+            cluster,
+            "initdb",
+            *("-D", new, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"),
+            "--no-instructions",
+        )
+        rename_directory(new, cluster.data)
 
 
 def _make_socket_directory(cluster: _Cluster) -> Path:

@@ -19,7 +19,6 @@ from typing import IO, Any, Final
 
 import psycopg2
 import pyarrow as pa
-import tenacity
 from psycopg2 import sql
 from psycopg2.extensions import connection as PgConnection  # noqa: N812 (a class)
 from psycopg2.extensions import parse_dsn
@@ -32,6 +31,7 @@ from trajtune.careers.sources.snapshot_lost import SnapshotLostError
 from trajtune.careers.sources.watchdog import ended_if_silent
 from trajtune.errors import SourceError
 from trajtune.experiment.sources import PostgresSource
+from trajtune.storage.retry import retrying
 
 APPLICATION_NAME: Final = "trajtune"
 CONNECT_TIMEOUT_S: Final = 10
@@ -259,30 +259,25 @@ def _copy_whole(database: Database, reading: Reading, condition: str, file: IO[b
     values = ", ".join(reading.columns.values())
     # Every name in it was quoted as an identifier, and the rest is ours or the experiment's own query.
     statement = f"COPY (SELECT {values} FROM {reading.relation} WHERE {condition}) TO STDOUT"  # noqa: S608
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(_is_drop),
-        wait=tenacity.wait_exponential(0.2, max=5),
-        stop=tenacity.stop_after_attempt(8),  # long enough for a server to start again
-        reraise=True,
-    )
+
+    def copy() -> int:
+        file.seek(0)
+        file.truncate()
+        with (
+            database.transaction(reading.snapshot) as connection,
+            database.watching(connection, file.tell),
+            connection.cursor() as cursor,
+        ):
+            cursor.copy_expert(statement, file, size=1 << 16)
+            return int(cursor.rowcount)
+
     try:
-        for attempt in retrying:
-            with attempt:
-                file.seek(0)
-                file.truncate()
-                with (
-                    database.transaction(reading.snapshot) as connection,
-                    database.watching(connection, file.tell),
-                    connection.cursor() as cursor,
-                ):
-                    cursor.copy_expert(statement, file, size=1 << 16)
-                    return int(cursor.rowcount)
+        return retrying(copy, _is_drop, attempts=8)  # long enough for a server to start again
     except psycopg2.Error as error:
         raise SourceError(explain(error, database.url)) from None
-    raise AssertionError("tenacity ended without a result")
 
 
-def _is_drop(error: BaseException) -> bool:
+def _is_drop(error: Exception) -> bool:
     """Whether the connection is at fault; one cut in mid-copy is a DatabaseError without a server's code."""
     return isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) or (
         type(error) is psycopg2.DatabaseError and error.pgcode is None

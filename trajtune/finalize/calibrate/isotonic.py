@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trajtune.errors import BundleError, TrainingError
-from trajtune.storage.atomic import write_whole_file
+from trajtune.storage.atomic import write_atomically
 
 if TYPE_CHECKING:
     from sklearn.isotonic import IsotonicRegression
@@ -68,7 +68,7 @@ class CalibrationTable:
 
     def save(self, path: Path) -> None:
         """Write the contract's JSON file; the same table gives the same bytes."""
-        write_whole_file(path, (json.dumps(self.to_json(), indent=1) + "\n").encode())
+        write_atomically(path, (json.dumps(self.to_json(), indent=1) + "\n").encode())
 
     @classmethod
     def load(cls, path: Path) -> "CalibrationTable":
@@ -138,8 +138,8 @@ def save_calibrator(calibrator: "IsotonicRegression", path: Path) -> None:
 
     Args:
         calibrator: What `train_calibrator` gave.
-        path: The file; written beside and renamed.
+        path: The file; written atomically.
     """
     content = io.BytesIO()
     pickle.dump(calibrator, content, protocol=4)
-    write_whole_file(path, content.getvalue())
+    write_atomically(path, content.getvalue())

@@ -22,7 +22,7 @@ from torch.export import Dim
 
 from trajtune.errors import ExportError
 from trajtune.model.network.lstm import bilstm_final_state  # noqa: F401 - registers the operator that is translated
-from trajtune.storage.atomic import write_whole_file
+from trajtune.storage.atomic import write_atomically
 
 OPSET: Final = 17
 INPUTS: Final = ("title_ids", "lengths")
@@ -135,7 +135,7 @@ def _save(proto: onnx.ModelProto, path: Path) -> None:
         del value.metadata_props[:]
         value.doc_string = ""
     _check(proto, path.name)
-    write_whole_file(path, proto.SerializeToString(deterministic=True))
+    write_atomically(path, proto.SerializeToString(deterministic=True))
 
 
 def _check(proto: onnx.ModelProto, name: str) -> None:

@@ -1,10 +1,7 @@
-"""Make a run where there was none, and point ``latest`` at it; nothing is ever overwritten."""
+"""Make a new run and point ``latest`` at it; nothing is ever overwritten."""
 
-import errno
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -13,7 +10,7 @@ from typing import Any, Final
 import yaml
 
 from trajtune.errors import RunError
-from trajtune.experiment.load import experiment_yaml
+from trajtune.experiment.load import save_experiment
 from trajtune.experiment.settings import Experiment
 from trajtune.experiment.space import Space
 from trajtune.search.runs.directory import (
@@ -23,10 +20,11 @@ from trajtune.search.runs.directory import (
     SCHEMA_VERSION,
     SPACE,
     Run,
+    lease_of,
     reference,
-    write_json,
 )
-from trajtune.storage.path import ObjectPath, StoredPath, stored_path, write_whole
+from trajtune.storage.files import publish_directory, set_link, staging_directory, write_json
+from trajtune.storage.path import StoredPath, check_reachable, local_path, stored_path
 
 _VERSIONS: Final = ("trajtune", "torch", "optuna", "ray", "numpy")
 
@@ -34,13 +32,13 @@ _VERSIONS: Final = ("trajtune", "torch", "optuna", "ray", "numpy")
 def create_run(
     experiment: Experiment, space: Space, *, name: str | None, snapshot_path: StoredPath, snapshot_id: str
 ) -> Run:
-    """Make a run that was not there, and point ``latest`` at it.
+    """Make a new run, complete or not at all, and point ``latest`` at it.
 
     Args:
         experiment: Resolved.
         space: Resolved.
-        name: Its name; None makes a sortable one from the time (UTC).
-        snapshot_path: The snapshot's directory, here or in an object store.
+        name: Its name; None makes one from the time (UTC), so that names sort by time.
+        snapshot_path: The snapshot's directory, on this machine or in an object store.
         snapshot_id: Hash of its content.
 
     Raises:
@@ -50,6 +48,7 @@ def create_run(
     parent = stored_path(experiment.storage.runs).absolute()
     if name is not None:
         _check_name(name)
+    check_reachable(parent)
     created = datetime.now(UTC)
     manifest = {
         "schema_version": SCHEMA_VERSION,
@@ -58,68 +57,46 @@ def create_run(
         "created": created.isoformat(timespec="seconds"),
         "versions": versions(),
     }
-    names = [name] if name else list(_names(created))
-    if isinstance(parent, ObjectPath):
-        path: StoredPath = _in_store(parent, names, experiment, space, manifest)
-    else:
-        path = _on_disk(parent, names, experiment, space, manifest)
+    names = [name] if name else list(_names_by_time(created))
+    with staging_directory(parent / names[0]) as folder:
+        _write(folder, experiment, space, manifest)
+        path = _publish(folder, [parent / each for each in names], experiment)
+    set_link(parent / LATEST, path.name)
     return Run(path, experiment, space, manifest)
 
 
 def versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
+    """Versions of the packages that a result depends on."""
     return {name: metadata.version(name) for name in _VERSIONS}
 
 
-def _on_disk(
-    parent: Path, names: list[str], experiment: Experiment, space: Space, manifest: dict[str, Any]
-) -> Path:
-    """Written beside and renamed: a run is there whole or not at all."""
-    parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=".new-", dir=parent))
-    try:
-        _write(beside, experiment, space, manifest)
-        beside.chmod(0o755)
-        path = _rename_to_free_name(beside, names)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    pointing = parent / f".{LATEST}.{path.name}"
-    pointing.unlink(missing_ok=True)
-    pointing.symlink_to(path.name)
-    os.replace(pointing, parent / LATEST)
-    return path
-
-
-def _in_store(
-    parent: ObjectPath, names: list[str], experiment: Experiment, space: Space, manifest: dict[str, Any]
-) -> ObjectPath:
-    """The manifest is written last: what has none is no run.
-
-    A store does not say who of two was first, so a name is leased while the run is made.
-    """
-    from trajtune.search.runs.lease import Lease
-
-    parent.check()
-    variable = experiment.storage.study_url_variable
-    assert variable is not None, "an experiment with a store has it"
-    for name in names:
-        path = parent / name
-        if path.exists():
-            continue
-        with Lease(variable, str(path)).hold():
-            if path.exists():
-                continue
-            _write(path, experiment, space, manifest)
-            write_whole(parent / LATEST, f"{name}\n".encode())
-            return path
-    raise _taken(parent / names[0])
-
-
-def _write(folder: StoredPath, experiment: Experiment, space: Space, manifest: dict[str, Any]) -> None:
-    searched = yaml.safe_dump(space.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
-    (folder / EXPERIMENT).write_bytes(experiment_yaml(experiment).encode())
-    (folder / SPACE).write_bytes(searched.encode())
+def _write(folder: Path, experiment: Experiment, space: Space, manifest: dict[str, Any]) -> None:
+    save_experiment(experiment, folder / EXPERIMENT)
+    content = yaml.safe_dump(space.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
+    (folder / SPACE).write_text(content, "utf-8")
     write_json(folder / MANIFEST, manifest)
+
+
+def _publish(folder: Path, paths: list[StoredPath], experiment: Experiment) -> StoredPath:
+    """Publish a staged run at the first path that is free."""
+    for path in paths:
+        if (path / MANIFEST).is_file():
+            continue
+        with _reserved(path, experiment):
+            try:
+                publish_directory(folder, path, last=MANIFEST)
+            except FileExistsError:
+                continue
+            return path
+    raise RunError(
+        f"There is a run {paths[0].name} already, and runs are never overwritten. "
+        f"Go on with it by --resume {reference(paths[0])}, or give another name."
+    )
+
+
+def _reserved(path: StoredPath, experiment: Experiment) -> AbstractContextManager[object]:
+    """Reserve a path in a store, which does not tell which of two processes came first; a disk does."""
+    return nullcontext() if local_path(path) else lease_of(path, experiment.storage).hold()
 
 
 def _check_name(name: str) -> None:
@@ -127,26 +104,8 @@ def _check_name(name: str) -> None:
         raise RunError(f"A run's name must be a plain file name other than {LATEST}, but got {name!r}.")
 
 
-def _names(created: datetime) -> Iterator[str]:
-    """Sortable names for a run, the plain one first; the others are for runs of the same second."""
+def _names_by_time(created: datetime) -> Iterator[str]:
+    """Sortable names for a run: the time, then the time with a number, for runs of the same second."""
     stamp = created.strftime("%Y%m%d-%H%M%S")
     yield stamp
-    yield from (f"{stamp}-{again:03d}" for again in range(2, 1000))
-
-
-def _rename_to_free_name(beside: Path, names: list[str]) -> Path:
-    """Rename a directory to the first name that no other has; the file system decides, not a look before."""
-    for name in names:
-        try:
-            return beside.rename(beside.with_name(name))
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-                raise
-    raise _taken(beside.with_name(names[0]))
-
-
-def _taken(path: StoredPath) -> RunError:
-    return RunError(
-        f"There is a run {path.name} already, and runs are never overwritten. "
-        f"Go on with it by --resume {reference(path)}, or give another name."
-    )
+    yield from (f"{stamp}-{number:03d}" for number in range(2, 1000))

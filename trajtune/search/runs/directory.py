@@ -1,20 +1,20 @@
-"""The directory of one search: what was asked for, and where its record lies.
+"""The directory of one search: its settings, its study and its checkpoints.
 
 ::
 
     runs/20261122-214403/
       experiment.yaml  space.yaml   resolved, as searched
       run.json                      schema version, snapshot, trials requested, versions, created
-      study.journal                 the Optuna study: the record
-      search.log                    what was said while it was searched
+      study.journal                 the Optuna study: the record of all trials
+      search.log                    what the search printed to stderr
       trials/0000/best.pt           checkpoints
       best.json                     the best finished trial so far
-      baselines.json                what counting alone reaches on val
+      baselines.json                val metrics of the counting baselines
       lock                          held by the process that searches
-    runs/latest                     a link to the newest
+    runs/latest                     a link to the newest run
 
-A run may lie in an object store instead, at ``s3://bucket/runs/NAME``. Then its study is in a database,
-which also says who searches in it, and ``latest`` is an object that holds the newest's name.
+A run may be in an object store instead, at ``s3://bucket/runs/NAME``. Then its study is in a database, which
+also records which process searches in it, and ``latest`` is an object with the newest run's name.
 
 Knows nothing of Ray, Optuna and torch.
 """
@@ -22,21 +22,25 @@ Knows nothing of Ray, Optuna and torch.
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from trajtune.errors import RunError
 from trajtune.experiment.load import did_you_mean, load_yaml, validate
 from trajtune.experiment.settings import Experiment, StorageSettings
 from trajtune.experiment.space import Space
 from trajtune.search.runs.lock import FileLock, Lock, StillHeld
-from trajtune.storage.path import ObjectPath, StoredPath, children, is_uri, stored_path, write_whole
+from trajtune.storage.files import follow_link, write_json
+from trajtune.storage.path import StoredPath, check_reachable, children, is_uri, local_path, stored_path
+
+if TYPE_CHECKING:
+    from trajtune.search.runs.lease import Lease
 
 SCHEMA_VERSION: Final = 1
 LATEST: Final = "latest"
 TUNE_PREFIX: Final = ".tune-"
-"""Ray Tune's own files: nobody reads them, and they go with the process that made them or the next."""
+"""Ray Tune's own files: nobody reads them; the process that made them deletes them, or the next one does."""
 EXPERIMENT: Final = "experiment.yaml"
 SPACE: Final = "space.yaml"
 MANIFEST: Final = "run.json"
@@ -51,8 +55,8 @@ class Run:
 
     Attributes:
         path: Absolute, or a URI.
-        experiment: As it was searched.
-        space: As it was searched.
+        experiment: The experiment of the search, resolved.
+        space: The space of the search, resolved.
         manifest: What ``run.json`` says: ``schema_version``, ``snapshot`` (``path``, ``id``),
             ``requested``, ``created``, ``versions``.
     """
@@ -69,12 +73,12 @@ class Run:
 
     @property
     def reference(self) -> str:
-        """What to call it by from here: its name below the default storage, else its path or URI."""
+        """What --resume takes: the name if it is in the default directory of runs, else the path or URI."""
         return reference(self.path)
 
     @property
     def snapshot_path(self) -> StoredPath:
-        """Where the snapshot lay when the search began."""
+        """The snapshot's directory when the search began."""
         return stored_path(self.manifest["snapshot"]["path"])
 
     @property
@@ -84,7 +88,7 @@ class Run:
 
     @property
     def requested(self) -> int:
-        """Trials asked for, in total."""
+        """Trials requested, in total."""
         return int(self.manifest["requested"])
 
     def best(self) -> dict[str, Any]:
@@ -103,8 +107,8 @@ class Run:
         return content
 
     def write_best(self, content: Mapping[str, Any]) -> None:
-        """Replace what `best` gives."""
-        write_json(self.path / _BEST, content)
+        """Write what `best` reads."""
+        write_json(self.path / _BEST, content, allow_nan=True)
 
     def baselines(self) -> dict[str, dict[str, float | None]]:
         """Val metrics of every baseline, by name; empty before a search has measured them."""
@@ -112,22 +116,22 @@ class Run:
         return json.loads(path.read_text("utf-8")) if path.exists() else {}
 
     def write_baselines(self, content: Mapping[str, Mapping[str, float | None]]) -> None:
-        """Write what `baselines` gives."""
-        write_json(self.path / _BASELINES, content)
+        """Write what `baselines` reads."""
+        write_json(self.path / _BASELINES, content, allow_nan=True)
 
     def with_requested(self, requested: int) -> "Run":
-        """The same run with another number of trials asked for, on disk as well."""
+        """The same run with another number of requested trials, which is written to its manifest."""
         manifest = {**self.manifest, "requested": requested}
         write_json(self.path / MANIFEST, manifest)
-        return Run(self.path, self.experiment, self.space, manifest)
+        return replace(self, manifest=manifest)
 
     def is_searching(self) -> bool:
-        """Whether a living process holds the run; in a store, one that was killed does for some seconds."""
+        """Whether a process holds the run; in a store, a killed one still does for some seconds."""
         return self._lock().is_held()
 
     @contextmanager
     def locked(self) -> Iterator[StillHeld]:
-        """Hold the run for writing; what the block gets raises once another process has taken it over.
+        """Hold the run for writing; the block gets a check that raises once another process has taken over.
 
         Raises:
             RunError: If another process holds it.
@@ -136,13 +140,18 @@ class Run:
             yield still_held
 
     def _lock(self) -> Lock:
-        if not isinstance(self.path, ObjectPath):
-            return FileLock(self.path / _LOCK, self.name)
-        from trajtune.search.runs.lease import Lease
+        directory = local_path(self.path)
+        if directory is not None:
+            return FileLock(directory / _LOCK, self.name)
+        return lease_of(self.path, self.experiment.storage)
 
-        variable = self.experiment.storage.study_url_variable
-        assert variable is not None, "an experiment with a store has it"
-        return Lease(variable, str(self.path))
+
+def lease_of(path: StoredPath, storage: StorageSettings) -> "Lease":
+    """The lease of a run in a store, whose files cannot be locked."""
+    from trajtune.search.runs.lease import Lease
+
+    assert storage.study_url_variable is not None, "an experiment with a store has it"
+    return Lease(storage.study_url_variable, str(path))
 
 
 def open_run(name: str | Path | None, storage: StorageSettings | None = None) -> Run:
@@ -152,7 +161,7 @@ def open_run(name: str | Path | None, storage: StorageSettings | None = None) ->
         RunError: If there is none, or it is not a run of this version.
     """
     parent = stored_path((storage or StorageSettings()).runs)
-    path = _find(parent, name)
+    path = _resolve(parent, name)
     try:
         manifest = json.loads((path / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError) as error:
@@ -168,25 +177,20 @@ def open_run(name: str | Path | None, storage: StorageSettings | None = None) ->
 
 
 def reference(path: StoredPath) -> str:
-    """What to call a run by from here: its name below the default storage, else its path or URI."""
+    """What --resume takes: a run's name if it is in the default directory of runs, else its path or URI."""
     default = Path(StorageSettings().runs).absolute()
     return path.name if path.parent == default else str(path)
 
 
 def known_runs(parent: StoredPath | None = None) -> list[str]:
-    """Names of the runs in a directory, sorted; None is the default storage's."""
+    """Names of the runs in a directory, sorted; None is the default directory of runs."""
     parent = parent or Path(StorageSettings().runs)
     return [
         folder.name for folder in children(parent) if folder.name != LATEST and (folder / MANIFEST).is_file()
     ]
 
 
-def write_json(path: StoredPath, content: Mapping[str, Any]) -> None:
-    """Replace a file of a run."""
-    write_whole(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
-
-
-def _find(parent: StoredPath, name: str | Path | None) -> StoredPath:
+def _resolve(parent: StoredPath, name: str | Path | None) -> StoredPath:
     if name is None:
         latest = _latest(parent)
         if latest is None:
@@ -199,33 +203,29 @@ def _find(parent: StoredPath, name: str | Path | None) -> StoredPath:
             return candidate.absolute()
     if is_uri(str(name)):
         parent = stored_path(str(name)).parent
-    known = known_runs(parent)
+    names = known_runs(parent)
     there = (
-        f"{did_you_mean(str(name), known)}There are: {', '.join(known[-5:])}"
-        if known
+        f"{did_you_mean(str(name), names)}There are: {', '.join(names[-5:])}"
+        if names
         else "There is none yet; make one with `trajtune search`"
     )
     raise RunError(f"No run {name} in {parent}/. {there}.")
 
 
 def _candidates(parent: StoredPath, name: str | Path) -> Iterator[StoredPath]:
-    """Where a run of that name may be: a URI is one place, a path may be below ``parent`` too."""
-    named = stored_path(name)
-    if isinstance(named, ObjectPath):
-        named.check()
-        yield named
+    """The paths that a name may mean: a URI is one path, a relative path may be below ``parent`` too."""
+    if is_uri(str(name)):
+        path = stored_path(name)
+        check_reachable(path)
+        yield path
         return
-    if isinstance(parent, ObjectPath):
-        parent.check()
-    else:
-        yield named.resolve()
+    check_reachable(parent)
+    if local_path(parent):
+        yield Path(name).resolve()
     yield parent / str(name)
 
 
 def _latest(parent: StoredPath) -> StoredPath | None:
-    """The newest run of a folder."""
-    latest = parent / LATEST
-    if isinstance(latest, Path):
-        return latest.resolve() if latest.exists() else None
-    latest.check()
-    return parent / latest.read_text().strip() if latest.is_file() else None
+    """The newest run in a directory."""
+    check_reachable(parent)
+    return follow_link(parent / LATEST)

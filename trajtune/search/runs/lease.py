@@ -1,7 +1,8 @@
-"""One process at a time searches in a run: the lease of one that lies in an object store.
+"""One process at a time searches in a run: the lease of a run in an object store.
 
-No file there can be locked, so the lease stands in the database that holds the study. Its holder renews it
-while it lives; who finds it not renewed for `EXPIRES_S` seconds, by the database's clock, takes it.
+Files in a store cannot be locked, so the lease is a row of the database that holds the study. Its holder
+renews it. It expires `EXPIRES_S` seconds after the last renewal, by the database's clock; then another
+process may take it.
 """
 
 import os
@@ -28,10 +29,10 @@ from trajtune.search.study.database import (
 )
 
 EXPIRES_S: Final = 15.0
-"""How long a lease outlives its holder."""
+"""How long a lease outlives a killed holder."""
 
-_RENEWED_EVERY_S: Final = 3.0
-_ASKED_EVERY_S: Final = 0.5
+_RENEWAL_INTERVAL_S: Final = 3.0
+_POLL_INTERVAL_S: Final = 0.5
 
 _TABLE: Final = sql.Table(
     "trajtune_leases",
@@ -49,24 +50,24 @@ class Lease:
 
     Args:
         url_variable: The environment variable with the database's URL.
-        run: What is leased; the same for all who write into it.
+        run: What is leased; the same text for every process that writes into the run.
     """
 
     def __init__(self, url_variable: str, run: str) -> None:
         self._url_variable, self._run = url_variable, run
-        # Readable for whoever looks into the table, and of this attempt alone.
+        # Readable in the table, and unique to this attempt.
         self._holder = f"{socket.gethostname()}, process {os.getpid()}, {secrets.token_hex(4)}"
         self._lost = False
 
     def is_held(self) -> bool:
-        """Whether somebody has renewed it lately; true for some seconds after its holder was killed."""
+        """Whether it has not expired; true for some seconds after its holder was killed."""
         with self._engine() as engine:
-            found = Patience(self._url_variable, READER_PATIENCE_S)(lambda: self._read(engine))
-        return found is not None and found.age_s <= EXPIRES_S
+            row = Patience(self._url_variable, READER_PATIENCE_S)(lambda: self._read(engine))
+        return row is not None and row.age_s <= EXPIRES_S
 
     @contextmanager
     def hold(self) -> Iterator[StillHeld]:
-        """Hold it for the block; what the block gets raises once another has taken the lease over.
+        """Hold it for the block; the block gets a check that raises once another process has taken it over.
 
         Raises:
             RunError: If another process holds it, or the database does not answer.
@@ -74,7 +75,7 @@ class Lease:
         patience = Patience(self._url_variable, WRITER_PATIENCE_S)
         with self._engine() as engine:
             patience(lambda: _create(engine))
-            self._wait(engine, patience)
+            self._acquire(engine, patience)
             ended = threading.Event()
             renewing = threading.Thread(target=self._renew, args=(engine, ended), daemon=True)
             renewing.start()
@@ -89,48 +90,48 @@ class Lease:
                         lambda: _write(engine, sql.delete(_TABLE).where(mine))
                     )
 
-    def _wait(self, engine: sql.Engine, patience: Patience) -> None:
-        """Take the lease; wait for it as long as nobody renews it."""
+    def _acquire(self, engine: sql.Engine, patience: Patience) -> None:
+        """Take the lease, at the latest when it expires; fail if its holder renews it."""
         first = None
-        while (found := patience(lambda: self._take(engine))) is not None:
+        while (other := patience(lambda: self._try_take(engine))) is not None:
             if first is None:
-                first = found
+                first = other
                 print(
-                    f"{self._run} was searched a moment ago by {found.holder}; waiting up to {EXPIRES_S:g} s "
+                    f"{self._run} was searched a moment ago by {other.holder}; waiting up to {EXPIRES_S:g} s "
                     "to see whether it still is.",
                     file=sys.stderr,
                     flush=True,
                 )
-            if (found.holder, found.renewals) != (first.holder, first.renewals):
+            if (other.holder, other.renewals) != (first.holder, first.renewals):
                 raise RunError(
-                    f"Another process searches in {self._run}: {found.holder}. Wait for it, or stop it with "
+                    f"Another process searches in {self._run}: {other.holder}. Wait for it, or stop it with "
                     "Ctrl-C there."
                 )
-            time.sleep(_ASKED_EVERY_S)
+            time.sleep(_POLL_INTERVAL_S)
 
-    def _take(self, engine: sql.Engine) -> "_Found | None":
-        """Make the lease ours, if it is nobody's or was not renewed; gives whose it is otherwise."""
+    def _try_take(self, engine: sql.Engine) -> "_LeaseRow | None":
+        """Take the lease if it is free or has expired; otherwise return the row of its holder."""
         values = {"holder": self._holder, "renewals": 0, "renewed": _NOW}
-        found = self._read(engine)
-        if found is None:
-            with suppress(IntegrityError):  # another may be quicker
+        row = self._read(engine)
+        if row is None:
+            with suppress(IntegrityError):  # another process may be faster
                 _write(engine, sql.insert(_TABLE).values(run=self._run, **values))
-        elif found.age_s > EXPIRES_S:
-            unchanged = (_TABLE.c.holder == found.holder) & (_TABLE.c.renewals == found.renewals)
+        elif row.age_s > EXPIRES_S:
+            unchanged = (_TABLE.c.holder == row.holder) & (_TABLE.c.renewals == row.renewals)
             statement = sql.update(_TABLE).where((_TABLE.c.run == self._run) & unchanged)
             _write(engine, statement.values(**values))
-        # An answer may have got lost on the way, so what counts is what stands there now.
-        found = self._read(engine) or _Found("another process", 0, 0.0)
-        return None if found.holder == self._holder else found
+        # The answer to the write may be lost, so the row itself decides.
+        row = self._read(engine) or _LeaseRow("another process", 0, 0.0)
+        return None if row.holder == self._holder else row
 
     def _renew(self, engine: sql.Engine, ended: threading.Event) -> None:
         mine = (_TABLE.c.run == self._run) & (_TABLE.c.holder == self._holder)
         renewal = sql.update(_TABLE).where(mine).values(renewals=_TABLE.c.renewals + 1, renewed=_NOW)
-        while not ended.wait(_RENEWED_EVERY_S):
+        while not ended.wait(_RENEWAL_INTERVAL_S):
             try:
                 self._lost = _write(engine, renewal) == 0
             except SQLAlchemyError:
-                continue  # the database is away: nobody else can take the lease meanwhile
+                continue  # while the database does not answer, no other process can take the lease
             if self._lost:
                 return
 
@@ -138,10 +139,10 @@ class Lease:
         if self._lost:
             raise RunError(
                 f"Another process has taken {self._run} over, because this one did not renew its lease for "
-                f"{EXPIRES_S:g} s. This one ends; what it wrote stays, and nothing is lost."
+                f"{EXPIRES_S:g} s. This one stops; what it wrote is kept, and nothing is lost."
             )
 
-    def _read(self, engine: sql.Engine) -> "_Found | None":
+    def _read(self, engine: sql.Engine) -> "_LeaseRow | None":
         with engine.connect() as connection:
             if not sql.inspect(connection).has_table(_TABLE.name):
                 return None
@@ -150,7 +151,7 @@ class Lease:
                     _TABLE.c.run == self._run
                 )
             ).first()
-        return None if row is None else _Found(row[0], row[1], (row[3] - row[2]).total_seconds())
+        return None if row is None else _LeaseRow(row[0], row[1], (row[3] - row[2]).total_seconds())
 
     @contextmanager
     def _engine(self) -> Iterator[sql.Engine]:
@@ -162,8 +163,8 @@ class Lease:
             engine.dispose()
 
 
-class _Found(NamedTuple):
-    """A lease as it stands in the database."""
+class _LeaseRow(NamedTuple):
+    """A lease in the database."""
 
     holder: str
     renewals: int
@@ -171,7 +172,7 @@ class _Found(NamedTuple):
 
 
 def _create(engine: sql.Engine) -> None:
-    """Make the table; of two who do so at once, PostgreSQL lets one fail."""
+    """Make the table; if two processes do so at once, PostgreSQL lets one fail."""
     try:
         _TABLE.metadata.create_all(engine)
     except (IntegrityError, ProgrammingError):
@@ -180,6 +181,6 @@ def _create(engine: sql.Engine) -> None:
 
 
 def _write(engine: sql.Engine, statement: sql.Executable) -> int:
-    """Rows that were changed."""
+    """Execute a statement; returns the number of rows that it changed."""
     with engine.begin() as connection:
         return int(connection.execute(statement).rowcount)

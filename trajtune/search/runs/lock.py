@@ -1,4 +1,4 @@
-"""One process at a time searches in a run: the lock of one that lies on this machine."""
+"""One process at a time searches in a run: the lock of a run on this machine."""
 
 import fcntl
 import time
@@ -10,17 +10,17 @@ from typing import IO, Final, Protocol
 from trajtune.errors import RunError
 
 StillHeld = Callable[[], None]
-"""Raises `RunError` if the lock, once taken, is another's now."""
+"""Raises `RunError` if another process has taken the lock over."""
 
-_MOMENT_S: Final = 1.0
-"""Somebody who asks for the status holds the lock for a moment."""
+_TIMEOUT_S: Final = 1.0
+"""How long to wait for the lock; a process that asks for the status holds it for an instant."""
 
 
 class Lock(Protocol):
-    """What keeps a second process from writing into a run."""
+    """Keeps a second process from writing into a run."""
 
     def is_held(self) -> bool:
-        """Whether a living process holds it."""
+        """Whether a process holds it."""
 
     def hold(self) -> AbstractContextManager[StillHeld]:
         """Hold it for a block.
@@ -31,18 +31,18 @@ class Lock(Protocol):
 
 
 class FileLock:
-    """A lock of the operating system's, which goes with the process, however that ends.
+    """A lock of the operating system, which ends with the process, however that ends.
 
     Args:
-        path: The file that is locked; made if missing.
-        name: The run's.
+        path: The file to lock; made if missing.
+        name: The run's name, for messages.
     """
 
     def __init__(self, path: Path, name: str) -> None:
         self._path, self._name = path, name
 
     def is_held(self) -> bool:
-        """Whether a living process holds it."""
+        """Whether a process holds it."""
         with self._path.open("a") as file:
             return not _lock(file, fcntl.LOCK_SH)
 
@@ -54,7 +54,7 @@ class FileLock:
             RunError: If another process holds it.
         """
         with self._path.open("a") as file:
-            deadline = time.monotonic() + _MOMENT_S
+            deadline = time.monotonic() + _TIMEOUT_S
             while not _lock(file, fcntl.LOCK_EX):
                 if time.monotonic() > deadline:
                     raise RunError(

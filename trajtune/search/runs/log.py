@@ -1,52 +1,51 @@
-"""``search.log`` in a run directory: what was said while it was searched, in plain text with the time.
+"""``search.log`` in a run directory: what a search prints to stderr, in plain text with the time.
 
-Each session adds to it. A line is the time (ISO 8601, UTC), a blank, and what was said on stderr: each
-trial's end, warnings, and how the session ended.
+Each session appends to it. A line is the time (ISO 8601, UTC), a blank, and the text: each trial's end,
+warnings, and how the session ended.
 """
 
 import io
 import os
 import re
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import IO, Any, Final
 
-from trajtune.errors import StorageError, TrajtuneError
-from trajtune.storage.path import ObjectPath, StoredPath
+from trajtune.errors import TrajtuneError
+from trajtune.storage.files import open_log
+from trajtune.storage.path import StoredPath
 
 LOG: Final = "search.log"
-_WRITTEN_EVERY_S: Final = 5.0
 _CODES: Final = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 _SECRETS: Final = re.compile(r"(\w+://)[^\s/@]*@")
 _PASSWORDS: Final = re.compile(r"(password\s*=\s*)\S+", re.IGNORECASE)
 
 
 class RunLog:
-    """Something to print to; lines reach the file when they end."""
+    """A text stream to print to; each line is written to the file once it is complete."""
 
     def __init__(self, file: IO[bytes] | io.RawIOBase) -> None:
-        self._file, self._begun = file, ""
+        self._file, self._incomplete = file, ""
 
     def write(self, text: str) -> int:
-        """Keep what has no end yet; write each line that has one, with the time before it."""
-        *lines, self._begun = (self._begun + text).split("\n")
+        """Write each complete line with the time before it; keep the rest for the next call."""
+        *lines, self._incomplete = (self._incomplete + text).split("\n")
         now = datetime.now(UTC).isoformat(timespec="seconds")
         for line in lines:
             if plain := _without_secrets(_CODES.sub("", line.rpartition("\r")[2])).rstrip():
-                # A full disk must not end a search whose record lies elsewhere.
+                # A full disk must not end a search; its results are in the study.
                 with suppress(OSError):
                     self._file.write(f"{now} {plain}\n".encode(errors="replace"))
         return len(text)
 
     def flush(self) -> None:
-        """Lines are written when they end."""
+        """Do nothing: a line is written once it is complete."""
 
 
-class _Both:
-    """Standard error that the log hears, too; everything else about it is as it was."""
+class _Tee:
+    """Standard error that also writes to the log; every other attribute is the stream's."""
 
     def __init__(self, stream: Any, log: RunLog) -> None:
         self._stream, self._log = stream, log
@@ -59,39 +58,10 @@ class _Both:
         return getattr(self._stream, name)
 
 
-class _ObjectLog(io.RawIOBase):
-    """The log in a store, where nothing can be appended to: the whole is written again, now and then.
-
-    A store that is away is not waited for, and must not end a search whose record lies elsewhere.
-    """
-
-    def __init__(self, path: ObjectPath) -> None:
-        self._path = path
-        self._content = bytearray(path.read_bytes() if path.is_file() else b"")
-        self._written_at = 0.0
-
-    def write(self, line: Any) -> int:
-        self._content += line
-        if time.monotonic() - self._written_at > _WRITTEN_EVERY_S:
-            self._put()
-        return len(line)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._put()
-        super().close()
-
-    def _put(self) -> None:
-        self._written_at = time.monotonic()
-        with suppress(StorageError):
-            self._path.write_bytes(bytes(self._content), patience_s=0)
-
-
 @contextmanager
 def run_log(directory: StoredPath) -> Iterator[RunLog]:
-    """The run's log, open for the block; what ends the block with an error is its last line."""
-    path = directory / LOG
-    with _ObjectLog(path) if isinstance(path, ObjectPath) else path.open("ab", buffering=0) as file:
+    """The run's log, open for the block; an error that ends the block is its last line."""
+    with open_log(directory / LOG) as file:
         log = RunLog(file)
         try:
             yield log
@@ -99,21 +69,21 @@ def run_log(directory: StoredPath) -> Iterator[RunLog]:
             print(f"{type(error).__name__}: {error}", file=log)
             raise
         except BaseException as error:
-            # Its message may hold anything; the traceback goes to the terminal.
+            # The message may hold a secret; the traceback goes to the terminal.
             print(f"ended by {type(error).__name__}", file=log)
             raise
 
 
 @contextmanager
-def stderr_heard(log: RunLog) -> Iterator[None]:
-    """Let the log hear what is printed to stderr in the block."""
+def tee_stderr(log: RunLog) -> Iterator[None]:
+    """Copy what the block prints to stderr to the log."""
     before = sys.stderr
-    both: Any = _Both(before, log)
-    sys.stderr = both
+    tee: Any = _Tee(before, log)
+    sys.stderr = tee
     try:
         yield
     finally:
-        if sys.stderr is both:
+        if sys.stderr is tee:
             sys.stderr = before
 
 

@@ -1,4 +1,4 @@
-"""May a run go on? What differs between the run as it was searched and what is at hand now."""
+"""Whether a run may be resumed: compare its snapshot, versions and settings with the present ones."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,17 +23,17 @@ _MAY_DIFFER: Final = (
     "storage.",
     "tracking.",
 )
-"""Settings that decide how much is searched and what is done afterwards, not what a trial's value is."""
+"""Settings that decide how much is searched and what happens afterwards, but not the value of a trial."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that is not as it was.
+    """A setting, a version or a snapshot that has changed since the run began.
 
     Attributes:
-        what: Its name, as ``search.seed``.
+        what: Its name, for example ``search.seed``.
         before, now: Its values.
-        harmless: Whether trials before and after can still be compared.
+        harmless: Whether earlier and later trials can still be compared.
     """
 
     what: str
@@ -48,33 +48,33 @@ class Difference:
 def check_resumable(
     run: Run, snapshot_id: str, *, experiment: Experiment | None = None, force: bool = False
 ) -> None:
-    """Refuse to go on with a run whose new trials could not be compared with the old.
+    """Refuse to resume a run if its new trials could not be compared with its old ones.
 
     Args:
         run: The run.
-        snapshot_id: Of the snapshot at hand.
-        experiment: What is asked for now; None asks for nothing else than the run.
-        force: Go on where the differences are harmless (versions of the code).
+        snapshot_id: Hash of the present snapshot.
+        experiment: The present experiment; None is the run's own.
+        force: Allow harmless differences, which are other versions of packages.
 
     Raises:
         RunError: With every difference that forbids it.
     """
-    found = list(differences(run, snapshot_id, experiment))
-    harmful = [difference for difference in found if not difference.harmless]
+    changes = list(differences(run, snapshot_id, experiment))
+    harmful = [change for change in changes if not change.harmless]
     if harmful:
         raise RunError(
             f"The run {run.name} cannot go on, because its trials could not be compared: "
             f"{', '.join(map(str, harmful))}. Put that back, or start a new search."
         )
-    if found and not force:
+    if changes and not force:
         raise RunError(
-            f"The run {run.name} was searched with other versions: {', '.join(map(str, found))}. "
+            f"The run {run.name} was searched with other versions: {', '.join(map(str, changes))}. "
             "Install those, or go on with --force."
         )
 
 
 def differences(run: Run, snapshot_id: str, experiment: Experiment | None = None) -> Iterator[Difference]:
-    """Everything that is not as it was when the run began."""
+    """Everything that has changed since the run began."""
     if snapshot_id != run.snapshot_id:
         yield Difference("snapshot", run.snapshot_id, snapshot_id, harmless=False)
     now = versions()

@@ -1,4 +1,4 @@
-"""Which trials are the best, and whose checkpoints stay on disk."""
+"""Which trials are the best, and whose checkpoints are kept."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,29 +10,29 @@ from trajtune.search.trial import BEST, delete_resumable
 from trajtune.storage.path import remove_tree
 
 
-def leaders(run: Run, count: int) -> list[TrialRecord]:
+def top_trials(run: Run, count: int) -> list[TrialRecord]:
     """The best ``count`` different configurations of a run, best first, finished trials only."""
     return ranked(read_trials(read_study(run.path)))[:count]
 
 
-def keep_best(run: Run, trials: Sequence[TrialRecord]) -> None:
-    """Write ``best.json`` and delete what is no longer needed of finished trials' checkpoints."""
+def retain_best(run: Run, trials: Sequence[TrialRecord]) -> None:
+    """Write ``best.json`` and delete the checkpoints of finished trials that are not retained."""
     entry = best_entry(trials)
     if entry is not None:
         run.write_best(entry)
-    kept = kept_numbers(run, trials)
+    retained = retained_trials(run, trials)
     for trial in trials:
         folder = run.path / trial.directory
         if trial.state in UNFINISHED or not folder.exists():
             continue
-        if trial.number in kept:
+        if trial.number in retained:
             delete_resumable(folder)
         else:
             remove_tree(folder)
 
 
 def best_entry(trials: Sequence[TrialRecord]) -> dict[str, Any] | None:
-    """What ``best.json`` says; None without a finished trial."""
+    """The content of ``best.json``; None without a finished trial."""
     best = next(iter(ranked(trials)), None)
     if best is None:
         return None
@@ -45,8 +45,8 @@ def best_entry(trials: Sequence[TrialRecord]) -> dict[str, Any] | None:
     }
 
 
-def kept_numbers(run: Run, trials: Sequence[TrialRecord]) -> set[int]:
-    """The finished trials that keep the checkpoint of their best epoch: the best and the research default."""
+def retained_trials(run: Run, trials: Sequence[TrialRecord]) -> set[int]:
+    """Numbers of the finished trials whose checkpoint is kept: the best ones and the research default."""
     default = research_default(trials)
     best = ranked(trials)[: run.experiment.search.keep_checkpoints]
     return {trial.number for trial in [*best, *([default] if default else [])]}

@@ -34,7 +34,8 @@ from trajtune.experiment.space import Space
 from trajtune.search.study.journal import JOURNAL, clear_crash, journal_storage
 from trajtune.search.study.pruner import make_pruner
 from trajtune.search.study.sampler import make_sampler
-from trajtune.storage.path import StoredPath, write_whole
+from trajtune.storage.files import write_file
+from trajtune.storage.path import StoredPath, local_path
 
 if TYPE_CHECKING:
     import optuna
@@ -348,10 +349,11 @@ def _choose_database(directory: StoredPath, url_variable: str) -> None:
         return
     name = f"{directory.name}-{secrets.token_hex(4)}"
     content = json.dumps({"url_variable": url_variable, "study_name": name})
-    write_whole(path, f"{content}\n".encode())
+    write_file(path, f"{content}\n".encode())
 
 
 def _on_disk(directory: StoredPath) -> Path:
     """The directory of a run whose study is a journal: experiments allow no other."""
-    assert isinstance(directory, Path), "a journal cannot grow in an object store"
-    return directory
+    local = local_path(directory)
+    assert local is not None, "a journal cannot grow in an object store"
+    return local

@@ -1,0 +1,115 @@
+"""Files and directories on this machine appear complete or not at all."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from trajtune.storage.atomic import atomic_path, local_staging_directory, rename_directory, write_atomically
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing_next_to_it(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+
+    with pytest.raises(IsADirectoryError):
+        write_atomically(tmp_path / "taken", b"content")
+
+    assert names(tmp_path) == ["taken"]
+
+
+def test_a_block_that_fails_leaves_the_former_content(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, b"former")
+
+    def interrupted() -> None:
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(b"half")
+            assert path.read_bytes() == b"former"
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert path.read_bytes() == b"former"
+    assert names(tmp_path) == ["file"]
+
+
+def test_what_a_killed_writer_left_is_overwritten_by_the_next(tmp_path: Path) -> None:
+    (tmp_path / ".file.new").write_bytes(b"half, and longer than the next content")
+
+    write_atomically(tmp_path / "file", b"content")
+
+    assert (tmp_path / "file").read_bytes() == b"content"
+    assert names(tmp_path) == ["file"]
+
+
+def test_unique_temporary_paths_let_two_processes_write_at_once(tmp_path: Path) -> None:
+    write = (
+        "import sys; from pathlib import Path; from trajtune.storage.atomic import atomic_path\n"
+        "with atomic_path(Path(sys.argv[1]), unique=True) as temporary: temporary.write_bytes(b'theirs')"
+    )
+    with atomic_path(tmp_path / "file", unique=True) as temporary:
+        temporary.write_bytes(b"ours")
+        subprocess.run([sys.executable, "-c", write, tmp_path / "file"], check=True)
+        assert (tmp_path / "file").read_bytes() == b"theirs"
+
+    assert (tmp_path / "file").read_bytes() == b"ours"
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_directory_appears_when_it_is_renamed(tmp_path: Path) -> None:
+    target = tmp_path / "below" / "target"
+    with local_staging_directory(target) as folder:
+        (folder / "file").touch()
+        assert not target.exists()
+        rename_directory(folder, target)
+
+    assert names(target) == ["file"]
+    assert names(target.parent) == ["target"]
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_directory_that_is_not_renamed_is_deleted(tmp_path: Path, fails: bool) -> None:
+    def stage() -> None:
+        with local_staging_directory(tmp_path / "target") as folder:
+            (folder / "file").touch()
+            if fails:
+                raise KeyboardInterrupt
+
+    if fails:
+        with pytest.raises(KeyboardInterrupt):
+            stage()
+    else:
+        stage()
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", ["file", "directory"])
+def test_a_name_that_is_taken_is_refused(tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "target"
+    if kind == "file":
+        target.write_text("theirs")
+    else:
+        (target / "theirs").mkdir(parents=True)
+
+    with pytest.raises(FileExistsError), local_staging_directory(target) as folder:
+        rename_directory(folder, target)
+    assert names(tmp_path) == ["target"]
+
+
+def test_staging_directories_of_killed_processes_are_deleted_and_of_living_ones_kept(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for pid in (dead.pid, os.getppid()):
+        (tmp_path / f".target.new-abc-{pid}").mkdir()
+    (tmp_path / f".another.new-abc-{dead.pid}").mkdir()
+
+    with local_staging_directory(tmp_path / "target"), local_staging_directory(tmp_path / "target"):
+        pass
+
+    assert names(tmp_path) == [f".another.new-abc-{dead.pid}", f".target.new-abc-{os.getppid()}"]

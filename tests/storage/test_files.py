@@ -1,0 +1,126 @@
+"""Files are written, appended, linked and published alike on a disk and in a store."""
+
+from pathlib import Path
+
+import pytest
+
+from trajtune.storage.files import (
+    append_line,
+    appended_lines,
+    follow_link,
+    open_log,
+    open_new_file,
+    publish_directory,
+    set_link,
+    staging_directory,
+    write_file,
+    write_json,
+)
+from trajtune.storage.path import ObjectPath, StoredPath, children
+
+
+@pytest.fixture(params=["disk", "store"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> StoredPath:
+    """A folder that exists on a disk, and one in a store."""
+    return tmp_path if request.param == "disk" else request.getfixturevalue("bucket")
+
+
+def test_a_file_is_written_and_replaced(folder: StoredPath) -> None:
+    write_file(folder / "file", b"first")
+    write_file(folder / "file", b"second")
+    assert (folder / "file").read_bytes() == b"second"
+    assert [path.name for path in children(folder)] == ["file"]
+
+
+def test_a_new_file_can_be_read_back_and_replaces_the_former_at_the_end(folder: StoredPath) -> None:
+    path = folder / "below" / "file"
+    with open_new_file(path) as file:
+        file.write(b"former")
+    with open_new_file(path) as file:
+        file.write(b"content")
+        file.seek(0)
+        assert file.read() == b"content"
+        assert path.read_bytes() == b"former"
+    assert path.read_bytes() == b"content"
+
+
+def test_a_new_file_whose_block_fails_leaves_the_former(folder: StoredPath) -> None:
+    def interrupted() -> None:
+        with open_new_file(folder / "file") as file:
+            file.write(b"half")
+            raise KeyboardInterrupt
+
+    write_file(folder / "file", b"former")
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert (folder / "file").read_bytes() == b"former"
+    assert [path.name for path in children(folder)] == ["file"]
+
+
+def test_json_is_indented_and_refuses_nan(folder: StoredPath) -> None:
+    write_json(folder / "file.json", {"city": "Zürich"})
+    assert (folder / "file.json").read_text("utf-8") == '{\n  "city": "Zürich"\n}\n'
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(folder / "file.json", {"loss": float("nan")})
+    write_json(folder / "file.json", {"loss": float("nan")}, allow_nan=True)
+    assert "NaN" in (folder / "file.json").read_text("utf-8")
+
+
+def test_appended_lines_come_back_in_order(folder: StoredPath) -> None:
+    assert appended_lines(folder / "ledger.jsonl") == []
+    for number in range(3):
+        append_line(folder / "ledger.jsonl", f"line {number}")
+    write_file(folder / "another.jsonl", b"not ours\n")
+    assert appended_lines(folder / "ledger.jsonl") == ["line 0", "line 1", "line 2"]
+
+
+def test_a_log_continues_where_the_last_session_ended(folder: StoredPath) -> None:
+    for session in (b"first\n", b"second\n"):
+        with open_log(folder / "search.log") as log:
+            log.write(session)
+            log.write(b"end\n")
+    assert (folder / "search.log").read_bytes() == b"first\nend\nsecond\nend\n"
+
+
+def test_a_link_names_another_entry_and_can_be_moved(folder: StoredPath) -> None:
+    assert follow_link(folder / "latest") is None
+    for name in ("one", "two"):
+        write_file(folder / name, name.encode())
+        set_link(folder / "latest", name)
+        target = follow_link(folder / "latest")
+        assert target is not None
+        assert target.read_bytes() == name.encode()
+
+
+def test_a_directory_is_published_with_everything_below(folder: StoredPath) -> None:
+    with staging_directory(folder / "target") as staged:
+        (staged / "below").mkdir()
+        (staged / "below" / "file").write_bytes(b"content")
+        (staged / "manifest.json").write_bytes(b"{}")
+        publish_directory(staged, folder / "target", last="manifest.json")
+    assert (folder / "target/below/file").read_bytes() == b"content"
+    assert [path.name for path in children(folder)] == ["target"]
+
+
+def test_a_published_directory_is_never_overwritten(folder: StoredPath) -> None:
+    for content in (b"first", b"second"):
+        with staging_directory(folder / "target") as staged:
+            (staged / "manifest.json").write_bytes(content)
+            if content == b"first":
+                publish_directory(staged, folder / "target", last="manifest.json")
+                continue
+            with pytest.raises(FileExistsError):
+                publish_directory(staged, folder / "target", last="manifest.json")
+    assert (folder / "target/manifest.json").read_bytes() == b"first"
+    assert [path.name for path in children(folder)] == ["target"]
+
+
+def test_a_store_gets_the_file_that_completes_a_directory_last(
+    bucket: ObjectPath, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "manifest.json", "z"):
+        (tmp_path / name).touch()
+    written: list[str] = []
+    monkeypatch.setattr(ObjectPath, "write_bytes", lambda path, content: written.append(path.name))
+    publish_directory(tmp_path, bucket / "target", last="manifest.json")
+    assert written == ["a", "z", "manifest.json"]

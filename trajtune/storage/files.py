@@ -1,0 +1,163 @@
+"""What a run and a snapshot do with files, wherever they lie: write, append, link and publish them.
+
+Only this module and `storage.path` know that an object store has no renaming, no appending and no links.
+"""
+
+import io
+import json
+import os
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Final
+
+from trajtune.errors import StorageError
+from trajtune.storage.atomic import atomic_path, local_staging_directory, rename_directory, write_atomically
+from trajtune.storage.path import ObjectPath, StoredPath, children
+
+_LOG_INTERVAL_S: Final = 5.0
+
+
+def write_file(path: StoredPath, content: bytes) -> None:
+    """Write or replace a file atomically."""
+    if isinstance(path, ObjectPath):
+        path.write_bytes(content)
+    else:
+        write_atomically(path, content)
+
+
+@contextmanager
+def open_new_file(path: StoredPath) -> Iterator[IO[bytes]]:
+    """A file to write and read back, which replaces ``path`` if the block succeeds; its folder is made."""
+    if isinstance(path, ObjectPath):
+        memory = io.BytesIO()
+        yield memory
+        path.write_bytes(memory.getvalue())
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary, temporary.open("w+b") as file:
+        yield file
+
+
+def write_json(path: StoredPath, content: Mapping[str, Any], *, allow_nan: bool = False) -> None:
+    """Write or replace an indented JSON file atomically.
+
+    Raises:
+        ValueError: For NaN and infinity, which are not JSON, unless ``allow_nan``.
+    """
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=allow_nan)
+    write_file(path, f"{text}\n".encode())
+
+
+def append_line(path: StoredPath, line: str) -> None:
+    """Add a line to a file that only grows, and sync it: the line must survive whatever happens next.
+
+    An object cannot grow, and two processes that replaced it would lose a line. In a store each line is
+    therefore an object of its own, named by the time: a line of ``ledger.jsonl`` is ``ledger-….jsonl``.
+    """
+    if isinstance(path, ObjectPath):
+        name, now = PurePosixPath(path.name), datetime.now(UTC)
+        unique = f"{name.stem}-{now:%Y%m%d-%H%M%S-%f}-{uuid.uuid4().hex[:8]}{name.suffix}"
+        (path.parent / unique).write_bytes(f"{line}\n".encode())
+        return
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def appended_lines(path: StoredPath) -> list[str]:
+    """Every line that `append_line` has added, oldest first."""
+    name = PurePosixPath(path.name)
+    files = children(path.parent, f"{name.stem}*{name.suffix}")
+    return [line for file in files for line in file.read_text(encoding="utf-8").splitlines() if line]
+
+
+def open_log(path: StoredPath) -> "IO[bytes] | io.RawIOBase":
+    """A log to append lines to; each is on disk once written, and in a store within some seconds."""
+    return _ObjectLog(path) if isinstance(path, ObjectPath) else path.open("ab", buffering=0)
+
+
+class _ObjectLog(io.RawIOBase):
+    """A log in a store: all of it is written again every `_LOG_INTERVAL_S` seconds and when it is closed.
+
+    It does not wait for a store that does not answer; a log must not stop the work that it describes.
+    """
+
+    def __init__(self, path: ObjectPath) -> None:
+        self._path = path
+        self._content = bytearray(path.read_bytes() if path.is_file() else b"")
+        self._written_at = 0.0
+
+    def write(self, line: Any) -> int:
+        self._content += line
+        if time.monotonic() - self._written_at > _LOG_INTERVAL_S:
+            self._put()
+        return len(line)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._put()
+        super().close()
+
+    def _put(self) -> None:
+        self._written_at = time.monotonic()
+        with suppress(StorageError):
+            self._path.write_bytes(bytes(self._content), wait_s=0)
+
+
+def set_link(path: StoredPath, name: str) -> None:
+    """Point ``path`` at another entry of its folder: by a symbolic link, or an object that holds the name."""
+    if isinstance(path, ObjectPath):
+        path.write_bytes(f"{name}\n".encode())
+        return
+    temporary = path.with_name(f".{path.name}.{name}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(name)
+    os.replace(temporary, path)
+
+
+def follow_link(path: StoredPath) -> StoredPath | None:
+    """The entry that `set_link` has pointed ``path`` at; None without a link."""
+    if isinstance(path, ObjectPath):
+        return path.parent / path.read_text().strip() if path.is_file() else None
+    return path.resolve() if path.exists() else None
+
+
+@contextmanager
+def staging_directory(target: StoredPath) -> Iterator[Path]:
+    """A directory on this machine to fill for `publish_directory`; deleted after the block.
+
+    It is next to ``target`` where that is on this machine, so that publishing is one rename.
+    """
+    if isinstance(target, ObjectPath):
+        with tempfile.TemporaryDirectory(prefix="trajtune-") as folder:
+            yield Path(folder)
+        return
+    with local_staging_directory(target) as staging:
+        yield staging
+
+
+def publish_directory(folder: Path, target: StoredPath, *, last: str) -> None:
+    """Make a staged directory appear as ``target``, complete or not at all.
+
+    Args:
+        folder: What `staging_directory` gave, filled.
+        target: Where it is to appear.
+        last: The file without which the directory counts as missing; a store gets it last.
+
+    Raises:
+        FileExistsError: If the target exists.
+    """
+    if not isinstance(target, ObjectPath):
+        rename_directory(folder, target)
+        return
+    if (target / last).is_file():
+        raise FileExistsError(f"{target} exists")
+    names = [str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()]
+    for name in sorted(names, key=lambda name: (name == last, name)):
+        (target / name).write_bytes((folder / name).read_bytes())
