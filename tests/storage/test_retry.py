@@ -1,8 +1,8 @@
 """What fails for a moment is tried again, and what fails for good is not."""
 
 import pytest
+import tenacity
 
-from trajtune.storage import retry
 from trajtune.storage.retry import retrying
 
 
@@ -23,7 +23,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(retry, "time", clock)
+    monkeypatch.setattr(tenacity, "time", clock)
+    monkeypatch.setattr(tenacity.nap, "time", clock)
     return clock
 
 

@@ -2,9 +2,18 @@
 
 import math
 import sys
-import time
 from collections.abc import Callable
 from typing import Final, TypeVar
+
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    stop_any,
+    wait_exponential,
+)
 
 T = TypeVar("T")
 
@@ -36,15 +45,17 @@ def retrying(
     Raises:
         Exception: What the last attempt raised.
     """
-    began = time.monotonic()
-    attempt, wait_s = 1, first_wait_s
-    while True:
-        try:
-            return operation()
-        except Exception as error:
-            if not is_transient(error) or attempt >= attempts or time.monotonic() - began >= seconds:
-                raise
-        if attempt == 1 and service is not None:
+
+    def announce(state: RetryCallState) -> None:
+        if state.attempt_number == 1 and service is not None:
             print(f"{service} does not answer; trying again for {seconds:g} s.", file=sys.stderr, flush=True)
-        time.sleep(wait_s)
-        attempt, wait_s = attempt + 1, min(2 * wait_s, _LONGEST_WAIT_S)
+
+    policy = Retrying(
+        # Ctrl-C reaches the policy too, and is never transient.
+        retry=retry_if_exception(lambda error: isinstance(error, Exception) and is_transient(error)),
+        stop=stop_any(stop_after_delay(seconds), stop_after_attempt(attempts)),  # type: ignore[arg-type]
+        wait=wait_exponential(multiplier=first_wait_s, max=_LONGEST_WAIT_S),
+        before_sleep=announce,
+        reraise=True,
+    )
+    return policy(operation)
