@@ -29,8 +29,8 @@ def test_the_help_says_what_each_exit_code_means(trajtune: Trajtune) -> None:
     said = " ".join(trajtune("--help").out.split())
     for meaning in (
         "0 done",
-        "1 a fault of trajtune",
-        "2 something you can mend",
+        "1 a bug in trajtune",
+        "2 an error that you can fix",
         "3 a gate failed",
         "130 int",
     ):

@@ -1,40 +1,14 @@
-"""Make a bundle and use it: ``finalize``, ``predict`` and ``verify``."""
+"""``trajtune predict``: what comes next in one career, or in each of a file."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from trajtune.cli.arguments import Address, AsJson, BundlePath, RunName, Verbose
+from trajtune.cli.arguments import AsJson, BundlePath
 from trajtune.cli.output import as_json_text, describe, describe_reasons
 from trajtune.errors import BundleError
-
-
-def finalize(
-    run: RunName = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Directory of the bundle; bundles/RUN if left out.")
-    ] = None,
-    require_gates: Annotated[bool, typer.Option(help="Exit 3 if a gate fails.")] = False,
-    as_json: AsJson = False,
-    address: Address = None,
-    verbose: Verbose = False,
-) -> None:
-    """Refit the best, export, calibrate, evaluate on the test split once, write the bundle.
-
-    Example: trajtune finalize --require-gates
-    """
-    from trajtune.finalize.bundle_directory import METRICS
-    from trajtune.finalize.run import demand_gates
-
-    bundle = finalized(run, out=out, address=address, verbose=verbose)
-    metrics = json.loads((bundle / METRICS).read_text("utf-8"))
-    shown = {name: metrics[name] for name in ("winner", "params", "test", "gates")}
-    print(as_json_text({"bundle": str(bundle), **shown}) if as_json else bundle)
-    if require_gates:
-        demand_gates(bundle, metrics["gates"])
 
 
 def predict(
@@ -76,33 +50,3 @@ def predict(
         print(describe(prediction))
         if explained:
             print(describe_reasons(explained))
-
-
-def verify(bundle: BundlePath, as_json: AsJson = False) -> None:
-    """Check a bundle where it is to be served: hashes, contract, and stored careers' predictions.
-
-    Example: trajtune verify bundles/demo
-    """
-    from trajtune.finalize.verify import verify as verify_bundle
-
-    found = verify_bundle(bundle)
-    print(
-        as_json_text(found) if as_json else "\n".join(f"{name:<16} {value}" for name, value in found.items())
-    )
-
-
-def finalized(
-    run: str | None,
-    *,
-    out: Path | None = None,
-    address: str | None = None,
-    verbose: bool = False,
-) -> Path:
-    """Finalize a run in a Ray session; where the bundle is."""
-    from trajtune.cluster import ray_session
-    from trajtune.finalize.run import finalize as finalize_run
-    from trajtune.search.runs.directory import open_run
-
-    found = open_run(run)
-    with ray_session(address, verbose=verbose):
-        return finalize_run(found, out=out)

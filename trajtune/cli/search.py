@@ -1,5 +1,6 @@
-"""``search``, and ``demo``, which searches and finalizes."""
+"""``trajtune search``: the hyperparameter search."""
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,31 +14,19 @@ from trajtune.cli.arguments import (
     SpaceName,
     Verbose,
     WarmRun,
+    experiment_of,
 )
-from trajtune.cli.bundles import finalized
-from trajtune.cli.inputs import experiment_of, seconds
 from trajtune.errors import RunError
 
 if TYPE_CHECKING:
     from trajtune.experiment.settings import Experiment
 
 
-def demo(verbose: Verbose = False) -> None:
-    """The whole way on simulated careers: PostgreSQL, search, bundle.
-
-    Example: trajtune demo
-    """
-    bundle = finalized(_search("demo", verbose=verbose), verbose=verbose)
-    print(bundle)
-    print(f"Report: {bundle / 'report.html'}")
-    print(f'Try: trajtune predict {bundle} "Software Engineer" "Senior Software Engineer"')
-
-
 def search(
     experiment: ExperimentName = None,
-    trials: Annotated[int | None, typer.Option(min=1, help="Trials in total.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Number of trials in total.")] = None,
     space: SpaceName = None,
-    run: Annotated[str | None, typer.Option(help="Name of the run; one is made if left out.")] = None,
+    run: Annotated[str | None, typer.Option(help="Name of the run; generated if left out.")] = None,
     resume: ResumedRun = None,
     snapshot: SnapshotPath = None,
     warm_start: WarmRun = None,
@@ -45,17 +34,18 @@ def search(
         bool, typer.Option("--force", help="Resume although something harmless has changed.")
     ] = False,
     time_budget: Annotated[
-        str | None, typer.Option(metavar="TIME", help="End in order after so long: 90s, 30m, 2h.")
+        str | None, typer.Option(metavar="TIME", help="Stop cleanly after this long: 90s, 30m, 2h.")
     ] = None,
     max_epochs_total: Annotated[
-        int | None, typer.Option(min=1, help="End in order after so many epochs of all trials.")
+        int | None, typer.Option(min=1, help="Stop cleanly after this many epochs in total.")
     ] = None,
-    max_concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at once.")] = None,
+    max_concurrent: Annotated[int | None, typer.Option(min=1, help="Trials that may run at once.")] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the resolved experiment and what it would cost, and end.")
+        bool,
+        typer.Option("--dry-run", help="Print the resolved experiment and its estimated cost, and exit."),
     ] = False,
     json_log: Annotated[
-        bool, typer.Option("--json-log", help="Each event as a line of JSON on stdout, and no display.")
+        bool, typer.Option("--json-log", help="Print each event as a line of JSON, and no display.")
     ] = False,
     address: Address = None,
     verbose: Verbose = False,
@@ -64,7 +54,7 @@ def search(
 
     Example: trajtune search --trials 50
     """
-    path = _search(
+    path = search_in_ray_session(
         experiment,
         trials=trials,
         space=space,
@@ -74,7 +64,7 @@ def search(
         warm_start=warm_start,
         force=force,
         max_concurrent=max_concurrent,
-        time_budget_s=seconds(time_budget),
+        time_budget_s=_seconds(time_budget),
         max_epochs_total=max_epochs_total,
         dry_run=dry_run,
         json_log=json_log,
@@ -85,7 +75,7 @@ def search(
         print(path)
 
 
-def _search(
+def search_in_ray_session(
     experiment: str | None,
     *,
     trials: int | None = None,
@@ -118,7 +108,7 @@ def _search(
     from trajtune.search.start_points import check_start_points, with_warm_start
 
     if resume is not None and dry_run:
-        raise RunError("A dry run is of a new search. Leave out --resume or --dry-run.")
+        raise RunError("--dry-run is for a new search. Leave out --resume or --dry-run.")
     if resume is not None:
         resumed = resume_search(
             resume,
@@ -140,7 +130,7 @@ def _search(
         "max_epochs_total": max_epochs_total,
     }
     resolved = _with_search_settings(experiment_of(experiment, reads_source=snapshot is None), chosen)
-    # What is wrong with the space is said before the database is read.
+    # The space is checked before the database is read.
     searched = load_space(resolved.search.space)
     data = open_snapshot(snapshot) if snapshot else None
     with ray_session(address, verbose=verbose):
@@ -155,6 +145,18 @@ def _search(
 
 
 def _with_search_settings(experiment: "Experiment", chosen: Mapping[str, object]) -> "Experiment":
-    """The experiment with what the flags say in place of its own search settings."""
+    """The experiment with the flags in place of its own search settings."""
     given = {name: value for name, value in chosen.items() if value is not None}
     return experiment.model_copy(update={"search": experiment.search.model_copy(update=given)})
+
+
+def _seconds(text: str | None) -> float | None:
+    """``90s``, ``30m`` or ``2h`` in seconds."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if match is None or float(match[1]) == 0:
+        raise typer.BadParameter(
+            f"a time must be a positive number and s, m or h, for example 30m, but got {text!r}"
+        )
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]

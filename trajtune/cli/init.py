@@ -1,4 +1,4 @@
-"""``init``: a proposal for a database, put before the user, and written as an experiment file."""
+"""``trajtune init``: a proposal for a database, put before the user, and written as an experiment file."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trajtune.cli.inputs import database_url
+from trajtune.cli.arguments import database_url
 from trajtune.errors import ExperimentError, SourceError
 
 if TYPE_CHECKING:

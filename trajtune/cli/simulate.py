@@ -1,16 +1,15 @@
-"""Careers in, snapshot out: ``simulate`` and ``prepare``."""
+"""``trajtune simulate``: write simulated careers."""
 
 from typing import Annotated
 
 import typer
 
-from trajtune.cli.arguments import AsJson, ExperimentName, Verbose
-from trajtune.cli.inputs import database_url, experiment_of
+from trajtune.cli.arguments import AsJson, database_url
 from trajtune.cli.output import as_json_text
 
 
 def simulate(
-    careers: Annotated[int, typer.Option(min=1, help="How many.")],
+    careers: Annotated[int, typer.Option(min=1, help="Number of careers.")],
     to: Annotated[
         str,
         typer.Option(help="`postgres` (the database in POSTGRES_URL), or a .parquet, .jsonl or .csv file."),
@@ -35,23 +34,3 @@ def simulate(
     print("The best that any model could reach on their last moves:")
     for name, value in limit.items():
         print(f"  {name:<28} {value:.4g}" if isinstance(value, float) else f"  {name:<28} {value}")
-
-
-def prepare(experiment: ExperimentName = None, as_json: AsJson = False, verbose: Verbose = False) -> None:
-    """Read the careers, split them in time and write a snapshot.
-
-    Example: trajtune prepare experiments/default.yaml
-    """
-    from trajtune.cluster import ray_session
-    from trajtune.dataset.data_report import DATA_REPORT
-    from trajtune.dataset.prepare import prepare as prepare_snapshot
-    from trajtune.dataset.summary import summary
-
-    resolved = experiment_of(experiment)
-    with ray_session(verbose=verbose):
-        snapshot = prepare_snapshot(resolved, progress=True)
-    if as_json:
-        print(as_json_text({"snapshot": str(snapshot.path), **snapshot.manifest}))
-        return
-    print(summary(snapshot))
-    print(f"  report      {snapshot.path / DATA_REPORT}")

@@ -1,4 +1,4 @@
-"""``report``: a run, in whatever state, or a bundle, as one HTML page."""
+"""``trajtune report``: a run, in whatever state, or a bundle, as one HTML page."""
 
 import json
 from pathlib import Path
