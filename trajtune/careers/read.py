@@ -19,9 +19,8 @@ from trajtune.careers.reasons import Reason
 from trajtune.careers.role_rows import join_roles, role_block
 from trajtune.careers.role_validation import EPOCH, last_day
 from trajtune.careers.schema import LoadedCareers
-from trajtune.careers.sources.snapshot_lost import SnapshotLostError
 from trajtune.cluster import ray_data_for_reading, ray_session
-from trajtune.errors import SourceError
+from trajtune.errors import SnapshotLostError, SourceError
 from trajtune.experiment.settings import DataSettings
 from trajtune.experiment.sources import FileSource, JsonHistory, PostgresSource, SimulatedSource
 from trajtune.storage.object_store import explain
@@ -81,9 +80,9 @@ def _load_postgres(
 ) -> LoadedCareers:
     import ray
 
-    from trajtune.careers.sources.postgres import open_reading
+    from trajtune.careers.sources.postgres.datasource import open_postgres
 
-    # Without the connection that holds the snapshot nothing more can be read of it: again, from the start.
+    # A snapshot is gone with the connection that held it, so the reading starts again with a new one.
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(SnapshotLostError),
         wait=tenacity.wait_fixed(1),
@@ -91,12 +90,12 @@ def _load_postgres(
         retry_error_callback=_snapshot_lost,
     )
     for attempt in retrying:
-        with attempt, open_reading(source, data.hireable_key, url) as (rows, reading):
-            if reading.note:
-                print(f"Note: {reading.note}", file=sys.stderr)
-            dataset = ray.data.read_datasource(rows, override_num_blocks=len(reading.ranges))
-            loaded = _load(dataset, source, data, what, len(reading.ranges), progress)
-            reading.check(loaded.counts["rows_in"])
+        with attempt, open_postgres(source, data.hireable_key, url) as (rows, plan):
+            if plan.note:
+                print(f"Note: {plan.note}", file=sys.stderr)
+            dataset = ray.data.read_datasource(rows, override_num_blocks=len(plan.ranges))
+            loaded = _load(dataset, source, data, what, len(plan.ranges), progress)
+            plan.check(loaded.counts["rows_in"])
             return loaded
     raise AssertionError("tenacity ended without a result")
 
@@ -176,7 +175,7 @@ def _reading_fault(error: BaseException) -> str:
     if isinstance(error, UnicodeError):
         return "it is not UTF-8. Write it as UTF-8"
     if found := re.search(r"Failed to read CSV file: (.*?)\. Please check", str(error)):
-        return f"{found[1]} is not UTF-8, or has lines of different numbers of columns. Mend that file"
+        return f"{found[1]} is not UTF-8, or has lines of different numbers of columns. Fix that file"
     return explain(_said(error))
 
 
@@ -189,7 +188,7 @@ def _loaded(part: Part, source: dict[str, Any], data: DataSettings, limit: date)
     _stop_if_too_many(part, source, data)
     if data.hireable_key is not None and not counts["labels_known"]:
         raise SourceError(
-            f"No career has a label under `{data.hireable_key}`. Mend `data.hireable_key`, or leave it out."
+            f"No career has a label under `{data.hireable_key}`. Fix `data.hireable_key`, or leave it out."
         )
     by_id = part.careers.sort_by("candidate_id")
     quarantine = part.quarantine.sort_by([(name, "ascending") for name in part.quarantine.column_names])
@@ -215,7 +214,7 @@ def _stop_if_too_many(part: Part, source: dict[str, Any], data: DataSettings) ->
     raise SourceError(
         f"{_words(source)}: {share:.0%} of {rows_in:,} rows are at fault, {rule}, and "
         f"{part.counts['careers']:,} careers are left; the commonest reasons are {reasons}. "
-        "See docs/reference/careers.md and mend the source."
+        "See docs/reference/careers.md and fix the source."
     )
 
 

@@ -12,7 +12,7 @@ from trajtune.cli.arguments import database_url
 from trajtune.errors import ExperimentError, SourceError
 
 if TYPE_CHECKING:
-    from trajtune.careers.init.propose import Proposal
+    from trajtune.careers.init.proposal import Proposal
 
 
 def init(

@@ -20,7 +20,9 @@ from psycopg2.extensions import make_dsn
 
 from trajtune.careers.read import load_career_sequences
 from trajtune.careers.schema import LoadedCareers
-from trajtune.careers.sources import postgres
+from trajtune.careers.sources.postgres import plan
+from trajtune.careers.sources.postgres.connection import Database
+from trajtune.careers.sources.postgres.datasource import open_postgres
 from trajtune.errors import SourceError
 from trajtune.experiment.settings import DataSettings
 from trajtune.experiment.sources import JsonHistory, PostgresSource, RoleRows
@@ -41,7 +43,7 @@ def history(*titles: str, start: int = 2000) -> str:
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ranges so small that a little table has several."""
-    monkeypatch.setattr(postgres, "RANGE_BYTES", 1 << 16)
+    monkeypatch.setattr(plan, "RANGE_BYTES", 1 << 16)
 
 
 def load(database: str, data: DataSettings = DataSettings(), **source: Any) -> LoadedCareers:
@@ -259,16 +261,16 @@ def test_readers_share_one_snapshot_while_a_writer_hammers_the_table(
 ):
     fill(execute, "hammered", 2000)
     with hammering(database, "hammered"):
-        with postgres.open_reading(PostgresSource(table="hammered"), None, database) as (rows, reading):
-            with postgres.Database(database).transaction(reading.snapshot) as connection:
+        with open_postgres(PostgresSource(table="hammered"), None, database) as (rows, read_plan):
+            with Database(database).transaction(read_plan.snapshot) as connection:
                 cursor = connection.cursor()
                 cursor.execute("select id::text, work_history::text from hammered")
                 truth = sorted(cursor.fetchall())
-            dataset = ray.data.read_datasource(rows, override_num_blocks=len(reading.ranges))
+            dataset = ray.data.read_datasource(rows, override_num_blocks=len(read_plan.ranges))
             found = sorted((row["id"], row["history"]) for row in dataset.take_all())
         loaded = load(database, table="hammered")
     now = sorted(execute("select id::text, work_history::text from hammered"))
-    assert len(reading.ranges) > 3
+    assert len(read_plan.ranges) > 3
     assert found == truth
     assert now != truth
     assert loaded.counts["rows_in"] == loaded.counts["careers"]

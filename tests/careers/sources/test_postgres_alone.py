@@ -7,7 +7,8 @@ import pytest
 
 from tests.careers.sources.test_postgres_faults import assert_whole, fill, load
 from tests.support.postgres_server import Server, between, pooler, server, standby
-from trajtune.careers.sources import postgres
+from trajtune.careers.sources.postgres import connection, plan
+from trajtune.careers.sources.postgres.datasource import open_postgres
 from trajtune.experiment.sources import PostgresSource
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_local")]
@@ -26,12 +27,12 @@ def two_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Serv
 def test_a_standby_is_read_whole_by_readers_that_share_a_snapshot(
     two_servers: tuple[Server, Server], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres, "RANGE_BYTES", 1 << 14)
+    monkeypatch.setattr(plan, "RANGE_BYTES", 1 << 14)
     _, replica = two_servers
     assert replica.run("select pg_is_in_recovery()") == [(True,)]
-    with postgres.open_reading(PostgresSource(table="careers"), None, replica.url) as (_, reading):
-        assert reading.snapshot is not None
-        assert len(reading.ranges) > 2
+    with open_postgres(PostgresSource(table="careers"), None, replica.url) as (_, read_plan):
+        assert read_plan.snapshot is not None
+        assert len(read_plan.ranges) > 2
     assert_whole(load(replica.url, table="careers"))
     assert capsys.readouterr().err == ""
 
@@ -65,7 +66,7 @@ def test_behind_pgbouncer_with_a_single_connection_one_reader_reads_and_says_so(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(postgres, "SILENCE_S", 2.0)
+    monkeypatch.setattr(connection, "WATCHDOG_TIMEOUT_S", 2.0)
     with pooler(two_servers[0], tmp_path / "pooler", 1) as url:
         assert_whole(load(url, table="careers"))
     said = capsys.readouterr().err

@@ -12,7 +12,7 @@ from tests.careers.sources.test_postgres import SLOW, history
 from tests.support.postgres_server import Between, Server, between, server
 from trajtune.careers.read import load_career_sequences
 from trajtune.careers.schema import LoadedCareers
-from trajtune.careers.sources import postgres
+from trajtune.careers.sources.postgres import connection
 from trajtune.dataset.prepare import prepare
 from trajtune.errors import SourceError
 from trajtune.experiment.settings import DataSettings, Experiment, StorageSettings
@@ -69,7 +69,7 @@ def test_a_server_that_takes_connections_and_says_nothing_is_one_line_after_a_bo
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://me:hunter2@127.0.0.1:{silent.getsockname()[1]}/x"
         started = time.monotonic()
-        with pytest.raises(SourceError, match="no answer in time. Start the server or mend") as caught:
+        with pytest.raises(SourceError, match="no answer in time. Start the server or fix") as caught:
             load(url)
     assert time.monotonic() - started < 20
     assert "\n" not in str(caught.value)
@@ -120,7 +120,7 @@ def test_a_connection_that_is_silently_cut_in_mid_read_is_noticed(
     wide: Server, silent_after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first connection exports the snapshot, the second tries to import it; the third reads."""
-    monkeypatch.setattr(postgres, "SILENCE_S", 1.0)
+    monkeypatch.setattr(connection, "WATCHDOG_TIMEOUT_S", 1.0)
     with between(lambda number: wide.port, lambda number: silent_after if number == 2 else None) as proxy:
         loaded = load(proxy.url, table="wide")
     assert_whole(loaded)
@@ -130,7 +130,7 @@ def test_a_connection_that_is_silently_cut_in_mid_read_is_noticed(
 def test_a_way_that_goes_silent_for_good_is_one_line_after_a_bounded_wait(
     wide: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres, "SILENCE_S", 1.0)
+    monkeypatch.setattr(connection, "WATCHDOG_TIMEOUT_S", 1.0)
     with between(lambda number: wide.port) as proxy:
         freezing = threading.Thread(target=_freeze, args=(wide, proxy))
         freezing.start()
@@ -151,6 +151,6 @@ def _freeze(one: Server, proxy: Between) -> None:
 def test_a_query_that_takes_its_time_is_not_taken_for_a_silent_connection(
     own_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres, "SILENCE_S", 0.2)
+    monkeypatch.setattr(connection, "WATCHDOG_TIMEOUT_S", 0.2)
     sleepy = "select c.id, c.work_history from careers c, (select pg_sleep(2)) as once"
     assert_whole(load(own_server.url, query=sleepy))

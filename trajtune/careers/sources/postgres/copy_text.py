@@ -13,11 +13,11 @@ _MEANING: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "
 
 
 def parse_lines(lines: bytes, names: Sequence[str]) -> pa.Table:
-    """Whole lines as string columns.
+    """Parse complete lines as string columns.
 
     Args:
         lines: UTF-8 text; each line ends with a line break.
-        names: What the columns are called.
+        names: Names of the columns.
     """
     table = pyarrow.csv.read_csv(
         pa.BufferReader(lines),
@@ -36,12 +36,12 @@ def _unescape(texts: pa.Array) -> pa.Array:
     escaped = pc.match_substring(texts, "\\")
     if not pc.any(escaped).as_py():
         return texts
-    # A doubled backslash is by far the commonest escape, and replacing it is right where it is the only one.
+    # A doubled backslash is by far the commonest escape; if it is the only one, replacing it is enough.
     others = pc.match_substring(pc.replace_substring(texts, r"\\", ""), "\\")
     if not pc.any(others).as_py():
         return pc.replace_substring(texts, r"\\", "\\")
-    whole = [None if text is None else _ESCAPE.sub(_meaning, text) for text in texts.to_pylist()]
-    return pa.array(whole, pa.string())
+    unescaped = [None if text is None else _ESCAPE.sub(_meaning, text) for text in texts.to_pylist()]
+    return pa.array(unescaped, pa.string())
 
 
 def _meaning(match: re.Match[str]) -> str:
