@@ -5,8 +5,8 @@ this a date? a list of roles?) and are then forgotten: a proposal names shapes a
 Knows nothing of terminals or files.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from trajtune.careers.init.json_layout import propose_json
 from trajtune.careers.init.proposal import Proposal
@@ -16,9 +16,6 @@ from trajtune.careers.init.usual_names import is_history_name
 from trajtune.careers.sources.postgres.connection import Database
 from trajtune.careers.sources.postgres.errors import database_errors_explained
 from trajtune.errors import SourceError
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as PgConnection  # noqa: N812 (a class)
 
 _MOST_TABLES: Final = 200
 _SAMPLE_TIMEOUT_MS: Final = 10_000
@@ -38,7 +35,7 @@ def propose(url: str) -> list[Proposal]:
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = %s", (_SAMPLE_TIMEOUT_MS,))
         for table in read_tables(connection)[:_MOST_TABLES]:
-            result = _examine(connection, table)
+            result = _examine(table, sample_rows(connection, table))
             if isinstance(result, str):
                 reasons.append(f"{table.name} ({result})")
             else:
@@ -48,9 +45,8 @@ def propose(url: str) -> list[Proposal]:
     return sorted(proposals, key=lambda proposal: (-proposal.score, proposal.source.table))
 
 
-def _examine(connection: "PgConnection", table: Table) -> Proposal | str:
+def _examine(table: Table, samples: Sequence[Mapping[str, str | None]] | None) -> Proposal | str:
     """The best proposal for one table, or why there is none."""
-    samples = sample_rows(connection, table)
     if samples is None:
         return "it cannot be read within ten seconds"
     if not samples:
