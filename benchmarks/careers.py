@@ -48,7 +48,7 @@ def main() -> None:
 def compare(small: int, large: int) -> list[dict[str, Any]]:
     """All measurements; each ratio is of medians over alternating runs."""
     from trajtune.careers.sources.embedded_postgres import embedded_postgres
-    from trajtune.simulation.writing import simulated_table
+    from trajtune.simulation.write_careers import simulated_table
 
     with tempfile.TemporaryDirectory() as home, embedded_postgres(Path(home)) as url:
         tables = {size: simulated_table(url, size, 0) for size in (small, large)}

@@ -43,7 +43,7 @@ from trajtune.model.fast.packed_adamw import create_optimizer
 from trajtune.model.network.title_vectors import words_of
 from trajtune.model.training.fit import train_epoch
 from trajtune.search.trial import LAST
-from trajtune.simulation.writing import write_simulated
+from trajtune.simulation.write_careers import write_simulated
 
 SIZES = (100_000, 1_000_000, 10_000_000)
 MOST_TIME, MOST_MEMORY = 1.2, 1.5

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from trajtune.careers.assembly import Part
 from trajtune.careers.career_rows import career_part, join_parts, unpack
-from trajtune.careers.reasons import REASONS
+from trajtune.careers.reasons import Reason
 from trajtune.careers.role_rows import join_roles, role_block
 from trajtune.careers.schema import CAREERS, QUARANTINE, Precision
 from trajtune.experiment.settings import DataSettings
@@ -71,7 +71,7 @@ def assert_balanced(part: Part) -> None:
     )
     levels = part.quarantine["level"].to_pylist()
     assert sum(part.quarantine["num_rows"].to_pylist()) == counts["rows_quarantined"]
-    assert set(part.quarantine["reason"].to_pylist()) <= set(REASONS)
+    assert set(part.quarantine["reason"].to_pylist()) <= {reason.code for reason in Reason if reason}
     assert part.careers.schema == CAREERS
     assert part.quarantine.schema == QUARANTINE
     if "" not in levels and None not in part.quarantine["candidate_id"].to_pylist():

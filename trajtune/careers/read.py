@@ -60,7 +60,7 @@ def load_career_sequences(
             return _load(rows, source, data, {"path": source.path}, None, progress)
         if isinstance(source, SimulatedSource):
             from trajtune.careers.sources.embedded_postgres import embedded_postgres
-            from trajtune.simulation.writing import simulated_table
+            from trajtune.simulation.write_careers import simulated_table
 
             with embedded_postgres() as embedded:
                 name = simulated_table(embedded, source.careers, source.seed, source.process)

@@ -16,7 +16,7 @@ import pytest
 from trajtune.careers.sources.embedded_postgres import embedded_postgres
 from trajtune.errors import SourceError
 from trajtune.experiment.sources import ProcessSettings
-from trajtune.simulation.writing import simulated_table, write_simulated
+from trajtune.simulation.write_careers import simulated_table, write_simulated
 
 pytestmark = pytest.mark.slow
 
@@ -280,7 +280,7 @@ def test_a_simulated_table_is_filled_once_and_named_by_every_setting(postgres_ur
 
 
 def test_an_interrupted_load_leaves_no_table(postgres_url, monkeypatch):
-    import trajtune.simulation.writing as write
+    import trajtune.simulation.write_careers as write
 
     def interrupted(*arguments):
         yield next(rows(*arguments))

@@ -15,7 +15,7 @@ from pyarrow import csv
 
 from trajtune.errors import SourceError
 from trajtune.experiment.sources import ProcessSettings
-from trajtune.simulation.generator import PROCESS_VERSION
+from trajtune.simulation.generator import GENERATOR_VERSION
 from trajtune.simulation.simulate import DEFAULT_SETTINGS
 from trajtune.simulation.source_rows import RowLayout, simulated_rows
 
@@ -44,7 +44,7 @@ def write_simulated(
         settings: The population.
 
     Returns:
-        Where they are, for people to read; nothing of the URL.
+        Where they are, in words; without the URL.
 
     Raises:
         SourceError: If the database or the file cannot be written, the database has a table
@@ -62,10 +62,10 @@ def simulated_table(
 ) -> str:
     """The name of a table with these careers in the database; it is filled the first time.
 
-    Filled in one transaction under a name that tells every setting, so a table that is there is
-    complete, and two commands at once fill it once.
+    It is filled in one transaction, and its name is a hash of every setting. So a table that exists is
+    complete, and two commands at the same time fill it once.
     """
-    key = f"{PROCESS_VERSION} {num_careers} {seed} {settings.model_dump_json()}"
+    key = f"{GENERATOR_VERSION} {num_careers} {seed} {settings.model_dump_json()}"
     name = f"simulated_{sha256(key.encode()).hexdigest()[:16]}"
     with _transaction(url) as connection, connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(hashtext(%s))", (name,))
@@ -116,7 +116,7 @@ def _exists(connection: "Connection", name: str) -> bool:
 
 @contextmanager
 def _transaction(url: str) -> Iterator["Connection"]:
-    """A connection whose work is kept if the block ends well; the URL is in no message."""
+    """A connection that commits if the block ends without an error; no message holds the URL."""
     try:
         connection = psycopg2.connect(url)
     except psycopg2.Error:
