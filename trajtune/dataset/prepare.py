@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from trajtune.careers.parse.text import within_arrows_limit
+from trajtune.careers.parse.text import arrow_overflow_explained
 from trajtune.careers.schema import LoadedCareers
 from trajtune.dataset.data_report import write_data_report
 from trajtune.dataset.encode import SplitData, encode_split
@@ -45,14 +45,14 @@ def prepare(experiment: Experiment, *, url: str | None = None, progress: bool = 
     # Reading needs Ray; encoding careers that were already read does not.
     from trajtune.careers.read import load_career_sequences
 
-    with within_arrows_limit():
+    with arrow_overflow_explained():
         loaded = load_career_sequences(experiment.source, experiment.data, url=url, progress=progress)
     return snapshot_of(loaded, experiment)
 
 
 def snapshot_of(loaded: LoadedCareers, experiment: Experiment) -> Snapshot:
     """Write the snapshot of careers that were already read, and its data report; see `prepare`."""
-    with within_arrows_limit():
+    with arrow_overflow_explained():
         snapshot, encoded = write_content(loaded, experiment)
     write_data_report(snapshot, encoded)
     return snapshot
