@@ -2,10 +2,12 @@
 
 import pytest
 
+from tests.careers.sources.postgres.reading import Execute, fill, history, load
 from trajtune.careers.read import load_career_sequences
 from trajtune.dataset.titles import identity
+from trajtune.errors import SourceError
 from trajtune.experiment.settings import DataSettings
-from trajtune.experiment.sources import ProcessSettings, SimulatedSource
+from trajtune.experiment.sources import PostgresSource, ProcessSettings, SimulatedSource
 from trajtune.simulation.generator import num_titles
 from trajtune.simulation.simulate import days_since_epoch, simulate
 from trajtune.simulation.spellings import NUM_SPELLINGS, spelling_table
@@ -35,3 +37,32 @@ def test_the_simulated_source_is_read_as_what_was_drawn(tmp_path, monkeypatch, r
         assert [day is None for day in row["ends"]] == careers.held[roles].tolist()
         assert row["hireable"] == careers.hireable[i]
     assert len(rows) == 300
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray_local")
+def test_no_url_is_one_line(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("POSTGRES_URL", raising=False)
+    with pytest.raises(SourceError, match="POSTGRES_URL is not set"):
+        load_career_sequences(PostgresSource(), DataSettings())
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray_local")
+def test_too_many_faulty_rows_stop_with_the_commonest_reasons(database: str, execute: Execute):
+    execute("create table faulty (id int, work_history jsonb)")
+    rows = (
+        [(i, history("A", "B")) for i in range(6)] + [(i, '{"a": 1}') for i in range(6, 9)] + [(None, "[]")]
+    )
+    execute("insert into faulty values %s", rows)
+    with pytest.raises(SourceError, match="40% of 10 rows.*unreadable_history 3, no_id 1"):
+        load(database, table="faulty")
+    assert load(database, DataSettings(max_quarantine_fraction=0.4), table="faulty").careers.num_rows == 6
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray_local")
+def test_a_label_key_that_nobody_has_is_an_error(database: str, execute: Execute):
+    fill(execute, "unlabelled", 3)
+    with pytest.raises(SourceError, match="No career has a label under `good`"):
+        load(database, DataSettings(hireable_key="good"), table="unlabelled")
