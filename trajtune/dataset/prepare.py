@@ -16,7 +16,7 @@ from trajtune.dataset.profile import profile, warnings
 from trajtune.dataset.snapshot import Snapshot, open_snapshot, write_snapshot
 from trajtune.dataset.split import Splits, resolve_cutoffs, split_dates, temporal_split
 from trajtune.dataset.titles import TitleEncoder
-from trajtune.dataset.vocabulary_counts import tally_titles
+from trajtune.dataset.vocabulary_counts import count_titles
 from trajtune.experiment.settings import Experiment
 from trajtune.storage.path import ObjectPath, stored_path
 
@@ -67,7 +67,7 @@ def write_content(loaded: LoadedCareers, experiment: Experiment) -> tuple[Snapsh
     by = experiment.split.by
     cutoffs = resolve_cutoffs(split_dates(loaded.careers, by), experiment.split)
     splits = temporal_split(loaded.careers, *cutoffs, by)
-    tally = tally_titles(
+    tally = count_titles(
         {"train": splits.train["titles"], "val": splits.val["titles"], "test": splits.test["titles"]},
         experiment.vocabulary,
     )
