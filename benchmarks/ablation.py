@@ -24,7 +24,7 @@ from trajtune.model.baselines.baselines import markov, markov2
 from trajtune.model.metrics import next_role_metrics
 from trajtune.model.network.title_vectors import TitleWords, number_words
 from trajtune.model.training.fit import fit
-from trajtune.simulation.bayes_optimum import limit
+from trajtune.simulation.bayes_optimum import bayes_optimum
 from trajtune.simulation.generator import NUM_LEVELS, num_titles
 from trajtune.simulation.simulate import SimulatedCareers, simulate
 from trajtune.simulation.split_probability import Window
@@ -107,7 +107,7 @@ def compare(num_careers: int, num_seeds: int) -> Iterator[dict[str, Any]]:
     train, val = arrays_of(careers, 0, num_careers), arrays_of(careers, num_careers, len(careers))
     words = words_of_process()
     everything = Window(date(1900, 1, 1), None, PROCESS.as_of)
-    best = limit(PROCESS, val.title_ids.astype(np.int64) - 1, val.offsets, everything)
+    best = bayes_optimum(PROCESS, val.title_ids.astype(np.int64) - 1, val.offsets, everything)
     yield from results(num_careers, "Bayes limit", float(best.nll.mean()), float((best.rank == 1).mean()))
     for baseline in (markov(train, VOCAB_SIZE), markov2(train, VOCAB_SIZE)):
         found = next_role_metrics(baseline.predict(val, examples_of(val, "last")))

@@ -48,7 +48,7 @@ def main() -> None:
 def compare(small: int, large: int) -> list[dict[str, Any]]:
     """All measurements; each ratio is of medians over alternating runs."""
     from trajtune.careers.sources.embedded_postgres import embedded_postgres
-    from trajtune.simulation.writing import simulated_table
+    from trajtune.simulation.write_careers import simulated_table
 
     with tempfile.TemporaryDirectory() as home, embedded_postgres(Path(home)) as url:
         tables = {size: simulated_table(url, size, 0) for size in (small, large)}
@@ -172,7 +172,7 @@ def warm_up() -> None:
 
     @ray.remote(num_cpus=1)
     def imported() -> None:
-        import trajtune.careers.sources.postgres  # noqa: F401 - it brings psycopg2 and Ray Data with it
+        import trajtune.careers.sources.postgres.datasource  # noqa: F401 - it brings psycopg2 and Ray Data with it
 
         time.sleep(1)  # so long that no worker can take two
 
@@ -185,12 +185,12 @@ def warm_up() -> None:
 def read_rows(url: str, table: str) -> None:
     import ray.data
 
-    from trajtune.careers.sources.postgres import open_reading
+    from trajtune.careers.sources.postgres.datasource import open_postgres
     from trajtune.cluster import ray_data_for_reading
     from trajtune.experiment.sources import PostgresSource
 
-    with ray_data_for_reading(), open_reading(PostgresSource(table=table), None, url) as (rows, reading):
-        dataset = ray.data.read_datasource(rows, override_num_blocks=len(reading.ranges))
+    with ray_data_for_reading(), open_postgres(PostgresSource(table=table), None, url) as (rows, plan):
+        dataset = ray.data.read_datasource(rows, override_num_blocks=len(plan.ranges))
         count(dataset)
 
 

@@ -43,7 +43,7 @@ from trajtune.model.network.title_vectors import words_of
 from trajtune.model.training.epoch import train_epoch
 from trajtune.model.training.optimizer import create_optimizer
 from trajtune.search.trial import LAST
-from trajtune.simulation.writing import write_simulated
+from trajtune.simulation.write_careers import write_simulated
 
 SIZES = (100_000, 1_000_000, 10_000_000)
 MOST_TIME, MOST_MEMORY = 1.2, 1.5

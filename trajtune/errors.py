@@ -48,3 +48,10 @@ class BundleError(TrajtuneError):
 
 class GateError(TrajtuneError):
     """A gate failed and gates were required; the bundle is there, marked. The command line exits 3."""
+
+
+class SnapshotLostError(RuntimeError):
+    """The connection that held the database's snapshot is gone, so the reading must start again.
+
+    Not the user's to fix: `careers.read` reads again, and gives up with a `SourceError`.
+    """

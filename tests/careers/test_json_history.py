@@ -66,7 +66,7 @@ def role(title: str | None = "A", start: str | None = "2020", end: str | None = 
 def test_both_ways_of_reading_give_the_same(values: list[Any], ascii_only: bool):
     texts = [None if value is None else json.dumps(value, ensure_ascii=ascii_only) for value in values]
     together = history._read_columns(pa.array(texts, pa.string()), LAYOUT)
-    one_by_one = read_objects([history._load(text) for text in texts], LAYOUT)
+    one_by_one = read_objects([history._parse(text) for text in texts], LAYOUT)
     if together is None:
         assert not any(text is not None for text in texts)
     else:
@@ -93,7 +93,7 @@ def test_both_ways_of_reading_give_the_same_labels(data: st.DataObject, key: str
     texts = [None if value is None else json.dumps(value, ensure_ascii=ascii_only) for value in values]
     together = history._read_columns(pa.array(texts, pa.string()), layout, "good")
     if together is not None:
-        one_by_one = read_objects([history._load(text) for text in texts], layout, "good")
+        one_by_one = read_objects([history._parse(text) for text in texts], layout, "good")
         assert plain(together) == plain(one_by_one)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.careers.init.databases import database  # noqa: F401 - a fixture
 from tests.cli.running import Outcome, Trajtune
 from trajtune import cli
 

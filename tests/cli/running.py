@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,7 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.conftest import ladder_careers
+
 PASSWORD = "s3cret-marker"
+COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-8]|9[0-7]|4[0-8]|10[0-7])")
+"""An escape code that sets a colour."""
 COMMAND = [
     sys.executable,
     "-c",
@@ -55,3 +60,12 @@ def in_terminal(directory: Path, *arguments: str, answers: str = "", **environ: 
                 said += chunk
     os.close(ours)
     return process.returncode, said.decode()
+
+
+def write_csv(path: Path) -> None:
+    """The ladder careers as a file of role rows."""
+    lines = ["candidate_id,title,start_date,end_date"]
+    for row in ladder_careers().to_pylist():
+        for title, start, end in zip(row["titles"], row["starts"], row["ends"], strict=True):
+            lines.append(f"{row['candidate_id']},{title},{start},{end or ''}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,25 +1,14 @@
 """The data report opens offline in a real browser, with every figure drawn."""
 
-import re
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import plotly.graph_objects as go
-import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from tests.conftest import loaded
-from tests.dataset.test_split import career, table
-from trajtune.dataset.prepare import snapshot_of
-from trajtune.dataset.profile import profile, stability_index, warnings
 from trajtune.dataset.snapshot import Snapshot
-from trajtune.dataset.summary import summary
 from trajtune.dataset.test_split import read_split, split_file
-from trajtune.experiment.load import validate
-from trajtune.experiment.settings import Experiment
 from trajtune.page import Page
 
 if TYPE_CHECKING:
@@ -117,64 +106,3 @@ def test_it_opens_offline_with_every_figure_drawn(ladder_snapshot: Snapshot, bro
         sum(train.tenure_months[last] >= 0),
         sum(train.hireable[last] >= 0),
     ]
-
-
-def test_a_cutoff_on_a_date_that_many_careers_share_is_warned_of(ladder_snapshot: Snapshot) -> None:
-    splits = {name: read_split(split_file(ladder_snapshot.path, name)) for name in ("train", "val", "test")}
-    described = profile(splits, dict.fromkeys(splits, (0, 0)))
-    dates = pa.array([date(2020, 1, 1)] * 21 + [date(2020, 1, 2)] * 79)
-    found = warnings(described, dates, {"train": date(2020, 1, 1), "val": date(2020, 6, 1)})
-    assert [sentence for sentence in found if "21%" in sentence and "train cutoff" in sentence]
-    assert not [sentence for sentence in found if "val cutoff" in sentence]
-
-
-def test_the_profile_counts_what_hand_counting_counts(ladder_snapshot: Snapshot) -> None:
-    data = ladder_snapshot.read("val")
-    described = ladder_snapshot.manifest["splits"]["val"]
-    ends = [bool(np.isnan(data.arrays.tenure_months[offset - 1])) for offset in data.arrays.offsets[1:]]
-    assert described["still_held"] == pytest.approx(sum(ends) / len(ends), abs=1e-4)
-    assert described["roles"] == len(data.titles.values)
-
-
-@pytest.mark.parametrize("vocabulary", [{"min_count": 2}, {"max_titles": 1}])
-def test_a_title_that_the_vocabulary_leaves_out_as_too_rare_is_unknown_but_not_unseen(
-    tmp_path: Path, vocabulary: dict[str, int]
-) -> None:
-    """Train: common twice, rare once. Of val's four titles one is new, of its two last ones none."""
-    careers = table(
-        career(("Common", "2001-01-01", "2002-01-01"), ("Common", "2002-01-01", "2003-01-01"), name="a"),
-        career(("Rare", "2001-01-01", "2002-01-01"), ("common!", "2002-01-01", "2003-01-01"), name="b"),
-        career(("New", "2009-01-01", "2010-01-01"), ("rare", "2010-01-01", "2011-01-01"), name="c"),
-        career(("Common", "2009-01-01", "2010-01-01"), ("Common", "2010-01-01", "2011-01-01"), name="d"),
-        career(("工程师", "2015-01-01", "2016-01-01"), ("New", "2016-01-01", "2017-01-01"), name="e"),
-    )
-    settings = {
-        "split": {"train_cutoff": "2008-01-01", "val_cutoff": "2014-01-01"},
-        "vocabulary": vocabulary,
-        "storage": {"snapshots": str(tmp_path)},
-    }
-    snapshot = snapshot_of(loaded(careers), validate(Experiment, settings, "test"))
-    keys = ("unseen_titles", "unseen_targets", "unknown_titles", "unknown_targets")
-    described = snapshot.manifest["splits"]
-    assert [described["train"][key] for key in keys] == [0, 0, 0.25, 0]
-    assert [described["val"][key] for key in keys] == [0.25, 0, 0.5, 0.5]
-    assert [described["test"][key] for key in keys] == [1, 1, 1, 1]
-    assert "of the last titles 0.0% never seen in train and 50.0% unknown" in summary(snapshot)
-    report = (snapshot.path / "data_report.html").read_text("utf-8")
-    rows = [
-        re.findall("<td[^>]*>(.*?)</td>", row)
-        for row in re.findall('<tr><th scope="row">val</th>.*?</tr>', report)
-    ]
-    assert [row[4:8] for row in rows if len(row) == 9] == [["0.25", "0.0", "0.5", "0.5"]]
-
-
-def test_the_stability_index_is_zero_without_change_and_grows_with_it() -> None:
-    same = np.array([10, 20, 30])
-    assert stability_index(same, same) == 0
-    by_hand = (0.75 - 0.25) * np.log(0.75 / 0.25) * 2
-    assert stability_index(np.array([1, 4]) * 10**6, np.array([4, 1]) * 10**6) == pytest.approx(
-        2 * (0.8 - 0.2) * np.log(4), rel=1e-4
-    )
-    assert stability_index(np.array([1, 3]) * 10**6, np.array([3, 1]) * 10**6) == pytest.approx(
-        by_hand, rel=1e-4
-    )

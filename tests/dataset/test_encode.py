@@ -7,7 +7,6 @@ import pytest
 
 from tests.dataset.test_split import career, table
 from trajtune.dataset.encode import SplitData, encode_split
-from trajtune.dataset.sequences import generate_sequences
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.experiment.settings import DataSettings
 
@@ -94,21 +93,3 @@ def test_a_title_the_vocabulary_does_not_hold_is_zero() -> None:
         career(("A", "2018-01-15", "2019-01-14"), ("Z", "2019-02-01", None), ("b", "2020-02-01", None))
     )
     assert data.arrays.title_ids.tolist() == [ENCODER.encode("A"), 0, ENCODER.encode("B")]
-
-
-def test_sequences_are_the_titles_so_far_and_what_came_next() -> None:
-    data = encode(
-        career(
-            ("A", "2018-01-15", "2019-01-14"),
-            ("B", "2019-02-01", "2020-02-01"),
-            ("Z", "2020-02-01", None),
-            name="x",
-        ),
-        career(("B", "2018-01-15", "2019-01-14"), ("A", "2019-02-01", "2019-03-01"), name="y"),
-    )
-    assert list(generate_sequences(data)) == [(("A", "B"), "Z", None, "x"), (("B",), "A", 1.0, "y")]
-    assert list(generate_sequences(data, "every_transition")) == [
-        (("A",), "B", 12.0, "x"),
-        (("A", "B"), "Z", None, "x"),
-        (("B",), "A", 1.0, "y"),
-    ]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.careers.test_assembly import from_json
+from tests.careers.parts import from_json
 from trajtune.careers import read
 from trajtune.careers.schema import LoadedCareers
 from trajtune.dataset.prepare import snapshot_of, write_content
@@ -71,7 +71,7 @@ def anchors(cutoffs: list[date]) -> Rows:
 
 
 def load(rows: Rows, pieces: int = 1) -> LoadedCareers:
-    return read._loaded(from_json(rows, LENIENT, pieces), {"kind": "test"}, LENIENT, TODAY)
+    return read._checked_and_sorted(from_json(rows, LENIENT, pieces), {"kind": "test"}, LENIENT, TODAY)
 
 
 def prepare(

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from trajtune.dataset.titles import TitleEncoder, identity
-from trajtune.dataset.vocabulary_counts import Tally, tally_titles
+from trajtune.dataset.vocabulary_counts import VocabularyCounts, count_titles
 from trajtune.experiment.settings import VocabularySettings
 
 SPELLINGS = ("Nurse {}", "nurse {}", "Sr. Nurse {}", "senior nurse {}", "NURSE  {}", "工程师{}")
@@ -28,8 +28,8 @@ SPLITS = {"train": careers(400, 0, 4), "val": careers(150, 1, 5), "test": career
 COLUMNS = {name: pa.chunked_array([found[:70], found[70:]]) for name, found in SPLITS.items()}
 
 
-def counted(settings: VocabularySettings, careers_in_a_block: int) -> Tally:
-    return tally_titles(COLUMNS, settings, careers_in_a_block=careers_in_a_block)
+def counted(settings: VocabularySettings, careers_in_a_block: int) -> VocabularyCounts:
+    return count_titles(COLUMNS, settings, careers_in_a_block=careers_in_a_block)
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,12 @@ def test_the_vocabulary_is_that_of_all_titles_at_once(ray_local: None, settings:
     found = [title for career in SPLITS["train"] for title in career]
     whole = TitleEncoder.fit(found, **settings)  # type: ignore[arg-type]
     for careers_in_a_block in (1_000, 90):
-        tally = counted(VocabularySettings(**settings), careers_in_a_block)
-        kept = TitleEncoder.fit(tally.train)
+        counts = counted(VocabularySettings(**settings), careers_in_a_block)
+        kept = TitleEncoder.fit(counts.train)
         assert kept.title_to_idx == whole.title_to_idx
         assert kept.idx_to_title == whole.idx_to_title
-        assert all(found.count(spelling) == count for spelling, count in tally.train.items())
-        assert {identity(spelling) for spelling in tally.train} == {
+        assert all(found.count(spelling) == count for spelling, count in counts.train.items())
+        assert {identity(spelling) for spelling in counts.train} == {
             identity(title) for title in whole.idx_to_title.values() if title != "<UNK>"
         }, "nothing but what is kept leaves the process that counted it"
 

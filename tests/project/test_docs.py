@@ -26,7 +26,7 @@ from trajtune.cli import app
 from trajtune.experiment.load import validate
 from trajtune.experiment.settings import Experiment
 from trajtune.experiment.space import Space
-from trajtune.simulation.writing import write_simulated
+from trajtune.simulation.write_careers import write_simulated
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -1,115 +1,24 @@
-"""The limit against brute-force enumeration on a tiny population and Monte Carlo on a large one."""
+"""The Bayes optimum against brute-force enumeration on a tiny population and Monte Carlo on a large one."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from itertools import pairwise
-from statistics import NormalDist
 
 import numpy as np
 import pytest
 
+from tests.simulation.by_hand import TINY, first_title, transition
 from trajtune.experiment.sources import ProcessSettings
-from trajtune.simulation.bayes_optimum import best_intervals, kinds_of_moves, limit
-from trajtune.simulation.generator import (
-    DAYS_PER_MONTH,
-    LEVEL_CHANGE,
-    MOVES,
-    NUM_LEVELS,
-    PERSONAS,
-    build_process,
-    num_titles,
-)
+from trajtune.simulation.bayes_optimum import bayes_optimum, kinds_of_moves, narrowest_intervals
+from trajtune.simulation.generator import MOVES, NUM_LEVELS, num_titles
 from trajtune.simulation.simulate import days_since_epoch, simulate
-from trajtune.simulation.split_probability import Window, selection
-
-TINY = ProcessSettings(num_families=2, num_specialisations=2, years=2, drift=0.8, recency_years=1.0)
-TINY_WINDOW = Window(date(2024, 3, 1), date(2025, 2, 1), date(2025, 1, 31))
+from trajtune.simulation.split_probability import Window
 
 
-def transition(process, persona, cohort, before, after):
-    """Probability of one move, written down a second time and slowly."""
-    size = process.settings.num_specialisations
-    (f, s, level), (g, r, to) = (
-        (t // NUM_LEVELS // size, t // NUM_LEVELS % size, t % NUM_LEVELS) for t in (before, after)
-    )
-    total = 0.0
-    for kind, name in enumerate(MOVES):
-        if level + LEVEL_CHANGE[kind] != to:
-            continue
-        share = process.move[persona, level, kind]
-        if name.startswith("new family"):
-            total += share * process.new_family[cohort, f, g] * process.specialisation[g, r]
-        elif name.startswith("new specialisation"):
-            total += share * process.new_specialisation[f, s, r] * (f == g)
-        else:
-            total += share * (f == g) * (s == r)
-    return total
-
-
-def first_title(process, cohort, title):
-    size = process.settings.num_specialisations
-    f, s, level = title // NUM_LEVELS // size, title // NUM_LEVELS % size, title % NUM_LEVELS
-    return process.first_family[cohort, f] * process.specialisation[f, s] * process.first_level[level]
-
-
-def months_between(start: date, end: date) -> int:
-    return 12 * (end.year - start.year) + end.month - start.month - (end.day < start.day)
-
-
-def brute_selection(process, window, hireable_months):
-    """The sums of `selection`, one day and one role at a time."""
-    settings = process.settings
-    ages, cohorts = len(process.last_start_age), 2
-    shape = cohorts, len(PERSONAS), NUM_LEVELS
-    chosen, stayed, left = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    ended = np.zeros((*shape, 12 * settings.years))
-    below = np.zeros((len(PERSONAS), NUM_LEVELS, ages))
-    for z in range(len(PERSONAS)):
-        for level in range(NUM_LEVELS):
-            tenure = NormalDist(process.log_tenure_mean[z, level], process.log_tenure_sigma[z])
-            for day in range(30, ages):
-                below[z, level, day] = tenure.cdf(np.log((day + 0.5) / DAYS_PER_MONTH))
-    exactly = np.diff(below, axis=-1, prepend=0.0)
-    for age in range(ages):
-        y = 1 if age < ages / 2 else 0
-        start = settings.as_of - timedelta(days=age)
-        weight = process.last_start_age[age]
-        starts_in_window = window.first <= start < window.end
-        last_seen = settings.as_of if window.by == "career" else window.observed
-        if starts_in_window:
-            held = weight * (1 - below[:, :, (last_seen - start).days])
-            chosen[y] += held
-            stayed[y] += held * (months_between(start, window.observed) >= hireable_months)
-        for days in range(30, (last_seen - start).days + 1):
-            end = start + timedelta(days=days)
-            if window.first <= end < window.end if window.by == "career" else starts_in_window:
-                months = months_between(start, end)
-                part = weight * exactly[:, :, days]
-                chosen[y] += part
-                ended[y, :, :, months] += part
-                (stayed if months >= hireable_months else left)[y] += part
-    return chosen, ended, stayed, left
-
-
-@pytest.fixture(scope="module", params=["career", "transition"])
-def tiny(request):
-    process, window = build_process(TINY), replace(TINY_WINDOW, by=request.param)
-    return process, window, brute_selection(process, window, 6)
-
-
-def test_selection_is_the_sum_over_every_day(tiny):
-    process, window, (chosen, ended, stayed, left) = tiny
-    found = selection(process, window, 6)
-    assert found.chosen == pytest.approx(chosen, rel=1e-9, abs=1e-12)
-    assert found.ended_months == pytest.approx(ended, rel=1e-9, abs=1e-12)
-    assert found.stayed == pytest.approx(stayed, rel=1e-9, abs=1e-12)
-    assert found.left == pytest.approx(left, rel=1e-9, abs=1e-12)
-
-
-def test_limit_is_what_enumeration_of_hidden_states_and_next_titles_gives(tiny):
-    process, window, (chosen, ended, stayed, left) = tiny
+def test_the_optimum_is_what_enumeration_of_hidden_states_and_next_titles_gives(tiny):
+    generator, window, (chosen, ended, stayed, left) = tiny
     careers = simulate(60, 3, TINY)
-    found = limit(TINY, careers.titles.astype(np.int64), careers.offsets, window, hireable_months=6)
+    found = bayes_optimum(TINY, careers.titles.astype(np.int64), careers.offsets, window, hireable_months=6)
     assert len(set(np.diff(careers.offsets))) > 3
     for i in range(len(careers)):
         *seen, target = careers.titles[careers.offsets[i] : careers.offsets[i + 1]].tolist()
@@ -117,18 +26,18 @@ def test_limit_is_what_enumeration_of_hidden_states_and_next_titles_gives(tiny):
         months = np.zeros(ended.shape[-1])
         outcome, positive, negative = 0.0, 0.0, 0.0
         for y in range(2):
-            for z in range(len(PERSONAS)):
-                path = process.persona[z] * first_title(process, y, seen[0])
+            for z in range(len(generator.persona)):
+                path = generator.persona[z] * first_title(generator, y, seen[0])
                 for before, after in pairwise(seen):
-                    path *= transition(process, z, y, before, after)
+                    path *= transition(generator, z, y, before, after)
                 for after in range(num_titles(TINY)):
-                    joint = path * transition(process, z, y, seen[-1], after)
+                    joint = path * transition(generator, z, y, seen[-1], after)
                     level = after % NUM_LEVELS
                     next_title[after] += joint * chosen[y, z, level]
                     months += joint * ended[y, z, level]
                     positive += joint * stayed[y, z, level]
                     negative += joint * left[y, z, level]
-                    outcome += joint * chosen[y, z, level] * process.hireable[z, level]
+                    outcome += joint * chosen[y, z, level] * generator.hireable[z, level]
         evidence = next_title.sum()
         best = np.argsort(-next_title, kind="stable")
         assert found.nll[i] == pytest.approx(-np.log(next_title[target] / evidence))
@@ -160,12 +69,12 @@ def assert_mean_is(observed, expected):
 
 
 @pytest.mark.parametrize("drift", [0.0, 1.0])
-def test_limit_predicts_a_large_population_without_bias(drift):
+def test_the_optimum_predicts_a_large_population_without_bias(drift):
     settings = ProcessSettings(num_families=4, num_specialisations=4, drift=drift, years=8)
     careers = simulate(40_000, 1, settings)
     window = Window(date(2024, 1, 1), None, settings.as_of)
     chosen, titles, offsets = in_window(careers, settings, window)
-    best = limit(settings, titles, offsets, window)
+    best = bayes_optimum(settings, titles, offsets, window)
     last = careers.offsets[1:][chosen] - 1
     ended = ~careers.held[last]
     assert_mean_is(best.rank == 1, best.top1)
@@ -192,7 +101,7 @@ def test_limit_predicts_a_large_population_without_bias(drift):
     for level in range(NUM_LEVELS):
         members = ended & (titles[offsets[1:] - 1] % NUM_LEVELS == level)
         assert members.any()
-    inside = (best_intervals(best, 0.8)[ended] - months[ended, None]) * [1, -1] <= 0
+    inside = (narrowest_intervals(best, 0.8)[ended] - months[ended, None]) * [1, -1] <= 0
     assert_mean_is(inside.all(1), 0.8)
 
 
@@ -201,24 +110,17 @@ def test_history_before_the_last_title_matters():
     window = Window(date(2025, 1, 1), None, settings.as_of)
     _, titles, offsets = in_window(simulate(40_000, 2, settings), settings, window)
     last_two = np.column_stack([titles[offsets[1:] - 2], titles[offsets[1:] - 1]]).ravel()
-    forgetful = limit(settings, last_two, 2 * np.arange(len(offsets)), window)
-    assert limit(settings, titles, offsets, window).nll.mean() < forgetful.nll.mean() - 0.05
+    forgetful = bayes_optimum(settings, last_two, 2 * np.arange(len(offsets)), window)
+    assert bayes_optimum(settings, titles, offsets, window).nll.mean() < forgetful.nll.mean() - 0.05
 
 
-def test_being_in_a_split_depends_on_persona_and_level_of_the_last_role():
-    settings = ProcessSettings(num_families=4, num_specialisations=4)
-    window = Window(date(2025, 1, 1), None, settings.as_of)
-    chosen = selection(build_process(settings), window, 12).chosen[0]
-    assert chosen[:, 1].max() / chosen[:, 1].min() > 1.05
-
-
-def test_best_intervals_are_the_narrowest_that_cover_as_much():
+def test_the_intervals_are_the_narrowest_that_cover_as_much():
     settings = ProcessSettings(num_families=2, num_specialisations=2, years=4)
     careers = simulate(400, 0, settings)
     window = Window(date(2024, 1, 1), None, settings.as_of)
-    best = limit(settings, careers.titles.astype(np.int64), careers.offsets, window)
+    best = bayes_optimum(settings, careers.titles.astype(np.int64), careers.offsets, window)
     best = replace(best, ended=np.ones(len(careers)))
-    intervals = best_intervals(best, 0.8)
+    intervals = narrowest_intervals(best, 0.8)
     cumulative = np.pad(np.cumsum(best.tenure_months, axis=1), ((0, 0), (1, 0)))
 
     def coverage(start, end):

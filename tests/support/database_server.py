@@ -23,9 +23,9 @@ class Server:
         self._secret = home / "password"
         self._secret.write_text(PASSWORD)
         self._cluster.data.mkdir(mode=0o700)
-        embedded._give_away(self._cluster.data)
+        embedded._chown_to_unprivileged(self._cluster.data)
         options = ("-U", "postgres", "--auth=scram-sha-256", f"--pwfile={self._secret}", "--no-sync")
-        embedded._postgres(self._cluster, "initdb", "-D", self._cluster.data, *options)
+        embedded._run_program(self._cluster, "initdb", "-D", self._cluster.data, *options)
         self._secret.unlink()
 
     @property
@@ -39,11 +39,11 @@ class Server:
     def start(self) -> None:
         options = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories=''"
         data, log = self._cluster.data, self._cluster.log
-        embedded._postgres(self._cluster, "pg_ctl", "start", "-w", "-D", data, "-l", log, "-o", options)
+        embedded._run_program(self._cluster, "pg_ctl", "start", "-w", "-D", data, "-l", log, "-o", options)
 
     def stop(self) -> None:
         data = self._cluster.data
-        embedded._postgres(self._cluster, "pg_ctl", "stop", "-w", "-m", "immediate", "-D", data)
+        embedded._run_program(self._cluster, "pg_ctl", "stop", "-w", "-m", "immediate", "-D", data)
 
     def restart(self) -> None:
         """Kill the server, as a power cut does, let it be away for a while, and start it again."""

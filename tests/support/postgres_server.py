@@ -14,11 +14,11 @@ import psycopg2
 import pytest
 
 from trajtune.careers.sources.embedded_postgres import (
+    _chown_to_unprivileged,
     _Cluster,
-    _dropping_root,
-    _give_away,
+    _command_prefix,
     _make_data,
-    _postgres,
+    _run_program,
 )
 
 
@@ -43,14 +43,14 @@ class Server:
         settings = (
             f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories= -c fsync=off"
         )
-        _postgres(
+        _run_program(
             self.cluster,
             *("pg_ctl", "start", "-w", "-t", "60", "-D", self.cluster.data),
             *("-l", self.cluster.log, "-o", settings),
         )
 
     def stop(self, mode: str = "immediate") -> None:
-        _postgres(self.cluster, "pg_ctl", "stop", "-w", "-t", "60", "-m", mode, "-D", self.cluster.data)
+        _run_program(self.cluster, "pg_ctl", "stop", "-w", "-t", "60", "-m", mode, "-D", self.cluster.data)
 
     def run(self, *statements: str) -> list[tuple[object, ...]]:
         connection = psycopg2.connect(self.url)
@@ -79,9 +79,11 @@ def standby(primary: Server, home: Path) -> Iterator[Server]:
     """A streaming replica of a running server."""
     cluster = _Cluster(home)
     home.mkdir()
-    _give_away(home)
+    _chown_to_unprivileged(home)
     source = f"host=127.0.0.1 port={primary.port} user=postgres"
-    _postgres(cluster, "pg_basebackup", "-D", cluster.data, "-d", source, "-R", "-X", "stream", "-c", "fast")
+    _run_program(
+        cluster, "pg_basebackup", "-D", cluster.data, "-d", source, "-R", "-X", "stream", "-c", "fast"
+    )
     with running(Server(cluster, free_port())) as started:
         yield started
 
@@ -101,7 +103,7 @@ def pooler(one: Server, home: Path, pool_size: int) -> Iterator[str]:
         f"pool_mode = transaction\ndefault_pool_size = {pool_size}\n"
     )
     process = subprocess.Popen(
-        [*_dropping_root(), program, str(settings)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*_command_prefix(), program, str(settings)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         deadline = time.monotonic() + 20

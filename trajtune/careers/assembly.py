@@ -1,4 +1,4 @@
-"""From checked roles to careers and quarantine, in columns; every source row is accounted for.
+"""Assemble checked roles into careers and quarantine, in columns; every source row is accounted for.
 
 Reads no source and parses nothing. docs/reference/careers.md states each rule in words.
 """
@@ -21,7 +21,7 @@ from trajtune.careers.schema import CAREERS, QUARANTINE, Precision
 
 @dataclass(frozen=True)
 class Part:
-    """Careers of some rows: what `LoadedCareers` holds, before all parts are joined.
+    """The careers of some rows, with their quarantine and counts, before all parts are joined.
 
     Attributes:
         careers: `CAREERS`, in the order of the rows.
@@ -46,49 +46,53 @@ def assemble(
     unit: Literal["career", "role"],
     merge_repeats: bool = False,
 ) -> Part:
-    """Order the roles of each career, drop duplicates, and leave out what is no career.
+    """Order the roles of each career, drop duplicates, and quarantine what is not a career.
 
     Args:
         ids: string ``[N]``; null: no id.
         owners: int64 ``[R]``: the career of each role.
-        roles: `roles.ROLES` ``[R]``; roles of the same start and end keep this order.
-        career_faults: string ``[N]``: why a whole history cannot be read, else null.
+        roles: `role_validation.ROLES` ``[R]``; roles of the same start and end keep this order.
+        career_faults: string ``[N]``: why a history cannot be read at all, else null.
         labels: float32 ``[N]``: hireability, NaN unknown.
         unit: What one source row is.
         merge_repeats: Join consecutive roles of the same title.
     """
     num_careers = len(ids)
     columns = _Columns.of(owners, roles)
-    order, num_duplicates = _in_order(columns)
+    order, num_duplicates = _ordered_without_duplicates(columns)
     good = np.bincount(
         columns.owners[order], minlength=num_careers
-    )  # each career's roles, of which none is lost
+    )  # roles of each career before repeats are merged
     if merge_repeats:
-        columns, order = _merged(columns, order)
-    left = np.bincount(columns.owners[order], minlength=num_careers)
+        columns, order = _merge_repeats(columns, order)
+    num_left = np.bincount(columns.owners[order], minlength=num_careers)
     no_id = ids.is_null().to_numpy(zero_copy_only=False)
     unreadable = career_faults.is_valid().to_numpy(zero_copy_only=False)
-    kept = (left >= 2) & ~no_id & ~unreadable
+    kept = (num_left >= 2) & ~no_id & ~unreadable
     order = order[kept[columns.owners[order]]]
-    careers = _careers(columns, order, ids.filter(pa.array(kept)), labels[kept], left[kept])
+    careers = _career_table(columns, order, ids.filter(pa.array(kept)), labels[kept], num_left[kept])
 
-    out, faulty = np.flatnonzero(~kept), np.flatnonzero(columns.faults)
+    left_out, faulty = np.flatnonzero(~kept), np.flatnonzero(columns.faults)
     reasons = np.select(
-        [no_id, unreadable], [Reason.NO_ID, Reason.UNREADABLE_HISTORY], _commonest(columns, num_careers)
+        [no_id, unreadable],
+        [Reason.NO_ID, Reason.UNREADABLE_HISTORY],
+        _most_frequent_fault(columns, num_careers),
     )
-    left_over = pa.array([f"{number} good role{'' if number == 1 else 's'}" for number in left[out].tolist()])
+    good_roles = pa.array(
+        [f"{number} good role{'' if number == 1 else 's'}" for number in num_left[left_out].tolist()]
+    )
     is_row = unit == "role"
     quarantine = pa.concat_tables(
         [
             quarantine_rows(
-                ids.take(pa.array(out)),
+                ids.take(pa.array(left_out)),
                 "career",
-                reasons[out],
+                reasons[left_out],
                 pc.coalesce(
-                    pc.utf8_slice_codeunits(career_faults.take(pa.array(out)), 0, LONGEST_DETAIL),
-                    left_over.cast(pa.string()),
+                    pc.utf8_slice_codeunits(career_faults.take(pa.array(left_out)), 0, LONGEST_DETAIL),
+                    good_roles.cast(pa.string()),
                 ),
-                good[out] if is_row else np.ones(len(out), np.int64),
+                good[left_out] if is_row else np.ones(len(left_out), np.int64),
             ),
             quarantine_rows(
                 ids.take(pa.array(columns.owners[faulty])),
@@ -106,21 +110,21 @@ def assemble(
         "rows_duplicate": num_duplicates if is_row else 0,
         "careers_in": num_careers,
         "careers": int(kept.sum()),
-        "careers_quarantined": len(out),
+        "careers_quarantined": len(left_out),
         "roles_in": roles.num_rows,
         "roles": len(order),
         "roles_quarantined": len(faulty) + int(good[~kept].sum()),
         "roles_duplicate": num_duplicates,
-        "roles_merged": int((good - left)[kept].sum()),
-        **_tallies(columns, order),
+        "roles_merged": int((good - num_left)[kept].sum()),
+        **_unusual_counts(columns, order),
         "labels_known": int((~np.isnan(labels[kept])).sum()),
     }
-    return Part(careers, quarantine, counts, _latest(columns, order))
+    return Part(careers, quarantine, counts, _latest_day(columns, order))
 
 
 @dataclass(frozen=True)
 class _Columns:
-    """`roles.ROLES` in numpy, ``[R]`` each; titles as codes that sort as the titles do."""
+    """`role_validation.ROLES` in numpy, ``[R]`` each; titles as codes that sort as the titles do."""
 
     owners: NDArray[np.int64]
     titles: NDArray[np.int64]
@@ -154,16 +158,16 @@ class _Columns:
 
 
 NEVER = 2**31 - 1
-"""The end, in days, of a role that has none: after every other."""
+"""The end, in days, of a role without an end: later than every other."""
 
 
-def _in_order(columns: _Columns) -> tuple[NDArray[np.int64], int]:
-    """Where the good roles are, in order and without exact duplicates; and how many those were."""
+def _ordered_without_duplicates(columns: _Columns) -> tuple[NDArray[np.int64], int]:
+    """Indices of the good roles, in order and without exact duplicates; and the number of duplicates."""
     good = np.flatnonzero(columns.faults == 0)
-    order = good[_sorted(columns.owners[good], columns.starts[good], columns.ends[good])]
-    same = _same(columns, order, "owners", "starts", "ends")
+    order = good[_stable_order(columns.owners[good], columns.starts[good], columns.ends[good])]
+    same = _equals_previous(columns, order, "owners", "starts", "ends")
     tied = order[same | np.append(same[1:], False)]
-    # Among roles of equal dates, duplicates need not be neighbours in the source's order.
+    # Roles of equal dates keep the source's order, so duplicates among them need not be neighbours.
     by_title = tied[
         np.lexsort(
             (
@@ -176,16 +180,16 @@ def _in_order(columns: _Columns) -> tuple[NDArray[np.int64], int]:
             )
         )
     ]
-    again = by_title[_same(columns, by_title, "owners", "starts", "ends", "titles", "precisions")]
+    again = by_title[_equals_previous(columns, by_title, "owners", "starts", "ends", "titles", "precisions")]
     is_duplicate = np.zeros(len(columns.owners), bool)
     is_duplicate[again] = True
     return order[~is_duplicate[order]], len(again)
 
 
-def _sorted(
+def _stable_order(
     owners: NDArray[np.int64], starts: NDArray[np.int64], ends: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """The stable order by owner, start and end; in one number each where that fits, for speed."""
+    """The stable order by owner, start and end; for speed, on one number for each role if it fits 64 bits."""
     if not len(owners):
         return owners
     first = min(int(starts.min()), int(ends.min()))
@@ -196,8 +200,8 @@ def _sorted(
     return np.argsort((owners * span + (starts - first)) * span + (ends - first), kind="stable")
 
 
-def _same(columns: _Columns, at: NDArray[np.int64], *names: str) -> NDArray[np.bool_]:
-    """Whether each role at ``at`` equals the one before it in all those columns."""
+def _equals_previous(columns: _Columns, at: NDArray[np.int64], *names: str) -> NDArray[np.bool_]:
+    """bool: whether each role at the indices ``at`` equals the one before it in all those columns."""
     same = np.ones(len(at), bool)
     same[:1] = False
     for name in names:
@@ -206,15 +210,15 @@ def _same(columns: _Columns, at: NDArray[np.int64], *names: str) -> NDArray[np.b
     return same
 
 
-def _merged(columns: _Columns, order: NDArray[np.int64]) -> tuple[_Columns, NDArray[np.int64]]:
+def _merge_repeats(columns: _Columns, order: NDArray[np.int64]) -> tuple[_Columns, NDArray[np.int64]]:
     """Join consecutive roles of one title: first start to last end, as coarse as the coarsest.
 
-    If the last of them has no end, the whole has none. An earlier one without an end, which nobody
-    recorded, ended before the next began or beside it.
+    If the last of them has no end, the merged role has none. An earlier one without an end, which nobody
+    recorded, counts as known by its start.
     """
     if not len(order):
         return columns, order
-    first = np.flatnonzero(~_same(columns, order, "owners", "titles"))
+    first = np.flatnonzero(~_equals_previous(columns, order, "owners", "titles"))
     at = order[first]
     ends, precisions = columns.ends.copy(), columns.precisions.copy()
     last = np.append(first[1:], len(order)) - 1
@@ -224,7 +228,7 @@ def _merged(columns: _Columns, order: NDArray[np.int64]) -> tuple[_Columns, NDAr
     return replace(columns, ends=ends, precisions=precisions), at
 
 
-def _careers(
+def _career_table(
     columns: _Columns,
     order: NDArray[np.int64],
     ids: pa.Array,
@@ -252,26 +256,26 @@ def quarantine_rows(
     return pa.table(columns, schema=QUARANTINE)
 
 
-def _commonest(columns: _Columns, num_careers: int) -> NDArray[np.int64]:
-    """int64 ``[N]``: the reason of most of a career's faulty roles, else `Reason.TOO_FEW_ROLES`."""
+def _most_frequent_fault(columns: _Columns, num_careers: int) -> NDArray[np.int64]:
+    """int64 ``[N]``: the most frequent reason among a career's faulty roles, else `Reason.TOO_FEW_ROLES`."""
     faulty = columns.faults != 0
     pairs, counts = np.unique(
         columns.owners[faulty] * len(Reason) + columns.faults[faulty], return_counts=True
     )
     owners, reasons = np.divmod(pairs, len(Reason))
-    found = np.full(num_careers, int(Reason.TOO_FEW_ROLES))
+    most_frequent = np.full(num_careers, int(Reason.TOO_FEW_ROLES))
     rising = np.lexsort(
         (-reasons, counts, owners)
-    )  # the last of each owner: most often, then first in `Reason`
-    found[owners[rising]] = reasons[rising]
-    return found
+    )  # last for each owner: the most frequent, of equals the first in `Reason`
+    most_frequent[owners[rising]] = reasons[rising]
+    return most_frequent
 
 
-def _tallies(columns: _Columns, order: NDArray[np.int64]) -> dict[str, int]:
-    """Counts of what is unusual among the roles that stay."""
+def _unusual_counts(columns: _Columns, order: NDArray[np.int64]) -> dict[str, int]:
+    """Counts of unusual roles among those that are kept."""
     owners, starts, ends = columns.owners[order], columns.starts[order], columns.ends[order]
     follows = np.append(False, owners[1:] == owners[:-1])[: len(order)]
-    # The latest end so far in the same career: owners rise, so that one running maximum does.
+    # The latest end so far in the same career: owners rise, so one running maximum is enough.
     span = np.int64(2 * NEVER)
     career = np.cumsum(~follows)
     known = np.where(ends == NEVER, starts, ends)
@@ -280,20 +284,20 @@ def _tallies(columns: _Columns, order: NDArray[np.int64]) -> dict[str, int]:
     overlaps[1:] &= (starts[1:] < latest[:-1]) | (starts[1:] == starts[:-1])
     return {
         "roles_concurrent": int(overlaps.sum()),
-        "titles_repeated": int((follows & _same(columns, order, "titles")).sum()),
+        "titles_repeated": int((follows & _equals_previous(columns, order, "titles")).sum()),
         "roles_without_end": int((ends == NEVER).sum()),
         "ends_in_future": int((columns.notes[order] & ENDS_IN_FUTURE != 0).sum()),
         "ends_of_current_roles": int((columns.notes[order] & CURRENT_WITH_END != 0).sum()),
     }
 
 
-def _latest(columns: _Columns, order: NDArray[np.int64]) -> int | None:
+def _latest_day(columns: _Columns, order: NDArray[np.int64]) -> int | None:
     ends = columns.ends[order]
     days = np.where(ends == NEVER, columns.starts[order], np.maximum(ends, columns.starts[order]))
     latest = [
-        _last_day(int(days[of].max()), precision)
+        _last_day(int(days[selected].max()), precision)
         for precision in Precision
-        if (of := columns.precisions[order] == precision).any()
+        if (selected := columns.precisions[order] == precision).any()
     ]
     return max(latest, default=None)
 

@@ -1,4 +1,4 @@
-"""Rows that are careers: what a read task makes of its block, and how the blocks become one whole again."""
+"""Sources with a row for each career: parse a block in a read task, and join the blocks afterwards."""
 
 import json
 from collections import Counter
@@ -23,13 +23,13 @@ from trajtune.experiment.sources import JsonHistory
 
 
 def career_part(rows: pa.Table, layout: JsonHistory, settings: DataSettings, today: date) -> pa.Table:
-    """Careers of a block whose rows are careers, packed into one row; see `unpack`."""
+    """Parse a block whose rows are careers into a `Part`, serialised as one row; see `unpack`."""
     label = settings.hireable_key
     if "line" in rows.column_names:
         rows, histories = read_lines(text_column(rows, "line"), layout, label)
     else:
         in_json = label if "label" not in rows.column_names else None
-        histories = _histories(rows["history"].combine_chunks(), layout, in_json)
+        histories = _parse_histories(rows["history"].combine_chunks(), layout, in_json)
     labels = text_column(rows, "label") if "label" in rows.column_names else histories.labels
     known, nonsense = parse_flags(labels)
     part = assemble(
@@ -44,15 +44,15 @@ def career_part(rows: pa.Table, layout: JsonHistory, settings: DataSettings, tod
     counts = {**part.counts, "labels_unreadable": int(nonsense.sum())}
     return pa.table(
         {
-            "careers": _packed(part.careers),
-            "quarantine": _packed(part.quarantine),
+            "careers": _serialised(part.careers),
+            "quarantine": _serialised(part.quarantine),
             "counts": [json.dumps(counts)],
             "latest": pa.array([part.latest], pa.int64()),
         }
     )
 
 
-def _histories(column: pa.Array, layout: JsonHistory, label: str | None) -> Histories:
+def _parse_histories(column: pa.Array, layout: JsonHistory, label: str | None) -> Histories:
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
         return read_nested(column, layout)
     if pa.types.is_struct(column.type):
@@ -61,11 +61,11 @@ def _histories(column: pa.Array, layout: JsonHistory, label: str | None) -> Hist
 
 
 def unpack(block: pa.Table) -> list[Part]:
-    """The parts of a block that `career_part` made, in memory of their own: Ray's store is kept free."""
+    """The parts that `career_part` made, copied into this process, so that Ray's object store is freed."""
     return [
         Part(
-            _unpacked(block["careers"][row]),
-            _unpacked(block["quarantine"][row]),
+            _deserialised(block["careers"][row]),
+            _deserialised(block["quarantine"][row]),
             json.loads(block["counts"][row].as_py()),
             block["latest"][row].as_py(),
         )
@@ -73,7 +73,7 @@ def unpack(block: pa.Table) -> list[Part]:
     ]
 
 
-def _packed(table: pa.Table) -> pa.Array:
+def _serialised(table: pa.Table) -> pa.Array:
     """A table in Arrow's stream format as one large_binary value."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
@@ -83,7 +83,7 @@ def _packed(table: pa.Table) -> pa.Array:
     return pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, content])
 
 
-def _unpacked(scalar: pa.Scalar) -> pa.Table:
+def _deserialised(scalar: pa.Scalar) -> pa.Table:
     with pa.ipc.open_stream(pa.py_buffer(scalar.as_buffer().to_pybytes())) as reader:
         return reader.read_all()
 
@@ -91,49 +91,51 @@ def _unpacked(scalar: pa.Scalar) -> pa.Table:
 def join_parts(parts: Sequence[Part]) -> Part:
     """All careers as one part, ids unique.
 
-    Of several careers with one id the one with most roles stays, of equally long ones the one that is
-    the latest by its starts, ends and titles; the others are quarantined, whatever the order of rows.
+    Of several careers with one id the one with most roles is kept, of equally long ones the one that is
+    the latest by its starts, ends and titles; the others are quarantined. The order of rows has no effect.
     """
     counts: Counter[str] = Counter()
     for part in parts:
         counts.update(part.counts)
     careers = pa.concat_tables([CAREERS.empty_table(), *(part.careers for part in parts)])
     quarantine = pa.concat_tables([QUARANTINE.empty_table(), *(part.quarantine for part in parts)])
-    again = _duplicates(careers)
-    if len(again):
-        left_out = careers.take(pa.array(again))
+    duplicates = _indices_of_duplicates(careers)
+    if len(duplicates):
+        left_out = careers.take(pa.array(duplicates))
         roles = pc.list_value_length(left_out["titles"]).combine_chunks()
         details = pc.binary_join_element_wise(roles.cast(pa.string()), "roles", " ")
-        extra = quarantine_rows(
+        duplicate_rows = quarantine_rows(
             left_out["candidate_id"].combine_chunks(),
             "career",
-            np.full(len(again), Reason.DUPLICATE_ID),
+            np.full(len(duplicates), Reason.DUPLICATE_ID),
             details,
-            np.ones(len(again), np.int64),
+            np.ones(len(duplicates), np.int64),
         )
-        quarantine = pa.concat_tables([quarantine, extra])
-        stays = np.ones(len(careers), bool)
-        stays[again] = False
-        careers = careers.filter(pa.array(stays))
+        quarantine = pa.concat_tables([quarantine, duplicate_rows])
+        is_kept = np.ones(len(careers), bool)
+        is_kept[duplicates] = False
+        careers = careers.filter(pa.array(is_kept))
         num_roles = int(pc.sum(roles).as_py())
-        counts.update(rows_kept=-len(again), rows_quarantined=len(again), roles=-num_roles)
-        counts.update(careers=-len(again), careers_quarantined=len(again), roles_quarantined=num_roles)
+        counts.update(rows_kept=-len(duplicates), rows_quarantined=len(duplicates), roles=-num_roles)
+        counts.update(
+            careers=-len(duplicates), careers_quarantined=len(duplicates), roles_quarantined=num_roles
+        )
     latest = max((part.latest for part in parts if part.latest is not None), default=None)
     return Part(careers, quarantine, dict(counts), latest)
 
 
-def _duplicates(careers: pa.Table) -> NDArray[np.int64]:
-    """Where the careers are whose id another career keeps."""
+def _indices_of_duplicates(careers: pa.Table) -> NDArray[np.int64]:
+    """Indices of the careers whose id another career keeps."""
     coded = careers["candidate_id"].combine_chunks().dictionary_encode()
     codes = coded.indices.to_numpy()
-    several = np.flatnonzero(np.bincount(codes, minlength=len(coded.dictionary))[codes] > 1)
-    rows: list[dict[str, Any]] = careers.take(pa.array(several)).to_pylist()
+    shared = np.flatnonzero(np.bincount(codes, minlength=len(coded.dictionary))[codes] > 1)
+    rows: list[dict[str, Any]] = careers.take(pa.array(shared)).to_pylist()
     best: dict[str, tuple[Any, int]] = {}
-    for at, row in zip(several.tolist(), rows, strict=True):
+    for at, row in zip(shared.tolist(), rows, strict=True):
         ends = [(end is None, end or date.min) for end in row["ends"]]
         label = -1.0 if row["hireable"] is None else row["hireable"]
         rank = (len(row["titles"]), row["starts"], ends, row["titles"], row["precisions"], label)
         if row["candidate_id"] not in best or rank > best[row["candidate_id"]][0]:
             best[row["candidate_id"]] = (rank, at)
     kept = {at for _, at in best.values()}
-    return np.array([at for at in several.tolist() if at not in kept], np.int64)
+    return np.array([at for at in shared.tolist() if at not in kept], np.int64)

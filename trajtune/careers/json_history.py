@@ -1,8 +1,8 @@
-"""JSON work histories in columns: from one text a career to one row a role.
+"""JSON work histories to columns: from one text for each career to one row for each role.
 
-A block of histories that all have the usual form is parsed by Arrow at once; a block with
-anything unusual in it (a number for a title, a text that is no JSON) is read row by row. Both
-give the same, and a test holds them to it.
+A block whose histories all have the usual form is parsed by Arrow at once. A block with anything unusual
+in it (a number for a title, a text that is no JSON) is read row by row. Both give the same result, and a
+test compares them.
 """
 
 # N careers, R roles of all careers
@@ -31,11 +31,11 @@ _FIELDS: Final = ("title", "start", "end", "current")
 
 @dataclass(frozen=True)
 class Histories:
-    """What a block of histories holds.
+    """The histories of a block.
 
     Attributes:
-        owners: int64 ``[R]``: which career each role belongs to, rising.
-        roles: As the source writes them, ``[R]``, in list order within a career.
+        owners: int64 ``[R]``: the career of each role, ascending.
+        roles: As they are in the source, ``[R]``, in list order within a career.
         faults: string ``[N]``: why a history cannot be read at all, else null.
         labels: string ``[N]``: the value under the label's key beside the roles, null if there is none.
     """
@@ -47,39 +47,39 @@ class Histories:
 
 
 def read_histories(texts: pa.Array, layout: JsonHistory, label_key: str | None = None) -> Histories:
-    """Read one JSON text a career.
+    """Read one JSON text for each career.
 
     Args:
         texts: string ``[N]``; null is an empty history.
-        layout: The keys, and where the list is if it lies within an object.
+        layout: The keys, and where the list is if it is inside an object.
         label_key: A key of that object that holds a hireability label.
     """
     histories = _read_columns(texts, layout, label_key)
     if histories is not None:
         return histories
-    return read_objects([_load(text) for text in texts.to_pylist()], layout, label_key)
+    return read_objects([_parse(text) for text in texts.to_pylist()], layout, label_key)
 
 
-class _Unreadable(str):
-    """The reason why a text is no JSON."""
+class _InvalidJson(str):
+    """Takes the place of a value: the reason why its text is no JSON."""
 
     __slots__ = ()
 
 
-def _load(text: str | None) -> Any:
+def _parse(text: str | None) -> Any:
     if text is None:
         return None
     try:
         value = json.loads(text, strict=False)
-        # Somebody stored the text of a list as a JSON string.
+        # Some databases hold the text of a list as a JSON string.
         return json.loads(value, strict=False) if isinstance(value, str) else value
     except (ValueError, RecursionError) as error:
-        return _Unreadable(f"no JSON: {error}")
+        return _InvalidJson(f"no JSON: {error}")
 
 
 def read_objects(values: Sequence[Any], layout: JsonHistory, label_key: str | None = None) -> Histories:
-    """Read histories that are Python objects already; the way for what has no regular form."""
-    names = _names(layout)
+    """Read histories that are Python objects; works for any form, and is slower than columns."""
+    names = _keys_by_field(layout)
     owners: list[int] = []
     columns: dict[str, list[str | None]] = {field: [] for field in _FIELDS}
     reasons: list[int] = []
@@ -92,44 +92,44 @@ def read_objects(values: Sequence[Any], layout: JsonHistory, label_key: str | No
         faults.append(fault)
         for role in roles:
             owners.append(number)
-            found, reason, detail = _role(role, names)
+            texts, reason, detail = _role(role, names)
             for field in _FIELDS:
-                columns[field].append(found.get(field))
+                columns[field].append(texts.get(field))
             reasons.append(reason)
             details.append(detail)
     titles, starts, ends, currents = (_strings(columns[field]) for field in _FIELDS)
-    roles_found = RawRoles(titles, starts, ends, currents, np.array(reasons, np.int8), _strings(details))
-    return Histories(np.array(owners, np.int64), roles_found, _strings(faults), _strings(labels))
+    raw_roles = RawRoles(titles, starts, ends, currents, np.array(reasons, np.int8), _strings(details))
+    return Histories(np.array(owners, np.int64), raw_roles, _strings(faults), _strings(labels))
 
 
 def read_lines(texts: pa.Array, layout: JsonHistory, label: str | None) -> tuple[pa.Table, Histories]:
     """Read JSON lines that hold a career each.
 
     Returns:
-        ``id``, and ``label`` if there is one, from beside the history or from within it, ``[N]``; and the
-        histories.
+        ``id``, and ``label`` if ``label`` is given, ``[N]``; and the histories. The label is next to the
+        history or inside it.
     """
-    objects = [_load(text) for text in texts.to_pylist()]
-    ids = [_pick(value, alternatives(layout.id_column)) for value in objects]
+    objects = [_parse(text) for text in texts.to_pylist()]
+    ids = [_first_value(value, alternatives(layout.id_column)) for value in objects]
     values = [_history_of(value, layout) for value in objects]
     histories = read_objects(values, layout, label)
     columns = {"id": _strings([_text(i) for i in ids])}
     if label is not None:
-        # Each row by itself: which rows share a block must change nothing.
-        beside = _strings([_text(_pick(value, (label,))) for value in objects])
+        # Row by row, so that a result does not depend on which rows share a block.
+        beside = _strings([_text(_first_value(value, (label,))) for value in objects])
         columns["label"] = pc.coalesce(beside, histories.labels)
     return pa.table(columns), histories
 
 
 def _history_of(value: Any, layout: JsonHistory) -> Any:
     if isinstance(value, dict):
-        history = _pick(value, alternatives(layout.history_column))
-        return _load(history) if isinstance(history, str) else history
-    return value if isinstance(value, _Unreadable) else _Unreadable("no JSON object")
+        history = _first_value(value, alternatives(layout.history_column))
+        return _parse(history) if isinstance(history, str) else history
+    return value if isinstance(value, _InvalidJson) else _InvalidJson("no JSON object")
 
 
-def _pick(value: Any, keys: Sequence[str]) -> Any:
-    """The first of the keys that holds something."""
+def _first_value(value: Any, keys: Sequence[str]) -> Any:
+    """The value of the first key that has one."""
     if not isinstance(value, dict):
         return None
     return next((value[key] for key in keys if value.get(key) is not None), None)
@@ -137,7 +137,7 @@ def _pick(value: Any, keys: Sequence[str]) -> Any:
 
 def read_role_lines(texts: pa.Array, layout: RoleRows, label: str | None) -> tuple[pa.Table, RawRoles]:
     """Read JSON lines that hold a role each: ``id`` and ``label`` ``[R]``, and the roles."""
-    objects = [_load(text) for text in texts.to_pylist()]
+    objects = [_parse(text) for text in texts.to_pylist()]
     keys = JsonHistory(
         title_key=layout.title_column,
         start_key=layout.start_column,
@@ -145,13 +145,13 @@ def read_role_lines(texts: pa.Array, layout: RoleRows, label: str | None) -> tup
         current_key=layout.current_column,
     )
     roles = read_objects([[value] for value in objects], keys).roles
-    ids = [_text(_pick(value, alternatives(layout.id_column))) for value in objects]
-    labels = [_text(_pick(value, (label,))) if label else None for value in objects]
+    ids = [_text(_first_value(value, alternatives(layout.id_column))) for value in objects]
+    labels = [_text(_first_value(value, (label,))) if label else None for value in objects]
     return pa.table({"id": _strings(ids), "label": _strings(labels)}), roles
 
 
 def _list_of_roles(value: Any, layout: JsonHistory) -> tuple[list[Any], str | None]:
-    if isinstance(value, _Unreadable):
+    if isinstance(value, _InvalidJson):
         return [], str(value)
     if layout.history_key is not None:
         for key in layout.history_key.split("."):
@@ -169,17 +169,19 @@ def _list_of_roles(value: Any, layout: JsonHistory) -> tuple[list[Any], str | No
 def _role(role: Any, names: dict[str, tuple[str, ...]]) -> tuple[dict[str, str | None], int, str | None]:
     if not isinstance(role, dict):
         return {}, Reason.NOT_A_ROLE, json.dumps(role, default=str)
-    found = {
-        field: next((text for name in names[field] if (text := _filled(role.get(name))) is not None), None)
+    texts = {
+        field: next(
+            (text for name in names[field] if (text := _filled_text(role.get(name))) is not None), None
+        )
         for field in _FIELDS
     }
-    title = next((role[name] for name in names["title"] if _filled(role.get(name)) is not None), None)
+    title = next((role[name] for name in names["title"] if _filled_text(role.get(name)) is not None), None)
     if title is not None and not isinstance(title, str):
-        return found, Reason.TITLE_NOT_TEXT, found["title"]
-    return found, 0, None
+        return texts, Reason.TITLE_NOT_TEXT, texts["title"]
+    return texts, 0, None
 
 
-def _filled(value: Any) -> str | None:
+def _filled_text(value: Any) -> str | None:
     text = _text(value)
     return text if text is not None and text.strip() else None
 
@@ -199,32 +201,32 @@ def _strings(values: list[str | None]) -> pa.Array:
     try:
         return pa.array(values, pa.string())
     except UnicodeEncodeError:  # half of a surrogate pair, which JSON allows and UTF-8 does not
-        whole = [None if v is None else v.encode("utf-8", "replace").decode() for v in values]
-        return pa.array(whole, pa.string())
+        replaced = [None if v is None else v.encode("utf-8", "replace").decode() for v in values]
+        return pa.array(replaced, pa.string())
 
 
-def _names(layout: JsonHistory) -> dict[str, tuple[str, ...]]:
+def _keys_by_field(layout: JsonHistory) -> dict[str, tuple[str, ...]]:
     keys = (layout.title_key, layout.start_key, layout.end_key, layout.current_key or CURRENT_NAME)
     return {field: alternatives(key) for field, key in zip(_FIELDS, keys, strict=True)}
 
 
 def _read_columns(texts: pa.Array, layout: JsonHistory, label_key: str | None = None) -> Histories | None:
-    """All histories at once, or None if they have not all the form that the first one has."""
+    """Read all histories at once; None if they do not all have the form of the first one."""
     filled = np.flatnonzero(texts.is_valid().to_numpy(zero_copy_only=False))
     num_careers, texts = len(texts), texts.drop_null()
-    nesting = _nesting(texts[0].as_py(), layout) if len(texts) else None
-    if nesting is None:
+    path = _path_to_list(texts[0].as_py(), layout) if len(texts) else None
+    if path is None:
         return None
-    content, longest = _lines(texts)
-    names = _present(texts, _names(layout))
+    content, longest = _as_json_lines(texts)
+    names = _occurring_keys(texts, _keys_by_field(layout))
     keys = [name for field in _FIELDS for name in names[field]]
-    if len(keys) != len(set(keys)) or set(keys) & set(nesting) or label_key in nesting[:1]:
+    if len(keys) != len(set(keys)) or set(keys) & set(path) or label_key in path[:1]:
         return None
     kind: pa.DataType = pa.list_(pa.struct([pa.field(key, pa.string()) for key in keys]))
-    for key in reversed(nesting):
+    for key in reversed(path):
         kind = pa.struct([pa.field(key, kind)])
-    # A list has nothing beside it.
-    has_label = label_key is not None and bool(nesting)
+    # Only an object can hold a label next to the list.
+    has_label = label_key is not None and bool(path)
     if has_label:
         label_kind = _label_kind(texts, label_key)
         if label_kind is None:
@@ -240,94 +242,98 @@ def _read_columns(texts: pa.Array, layout: JsonHistory, label_key: str | None = 
         return None
     if len(table) != len(texts):
         return None
-    whole = column = table["h"].combine_chunks()
+    histories = column = table["h"].combine_chunks()
     labels = pa.nulls(num_careers, pa.string())
     if has_label:
-        places = np.full(num_careers, -1)
-        places[filled] = np.arange(len(filled))
-        labels = as_text(pc.struct_field(whole, label_key)).take(pa.array(places, mask=places < 0))
-    for key in nesting:
+        index = np.full(num_careers, -1)
+        index[filled] = np.arange(len(filled))
+        labels = as_text(pc.struct_field(histories, label_key)).take(pa.array(index, mask=index < 0))
+    for key in path:
         column = pc.struct_field(column, key)
-    if layout.history_key is None and column.null_count > whole.null_count:
-        return None  # an object without that list may hold it under another key, or is no history
+    if layout.history_key is None and column.null_count > histories.null_count:
+        return None  # an object without that list may hold it under another key, or be no history
     lengths = pc.list_value_length(column).fill_null(0).to_numpy(zero_copy_only=False)
     return Histories(
         owners=np.repeat(filled, lengths),
-        roles=_of_structs(column.flatten(), names),
+        roles=_roles_of_structs(column.flatten(), names),
         faults=pa.nulls(num_careers, pa.string()),
         labels=labels,
     )
 
 
 _LABEL_KINDS: Final = {bool: pa.bool_(), int: pa.int64(), str: pa.string()}
-_LABELS_LOOKED_AT: Final = 100
+_LABELS_SAMPLED: Final = 100
 
 
 def _label_kind(texts: pa.Array, label_key: str | None) -> pa.DataType | None:
-    """The type of the first label; None if it is none whose text is the same in columns."""
-    objects = (_load(text) for text in texts.slice(0, _LABELS_LOOKED_AT).to_pylist())
+    """The type of the first label; None if its text could differ when read in columns."""
+    objects = (_parse(text) for text in texts.slice(0, _LABELS_SAMPLED).to_pylist())
     labels = (value.get(label_key) for value in objects if isinstance(value, dict))
     return _LABEL_KINDS.get(next((type(label) for label in labels if label is not None), str))
 
 
-def _nesting(text: str, layout: JsonHistory) -> list[str] | None:
-    """The keys that lead to the list; None if the first history has no usual form."""
+def _path_to_list(text: str, layout: JsonHistory) -> list[str] | None:
+    """The keys that lead to the list; None if the first history does not have the usual form."""
     if layout.history_key is not None:
         return layout.history_key.split(".")
-    first = _load(text)
+    first = _parse(text)
     if isinstance(first, dict):
         keys = [key for key in alternatives("work_history") if isinstance(first.get(key), list)]
-        # Another key that leads to a list in some other row would be overlooked.
+        # A list under another key in some other row would be missed.
         return keys[:1] if keys[:1] == list(alternatives("work_history")[:1]) else None
     return [] if isinstance(first, list) else None
 
 
-def _lines(texts: pa.Array) -> tuple[pa.Buffer, int]:
-    """The texts as JSON objects, one a line, and the longest line's length in bytes."""
-    # A line break in JSON is white space between values, so a blank in its place changes nothing.
+def _as_json_lines(texts: pa.Array) -> tuple[pa.Buffer, int]:
+    """The texts as JSON objects, one on each line, and the longest line's length in bytes."""
+    # A line break in JSON is white space between values, so a space can replace it.
     lines = pc.binary_join_element_wise('{"h":', pc.replace_substring(texts, "\n", " "), "}\n", "")
     _, offsets_buffer, content = lines.buffers()
     offsets = np.frombuffer(offsets_buffer, np.int32)[lines.offset : lines.offset + len(lines) + 1]
     return content.slice(int(offsets[0]), int(offsets[-1] - offsets[0])), int(np.diff(offsets).max())
 
 
-def _present(texts: pa.Array, names: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """The keys that may occur, and the first of each field in any case: fewer columns to parse."""
+def _occurring_keys(texts: pa.Array, names: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The keys that occur, and always the first of each field: fewer columns to parse."""
     others = [key for keys in names.values() for key in keys[1:]]
     # A key may also be written with escapes.
-    anything = "|".join([r"\\u", *(f'"{re.escape(key)}"' for key in others)])
-    if others and pc.any(pc.match_substring_regex(texts, anything)).as_py():
+    pattern = "|".join([r"\\u", *(f'"{re.escape(key)}"' for key in others)])
+    if others and pc.any(pc.match_substring_regex(texts, pattern)).as_py():
         return names
     return {field: keys[:1] for field, keys in names.items()}
 
 
 def read_nested(lists: pa.Array, layout: JsonHistory) -> Histories:
-    """Read histories that are lists of structs, as Parquet has them, of whatever types.
+    """Read histories that are lists of structs, as in Parquet, of any types.
 
     Args:
         lists: list ``[N]``.
         layout: The structs' fields.
     """
     structs = lists.flatten()
-    keys = _names(layout)
-    there = [field.name for field in structs.type] if pa.types.is_struct(structs.type) else []
-    titles = [structs.type.field(key).type for key in keys["title"] if key in there]
-    if not there or not all(pa.types.is_string(kind) or pa.types.is_large_string(kind) for kind in titles):
+    keys = _keys_by_field(layout)
+    struct_names = [field.name for field in structs.type] if pa.types.is_struct(structs.type) else []
+    titles = [structs.type.field(key).type for key in keys["title"] if key in struct_names]
+    if not struct_names or not all(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) for kind in titles
+    ):
         return read_objects(lists.to_pylist(), layout)
     lengths = pc.list_value_length(lists).fill_null(0).to_numpy(zero_copy_only=False)
-    names = {field: tuple(key for key in keys[field] if key in there) for field in _FIELDS}
-    nothing = pa.nulls(len(lists), pa.string())
-    return Histories(np.repeat(np.arange(len(lists)), lengths), _of_structs(structs, names), nothing, nothing)
+    names = {field: tuple(key for key in keys[field] if key in struct_names) for field in _FIELDS}
+    nulls = pa.nulls(len(lists), pa.string())
+    return Histories(
+        np.repeat(np.arange(len(lists)), lengths), _roles_of_structs(structs, names), nulls, nulls
+    )
 
 
-def _of_structs(structs: pa.Array, names: dict[str, tuple[str, ...]]) -> RawRoles:
-    nothing = pa.nulls(len(structs), pa.string())
+def _roles_of_structs(structs: pa.Array, names: dict[str, tuple[str, ...]]) -> RawRoles:
+    nulls = pa.nulls(len(structs), pa.string())
     columns = []
     for field in _FIELDS:
         filled = [blank_to_null(as_text(pc.struct_field(structs, name))) for name in names[field]]
-        columns.append(pc.coalesce(*filled) if len(filled) > 1 else (filled or [nothing])[0])
+        columns.append(pc.coalesce(*filled) if len(filled) > 1 else (filled or [nulls])[0])
     titles, starts, ends, currents = columns
     is_null = structs.is_null().to_numpy(zero_copy_only=False)
-    details = pc.if_else(structs.is_null(), pa.scalar("null"), nothing) if is_null.any() else nothing
+    details = pc.if_else(structs.is_null(), pa.scalar("null"), nulls) if is_null.any() else nulls
     faults = np.where(is_null, Reason.NOT_A_ROLE, 0).astype(np.int8)
     return RawRoles(titles, starts, ends, currents, faults, details)

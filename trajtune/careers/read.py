@@ -1,4 +1,4 @@
-"""Careers from any source: read in parallel by Ray Data, understood where they are read, joined here."""
+"""Read careers from any source: Ray Data reads and parses blocks in parallel, and they are joined here."""
 
 import os
 import re
@@ -18,9 +18,8 @@ from trajtune.careers.reasons import Reason
 from trajtune.careers.role_rows import join_roles, role_block
 from trajtune.careers.role_validation import EPOCH, last_day
 from trajtune.careers.schema import LoadedCareers
-from trajtune.careers.sources.snapshot_lost import SnapshotLostError
 from trajtune.cluster import ray_data_for_reading, ray_session
-from trajtune.errors import SourceError
+from trajtune.errors import SnapshotLostError, SourceError
 from trajtune.experiment.settings import DataSettings
 from trajtune.experiment.sources import FileSource, JsonHistory, PostgresSource, SimulatedSource
 from trajtune.storage.object_store import explain
@@ -46,7 +45,7 @@ def load_career_sequences(
         source: Where the careers are.
         data: How rows become careers.
         url: The database; None: the environment's POSTGRES_URL. Ignored for files and simulated careers.
-        progress: Show a progress bar on stderr, if that is a terminal.
+        progress: Show a progress bar on stderr if it is a terminal.
 
     Returns:
         The careers, what was left out with its reasons, and counts that balance.
@@ -62,35 +61,35 @@ def load_career_sequences(
             return _load(rows, source, data, {"path": source.path}, None, progress)
         if isinstance(source, SimulatedSource):
             from trajtune.careers.sources.embedded_postgres import embedded_postgres
-            from trajtune.simulation.writing import simulated_table
+            from trajtune.simulation.write_careers import simulated_table
 
             with embedded_postgres() as embedded:
                 name = simulated_table(embedded, source.careers, source.seed, source.process)
-                table, what = PostgresSource(table=name), source.model_dump(mode="json")
-                return _load_postgres(table, data, embedded, what, progress)
+                table, source_facts = PostgresSource(table=name), source.model_dump(mode="json")
+                return _load_postgres(table, data, embedded, source_facts, progress)
         url = url or os.environ.get(URL_VARIABLE)
         if not url:
             raise SourceError(
                 f"{URL_VARIABLE} is not set, so no database can be read. Set it, or use `kind: simulated`."
             )
-        what = {"query": source.query} if source.query is not None else {"table": source.table}
-        return _load_postgres(source, data, url, what, progress)
+        source_facts = {"query": source.query} if source.query is not None else {"table": source.table}
+        return _load_postgres(source, data, url, source_facts, progress)
 
 
 def _load_postgres(
-    source: PostgresSource, data: DataSettings, url: str, what: dict[str, Any], progress: bool
+    source: PostgresSource, data: DataSettings, url: str, source_facts: dict[str, Any], progress: bool
 ) -> LoadedCareers:
     import ray
 
-    from trajtune.careers.sources.postgres import open_reading
+    from trajtune.careers.sources.postgres.datasource import open_postgres
 
     def load() -> LoadedCareers:
-        with open_reading(source, data.hireable_key, url) as (rows, reading):
-            if reading.note:
-                print(f"Note: {reading.note}", file=sys.stderr)
-            dataset = ray.data.read_datasource(rows, override_num_blocks=len(reading.ranges))
-            loaded = _load(dataset, source, data, what, len(reading.ranges), progress)
-            reading.check(loaded.counts["rows_in"])
+        with open_postgres(source, data.hireable_key, url) as (rows, plan):
+            if plan.note:
+                print(f"Note: {plan.note}", file=sys.stderr)
+            dataset = ray.data.read_datasource(rows, override_num_blocks=len(plan.ranges))
+            loaded = _load(dataset, source, data, source_facts, len(plan.ranges), progress)
+            plan.check(loaded.counts["rows_in"])
             return loaded
 
     # Without the connection that holds the snapshot, reading must begin again from the start.
@@ -109,84 +108,84 @@ def _load(
     rows: "Dataset",
     source: PostgresSource | FileSource,
     data: DataSettings,
-    what: dict[str, Any],
+    source_facts: dict[str, Any],
     num_blocks: int | None,
     progress: bool,
 ) -> LoadedCareers:
     today = date.today()
     layout = source.layout
-    with _bar(progress, num_blocks) as advance:
+    with _progress_bar(progress, num_blocks) as advance:
         if isinstance(layout, JsonHistory):
-            understand = partial(career_part, layout=layout, settings=data, today=today)
-            parts = [part for block in _blocks(rows, understand, advance, source) for part in unpack(block)]
+            parse_block = partial(career_part, layout=layout, settings=data, today=today)
+            parts = [part for block in _blocks(rows, parse_block, advance, source) for part in unpack(block)]
             part = join_parts(parts)
         else:
-            understand = partial(role_block, layout=layout, settings=data, today=today)
-            part = join_roles(list(_blocks(rows, understand, advance, source)), data)
-    return _loaded(part, {"kind": source.kind, **what}, data, last_day(data, today))
+            parse_block = partial(role_block, layout=layout, settings=data, today=today)
+            part = join_roles(list(_blocks(rows, parse_block, advance, source)), data)
+    return _checked_and_sorted(part, {"kind": source.kind, **source_facts}, data, last_day(data, today))
 
 
 def _blocks(
     rows: "Dataset",
-    understand: Callable[[pa.Table], pa.Table],
+    parse_block: Callable[[pa.Table], pa.Table],
     advance: Callable[[int], None],
     source: PostgresSource | FileSource,
 ) -> Iterator[pa.Table]:
-    """What ``understand`` makes of each block, as it comes."""
+    """The result of ``parse_block`` for each block, as it arrives."""
     import ray
 
-    understood = rows.map_batches(
-        understand, batch_format="pyarrow", batch_size=None, zero_copy_batch=True, num_cpus=1
+    parsed = rows.map_batches(
+        parse_block, batch_format="pyarrow", batch_size=None, zero_copy_batch=True, num_cpus=1
     )
     try:
-        for block in understood.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1):
+        for block in parsed.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1):
             advance(1)
             yield block
     except ray.exceptions.RayError as error:
-        raise _cause(error, source) from None
+        raise _underlying_error(error, source) from None
 
 
-def _cause(error: BaseException, source: PostgresSource | FileSource) -> BaseException:
-    """What a Ray task ended with, if the user or we can mend it; else Ray's own error, with its traceback."""
+def _underlying_error(error: BaseException, source: PostgresSource | FileSource) -> BaseException:
+    """The error that a Ray task raised, if it can be fixed or reading again helps; else Ray's own error."""
     from ray.exceptions import UserCodeException
 
     inner: BaseException | None = error
     while inner is not None:
-        # Ray makes an error of both classes whose text is a whole traceback; `cause` is the plain one.
+        # Ray raises an error of both classes whose text is a traceback; `cause` is the original error.
         plain = getattr(inner, "cause", inner)
         for kind in (SourceError, SnapshotLostError):
             if isinstance(inner, kind):
-                return kind(_said(plain))
+                return kind(_without_retry_note(plain))
         in_a_reader = isinstance(inner, ValueError | OSError) and not isinstance(inner, UserCodeException)
         if isinstance(source, FileSource) and in_a_reader:
-            return SourceError(f"Cannot read {source.path} as {source.kind}: {_reading_fault(plain)}.")
+            return SourceError(f"Cannot read {source.path} as {source.kind}: {_file_error(plain)}.")
         inner = getattr(inner, "cause", None) or inner.__cause__
     return error
 
 
-def _said(error: BaseException) -> str:
-    """An error's own words, without Ray's on how often it tried and which settings of its own say so."""
+def _without_retry_note(error: BaseException) -> str:
+    """An error's message without what Ray adds about its retries and their settings."""
     return re.split(r"\s+Failed to [\w ]+ after \d+/\d+ attempts", str(error))[0]
 
 
-def _reading_fault(error: BaseException) -> str:
+def _file_error(error: BaseException) -> str:
     if isinstance(error, UnicodeError):
         return "it is not UTF-8. Write it as UTF-8"
-    if found := re.search(r"Failed to read CSV file: (.*?)\. Please check", str(error)):
-        return f"{found[1]} is not UTF-8, or has lines of different numbers of columns. Mend that file"
-    return explain(_said(error))
+    if match := re.search(r"Failed to read CSV file: (.*?)\. Please check", str(error)):
+        return f"{match[1]} is not UTF-8, or has lines of different numbers of columns. Fix that file"
+    return explain(_without_retry_note(error))
 
 
-def _loaded(part: Part, source: dict[str, Any], data: DataSettings, limit: date) -> LoadedCareers:
+def _checked_and_sorted(part: Part, source: dict[str, Any], data: DataSettings, limit: date) -> LoadedCareers:
     counts = part.counts
     assert counts["rows_in"] == sum(counts[f"rows_{fate}"] for fate in ("kept", "quarantined", "duplicate"))
     assert counts["careers_in"] == counts["careers"] + counts["careers_quarantined"]
     if not counts["rows_in"]:
-        raise SourceError(f"{_words(source)} holds no row. Name another source.")
-    _stop_if_too_many(part, source, data)
+        raise SourceError(f"{_source_name(source)} holds no row. Name another source.")
+    _refuse_if_too_many_faults(part, source, data)
     if data.hireable_key is not None and not counts["labels_known"]:
         raise SourceError(
-            f"No career has a label under `{data.hireable_key}`. Mend `data.hireable_key`, or leave it out."
+            f"No career has a label under `{data.hireable_key}`. Fix `data.hireable_key`, or leave it out."
         )
     by_id = part.careers.sort_by("candidate_id")
     quarantine = part.quarantine.sort_by([(name, "ascending") for name in part.quarantine.column_names])
@@ -195,8 +194,8 @@ def _loaded(part: Part, source: dict[str, Any], data: DataSettings, limit: date)
     return LoadedCareers(by_id.combine_chunks(), quarantine.combine_chunks(), counts, source, as_of)
 
 
-def _stop_if_too_many(part: Part, source: dict[str, Any], data: DataSettings) -> None:
-    """A person with a single role is no fault of the source, so `Reason.TOO_FEW_ROLES` does not count."""
+def _refuse_if_too_many_faults(part: Part, source: dict[str, Any], data: DataSettings) -> None:
+    """Raise if too many rows are at fault; `Reason.TOO_FEW_ROLES` is no fault, so it does not count."""
     num_rows = Counter[str]()
     for reason, number in zip(
         *(part.quarantine[name].to_pylist() for name in ("reason", "num_rows")), strict=True
@@ -206,25 +205,25 @@ def _stop_if_too_many(part: Part, source: dict[str, Any], data: DataSettings) ->
     share = (sum(num_rows.values()) - num_rows[Reason.TOO_FEW_ROLES.code]) / rows_in
     if share <= data.max_quarantine_fraction and part.counts["careers"]:
         return
-    commonest = sorted(num_rows.items(), key=lambda item: (-item[1], item[0]))[:3]
-    reasons = ", ".join(f"{reason} {number:,}" for reason, number in commonest)
+    most_frequent = sorted(num_rows.items(), key=lambda item: (-item[1], item[0]))[:3]
+    reasons = ", ".join(f"{reason} {number:,}" for reason, number in most_frequent)
     rule = f"more than `data.max_quarantine_fraction` {data.max_quarantine_fraction:.0%} allows"
     raise SourceError(
-        f"{_words(source)}: {share:.0%} of {rows_in:,} rows are at fault, {rule}, and "
+        f"{_source_name(source)}: {share:.0%} of {rows_in:,} rows are at fault, {rule}, and "
         f"{part.counts['careers']:,} careers are left; the commonest reasons are {reasons}. "
-        "See docs/reference/careers.md and mend the source."
+        "See docs/reference/careers.md and fix the source."
     )
 
 
-def _words(source: dict[str, Any]) -> str:
+def _source_name(source: dict[str, Any]) -> str:
     return (
         "The query" if "query" in source else str(source.get("table") or source.get("path") or source["kind"])
     )
 
 
 @contextmanager
-def _bar(progress: bool, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A progress bar on a terminal, else nothing; gives the function that moves it on."""
+def _progress_bar(progress: bool, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar on a terminal; yields the function that advances it."""
     if not progress or not sys.stderr.isatty():
         yield lambda number: None
         return

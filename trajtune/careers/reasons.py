@@ -1,11 +1,10 @@
 """Why a role or a career was left out."""
 
 from enum import IntEnum
-from typing import Final
 
 
 class Reason(IntEnum):
-    """Why something was left out; of a role's several reasons the first here is named."""
+    """Why something was left out; if a role has several reasons, the first one here."""
 
     NONE = 0
     NO_ID = 1
@@ -25,9 +24,5 @@ class Reason(IntEnum):
 
     @property
     def code(self) -> str:
-        """As it stands in the quarantine."""
+        """Its name in the quarantine."""
         return self.name.lower()
-
-
-REASONS: Final = tuple(reason.code for reason in Reason if reason)
-"""Every code that the quarantine's ``reason`` may hold."""

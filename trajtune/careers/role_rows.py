@@ -1,4 +1,4 @@
-"""Rows that are roles: what a read task makes of its block, and how the roles of a person come together."""
+"""Sources with a row for each role: validate a block in a read task, and join the roles of each person."""
 
 # N careers, R roles of all careers
 
@@ -23,7 +23,7 @@ _BLOCK = pa.schema([*ROLES, pa.field("id", pa.string()), pa.field("label", pa.st
 
 
 def role_block(rows: pa.Table, layout: RoleRows, settings: DataSettings, today: date) -> pa.Table:
-    """Checked roles of a block: `roles.ROLES` with ``id`` and ``label``, ``[R]``."""
+    """Checked roles of a block: `role_validation.ROLES` with ``id`` and ``label``, ``[R]``."""
     if "line" in rows.column_names:
         rows, raw = read_role_lines(text_column(rows, "line"), layout, settings.hireable_key)
     else:
@@ -45,7 +45,7 @@ def join_roles(blocks: Sequence[pa.Table], settings: DataSettings) -> Part:
     rows = pa.concat_tables([_BLOCK.empty_table(), *blocks])
     has_id = rows["id"].is_valid()
     without_id = rows.filter(pc.invert(has_id))
-    rows = _in_content_order(rows.filter(has_id))
+    rows = _sorted_by_content(rows.filter(has_id))
     coded = rows["id"].combine_chunks().dictionary_encode()
     owners = coded.indices.to_numpy().astype(np.int64)
     labels, num_nonsense = _labels(owners, rows["label"].combine_chunks(), len(coded.dictionary))
@@ -58,27 +58,27 @@ def join_roles(blocks: Sequence[pa.Table], settings: DataSettings) -> Part:
         "role",
         settings.merge_repeats,
     )
-    lost = len(without_id)
+    num_without_id = len(without_id)
     counts = {**part.counts, "labels_unreadable": num_nonsense}
     for name in ("rows_in", "rows_quarantined", "roles_in", "roles_quarantined"):
-        counts[name] += lost
-    nameless = quarantine_rows(
+        counts[name] += num_without_id
+    without_id_rows = quarantine_rows(
         without_id["id"].combine_chunks(),
         "role",
-        np.full(lost, Reason.NO_ID),
+        np.full(num_without_id, Reason.NO_ID),
         pc.utf8_slice_codeunits(without_id["title"].combine_chunks().fill_null(""), 0, 200),
-        np.ones(lost, np.int64),
+        np.ones(num_without_id, np.int64),
     )
-    return Part(part.careers, pa.concat_tables([part.quarantine, nameless]), counts, part.latest)
+    return Part(part.careers, pa.concat_tables([part.quarantine, without_id_rows]), counts, part.latest)
 
 
-def _in_content_order(rows: pa.Table) -> pa.Table:
-    """Rows have no order of their own, so that what they hold decides between roles of the same dates."""
+def _sorted_by_content(rows: pa.Table) -> pa.Table:
+    """Rows of a table have no order, so their content decides the order of roles with the same dates."""
     return rows.sort_by([(name, "ascending") for name in ("title", "precision")])
 
 
 def _labels(owners: NDArray[np.int64], texts: pa.Array, num_careers: int) -> tuple[NDArray[np.float32], int]:
-    """float32 ``[N]``: what a career's rows agree on, else NaN; and how often they gave nonsense."""
+    """float32 ``[N]``: the label that a career's rows agree on, else NaN; and how many are unreadable."""
     values, nonsense = parse_flags(texts)
     yes = np.bincount(owners[values == 1], minlength=num_careers) > 0
     no = np.bincount(owners[values == 0], minlength=num_careers) > 0

@@ -1,4 +1,4 @@
-"""Each role by itself: its dates parsed, its fault named; docs/reference/careers.md has the rules."""
+"""Validate each role by itself: parse its dates, name its fault; docs/reference/careers.md has the rules."""
 
 # R roles
 
@@ -30,15 +30,15 @@ LONGEST_DETAIL: Final = 200
 
 @dataclass(frozen=True)
 class RawRoles:
-    """Roles as the source writes them, ``[R]`` each.
+    """Roles as they are in the source, ``[R]`` each.
 
     Attributes:
         titles: string.
         starts: string.
         ends: string.
         currents: string; says whether the role is still held.
-        faults: int8, a `Reason` where the role cannot even be taken apart, else 0.
-        details: string, the value that is at fault there, else null.
+        faults: int8, a `Reason` where the entry is not a role or its title is no text, else 0.
+        details: string, the value at fault there, else null.
     """
 
     titles: pa.Array
@@ -63,12 +63,12 @@ ROLES: Final = pa.schema(
 
 
 def check_roles(raw: RawRoles, settings: DataSettings, today: date) -> pa.Table:
-    """Parse and judge each role by itself.
+    """Parse and validate each role by itself.
 
     Args:
         raw: ``[R]``.
         settings: How to read dates, and the as-of date if it is fixed.
-        today: The day after which nothing can have happened; a fixed as-of date goes before it.
+        today: The last day on which anything can have happened; a fixed as-of date takes precedence.
 
     Returns:
         `ROLES` ``[R]`` in the same order.
@@ -81,15 +81,15 @@ def check_roles(raw: RawRoles, settings: DataSettings, today: date) -> pa.Table:
     in_future = has_end & (end.days > limit)
     ended = has_end & ~in_future & ~is_current
     precision = np.where(ended, np.maximum(start.precisions, end.precisions), start.precisions)
-    fault = _faults(raw, titles, start, end, is_current)
+    fault = _first_faults(raw, titles, start, end, is_current)
     for broken, reason in (
         (start.days > limit, Reason.START_IN_FUTURE),
         (
-            _where(ended & (end.days < start.days), _is_before, start.days, end.days, precision),
+            _judged(ended & (end.days < start.days), _is_before, start.days, end.days, precision),
             Reason.END_BEFORE_START,
         ),
         (
-            _where(
+            _judged(
                 ended & (end.days - start.days > _SUSPICIOUS_DAYS),
                 _is_too_long,
                 start.days,
@@ -118,7 +118,7 @@ def last_day(settings: DataSettings, today: date) -> date:
     return settings.as_of if isinstance(settings.as_of, date) else today
 
 
-def _faults(
+def _first_faults(
     raw: RawRoles, titles: pa.Array, start: ParsedDates, end: ParsedDates, is_current: NDArray[np.bool_]
 ) -> NDArray[np.int8]:
     no_title = pc.equal(titles, "").fill_null(True).to_numpy(zero_copy_only=False)
@@ -143,14 +143,14 @@ _Judge = Callable[[NDArray[np.int32], NDArray[np.int32], NDArray[np.int8]], NDAr
 _SUSPICIOUS_DAYS: Final = 365 * MAX_TENURE_YEARS
 
 
-def _where(
+def _judged(
     suspicious: NDArray[np.bool_],
     judge: _Judge,
     start: NDArray[np.int32],
     end: NDArray[np.int32],
     precision: NDArray[np.int8],
 ) -> NDArray[np.bool_]:
-    """bool ``[R]``: what ``judge`` says of the suspicious roles, which are few; False for the others."""
+    """bool ``[R]``: the result of ``judge`` for the suspicious roles, which are few; False for the others."""
     at = np.flatnonzero(suspicious)
     broken = np.zeros(len(suspicious), bool)
     broken[at] = judge(start[at], end[at], precision[at])
@@ -177,7 +177,7 @@ def _is_too_long(
 
 
 def _details(raw: RawRoles, fault: NDArray[np.int8]) -> pa.Array:
-    """string ``[R]``: the source's own words for what is at fault, null where nothing is."""
+    """string ``[R]``: the source's value that is at fault, null where there is none."""
     at = np.flatnonzero(fault)
     if not len(at):
         return pa.nulls(len(fault), pa.string())

@@ -34,7 +34,7 @@ QUARANTINE = pa.schema(
     [
         pa.field("candidate_id", pa.string()),
         pa.field("level", pa.string(), nullable=False),  # "career": left out whole; "role": one role left out
-        pa.field("reason", pa.string(), nullable=False),  # a code of `careers.reasons.REASONS`
+        pa.field("reason", pa.string(), nullable=False),  # the code of a `careers.reasons.Reason`
         pa.field("detail", pa.string(), nullable=False),  # the value that broke the rule
         pa.field("num_rows", pa.int64(), nullable=False),  # source rows this entry accounts for
     ]

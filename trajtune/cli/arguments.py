@@ -1,11 +1,17 @@
-"""Arguments and options that several commands take."""
+"""Arguments and options that several commands take, and the experiment and database that they name."""
 
+import os
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trajtune.cli.completion import experiment_names, run_names, space_names
+from trajtune.errors import ExperimentError, SourceError
+
+if TYPE_CHECKING:
+    from trajtune.experiment.settings import Experiment
 
 ExperimentName = Annotated[
     str | None,
@@ -26,11 +32,11 @@ RunName = Annotated[
 ]
 ResumedRun = Annotated[
     str | None,
-    typer.Option(help="Go on with this run, or extend it with more --trials.", autocompletion=run_names),
+    typer.Option(help="Resume this run, or extend it with more --trials.", autocompletion=run_names),
 ]
 WarmRun = Annotated[
     str | None,
-    typer.Option(help="Begin with the best configurations of this earlier run.", autocompletion=run_names),
+    typer.Option(help="Start with the best configurations of this earlier run.", autocompletion=run_names),
 ]
 SnapshotPath = Annotated[
     str | None,
@@ -39,8 +45,40 @@ SnapshotPath = Annotated[
     ),
 ]
 Address = Annotated[str | None, typer.Option(help="Join a Ray cluster: auto or host:port.")]
-Checkpoint = Annotated[Path, typer.Option(help="A checkpoint, as best.pt.")]
+Checkpoint = Annotated[Path, typer.Option(help="A checkpoint, for example best.pt.")]
 DataPath = Annotated[str, typer.Option(metavar="PATH", help="A snapshot's directory, or its s3://... URI.")]
 BundlePath = Annotated[Path, typer.Argument(help="A bundle's directory.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Verbose = Annotated[bool, typer.Option("--verbose", help="Let Ray speak, too.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Also show Ray's logs.")]
+
+
+def experiment_of(name: str | None, *, reads_source: bool = True) -> "Experiment":
+    """The experiment by name; with none, the default on the database or on simulated careers.
+
+    With ``reads_source=False`` a snapshot replaces the source, and no database is needed.
+    """
+    from trajtune.experiment.load import load_experiment
+    from trajtune.experiment.sources import PostgresSource, SimulatedSource
+
+    experiment = load_experiment(name or "default")
+    reads_postgres = isinstance(experiment.source, PostgresSource) and reads_source
+    if not reads_postgres or os.environ.get("POSTGRES_URL"):
+        return experiment
+    if name is not None:
+        raise ExperimentError(
+            f"The experiment {name} reads PostgreSQL, but POSTGRES_URL is not set. Set it, or put it in .env."
+        )
+    print(
+        "POSTGRES_URL is not set: using SIMULATED careers in an embedded PostgreSQL. "
+        "Set POSTGRES_URL to use your own.",
+        file=sys.stderr,
+    )
+    return experiment.model_copy(update={"source": SimulatedSource()})
+
+
+def database_url() -> str:
+    """The database's URL, which is read from the environment only."""
+    url = os.environ.get("POSTGRES_URL")
+    if not url:
+        raise SourceError("POSTGRES_URL is not set. Set it to the database's URL, or put it in .env.")
+    return url

@@ -1,4 +1,4 @@
-"""The names that a shell completes: experiments, spaces and runs that are there."""
+"""The names that a shell completes: existing experiments, spaces and runs."""
 
 
 def experiment_names(incomplete: str) -> list[str]:

@@ -1,7 +1,7 @@
-"""Careers of one split to arrays: titles to indices, dates to tenure and hireability labels.
+"""Encode the careers of one split: titles to indices, dates to tenure and hireability labels.
 
-Labels are what was known when the split ended. A role still held today may have been young at the
-cutoff; that somebody stayed in it is a fact of the future and would leak.
+Labels hold what was known when the split ended. A role still held today may have been young at the
+cutoff; that somebody stayed in it became known later and would leak.
 """
 
 # N careers, R roles of all careers
@@ -27,7 +27,7 @@ _TITLES_IN_A_BLOCK: Final = 2**21
 
 @dataclass(frozen=True)
 class SplitData:
-    """One split, encoded, with what a report needs beside it.
+    """One split, encoded, with its ids, titles and dates for reports.
 
     Attributes:
         arrays: What models read.
@@ -57,9 +57,9 @@ def encode_split(
         careers: `careers.schema.CAREERS` ``[N]``.
         encoder: Fitted on train.
         settings: Where the hireability label comes from.
-        observed: The last day of which this split knows anything: the eve of its cutoff, or ``as_of``.
-        as_of: The day the data describes; a date in them, however coarse, lies no later.
-        by: What dated the careers.
+        observed: The last day that this split knows of: the day before its cutoff, or ``as_of``.
+        as_of: The day that the data describes; no date in the data is later.
+        by: The split rule; see `split_dates`.
     """
     titles = careers["titles"].combine_chunks()
     offsets = np.asarray(titles.offsets).astype(np.int64)
@@ -70,7 +70,7 @@ def encode_split(
         for name in ("starts", "ends", "precisions")
     )
     precision = precisions.to_numpy(zero_copy_only=False)
-    ends = _seen(ends, precision, observed, as_of)
+    ends = _known_ends(ends, precision, observed, as_of)
     tenure = tenure_months(starts, ends, precisions)
     at_least = np.where(np.isnan(tenure), _held_months(starts, precision, offsets, observed), tenure)
     arrays = CareerArrays(
@@ -88,7 +88,7 @@ def encode_split(
     return SplitData(arrays, careers["candidate_id"].combine_chunks(), titles, dates)
 
 
-def _seen(ends: pa.Array, precision: NDArray[np.int8], observed: date, as_of: date) -> pa.Array:
+def _known_ends(ends: pa.Array, precision: NDArray[np.int8], observed: date, as_of: date) -> pa.Array:
     """The ends that were known on ``observed``; a later one is null, as if the role were still held."""
     days = np.asarray(ends.to_numpy(zero_copy_only=False)).astype("datetime64[D]")
     known = np.minimum(last_days(days, precision), np.datetime64(as_of))
@@ -96,13 +96,13 @@ def _seen(ends: pa.Array, precision: NDArray[np.int8], observed: date, as_of: da
 
 
 def _title_ids(titles: pa.Array, encoder: TitleEncoder) -> NDArray[np.int32]:
-    """int32 ``[R]``; each distinct title of a block is normalised once, and no more of them are objects."""
-    found = [np.empty(0, np.int32)]
+    """int32 ``[R]``; each distinct title of a block is normalised once, which bounds the Python objects."""
+    blocks = [np.empty(0, np.int32)]
     for begin in range(0, len(titles), _TITLES_IN_A_BLOCK):
         coded = titles.slice(begin, _TITLES_IN_A_BLOCK).dictionary_encode()
         ids = np.array([encoder.encode(title) for title in coded.dictionary.to_pylist()], dtype=np.int32)
-        found.append(ids[coded.indices.to_numpy()])
-    return np.concatenate(found)
+        blocks.append(ids[coded.indices.to_numpy()])
+    return np.concatenate(blocks)
 
 
 def _held_months(
@@ -138,7 +138,7 @@ def _stayed(
 
 
 def _labelled(hireable: pa.ChunkedArray, offsets: NDArray[np.int64]) -> NDArray[np.float32]:
-    """The given label ``[R]``: it speaks of a career's last role; NaN for every other."""
+    """The given label ``[R]``: it belongs to a career's last role; NaN for every other role."""
     label = np.full(int(offsets[-1]), np.nan, np.float32)
     label[offsets[1:] - 1] = hireable.combine_chunks().to_numpy(zero_copy_only=False)
     return label

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from trajtune.careers.parse.text import within_arrows_limit
+from trajtune.careers.parse.text import arrow_overflow_explained
 from trajtune.careers.schema import LoadedCareers
 from trajtune.dataset.data_report import write_data_report
 from trajtune.dataset.encode import SplitData, encode_split
@@ -16,7 +16,7 @@ from trajtune.dataset.profile import profile, warnings
 from trajtune.dataset.snapshot import Snapshot, open_snapshot, write_snapshot
 from trajtune.dataset.split import Splits, resolve_cutoffs, split_dates, temporal_split
 from trajtune.dataset.titles import TitleEncoder
-from trajtune.dataset.vocabulary_counts import tally_titles
+from trajtune.dataset.vocabulary_counts import count_titles
 from trajtune.experiment.settings import Experiment
 from trajtune.storage.path import check_reachable, stored_path
 
@@ -43,14 +43,14 @@ def prepare(experiment: Experiment, *, url: str | None = None, progress: bool = 
     # Reading needs Ray; encoding careers that were already read does not.
     from trajtune.careers.read import load_career_sequences
 
-    with within_arrows_limit():
+    with arrow_overflow_explained():
         loaded = load_career_sequences(experiment.source, experiment.data, url=url, progress=progress)
     return snapshot_of(loaded, experiment)
 
 
 def snapshot_of(loaded: LoadedCareers, experiment: Experiment) -> Snapshot:
-    """Write the snapshot of careers that were read already, and its data report; see `prepare`."""
-    with within_arrows_limit():
+    """Write the snapshot of careers that were already read, and its data report; see `prepare`."""
+    with arrow_overflow_explained():
         snapshot, encoded = write_content(loaded, experiment)
     write_data_report(snapshot, encoded)
     return snapshot
@@ -65,7 +65,7 @@ def write_content(loaded: LoadedCareers, experiment: Experiment) -> tuple[Snapsh
     by = experiment.split.by
     cutoffs = resolve_cutoffs(split_dates(loaded.careers, by), experiment.split)
     splits = temporal_split(loaded.careers, *cutoffs, by)
-    tally = tally_titles(
+    tally = count_titles(
         {"train": splits.train["titles"], "val": splits.val["titles"], "test": splits.test["titles"]},
         experiment.vocabulary,
     )

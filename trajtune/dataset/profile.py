@@ -1,4 +1,4 @@
-"""What the splits look like beside each other: sizes, dates, drift, and what is worth a warning."""
+"""Compare the splits: sizes, dates, drift, and warnings."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -29,7 +29,7 @@ def profile(
 
     Args:
         splits: By name.
-        unseen: How many of each split's roles and last roles have a title that train has not.
+        unseen: For each split, the number of roles and of last roles whose title is not in train.
 
     Returns:
         For each split ``careers``, ``roles``, ``first`` and ``last`` split date, ``still_held`` (share
@@ -60,43 +60,43 @@ def profile(
     return described
 
 
-def stability_index(expected: NDArray[np.int64], found: NDArray[np.int64]) -> float:
+def stability_index(expected: NDArray[np.int64], observed: NDArray[np.int64]) -> float:
     """Population stability index: sum of (q - p) ln(q / p) over bins; 0 is no change.
 
     Args:
         expected: Counts in each bin, ``[K]``.
-        found: Counts in the same bins. Half a count is added to each bin of both, so that an empty
+        observed: Counts in the same bins. Half a count is added to each bin of both, so that an empty
             one does not make the index infinite.
     """
-    p, q = ((counts + 0.5) / (counts + 0.5).sum() for counts in (expected, found))
+    p, q = ((counts + 0.5) / (counts + 0.5).sum() for counts in (expected, observed))
     return float(((q - p) * np.log(q / p)).sum())
 
 
 def warnings(
     described: Mapping[str, Mapping[str, Any]], dates: pa.Array, cutoffs: Mapping[str, date]
 ) -> list[str]:
-    """What somebody should look at before searching, a sentence each.
+    """Warnings to read before searching, a sentence each.
 
     Args:
         described: From `profile`.
         dates: Split dates of all careers, date32.
         cutoffs: First day that is not in the split of that name.
     """
-    found = []
+    sentences = []
     counts = pc.value_counts(dates)
     by_date = dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True))
     for name, cutoff in cutoffs.items():
         share = by_date.get(cutoff, 0) / len(dates)
         if share >= CROWDED:
-            found.append(
+            sentences.append(
                 f"{share:.0%} of all careers are dated {cutoff}, the {name} cutoff: is it a date that "
                 "somebody filled in? They are all in the later split."
             )
     for name in ("val", "test"):
         psi = described[name]["psi"]
         if psi > DRIFTED:
-            found.append(f"The titles of {name} differ much from train's: stability index {psi:.2f}.")
-    return found
+            sentences.append(f"The titles of {name} differ much from train's: stability index {psi:.2f}.")
+    return sentences
 
 
 def _bins(title_ids: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Examples as people think of them: the titles so far, and what came next."""
+"""Examples in words: the titles so far, and the next title."""
 
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
@@ -37,11 +37,11 @@ def generate_sequences(
     Yields:
         The titles so far and what came next.
     """
-    found = examples_of(data.arrays, examples)
-    owner = np.searchsorted(data.arrays.offsets, found.start, side="right") - 1
+    numbered = examples_of(data.arrays, examples)
+    owner = np.searchsorted(data.arrays.offsets, numbered.start, side="right") - 1
     titles = data.titles.values
     for career, start, target in zip(
-        owner.tolist(), found.start.tolist(), found.target.tolist(), strict=True
+        owner.tolist(), numbered.start.tolist(), numbered.target.tolist(), strict=True
     ):
         *before, after = titles.slice(start, target - start + 1).to_pylist()
         tenure = float(data.arrays.tenure_months[target])

@@ -1,7 +1,7 @@
-"""The temporal split: whole careers, by the last date on which anything in them is known to have happened.
+"""The temporal split: careers are split by the last date on which anything in them is known to have happened.
 
-Or, if the experiment says so, by the start of the last role; what became known of a career later
-than its split's cutoff is then masked by `dataset.encode`.
+If the experiment asks for it, they are split by the start of the last role instead. What became known of a
+career after its split's cutoff is then masked by `dataset.encode`.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ SplitBy = Literal["career", "transition"]
 
 @dataclass(frozen=True)
 class Splits:
-    """Careers of each split, in the order they came, and the cutoffs that parted them."""
+    """Careers of each split, in their original order, and the cutoffs."""
 
     train: pa.Table
     val: pa.Table
@@ -112,8 +112,8 @@ def temporal_split(careers: pa.Table, train_cutoff: date, val_cutoff: date, by: 
         )
     dates = split_dates(careers, by)
     boundaries = np.array([train_cutoff, val_cutoff], dtype="datetime64[D]")
-    place = np.searchsorted(boundaries, dates, side="right")
-    train, val, test = (careers.filter(pc.equal(pa.array(place), index)) for index in range(3))
+    split_of = np.searchsorted(boundaries, dates, side="right")
+    train, val, test = (careers.filter(pc.equal(pa.array(split_of), index)) for index in range(3))
     for name, part in (("train", train), ("val", val), ("test", test)):
         if not len(part):
             covered = f"{dates.min()} to {dates.max()}" if len(dates) else "nothing"

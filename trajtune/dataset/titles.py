@@ -68,9 +68,9 @@ def readable_key(title: str) -> str:
 
 
 def identity(title: str) -> str:
-    """What two titles have in common when they share an index: the service's key, spaces folded.
+    """The key that titles with the same index share: the service's key, with runs of spaces as one.
 
-    The empty string is nobody's identity: the service sees nothing of such a title.
+    The empty string identifies no title: the service removes every character of such a title.
     """
     return " ".join(service_key(title).split())
 
@@ -112,12 +112,12 @@ class TitleEncoder:
     def fit(
         cls, titles: Iterable[str] | Mapping[str, int], *, min_count: int = 1, max_titles: int | None = None
     ) -> "TitleEncoder":
-        """Give an index to each title, the commonest first; ties in alphabetical order.
+        """Give an index to each title, the most frequent first; ties in alphabetical order.
 
         Args:
             titles: Surface forms of the *training* split, or how often each occurs.
             min_count: Titles that occur less often in all their forms together are unknown.
-            max_titles: At most so many titles are kept.
+            max_titles: Maximum number of titles that are kept.
 
         Returns:
             The vocabulary.
@@ -147,7 +147,7 @@ class TitleEncoder:
             for surface, _ in forms:
                 title_to_idx[service_key(surface)] = index
                 readable.setdefault(readable_key(surface), index)
-        # What the service computes always wins over what is there for people.
+        # The service's keys take precedence over the readable ones.
         return cls({**readable, **title_to_idx}, idx_to_title)
 
     def encode(self, title: str) -> int:

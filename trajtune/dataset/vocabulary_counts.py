@@ -1,7 +1,7 @@
-"""How often each title occurs: counted block by block, on Ray where train is more than one block.
+"""Count how often each title occurs, block by block, on Ray if train is more than one block.
 
-Each block's counts are parted by title, and each part is added up for itself, so no process ever holds all
-titles: those that train has too seldom for the vocabulary are left out before anything is brought together.
+Each block's counts are partitioned by title, and each partition is summed by itself, so no process ever holds
+all titles: those that are too rare in train for the vocabulary are dropped before the partitions are joined.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ from trajtune.dataset.titles import identity
 from trajtune.experiment.settings import VocabularySettings
 
 CAREERS_IN_A_BLOCK: Final = 500_000
-"""If train is no more than one, all are counted here and now; starting Ray takes longer."""
+"""If train is one block, all splits are counted in this process, because starting Ray takes longer."""
 
 _MOST_PARTS: Final = 16
 _TRAIN: Final = "train"
@@ -34,35 +34,35 @@ _COUNTED = pa.schema(
 )
 _SUMS: Final = [("roles", "sum"), ("targets", "sum")]
 _Part = tuple[pa.Table, pa.Table]
-"""The rows of train that may become vocabulary, and those of any split that train has not."""
+"""The rows of train that may become vocabulary, and the rows of any split whose title is not in train."""
 
 
 @dataclass(frozen=True)
-class Tally:
-    """What counting found.
+class VocabularyCounts:
+    """Counts of titles.
 
     Attributes:
-        train: How often train has each spelling of the titles that its vocabulary is to hold.
-        unseen: For each split, how many roles and how many last roles have a title that no career of train
-            has, in any spelling that counts as the same.
+        train: How often each spelling of the vocabulary's titles occurs in train.
+        unseen: For each split, the number of roles and of last roles whose title is in no career of train,
+            in any spelling that counts as the same.
     """
 
     train: Mapping[str, int]
     unseen: Mapping[str, tuple[int, int]]
 
 
-def tally_titles(
+def count_titles(
     titles: Mapping[str, pa.ChunkedArray],
     settings: VocabularySettings,
     *,
     careers_in_a_block: int = CAREERS_IN_A_BLOCK,
-) -> Tally:
+) -> VocabularyCounts:
     """Count the titles of all splits.
 
     Args:
-        titles: Of each split, a list of strings for each career; those of ``train`` alone become vocabulary.
-        settings: Which of them are kept.
-        careers_in_a_block: Counted at once, in one process.
+        titles: For each split, a list of strings for each career; only those of ``train`` become vocabulary.
+        settings: Which titles are kept.
+        careers_in_a_block: Number of careers that one process counts at a time.
     """
     blocks = [
         (split, begin)
@@ -72,19 +72,19 @@ def tally_titles(
 
     def arguments() -> Iterator[tuple[str, pa.ListArray]]:
         for split, begin in blocks:
-            # A copy of its own: what is sent elsewhere must not bring the rest of the column along.
+            # A copy, so that the rest of the column is not sent to Ray with the slice.
             chunks = titles[split].slice(begin, careers_in_a_block).chunks
             yield split, pa.concat_arrays(chunks)
 
     if len(titles[_TRAIN]) <= careers_in_a_block:
-        counted = [_count(*block, 1)[0] for block in arguments()]
-        parts = [_add_up(settings, *counted)]
+        counted = [_count_block(*block, 1)[0] for block in arguments()]
+        parts = [_sum_part(settings, *counted)]
     else:
         parts = _on_ray(arguments(), min(_MOST_PARTS, len(blocks)), settings)
-    train = _commonest(pa.concat_tables([kept for kept, _ in parts]), settings)
+    train = _kept_titles(pa.concat_tables([kept for kept, _ in parts]), settings)
     unseen = pa.concat_tables([unseen for _, unseen in parts]).group_by("split").aggregate(_SUMS)
     found = {row["split"]: (row["roles_sum"], row["targets_sum"]) for row in unseen.to_pylist()}
-    return Tally(
+    return VocabularyCounts(
         dict(zip(train["surface"].to_pylist(), train["roles"].to_pylist(), strict=True)),
         {split: found.get(split, (0, 0)) for split in titles},
     )
@@ -96,8 +96,8 @@ def _on_ray(
     import ray
 
     with ray_session():
-        count = ray.remote(num_cpus=1, num_returns=num_parts)(_count)
-        add_up = ray.remote(num_cpus=1)(_add_up)
+        count = ray.remote(num_cpus=1, num_returns=num_parts)(_count_block)
+        add_up = ray.remote(num_cpus=1)(_sum_part)
         of_blocks = [count.remote(*block, num_parts) for block in blocks]
         parts: list[_Part] = ray.get(
             [add_up.remote(settings, *part) for part in zip(*of_blocks, strict=True)]
@@ -105,13 +105,13 @@ def _on_ray(
         return parts
 
 
-def _count(split: str, titles: pa.ListArray, num_parts: int) -> list[pa.Table]:
-    """Count a block's titles; the rows of a title are in the same part whichever block they are of."""
+def _count_block(split: str, titles: pa.ListArray, num_parts: int) -> list[pa.Table]:
+    """Count a block's titles; a title's rows are in the same partition for every block."""
     coded = titles.flatten().dictionary_encode()
     surfaces, place = coded.dictionary.to_pylist(), coded.indices.to_numpy()
     last = np.cumsum(pc.list_value_length(titles).to_numpy()) - 1
     visible = [identity(surface) for surface in surfaces]
-    # What the service sees nothing of is its own form's only spelling.
+    # Titles whose service key is empty are counted under their own spelling.
     keys = [key or surface for key, surface in zip(visible, surfaces, strict=True)]
     counted = pa.table(
         {
@@ -128,19 +128,19 @@ def _count(split: str, titles: pa.ListArray, num_parts: int) -> list[pa.Table]:
     return [counted.filter(pa.array(part == wanted)) for wanted in range(num_parts)]
 
 
-def _add_up(settings: VocabularySettings, *counted: pa.Table) -> _Part:
-    """Add the blocks' counts of a part up."""
+def _sum_part(settings: VocabularySettings, *counted: pa.Table) -> _Part:
+    """Sum the blocks' counts of a partition."""
     sums = pa.concat_tables(counted).group_by(["key", "surface", "is_visible", "split"]).aggregate(_SUMS)
     rows = sums.rename_columns({f"{column}_sum": column for column, _ in _SUMS})
     is_train = pc.equal(rows["split"], _TRAIN)
     train = rows.filter(is_train)
     unseen = rows.filter(pc.invert(pc.is_in(rows["key"], train["key"])))
-    kept = _commonest(train.filter(train["is_visible"]), settings)
+    kept = _kept_titles(train.filter(train["is_visible"]), settings)
     return kept, unseen.select(["split", "roles", "targets"])
 
 
-def _commonest(train: pa.Table, settings: VocabularySettings) -> pa.Table:
-    """The spellings of the titles that are kept: the commonest; of equals the alphabetically first."""
+def _kept_titles(train: pa.Table, settings: VocabularySettings) -> pa.Table:
+    """The spellings of the titles that are kept: the most frequent; of equals the alphabetically first."""
     totals = train.group_by("key").aggregate([("roles", "sum")])
     totals = totals.filter(pc.greater_equal(totals["roles_sum"], settings.min_count))
     totals = totals.sort_by([("roles_sum", "descending"), ("key", "ascending")])

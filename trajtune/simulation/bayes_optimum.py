@@ -1,8 +1,8 @@
-"""The limit: what somebody who knew the process exactly would predict from the titles of a career.
+"""The Bayes optimum: what somebody who knew the generator exactly would predict from a career's titles.
 
 Conditions on the canonical titles before the last (and with them on the language), and on the career
 being in the split; not on dates, which no model gets. The number of roles is drawn independently of
-everything else, so it tells nothing.
+everything else, so it carries no information.
 """
 
 # N careers, R roles of all careers, C careers at once, Y cohorts, Z personas, H = Y * Z hidden states,
@@ -21,12 +21,12 @@ from trajtune.simulation.generator import (
     LEVEL_CHANGE,
     MOVES,
     NUM_LEVELS,
-    Process,
-    build_process,
+    CareerGenerator,
+    build_generator,
     num_cohorts,
     num_titles,
 )
-from trajtune.simulation.split_probability import Selection, Window, selection
+from trajtune.simulation.split_probability import SplitProbability, Window, split_probability
 
 TOP: Final = 5
 _MOST_NUMBERS: Final = 2**22
@@ -35,11 +35,11 @@ _SAME, _UP, _DOWN = (MOVES.index(kind) for kind in ("same title", "promotion", "
 
 
 @dataclass(frozen=True)
-class Limit:
+class BayesOptimum:
     """The best predictions of each career's last role, from the titles before it.
 
     Attributes:
-        rank: int32 ``[N]``: place of the last title, 0 if it is not allowed; ties count against us.
+        rank: int32 ``[N]``: rank of the last title, 0 if it is not allowed; of equal titles the worst.
         nll: float64 ``[N]``: minus its log-probability in nats; NaN if it is not allowed.
         top: int32 ``[N, 5]``: the most probable titles, best first.
         confidence: float64 ``[N]``: probability of the first of them.
@@ -67,7 +67,7 @@ class Limit:
         return np.asarray(np.argmax(np.cumsum(self.tenure_months, axis=1) >= 0.5, axis=1), np.int64)
 
 
-def limit(
+def bayes_optimum(
     settings: ProcessSettings,
     titles: NDArray[np.int64],
     offsets: NDArray[np.int64],
@@ -75,7 +75,7 @@ def limit(
     *,
     hireable_months: int = 12,
     allowed: NDArray[np.bool_] | None = None,
-) -> Limit:
+) -> BayesOptimum:
     """The best predictions for the careers of one split.
 
     Args:
@@ -83,22 +83,22 @@ def limit(
         titles: Title numbers ``[R]``, the same in every language.
         offsets: ``[N + 1]``; each career has at least two roles.
         window: Which careers the split holds.
-        hireable_months: What the proxy label asks for.
-        allowed: bool ``[N, V]``: titles that may be named, as when others were never seen; None: all.
-            Probabilities are then given that the last title is one of these.
+        hireable_months: Months that the proxy label asks for.
+        allowed: bool ``[N, V]``: titles that may be predicted, for example those of a vocabulary; None: all.
+            Probabilities are then conditional on the last title being one of them.
     """
-    process = build_process(settings)
-    chosen = selection(process, window, hireable_months)
-    parts = list(_parts(process, chosen, titles, offsets, allowed))
-    return Limit(
+    generator = build_generator(settings)
+    split = split_probability(generator, window, hireable_months)
+    chunks = list(_chunks(generator, split, titles, offsets, allowed))
+    return BayesOptimum(
         **{
-            field.name: np.concatenate([getattr(part, field.name) for part in parts])
-            for field in fields(Limit)
+            field.name: np.concatenate([getattr(chunk, field.name) for chunk in chunks])
+            for field in fields(BayesOptimum)
         }
     )
 
 
-def best_intervals(best: Limit, coverage: float) -> NDArray[np.int64]:
+def narrowest_intervals(optimum: BayesOptimum, coverage: float) -> NDArray[np.int64]:
     """The intervals of months with the least mean width that hold ``coverage`` of the known tenures.
 
     Each is the one that maximises its probability minus a price times its width; the one price is
@@ -107,8 +107,8 @@ def best_intervals(best: Limit, coverage: float) -> NDArray[np.int64]:
     Returns:
         First and last month, ``[N, 2]``.
     """
-    weight = best.ended / best.ended.sum()
-    by_month = np.ascontiguousarray(best.tenure_months.T)
+    weight = optimum.ended / optimum.ended.sum()
+    by_month = np.ascontiguousarray(optimum.tenure_months.T)
     lowest, highest = 0.0, 1.0
     intervals, _ = _priced(by_month, lowest)
     for _ in range(_BISECTIONS):
@@ -141,47 +141,48 @@ def _priced(by_month: NDArray[np.float64], price: float) -> tuple[NDArray[np.int
     return np.column_stack([start, end]), best + price * (end - start + 1)
 
 
-def _parts(
-    process: Process,
-    chosen: Selection,
+def _chunks(
+    generator: CareerGenerator,
+    split: SplitProbability,
     titles: NDArray[np.int64],
     offsets: NDArray[np.int64],
     allowed: NDArray[np.bool_] | None,
-) -> Iterator[Limit]:
-    """`Limit` of so many careers at a time that the numbers held at once are bounded."""
-    posterior = _posterior(process, titles, offsets)
+) -> Iterator[BayesOptimum]:
+    """The `BayesOptimum` of a chunk of careers at a time, so that memory is bounded."""
+    posterior = _posterior(generator, titles, offsets)
     current, target = titles[offsets[1:] - 2], titles[offsets[1:] - 1]
-    size = max(1, _MOST_NUMBERS // (num_titles(process.settings) + 8 * posterior[0].size))
+    size = max(1, _MOST_NUMBERS // (num_titles(generator.settings) + 8 * posterior[0].size))
     for first in range(0, len(target), size):
-        part = slice(first, first + size)
-        some = None if allowed is None else allowed[part]
-        yield _predict(process, chosen, posterior[part], current[part], target[part], some)
+        chunk = slice(first, first + size)
+        chunk_allowed = None if allowed is None else allowed[chunk]
+        yield _predict(generator, split, posterior[chunk], current[chunk], target[chunk], chunk_allowed)
 
 
 def _posterior(
-    process: Process, titles: NDArray[np.int64], offsets: NDArray[np.int64]
+    generator: CareerGenerator, titles: NDArray[np.int64], offsets: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Persona and cohort given all titles but the last ``[N, Y, Z]``; the cohort's prior is in `Selection`.
+    """Persona and cohort given all titles but the last ``[N, Y, Z]``.
 
-    Whatever depends on neither cancels: specialisations and the first level.
+    The cohort's prior is left out, because `SplitProbability` holds it. Specialisations and the first
+    level depend on neither, so they cancel.
     """
-    family, level = _family(process, titles), titles % NUM_LEVELS
-    kind = kinds_of_moves(process.settings, titles[:-1], titles[1:])
+    family, level = _family(generator, titles), titles % NUM_LEVELS
+    kind = kinds_of_moves(generator.settings, titles[:-1], titles[1:])
     with np.errstate(divide="ignore"):
-        log_move, log_family = np.log(process.move), np.log(process.new_family)
-        log_first = np.log(process.first_family)
+        log_move, log_family = np.log(generator.move), np.log(generator.new_family)
+        log_first = np.log(generator.first_family)
     is_first = np.zeros(len(titles), bool)
     is_first[offsets[:-1]] = True
     is_last = np.zeros(len(titles), bool)
     is_last[offsets[1:] - 1] = True
     seen = ~(is_first | is_last)[1:]  # moves within a career, but not the one to be predicted
     changed = seen & IS_NEW_FAMILY[kind]
-    by_persona = np.zeros((len(titles), len(process.persona)))
+    by_persona = np.zeros((len(titles), len(generator.persona)))
     by_persona[1:][seen] = log_move[:, level[:-1][seen], kind[seen]].T
-    by_cohort = np.zeros((len(titles), num_cohorts(process.settings)))
+    by_cohort = np.zeros((len(titles), num_cohorts(generator.settings)))
     by_cohort[is_first] = log_first[:, family[is_first]].T
     by_cohort[1:][changed] = log_family[:, family[:-1][changed], family[1:][changed]].T
-    persona = np.add.reduceat(by_persona, offsets[:-1]) + np.log(process.persona)
+    persona = np.add.reduceat(by_persona, offsets[:-1]) + np.log(generator.persona)
     cohort = np.add.reduceat(by_cohort, offsets[:-1])
     log = cohort[:, :, None] + persona[:, None, :]
     weight = np.exp(log - log.max(axis=(1, 2), keepdims=True))
@@ -191,7 +192,7 @@ def _posterior(
 def kinds_of_moves(
     settings: ProcessSettings, before: NDArray[np.int64], after: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """The kind of each move, an index of `process.MOVES`; 0 where no move leads from one to the other."""
+    """The kind of each move, an index of `generator.MOVES`; 0 where no move leads from one to the other."""
     size = settings.num_specialisations * NUM_LEVELS
     change = after % NUM_LEVELS - before % NUM_LEVELS
     same_family = before // size == after // size
@@ -204,22 +205,22 @@ def kinds_of_moves(
 
 
 def _predict(
-    process: Process,
-    chosen: Selection,
+    generator: CareerGenerator,
+    split: SplitProbability,
     posterior: NDArray[np.float64],
     current: NDArray[np.int64],
     target: NDArray[np.int64],
     allowed: NDArray[np.bool_] | None,
-) -> Limit:
+) -> BayesOptimum:
     level = current % NUM_LEVELS
     next_level = np.clip(
         level[:, None] + LEVEL_CHANGE, 0, NUM_LEVELS - 1
-    )  # [C, K]; impossible ones weigh nothing
-    kinds = posterior[..., None] * process.move[:, level].transpose(1, 0, 2)[:, None]  # [C, Y, Z, K]
+    )  # [C, K]; impossible ones have probability 0
+    kinds = posterior[..., None] * generator.move[:, level].transpose(1, 0, 2)[:, None]  # [C, Y, Z, K]
     of_level = np.einsum("cyzk,ckl->cyzl", kinds, np.eye(NUM_LEVELS)[next_level])
-    evidence = np.einsum("cyzl,yzl->c", of_level, chosen.chosen)
-    kinds = kinds * np.moveaxis(chosen.chosen[:, :, next_level], 2, 0) / evidence[:, None, None, None]
-    titles = _next_titles(process, kinds, current)
+    evidence = np.einsum("cyzl,yzl->c", of_level, split.in_split)
+    kinds = kinds * np.moveaxis(split.in_split[:, :, next_level], 2, 0) / evidence[:, None, None, None]
+    titles = _next_titles(generator, kinds, current)
     if allowed is not None:
         titles *= allowed
         total = titles.sum(axis=1, keepdims=True)
@@ -229,11 +230,11 @@ def _predict(
     can_hit = hit > 0
     top = _top(titles)
     top_probability = np.take_along_axis(titles, top.astype(np.int64), 1)
-    months = np.einsum("cyzl,yzlm->cm", of_level, chosen.ended_months, optimize=True)
+    months = np.einsum("cyzl,yzlm->cm", of_level, split.ended_months, optimize=True)
     ended = months.sum(1)
-    stayed, left = (np.einsum("cyzl,yzl->c", of_level, joint) for joint in (chosen.stayed, chosen.left))
-    outcome = np.einsum("cyzl,yzl,zl->c", of_level, chosen.chosen, process.hireable, optimize=True)
-    return Limit(
+    stayed, left = (np.einsum("cyzl,yzl->c", of_level, joint) for joint in (split.stayed, split.left))
+    outcome = np.einsum("cyzl,yzl,zl->c", of_level, split.in_split, generator.hireable, optimize=True)
+    return BayesOptimum(
         rank=np.where(can_hit, np.count_nonzero(titles >= hit[:, None], axis=1), 0).astype(np.int32),
         nll=-np.log(hit, out=np.full(len(hit), np.nan), where=can_hit),
         top=top,
@@ -248,12 +249,12 @@ def _predict(
 
 
 def _next_titles(
-    process: Process, kinds: NDArray[np.float64], current: NDArray[np.int64]
+    generator: CareerGenerator, kinds: NDArray[np.float64], current: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Distribution of the next title ``[C, V]`` from that of state and kind of move ``[C, Y, Z, K]``."""
-    settings = process.settings
+    settings = generator.settings
     each = np.arange(len(current))
-    family, level = _family(process, current), current % NUM_LEVELS
+    family, level = _family(generator, current), current % NUM_LEVELS
     specialisation = current // NUM_LEVELS % settings.num_specialisations
     by_cohort = kinds.sum(2)
     by_kind = by_cohort.sum(1)
@@ -264,10 +265,10 @@ def _next_titles(
         if kind in (_SAME, _UP, _DOWN):
             titles[c, f, s, to] += by_kind[c, kind]
         elif IS_NEW_FAMILY[kind]:
-            families = np.einsum("cy,ycf->cf", by_cohort[c, :, kind], process.new_family[:, f])
-            titles[c, :, :, to] += families[:, :, None] * process.specialisation
+            families = np.einsum("cy,ycf->cf", by_cohort[c, :, kind], generator.new_family[:, f])
+            titles[c, :, :, to] += families[:, :, None] * generator.specialisation
         else:
-            titles[c, f, :, to] += by_kind[c, kind, None] * process.new_specialisation[f, s]
+            titles[c, f, :, to] += by_kind[c, kind, None] * generator.new_specialisation[f, s]
     return titles.reshape(len(current), -1)
 
 
@@ -278,5 +279,5 @@ def _top(titles: NDArray[np.float64]) -> NDArray[np.int32]:
     return np.take_along_axis(some, order, 1).astype(np.int32)
 
 
-def _family(process: Process, titles: NDArray[np.int64]) -> NDArray[np.int64]:
-    return titles // (process.settings.num_specialisations * NUM_LEVELS)
+def _family(generator: CareerGenerator, titles: NDArray[np.int64]) -> NDArray[np.int64]:
+    return titles // (generator.settings.num_specialisations * NUM_LEVELS)

@@ -1,4 +1,4 @@
-"""Faults that real work histories have, put into simulated ones so that quarantine has work to do."""
+"""Faults of real work histories, put into simulated ones to exercise the quarantine."""
 
 # N careers of a block
 
@@ -48,7 +48,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "history is an object": lambda roles, at: {"roles": roles},
     "history is empty": lambda roles, at: [],
 }
-"""What is done to a career's roles at one of them."""
+"""Each fault changes one role of a career, given by its index."""
 
 
 def with_faults(histories: pa.Array, share: float, rng: np.random.Generator) -> pa.Array:
@@ -58,9 +58,9 @@ def with_faults(histories: pa.Array, share: float, rng: np.random.Generator) -> 
         return histories
     texts = histories.to_pylist()
     faults = list(FAULTS.values())
-    for i, fault, place in zip(
+    for i, fault, position in zip(
         broken, rng.integers(len(faults), size=len(broken)), rng.random(len(broken)), strict=True
     ):
         roles = json.loads(texts[i])
-        texts[i] = json.dumps(faults[fault](roles, int(place * len(roles))), ensure_ascii=False)
+        texts[i] = json.dumps(faults[fault](roles, int(position * len(roles))), ensure_ascii=False)
     return pa.array(texts, pa.string())

@@ -1,7 +1,7 @@
-"""The process that simulated careers come from: its settings, and the tables that they give.
+"""The generator of simulated careers: the probability tables that its settings give.
 
-Knows nothing of how careers are sampled, written or predicted. `docs/explanation/simulation.md` argues the
-numbers. The hidden state of a career is its persona and its cohort; given both, its titles are a
+Knows nothing of how careers are sampled, written or predicted. `docs/explanation/simulation.md` justifies
+the numbers. The hidden state of a career is its persona and its cohort; given both, its titles are a
 Markov chain, and the number of roles and the date of the last move are independent of them.
 """
 
@@ -16,15 +16,13 @@ from numpy.typing import NDArray
 from trajtune.experiment.sources import ProcessSettings
 from trajtune.simulation.title_names import LEVELS
 
-PROCESS_VERSION: Final = 1
-"""Raised whenever the same settings and seed give other careers."""
+GENERATOR_VERSION: Final = 1
+"""Increased whenever the same settings and seed give other careers."""
 
 DAYS_PER_MONTH: Final = 365.25 / 12
 NUM_LEVELS: Final = len(LEVELS["en"])
 
-PERSONAS: Final = ("stayer", "climber", "specialist", "explorer", "switcher")
-
-# What somebody can do at a move. Every pair of a kind leads to different titles, so a move tells its kind.
+# What somebody can do at a move. Two kinds never lead to the same title, so the titles show the kind.
 MOVES: Final = (
     "same title",
     "promotion",
@@ -39,7 +37,7 @@ LEVEL_CHANGE: Final = np.array([0, 1, -1, 0, 1, 0, 1, -1])
 IS_NEW_SPECIALISATION: Final = np.array([k in (3, 4) for k in range(len(MOVES))])
 IS_NEW_FAMILY: Final = np.array([k in (5, 6, 7) for k in range(len(MOVES))])
 
-_PERSONA_SHARE = np.array([0.25, 0.20, 0.25, 0.18, 0.12])
+_PERSONA_SHARE = np.array([0.25, 0.20, 0.25, 0.18, 0.12])  # stayer, climber, specialist, explorer, switcher
 _MOVE_WEIGHT = np.array(  # [Z, K]
     [
         [0.66, 0.17, 0.02, 0.06, 0.02, 0.04, 0.01, 0.02],  # stayer
@@ -64,19 +62,19 @@ def num_titles(settings: ProcessSettings) -> int:
 
 
 def num_cohorts(settings: ProcessSettings) -> int:
-    """Years of the last move that differ; 1 without drift."""
+    """Number of cohorts: years of the last move, or 1 without drift."""
     return settings.years if settings.drift > 0 else 1
 
 
 @dataclass(frozen=True)
-class Process:
+class CareerGenerator:
     """The distributions of a population; every one sums to 1 over its last axis.
 
     Attributes:
-        settings: What it was built from.
+        settings: The settings that it was built from.
         persona: ``[Z]``.
         num_roles: ``[max_roles + 1]``, by number of roles.
-        last_start_age: ``[D]``: how many days before the as-of date the last role began.
+        last_start_age: ``[D]``: days from the start of the last role to the as-of date.
         first_family: ``[Y, F]``.
         specialisation: ``[F, S]``: popularity within a family, also of its newcomers.
         first_level: ``[L]``.
@@ -102,13 +100,13 @@ class Process:
     hireable: NDArray[np.float64]
 
     def cohort_of_age(self, days: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Cohort of a last role that began so many days before the as-of date; 0 is the oldest."""
+        """Cohort of a last role that began this many days before the as-of date; 0 is the oldest."""
         span = len(self.last_start_age)
         return (span - 1 - days) * num_cohorts(self.settings) // span
 
 
-def build_process(settings: ProcessSettings) -> Process:
-    """The tables of a population. The population itself is fixed: seeds only draw careers from it."""
+def build_generator(settings: ProcessSettings) -> CareerGenerator:
+    """The tables of a population. They depend on the settings alone; seeds only draw careers from them."""
     rng = np.random.default_rng(20_250_630)
     families, specialisations = settings.num_families, settings.num_specialisations
     cohorts = num_cohorts(settings)
@@ -122,7 +120,7 @@ def build_process(settings: ProcessSettings) -> Process:
     age_days = np.arange(round(settings.years * 365.25))
     roles = np.arange(settings.max_roles + 1, dtype=np.float64)
     geometric = (1 - 1 / (settings.mean_roles - 1)) ** roles
-    return Process(
+    return CareerGenerator(
         settings=settings,
         persona=_PERSONA_SHARE,
         num_roles=_normalised(np.where(roles >= settings.min_roles, geometric, 0.0)),
@@ -130,8 +128,8 @@ def build_process(settings: ProcessSettings) -> Process:
         first_family=_normalised(popularity * tilt),
         specialisation=specialisation,
         first_level=_FIRST_LEVEL,
-        move=_moves(),
-        new_specialisation=_similar(specialisation, rng),
+        move=_move_table(),
+        new_specialisation=_specialisation_changes(specialisation, rng),
         new_family=_normalised(graph * tilt[:, None, :]),
         log_tenure_mean=np.log(_MEDIAN_MONTHS * _PERSONA_TENURE[:, None]),
         log_tenure_sigma=_PERSONA_SIGMA,
@@ -139,16 +137,18 @@ def build_process(settings: ProcessSettings) -> Process:
     )
 
 
-def _moves() -> NDArray[np.float64]:
-    """Moves by persona and level ``[Z, L, K]``: promotion gets rarer, impossible levels are left out."""
+def _move_table() -> NDArray[np.float64]:
+    """Moves by persona and level ``[Z, L, K]``: promotion gets rarer, impossible moves have weight 0."""
     level = np.arange(NUM_LEVELS)[:, None] + LEVEL_CHANGE
     possible = (level >= 0) & (level < NUM_LEVELS)
     promotion = np.where(LEVEL_CHANGE > 0, _PROMOTION_BY_LEVEL[:, None], 1.0)
     return _normalised(_MOVE_WEIGHT[:, None, :] * promotion * possible)
 
 
-def _similar(specialisation: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Where people go within a family ``[F, S, S]``: popular ones, and a few near ones far more."""
+def _specialisation_changes(
+    specialisation: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Changes of specialisation within a family ``[F, S, S]``, mostly to near or popular ones."""
     num_families, num_specialisations = specialisation.shape
     nearness = rng.gamma(0.3, size=(num_families, num_specialisations, num_specialisations)) + 0.02
     weight = nearness * specialisation[:, None, :]

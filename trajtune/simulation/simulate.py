@@ -1,4 +1,4 @@
-"""Draw careers from the process, a block of careers at a time.
+"""Draw careers from the generator, a block of careers at a time.
 
 A block has its own random stream, so a career depends on the settings, the seed and its id alone, and
 not on how many others are drawn.
@@ -22,10 +22,10 @@ from trajtune.simulation.generator import (
     IS_NEW_SPECIALISATION,
     LEVEL_CHANGE,
     NUM_LEVELS,
-    Process,
-    build_process,
+    CareerGenerator,
+    build_generator,
 )
-from trajtune.simulation.spellings import NUM_FORMS
+from trajtune.simulation.spellings import NUM_SPELLINGS
 
 BLOCK: Final = 8192
 SHORTEST_TENURE_DAYS: Final = 30
@@ -36,19 +36,19 @@ _EPOCH = date(1970, 1, 1)
 
 @dataclass(frozen=True)
 class SimulatedCareers:
-    """Careers with everything that is hidden from a reader of the rows.
+    """Careers with their hidden state, which the written rows do not hold.
 
     The roles of career ``i`` are ``[offsets[i], offsets[i + 1])``, oldest first.
 
     Attributes:
         candidate_ids: int64 ``[N]``.
         offsets: int64 ``[N + 1]``.
-        personas: int8 ``[N]``, an index of `process.PERSONAS`.
+        personas: int8 ``[N]``, an index of `CareerGenerator.persona`.
         cohorts: int8 ``[N]``, of the last role's start; 0 without drift.
         languages: int8 ``[N]``, an index of `title_names.LANGUAGES`.
         hireable: bool ``[N]``: the outcome, given persona and last level.
         titles: int32 ``[R]``: canonical title number, the same in every language.
-        forms: int8 ``[R]``: how the title is written, an index of `surface.forms_of`.
+        spellings: int8 ``[R]``: how the title is written, an index of `spellings.spellings_of`.
         starts, ends: int32 ``[R]``: days since 1970-01-01; ``ends`` may lie after the as-of date.
         held: bool ``[R]``: the end lies after the as-of date and is not written.
     """
@@ -60,7 +60,7 @@ class SimulatedCareers:
     languages: NDArray[np.int8]
     hireable: NDArray[np.bool_]
     titles: NDArray[np.int32]
-    forms: NDArray[np.int8]
+    spellings: NDArray[np.int8]
     starts: NDArray[np.int32]
     ends: NDArray[np.int32]
     held: NDArray[np.bool_]
@@ -86,32 +86,32 @@ def simulate(
 def simulate_blocks(
     num_careers: int, seed: int = 0, settings: ProcessSettings = DEFAULT_SETTINGS
 ) -> Iterator[SimulatedCareers]:
-    """The same careers as `simulate`, at most ``BLOCK`` at a time."""
+    """The same careers as `simulate`, in blocks of at most ``BLOCK``."""
     if num_careers < 1:
         raise ValueError(f"num_careers must be at least 1, but got {num_careers}")
-    process = build_process(settings)
+    generator = build_generator(settings)
     for first in range(0, num_careers, BLOCK):
-        yield _block(process, seed, first // BLOCK, min(BLOCK, num_careers - first))
+        yield _block(generator, seed, first // BLOCK, min(BLOCK, num_careers - first))
 
 
-def _block(process: Process, seed: int, number: int, keep: int) -> SimulatedCareers:
+def _block(generator: CareerGenerator, seed: int, number: int, keep: int) -> SimulatedCareers:
     """The first ``keep`` careers of a block; always draws the whole block."""
-    settings = process.settings
+    settings = generator.settings
     rng = np.random.default_rng([seed, number])
-    persona = _draw(np.cumsum(process.persona), rng.random(BLOCK))
-    num_roles = _draw(np.cumsum(process.num_roles), rng.random(BLOCK))
-    age = _draw(np.cumsum(process.last_start_age), rng.random(BLOCK))
-    cohort = process.cohort_of_age(age)
+    persona = _draw(np.cumsum(generator.persona), rng.random(BLOCK))
+    num_roles = _draw(np.cumsum(generator.num_roles), rng.random(BLOCK))
+    age = _draw(np.cumsum(generator.last_start_age), rng.random(BLOCK))
+    cohort = generator.cohort_of_age(age)
     foreign = rng.random(BLOCK)
     language = np.select([foreign < settings.foreign_share, foreign < 2 * settings.foreign_share], [1, 2], 0)
-    titles = _titles(process, persona, cohort, rng)
+    titles = _titles(generator, persona, cohort, rng)
     level = titles % NUM_LEVELS
-    tenure = _tenures(process, persona, level, rng)
+    tenure = _tenures(generator, persona, level, rng)
     start, end = _dates(settings.as_of, age, num_roles, tenure, rng)
     last_level = level[np.arange(BLOCK), num_roles - 1]
-    hireable = rng.random(BLOCK) < process.hireable[persona, last_level]
+    hireable = rng.random(BLOCK) < generator.hireable[persona, last_level]
     noisy = rng.random(titles.shape) < settings.noise
-    form = np.where(noisy, rng.integers(1, NUM_FORMS, titles.shape), 0)
+    spelling = np.where(noisy, rng.integers(1, NUM_SPELLINGS, titles.shape), 0)
 
     kept = slice(0, keep)
     is_role = np.arange(settings.max_roles) < num_roles[kept, None]
@@ -124,7 +124,7 @@ def _block(process: Process, seed: int, number: int, keep: int) -> SimulatedCare
         languages=language[kept].astype(np.int8),
         hireable=hireable[kept],
         titles=titles[kept][is_role].astype(np.int32),
-        forms=form[kept][is_role].astype(np.int8),
+        spellings=spelling[kept][is_role].astype(np.int8),
         starts=start[kept][is_role].astype(np.int32),
         ends=ends,
         held=ends > days_since_epoch(settings.as_of),
@@ -132,18 +132,26 @@ def _block(process: Process, seed: int, number: int, keep: int) -> SimulatedCare
 
 
 def _titles(
-    process: Process, persona: NDArray[np.int64], cohort: NDArray[np.int64], rng: np.random.Generator
+    generator: CareerGenerator,
+    persona: NDArray[np.int64],
+    cohort: NDArray[np.int64],
+    rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Title numbers ``[B, M]``: the Markov chain of each career, run to the most roles there can be."""
-    num_specialisations = process.settings.num_specialisations
+    """Title numbers ``[B, M]``: the Markov chain of each career, as long as the longest career."""
+    num_specialisations = generator.settings.num_specialisations
     move, near, switch, popular = (
         np.cumsum(table, axis=-1)
-        for table in (process.move, process.new_specialisation, process.new_family, process.specialisation)
+        for table in (
+            generator.move,
+            generator.new_specialisation,
+            generator.new_family,
+            generator.specialisation,
+        )
     )
-    family = _draw(np.cumsum(process.first_family, axis=-1)[cohort], rng.random(BLOCK))
+    family = _draw(np.cumsum(generator.first_family, axis=-1)[cohort], rng.random(BLOCK))
     specialisation = _draw(popular[family], rng.random(BLOCK))
-    level = _draw(np.cumsum(process.first_level), rng.random(BLOCK))
-    titles = np.empty((BLOCK, process.settings.max_roles), np.int64)
+    level = _draw(np.cumsum(generator.first_level), rng.random(BLOCK))
+    titles = np.empty((BLOCK, generator.settings.max_roles), np.int64)
     for step in range(titles.shape[1]):
         titles[:, step] = (family * num_specialisations + specialisation) * NUM_LEVELS + level
         kind = _draw(move[persona, level], rng.random(BLOCK))
@@ -159,11 +167,11 @@ def _titles(
 
 
 def _tenures(
-    process: Process, persona: NDArray[np.int64], level: NDArray[np.int64], rng: np.random.Generator
+    generator: CareerGenerator, persona: NDArray[np.int64], level: NDArray[np.int64], rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """Whole days ``[B, M]``, log-normal by persona and level."""
-    log_mean = process.log_tenure_mean[persona[:, None], level]
-    noise = process.log_tenure_sigma[persona][:, None] * rng.standard_normal(level.shape)
+    log_mean = generator.log_tenure_mean[persona[:, None], level]
+    noise = generator.log_tenure_sigma[persona][:, None] * rng.standard_normal(level.shape)
     days = np.rint(np.exp(log_mean + noise) * DAYS_PER_MONTH)
     return np.clip(days, SHORTEST_TENURE_DAYS, LONGEST_TENURE_DAYS).astype(np.int64)
 
@@ -186,7 +194,7 @@ def _dates(
 
 
 def _draw(cumulative: NDArray[np.float64], u: NDArray[np.float64]) -> NDArray[np.int64]:
-    """One index each from cumulative probabilities ``[K]`` or ``[B, K]``; never one of probability 0."""
+    """Draw an index each from cumulative probabilities ``[K]`` or ``[B, K]``; none of probability 0."""
     if cumulative.ndim == 1:
         return np.searchsorted(cumulative / cumulative[-1], u, side="right").astype(np.int64)
     return np.asarray(np.count_nonzero(u[:, None] * cumulative[:, -1:] >= cumulative, axis=1), np.int64)

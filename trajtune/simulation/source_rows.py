@@ -14,7 +14,7 @@ from trajtune.experiment.sources import ProcessSettings
 from trajtune.simulation.faults import with_faults
 from trajtune.simulation.generator import num_titles
 from trajtune.simulation.simulate import SimulatedCareers, simulate_blocks
-from trajtune.simulation.spellings import NUM_FORMS, surface_table
+from trajtune.simulation.spellings import NUM_SPELLINGS, spelling_table
 
 RowLayout = Literal["candidates", "roles"]
 
@@ -52,14 +52,14 @@ class _RoleWriter:
     """Turns careers into `ROLE_ROWS`."""
 
     def __init__(self, settings: ProcessSettings) -> None:
-        self._surface = pa.array(surface_table(settings), pa.string())
+        self._spellings = pa.array(spelling_table(settings), pa.string())
         self._num_titles = num_titles(settings)
 
     def table(self, careers: SimulatedCareers) -> pa.Table:
         ends = pa.array(careers.ends, pa.int32(), mask=careers.held).cast(pa.date32())
         columns = [
             np.repeat(careers.candidate_ids, np.diff(careers.offsets)),
-            self._surface.take(pa.array(surface_index(careers, self._num_titles))),
+            self._spellings.take(pa.array(spelling_index(careers, self._num_titles))),
             pa.array(careers.starts, pa.int32()).cast(pa.date32()),
             ends,
             careers.held,
@@ -68,12 +68,12 @@ class _RoleWriter:
 
 
 class _CandidateWriter:
-    """Turns careers into `CANDIDATE_ROWS`; JSON is put together from parts that are quoted once."""
+    """Turns careers into `CANDIDATE_ROWS`; JSON is joined from parts that are quoted once."""
 
     def __init__(self, settings: ProcessSettings, seed: int) -> None:
         self._broken, self._seed = settings.broken, seed
-        quoted = [json.dumps(title, ensure_ascii=False) for title in surface_table(settings)]
-        self._surface = pa.array(quoted, pa.string())
+        quoted = [json.dumps(title, ensure_ascii=False) for title in spelling_table(settings)]
+        self._spellings = pa.array(quoted, pa.string())
         self._num_titles = num_titles(settings)
 
     def table(self, careers: SimulatedCareers) -> pa.Table:
@@ -84,7 +84,7 @@ class _CandidateWriter:
         end_days = np.where(careers.held, len(days), careers.ends - first)
         roles = pc.binary_join_element_wise(
             '{"title": ',
-            self._surface.take(pa.array(surface_index(careers, self._num_titles))),
+            self._spellings.take(pa.array(spelling_index(careers, self._num_titles))),
             ', "start_date": ',
             quoted_days.take(pa.array(careers.starts - first)),
             ', "end_date": ',
@@ -94,14 +94,14 @@ class _CandidateWriter:
         )
         lists = pa.ListArray.from_arrays(pa.array(careers.offsets, pa.int32()), roles)
         history = pc.binary_join_element_wise("[", pc.binary_join(lists, ", "), "]", "")
-        # A stream of its own, so that the careers are the same with and without faults.
+        # A separate random stream, so that the careers are the same with and without faults.
         rng = np.random.default_rng([self._seed, int(careers.candidate_ids[0]), 1])
         history = with_faults(history, self._broken, rng)
         columns = [pa.array(careers.candidate_ids), history, pa.array(careers.hireable)]
         return pa.table(columns, schema=CANDIDATE_ROWS)
 
 
-def surface_index(careers: SimulatedCareers, titles: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Where each role's title stands in `surface.surface_table`, ``[R]``."""
+def spelling_index(careers: SimulatedCareers, titles: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Index of each role's title in `spellings.spelling_table`, ``[R]``."""
     language = np.repeat(careers.languages.astype(np.int64), np.diff(careers.offsets))
-    return (language * titles + careers.titles) * NUM_FORMS + careers.forms
+    return (language * titles + careers.titles) * NUM_SPELLINGS + careers.spellings

@@ -1,10 +1,10 @@
-"""How people write titles: the forms of each canonical title, all equal once a title is normalised.
+"""How people write titles: the spellings of each canonical title, all equal after normalisation.
 
-Each rule undoes itself under the normalisation of `dataset.titles` (case, white space, punctuation and
-the abbreviations of the serving contract), so the noise makes reading harder and predicting not.
+The normalisation of `dataset.titles` reverts each rule (case, white space, punctuation and the
+abbreviations of the serving contract), so the noise makes reading harder but not predicting.
 """
 
-# V canonical titles of one language, J forms of each
+# V canonical titles of one language, J spellings of each
 
 import re
 from typing import Final
@@ -21,13 +21,13 @@ _ABBREVIATIONS: Final = {
 }
 _WORD: Final = re.compile(r"\b(" + "|".join(_ABBREVIATIONS) + r")\b")
 
-NUM_FORMS: Final = 9
+NUM_SPELLINGS: Final = 9
 
 
-def forms_of(title: str) -> list[str]:
-    """The ``NUM_FORMS`` ways in which ``title`` is written; the first is ``title`` itself.
+def spellings_of(title: str) -> list[str]:
+    """The ``NUM_SPELLINGS`` ways in which ``title`` is written; the first is ``title`` itself.
 
-    Where a rule has nothing to change, its form is the title; forms may be equal.
+    A rule that has nothing to change gives the title itself, so spellings may be equal.
     """
     first, *rest = title.split(" ")
     short = _WORD.sub(lambda word: _ABBREVIATIONS[word[1]], title)
@@ -44,15 +44,15 @@ def forms_of(title: str) -> list[str]:
     ]
 
 
-def surface_table(settings: ProcessSettings) -> list[str]:
-    """Every form of every title, ``[languages * V * J]``.
+def spelling_table(settings: ProcessSettings) -> list[str]:
+    """Every spelling of every title, ``[languages * V * J]``.
 
-    The form ``j`` of title ``v`` in language ``g`` stands at ``(g * V + v) * J + j``.
+    Spelling ``j`` of title ``v`` in language ``g`` is at index ``(g * V + v) * J + j``.
     """
-    return [form for title in canonical_table(settings) for form in forms_of(title)]
+    return [spelling for title in canonical_table(settings) for spelling in spellings_of(title)]
 
 
 def canonical_table(settings: ProcessSettings) -> list[str]:
-    """Canonical titles ``[languages * V]``; title ``v`` in language ``g`` stands at ``g * V + v``."""
+    """Canonical titles ``[languages * V]``; title ``v`` in language ``g`` is at index ``g * V + v``."""
     sizes = settings.num_families, settings.num_specialisations
     return [title for language in LANGUAGES for title in title_names(*sizes, language)]

@@ -1,8 +1,8 @@
-"""What a split selects: how likely a career with a given last role is in it, and with what labels.
+"""The probability that a career is in a split, with which labels, given its last role.
 
 A split holds the careers whose last known date lies in a window, and that date depends on how long
-the last role lasts, hence on persona and level. Conditioning on the window makes the limit exact for
-the examples that are evaluated. Sums run over every day, so nothing is approximated.
+the last role lasts, hence on persona and level. Conditioning on the window makes the Bayes optimum exact
+for the examples that are evaluated. Sums run over every day, so nothing is approximated.
 """
 
 # Y cohorts, Z personas, L levels of the last role, T days of tenure, M months of tenure, A days of age
@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from trajtune.simulation.generator import DAYS_PER_MONTH, Process, num_cohorts
+from trajtune.simulation.generator import DAYS_PER_MONTH, CareerGenerator, num_cohorts
 from trajtune.simulation.simulate import SHORTEST_TENURE_DAYS
 
 _DAYS_AT_ONCE = 64
@@ -40,35 +40,35 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Selection:
+class SplitProbability:
     """Joint probabilities given persona and level of the last role, each ``[Y, Z, L]``.
 
     Attributes:
-        chosen: The last move is of that cohort and the split date lies in the window.
-        ended_months: ``[Y, Z, L, M]``: so chosen, and the last role ended after that many complete months.
-        stayed: So chosen, and known to have been held for the months that make somebody hireable.
-        left: So chosen, and known not to.
+        in_split: The last move is of that cohort and the split date lies in the window.
+        ended_months: ``[Y, Z, L, M]``: also, the last role ended after that many complete months.
+        stayed: Also, known to have been held for the months that make somebody hireable.
+        left: Also, known not to have been held for that long.
     """
 
-    chosen: NDArray[np.float64]
+    in_split: NDArray[np.float64]
     ended_months: NDArray[np.float64]
     stayed: NDArray[np.float64]
     left: NDArray[np.float64]
 
 
-def selection(process: Process, window: Window, hireable_months: int) -> Selection:
-    """Sum the process over every start and tenure of the last role, by day."""
-    settings = process.settings
-    ages = len(process.last_start_age)
+def split_probability(generator: CareerGenerator, window: Window, hireable_months: int) -> SplitProbability:
+    """Sum the generator's probabilities over every start and tenure of the last role, by day."""
+    settings = generator.settings
+    ages = len(generator.last_start_age)
     cohorts = num_cohorts(settings)
-    in_cohort = np.eye(cohorts)[process.cohort_of_age(np.arange(ages))]
-    of_age = in_cohort * process.last_start_age[:, None]  # [A, Y]
-    tenure, longer = _tenure_days(process, ages)
+    in_cohort = np.eye(cohorts)[generator.cohort_of_age(np.arange(ages))]
+    of_age = in_cohort * generator.last_start_age[:, None]  # [A, Y]
+    tenure, longer = _tenure_days(generator, ages)
 
     oldest = (settings.as_of - window.first).days
     youngest = 0 if window.end is None else (settings.as_of - window.end).days + 1
     in_window = (np.arange(ages) >= youngest) & (np.arange(ages) <= oldest)
-    # Days between the looking and the as-of date, after which an end was not yet known.
+    # Days from the last observed day to the as-of date; an end in them was not yet known.
     unseen = 0 if window.by == "career" else max(0, (settings.as_of - window.observed).days)
     still_held = np.ones_like(longer)
     still_held[..., unseen:] = longer[..., : ages - unseen]
@@ -76,40 +76,40 @@ def selection(process: Process, window: Window, hireable_months: int) -> Selecti
     long_held = in_window & (_months(settings.as_of, ages, window.observed) >= hireable_months)
     stayed = np.einsum("ay,zla->yzl", of_age * long_held[:, None], still_held)
 
-    ended = _ended_months(process, of_age, in_window, window.by, unseen, tenure)
-    return Selection(
-        chosen=held + ended.sum(-1),
+    ended = _ended_months(generator, of_age, in_window, window.by, unseen, tenure)
+    return SplitProbability(
+        in_split=held + ended.sum(-1),
         ended_months=ended,
         stayed=stayed + ended[..., hireable_months:].sum(-1),
         left=ended[..., :hireable_months].sum(-1),
     )
 
 
-def _tenure_days(process: Process, days: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _tenure_days(generator: CareerGenerator, days: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Probability of a tenure of exactly, and of more than, 0 to ``days - 1`` days; both ``[Z, L, T]``."""
     edges = np.arange(days) + 0.5  # tenures are rounded to whole days
     edges[:SHORTEST_TENURE_DAYS] = 0.0  # and shorter ones made the shortest
     with np.errstate(divide="ignore"):
         log_months = np.log(edges / DAYS_PER_MONTH)
-    z = (log_months - process.log_tenure_mean[..., None]) / process.log_tenure_sigma[:, None, None]
+    z = (log_months - generator.log_tenure_mean[..., None]) / generator.log_tenure_sigma[:, None, None]
     below = np.vectorize(lambda x: 0.5 * math.erfc(-x / math.sqrt(2.0)), otypes=[np.float64])(z)
     return np.diff(below, axis=-1, prepend=0.0), 1.0 - below
 
 
 def _ended_months(
-    process: Process,
+    generator: CareerGenerator,
     of_age: NDArray[np.float64],
     in_window: NDArray[np.bool_],
     by: Literal["career", "transition"],
     unseen: int,
     tenure: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Probability of being chosen and known to have ended, by complete months ``[Y, Z, L, M]``."""
+    """Probability of being in the split and known to have ended, by complete months ``[Y, Z, L, M]``."""
     ages, cohorts = of_age.shape
-    number, day = _calendar(process.settings.as_of, ages)
+    number, day = _calendar(generator.settings.as_of, ages)
     months = int(number[0] - number[-1]) + 1
     joint = np.zeros((*tenure.shape[:2], cohorts * months))
-    which = process.cohort_of_age(np.arange(ages)) * months
+    which = generator.cohort_of_age(np.arange(ages)) * months
     weight = of_age.sum(1)
     for first in range(SHORTEST_TENURE_DAYS, ages, _DAYS_AT_ONCE):
         days = range(first, min(first + _DAYS_AT_ONCE, ages))
@@ -117,10 +117,10 @@ def _ended_months(
         for row, length in zip(share, days, strict=True):
             # Began `length + e` days before the as-of date and ended `e` days before it.
             complete = number[: ages - length] - number[length:] - (day[: ages - length] < day[length:])
-            chosen = in_window[: ages - length] if by == "career" else in_window[length:]
+            selected = in_window[: ages - length] if by == "career" else in_window[length:]
             known = np.arange(ages - length) >= unseen
             row[:] = np.bincount(
-                which[length:] + complete, weight[length:] * chosen * known, cohorts * months
+                which[length:] + complete, weight[length:] * selected * known, cohorts * months
             )
         joint += tenure[..., days.start : days.stop] @ share
     return np.moveaxis(joint.reshape(*joint.shape[:2], cohorts, months), 2, 0)

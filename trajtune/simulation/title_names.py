@@ -143,7 +143,7 @@ AREAS: Final = (
     "Food ",
     "Chemical ",
 )
-"""What stands before a specialisation once a process has more of them than a family has words."""
+"""Put before a specialisation if the settings ask for more of them than a family has words."""
 
 
 def title_names(num_families: int, num_specialisations: int, language: str) -> list[str]:

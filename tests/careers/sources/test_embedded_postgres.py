@@ -15,12 +15,8 @@ import pytest
 
 from trajtune.careers.sources.embedded_postgres import embedded_postgres
 from trajtune.errors import SourceError
-from trajtune.experiment.sources import ProcessSettings
-from trajtune.simulation.writing import simulated_table, write_simulated
 
 pytestmark = pytest.mark.slow
-
-SETTINGS = ProcessSettings(num_families=2, num_specialisations=2)
 
 HOLD = """
 import sys, time
@@ -263,57 +259,3 @@ with embedded_postgres(Path({str(home)!r})) as url:
             parent.chmod(mode)
     assert done.returncode == 0, done.stderr
     assert_nothing_is_left(home, done.stdout.strip())
-
-
-def test_a_simulated_table_is_filled_once_and_named_by_every_setting(postgres_url):
-    started = time.monotonic()
-    name = simulated_table(postgres_url, 500, 0, SETTINGS)
-    assert ask(postgres_url, f"select count(*) from {name}") == 500
-    oid = ask(postgres_url, f"select '{name}'::regclass::oid")
-    assert simulated_table(postgres_url, 500, 0, SETTINGS) == name
-    assert ask(postgres_url, f"select '{name}'::regclass::oid") == oid
-    others = [
-        simulated_table(postgres_url, 501, 0, SETTINGS),
-        simulated_table(postgres_url, 500, 1, SETTINGS),
-        simulated_table(postgres_url, 500, 0, SETTINGS.model_copy(update={"noise": 0.0})),
-    ]
-    assert len({name, *others}) == 4
-    assert time.monotonic() - started < 30
-
-
-def test_an_interrupted_load_leaves_no_table(postgres_url, monkeypatch):
-    import trajtune.simulation.writing as write
-
-    def interrupted(*arguments):
-        yield next(rows(*arguments))
-        raise KeyboardInterrupt
-
-    rows = write.simulated_rows
-    monkeypatch.setattr(write, "simulated_rows", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        simulated_table(postgres_url, 700, 0, SETTINGS)
-    monkeypatch.undo()
-    assert ask(postgres_url, f"select count(*) from {simulated_table(postgres_url, 700, 0, SETTINGS)}") == 700
-
-
-def test_candidates_are_written_replaced_and_never_taken_from_others(own_database):
-    write_simulated(300, 0, own_database, SETTINGS)
-    write_simulated(200, 0, own_database, SETTINGS)
-    assert ask(own_database, "select count(*) from candidates") == 200
-    assert ask(own_database, "select jsonb_typeof(work_history) from candidates where id = 1") == "array"
-    with psycopg2.connect(own_database) as connection, connection.cursor() as cursor:
-        cursor.execute("drop table candidates")
-        cursor.execute("create table candidates (theirs int)")
-    connection.close()
-    with pytest.raises(SourceError, match="has a table `candidates` that trajtune did not make"):
-        write_simulated(200, 0, own_database, SETTINGS)
-    assert ask(own_database, "select count(*) from candidates") == 0
-
-
-def test_a_database_that_is_not_there_is_one_line_without_the_password():
-    with pytest.raises(SourceError, match="^Cannot connect to the database") as error:
-        write_simulated(10, 0, "postgresql://me:hunter2@127.0.0.1:1/none", SETTINGS)
-    assert error.value.__cause__ is None
-    assert error.value.__suppress_context__
-    assert "hunter2" not in str(error.value)
-    assert "\n" not in str(error.value)

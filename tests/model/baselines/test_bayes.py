@@ -1,4 +1,4 @@
-"""The limit on a snapshot, through the metrics that the model and the baselines go through."""
+"""The Bayes optimum on a snapshot, through the metrics that the model and the baselines go through."""
 
 from datetime import date
 
@@ -15,18 +15,18 @@ from trajtune.experiment.settings import DataSettings, Experiment, SplitSettings
 from trajtune.experiment.sources import ProcessSettings, SimulatedSource
 from trajtune.model.baselines.baselines import markov
 from trajtune.model.baselines.bayes import (
-    bayes_limit,
     bayes_predictions,
-    has_limit,
-    population_limit,
+    has_bayes_optimum,
+    optimum_metrics,
+    population_optimum,
     title_numbers,
     window_of,
 )
 from trajtune.model.metrics import next_role_metrics
 from trajtune.simulation.generator import num_titles
 from trajtune.simulation.simulate import simulate
-from trajtune.simulation.source_rows import surface_index
-from trajtune.simulation.spellings import surface_table
+from trajtune.simulation.source_rows import spelling_index
+from trajtune.simulation.spellings import spelling_table
 from trajtune.simulation.split_probability import Window
 
 SETTINGS = ProcessSettings(num_families=4, num_specialisations=4, years=8)
@@ -35,7 +35,7 @@ SETTINGS = ProcessSettings(num_families=4, num_specialisations=4, years=8)
 def snapshot_and_truth(path, settings, num_careers, data=None, split=None):
     careers = simulate(num_careers, 0, settings)
     offsets = pa.array(careers.offsets, pa.int32())
-    surface = pa.array(surface_table(settings)).take(pa.array(surface_index(careers, num_titles(settings))))
+    surface = pa.array(spelling_table(settings)).take(pa.array(spelling_index(careers, num_titles(settings))))
     ends = pa.array(careers.ends, mask=careers.held).cast(pa.date32())
     lists = [
         surface,
@@ -81,10 +81,10 @@ def test_titles_are_recognised_however_they_are_written(prepared):
         assert (found == int(careers.languages[person]) * num_titles(SETTINGS) + truth).all()
 
 
-def test_limit_is_better_than_a_baseline_on_the_same_careers_and_reports_every_key(prepared):
+def test_the_optimum_is_better_than_a_baseline_on_the_same_careers_and_reports_every_key(prepared):
     snapshot, _ = prepared
     data = snapshot.read("val")
-    found = bayes_limit(snapshot.manifest, data, "val", snapshot.encoder())
+    found = optimum_metrics(bayes_predictions(snapshot.manifest, data, "val", snapshot.encoder()))
     train = snapshot.read("train").arrays
     counted = markov(train, snapshot.encoder().vocab_size).predict(
         data.arrays, examples_of(data.arrays, "last")
@@ -100,7 +100,7 @@ def test_limit_is_better_than_a_baseline_on_the_same_careers_and_reports_every_k
 
 
 @pytest.mark.parametrize("by", ["career", "transition"])
-def test_limit_is_right_on_average_about_labels_of_val_and_test(tmp_path, by):
+def test_the_optimum_is_right_on_average_about_labels_of_val_and_test(tmp_path, by):
     snapshot, _ = snapshot_and_truth(tmp_path, SETTINGS, 20_000, split=SplitSettings(by=by))
     for split in ("val", "test"):
         data = read_split(split_file(snapshot.path, split))
@@ -111,7 +111,7 @@ def test_limit_is_right_on_average_about_labels_of_val_and_test(tmp_path, by):
         assert abs((found.hireability - found.hireable)[known].sum()) <= 4 * spread
 
 
-def test_a_split_is_looked_at_when_the_snapshot_looked_at_it():
+def test_a_split_is_observed_on_the_day_that_the_snapshot_observed_it():
     manifest = {
         "cutoffs": {"train": "2023-01-01", "val": "2024-01-01"},
         "as_of": "2025-06-29",
@@ -136,34 +136,36 @@ def test_a_title_that_the_vocabulary_lacks_is_neither_named_nor_hit(tmp_path):
     assert (predictions.top_ids > 0).all()
 
 
-def test_the_simulated_outcome_has_a_limit_of_its_own(tmp_path):
+def test_the_simulated_outcome_has_an_optimum_of_its_own(tmp_path):
     snapshot, _ = snapshot_and_truth(tmp_path, SETTINGS, 20_000, DataSettings(hireable_key="hireable"))
     data = snapshot.read("val")
-    found = bayes_limit(snapshot.manifest, data, "val", snapshot.encoder())
+    found = optimum_metrics(bayes_predictions(snapshot.manifest, data, "val", snapshot.encoder()))
     assert found["num_hireabilities"] == found["num_tenures"] + found["num_tenures_still_held"]
     assert 0.6 < found["hireability_auc"] < 0.8
 
 
-def test_the_limit_of_a_population_is_that_of_its_splits_but_for_selection(prepared):
+def test_the_optimum_of_a_population_is_that_of_its_splits_but_for_selection(prepared):
     snapshot, _ = prepared
-    whole = population_limit(20_000, 0, SETTINGS)
-    split = bayes_limit(snapshot.manifest, snapshot.read("train"), "val", snapshot.encoder())
+    whole = population_optimum(20_000, 0, SETTINGS)
+    split = optimum_metrics(
+        bayes_predictions(snapshot.manifest, snapshot.read("train"), "val", snapshot.encoder())
+    )
     for name in ("top1", "top5", "mrr", "nll"):
         assert whole[name] == pytest.approx(split[name], abs=0.03)
     assert whole["tenure_coverage"] == pytest.approx(0.8, abs=0.02)
     assert 0.6 < whole["hireability_auc"] < 0.8
 
 
-def test_only_unharmed_simulated_careers_have_a_limit(prepared):
+def test_only_simulated_careers_without_faults_have_a_known_optimum(prepared):
     snapshot, _ = prepared
-    assert has_limit(snapshot.manifest)
+    assert has_bayes_optimum(snapshot.manifest)
     source = snapshot.manifest["source"]
-    assert not has_limit({**snapshot.manifest, "source": {"kind": "postgres", "table": "candidates"}})
+    assert not has_bayes_optimum({**snapshot.manifest, "source": {"kind": "postgres", "table": "candidates"}})
     broken = {**source, "process": {**source["process"], "broken": 0.1}}
-    assert not has_limit({**snapshot.manifest, "source": broken})
+    assert not has_bayes_optimum({**snapshot.manifest, "source": broken})
     for other in ({"as_of": "2020-01-01"}, {"merge_repeats": True}):
         data = {**snapshot.manifest["settings"]["data"], **other}
-        assert not has_limit({**snapshot.manifest, "settings": {"data": data}})
+        assert not has_bayes_optimum({**snapshot.manifest, "settings": {"data": data}})
 
 
 def test_titles_of_another_population_are_an_error(prepared):

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from trajtune.careers.init.propose import Proposal
+from trajtune.careers.init.proposal import Proposal
 
 SCHEMA_FILE: Final = "experiment.schema.json"
 
@@ -22,7 +22,7 @@ source:
 _DATA: Final = """
 data:
   as_of: auto # the day the data describes: the latest date in it
-  # What 03/04/2020 is: true 3 April, false 4 March; null: what can be read both ways goes to quarantine.
+  # What 03/04/2020 is: true 3 April, false 4 March; null: dates with two readings go to quarantine.
 {ambiguous}  day_first: {day_first}
   hireable_key: null # a column or key that labels hireability; null: stayed at least `hireable_months`
   hireable_months: 12
@@ -46,9 +46,9 @@ def experiment_text(
     """The file's text.
 
     Args:
-        proposal: What is to be read.
-        others: What else could be; named in a comment.
-        name: Of the file, for the commands that it shows.
+        proposal: What the experiment reads.
+        others: Other proposals; named in a comment.
+        name: Name of the file, for the commands that it shows.
         day_first: The user's answer where dates are ambiguous; None if there is none.
     """
     source = proposal.source
@@ -72,7 +72,7 @@ def experiment_text(
 _MEANINGS: Final = {
     "current_key": "true while a role is held; null: is_current or one of its usual forms",
     "current_column": "true while a role is held; null: is_current if there is such a column",
-    "history_key": "where the list lies within a JSON object, as profile.jobs; null: the list itself",
+    "history_key": "where the list lies in a JSON object, for example profile.jobs; null: the list itself",
 }
 
 

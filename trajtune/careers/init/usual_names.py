@@ -1,7 +1,7 @@
 """How people name the columns and keys of a work history, in several languages.
 
-Words to recognise a name by, for a proposal that somebody looks at; what an experiment reads when
-it names nothing is `column_names.py`'s.
+A proposal recognises names by these words, and a person then looks at it. The names that an experiment
+reads by default are in `sources/column_names.py`.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Final
 Field = str
 """``id``, ``title``, ``start``, ``end`` or ``current``."""
 
-_WHOLE: Final[dict[Field, tuple[str, ...]]] = {
+_FIELD_WORDS: Final[dict[Field, tuple[str, ...]]] = {
     "title": (
         *("job_title", "jobtitle", "position_title", "role_title", "title", "role", "position"),
         *("position_name", "role_name", "job_name", "job", "occupation", "designation", "profession"),
@@ -66,43 +66,41 @@ NOT_A_WORD: Final = 1_000
 """A rank worse than every word's."""
 
 
-def plain(name: str) -> str:
+def normalised(name: str) -> str:
     """Lower case without accents, words joined by one underscore: ``startDate`` is ``start_date``."""
-    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
-    decomposed = unicodedata.normalize("NFKD", apart.lower().replace("ß", "ss"))
-    return re.sub(r"[^a-z0-9]+", "_", "".join(c for c in decomposed if not unicodedata.combining(c))).strip(
-        "_"
-    )
+    separated = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    decomposed = unicodedata.normalize("NFKD", separated.lower().replace("ß", "ss"))
+    letters = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return re.sub(r"[^a-z0-9]+", "_", letters).strip("_")
 
 
-def rank(field: Field, name: str) -> int:
+def name_rank(field: Field, name: str) -> int:
     """How well a name fits a field, 0 the best; `NOT_A_WORD` if it does not."""
-    said = plain(name)
+    plain = normalised(name)
     if field == "id":
-        return _id_rank(said)
-    words = _WHOLE[field]
-    if said in words:
-        return words.index(said)
-    shared = [words.index(part) for part in said.split("_") if part in words]
+        return _id_rank(plain)
+    words = _FIELD_WORDS[field]
+    if plain in words:
+        return words.index(plain)
+    shared = [words.index(part) for part in plain.split("_") if part in words]
     return 100 + min(shared) if shared else NOT_A_WORD
 
 
-def _id_rank(said: str) -> int:
-    parts = frozenset(said.split("_"))
+def _id_rank(plain: str) -> int:
+    parts = frozenset(plain.split("_"))
     if parts & _PERSONS and parts & _IDS:
         return len(parts)
-    glued = next((person for person in _PERSONS if said in {f"{person}{word}" for word in _IDS}), None)
-    if glued:
+    if any(plain == f"{person}{word}" for person in _PERSONS for word in _IDS):
         return 5
-    return 20 if said in _PERSONS else NOT_A_WORD
+    return 20 if plain in _PERSONS else NOT_A_WORD
 
 
-def is_history(name: str) -> bool:
+def is_history_name(name: str) -> bool:
     """Whether a table or column of that name would hold roles or people."""
-    return not (_HISTORIES | _PERSONS).isdisjoint(plain(name).split("_"))
+    return not (_HISTORIES | _PERSONS).isdisjoint(normalised(name).split("_"))
 
 
-def best(field: Field, names: Sequence[str]) -> str | None:
-    """The name that fits best, or None."""
-    ranked = sorted((rank(field, name), place) for place, name in enumerate(names))
+def best_name(field: Field, names: Sequence[str]) -> str | None:
+    """The name that fits best, the first of equals; None if none fits."""
+    ranked = sorted((name_rank(field, name), index) for index, name in enumerate(names))
     return names[ranked[0][1]] if ranked and ranked[0][0] < NOT_A_WORD else None

@@ -1,4 +1,4 @@
-"""Columns of any type as text, so that everything after reads one type."""
+"""Columns of any type as text, so that everything after this reads one type."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,11 +10,11 @@ from trajtune.errors import SourceError
 
 
 @contextmanager
-def within_arrows_limit() -> Iterator[None]:
-    """Say in one line that a column of text has outgrown 2 GB, the most that one array's offsets reach.
+def arrow_overflow_explained() -> Iterator[None]:
+    """Explain in one line that a column of text is larger than 2 GB, the most that an array's offsets reach.
 
     Raises:
-        SourceError: If one has.
+        SourceError: If one is.
     """
     try:
         yield
@@ -23,18 +23,18 @@ def within_arrows_limit() -> Iterator[None]:
             raise
         raise SourceError(
             "The ids or the titles of a split must be less than 2 GB of text (some 20 million careers), but "
-            "are more. Read fewer careers, as a sample by `source.query`."
+            "are more. Read fewer careers, for example a sample by `source.query`."
         ) from None
 
 
 def as_text(column: pa.Array) -> pa.Array:
-    """A column as strings; whole floats without their fraction, so that 2020.0 is the year 2020."""
+    """A column as strings; integral floats without their fraction, so that 2020.0 is the year 2020."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_floating(column.type):
-        whole = pc.cast(column, pa.int64(), safe=False)
-        is_whole = pc.equal(pc.cast(whole, column.type), column)
-        return pc.if_else(is_whole, whole.cast(pa.string()), column.cast(pa.string()))
+        as_integers = pc.cast(column, pa.int64(), safe=False)
+        is_integer = pc.equal(pc.cast(as_integers, column.type), column)
+        return pc.if_else(is_integer, as_integers.cast(pa.string()), column.cast(pa.string()))
     return column.cast(pa.string())
 
 

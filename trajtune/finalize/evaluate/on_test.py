@@ -23,7 +23,7 @@ from trajtune.finalize.evaluate.last_transitions import Moves, moves_of
 from trajtune.finalize.evaluate.segments import by_segment
 from trajtune.finalize.export.graph_predictions import replay
 from trajtune.model.baselines.baselines import BASELINES
-from trajtune.model.baselines.bayes import bayes_predictions, has_limit, limit_metrics
+from trajtune.model.baselines.bayes import bayes_predictions, has_bayes_optimum, optimum_metrics
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.predict import predict
 from trajtune.model.predictions import Predictions
@@ -98,8 +98,8 @@ def measure_on_test(
 
 
 def _limit(snapshot: Snapshot, data: SplitData, moves: Moves, coverage: float) -> Mapping[str, Any]:
-    if not has_limit(snapshot.manifest):
+    if not has_bayes_optimum(snapshot.manifest):
         return {"bayes_limit": None, "bayes_limit_reason": "only the process of simulated careers is known"}
     found = bayes_predictions(snapshot.manifest, data, "test", snapshot.encoder(), coverage=coverage)
     changers = changers_and_everybody(found.predictions, moves)
-    return {"bayes_limit": {**with_reasons(limit_metrics(found)), "career_changers": changers}}
+    return {"bayes_limit": {**with_reasons(optimum_metrics(found)), "career_changers": changers}}

@@ -1,7 +1,7 @@
-"""The limit on a snapshot of simulated careers, as `Predictions`, beside the model and the baselines.
+"""The Bayes optimum on a snapshot of simulated careers, as `Predictions`, to compare models with.
 
-Knows what no model can: the process that the careers were drawn from. It names only titles that the
-vocabulary holds, so it is the limit of whatever was trained on that snapshot.
+Uses what no model can know: the generator that the careers were drawn from. It predicts only titles that
+the vocabulary holds, so it is the optimum for whatever was trained on that snapshot.
 """
 
 # N careers, R roles of all careers, V canonical titles of one language
@@ -25,7 +25,7 @@ from trajtune.experiment.settings import AUTO
 from trajtune.experiment.sources import ProcessSettings
 from trajtune.model.metrics import Metrics, hireability_metrics, next_role_metrics, tenure_metrics
 from trajtune.model.predictions import Predictions
-from trajtune.simulation.bayes_optimum import Limit, best_intervals, limit
+from trajtune.simulation.bayes_optimum import BayesOptimum, bayes_optimum, narrowest_intervals
 from trajtune.simulation.generator import num_titles
 from trajtune.simulation.simulate import simulate
 from trajtune.simulation.spellings import canonical_table
@@ -35,12 +35,12 @@ LABEL_COLUMN: Final = "hireable"
 """The column of simulated candidates that holds the outcome."""
 
 MOST_MEASURED: Final = 20_000
-"""Careers that stand for a whole population: accuracies are then within one per cent."""
+"""Careers that are enough to measure a population: accuracies are then within one per cent."""
 
 
 @dataclass(frozen=True)
 class BayesPredictions:
-    """The limit of one split.
+    """The best predictions of one split.
 
     Attributes:
         predictions: One entry a career, its last transition. A title that the vocabulary lacks has an
@@ -52,50 +52,26 @@ class BayesPredictions:
     tenure_median: NDArray[np.int64]
 
 
-def has_limit(manifest: Mapping[str, Any]) -> bool:
-    """Whether a snapshot's careers come, unharmed, from a process whose limit is known."""
+def has_bayes_optimum(manifest: Mapping[str, Any]) -> bool:
+    """Whether a snapshot's careers are simulated and without faults, so that the optimum is known."""
     source, data = manifest["source"], manifest["settings"]["data"]
     if source["kind"] != "simulated" or source["process"]["broken"] > 0 or data["merge_repeats"]:
         return False
     return data["as_of"] in (AUTO, source["process"]["as_of"])
 
 
-def bayes_limit(
-    manifest: Mapping[str, Any],
-    data: SplitData,
-    split: Literal["val", "test"],
-    encoder: TitleEncoder,
-    *,
-    coverage: float = 0.8,
-) -> Metrics:
-    """What nobody can beat on these careers, but by luck.
-
-    Args:
-        manifest: Of a snapshot that `has_limit`.
-        data: The split's careers.
-        split: Which it is.
-        encoder: The snapshot's vocabulary.
-        coverage: Nominal coverage of the tenure interval, whose mean width is the least possible.
-
-    Returns:
-        ``top1``, ``top5``, ``mrr`` and ``nll`` as of a baseline, and the tenure and hireability
-        metrics; ``tenure_mae_months`` is of the median, which has the least error of all.
-    """
-    return limit_metrics(bayes_predictions(manifest, data, split, encoder, coverage=coverage))
-
-
-def population_limit(
+def population_optimum(
     num_careers: int, seed: int, settings: ProcessSettings, *, coverage: float = 0.8
 ) -> Metrics:
-    """The limit on the last transitions of simulated careers, before any split; keys as `bayes_limit`.
+    """The optimum on the last transitions of simulated careers, before any split; see `optimum_metrics`.
 
-    Measured on the first `MOST_MEASURED` of them, which are like all others. The hireability is the
-    simulated outcome's. Careers of a single role are left out.
+    Measured on at most the first `MOST_MEASURED` of them, since all come from one distribution. The
+    hireability is the simulated outcome's. Careers of a single role are left out.
     """
     careers = simulate(min(num_careers, MOST_MEASURED), seed, settings.model_copy(update={"min_roles": 2}))
     last = careers.offsets[1:] - 1
     everybody = Window(date.min, None, settings.as_of)
-    best = limit(settings, careers.titles.astype(np.int64), careers.offsets, everybody)
+    optimum = bayes_optimum(settings, careers.titles.astype(np.int64), careers.offsets, everybody)
     starts, ends = (
         pa.array(days[last], pa.int32()).cast(pa.date32()) for days in (careers.starts, careers.ends)
     )
@@ -103,25 +79,30 @@ def population_limit(
     nothing = np.full(len(last), np.nan, np.float32)
     predictions = Predictions(
         target=careers.titles[last] + 1,
-        rank=best.rank,
-        nll=best.nll,
-        top_ids=best.top + 1,
-        confidence=best.confidence.astype(np.float32),
-        tenure=best_intervals(best, coverage).astype(np.float32),
-        hireability=best.hireable.astype(np.float32),
+        rank=optimum.rank,
+        nll=optimum.nll,
+        top_ids=optimum.top + 1,
+        confidence=optimum.confidence.astype(np.float32),
+        tenure=narrowest_intervals(optimum, coverage).astype(np.float32),
+        hireability=optimum.hireable.astype(np.float32),
         tenure_months=np.where(careers.held[last], nothing, months),
         tenure_at_least=nothing,
         hireable=careers.hireable.astype(np.float32),
     )
-    return limit_metrics(BayesPredictions(predictions, best.tenure_median))
+    return optimum_metrics(BayesPredictions(predictions, optimum.tenure_median))
 
 
-def limit_metrics(found: BayesPredictions) -> Metrics:
-    """What `bayes_limit` says of predictions."""
-    p = found.predictions
+def optimum_metrics(best: BayesPredictions) -> Metrics:
+    """Measure the best predictions.
+
+    Returns:
+        ``top1``, ``top5``, ``mrr`` and ``nll`` as for a baseline, and the tenure and hireability
+        metrics; ``tenure_mae_months`` is of the median, which has the least error of all.
+    """
+    p = best.predictions
     next_role = next_role_metrics(p)
     known = ~np.isnan(p.tenure_months)
-    error = np.abs(found.tenure_median - p.tenure_months)[known]
+    error = np.abs(best.tenure_median - p.tenure_months)[known]
     return {
         **{name: next_role[f"next_role_{name}"] for name in ("top1", "top5", "mrr", "nll")},
         **tenure_metrics(p),
@@ -138,10 +119,17 @@ def bayes_predictions(
     *,
     coverage: float = 0.8,
 ) -> BayesPredictions:
-    """The best predictions of the split's last transitions; arguments as `bayes_limit`.
+    """The best predictions of the split's last transitions.
+
+    Args:
+        manifest: Of a snapshot that `has_bayes_optimum`.
+        data: The split's careers.
+        split: Which split it is.
+        encoder: The snapshot's vocabulary.
+        coverage: Nominal coverage of the tenure interval, whose mean width is the least possible.
 
     Raises:
-        SnapshotError: If the titles are not those of the process.
+        SnapshotError: If the titles are not those of the generator.
     """
     settings = ProcessSettings.model_validate(manifest["source"]["process"])
     hireable_months = manifest["settings"]["data"]["hireable_months"]
@@ -149,7 +137,7 @@ def bayes_predictions(
     offsets = data.arrays.offsets
     language = numbers[offsets[1:] - 1] // num_titles(settings)
     ids = _vocabulary_ids(settings, encoder)
-    best = limit(
+    optimum = bayes_optimum(
         settings,
         numbers % num_titles(settings),
         offsets,
@@ -161,21 +149,21 @@ def bayes_predictions(
     label = manifest["settings"]["data"]["hireable_key"]
     predictions = Predictions(
         target=data.arrays.title_ids[examples.target],
-        rank=best.rank,
-        nll=best.nll,
-        top_ids=ids[language[:, None], best.top].astype(np.int32),
-        confidence=best.confidence.astype(np.float32),
-        tenure=best_intervals(best, coverage).astype(np.float32),
-        hireability=_hireability(best, label).astype(np.float32),
+        rank=optimum.rank,
+        nll=optimum.nll,
+        top_ids=ids[language[:, None], optimum.top].astype(np.int32),
+        confidence=optimum.confidence.astype(np.float32),
+        tenure=narrowest_intervals(optimum, coverage).astype(np.float32),
+        hireability=_hireability(optimum, label).astype(np.float32),
         tenure_months=data.arrays.tenure_months[examples.target],
         tenure_at_least=data.arrays.tenure_at_least[examples.target],
         hireable=data.arrays.hireable[examples.target],
     )
-    return BayesPredictions(predictions, best.tenure_median)
+    return BayesPredictions(predictions, optimum.tenure_median)
 
 
 def window_of(manifest: Mapping[str, Any], split: Literal["val", "test"]) -> Window:
-    """Which careers a split holds and when they were looked at; see `dataset.prepare`."""
+    """Which careers a split holds and when they were observed; see `dataset.prepare`."""
     train, val = (date.fromisoformat(manifest["cutoffs"][name]) for name in ("train", "val"))
     by = manifest["settings"]["split"]["by"]
     if split == "val":
@@ -184,18 +172,18 @@ def window_of(manifest: Mapping[str, Any], split: Literal["val", "test"]) -> Win
 
 
 def title_numbers(data: SplitData, settings: ProcessSettings) -> NDArray[np.int64]:
-    """Where each role's title stands in `surface.canonical_table`, ``[R]``, however it is written.
+    """Index of each role's title in `spellings.canonical_table`, ``[R]``, however it is written.
 
     Raises:
-        SnapshotError: If a title is none of the process's.
+        SnapshotError: If a title is not one of the generator's.
     """
     number_of = {identity(title): number for number, title in enumerate(canonical_table(settings))}
     coded = data.titles.flatten().dictionary_encode()
     titles = coded.dictionary.to_pylist()
-    strangers = [title for title in titles if identity(title) not in number_of]
-    if strangers:
+    unknown = [title for title in titles if identity(title) not in number_of]
+    if unknown:
         raise SnapshotError(
-            f"The snapshot's manifest names a simulated population that has no title {strangers[0]!r}. "
+            f"The snapshot's manifest names a simulated population that has no title {unknown[0]!r}. "
             "Prepare the snapshot again."
         )
     numbers = np.array([number_of[identity(title)] for title in titles], np.int64)
@@ -203,18 +191,18 @@ def title_numbers(data: SplitData, settings: ProcessSettings) -> NDArray[np.int6
 
 
 def _vocabulary_ids(settings: ProcessSettings, encoder: TitleEncoder) -> NDArray[np.int64]:
-    """Index of every canonical title ``[languages, V]``; from ``vocab_size`` upwards if it has none."""
+    """Index of every canonical title ``[languages, V]``; ``vocab_size`` or more if it has none."""
     ids = np.array([encoder.encode(title) for title in canonical_table(settings)], np.int64)
     missing = ids == UNKNOWN
     ids[missing] = encoder.vocab_size + np.flatnonzero(missing)
     return ids.reshape(-1, num_titles(settings))
 
 
-def _hireability(best: Limit, label: str | None) -> NDArray[np.float64]:
+def _hireability(optimum: BayesOptimum, label: str | None) -> NDArray[np.float64]:
     """Probability of the label in use: the simulated outcome or the proxy."""
     if label is not None and label != LABEL_COLUMN:
         raise SnapshotError(
             f"Simulated careers have the label `{LABEL_COLUMN}`, but the snapshot used `{label}`. "
             f"Set `data.hireable_key` to {LABEL_COLUMN} or null."
         )
-    return best.stayed if label is None else best.hireable
+    return optimum.stayed if label is None else optimum.hireable

@@ -1,0 +1,206 @@
+"""What is read: tables, views and queries, shared by readers of one snapshot."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+import ray
+from psycopg2.extensions import make_dsn
+
+from tests.careers.sources.postgres.reading import Execute, assert_complete, fill, fill_server, history, load
+from tests.support.postgres_server import Server, between, pooler, server, standby
+from trajtune.careers.sources.postgres import connection, plan
+from trajtune.careers.sources.postgres.connection import Database
+from trajtune.careers.sources.postgres.datasource import open_postgres
+from trajtune.errors import SourceError
+from trajtune.experiment.settings import DataSettings
+from trajtune.experiment.sources import JsonHistory, PostgresSource, RoleRows
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_local")]
+
+
+def test_a_query_a_view_and_a_partitioned_table_are_read_whole(database: str, execute: Execute):
+    fill(execute, "base", 300)
+    execute("create view seen as select id as candidate_id, work_history from base where id < 200")
+    execute("create table parted (id int, work_history jsonb) partition by range (id)")
+    execute("create table parted_a partition of parted for values from (0) to (100)")
+    execute("create table parted_b partition of parted for values from (100) to (1000)")
+    execute("insert into parted select * from base")
+    assert load(database, table="seen").careers.num_rows == 200
+    assert load(database, table="parted").careers.num_rows == 300
+    commented = "select id, work_history from base -- all of them"
+    assert load(database, query=commented).careers.num_rows == 300
+    limited = "select id, work_history from base limit 200"
+    assert load(database, query=limited).careers.num_rows == 200
+    query = "select id, work_history as jobs, id % 2 as good from base where id <> 5;"
+    layout = JsonHistory(history_column="jobs")
+    loaded = load(database, DataSettings(hireable_key="good"), query=query, layout=layout)
+    assert loaded.careers.num_rows == 299
+    assert loaded.source == {"kind": "postgres", "query": query}
+    labels = dict(
+        zip(*(loaded.careers[name].to_pylist() for name in ("candidate_id", "hireable")), strict=True)
+    )
+    assert (labels["3"], labels["4"]) == (1.0, 0.0)
+
+
+def test_a_query_that_is_not_the_same_each_time_is_refused(database: str, execute: Execute):
+    fill(execute, "chance", 300)
+    # As random() is, but never the same by chance: what the readers run is a COPY, the count is not.
+    query = "select id, work_history from chance where id < 200 or current_query() like 'COPY%'"
+    with pytest.raises(SourceError, match="to readers that share it: it is not the same each time"):
+        load(database, query=query)
+
+
+def test_a_name_with_a_quote_and_a_semicolon_is_a_name(database: str, execute: Execute):
+    execute("create schema odd")
+    execute("""create table odd."ca""nd; drop table x--" (id int, "work;'history" jsonb)""")
+    execute("""insert into odd."ca""nd; drop table x--" values %s""", [(1, history("A", "B"))])
+    loaded = load(
+        database, table='odd.ca"nd; drop table x--', layout=JsonHistory(history_column="work;'history")
+    )
+    assert loaded.careers.num_rows == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({"table": "candidats"}, "There is no table candidats.*Did you mean `candidates`"),
+        ({"table": "x; drop table candidates"}, "There is no table x; drop"),
+        ({"layout": JsonHistory(history_column="histry")}, "no column histry. Did you mean `work_history`"),
+        ({"layout": RoleRows()}, "no column candidate_id, title, .*looks like `source.layout.layout: json`"),
+        ({"query": "select 1 as id, oops"}, "The query cannot be run: column \"oops\" does not exist"),
+        ({"table": "empty"}, "Table empty is empty"),
+    ],
+)  # fmt: skip
+def test_a_wrong_source_is_one_line_with_what_there_is(
+    database: str, execute: Execute, source: dict[str, Any], message: str
+):
+    execute("create table if not exists candidates (id int, work_history jsonb)")
+    execute("create table if not exists empty (id int, work_history jsonb)")
+    execute(f"insert into candidates values (1, '{history('A', 'B')}')")
+    with pytest.raises(SourceError, match=message) as caught:
+        load(database, **source)
+    assert "\n" not in str(caught.value)
+
+
+@contextmanager
+def hammering(database: str, table: str) -> Iterator[None]:
+    """Updates, inserts and deletes without a pause: readers of two snapshots would see different rows."""
+    stop = threading.Event()
+
+    def write() -> None:
+        connection = psycopg2.connect(database)
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            while not stop.is_set():
+                cursor.execute(
+                    f"update {table} set work_history = '{history('U', 'V', 'W')}'"
+                    " where id = (random() * 1900)::int"
+                )
+                cursor.execute(f"insert into {table} select max(id) + 1, '{history('N', 'M')}' from {table}")
+                cursor.execute(f"delete from {table} where id = (select min(id) from {table})")
+        connection.close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        writer.join()
+
+
+def test_readers_share_one_snapshot_while_a_writer_hammers_the_table(
+    database: str, execute: Execute, small_pages: None
+):
+    fill(execute, "hammered", 2000)
+    with hammering(database, "hammered"):
+        with open_postgres(PostgresSource(table="hammered"), None, database) as (rows, read_plan):
+            with Database(database).transaction(read_plan.snapshot) as connection:
+                cursor = connection.cursor()
+                cursor.execute("select id::text, work_history::text from hammered")
+                truth = sorted(cursor.fetchall())
+            dataset = ray.data.read_datasource(rows, override_num_blocks=len(read_plan.ranges))
+            found = sorted((row["id"], row["history"]) for row in dataset.take_all())
+        loaded = load(database, table="hammered")
+    now = sorted(execute("select id::text, work_history::text from hammered"))
+    assert len(read_plan.ranges) > 3
+    assert found == truth
+    assert now != truth
+    assert loaded.counts["rows_in"] == loaded.counts["careers"]
+
+
+def test_where_no_snapshot_can_be_shared_one_reader_reads_and_says_so(
+    database: str, execute: Execute, small_pages: None, capsys: pytest.CaptureFixture[str]
+):
+    fill(execute, "alone", 1500)
+    execute("create role plain login; grant select on alone to plain")
+    execute("revoke execute on function pg_export_snapshot() from public")
+    url = make_dsn(database, user="plain")
+    assert load(url, table="alone").counts["careers"] == 1500
+    assert "readers cannot share a snapshot here (permission denied" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def two_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
+    """A primary with careers, and its standby."""
+    folder = tmp_path_factory.mktemp("replicated")
+    with server(folder / "primary") as primary:
+        fill_server(primary)
+        with standby(primary, folder / "standby") as replica:
+            yield primary, replica
+
+
+def test_a_standby_is_read_whole_by_readers_that_share_a_snapshot(
+    two_servers: tuple[Server, Server], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "RANGE_BYTES", 1 << 14)
+    _, replica = two_servers
+    assert replica.run("select pg_is_in_recovery()") == [(True,)]
+    with open_postgres(PostgresSource(table="careers"), None, replica.url) as (_, read_plan):
+        assert read_plan.snapshot is not None
+        assert len(read_plan.ranges) > 2
+    assert_complete(load(replica.url, table="careers"))
+    assert capsys.readouterr().err == ""
+
+
+def test_behind_a_pooler_of_several_servers_one_reader_reads_and_says_so(
+    two_servers: tuple[Server, Server], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second session gets another backend, which knows nothing of the first one's snapshot."""
+    primary, replica = two_servers
+    ports = (primary.port, replica.port)
+    with between(lambda number: ports[min(number, 1)]) as pooler:
+        assert_complete(load(pooler.url, table="careers"))
+    said = capsys.readouterr().err
+    assert said.startswith("Note: readers cannot share a snapshot here (")
+    assert said.count("\n") == 1
+    assert said.rstrip().endswith("reading with one reader")
+
+
+def test_behind_pgbouncer_with_connections_enough_readers_share_a_snapshot(
+    two_servers: tuple[Server, Server], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pooler(two_servers[0], tmp_path / "pooler", 20) as url:
+        assert_complete(load(url, table="careers"))
+        assert_complete(load(url, query="select * from careers"))
+    assert capsys.readouterr().err == ""
+
+
+def test_behind_pgbouncer_with_a_single_connection_one_reader_reads_and_says_so(
+    two_servers: tuple[Server, Server],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "WATCHDOG_TIMEOUT_S", 2.0)
+    with pooler(two_servers[0], tmp_path / "pooler", 1) as url:
+        assert_complete(load(url, table="careers"))
+    said = capsys.readouterr().err
+    assert said == (
+        "Note: readers cannot share a snapshot here (no second connection answers): reading with one reader\n"
+    )

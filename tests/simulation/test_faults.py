@@ -1,0 +1,45 @@
+"""Faults in simulated careers: as many as asked for, and all noticed by the reader."""
+
+import numpy as np
+import pytest
+
+from trajtune.careers.read import load_career_sequences
+from trajtune.experiment.settings import DataSettings
+from trajtune.experiment.sources import FileSource, JsonHistory, ProcessSettings
+from trajtune.simulation.faults import FAULTS
+from trajtune.simulation.source_rows import simulated_rows
+from trajtune.simulation.write_careers import write_simulated
+
+SMALL = ProcessSettings(num_families=3, num_specialisations=3)
+
+
+def test_faults_are_as_many_as_asked_for_and_leave_the_others_alone():
+    settings = SMALL.model_copy(update={"broken": 0.2})
+    whole, faulty = (
+        next(simulated_rows(2_000, 0, some, "candidates"))["work_history"].to_pylist()
+        for some in (SMALL, settings)
+    )
+    broken = [a != b for a, b in zip(whole, faulty, strict=True)]
+    assert np.mean(broken) == pytest.approx(0.2, abs=0.04)
+
+
+@pytest.mark.slow
+def test_every_fault_is_caught_or_mended_by_the_reader(tmp_path, ray_local):
+    settings = SMALL.model_copy(update={"broken": 0.5})
+    path = tmp_path / "careers.jsonl"
+    write_simulated(1_000, 0, str(path), settings)
+    source = FileSource(kind="jsonl", path=str(path), layout=JsonHistory())
+    loaded = load_career_sequences(source, DataSettings(max_quarantine_fraction=1))
+    reasons = set(loaded.quarantine["reason"].to_pylist())
+    assert {
+        "no_title",
+        "title_not_text",
+        "no_start",
+        "unreadable_start",
+        "unreadable_end",
+        "end_before_start",
+        "start_in_future",
+        "not_a_role",
+        "too_few_roles",
+    } <= reasons
+    assert len(FAULTS) == 11  # a role that is there twice is dropped without a reason

@@ -1,0 +1,15 @@
+"""Simulated titles: as many as the settings say, all different."""
+
+from trajtune.dataset.titles import identity
+from trajtune.experiment.sources import ProcessSettings
+from trajtune.simulation.generator import num_titles
+from trajtune.simulation.spellings import canonical_table
+from trajtune.simulation.title_names import LANGUAGES
+
+
+def test_the_default_has_840_titles_and_the_largest_over_ten_thousand_all_different():
+    assert num_titles(ProcessSettings()) == 840
+    largest = ProcessSettings(num_families=12, num_specialisations=120)
+    titles = canonical_table(largest)
+    assert len(titles) == len(LANGUAGES) * num_titles(largest) == 3 * 10_080
+    assert len({identity(title) for title in titles}) == len(titles)

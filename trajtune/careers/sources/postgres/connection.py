@@ -1,0 +1,124 @@
+"""Connect to the database for reading: one transaction, its settings, and a watchdog.
+
+The settings hold for the transaction alone: behind a pooler the next transaction may run in another session.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import psycopg2
+from psycopg2.extensions import connection as PgConnection  # noqa: N812 (a class)
+from psycopg2.extensions import parse_dsn
+
+from trajtune.careers.sources.postgres.watchdog import connection_watchdog
+from trajtune.errors import SnapshotLostError
+
+APPLICATION_NAME: Final = "trajtune"
+CONNECT_TIMEOUT_S: Final = 10
+WATCHDOG_TIMEOUT_S: Final = 60.0
+"""After this long without a byte the server is asked whether it still works for us."""
+
+_BEGIN: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# The last two let a query with a LIMIT and no ORDER BY give every reader the same rows.
+_SETTINGS: Final = (
+    "SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC'; SET LOCAL client_encoding = 'UTF8';"
+    "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;"
+    "SET LOCAL synchronize_seqscans = off; SET LOCAL max_parallel_workers_per_gather = 0"
+)
+# A network that loses every packet is given up after about two minutes.
+_KEEPALIVES: Final = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 9,
+    "tcp_user_timeout": 120_000,
+}
+
+
+@dataclass(frozen=True, repr=False)
+class Database:
+    """Where the database is; never shown.
+
+    Attributes:
+        url: With its password.
+        watchdog_timeout_s: See `WATCHDOG_TIMEOUT_S`.
+    """
+
+    url: str
+    watchdog_timeout_s: float = field(default_factory=lambda: WATCHDOG_TIMEOUT_S)
+
+    def __repr__(self) -> str:
+        return "Database(url hidden)"
+
+    @contextmanager
+    def transaction(self, snapshot: str | None = None) -> Iterator[PgConnection]:
+        """Open a connection in one REPEATABLE READ, READ ONLY transaction, on ``snapshot`` if one is given.
+
+        Raises:
+            SnapshotLostError: If there is no such snapshot.
+            psycopg2.Error: If no connection can be opened.
+        """
+        with closing(self._connect()) as connection:
+            connection.autocommit = True
+            # A pooler without a free connection lets its clients wait, and nothing works for them meanwhile.
+            waiting = connection_watchdog(connection, self.watchdog_timeout_s, int, lambda: False)
+            with waiting, connection.cursor() as cursor:
+                cursor.execute(_BEGIN)
+                if snapshot is not None:
+                    _import_snapshot(cursor, snapshot)
+                cursor.execute(_SETTINGS)
+            yield connection
+
+    @contextmanager
+    def watchdog(self, connection: PgConnection, progress: Callable[[], int] = int) -> Iterator[None]:
+        """Let statements on the connection fail in the block once the server no longer works on them."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            pid = int(single_value(cursor))
+        with connection_watchdog(
+            connection, self.watchdog_timeout_s, progress, lambda: self._is_working(pid)
+        ):
+            yield
+
+    def _connect(self) -> PgConnection:
+        parts: dict[str, Any] = {
+            "application_name": APPLICATION_NAME,
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            **_KEEPALIVES,
+            **parse_dsn(self.url),
+        }
+        connection: PgConnection = psycopg2.connect(**parts)
+        return connection
+
+    def _is_working(self, pid: int) -> bool:
+        """Whether that server process computes; one that can no longer send does not."""
+        try:
+            with closing(self._connect()) as connection, connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT state = 'active' AND wait_event IS DISTINCT FROM 'ClientWrite'"
+                    " FROM pg_stat_activity WHERE pid = %s",
+                    (pid,),
+                )
+                return bool(single_value(cursor))
+        except psycopg2.Error as error:
+            # A pooler without a free connection sends a message, and the server may well be working.
+            return error.diag.message_primary is not None
+
+
+def restart_transaction(cursor: Any) -> None:
+    """Roll back after an error and begin the same kind of transaction again."""
+    cursor.execute(f"ROLLBACK; {_BEGIN}; {_SETTINGS}")
+
+
+def single_value(cursor: Any) -> Any:
+    """The first column of the next row; None if there is no row."""
+    row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def _import_snapshot(cursor: Any, snapshot: str) -> None:
+    try:
+        cursor.execute("SET TRANSACTION SNAPSHOT %s", (snapshot,))
+    except (psycopg2.errors.UndefinedObject, psycopg2.errors.InvalidParameterValue):
+        raise SnapshotLostError("the connection that exported the snapshot is gone") from None

@@ -1,0 +1,38 @@
+"""``trajtune doctor``: do the files of a run agree with its study?"""
+
+from typing import Annotated
+
+import typer
+
+from trajtune.cli.arguments import AsJson, RunName
+from trajtune.cli.output import as_json_text
+
+
+def doctor(
+    run: RunName = None,
+    mend: Annotated[bool, typer.Option("--mend", help="Fix what can be fixed.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show where a run's files disagree with its study, which is the record.
+
+    Example: trajtune doctor --mend
+    """
+    from trajtune.search.runs.directory import open_run
+    from trajtune.search.runs.doctor import examine, fix
+
+    opened = open_run(run)
+    findings = examine(opened)
+    left = fix(opened, findings) if mend else findings
+    state = ["left" if finding in left else "mended" for finding in findings]
+    if as_json:
+        shown = [
+            {"state": now, "what": finding.what, "remedy": finding.remedy}
+            for now, finding in zip(state, findings, strict=True)
+        ]
+        print(as_json_text({"run": opened.name, "findings": shown}))
+    else:
+        for now, finding in zip(state, findings, strict=True):
+            print(f"{now}: {finding.what}; {finding.remedy}")
+        if not findings:
+            print(f"{opened.name}: study and files agree")
+    raise typer.Exit(2 if left else 0)

@@ -1,0 +1,56 @@
+"""``trajtune finalize``: make the bundle of a run."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trajtune.cli.arguments import Address, AsJson, RunName, Verbose
+from trajtune.cli.output import as_json_text
+
+
+def finalize(
+    run: RunName = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory of the bundle; bundles/RUN if left out.")
+    ] = None,
+    require_gates: Annotated[bool, typer.Option(help="Exit 3 if a gate fails.")] = False,
+    as_json: AsJson = False,
+    address: Address = None,
+    verbose: Verbose = False,
+) -> None:
+    """Refit the best, export, calibrate, evaluate on the test split once, write the bundle.
+
+    Example: trajtune finalize --require-gates
+    """
+    from trajtune.finalize.bundle_directory import METRICS
+    from trajtune.finalize.run import demand_gates
+
+    bundle = finalize_in_ray_session(run, out=out, address=address, verbose=verbose)
+    metrics = json.loads((bundle / METRICS).read_text("utf-8"))
+    shown = {name: metrics[name] for name in ("winner", "params", "test", "gates")}
+    print(as_json_text({"bundle": str(bundle), **shown}) if as_json else bundle)
+    if require_gates:
+        demand_gates(bundle, metrics["gates"])
+
+
+def finalize_in_ray_session(
+    run: str | None,
+    *,
+    out: Path | None = None,
+    address: str | None = None,
+    verbose: bool = False,
+) -> Path:
+    """Finalize a run in a Ray session.
+
+    Returns:
+        The bundle's directory.
+    """
+    from trajtune.cluster import ray_session
+    from trajtune.finalize.run import finalize as finalize_run
+    from trajtune.search.runs.directory import open_run
+
+    opened = open_run(run)
+    with ray_session(address, verbose=verbose):
+        return finalize_run(opened, out=out)

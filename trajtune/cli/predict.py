@@ -1,0 +1,52 @@
+"""``trajtune predict``: what comes next in one career, or in each of a file."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trajtune.cli.arguments import AsJson, BundlePath
+from trajtune.cli.output import as_json_text, describe, describe_reasons
+from trajtune.errors import BundleError
+
+
+def predict(
+    bundle: BundlePath,
+    titles: Annotated[list[str] | None, typer.Argument(help="The career so far, oldest title first.")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--input", help="JSON Lines, a career a line: a list of titles.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Where the predictions of --input go.")] = None,
+    with_reasons: Annotated[
+        bool, typer.Option("--explain", help="Show what each role contributes to the prediction.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Predict what comes next in one career, or in each of a file.
+
+    Example: trajtune predict bundles/demo "Software Engineer" "Senior Software Engineer"
+    """
+    from trajtune.bundle.bundle import load_bundle
+    from trajtune.bundle.explain import explain
+    from trajtune.bundle.predict_file import predict_file
+
+    if (source is None) != (output is None) or (source and titles):
+        raise BundleError("Give titles, or --input and --output together, but not both.")
+    if source and with_reasons:
+        raise BundleError("--explain is for the one career whose titles are given. Leave out --input.")
+    opened = load_bundle(bundle)
+    if source and output:
+        print(f"{predict_file(opened, source, output):,} predictions in {output}")
+        return
+    explained = explain(opened, titles or []) if with_reasons else None
+    prediction = explained.prediction if explained else opened.predict([titles or []])[0]
+    for title in prediction.unknown_titles:
+        print(f"Warning: the model does not know the title {title!r}.", file=sys.stderr)
+    if as_json:
+        reasons = {"explanation": explained.to_dict()} if explained else {}
+        print(as_json_text({**prediction.to_dict(), **reasons}))
+    else:
+        print(describe(prediction))
+        if explained:
+            print(describe_reasons(explained))

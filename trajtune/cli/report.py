@@ -1,0 +1,84 @@
+"""``trajtune report``: a run, in whatever state, or a bundle, as one HTML page."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trajtune.cli.completion import run_names
+from trajtune.errors import BundleError, RunError
+from trajtune.storage.path import StoredPath
+
+
+def report(
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN_OR_BUNDLE",
+            help="A run's name or path, or a bundle's path; the latest run if left out.",
+            autocompletion=run_names,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="The file; report.html in the run, or NAME-report.html here for a bundle."
+        ),
+    ] = None,
+) -> None:
+    """Write a search or a bundle as one HTML page; a search may still be running.
+
+    Example: trajtune report first
+    """
+    from trajtune.bundle.bundle import MANIFEST
+    from trajtune.finalize.bundle_directory import METRICS
+
+    if target is not None and all((Path(target) / name).is_file() for name in (MANIFEST, METRICS)):
+        print(_of_bundle(Path(target), output))
+    else:
+        print(_of_run(target, output))
+
+
+def _of_run(name: str | None, output: Path | None) -> StoredPath:
+    from trajtune.search.runs.directory import open_run
+    from trajtune.search.show.report import write_search_report
+
+    try:
+        run = open_run(name)
+    except RunError as error:
+        if name is None or not Path(name).exists():
+            raise
+        raise RunError(
+            f"{name} is neither a run nor a bundle. Give what `trajtune search` or `finalize` printed."
+        ) from error
+    path = output or run.path / "report.html"
+    write_search_report(run, path)
+    return path
+
+
+def _of_bundle(bundle: Path, output: Path | None) -> Path:
+    from trajtune.bundle.bundle import check_file, read_manifest
+    from trajtune.finalize.bundle_directory import METRICS
+    from trajtune.finalize.report.html import write_html_report
+    from trajtune.search.runs.directory import open_run
+
+    path = output or Path(f"{bundle.resolve().name}-report.html")
+    if path.resolve().is_relative_to(bundle.resolve()):
+        raise BundleError(
+            f"A bundle's files stay as they were written, but {path} lies in {bundle}. Give another --output."
+        )
+    check_file(bundle, METRICS, read_manifest(bundle))
+    metrics = json.loads((bundle / METRICS).read_text("utf-8"))
+    if "examples" not in metrics or "data" not in metrics:
+        raise BundleError(
+            f"{bundle} is of an earlier trajtune, whose reports had less. Read {bundle / 'report.html'}."
+        )
+    try:
+        run = open_run(metrics["run"])
+        same = run.snapshot_id == metrics["snapshot"]
+        search = run if same else f"The run {run.name} here is another: it searched on another snapshot."
+    except RunError:
+        search = f"The run {metrics['run']} is not here, so nothing of the search is shown."
+    write_html_report(metrics, path, search)
+    return path

@@ -1,0 +1,36 @@
+"""``trajtune simulate``: write simulated careers."""
+
+from typing import Annotated
+
+import typer
+
+from trajtune.cli.arguments import AsJson, database_url
+from trajtune.cli.output import as_json_text
+
+
+def simulate(
+    careers: Annotated[int, typer.Option(min=1, help="Number of careers.")],
+    to: Annotated[
+        str,
+        typer.Option(help="`postgres` (the database in POSTGRES_URL), or a .parquet, .jsonl or .csv file."),
+    ],
+    seed: Annotated[int, typer.Option(help="Same seed, same careers.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Write simulated careers, and print the best that any model could reach on them.
+
+    Example: trajtune simulate --careers 20000 --to careers.parquet
+    """
+    from trajtune.experiment.sources import ProcessSettings
+    from trajtune.model.baselines.bayes import population_optimum
+    from trajtune.simulation.write_careers import write_simulated
+
+    write_simulated(careers, seed, database_url() if to == "postgres" else to)
+    optimum = population_optimum(careers, seed, ProcessSettings())
+    if as_json:
+        print(as_json_text({"careers": careers, "seed": seed, "to": to, "limit": optimum}))
+        return
+    print(f"{careers:,} simulated careers in {'the table candidates' if to == 'postgres' else to}")
+    print("The best that any model could reach on their last moves:")
+    for name, value in optimum.items():
+        print(f"  {name:<28} {value:.4g}" if isinstance(value, float) else f"  {name:<28} {value}")

@@ -1,0 +1,19 @@
+"""``trajtune status``: show a search."""
+
+from trajtune.cli.arguments import AsJson, RunName
+from trajtune.cli.output import as_json_text
+
+
+def status(run: RunName = None, as_json: AsJson = False) -> None:
+    """Show a search, finished or running: leaderboard, states, gain over the research default.
+
+    Example: trajtune status --json
+    """
+    from trajtune.search.runs.directory import open_run
+    from trajtune.search.show.status import print_status, status_of
+
+    shown = status_of(open_run(run))
+    if as_json:
+        print(as_json_text(shown))
+    else:
+        print_status(shown)

@@ -1,0 +1,52 @@
+"""``trajtune train``: train one configuration without a search."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trajtune.cli.arguments import ExperimentName, SnapshotPath, Verbose, experiment_of
+
+
+def train(
+    experiment: ExperimentName = None,
+    output: Annotated[Path, typer.Option(help="Directory for checkpoints, log and curves.")] = Path("models"),
+    epochs: Annotated[int | None, typer.Option(min=1, help="At most this many.")] = None,
+    snapshot: SnapshotPath = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted training.")] = False,
+    db_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="POSTGRES_URL", help="The database; other users see it here, so use the variable."
+        ),
+    ] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Train one configuration, the experiment's, without a search.
+
+    Example: trajtune train research_default --epochs 50 --output models/
+    """
+    from trajtune.cluster import ray_session
+    from trajtune.dataset.prepare import prepare as prepare_snapshot
+    from trajtune.dataset.snapshot import open_snapshot
+    from trajtune.search.train_single import train_single
+
+    if db_url:
+        os.environ["POSTGRES_URL"] = db_url
+    resolved = experiment_of(experiment, reads_source=snapshot is None)
+    if epochs:
+        params = resolved.training.model_copy(update={"max_epochs": epochs})
+        resolved = resolved.model_copy(update={"training": params})
+    if snapshot:
+        data = open_snapshot(snapshot)
+    else:
+        with ray_session(verbose=verbose):
+            data = prepare_snapshot(resolved, progress=True)
+    for report in train_single(resolved, data, output, resume=resume):
+        print(
+            f"epoch {report['epoch']:>3}  train loss {report['train_loss']:.4f}  "
+            f"val_next_role_nll {report['val_next_role_nll']:.4f}  {report['seconds']:.1f} s",
+            flush=True,
+        )
+    print(output / "best.pt")

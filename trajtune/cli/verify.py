@@ -1,0 +1,19 @@
+"""``trajtune verify``: check a bundle where it is to be served."""
+
+from trajtune.cli.arguments import AsJson, BundlePath
+from trajtune.cli.output import as_json_text
+
+
+def verify(bundle: BundlePath, as_json: AsJson = False) -> None:
+    """Check a bundle where it is to be served: hashes, contract, and stored careers' predictions.
+
+    Example: trajtune verify bundles/demo
+    """
+    from trajtune.finalize.verify import verify as verify_bundle
+
+    checks = verify_bundle(bundle)
+    print(
+        as_json_text(checks)
+        if as_json
+        else "\n".join(f"{name:<16} {value}" for name, value in checks.items())
+    )
