@@ -40,10 +40,6 @@ def test_a_constraint_says_how_far_it_is_broken(
         ({"metric": "val_loss"}, "`metric`: Input should be 'val_next_role_nll', 'val_top1'"),
         ({"other_metrics": ["val_top1"]}, r"Optuna prunes nothing, but `pruner.name` is asha. Set `pruner"),
         ({"other_metrics": ["val_next_role_nll"], "pruner": {"name": "none"}}, "must be named once"),
-        (
-            {"other_metrics": ["val_mrr"], "pruner": {"name": "none"}, "sampler": "cmaes"},
-            "CMA-ES searches for one objective",
-        ),
     ],
 )
 def test_a_bad_objective_is_refused_with_rule_and_remedy(

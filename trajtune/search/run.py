@@ -27,6 +27,7 @@ from trajtune.search.show.json_log import JsonLog
 from trajtune.search.show.progress import lines_to, show_progress
 from trajtune.search.start_points import check_start_points, start_points
 from trajtune.search.study import study as record
+from trajtune.search.study.sampler import check_sampler
 from trajtune.search.study.trial_records import WITH_RESULT, TrialRecord, ranked, read_trials
 from trajtune.search.tune.placement import num_concurrent, place
 from trajtune.search.tune.tracking import check_tracking, tracked, trial_name
@@ -115,6 +116,7 @@ def start_search(
     check_tracking(experiment.tracking, experiment.storage.runs)
     space = load_space(experiment.search.space)
     check_start_points(experiment.search, space)
+    check_sampler(experiment.search, space)
     run = create_run(experiment, space, name=name, snapshot_path=snapshot.path, snapshot_id=snapshot.id)
     return _search(run, snapshot, experiment.search, json_log=json_log, address=address, verbose=verbose)
 
@@ -159,6 +161,7 @@ def resume_search(
 
     run = open_run(name, experiment.storage if experiment else None)
     check_tracking(run.experiment.tracking, str(run.path))
+    check_sampler(run.experiment.search, run.space)
     snapshot = open_snapshot(run.snapshot_path)
     check_resumable(run, snapshot.id, experiment=experiment, force=force)
     chosen = {

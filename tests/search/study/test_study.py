@@ -8,7 +8,7 @@ from optuna.trial import Trial, TrialState
 
 from trajtune.errors import RunError
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
-from trajtune.experiment.settings import SearchSettings
+from trajtune.experiment.settings import SAMPLERS, SearchSettings
 from trajtune.experiment.space import load_space
 from trajtune.search.study import study as record
 from trajtune.search.study.journal import JOURNAL
@@ -104,7 +104,10 @@ def test_the_first_queued_point_is_trial_0_with_all_its_params(tmp_path: Path) -
     assert trial.params == SPACE.searched_values(RESEARCH_DEFAULT)
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "cmaes", "qmc"])
+SAMPLERS_BY_PATH = [f"optuna.samplers:{name}" for name in ("CmaEsSampler", "NSGAIISampler")]
+
+
+@pytest.mark.parametrize("sampler", [*SAMPLERS, *SAMPLERS_BY_PATH])
 def test_a_reopened_study_suggests_what_an_uninterrupted_one_does(tmp_path: Path, sampler: str) -> None:
     settings = SearchSettings.model_validate({"sampler": sampler, "seed": 3})
 
@@ -138,7 +141,7 @@ def test_a_trial_killed_while_it_was_asked_gets_the_params_it_would_have_had(tmp
     assert again.user_attrs["params"] == whole.user_attrs["params"]
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "cmaes", "qmc"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("finished", [0, 12])
 def test_a_trial_killed_between_two_params_gets_the_rest_as_it_would_have_had(
     tmp_path: Path, sampler: str, finished: int

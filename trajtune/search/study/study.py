@@ -8,8 +8,7 @@ by `search.study.trial_records`. A trial's user attributes are
 - ``epoch_0001``, ``epoch_0002``, ...: what each epoch reported, written before its value;
 - ``error``: one line, for a trial that failed;
 - ``damage``: one line, for a trial that met damaged checkpoints and went on from earlier ones;
-- ``duplicate_of``: the number of the trial whose results these are;
-- ``cma_generation``: the generation of CMA-ES that suggested it.
+- ``duplicate_of``: the number of the trial whose results these are.
 
 The study's own are ``metrics``, its objectives with the deciding one first, and ``constraints``. How far a
 trial is from keeping those are its constraints in Optuna.
@@ -46,7 +45,6 @@ DATABASE: Final = "study.json"
 METRICS_ATTRIBUTE: Final = "metrics"
 CONSTRAINTS_ATTRIBUTE: Final = "constraints"
 EPOCH_PREFIX: Final = "epoch_"
-CMA_GENERATION: Final = "cma_generation"
 RESEARCH_DEFAULT_ORIGIN: Final = "research_default"
 START_POINT_ORIGIN: Final = "start_point"
 TRAINING_ORIGIN: Final = "training"
@@ -299,14 +297,13 @@ def tell_duplicate(study: "optuna.Study", trial: "Trial", first: int) -> None:
 
 
 def _with_params(trial: "Trial", space: Space, base: Params) -> "Trial":
-    from trajtune.search.study.suggestion import draw, give
+    from trajtune.search.study.suggestion import set_params, suggest
 
     if "params" not in trial.user_attrs:
         trial.set_user_attr("origin", SAMPLER_ORIGIN)
-        params = space.resolve(base, draw(trial, space))
-        _note_generation(trial)
+        params = space.resolve(base, suggest(trial, space))
         trial.set_user_attr("params", params.model_dump(mode="json"))
-    give(trial, space, space.searched_values(Params.model_validate(trial.user_attrs["params"])))
+    set_params(trial, space, space.searched_values(Params.model_validate(trial.user_attrs["params"])))
     return trial
 
 
@@ -315,14 +312,6 @@ def _set_constraints(study: "optuna.Study", trial: "Trial", report: Mapping[str,
     for text in study.user_attrs.get(CONSTRAINTS_ATTRIBUTE, []):
         if text not in trial.constraints:
             trial.set_constraint(text, parse_constraint(text).violation(report))
-
-
-def _note_generation(trial: "Trial") -> None:
-    """What CMA-ES has to know of its own earlier trials, since it remembers nothing."""
-    # Its class is not imported for that, since it brings SciPy's statistics: a second that others save.
-    generation = getattr(trial.study.sampler, "generation", None)
-    if generation is not None:
-        trial.set_user_attr(CMA_GENERATION, generation)
 
 
 @dataclass(frozen=True)
