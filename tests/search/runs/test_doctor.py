@@ -16,7 +16,8 @@ from trajtune.search.runs.doctor import examine, mend
 from trajtune.search.runs.retention import keep_best
 from trajtune.search.study import study as record
 from trajtune.search.study.journal import JOURNAL
-from trajtune.search.study.study import create_study
+from trajtune.search.study.open import create_study
+from trajtune.search.study.origins import RESEARCH_DEFAULT_ORIGIN
 from trajtune.search.study.trial_records import read_trials
 
 
@@ -33,7 +34,7 @@ def run(small_snapshot: Snapshot, tmp_path: Path) -> Run:
         experiment, space, name="run", snapshot_path=small_snapshot.path, snapshot_id=small_snapshot.id
     )
     study = create_study(made.path, settings, 50)
-    record.enqueue(study, space, RESEARCH_DEFAULT, record.RESEARCH_DEFAULT_ORIGIN)
+    record.enqueue(study, space, RESEARCH_DEFAULT, RESEARCH_DEFAULT_ORIGIN)
     for value in (3.0, 1.0, 2.0):
         trial = record.ask(study, space, settings, Params())
         report = {"epoch": 1, settings.metric: value, "seconds": 0.1}

@@ -15,8 +15,9 @@ from trajtune.experiment.params import Params
 from trajtune.experiment.settings import SAMPLERS, Experiment, SearchSettings
 from trajtune.experiment.space import Space, load_space
 from trajtune.search.run import start_search
+from trajtune.search.study.open import create_study, read_study
 from trajtune.search.study.sampler import check_sampler, make_sampler
-from trajtune.search.study.study import ask, create_study, read_study, record_epoch, tell_complete
+from trajtune.search.study.study import ask, record_epoch, tell_complete
 from trajtune.search.study.trial_records import read_trials
 
 HERE = __name__
