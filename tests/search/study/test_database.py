@@ -58,7 +58,7 @@ def in_database(directory: Path, **search: object) -> Experiment:
 
 
 def wait_for_epochs(driver: "subprocess.Popen[bytes] | None", url: str, wanted: int) -> None:
-    """Wait until the database holds so many epochs more, while a driver of its own, if any, is at it."""
+    """Wait until the database holds ``wanted`` more epochs; the driver, if there is one, must still run."""
     before = None
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and (driver is None or driver.poll() is None):
@@ -155,7 +155,7 @@ def test_a_database_that_stays_away_ends_the_search_in_one_line_and_it_resumes(
         check_invariants(resume_search(tmp_path / "runs" / "run"), TRIALS)
 
 
-def test_a_connection_cut_anywhere_in_an_answer_is_made_anew(
+def test_a_connection_cut_anywhere_in_an_answer_is_made_again(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with between(lambda number: server.port) as proxy:
@@ -250,10 +250,10 @@ def finished(url: str, ray_local: None, small_snapshot: Snapshot, tmp_path: Path
     return start_search(in_database(tmp_path, trials=1), small_snapshot, name="run")
 
 
-def test_whoever_is_first_at_an_empty_database_others_come_along(
+def test_several_processes_may_make_the_tables_of_an_empty_database(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As `trajtune status` in the moment in which the first search of all begins."""
+    """For example `trajtune status`, in the moment in which the first search begins."""
     for attempt in range(3):
         with closing(psycopg2.connect(server.url)) as connection:
             connection.autocommit = True

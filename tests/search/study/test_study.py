@@ -169,7 +169,7 @@ def test_a_trial_killed_between_two_params_gets_the_rest_as_it_would_have_had(
 
     for written in range(1, len(added) + 1):
         if sampler in ("gp", "qmc") and b'"system_attr"' in added[written - 1]:
-            continue  # these note in the study that they have drawn, before anybody knows what
+            continue  # these note in the study that they made a suggestion, before it is known
         (directory := tmp_path / f"after-{written}").mkdir()
         (directory / JOURNAL).write_bytes(before + b"".join(added[:written]))
         reopened = create_study(directory, settings, 50)
@@ -198,7 +198,7 @@ def test_a_record_cut_off_by_a_kill_is_dropped_and_the_study_goes_on(tmp_path: P
     assert (read.state, read.value, [e["epoch"] for e in read.epochs]) == ("COMPLETE", 2.0, [1, 2])
 
 
-def test_a_duplicate_gets_the_results_of_the_first(tmp_path: Path) -> None:
+def test_a_duplicate_gets_the_results_of_its_original(tmp_path: Path) -> None:
     study = create_study(tmp_path, SETTINGS, 50)
     for _ in range(2):
         enqueue(study, SPACE, RESEARCH_DEFAULT, START_POINT_ORIGIN)
@@ -208,16 +208,16 @@ def test_a_duplicate_gets_the_results_of_the_first(tmp_path: Path) -> None:
         record_epoch(study, first, METRIC, epoch(number, value))
     tell_complete(study, first)
 
-    equal = find_original(study, second)
-    assert equal is not None
-    tell_duplicate(study, second, equal.number)
+    original = find_original(study, second)
+    assert original is not None
+    tell_duplicate(study, second, original.number)
 
     a, b = read_trials(study)
     assert (b.state, b.value, b.best_epoch, b.epochs, b.duplicate_of) == (a.state, 1.5, 2, a.epochs, 0)
-    assert ranked([a, b]) == [a], "one configuration has one place"
+    assert ranked([a, b]) == [a], "a configuration is ranked once"
 
 
-def test_a_failed_trial_is_no_reason_to_skip_its_equal(tmp_path: Path) -> None:
+def test_a_failed_trial_is_no_reason_to_skip_its_duplicate(tmp_path: Path) -> None:
     study = create_study(tmp_path, SETTINGS, 50)
     for _ in range(2):
         enqueue(study, SPACE, RESEARCH_DEFAULT, START_POINT_ORIGIN)
