@@ -39,7 +39,8 @@ from trajtune.model.network.title_vectors import words_of
 from trajtune.model.training.fit import fit
 from trajtune.search.run import start_search
 from trajtune.search.runs.directory import Run
-from trajtune.search.study.study import SAMPLER_ORIGIN, read_study
+from trajtune.search.study.open import read_study
+from trajtune.search.study.origins import SAMPLER_ORIGIN
 from trajtune.search.study.trial_records import TrialRecord, read_trials
 
 CONCURRENT = 2

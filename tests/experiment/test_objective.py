@@ -1,12 +1,13 @@
 """Metrics have a direction, and a constraint says how far it is broken."""
 
+import math
 from pathlib import Path
 
 import pytest
 
 from trajtune.errors import ExperimentError
 from trajtune.experiment.load import validate
-from trajtune.experiment.objective import DIRECTIONS, cost, parse_constraint
+from trajtune.experiment.objective import DIRECTIONS, best_epoch, cost, parse_constraint
 from trajtune.experiment.settings import SearchSettings
 from trajtune.model.metrics import val_metrics
 
@@ -40,10 +41,6 @@ def test_a_constraint_says_how_far_it_is_broken(
         ({"metric": "val_loss"}, "`metric`: Input should be 'val_next_role_nll', 'val_top1'"),
         ({"other_metrics": ["val_top1"]}, r"Optuna prunes nothing, but `pruner.name` is asha. Set `pruner"),
         ({"other_metrics": ["val_next_role_nll"], "pruner": {"name": "none"}}, "must be named once"),
-        (
-            {"other_metrics": ["val_mrr"], "pruner": {"name": "none"}, "sampler": "cmaes"},
-            "CMA-ES searches for one objective",
-        ),
     ],
 )
 def test_a_bad_objective_is_refused_with_rule_and_remedy(
@@ -57,3 +54,16 @@ def test_what_is_maximised_costs_less_the_more_it_is() -> None:
     assert cost("val_top1", 0.9) < cost("val_top1", 0.1)
     assert cost("val_next_role_nll", 0.1) < cost("val_next_role_nll", 0.9)
     assert cost("val_top1", cost("val_top1", 0.3)) == 0.3
+
+
+def test_the_best_epoch_is_the_first_of_equals_by_any_metric_and_never_undefined() -> None:
+    values = [(3.0, 0.2), (1.0, None), (math.nan, 0.5), (1.0, 0.5), (2.0, 0.4)]
+    reports = [
+        {"epoch": epoch, "val_next_role_nll": nll, "val_top1": top1}
+        for epoch, (nll, top1) in enumerate(values, start=1)
+    ]
+
+    assert best_epoch(reports, "val_next_role_nll") == reports[1]
+    assert best_epoch(reports, "val_top1") == reports[2]
+    assert best_epoch(reports[1:2], "val_top1") is None
+    assert best_epoch([], "val_top1") is None

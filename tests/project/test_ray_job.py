@@ -17,7 +17,7 @@ from tests.support.installed import ROOT, clean_environ, empty_environment, inst
 from trajtune.experiment.load import save_experiment, validate
 from trajtune.experiment.settings import Experiment
 from trajtune.search.runs.directory import open_run
-from trajtune.search.study.study import read_study
+from trajtune.search.study.open import read_study
 from trajtune.search.study.trial_records import read_trials
 
 pytestmark = [pytest.mark.fire, pytest.mark.timeout(600)]

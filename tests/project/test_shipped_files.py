@@ -11,7 +11,8 @@ from trajtune.experiment.load import load_experiment
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.space import load_space
 from trajtune.model.network.title_vectors import words_of
-from trajtune.search.study.study import ask, create_study, enqueue, record_epoch, tell_complete
+from trajtune.search.study.open import create_study
+from trajtune.search.study.study import ask, enqueue, record_epoch, tell_complete
 from trajtune.search.study.trial_records import read_trials
 from trajtune.search.trial import train_trial
 from trajtune.search.tune.placement import place

@@ -16,7 +16,7 @@ from trajtune.experiment.settings import Experiment, SearchSettings
 from trajtune.model.training.fit import fit
 from trajtune.search.newest_careers import newest, train_careers
 from trajtune.search.run import start_search
-from trajtune.search.study.study import read_study
+from trajtune.search.study.open import read_study
 from trajtune.search.study.trial_records import read_trials
 
 

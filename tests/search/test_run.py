@@ -20,7 +20,7 @@ from trajtune.search.runs.doctor import examine
 from trajtune.search.runs.retention import top_trials
 from trajtune.search.show.status import print_status, status_of
 from trajtune.search.start_points import with_warm_start
-from trajtune.search.study.study import read_study
+from trajtune.search.study.open import read_study
 from trajtune.search.study.trial_records import read_trials
 from trajtune.search.tune.tracking import MLFLOW, TENSORBOARD
 

@@ -60,7 +60,8 @@ def searched(folder: Path, snapshot: "Snapshot", trials: Sequence[Params], **fin
     from trajtune.experiment.space import load_space
     from trajtune.search.runs.create import create_run
     from trajtune.search.runs.retention import retain_best
-    from trajtune.search.study.study import ask, create_study, enqueue, record_epoch, tell_complete
+    from trajtune.search.study.open import create_study
+    from trajtune.search.study.study import ask, enqueue, record_epoch, tell_complete
     from trajtune.search.study.trial_records import read_trials
 
     experiment = validate(

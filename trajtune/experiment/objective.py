@@ -3,8 +3,9 @@
 Knows no library: the experiment file, the search and finalize all read it.
 """
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -39,6 +40,17 @@ _UNDEFINED: Final = 1.0
 def cost(metric: str, value: float) -> float:
     """A metric's value as something to be minimised."""
     return -value if DIRECTIONS[metric] == "maximize" else value
+
+
+def best_epoch(reports: Sequence[Mapping[str, Any]], metric: str) -> dict[str, Any] | None:
+    """The report of the best epoch by ``metric``; None if none is finite.
+
+    Args:
+        reports: What each epoch reported, in order. Of equal epochs the first is the best.
+        metric: One of `DIRECTIONS`; None or NaN where an epoch could not be measured.
+    """
+    finite = [report for report in reports if report[metric] is not None and math.isfinite(report[metric])]
+    return dict(min(finite, key=lambda report: cost(metric, report[metric]))) if finite else None
 
 
 def label(metric: str) -> str:

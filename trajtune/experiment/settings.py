@@ -9,7 +9,8 @@ import re
 from datetime import date
 from typing import Final, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from trajtune.experiment.objective import Metric, parse_constraint
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params, Settings
@@ -17,6 +18,10 @@ from trajtune.experiment.sources import PostgresSource, Source
 from trajtune.storage.path import is_uri
 
 AUTO: Final = "auto"
+SAMPLERS: Final = ("tpe", "random", "gp", "qmc")
+"""Samplers that have a name; any other is given by its import path."""
+
+_IMPORT_PATH: Final = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
 
 
 class DataSettings(Settings):
@@ -97,8 +102,16 @@ class SearchSettings(Settings):
         default=[],
         description="What the winner must keep, as num_parameters <= 500_000 or latency_ms <= 1.",
     )
-    sampler: Literal["tpe", "random", "gp", "cmaes", "qmc"] = Field(
-        "tpe", description="How Optuna chooses the next params."
+    sampler: str = Field(
+        "tpe",
+        description="How the next params are chosen: by one of four of Optuna's samplers, or by any sampler "
+        "class at an import path, for example optuna.samplers:CmaEsSampler.",
+        json_schema_extra={
+            "anyOf": [{"enum": list(SAMPLERS)}, {"type": "string", "pattern": f"^{_IMPORT_PATH}$"}]
+        },
+    )
+    sampler_kwargs: dict[str, JsonValue] = Field(
+        default={}, description="Keyword arguments of the sampler, for example n_startup_trials of tpe."
     )
     seed: int = Field(0, description="Of the sampler and of each trial's training.")
     start_points: list[dict[str, bool | int | float | str]] = Field(
@@ -141,6 +154,23 @@ class SearchSettings(Settings):
             Params.model_validate({**RESEARCH_DEFAULT.model_dump(), **point})
         return self
 
+    @field_validator("sampler")
+    @classmethod
+    def _sampler_is_a_name_or_an_import_path(cls, sampler: str) -> str:
+        if sampler == "cmaes":
+            raise ValueError(
+                "CMA-ES is given by its import path. Write `sampler: optuna.samplers:CmaEsSampler`, after "
+                "`pip install cmaes`"
+            )
+        if sampler not in SAMPLERS and not re.fullmatch(_IMPORT_PATH, sampler):
+            names = ", ".join(f"'{name}'" for name in SAMPLERS)
+            raise PydanticCustomError(
+                "sampler",
+                "must be {expected} or the import path of a sampler, package.module:Class",
+                {"expected": names},
+            )
+        return sampler
+
     @field_validator("gpus_per_trial")
     @classmethod
     def _gpus_are_a_share_or_whole(cls, share: float) -> float:
@@ -157,8 +187,6 @@ class SearchSettings(Settings):
                 f"with several objectives Optuna prunes nothing, but `pruner.name` is {self.pruner.name}. "
                 "Set `pruner: {name: none}`"
             )
-        if self.other_metrics and self.sampler == "cmaes":
-            raise ValueError("CMA-ES searches for one objective, but got several. Set `sampler: tpe`")
         for text in self.constraints:
             parse_constraint(text)
         return self

@@ -48,7 +48,7 @@ from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.threads import one_thread
 from trajtune.search.runs.directory import Run, open_run
 from trajtune.search.runs.retention import top_trials
-from trajtune.search.study.study import read_study
+from trajtune.search.study.open import read_study
 from trajtune.search.study.trial_records import read_trials, research_default
 from trajtune.search.trial import BEST
 from trajtune.storage.files import write_json

@@ -14,7 +14,7 @@ from trajtune.experiment.settings import Experiment, PrunerSettings
 from trajtune.experiment.space import load_space
 from trajtune.search.newest_careers import train_careers
 from trajtune.search.start_points import start_points
-from trajtune.search.study.study import TRAINING_ORIGIN
+from trajtune.search.study.origins import TRAINING_ORIGIN
 from trajtune.search.tune.placement import place
 
 if TYPE_CHECKING:

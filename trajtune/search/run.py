@@ -27,6 +27,8 @@ from trajtune.search.show.json_log import JsonLog
 from trajtune.search.show.progress import lines_to, show_progress
 from trajtune.search.start_points import check_start_points, start_points
 from trajtune.search.study import study as record
+from trajtune.search.study.open import create_study
+from trajtune.search.study.sampler import check_sampler
 from trajtune.search.study.trial_records import WITH_RESULT, TrialRecord, ranked, read_trials
 from trajtune.search.tune.placement import num_concurrent, place
 from trajtune.search.tune.tracking import check_tracking, tracked, trial_name
@@ -115,6 +117,7 @@ def start_search(
     check_tracking(experiment.tracking, experiment.storage.runs)
     space = load_space(experiment.search.space)
     check_start_points(experiment.search, space)
+    check_sampler(experiment.search, space)
     run = create_run(experiment, space, name=name, snapshot_path=snapshot.path, snapshot_id=snapshot.id)
     return _search(run, snapshot, experiment.search, json_log=json_log, address=address, verbose=verbose)
 
@@ -159,6 +162,7 @@ def resume_search(
 
     run = open_run(name, experiment.storage if experiment else None)
     check_tracking(run.experiment.tracking, str(run.path))
+    check_sampler(run.experiment.search, run.space)
     snapshot = open_snapshot(run.snapshot_path)
     check_resumable(run, snapshot.id, experiment=experiment, force=force)
     chosen = {
@@ -212,7 +216,7 @@ def _complete(
     """What `_search` does while it holds the run; says its beginning and its end to the log."""
     for leftover in children(run.path, f"{TUNE_PREFIX}*"):
         remove_tree(leftover)
-    study = record.create_study(
+    study = create_study(
         run.path,
         session,
         run.experiment.training.max_epochs,
@@ -222,7 +226,7 @@ def _complete(
         run = _request(run, study, trials)
     points = start_points(session, run.space, run.experiment.training, run.requested)
     # Trial i is point i, so a search that was killed while queueing goes on where it stopped.
-    for origin, params in points[len(study.get_trials(deepcopy=False)) :]:
+    for origin, params in points[len(record.trials_of(study)) :]:
         record.enqueue(study, run.space, params, origin)
     spent = None
     missing = _missing(study, run.requested)
@@ -407,7 +411,7 @@ def _check_feasible(run: Run, records: Sequence[TrialRecord]) -> None:
 
 def _request(run: Run, study: "optuna.Study", trials: int) -> Run:
     """Ask for another number of trials; those that were begun cannot be taken back."""
-    begun = sum(trial.state.name != "WAITING" for trial in study.get_trials(deepcopy=False))
+    begun = sum(trial.state.name != "WAITING" for trial in record.trials_of(study))
     if trials < begun:
         raise RunError(f"`trials` must be at least {begun}, which {run.name} holds already, but is {trials}.")
     return run.with_requested(trials)
@@ -415,7 +419,7 @@ def _request(run: Run, study: "optuna.Study", trials: int) -> Run:
 
 def _missing(study: "optuna.Study", requested: int) -> int:
     """Trials to go: those without a final state, and those not asked yet."""
-    return requested - sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
+    return requested - sum(trial.state.is_finished() for trial in record.trials_of(study))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from trajtune.experiment.settings import Experiment, SearchSettings
 from trajtune.experiment.space import Space
 from trajtune.search.runs.directory import Run
 from trajtune.search.runs.retention import top_trials
-from trajtune.search.study.study import RESEARCH_DEFAULT_ORIGIN, START_POINT_ORIGIN, TRAINING_ORIGIN
+from trajtune.search.study.origins import RESEARCH_DEFAULT_ORIGIN, START_POINT_ORIGIN, TRAINING_ORIGIN
 
 if TYPE_CHECKING:
     from trajtune.dataset.snapshot import Snapshot

@@ -22,7 +22,7 @@ from trajtune.experiment.settings import Experiment
 from trajtune.model.checkpoint import load_checkpoint
 from trajtune.search.runs.directory import Run, open_run
 from trajtune.search.study.journal import JOURNAL
-from trajtune.search.study.study import read_study
+from trajtune.search.study.open import read_study
 from trajtune.search.study.trial_records import TrialRecord, ranked, read_trials
 from trajtune.storage.path import children
 

@@ -27,7 +27,7 @@ from trajtune.experiment.settings import Experiment
 from trajtune.model.checkpoint import load_checkpoint
 from trajtune.search.show.status import status_of
 from trajtune.search.study.journal import JOURNAL
-from trajtune.search.study.study import read_study
+from trajtune.search.study.open import read_study
 from trajtune.search.study.trial_records import read_trials
 from trajtune.search.trial import LAST
 

@@ -20,7 +20,7 @@ from trajtune.errors import RunError
 from trajtune.experiment.load import save_experiment, validate
 from trajtune.experiment.settings import Experiment
 from trajtune.search.runs.directory import open_run
-from trajtune.search.study.study import read_study
+from trajtune.search.study.open import read_study
 from trajtune.search.study.trial_records import TrialRecord, read_trials
 from trajtune.storage import path as paths
 from trajtune.storage.path import children, stored_path

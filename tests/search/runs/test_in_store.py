@@ -27,7 +27,7 @@ from trajtune.search.runs.lease import EXPIRES_S
 from trajtune.search.show.report import write_search_report
 from trajtune.search.show.status import status_of
 from trajtune.search.start_points import with_warm_start
-from trajtune.search.study.study import read_study
+from trajtune.search.study.open import read_study
 from trajtune.search.study.trial_records import read_trials
 from trajtune.storage import path as paths
 from trajtune.storage.path import children

@@ -12,7 +12,8 @@ from trajtune.experiment.space import load_space
 from trajtune.search.runs.create import create_run
 from trajtune.search.runs.directory import Run
 from trajtune.search.study import study as record
-from trajtune.search.study.study import create_study
+from trajtune.search.study.open import create_study
+from trajtune.search.study.origins import RESEARCH_DEFAULT_ORIGIN
 
 EPOCHS = 5
 AT_ONCE = 4
@@ -32,7 +33,7 @@ def run_of(folder: Path, snapshot: Snapshot, trials: int, **search: Any) -> Run:
     space = load_space(experiment.search.space)
     run = create_run(experiment, space, name="searched", snapshot_path=snapshot.path, snapshot_id=snapshot.id)
     study = create_study(run.path, experiment.search, EPOCHS)
-    record.enqueue(study, space, RESEARCH_DEFAULT, record.RESEARCH_DEFAULT_ORIGIN)
+    record.enqueue(study, space, RESEARCH_DEFAULT, RESEARCH_DEFAULT_ORIGIN)
     run.write_baselines(
         {"markov": {"val_next_role_nll": 3.1, "val_top1": 0.21}, "majority": {"val_top1": 0.1}}
     )

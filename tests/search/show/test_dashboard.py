@@ -17,7 +17,7 @@ from tests.support.finalized import searched
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.experiment.params import Params
 from trajtune.search.runs.directory import Run
-from trajtune.search.study.study import read_study
+from trajtune.search.study.open import read_study
 from trajtune.search.study.trial_records import read_trials
 
 pytestmark = pytest.mark.slow

@@ -20,7 +20,7 @@ from trajtune.experiment.space import load_space
 from trajtune.search.runs.directory import open_run
 from trajtune.search.show.json_log import JsonLog
 from trajtune.search.study import study as record
-from trajtune.search.study.study import create_study, read_study
+from trajtune.search.study.open import create_study, read_study
 from trajtune.search.study.trial_records import read_trials
 
 SETTINGS = SearchSettings()

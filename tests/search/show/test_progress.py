@@ -13,7 +13,8 @@ from trajtune.experiment.space import load_space
 from trajtune.search.runs.log import RunLog, tee_stderr
 from trajtune.search.show.progress import show_progress
 from trajtune.search.study import study as record
-from trajtune.search.study.study import create_study
+from trajtune.search.study.open import create_study
+from trajtune.search.study.origins import RESEARCH_DEFAULT_ORIGIN
 
 SPACE, SETTINGS = load_space("smoke"), SearchSettings()
 
@@ -30,7 +31,7 @@ def searched(
     monkeypatch.setattr(sys, "stderr", shown)
     monkeypatch.setenv("COLUMNS", "200")
     study = create_study(directory, SETTINGS, 50)
-    record.enqueue(study, SPACE, RESEARCH_DEFAULT, record.RESEARCH_DEFAULT_ORIGIN)
+    record.enqueue(study, SPACE, RESEARCH_DEFAULT, RESEARCH_DEFAULT_ORIGIN)
     with (
         show_progress(study, 5, SETTINGS.metric, ("markov2", 2.9), log) as listen,
         tee_stderr(log) if log else nullcontext(),

@@ -13,7 +13,7 @@ from trajtune.dataset.snapshot import Snapshot
 from trajtune.search.runs.directory import Run
 from trajtune.search.show.report import write_search_report
 from trajtune.search.show.timeline import spans, workers
-from trajtune.search.study.study import read_study
+from trajtune.search.study.open import read_study
 from trajtune.search.study.trial_records import TrialRecord, ranked, read_trials
 
 if TYPE_CHECKING:

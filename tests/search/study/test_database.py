@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import optuna
 import psycopg2
 import pytest
-from optuna import create_study
 
 from tests.search.faults.killing import check_invariants, opened, results, start
 from tests.search.faults.test_kill import TRIALS, experiment
@@ -20,14 +20,18 @@ from tests.support.postgres_server import between
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import ExperimentError, RunError
 from trajtune.experiment.load import validate
-from trajtune.experiment.settings import Experiment
+from trajtune.experiment.params import Params
+from trajtune.experiment.settings import Experiment, SearchSettings
+from trajtune.experiment.space import load_space
 from trajtune.search.run import resume_search, start_search
 from trajtune.search.runs.directory import Run
 from trajtune.search.runs.doctor import examine
 from trajtune.search.show.status import status_of
 from trajtune.search.study import database
-from trajtune.search.study.database import database_storage
-from trajtune.search.study.study import DATABASE, read_study
+from trajtune.search.study.database import database_storage, writer_retries
+from trajtune.search.study.open import DATABASE_FILE, create_study, read_study
+from trajtune.search.study.retries import set_retries
+from trajtune.search.study.study import ask, record_epoch, tell_complete, trials_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -54,7 +58,7 @@ def in_database(directory: Path, **search: object) -> Experiment:
 
 
 def wait_for_epochs(driver: "subprocess.Popen[bytes] | None", url: str, wanted: int) -> None:
-    """Wait until the database holds so many epochs more, while a driver of its own, if any, is at it."""
+    """Wait until the database holds ``wanted`` more epochs; the driver, if there is one, must still run."""
     before = None
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and (driver is None or driver.poll() is None):
@@ -123,7 +127,7 @@ def test_the_password_of_the_studys_database_is_found_nowhere(
     wait_for_epochs(driver, url, 3)
 
     check_password_shows_nowhere(driver, tmp_path, short_tmp)
-    assert VARIABLE in (tmp_path / "runs" / "run" / DATABASE).read_text()
+    assert VARIABLE in (tmp_path / "runs" / "run" / DATABASE_FILE).read_text()
 
 
 @pytest.mark.usefixtures("ray_local")
@@ -131,7 +135,7 @@ def test_a_database_that_stays_away_ends_the_search_in_one_line_and_it_resumes(
     small_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (home := tmp_path / "database").mkdir()
-    monkeypatch.setattr(database, "WRITER_PATIENCE_S", 2.0)
+    monkeypatch.setattr(database, "WRITER_WAIT_S", 2.0)
     with database_server(home) as server:
         monkeypatch.setenv(VARIABLE, server.url)
 
@@ -151,23 +155,52 @@ def test_a_database_that_stays_away_ends_the_search_in_one_line_and_it_resumes(
         check_invariants(resume_search(tmp_path / "runs" / "run"), TRIALS)
 
 
-def test_a_connection_cut_anywhere_in_an_answer_is_made_anew(
+def test_a_connection_cut_anywhere_in_an_answer_is_made_again(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with between(lambda number: server.port) as proxy:
         monkeypatch.setenv(VARIABLE, server.url.replace(str(server.port), str(proxy.port)))
-        storage = database_storage(VARIABLE)
-        study = create_study(storage=storage, study_name="cut")
+        retries = writer_retries(VARIABLE)
+        study = optuna.create_study(storage=database_storage(retries), study_name="cut")
+        set_retries(study, retries)
         for value in range(3):
             trial = study.ask()
             trial.suggest_float("x", 0, 1)
             trial.report(value, 1)
-        whole = study.get_trials()
+        whole = trials_of(study)
         cuts = range(1, 1500, 97)
         for cut in cuts:
             proxy.cut_after = cut
-            assert study.get_trials() == whole
+            assert trials_of(study) == whole
         assert proxy.num_connections > len(cuts)
+
+
+def test_trials_are_the_same_wherever_their_connection_is_cut(
+    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Asked, recorded and told as in a journal: none is lost, doubled, or suggested other params."""
+    settings, space = SearchSettings(), load_space("smoke")
+
+    def one_trial(study: optuna.Study) -> tuple[int, dict[str, object]]:
+        trial = ask(study, space, settings, Params())
+        for epoch in (1, 2):
+            value = trial.params["learning_rate"] * epoch
+            record_epoch(study, trial, settings.metric, {"epoch": epoch, settings.metric: value})
+        tell_complete(study, trial)
+        return trial.number, trial.params
+
+    (tmp_path / "run").mkdir()
+    (tmp_path / "journal").mkdir()
+    in_journal = create_study(tmp_path / "journal", settings, 2)
+    with between(lambda number: server.port) as proxy:
+        monkeypatch.setenv(VARIABLE, server.url.replace(str(server.port), str(proxy.port)))
+        study = create_study(tmp_path / "run", settings, 2, url_variable=VARIABLE)
+        for bytes_before_the_cut in range(1, 30_000, 1511):
+            proxy.cut_after = bytes_before_the_cut
+            assert one_trial(study) == one_trial(in_journal)
+            assert proxy.cut_after is None, "it was cut"
+        states = [trial.state.name for trial in trials_of(study)]
+        assert states == ["COMPLETE"] * len(trials_of(in_journal))
 
 
 @pytest.mark.parametrize(
@@ -188,7 +221,7 @@ def test_a_url_that_cannot_be_used_is_refused_at_once_without_its_password(
         monkeypatch.setenv(VARIABLE, value.replace("HOST", f"127.0.0.1:{server.port}"))
 
     with pytest.raises(RunError, match=message) as caught:
-        database_storage(VARIABLE)
+        database_storage(writer_retries(VARIABLE))
 
     assert PASSWORD not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -217,10 +250,10 @@ def finished(url: str, ray_local: None, small_snapshot: Snapshot, tmp_path: Path
     return start_search(in_database(tmp_path, trials=1), small_snapshot, name="run")
 
 
-def test_whoever_is_first_at_an_empty_database_others_come_along(
+def test_several_processes_may_make_the_tables_of_an_empty_database(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As `trajtune status` in the moment in which the first search of all begins."""
+    """For example `trajtune status`, in the moment in which the first search begins."""
     for attempt in range(3):
         with closing(psycopg2.connect(server.url)) as connection:
             connection.autocommit = True
@@ -230,7 +263,7 @@ def test_whoever_is_first_at_an_empty_database_others_come_along(
 
         def open_it(_: int, barrier: threading.Barrier = at_once) -> int:
             barrier.wait()
-            return len(database_storage(VARIABLE).get_all_studies())
+            return len(database_storage(writer_retries(VARIABLE)).get_all_studies())
 
         with ThreadPoolExecutor(4) as threads:
             assert list(threads.map(open_it, range(4))) == [0] * 4

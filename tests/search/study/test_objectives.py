@@ -16,9 +16,9 @@ from trajtune.model.checkpoint import build_model, load_checkpoint
 from trajtune.search.run import resume_search, start_search
 from trajtune.search.runs.doctor import examine
 from trajtune.search.show.status import print_status, status_of
-from trajtune.search.study import study as record
+from trajtune.search.study.open import create_study, read_study
 from trajtune.search.study.pruner import AshaPruner
-from trajtune.search.study.study import create_study, read_study
+from trajtune.search.study.study import ask, record_epoch, tell_complete, tell_pruned
 from trajtune.search.study.trial_records import pareto_front, ranked, read_trials
 
 SPACE = load_space("smoke")
@@ -38,11 +38,11 @@ def experiment(directory: Path, **search: object) -> Experiment:
 
 
 def tell(study: object, settings: SearchSettings, *epochs: dict[str, float], pruned: bool = False) -> None:
-    trial = record.ask(study, SPACE, settings, Params())  # type: ignore[arg-type]
+    trial = ask(study, SPACE, settings, Params())  # type: ignore[arg-type]
     for number, report in enumerate(epochs, start=1):
         report = {"epoch": number, "seconds": 0.0, **report}
-        record.record_epoch(study, trial, settings.metric, report)  # type: ignore[arg-type]
-    (record.tell_pruned if pruned else record.tell_complete)(study, trial)  # type: ignore[arg-type]
+        record_epoch(study, trial, settings.metric, report)  # type: ignore[arg-type]
+    (tell_pruned if pruned else tell_complete)(study, trial)  # type: ignore[arg-type]
 
 
 def test_what_is_maximised_has_the_greatest_epoch_as_its_value_and_the_greatest_trial_as_its_best(
@@ -65,8 +65,8 @@ def test_halving_keeps_the_greatest_of_what_is_maximised(tmp_path: Path) -> None
     study = create_study(tmp_path, settings, 50)
     verdicts = []
     for value in (0.1, 0.2, 0.3, 0.15):
-        trial = record.ask(study, SPACE, settings, Params())
-        record.record_epoch(study, trial, "val_top1", {"epoch": 1, "val_top1": value, "seconds": 0.0})
+        trial = ask(study, SPACE, settings, Params())
+        record_epoch(study, trial, "val_top1", {"epoch": 1, "val_top1": value, "seconds": 0.0})
         verdicts.append(AshaPruner(1, 3).prune(study, study.trials[trial.number]))
 
     assert verdicts == [False, False, False, True]
@@ -93,11 +93,11 @@ def test_an_epoch_of_several_objectives_is_recorded_once_and_a_pruned_trial_keep
 ) -> None:
     settings = settings_of(other_metrics=["val_mrr"], pruner=NO_PRUNER)
     study = create_study(tmp_path, settings, 50)
-    trial = record.ask(study, SPACE, settings, Params())
+    trial = ask(study, SPACE, settings, Params())
     for nll in (2.0, 9.0):
         report = {"epoch": 1, "val_next_role_nll": nll, "val_mrr": 0.5, "seconds": 0.0}
-        record.record_epoch(study, trial, settings.metric, report)
-    record.tell_pruned(study, trial)
+        record_epoch(study, trial, settings.metric, report)
+    tell_pruned(study, trial)
 
     (read,) = read_trials(read_study(tmp_path))
     assert (read.state, len(read.epochs), read.costs) == ("PRUNED", 1, (2.0, -0.5))
@@ -137,11 +137,11 @@ def test_the_sampler_learns_to_keep_a_constraint(tmp_path: Path, sampler: str) -
         settings = settings_of(sampler=sampler, constraints=constraints)
         study = create_study(directory, settings, 50)
         for _ in range(30):
-            trial = record.ask(study, SPACE, settings, Params())
+            trial = ask(study, SPACE, settings, Params())
             rate = trial.params["learning_rate"]
             report = {"epoch": 1, "val_next_role_nll": -rate, "latency_ms": 1000 * rate, "seconds": 0.0}
-            record.record_epoch(study, trial, settings.metric, report)
-            record.tell_complete(study, trial)
+            record_epoch(study, trial, settings.metric, report)
+            tell_complete(study, trial)
         return sum(max(0.0, trial.params["learning_rate"] - 0.002) for trial in study.trials[12:])
 
     heeding, heedless = broken(["latency_ms <= 2"], tmp_path / "a"), broken([], tmp_path / "b")

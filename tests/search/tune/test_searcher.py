@@ -8,13 +8,14 @@ from trajtune.experiment.settings import SearchSettings
 from trajtune.experiment.space import load_space
 from trajtune.search.start_points import start_points
 from trajtune.search.study import study as record
+from trajtune.search.study.open import create_study
 from trajtune.search.tune.searcher import StudyScheduler, StudySearcher
 
 
 def test_what_the_others_are_held_against_is_not_pruned(tmp_path: Path) -> None:
     settings = SearchSettings.model_validate({"space": "smoke", "pruner": {"grace_period": 1}})
     space, training = load_space("smoke"), Params(max_epochs=9)
-    study = record.create_study(tmp_path, settings, training.max_epochs)
+    study = create_study(tmp_path, settings, training.max_epochs)
     for origin, params in start_points(settings, space, training, 5):
         record.enqueue(study, space, params, origin)
     searcher = StudySearcher(

@@ -13,7 +13,7 @@ from trajtune.experiment.settings import Experiment
 from trajtune.search.run import resume_search, start_search
 from trajtune.search.runs.directory import Run
 from trajtune.search.runs.doctor import examine
-from trajtune.search.study.study import read_study
+from trajtune.search.study.open import read_study
 from trajtune.search.study.trial_records import read_trials
 from trajtune.search.tune.tracking import MLFLOW, TENSORBOARD, URI_VARIABLE
 

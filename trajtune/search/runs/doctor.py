@@ -13,7 +13,7 @@ from trajtune.errors import RunError, SnapshotError, TrainingError
 from trajtune.search.runs.directory import TUNE_PREFIX, Run
 from trajtune.search.runs.retention import best_entry, retain_best, retained_trials
 from trajtune.search.study.journal import JOURNAL, cut_incomplete_record, incomplete_bytes
-from trajtune.search.study.study import read_study
+from trajtune.search.study.open import read_study
 from trajtune.search.study.trial_records import UNFINISHED, TrialRecord, read_trials
 from trajtune.search.trial import BEST, LAST, PREVIOUS
 from trajtune.storage.path import StoredPath, children, local_path, remove_tree

@@ -21,9 +21,9 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 from trajtune.errors import RunError
 from trajtune.search.runs.lock import StillHeld
 from trajtune.search.study.database import (
-    READER_PATIENCE_S,
-    WRITER_PATIENCE_S,
-    Patience,
+    READER_WAIT_S,
+    WRITER_WAIT_S,
+    DatabaseRetries,
     engine_options,
     usable_url,
 )
@@ -62,7 +62,7 @@ class Lease:
     def is_held(self) -> bool:
         """Whether it has not expired; true for some seconds after its holder was killed."""
         with self._engine() as engine:
-            row = Patience(self._url_variable, READER_PATIENCE_S)(lambda: self._read(engine))
+            row = DatabaseRetries(self._url_variable, READER_WAIT_S)(lambda: self._read(engine))
         return row is not None and row.age_s <= EXPIRES_S
 
     @contextmanager
@@ -72,10 +72,10 @@ class Lease:
         Raises:
             RunError: If another process holds it, or the database does not answer.
         """
-        patience = Patience(self._url_variable, WRITER_PATIENCE_S)
+        retries = DatabaseRetries(self._url_variable, WRITER_WAIT_S)
         with self._engine() as engine:
-            patience(lambda: _create(engine))
-            self._acquire(engine, patience)
+            retries(lambda: _create(engine))
+            self._acquire(engine, retries)
             ended = threading.Event()
             renewing = threading.Thread(target=self._renew, args=(engine, ended), daemon=True)
             renewing.start()
@@ -86,14 +86,14 @@ class Lease:
                 renewing.join()
                 mine = (_TABLE.c.run == self._run) & (_TABLE.c.holder == self._holder)
                 with suppress(RunError):  # it expires by itself
-                    Patience(self._url_variable, READER_PATIENCE_S)(
+                    DatabaseRetries(self._url_variable, READER_WAIT_S)(
                         lambda: _write(engine, sql.delete(_TABLE).where(mine))
                     )
 
-    def _acquire(self, engine: sql.Engine, patience: Patience) -> None:
+    def _acquire(self, engine: sql.Engine, retries: DatabaseRetries) -> None:
         """Take the lease, at the latest when it expires; fail if its holder renews it."""
         first = None
-        while (other := patience(lambda: self._try_take(engine))) is not None:
+        while (other := retries(lambda: self._try_take(engine))) is not None:
             if first is None:
                 first = other
                 print(

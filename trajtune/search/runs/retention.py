@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from trajtune.search.runs.directory import Run
-from trajtune.search.study.study import read_study
+from trajtune.search.study.open import read_study
 from trajtune.search.study.trial_records import UNFINISHED, TrialRecord, ranked, read_trials, research_default
 from trajtune.search.trial import BEST, delete_resumable
 from trajtune.storage.path import remove_tree

@@ -2,7 +2,7 @@
 
 from trajtune.errors import RunError
 from trajtune.search.runs.directory import Run
-from trajtune.search.study.study import read_study
+from trajtune.search.study.open import read_study
 
 HOST = "127.0.0.1"
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from trajtune.experiment.objective import DIRECTIONS, cost, label
-from trajtune.search.study.study import objectives
+from trajtune.search.study.objectives import objectives
+from trajtune.search.study.retries import retried
 
 if TYPE_CHECKING:
     import optuna
@@ -42,6 +43,7 @@ class Drawn:
     min_width_px: int = 0
 
 
+@retried
 def history(study: "optuna.Study") -> list[Drawn] | str:
     """The best value so far over trials; with several objectives their Pareto front, pair by pair."""
     from optuna import visualization
@@ -84,6 +86,7 @@ def history(study: "optuna.Study") -> list[Drawn] | str:
     return drawn
 
 
+@retried
 def importances(study: "optuna.Study") -> list[Drawn] | str:
     """How much each searched param decides whether a trial is among the best tenth.
 
@@ -122,6 +125,7 @@ def importances(study: "optuna.Study") -> list[Drawn] | str:
     return drawn
 
 
+@retried
 def parallel_coordinates(study: "optuna.Study") -> list[Drawn] | str:
     """A line a complete trial through its value and its params."""
     from optuna import visualization
@@ -161,6 +165,7 @@ def parallel_coordinates(study: "optuna.Study") -> list[Drawn] | str:
     ]
 
 
+@retried
 def slices(study: "optuna.Study") -> list[Drawn] | str:
     """The value of each complete trial against each param, a few params in a row."""
     from optuna import visualization

@@ -12,7 +12,8 @@ from trajtune.page import Page
 from trajtune.search.runs.directory import Run
 from trajtune.search.show import optuna_figures
 from trajtune.search.show.report_trials import IN_WORDS, curves, table, timeline
-from trajtune.search.study.study import objectives, read_study
+from trajtune.search.study.objectives import objectives
+from trajtune.search.study.open import read_study
 from trajtune.search.study.trial_records import (
     UNFINISHED,
     TrialRecord,

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from trajtune.experiment.objective import label
 from trajtune.page import Opens, Page
 from trajtune.search.show.timeline import spans, workers
-from trajtune.search.study.study import REFERENCES
+from trajtune.search.study.origins import REFERENCE_ORIGINS
 from trajtune.search.study.trial_records import TrialRecord, pareto_front, ranked, research_default
 
 IN_WORDS: Final = {
@@ -222,8 +222,8 @@ def _record(trial: TrialRecord, searched: Sequence[str]) -> Mapping[str, Mapping
 
 def _state(trial: TrialRecord) -> str:
     said = [IN_WORDS[trial.state]]
-    if trial.origin in REFERENCES:
-        said.append(f"the {REFERENCES[trial.origin]}")
+    if trial.origin in REFERENCE_ORIGINS:
+        said.append(f"the {REFERENCE_ORIGINS[trial.origin]}")
     if not trial.is_feasible:
         said.append("breaks a constraint")
     if trial.duplicate_of is not None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from trajtune.experiment.objective import DIRECTIONS, cost
 from trajtune.search.runs.directory import Run
-from trajtune.search.study.study import REFERENCES, read_study
+from trajtune.search.study.open import read_study
+from trajtune.search.study.origins import REFERENCE_ORIGINS
 from trajtune.search.study.trial_records import (
     TrialRecord,
     pareto_front,
@@ -120,8 +121,8 @@ def _leaderboard(status: dict[str, Any]) -> "Table":
             values[0] = trial["error"] or ""
         best_epoch = "" if trial["best_epoch"] is None else str(trial["best_epoch"])
         params = " ".join(f"{name}={_short(trial['params'].get(name))}" for name in status["searched"])
-        if trial["origin"] in REFERENCES:
-            params = f"{REFERENCES[trial['origin']]}: {params}"
+        if trial["origin"] in REFERENCE_ORIGINS:
+            params = f"{REFERENCE_ORIGINS[trial['origin']]}: {params}"
         table.add_row(
             str(trial["number"]),
             trial["state"] if trial["feasible"] else f"{trial['state']}, infeasible",

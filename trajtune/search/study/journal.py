@@ -1,4 +1,4 @@
-"""The journal file of a study: one JSON line a record, in the run directory."""
+"""The journal file of a study, in the run directory: one JSON line for each record."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ JOURNAL: Final = "study.journal"
 
 
 def journal_storage(directory: Path) -> "JournalStorage":
-    """The storage of the run's journal; made if missing."""
+    """Optuna's storage in the run's journal, which is created if missing."""
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
@@ -19,7 +19,7 @@ def journal_storage(directory: Path) -> "JournalStorage":
 
 
 def clear_crash(directory: Path) -> None:
-    """Mend what a killed writer left: a record that was never acknowledged, and its lock."""
+    """Remove what a killed writer left: a record that was never acknowledged, and its lock."""
     journal = directory / JOURNAL
     if journal.exists():
         cut_incomplete_record(journal)
@@ -27,7 +27,7 @@ def clear_crash(directory: Path) -> None:
 
 
 def incomplete_bytes(journal: Path) -> int:
-    """How many bytes follow the last whole record: what a writer was at when it died."""
+    """Bytes after the last complete record; a writer died while it wrote them."""
     with journal.open("rb") as file:
         size = end = file.seek(0, 2)
         while end > 0:
@@ -41,7 +41,7 @@ def incomplete_bytes(journal: Path) -> int:
 
 
 def cut_incomplete_record(journal: Path) -> None:
-    """Shorten the journal to its whole records."""
+    """Shorten the journal to its complete records."""
     incomplete = incomplete_bytes(journal)
     if incomplete:
         os.truncate(journal, journal.stat().st_size - incomplete)

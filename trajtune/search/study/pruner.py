@@ -1,8 +1,8 @@
-"""Which trials are stopped early: asynchronous successive halving, read off the study's values.
+"""Which trials are stopped early: by asynchronous successive halving, or by another of Optuna's pruners.
 
-Optuna's own SuccessiveHalvingPruner gives the same verdicts, but notes in the study that a trial
-has passed a rung *before* its verdict is acted on; a search killed in between forgets the verdict
-and lets the trial run on. Here a rung is nothing but the values that trials reported at its epoch.
+Optuna's own SuccessiveHalvingPruner gives the same verdicts. But it notes in the study that a trial has
+passed a rung *before* the search acts on the verdict; if the search is killed in between, the verdict is
+lost and the trial continues. Here a rung is only the values that trials reported at its epoch.
 """
 
 import math
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 class AshaPruner(BasePruner):
     """Asynchronous successive halving (Li et al., MLSys 2020).
 
-    Rungs are the epochs ``grace_period * reduction_factor**k``. At a rung, a trial goes on if its value
-    is among the best ``1 / reduction_factor`` of those reported there so far, or the best of all
-    while there are fewer than ``reduction_factor``. NaN never goes on. Asking again with nothing new
-    in the study gives the same verdict.
+    Rungs are the epochs ``grace_period * reduction_factor**k``. At a rung, a trial continues if its value
+    is among the best ``1 / reduction_factor`` of the values reported there so far. While there are fewer
+    than ``reduction_factor`` values, only the best one continues. A trial with NaN never continues. The
+    verdict depends only on the study, so it may be asked for again.
     """
 
     def __init__(self, grace_period: int, reduction_factor: int) -> None:

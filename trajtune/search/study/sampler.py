@@ -1,38 +1,130 @@
-"""Which of Optuna's samplers suggests a trial, and with which random state."""
+"""Which sampler suggests the params of a trial, and with which random state.
 
+`search.sampler` names one of four of Optuna's samplers, or any sampler class by its import path. A sampler
+is made again for each trial, so that a resumed search suggests what an uninterrupted one would have: its
+random state depends on the seed and the trial's number, and everything else must come from the study.
+"""
+
+import importlib
+import inspect
 import warnings
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
+from trajtune.errors import ExperimentError
+from trajtune.experiment.load import did_you_mean
 from trajtune.experiment.settings import SearchSettings
 from trajtune.experiment.space import Space
 
 if TYPE_CHECKING:
-    import optuna
+    from optuna.samplers import BaseSampler
+
+_CLASSES: Final = {"tpe": "TPESampler", "random": "RandomSampler", "gp": "GPSampler", "qmc": "QMCSampler"}
+"""Names in an experiment, and the classes of `optuna.samplers` that they stand for."""
+
+_REFUSALS: Final = (ImportError, NotImplementedError, RuntimeError, TypeError, ValueError)
+"""What a sampler raises that does not take its arguments, the space or the number of objectives."""
 
 
-def make_sampler(settings: SearchSettings, number: int, space: Space) -> "optuna.samplers.BaseSampler":
+def make_sampler(settings: SearchSettings, number: int, space: Space) -> "BaseSampler":
     """The sampler for trial ``number``.
 
-    Its random state depends on the seed and the number alone, so that a resumed search suggests
-    what an uninterrupted one would have.
+    Raises:
+        ExperimentError: If there is no such sampler, or it does not take ``search.sampler_kwargs``.
     """
     import numpy as np
+    from optuna.exceptions import ExperimentalWarning
+
+    sampler_class = _sampler_class(settings.sampler)
+    taken = inspect.signature(sampler_class).parameters
+    _check_kwargs(settings, taken)
+    seed = int(np.random.SeedSequence([settings.seed, number]).generate_state(1)[0])
+    defaults = _defaults(settings, space)
+    if "seed" in taken:
+        defaults = {"seed": seed, **defaults}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return sampler_class(**{**defaults, **settings.sampler_kwargs})
+
+
+def check_sampler(settings: SearchSettings, space: Space) -> None:
+    """Check that the sampler can be made and suggests a first point of the space.
+
+    Raises:
+        ExperimentError: If it cannot.
+    """
     import optuna
 
-    seed = int(np.random.SeedSequence([settings.seed, number]).generate_state(1)[0])
-    if settings.sampler == "random":
-        return optuna.samplers.RandomSampler(seed=seed)
-    if settings.sampler == "gp":
-        return optuna.samplers.GPSampler(seed=seed, warn_independent_sampling=False)
-    if settings.sampler == "cmaes":
-        from trajtune.search.study.cma import CmaSampler
+    from trajtune.experiment.objective import DIRECTIONS
+    from trajtune.search.study.suggestion import suggest
 
-        return CmaSampler(space, study_seed=settings.seed, trial_seed=seed)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(directions=[DIRECTIONS[metric] for metric in settings.metrics])
+    try:
+        study.sampler = make_sampler(settings, 0, space)
+        suggest(study.ask(), space)
+    except ExperimentError:
+        raise
+    except _REFUSALS as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise ExperimentError(
+            f"The sampler {settings.sampler} with `sampler_kwargs` {settings.sampler_kwargs} must suggest "
+            f"params of {settings.space} for {', '.join(settings.metrics)}, but {type(error).__name__}: "
+            f"{reason}. Correct its arguments, or choose another sampler."
+        ) from error
+
+
+def _sampler_class(name: str) -> "type[BaseSampler]":
+    """A built-in sampler's class, or the class at an import path.
+
+    Raises:
+        ExperimentError: If nothing there can be imported, or it is not a sampler.
+    """
+    from optuna.samplers import BaseSampler
+
+    module_name, _, class_name = (
+        name.rpartition(":") if ":" in name else ("optuna.samplers", "", _CLASSES[name])
+    )
+    rule = f"`search.sampler: {name}` must be the import path of an Optuna sampler"
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise ExperimentError(
+            f"{rule}, but {module_name} cannot be imported: {error}. Install it, or put its folder on "
+            "PYTHONPATH."
+        ) from error
+    samplers = {
+        key: value
+        for key, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, BaseSampler)
+    }
+    if class_name not in samplers:
+        raise ExperimentError(
+            f"{rule}, but {module_name} has no sampler {class_name}. {did_you_mean(class_name, samplers)}"
+            "Name a subclass of optuna.samplers.BaseSampler."
+        )
+    return samplers[class_name]
+
+
+def _check_kwargs(settings: SearchSettings, taken: Mapping[str, inspect.Parameter]) -> None:
+    """Refuse keyword arguments that the sampler's class does not have."""
+    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in taken.values()):
+        return
+    unknown = sorted(set(settings.sampler_kwargs) - set(taken))
+    if unknown:
+        raise ExperimentError(
+            f"`search.sampler_kwargs` must be arguments of the sampler {settings.sampler}, but it has no "
+            f"{', '.join(unknown)}. {did_you_mean(unknown[0], taken)}It takes {', '.join(taken)}."
+        )
+
+
+def _defaults(settings: SearchSettings, space: Space) -> dict[str, Any]:
+    """Arguments of the built-in samplers that differ from Optuna's defaults."""
+    if settings.sampler == "tpe":
+        return {"multivariate": True, "group": space.has_conditions}
+    if settings.sampler == "gp":
+        return {"warn_independent_sampling": False}
     if settings.sampler == "qmc":
-        # One sequence for the whole study; its position stands in the study.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return optuna.samplers.QMCSampler(
-                scramble=True, seed=settings.seed, warn_independent_sampling=False
-            )
-    return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=space.has_conditions)
+        # One sequence for the whole study; the study holds how far it has got.
+        return {"scramble": True, "seed": settings.seed, "warn_independent_sampling": False}
+    return {}

@@ -1,10 +1,12 @@
-"""What a sampler suggests for a trial, all of it before any of it is written.
+"""A sampler's suggestion for a trial, made complete before any of it is written.
 
-Optuna writes one param after another. A process that dies in between leaves a trial whose rest would be
-drawn from another place of the random sequence; so the whole point is drawn and written at once, and then
-given to Optuna param by param, as often as it takes.
+Optuna writes one param after another. If a process dies in between, the rest of the trial would be drawn
+from another place of the random sequence. So all params are suggested and noted at once, and then given to
+Optuna param by param, as often as it takes.
 """
 
+import copy
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,74 +16,60 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.samplers import BaseSampler
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import PartialFixedSampler, RandomSampler
 
 from trajtune.experiment.space import Space, Value
 
 if TYPE_CHECKING:
-    import optuna
-    from optuna.trial import FrozenTrial, Trial
+    from optuna.trial import Trial
 
 
-def draw(trial: "Trial", space: Space) -> dict[str, Value]:
-    """The sampler's suggestion for a trial; the study is as before."""
-    return space.suggest(cast("Trial", _Drawer(trial)))
+def suggest(trial: "Trial", space: Space) -> dict[str, Value]:
+    """The sampler's suggestion for a trial; none of its params is written to the study."""
+    return space.suggest(cast("Trial", _UnwrittenTrial(trial)))
 
 
-def give(trial: "Trial", space: Space, values: Mapping[str, Value]) -> None:
-    """Make ``values`` the trial's params in Optuna; those that it has already stay."""
+def set_params(trial: "Trial", space: Space, values: Mapping[str, Value]) -> None:
+    """Make ``values`` the trial's params in Optuna; a param that it has already stays."""
     study = trial.study
-    sampler, study.sampler = study.sampler, _Given(values)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        fixed = PartialFixedSampler(dict(values), RandomSampler())
+    sampler, study.sampler = study.sampler, fixed
     try:
         space.suggest(trial)
     finally:
         study.sampler = sampler
 
 
-class _Drawer:
-    """Answers as a trial would that is asked for the first time, and writes nothing."""
+class _UnwrittenTrial:
+    """Answers as a trial that is asked for the first time; its params are kept here, not in the study."""
 
     def __init__(self, trial: "Trial") -> None:
         self._study = trial.study
         self._relative = trial.relative_params
-        self._frozen = self._study.get_trials(deepcopy=False)[trial.number]
+        # Some samplers read the params that the trial has so far.
+        self._frozen = copy.deepcopy(self._study.get_trials(deepcopy=False)[trial.number])
+        self._frozen.params, self._frozen.distributions = {}, {}
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool) -> Any:
-        return low if low == high else self._draw(name, FloatDistribution(low, high, log=log))
+        return self._suggest(name, FloatDistribution(low, high, log=log), low)
 
     def suggest_int(self, name: str, low: int, high: int, *, step: int, log: bool) -> Any:
-        return low if low == high else self._draw(name, IntDistribution(low, high, step=step, log=log))
+        return self._suggest(name, IntDistribution(low, high, step=step, log=log), low)
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        return choices[0] if len(choices) == 1 else self._draw(name, CategoricalDistribution(choices))
+        return self._suggest(name, CategoricalDistribution(choices), choices[0])
 
-    def _draw(self, name: str, distribution: BaseDistribution) -> Any:
-        if name in self._relative:
-            return self._relative[name]
-        return self._study.sampler.sample_independent(self._study, self._frozen, name, distribution)
-
-
-class _Given(BaseSampler):
-    """Suggests what was drawn."""
-
-    def __init__(self, values: Mapping[str, Value]) -> None:
-        self._values = values
-
-    def infer_relative_search_space(
-        self, study: "optuna.Study", trial: "FrozenTrial"
-    ) -> dict[str, BaseDistribution]:
-        return {}
-
-    def sample_relative(
-        self, study: "optuna.Study", trial: "FrozenTrial", search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        return {}
-
-    def sample_independent(
-        self,
-        study: "optuna.Study",
-        trial: "FrozenTrial",
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        return self._values[param_name]
+    def _suggest(self, name: str, distribution: BaseDistribution, first: Any) -> Any:
+        """A value of ``distribution``; ``first`` if that is its only one."""
+        if distribution.single():
+            value = first
+        elif name in self._relative:
+            value = self._relative[name]
+        else:
+            value = self._study.sampler.sample_independent(self._study, self._frozen, name, distribution)
+        self._frozen.params = {**self._frozen.params, name: value}
+        self._frozen.distributions = {**self._frozen.distributions, name: distribution}
+        return value

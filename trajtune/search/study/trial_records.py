@@ -1,12 +1,15 @@
-"""What the study says of a trial, in our words; plain values, for people, files and decisions."""
+"""The trials of a study as plain values, for displays, files and decisions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from trajtune.experiment.objective import cost
-from trajtune.search.study.study import RESEARCH_DEFAULT_ORIGIN, best_of, objectives, reports
+from trajtune.experiment.objective import best_epoch, cost
+from trajtune.search.study.epochs import reports
+from trajtune.search.study.objectives import objectives
+from trajtune.search.study.origins import RESEARCH_DEFAULT_ORIGIN
+from trajtune.search.study.study import trials_of
 
 if TYPE_CHECKING:
     import optuna
@@ -16,7 +19,7 @@ WITH_RESULT: Final = ("COMPLETE", "PRUNED")
 """States of trials whose best epoch counts."""
 
 UNFINISHED: Final = ("WAITING", "RUNNING")
-"""States of trials that are still to be trained, or to be trained on."""
+"""States of trials whose training has not begun or not ended."""
 
 
 @dataclass(frozen=True)
@@ -26,19 +29,19 @@ class TrialRecord:
     Attributes:
         number: From 0; its directory is ``trials/<number, four digits>``.
         state: As Optuna names it: WAITING, RUNNING, COMPLETE, PRUNED or FAIL.
-        origin: ``research_default``, ``sampler``, ...; None before it was asked.
-        params: All of them; empty before it was asked.
+        origin: Where its params come from, see `search.study.origins`; None before it was asked.
+        params: All of its `Params`; empty before it was asked.
         epochs: What each epoch reported, in order.
         best_epoch: The epoch (from 1) with the best first objective; None without an epoch.
         value: The first objective at that epoch.
-        costs: All objectives at that epoch as something to be minimised, the first one first; empty
-            without an epoch, or where one of them is undefined.
+        costs: All objectives at that epoch, negated if they are maximised, the first one first; empty
+            without an epoch, or if one of them is undefined.
         damage: One line, for a trial that met damaged checkpoints.
-        violations: Constraints, as the experiment writes them, to how far the trial breaks them; 0 or
-            less: kept. Empty before it has ended.
-        started, ended: Local times of the machine that searched; None where that has not happened.
+        violations: For each constraint, as the experiment writes it, how far the trial breaks it; 0 or
+            less if it is kept. Empty before the trial has ended.
+        started, ended: Local times of the machine that searched; None if that has not happened.
         error: One line, for a trial that failed.
-        duplicate_of: The trial whose results these are, if it was not trained itself.
+        duplicate_of: The number of the trial whose results it has, if it was not trained itself.
     """
 
     number: int
@@ -73,20 +76,20 @@ class TrialRecord:
 
     @property
     def directory(self) -> str:
-        """Where its checkpoints are, below the run."""
+        """Where its checkpoints are, below the run directory."""
         return trial_directory(self.number)
 
 
 def trial_directory(number: int) -> str:
-    """A trial's directory below the run's."""
+    """The directory of a trial, below the run directory."""
     return f"trials/{number:04d}"
 
 
 def read_trial(frozen: "FrozenTrial", metrics: Sequence[str]) -> TrialRecord:
-    """One trial of a study for ``metrics``."""
+    """One trial of a study whose objectives are ``metrics``."""
     attrs = frozen.user_attrs
     epochs = reports(frozen, several=len(metrics) > 1)
-    best = best_of(epochs, metrics[0])
+    best = best_epoch(epochs, metrics[0])
     values = {metric: best[metric] for metric in metrics if best and best.get(metric) is not None}
     return TrialRecord(
         number=frozen.number,
@@ -109,32 +112,33 @@ def read_trial(frozen: "FrozenTrial", metrics: Sequence[str]) -> TrialRecord:
 def read_trials(study: "optuna.Study") -> list[TrialRecord]:
     """All trials in the order of their numbers."""
     metrics = objectives(study)
-    return [read_trial(frozen, metrics) for frozen in study.get_trials(deepcopy=False)]
+    return [read_trial(frozen, metrics) for frozen in trials_of(study)]
 
 
 def ranked(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     """The finished trials that may win, best first; ties go to the lower number.
 
-    These have a result of their own and keep every constraint. With several objectives those of the Pareto
-    front come first; within it, and behind it, the first objective decides.
+    These have a result of their own and keep every constraint. With several objectives, the trials of the
+    Pareto front come first. Within the front and after it, the first objective decides.
     """
-    found = [
+    candidates = [
         trial
         for trial in trials
         if trial.state in WITH_RESULT and trial.costs and trial.duplicate_of is None and trial.is_feasible
     ]
-    several = any(len(trial.costs) > 1 for trial in found)
-    behind = {trial.number for trial in found if several and _is_dominated(trial, found)}
-    return sorted(found, key=lambda trial: (trial.number in behind, trial.costs[0], trial.number))
+    several = any(len(trial.costs) > 1 for trial in candidates)
+    dominated = {trial.number for trial in candidates if several and _is_dominated(trial, candidates)}
+    return sorted(candidates, key=lambda trial: (trial.number in dominated, trial.costs[0], trial.number))
 
 
 def pareto_front(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """Those of `ranked` that no other beats in one objective and equals in the rest, best first."""
-    found = ranked(trials)
-    return [trial for trial in found if not _is_dominated(trial, found)]
+    """Those of `ranked` that no other dominates, best first."""
+    candidates = ranked(trials)
+    return [trial for trial in candidates if not _is_dominated(trial, candidates)]
 
 
 def _is_dominated(trial: TrialRecord, others: Sequence[TrialRecord]) -> bool:
+    """Whether another is better in one objective and at least equal in the rest."""
     return any(
         other.costs != trial.costs and all(a <= b for a, b in zip(other.costs, trial.costs, strict=True))
         for other in others
@@ -142,5 +146,5 @@ def _is_dominated(trial: TrialRecord, others: Sequence[TrialRecord]) -> bool:
 
 
 def research_default(trials: Sequence[TrialRecord]) -> TrialRecord | None:
-    """The research default's trial, once it was queued."""
+    """The trial of the research default; None before it was queued."""
     return next((trial for trial in trials if trial.origin == RESEARCH_DEFAULT_ORIGIN), None)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from trajtune.experiment.settings import SearchSettings
-from trajtune.search.study.study import has_several_objectives, recorded_epochs
+from trajtune.search.study.study import num_epochs
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -32,10 +32,7 @@ class Budget:
             return f"the time budget of {self.time_s:g} s is spent"
         if self.max_epochs_total is None:
             return None
-        several = has_several_objectives(study)
-        trials = study.get_trials(deepcopy=False)
-        epochs = sum(len(recorded_epochs(trial, several=several)) for trial in trials)
-        if epochs >= self.max_epochs_total:
+        if num_epochs(study) >= self.max_epochs_total:
             return f"the budget of {self.max_epochs_total} epochs is spent"
         return None
 

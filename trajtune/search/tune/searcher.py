@@ -18,6 +18,7 @@ from trajtune.experiment.settings import SearchSettings
 from trajtune.experiment.space import Space
 from trajtune.search.runs.lock import StillHeld
 from trajtune.search.study import study as record
+from trajtune.search.study.origins import REFERENCE_ORIGINS
 from trajtune.search.trial import DAMAGE
 from trajtune.search.tune.budget import Budget
 
@@ -72,7 +73,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             if trial is None:
                 # Should the first of two equal points fail, the second is still to be trained.
                 return None if self._waiting_for else Searcher.FINISHED
-            first = record.first_of_equals(self.study, trial)
+            first = record.find_original(self.study, trial)
             if first is None:
                 self.running[trial_id] = trial
                 self.listener("start", trial.number)
@@ -109,7 +110,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self.listener("end", trial.number)
         for equal in self._waiting_for.pop(trial.number, []):
             # Without a result to give, the equal is nobody's, and the next to be asked.
-            if record.first_of_equals(self.study, equal) is not None:
+            if record.find_original(self.study, equal) is not None:
                 record.tell_duplicate(self.study, equal, trial.number)
                 self.listener("end", equal.number)
 
@@ -143,13 +144,13 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
         held = {trial.number for trial in self.running.values()}
         held |= {trial.number for waiting in self._waiting_for.values() for trial in waiting}
-        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        running = record.trials_of(self.study, TrialState.RUNNING)
         return next((trial.number for trial in running if trial.number not in held), None)
 
     def _all_asked(self) -> bool:
         from optuna.trial import TrialState
 
-        trials = self.study.get_trials(deepcopy=False)
+        trials = record.trials_of(self.study)
         return sum(trial.state != TrialState.WAITING for trial in trials) >= self._requested
 
 
@@ -171,7 +172,7 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
         report = {key.removeprefix("report/"): value for key, value in result.items() if "report/" in key}
         report["node"] = result["hostname"]
         if damage := report.pop(DAMAGE, None):
-            optuna_trial.set_user_attr(DAMAGE, damage)
+            record.record_damage(searcher.study, optuna_trial, damage)
             searcher.listener("damage", optuna_trial.number)
         if report["epoch"] < record.num_recorded(searcher.study, optuna_trial):
             return str(TrialScheduler.CONTINUE)  # said again by a process that was restarted: long decided
@@ -198,9 +199,9 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
             return False
         if budget.at_budget == "prune" and budget.spent(self._searcher.study) is not None:
             return True
-        if attrs["origin"] in record.REFERENCES:
+        if attrs["origin"] in REFERENCE_ORIGINS:
             return False
-        return not record.has_several_objectives(self._searcher.study) and trial.should_prune()
+        return record.should_prune(self._searcher.study, trial)
 
 
 def _reason(text: str) -> str:

@@ -1,0 +1,14 @@
+"""Where the params of a trial come from: the values of its attribute ``origin``."""
+
+from typing import Final
+
+RESEARCH_DEFAULT_ORIGIN: Final = "research_default"
+START_POINT_ORIGIN: Final = "start_point"
+TRAINING_ORIGIN: Final = "training"
+SAMPLER_ORIGIN: Final = "sampler"
+
+REFERENCE_ORIGINS: Final = {
+    RESEARCH_DEFAULT_ORIGIN: "research default",
+    TRAINING_ORIGIN: "experiment's training",
+}
+"""Origins of the reference trials, with their names for readers. No pruner stops these trials."""
