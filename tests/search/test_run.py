@@ -22,7 +22,7 @@ from trajtune.search.show.status import print_status, status_of
 from trajtune.search.start_points import with_warm_start
 from trajtune.search.study.study import read_study
 from trajtune.search.study.trial_records import read_trials
-from trajtune.search.tune.tracking import MLFLOW, TENSORBOARD
+from trajtune.search.tune.tracking import MLFLOW
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_local")]
 
@@ -53,8 +53,7 @@ def test_a_search_has_the_trials_asked_for_and_keeps_the_best_checkpoints(finish
 
     assert {"PRUNED", "COMPLETE"} == {trial.state for trial in trials}
     assert examine(finished) == []
-    for of_tracking in (MLFLOW, TENSORBOARD):
-        assert not (finished.path / of_tracking).exists(), "it is off by default"
+    assert not (finished.path / MLFLOW).exists(), "it is off by default"
 
 
 def test_the_best_checkpoint_loads_as_a_model_of_the_best_params(finished: Run) -> None:

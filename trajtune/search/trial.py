@@ -12,7 +12,7 @@ from trajtune.dataset.arrays import CareerArrays
 from trajtune.errors import TrainingError
 from trajtune.experiment.objective import cost
 from trajtune.experiment.params import Params
-from trajtune.search.serving_cost import measured
+from trajtune.search.serving_cost import serving_cost
 from trajtune.storage.path import StoredPath, rename
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def train_trial(
     )
     for result in epochs:
         if costs_to_serve is None:
-            costs_to_serve = measured(result.checkpoint(copy=False), constrained)
+            costs_to_serve = serving_cost(result.checkpoint(copy=False), constrained)
         report = {
             "epoch": result.epoch,
             "train_loss": result.train_loss,

@@ -16,8 +16,8 @@ from trajtune.search.study.study import objectives, read_study
 from trajtune.search.study.trial_records import (
     UNFINISHED,
     TrialRecord,
+    best_trial,
     pareto_front,
-    ranked,
     read_trials,
     research_default,
 )
@@ -100,7 +100,7 @@ def search_state(run: Run, trials: Sequence[TrialRecord]) -> str:
 
 
 def _verdict(run: Run, trials: Sequence[TrialRecord], metrics: Sequence[str]) -> str:
-    best, default = next(iter(ranked(trials)), None), research_default(trials)
+    best, default = best_trial(trials), research_default(trials)
     if best is None:
         return "No trial has a result that may win yet."
     name = label(metrics[0])
@@ -124,7 +124,7 @@ def _verdict(run: Run, trials: Sequence[TrialRecord], metrics: Sequence[str]) ->
 
 def _compared(page: Page, run: Run, trials: Sequence[TrialRecord]) -> None:
     """The winner so far beside the research default and the baselines."""
-    best, default = next(iter(ranked(trials)), None), research_default(trials)
+    best, default = best_trial(trials), research_default(trials)
     rows: dict[str, Any] = {}
     if best:
         rows[f"best so far (trial {best.number})"] = best.metrics

@@ -9,7 +9,13 @@ from trajtune.experiment.objective import label
 from trajtune.page import Opens, Page
 from trajtune.search.show.timeline import spans, workers
 from trajtune.search.study.study import REFERENCES
-from trajtune.search.study.trial_records import TrialRecord, pareto_front, ranked, research_default
+from trajtune.search.study.trial_records import (
+    TrialRecord,
+    best_trial,
+    pareto_front,
+    ranked,
+    research_default,
+)
 
 IN_WORDS: Final = {
     "COMPLETE": "complete",
@@ -71,7 +77,7 @@ def curves(page: Page, trials: Sequence[TrialRecord], metrics: Sequence[str]) ->
     if not with_epochs:
         page.note("No trial has ended an epoch yet: nothing to draw.")
         return
-    shown = {"best": next(iter(ranked(trials)), None), "research default": research_default(trials)}
+    shown = {"best": best_trial(trials), "research default": research_default(trials)}
     for metric in metrics:
         figure = go.Figure()
         for state, (colour, _) in _LOOK.items():

@@ -1,6 +1,6 @@
-"""A search's state for people and programs, from the run directory alone; also while it runs.
+"""A search's state for people and programs, read from the run directory, also while it runs.
 
-Reads the study and nothing of Ray or torch.
+Reads the study; needs neither Ray nor torch.
 """
 
 import sys
@@ -12,8 +12,8 @@ from trajtune.search.runs.directory import Run
 from trajtune.search.study.study import REFERENCES, read_study
 from trajtune.search.study.trial_records import (
     TrialRecord,
+    best_trial,
     pareto_front,
-    ranked,
     read_trials,
     research_default,
 )
@@ -43,7 +43,7 @@ def status_of(run: Run) -> dict[str, Any]:
     """
     trials = read_trials(read_study(run.path))
     counts = Counter(trial.state for trial in trials)
-    best, default = next(iter(ranked(trials)), None), research_default(trials)
+    best, default = best_trial(trials), research_default(trials)
     compared = best is not None and default is not None and bool(default.costs)
     settings = run.experiment.search
     return {

@@ -128,6 +128,11 @@ def ranked(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     return sorted(found, key=lambda trial: (trial.number in behind, trial.costs[0], trial.number))
 
 
+def best_trial(trials: Sequence[TrialRecord]) -> TrialRecord | None:
+    """The first of `ranked`: the best trial so far; None if none may win."""
+    return next(iter(ranked(trials)), None)
+
+
 def pareto_front(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     """Those of `ranked` that no other beats in one objective and equals in the rest, best first."""
     found = ranked(trials)
