@@ -29,13 +29,7 @@ __all__ = ["Run", "open_run", "resume_search", "search", "start_search"]
 
 @dataclass(frozen=True)
 class _Flags:
-    """How a session is shown, and which Ray runs it.
-
-    Attributes:
-        json_log: Write each event as a line of JSON on stdout, instead of a display on stderr.
-        address: A Ray cluster to join; None: Ray is started here, or an open session is used.
-        verbose: Show Ray's logs.
-    """
+    """How a session is shown, and which Ray runs it: see `search`."""
 
     json_log: bool
     address: str | None
@@ -61,7 +55,7 @@ def search(
         run: Name of the new run; None makes one from the time.
         resume: A run's name or path.
         trials: Trials in total; None: the experiment's number, or that of the resumed run.
-        json_log: Write each event as a line of JSON on stdout, and show nothing else.
+        json_log: Write each event as a line of JSON on stdout, instead of a display on stderr.
         address: A Ray cluster to join; None: Ray is started here, or an open session is used.
         verbose: Show Ray's logs.
 
@@ -102,9 +96,7 @@ def start_search(
         snapshot: Train and val are read; test is not.
         space: The experiment's, if it is loaded already; None: it is loaded from ``search.space``.
         name: Name of the run directory; None makes one from the time.
-        json_log: Write each event as a line of JSON on stdout, instead of a display on stderr.
-        address: A Ray cluster to join; None: Ray is started here, or an open session is used.
-        verbose: Show Ray's logs.
+        json_log, address, verbose: As in `search`.
 
     Returns:
         The run, with as many finished trials as asked for.
@@ -147,9 +139,7 @@ def resume_search(
         time_budget_s: Seconds from now; None keeps the experiment's.
         max_epochs_total: Epochs of all trials, earlier sessions included; None keeps the experiment's.
         force: Resume although the versions of trajtune or its libraries differ.
-        json_log: Write each event as a line of JSON on stdout, instead of a display on stderr.
-        address: A Ray cluster to join; None: Ray is started here, or an open session is used.
-        verbose: Show Ray's logs.
+        json_log, address, verbose: As in `search`.
 
     Raises:
         RunError: If there is no such run, another process searches in it, a difference forbids the
@@ -193,12 +183,7 @@ def _search(
 
 
 def _conclude(session: SearchSession, log: RunLog, budget_spent: str | None) -> None:
-    """Report how the session ended.
-
-    Raises:
-        KeyboardInterrupt: If trials are missing and no budget is spent.
-        RunError: If no trial may win.
-    """
+    """Report how the session ended; raises if it was interrupted or no trial may win."""
     run, records, missing = session.run, read_trials(session.study), session.num_missing
     keep_best(run, records)
     if missing:

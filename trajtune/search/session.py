@@ -106,15 +106,7 @@ class SearchSession:
         return None
 
     def record_epoch(self, trial_id: str, report: Mapping[str, Any]) -> bool:
-        """Record what an epoch reported.
-
-        Args:
-            trial_id: As given to `suggest`.
-            report: As `train_trial` yields it, with the ``node`` that trained.
-
-        Returns:
-            Whether the trial goes on.
-        """
+        """Record what an epoch reported, as `train_trial` yields it; returns whether the trial goes on."""
         self.still_held()
         trial = self._running.get(trial_id)
         if trial is None:
@@ -143,12 +135,7 @@ class SearchSession:
         self.end(trial_id, error=self._last_failure.pop(trial_id, _LOST_WORKER))
 
     def end(self, trial_id: str, *, error: str | None = None) -> None:
-        """Record how a trial ended, unless `record_epoch` has stopped it.
-
-        Args:
-            trial_id: As given to `suggest`.
-            error: Why it failed, in one line; None: it ran to its end.
-        """
+        """Record that a trial ran to its end, or failed with ``error``, unless `record_epoch` stopped it."""
         trial = self._running.get(trial_id)
         if trial is None:
             return
@@ -212,27 +199,19 @@ def open_session(
     *,
     trials: int | None = None,
 ) -> SearchSession:
-    """Open the run's study and queue the start points that it lacks.
+    """Open the run's study, and queue the start points that it lacks.
 
-    Args:
-        run: Held by this process.
-        snapshot: The run's.
-        settings: The run's search settings, with the budgets and the concurrency of this session.
-        still_held: Raises `RunError` once another process has taken the run over.
-        trials: Trials in total from now on; None keeps the number.
+    The arguments are those of `SearchSession`; ``trials`` is their number in total from now on, and None
+    keeps it.
 
     Raises:
-        RunError: If the study holds more trials than ``trials``.
+        RunError: If more than ``trials`` were suggested already.
     """
     for leftover in children(run.path, f"{TUNE_PREFIX}*"):
         remove_tree(leftover)
     experiment = run.experiment
-    study = create_study(
-        run.path,
-        settings,
-        experiment.training.max_epochs,
-        url_variable=experiment.storage.study_url_variable,
-    )
+    max_epochs, url_variable = experiment.training.max_epochs, experiment.storage.study_url_variable
+    study = create_study(run.path, settings, max_epochs, url_variable=url_variable)
     if trials is not None:
         asked = _num_asked(study)
         if trials < asked:

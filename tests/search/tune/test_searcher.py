@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from ray.tune.search import Searcher
 
+from trajtune.errors import RunError
 from trajtune.search.tune.scheduler import StudyScheduler
 from trajtune.search.tune.searcher import StudySearcher
 
@@ -19,7 +20,8 @@ Failure # 2 (occurred at 2026-01-01)
 
 
 def session(**attributes: Any) -> Any:
-    return SimpleNamespace(**{"num_running": 0, "has_waiting_duplicates": False, **attributes})
+    defaults = {"num_running": 0, "has_waiting_duplicates": False, "still_held": lambda: None}
+    return SimpleNamespace(**{**defaults, **attributes})
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,14 @@ def test_no_more_trials_are_suggested_than_may_run_at_once() -> None:
     assert (
         StudySearcher(session(num_running=2, suggest=lambda trial_id: CONFIG), lambda: 2).suggest("a") is None
     )
+
+
+def test_a_run_that_was_taken_over_is_noticed_while_all_slots_are_taken() -> None:
+    def still_held() -> None:
+        raise RunError("taken over")
+
+    with pytest.raises(RunError, match="taken over"):
+        StudySearcher(session(num_running=2, still_held=still_held), lambda: 2).suggest("a")
 
 
 @pytest.mark.parametrize(("goes_on", "answer"), [(True, "CONTINUE"), (False, "STOP")])

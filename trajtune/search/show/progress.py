@@ -1,4 +1,4 @@
-"""The search as it goes, on stderr: a live table on a terminal, a line for each finished trial elsewhere.
+"""A running search on stderr: a live table on a terminal, otherwise a line for each finished trial.
 
 For programs there is `show.json_log`.
 """
@@ -51,11 +51,11 @@ class Progress:
         return sum(self.counts[state] for state in FINISHED)
 
     def left(self) -> str:
-        """Time left, from the pace of this session."""
-        done = self.finished - self._finished_before
-        if not done:
+        """Time left, if trials go on finishing at the rate of this session."""
+        finished = self.finished - self._finished_before
+        if not finished:
             return "time left unknown"
-        seconds = (time.monotonic() - self._started) / done * (self.requested - self.finished)
+        seconds = (time.monotonic() - self._started) / finished * (self.requested - self.finished)
         return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"
 
     def best(self) -> str:

@@ -33,12 +33,6 @@ from trajtune.search.val_baselines import keep_baselines
 def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: bool) -> str | None:
     """Train what the study lacks, until it has all, a budget is spent or Ctrl-C is pressed.
 
-    Args:
-        session: The session.
-        log: The run's.
-        json_log: Whether events are JSON lines on stdout, instead of a display on stderr.
-        verbose: Whether Ray Tune prints its own tables.
-
     Returns:
         Which budget was spent at the end, as a clause for a message; None if none was.
     """

@@ -29,6 +29,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial's config; None if there is none now; FINISHED if there will be none."""
+        self._session.still_held()  # also while no trial can be started
         if self._session.num_running >= self._max_concurrent():
             return None
         config = self._session.suggest(trial_id)
