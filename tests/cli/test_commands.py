@@ -13,6 +13,7 @@ from tests.cli.running import PASSWORD, Trajtune, assert_one_line
 from tests.conftest import ladder_careers
 from trajtune import cli
 from trajtune.dataset.snapshot import Snapshot
+from trajtune.experiment.load import load_yaml
 
 
 def in_python(code: str) -> str:
@@ -200,8 +201,19 @@ class TestBadInput:
 
 
 def test_a_dry_run_says_what_a_search_would_be_and_cost_and_begins_none(
-    trajtune: Trajtune, tmp_path: Path, ladder_snapshot: Snapshot, ray_local: None
+    trajtune: Trajtune,
+    tmp_path: Path,
+    ladder_snapshot: Snapshot,
+    ray_local: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    spaces_read: list[str] = []
+
+    def counted(path: Path) -> dict[str, object]:
+        spaces_read.append(path.name)
+        return load_yaml(path)
+
+    monkeypatch.setattr("trajtune.experiment.space.load_yaml", counted)
     outcome = trajtune(
         "search", "demo", "--dry-run", "--trials", "5", "--snapshot", str(ladder_snapshot.path)
     )
@@ -209,6 +221,7 @@ def test_a_dry_run_says_what_a_search_would_be_and_cost_and_begins_none(
     resolved = yaml.safe_load(outcome.out)
     assert resolved["search"]["trials"] == 5
     assert resolved["training"]["schedule"] == "one_cycle"
+    assert spaces_read == [f"{resolved['search']['space']}.yaml"], "once"
     for said in ("# an epoch of the research default: about", "# memory of a trial: about", "# disk: about"):
         assert said in outcome.out
     assert list(tmp_path.iterdir()) == []
