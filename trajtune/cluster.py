@@ -1,4 +1,4 @@
-"""Start or join Ray, quietly, and leave nothing behind: no process, no session directory."""
+"""Start or join Ray, without its output, and leave nothing behind: no process, no session directory."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ from typing import Final
 
 import psutil
 
-# Read by Ray when it is imported, so they are set before that. `setdefault`: a user's own setting wins.
+# Ray reads these on import, so they are set before it. A value that the user has set is kept.
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -26,20 +26,20 @@ _ENVIRONMENT = {
 }
 
 _PATIENCE_S: Final = 3.0
-"""How long Ray's last processes may take to notice that the others are gone."""
+"""Time that Ray's last processes get to stop after the others, before they are killed."""
 
 
 @contextmanager
 def ray_session(
     address: str | None = None, *, verbose: bool = False, num_cpus: int | None = None
 ) -> Iterator[None]:
-    """A Ray session for the length of the block; one that is already open is used and left open.
+    """A Ray session for the block; a session that is already open is used and left open.
 
     Args:
-        address: ``auto`` or ``host:port`` joins a cluster; None: the one that RAY_ADDRESS names, or Ray is
+        address: ``auto`` or ``host:port`` joins a cluster; None: that of RAY_ADDRESS, or without one, Ray is
             started on this machine.
-        verbose: Let Ray speak.
-        num_cpus: CPUs of the Ray started here; None: all that this process may use.
+        verbose: Show Ray's logs.
+        num_cpus: CPUs of a Ray that is started here; None: all that this process may use.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -60,10 +60,10 @@ def ray_session(
         finally:
             ray.shutdown()
         return
-    # Ray's sockets live below this directory and their paths must stay short.
+    # Ray's sockets lie in this directory, and the path of a socket must be short.
     directory = tempfile.mkdtemp(prefix="trajtune-")
     try:
-        with _interrupted_afterwards():
+        with _interrupt_delayed():
             ray.init(
                 num_cpus=num_cpus or len(os.sched_getaffinity(0)),
                 include_dashboard=False,
@@ -75,7 +75,7 @@ def ray_session(
     finally:
         started = _processes_of(directory)
         ray.shutdown()
-        # Ray's agents notice the end of the rest later, and write their logs until then.
+        # Ray's agents stop after the rest, and write their logs until then.
         _, alive = psutil.wait_procs(started, timeout=_PATIENCE_S)
         for process in alive:
             with suppress(psutil.NoSuchProcess):
@@ -85,13 +85,13 @@ def ray_session(
 
 @contextmanager
 def ray_data_for_reading(*, in_order: bool = False) -> Iterator[None]:
-    """Let Ray Data read on every CPU, draw no bars, tell no plans and not wait for ever in the block.
+    """For the block, let Ray Data read on every CPU, without output and without long retries.
 
-    It keeps half of the CPUs for stages after the first, and reading has none: on two CPUs it would read
-    with one. Importing it sets its logger, so that comes first.
+    By default Ray Data reserves half of the CPUs for stages after the first. Reading has no further stage,
+    so on two CPUs it would use one. Importing Ray Data sets its logger, so that comes first.
 
     Args:
-        in_order: Let it keep the order of the rows, whichever task is done first.
+        in_order: Keep the order of the rows, whichever task finishes first.
     """
     from ray.data import DataContext
 
@@ -99,9 +99,9 @@ def ray_data_for_reading(*, in_order: bool = False) -> Iterator[None]:
     settings = {
         "enable_progress_bars": False,
         "op_resource_reservation_enabled": False,
-        # The second version lists Parquet files in threads whose imports trip over each other (Ray 2.60).
+        # Version 2 lists Parquet files in threads whose imports can fail in a race (Ray 2.60).
         "use_datasource_v2": False,
-        # pyarrow itself tries thrice; Ray's tries around those wait ten minutes for a store that is down.
+        # pyarrow tries three times; with Ray's retries around those, a store that is down costs ten minutes.
         "retried_io_errors": [e for e in context.retried_io_errors if "NETWORK_CONNECTION" not in e],
     }
     before = {name: getattr(context, name) for name in settings}
@@ -121,36 +121,36 @@ def ray_data_for_reading(*, in_order: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def _interrupted_afterwards() -> Iterator[None]:
-    """Let Ctrl-C wait for the block's end, because Ray, interrupted while it starts, may crash.
+def _interrupt_delayed() -> Iterator[None]:
+    """Delay Ctrl-C to the end of the block, because Ray may crash if it is interrupted while it starts.
 
-    A second Ctrl-C does not wait.
+    A second Ctrl-C interrupts at once.
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
         yield
         return
-    pressed = []
+    interrupts = []
 
-    def remember(number: int, frame: FrameType | None) -> None:
-        pressed.append(number)
-        if len(pressed) > 1:
+    def delay(number: int, frame: FrameType | None) -> None:
+        interrupts.append(number)
+        if len(interrupts) > 1:
             raise KeyboardInterrupt
 
-    signal.signal(signal.SIGINT, remember)
+    signal.signal(signal.SIGINT, delay)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-    if pressed:
+    if interrupts:
         raise KeyboardInterrupt
 
 
 def _processes_of(directory: str) -> list[psutil.Process]:
-    """What we started for the Ray session in that directory, and what those processes started."""
-    found = []
+    """The processes of the Ray session in that directory that this process started, and their children."""
+    processes = []
     for process in psutil.Process().children():
         with suppress(psutil.Error):
             if any(directory in part for part in process.cmdline()):
-                found += [process, *process.children(recursive=True)]
-    return found
+                processes += [process, *process.children(recursive=True)]
+    return processes

@@ -6,6 +6,7 @@ from trajtune.dataset.snapshot import Snapshot
 from trajtune.experiment.load import validate
 from trajtune.experiment.params import Params
 from trajtune.experiment.settings import Experiment, PrunerSettings
+from trajtune.experiment.space import load_space
 from trajtune.search.estimate import epochs_of_others, estimate, expected_epochs
 
 
@@ -32,7 +33,11 @@ def test_the_experiments_own_training_is_counted_whole() -> None:
         "search": {"trials": 5, "pruner": {"grace_period": 1, "reduction_factor": 2}},
     }
 
-    assert epochs_of_others(validate(Experiment, settings, "test")) == 4 + 3 * (1 + 0.5 * 1 + 0.25 * 2)
+    experiment = validate(Experiment, settings, "test")
+
+    epochs = epochs_of_others(experiment, load_space(experiment.search.space))
+
+    assert epochs == 4 + 3 * (1 + 0.5 * 1 + 0.25 * 2)
 
 
 @pytest.mark.slow
@@ -41,7 +46,7 @@ def test_a_timed_trial_gives_time_memory_and_disk(small_snapshot: Snapshot) -> N
     settings = {"training": {"max_epochs": 4}, "search": {"trials": 5, "pruner": {"name": "none"}}}
     experiment = validate(Experiment, settings, "test")
 
-    found = estimate(experiment, small_snapshot)
+    found = estimate(experiment, load_space(experiment.search.space), small_snapshot)
 
     assert found.concurrent == 2
     assert found.epochs == 50 + 4 * 4

@@ -12,6 +12,7 @@ from trajtune.errors import ExperimentError, RunError
 from trajtune.experiment.load import validate
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.settings import Experiment
+from trajtune.experiment.space import load_space
 from trajtune.model.baselines.baselines import markov
 from trajtune.model.checkpoint import build_model, load_checkpoint
 from trajtune.search.run import resume_search, search, start_search
@@ -22,7 +23,7 @@ from trajtune.search.show.status import print_status, status_of
 from trajtune.search.start_points import with_warm_start
 from trajtune.search.study.open import read_study
 from trajtune.search.study.trial_records import read_trials
-from trajtune.search.tune.tracking import MLFLOW, TENSORBOARD
+from trajtune.search.tune.tracking import MLFLOW
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_local")]
 
@@ -53,8 +54,7 @@ def test_a_search_has_the_trials_asked_for_and_keeps_the_best_checkpoints(finish
 
     assert {"PRUNED", "COMPLETE"} == {trial.state for trial in trials}
     assert examine(finished) == []
-    for of_tracking in (MLFLOW, TENSORBOARD):
-        assert not (finished.path / of_tracking).exists(), "it is off by default"
+    assert not (finished.path / MLFLOW).exists(), "it is off by default"
 
 
 def test_the_best_checkpoint_loads_as_a_model_of_the_best_params(finished: Run) -> None:
@@ -206,6 +206,13 @@ def test_a_start_point_outside_the_space_is_refused_before_anything_is_written(
         start_search(experiment(tmp_path, start_points=[{"learning_rate": 5.0}]), small_snapshot)
 
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_space_that_is_given_is_not_read_from_its_file(small_snapshot: Snapshot, tmp_path: Path) -> None:
+    settings = experiment(tmp_path, space="gone.yaml", start_points=[{"learning_rate": 5.0}])
+
+    with pytest.raises(ExperimentError, match=r"Start point 1 must lie in the space gone.yaml"):
+        start_search(settings, small_snapshot, space=load_space("smoke"))
 
 
 def test_without_the_gpu_asked_for_a_search_ends_and_can_be_resumed(

@@ -43,6 +43,19 @@ def test_an_interrupted_training_ends_with_the_same_weights(
     assert (tmp_path / "cut" / "curves.html").stat().st_size > 1_000_000
 
 
+def test_the_curves_name_the_best_epoch_by_the_metric_that_best_pt_is_chosen_by(
+    ladder_snapshot: Snapshot, tmp_path: Path
+) -> None:
+    search = EXPERIMENT.search.model_copy(update={"metric": "val_tenure_mae_months"})
+    experiment = EXPERIMENT.model_copy(update={"search": search})
+
+    list(train_single(experiment, ladder_snapshot, tmp_path / "models"))
+
+    epoch = load_checkpoint(tmp_path / "models" / "best.pt")["epoch"]
+    page = (tmp_path / "models" / "curves.html").read_text("utf-8")
+    assert f"Best val_tenure_mae_months at epoch {epoch} of 4." in page
+
+
 def test_a_training_is_never_overwritten(ladder_snapshot: Snapshot, tmp_path: Path) -> None:
     next(train_single(EXPERIMENT, ladder_snapshot, tmp_path / "models"))
     with pytest.raises(RunError, match="must not exist.*--resume"):

@@ -139,9 +139,10 @@ def search_in_ray_session(
             resolved = with_warm_start(resolved, open_run(warm_start), data)
         if dry_run:
             check_start_points(resolved.search, searched)
-            print(experiment_yaml(resolved) + estimate(resolved, data).describe())
+            print(experiment_yaml(resolved) + estimate(resolved, searched, data).describe())
             return None
-        return str(start_search(resolved, data, name=run, json_log=json_log, verbose=verbose).path)
+        started = start_search(resolved, data, space=searched, name=run, json_log=json_log, verbose=verbose)
+        return str(started.path)
 
 
 def _with_search_settings(experiment: "Experiment", chosen: Mapping[str, object]) -> "Experiment":

@@ -212,12 +212,11 @@ class FinalizeSettings(Settings):
 
 
 class TrackingSettings(Settings):
-    """Logging beside the study; each needs the extra `trajtune[tracking]`."""
+    """Logging in addition to the study; needs the extra `trajtune[tracking]`."""
 
     mlflow: bool = Field(
         False, description="To MLFLOW_TRACKING_URI, or to mlflow.db in the run directory if that is not set."
     )
-    tensorboard: bool = Field(False, description="To tensorboard/ in the run directory.")
 
 
 class StorageSettings(Settings):

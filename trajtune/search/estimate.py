@@ -1,4 +1,4 @@
-"""What a search will cost, from one short timed trial: the research default on some of the careers."""
+"""What a search will cost, from one short trial that is timed: the research default on some careers."""
 
 import io
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from trajtune.cluster import ray_session
 from trajtune.dataset.arrays import CareerArrays, examples_of
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.settings import Experiment, PrunerSettings
-from trajtune.experiment.space import load_space
+from trajtune.experiment.space import Space
 from trajtune.search.newest_careers import train_careers
 from trajtune.search.start_points import start_points
 from trajtune.search.study.origins import TRAINING_ORIGIN
@@ -26,15 +26,15 @@ TIMED_CAREERS: Final = 2_000
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is to be expected; patience can only make it less.
+    """The expected cost; patience can only lower it.
 
     Attributes:
-        seconds_per_epoch: Of the research default's model, on all train examples of the experiment's kind.
+        seconds_per_epoch: Seconds of an epoch of the research default on all train careers.
         megabytes_per_trial: Resident memory of a process that trains.
-        concurrent: Trials at once.
-        epochs: Of all trials, where the pruner stops as many as it should.
-        wall_s: Seconds for the search.
-        disk_megabytes: What the run directory grows to.
+        concurrent: Trials that run at once.
+        epochs: Epochs of all trials, if the pruner stops as many as it should.
+        wall_s: Seconds of the search.
+        disk_megabytes: Size of the run directory at its largest.
     """
 
     seconds_per_epoch: float
@@ -45,7 +45,7 @@ class Estimate:
     disk_megabytes: float
 
     def describe(self) -> str:
-        """A few lines for people, as YAML comments, since they follow the experiment."""
+        """A few lines for people, as YAML comments, because they follow the printed experiment."""
         return (
             f"# an epoch of the research default: about {self.seconds_per_epoch:.1f} s\n"
             f"# memory of a trial: about {self.megabytes_per_trial:.0f} MB, {self.concurrent} at once\n"
@@ -54,8 +54,17 @@ class Estimate:
         )
 
 
-def estimate(experiment: Experiment, snapshot: "Snapshot", *, address: str | None = None) -> Estimate:
-    """Time one epoch of the research default on some careers, in a process like a trial's."""
+def estimate(
+    experiment: Experiment, space: Space, snapshot: "Snapshot", *, address: str | None = None
+) -> Estimate:
+    """Time one epoch of the research default on some careers, in a process like a trial's.
+
+    Args:
+        experiment: The search whose cost is estimated.
+        space: Its space.
+        snapshot: Its careers.
+        address: A Ray cluster to join; None: Ray is started here, or an open session is used.
+    """
     settings = experiment.search
     with ray_session(address):
         import ray
@@ -69,9 +78,9 @@ def estimate(experiment: Experiment, snapshot: "Snapshot", *, address: str | Non
     per_example = seconds / len(examples_of(_first(train), RESEARCH_DEFAULT.examples))
     default_s = per_example * train.num_careers
     other_s = per_example * len(examples_of(train, experiment.training.examples))
-    others = epochs_of_others(experiment)
+    others = epochs_of_others(experiment, space)
     wall_s = (RESEARCH_DEFAULT.max_epochs * default_s + others * other_s) / concurrent
-    # Running trials hold the best epoch's weights and the last two whole states, of three times their size.
+    # A running trial has its best epoch's weights (1) and two full checkpoints (3 each, with Adam's state).
     files = settings.keep_checkpoints + 1 + 7 * concurrent
     return Estimate(
         seconds_per_epoch=default_s,
@@ -83,19 +92,19 @@ def estimate(experiment: Experiment, snapshot: "Snapshot", *, address: str | Non
     )
 
 
-def epochs_of_others(experiment: Experiment) -> float:
+def epochs_of_others(experiment: Experiment, space: Space) -> float:
     """Epochs of all trials but the research default; the experiment's own training is not pruned either."""
     settings, training = experiment.search, experiment.training
-    points = start_points(settings, load_space(settings.space), training, settings.trials)
-    whole = [params for origin, params in points if origin == TRAINING_ORIGIN]
-    pruned = settings.trials - 1 - len(whole)
-    return sum(params.max_epochs for params in whole) + pruned * expected_epochs(settings.pruner, training)
+    points = start_points(settings, space, training, settings.trials)
+    not_pruned = [params.max_epochs for origin, params in points if origin == TRAINING_ORIGIN]
+    num_pruned = settings.trials - 1 - len(not_pruned)
+    return sum(not_pruned) + num_pruned * expected_epochs(settings.pruner, training)
 
 
 def expected_epochs(pruner: PrunerSettings, params: Params) -> float:
-    """Epochs of a trial when successive halving lets one in ``reduction_factor`` pass each rung.
+    """Epochs of a trial if successive halving lets one in ``reduction_factor`` pass each rung.
 
-    Hyperband and the median are taken to stop as many.
+    The Hyperband and median pruners are assumed to stop as many.
     """
     if pruner.name == "none":
         return float(params.max_epochs)
@@ -110,7 +119,7 @@ def expected_epochs(pruner: PrunerSettings, params: Params) -> float:
 def _timed_epoch(
     train: Mapping[str, Any], val: Mapping[str, Any], vocab_size: int
 ) -> tuple[float, float, int]:
-    """Seconds of one epoch, resident megabytes, and bytes of a checkpoint without the optimizer's state."""
+    """Seconds of an epoch, resident megabytes, and bytes of a checkpoint without the optimizer's state."""
     import resource
 
     import torch
@@ -121,7 +130,7 @@ def _timed_epoch(
     torch.set_num_threads(1)
     params = RESEARCH_DEFAULT.model_copy(update={"max_epochs": 2})
     arrays = (CareerArrays.from_dict(train), CareerArrays.from_dict(val))
-    # The first epoch also pays for what torch sets up once.
+    # The second epoch is timed: the first includes what torch sets up once.
     for result in fit(params, *arrays, vocab_size, seed=0):
         seconds, checkpoint = result.seconds, result.checkpoint()
     buffer = io.BytesIO()
@@ -130,7 +139,7 @@ def _timed_epoch(
 
 
 def _first(arrays: CareerArrays) -> CareerArrays:
-    """The first careers, with every column cut to their roles."""
+    """The first `TIMED_CAREERS` careers, with every column cut to their roles."""
     offsets = arrays.offsets[: TIMED_CAREERS + 1]
     columns = {name: column[: offsets[-1]] for name, column in arrays.to_dict().items() if name != "offsets"}
     return CareerArrays.from_dict({**columns, "offsets": np.asarray(offsets)})

@@ -1,4 +1,4 @@
-"""What a trial's model costs to serve, for constraints: its size, and the time that a prediction takes."""
+"""What a trial's model costs to serve, for constraints: number of parameters, and latency of a prediction."""
 
 import time
 from collections.abc import Mapping
@@ -8,17 +8,17 @@ from typing import Any, Final
 from trajtune.experiment.objective import LATENCY_MS, NUM_PARAMETERS
 
 ROLES: Final = 10
-"""Length of the career that is timed."""
+"""Roles of the career that is timed."""
 
 _WARM_UP: Final = 5
 _TIMED: Final = 50
 
 
-def measured(checkpoint: Mapping[str, Any], names: frozenset[str]) -> dict[str, float]:
-    """Those of ``num_parameters`` and ``latency_ms`` that are asked for, of the model as it would be served.
+def serving_cost(checkpoint: Mapping[str, Any], names: frozenset[str]) -> dict[str, float]:
+    """``num_parameters`` and ``latency_ms`` of the model as it would be served, if they are in ``names``.
 
     ``latency_ms`` is the median of 50 predictions for one career of 10 roles in torch, in the trial's own
-    process and with its one thread; the exported graph takes some tenth of that in onnxruntime.
+    process with its one thread; the exported graph takes about a tenth of that in onnxruntime.
     """
     if not names & {NUM_PARAMETERS, LATENCY_MS}:
         return {}
@@ -27,16 +27,16 @@ def measured(checkpoint: Mapping[str, Any], names: frozenset[str]) -> dict[str, 
     from trajtune.model.checkpoint import build_model
 
     model = build_model(checkpoint)
-    found: dict[str, float] = {}
+    costs: dict[str, float] = {}
     if NUM_PARAMETERS in names:
-        found[NUM_PARAMETERS] = sum(parameter.numel() for parameter in model.parameters())
+        costs[NUM_PARAMETERS] = sum(parameter.numel() for parameter in model.parameters())
     if LATENCY_MS in names:
         career = torch.ones((1, ROLES), dtype=torch.int64)
         seconds = []
         with torch.inference_mode():
             for _ in range(_WARM_UP + _TIMED):
-                began = time.perf_counter()
+                started = time.perf_counter()
                 model(career)
-                seconds.append(time.perf_counter() - began)
-        found[LATENCY_MS] = 1000 * median(seconds[_WARM_UP:])
-    return found
+                seconds.append(time.perf_counter() - started)
+        costs[LATENCY_MS] = 1000 * median(seconds[_WARM_UP:])
+    return costs

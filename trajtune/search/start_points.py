@@ -1,4 +1,4 @@
-"""Where a search starts: the research default, points known to be good, then the experiment's training."""
+"""The first trials of a search: the research default, the start points, the experiment's own training."""
 
 import json
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from trajtune.dataset.snapshot import Snapshot
 
 WARM_START_POINTS: Final = 5
-"""Configurations that a warm start takes from the earlier run."""
+"""Best configurations that a warm start takes from the earlier run."""
 
 
 def given_points(settings: SearchSettings) -> list[tuple[str, Params]]:
@@ -33,8 +33,8 @@ def start_points(
     """Origin and params of the first trials, in their order.
 
     After the given points comes the experiment's own ``training``, which the space varies: a search
-    should find nothing worse than what its user had. It is left out where the space cannot draw it, where
-    it is among the points already, and where ``requested`` trials leave no room for it.
+    should find nothing worse than what its user had. It is left out if the space does not contain it, if
+    it is one of the points already, and if ``requested`` trials leave no room for it.
     """
     points = given_points(settings)
     own = space.resolve(training, space.searched_values(training))
@@ -67,13 +67,12 @@ def check_start_points(settings: SearchSettings, space: Space) -> None:
 def with_warm_start(experiment: Experiment, earlier: Run, snapshot: "Snapshot") -> Experiment:
     """The experiment with the earlier run's best configurations as further start points.
 
-    Only configurations are taken over, no values: newer data of the same kind is welcome.
+    Only configurations are taken, no values, so the snapshot may hold newer data of the same kind.
 
     Raises:
-        RunError: If the earlier run's best were best at something else: other labels, another split or
-            another source.
+        RunError: If the results of the two are not comparable: other labels, another split or another source.
     """
-    before, now = _meaning(_manifest(earlier)), _meaning(snapshot.manifest)
+    before, now = _comparable(_manifest(earlier)), _comparable(snapshot.manifest)
     changed = [f"{key} {before[key]} → {now[key]}" for key in now if before[key] != now[key]]
     if changed:
         raise RunError(
@@ -99,8 +98,8 @@ def _manifest(run: Run) -> dict[str, Any]:
     return manifest
 
 
-def _meaning(manifest: Any) -> dict[str, Any]:
-    """What makes results on two snapshots comparable: labels, split and source of the same kind."""
+def _comparable(manifest: Any) -> dict[str, Any]:
+    """What must be equal for results on two snapshots to be comparable: labels, split and kind of source."""
     source = manifest["source"]
     return {
         "source": {key: source.get(key) for key in ("kind", "table", "path")},

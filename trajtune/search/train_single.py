@@ -1,4 +1,4 @@
-"""One configuration without a search: the same trial, no Ray and no study, its log and curves beside it."""
+"""Train one configuration without a search: the same trial, without Ray or a study, with a log and curves."""
 
 import json
 import sys
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from trajtune.errors import RunError
 from trajtune.experiment.load import save_experiment
+from trajtune.experiment.objective import best_epoch
 from trajtune.experiment.settings import Experiment
 from trajtune.page import Page
 from trajtune.search.trial import DAMAGE, train_trial
@@ -29,20 +30,20 @@ def train_single(
     """Train ``experiment.training`` on a snapshot, yielding what each epoch reports.
 
     The directory then holds ``best.pt``, ``last.pt``, ``vocabulary.json``, ``log.jsonl``, ``curves.html`` and
-    the resolved experiment. Interrupted at any moment and resumed, it ends with the weights that an
-    uninterrupted training ends with.
+    the resolved experiment. A training that is interrupted and resumed ends with the same weights as one
+    that is not.
 
     Args:
-        experiment: Its ``training`` section and ``search.seed`` are used.
+        experiment: Its ``training`` section, ``search.seed`` and ``search.metric`` are used.
         snapshot: Train and val are read; test is not.
         output: Directory; must not exist unless ``resume``.
-        resume: Go on in it.
+        resume: Resume the training in it.
 
     Raises:
-        RunError: If the directory exists, or is to be resumed and is of another snapshot.
+        RunError: If the directory exists and ``resume`` is false, or holds no training on this snapshot.
         TrainingError: If the loss diverges, or the checkpoint is of another configuration.
     """
-    _open(experiment, snapshot, output, resume=resume)
+    _prepare_directory(experiment, snapshot, output, resume=resume)
     from trajtune.model.checkpoint import vocabulary_id
     from trajtune.model.network.title_vectors import words_of
 
@@ -60,25 +61,25 @@ def train_single(
         vocabulary=vocabulary_id(encoder),
     )
     if resume:
-        reports = _logged(output)
-    while (report := _next(epochs)) is not None:
+        reports = _read_log(output)
+    while (report := _next_report(epochs)) is not None:
         if damage := report.pop(DAMAGE, None):
             print(damage, file=sys.stderr)
-        # The first one after a resume is the last one before it.
+        # A resumed training reports its last epoch again.
         reports = [*(earlier for earlier in reports if earlier["epoch"] < report["epoch"]), report]
         write_atomically(output / LOG, "".join(json.dumps(each) + "\n" for each in reports).encode())
         yield report
-    _curves(reports, output / CURVES)
+    _write_curves(reports, experiment.search.metric, output / CURVES)
 
 
-def _next(epochs: Iterator[dict[str, Any]]) -> dict[str, Any] | None:
+def _next_report(epochs: Iterator[dict[str, Any]]) -> dict[str, Any] | None:
     from trajtune.model.threads import one_thread
 
     with one_thread():
         return next(epochs, None)
 
 
-def _open(experiment: Experiment, snapshot: "Snapshot", output: Path, *, resume: bool) -> None:
+def _prepare_directory(experiment: Experiment, snapshot: "Snapshot", output: Path, *, resume: bool) -> None:
     origin = {"snapshot": snapshot.id}
     if output.exists() and any(output.iterdir()):
         if not resume:
@@ -99,16 +100,17 @@ def _open(experiment: Experiment, snapshot: "Snapshot", output: Path, *, resume:
     write_atomically(output / _ORIGIN, f"{json.dumps(origin)}\n".encode())
 
 
-def _logged(output: Path) -> list[dict[str, Any]]:
+def _read_log(output: Path) -> list[dict[str, Any]]:
     path = output / LOG
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
 
 
-def _curves(reports: list[dict[str, Any]], path: Path) -> None:
+def _write_curves(reports: list[dict[str, Any]], metric: str, path: Path) -> None:
     import plotly.graph_objects as go
 
-    best = min(reports, key=lambda report: report["val_next_role_nll"])
-    page = Page("Training curves", f"Best at epoch {best['epoch']} of {len(reports)}.")
+    best = best_epoch(reports, metric)
+    assert best is not None, "a trial raises unless its metric is finite"
+    page = Page("Training curves", f"Best {metric} at epoch {best['epoch']} of {len(reports)}.")
     epochs = [report["epoch"] for report in reports]
     for heading, names in (
         ("Loss", ("train_loss", "val_next_role_nll")),

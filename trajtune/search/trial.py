@@ -1,7 +1,7 @@
-"""One trial: train with checkpoints, from wherever the last attempt got to. Knows nothing of Ray.
+"""One trial: train with checkpoints, from where the last attempt stopped. Knows nothing of Ray.
 
-A trial's directory holds ``best.pt`` (weights at the best epoch), ``last.pt`` (all that is needed to
-go on) and ``previous.pt`` (the same one epoch earlier, should ``last.pt`` turn out damaged).
+A trial's directory holds ``best.pt`` (weights at the best epoch), ``last.pt`` (everything needed to
+resume) and ``previous.pt`` (the same one epoch earlier, used if ``last.pt`` is damaged).
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.errors import TrainingError
 from trajtune.experiment.params import Params
-from trajtune.search.serving_cost import measured
+from trajtune.search.serving_cost import serving_cost
 from trajtune.storage.path import StoredPath, rename
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ BEST: Final = "best.pt"
 LAST: Final = "last.pt"
 PREVIOUS: Final = "previous.pt"
 DAMAGE: Final = "damage"
-"""In a trial's first report, if checkpoints were not whole: one line that names them and what was done."""
+"""In a trial's first report, if checkpoints were damaged: one line that names them and what was done."""
 
 _REPORTS: Final = "reports"
 _MEASURED: Final = "measured"
@@ -45,23 +45,23 @@ def train_trial(
 ) -> Iterator[dict[str, Any]]:
     """Train until patience or the last epoch, yielding what each epoch reports.
 
-    If the directory holds a checkpoint, training goes on after it and its epoch is reported again
-    first: whoever died may have died between the checkpoint and the record. A record that has lost more is
-    told what it lacks, because a checkpoint holds the reports of all epochs. What was damaged is deleted, and
-    the first report says so under `DAMAGE`.
+    If the directory holds a checkpoint, training goes on after it, and its epoch is reported again first,
+    because the last process may have died between the checkpoint and the record. If the record lacks more
+    epochs, those are reported too: a checkpoint holds the reports of all epochs. Damaged checkpoints are
+    deleted, and the first report says so under `DAMAGE`.
 
     Args:
         params: What to train.
         train, val: Careers.
-        vocab_size: Titles, the unknown one included.
-        directory: Where the trial's checkpoints are; made if missing.
+        vocab_size: Number of titles, including the unknown one.
+        directory: The trial's checkpoints; created if missing.
         title_words: The words of the vocabulary's titles.
-        metric: The first objective: ``best.pt`` is of its best epoch.
-        seed: Of the weights and the order of examples.
-        constrained: What there are constraints on; the model's size and latency are measured for them.
-        device: Where torch trains.
-        vocabulary: Name of the vocabulary, for checkpoints that are used without their snapshot.
-        recorded: How many epochs the record holds; None: all but perhaps the last.
+        metric: The first objective; ``best.pt`` holds its best epoch.
+        seed: Seed of the weights and of the order of examples.
+        constrained: Names in the constraints; the model's size and latency are measured if they are there.
+        device: torch's device.
+        vocabulary: Id of the vocabulary, for checkpoints that are used without their snapshot.
+        recorded: Number of epochs in the record; None: all, except perhaps the last.
         workers: Who trains together, each on its own careers. The first reads and writes the checkpoints.
 
     Yields:
@@ -95,7 +95,7 @@ def train_trial(
     )
     for result in epochs:
         if costs_to_serve is None:
-            costs_to_serve = measured(result.checkpoint(copy=False), constrained)
+            costs_to_serve = serving_cost(result.checkpoint(copy=False), constrained)
         report = {
             "epoch": result.epoch,
             "train_loss": result.train_loss,
@@ -105,7 +105,7 @@ def train_trial(
         }
         reports = [*reports, report]
         if workers.is_first:
-            # Saved before the next epoch begins, so nothing need be copied.
+            # Saved before the next epoch starts, so nothing has to be copied.
             checkpoint = {
                 **result.checkpoint(copy=False),
                 _REPORTS: reports,
@@ -130,9 +130,9 @@ def _save(checkpoint: Mapping[str, Any], directory: StoredPath, *, is_best: bool
 
 
 def newest_checkpoint(directory: StoredPath) -> tuple[Mapping[str, Any] | None, list[str]]:
-    """The newest checkpoint in the directory that is whole, None if there is none; names of damaged ones.
+    """The newest intact checkpoint in the directory, None without one; and the names of damaged ones.
 
-    A damaged one is deleted, so that it cannot take the place of the one before.
+    Damaged ones are deleted, so that none replaces an intact ``previous.pt``.
     """
     damaged: list[str] = []
     from trajtune.model.checkpoint import load_checkpoint
@@ -162,6 +162,6 @@ def predicting(state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def delete_resumable(directory: StoredPath) -> None:
-    """Delete what only an unfinished trial needs."""
+    """Delete the checkpoints that only an unfinished trial needs."""
     for name in (LAST, PREVIOUS):
         (directory / name).unlink(missing_ok=True)

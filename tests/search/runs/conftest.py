@@ -12,14 +12,9 @@ from trajtune.model.checkpoint import save_checkpoint
 from trajtune.search.runs.create import create_run
 from trajtune.search.runs.directory import Run
 from trajtune.search.runs.retention import retain_best
-from trajtune.search.study.study import (
-    RESEARCH_DEFAULT_ORIGIN,
-    ask,
-    create_study,
-    enqueue,
-    record_epoch,
-    tell_complete,
-)
+from trajtune.search.study.open import create_study
+from trajtune.search.study.origins import RESEARCH_DEFAULT_ORIGIN
+from trajtune.search.study.study import ask, enqueue, record_epoch, tell_complete
 from trajtune.search.study.trial_records import read_trials
 
 

@@ -9,7 +9,8 @@ from trajtune.model.checkpoint import save_checkpoint
 from trajtune.search.runs.directory import Run, open_run
 from trajtune.search.runs.doctor import examine, fix
 from trajtune.search.study.journal import JOURNAL
-from trajtune.search.study.study import ask, create_study
+from trajtune.search.study.open import create_study
+from trajtune.search.study.study import ask
 
 
 def test_a_sound_run_has_no_findings(run: Run) -> None:

@@ -6,7 +6,8 @@ from trajtune.experiment.params import Params
 from trajtune.model.checkpoint import save_checkpoint
 from trajtune.search.runs.directory import Run
 from trajtune.search.runs.retention import best_entry, retain_best, retained_trials, top_trials
-from trajtune.search.study.study import ask, create_study, read_study
+from trajtune.search.study.open import create_study, read_study
+from trajtune.search.study.study import ask
 from trajtune.search.study.trial_records import read_trials
 
 

@@ -11,9 +11,9 @@ from trajtune.experiment.settings import Experiment
 from trajtune.experiment.space import load_space
 from trajtune.search.runs.create import create_run
 from trajtune.search.runs.directory import Run
-from trajtune.search.study import study as record
 from trajtune.search.study.open import create_study
 from trajtune.search.study.origins import RESEARCH_DEFAULT_ORIGIN
+from trajtune.search.study.study import ask, enqueue, record_epoch, tell_complete, tell_failed, tell_pruned
 
 EPOCHS = 5
 AT_ONCE = 4
@@ -33,7 +33,7 @@ def run_of(folder: Path, snapshot: Snapshot, trials: int, **search: Any) -> Run:
     space = load_space(experiment.search.space)
     run = create_run(experiment, space, name="searched", snapshot_path=snapshot.path, snapshot_id=snapshot.id)
     study = create_study(run.path, experiment.search, EPOCHS)
-    record.enqueue(study, space, RESEARCH_DEFAULT, RESEARCH_DEFAULT_ORIGIN)
+    enqueue(study, space, RESEARCH_DEFAULT, RESEARCH_DEFAULT_ORIGIN)
     run.write_baselines(
         {"markov": {"val_next_role_nll": 3.1, "val_top1": 0.21}, "majority": {"val_top1": 0.1}}
     )
@@ -47,23 +47,22 @@ def search(run: Run, trials: int, *, leave_running: int = 0) -> None:
     begun = len(study.trials) - 1
     for first in range(begun, begun + trials, AT_ONCE):
         together = [
-            record.ask(study, run.space, settings, base)
-            for _ in range(first, min(first + AT_ONCE, begun + trials))
+            ask(study, run.space, settings, base) for _ in range(first, min(first + AT_ONCE, begun + trials))
         ]
         for trial in together:
             last = trial.number >= begun + trials - leave_running
             fails, stops = trial.number % 9 == 8, trial.number % 5 == 4
             epochs = range(1, 1 + (1 if fails else 2 if stops or last else EPOCHS))
             for epoch in epochs:
-                record.record_epoch(study, trial, settings.metric, report(trial, epoch))
+                record_epoch(study, trial, settings.metric, report(trial, epoch))
             if last:
                 continue
             if fails:
-                record.tell_failed(study, trial, "TrainingError: `<b>` is no number & never was")
+                tell_failed(study, trial, "TrainingError: `<b>` is no number & never was")
             elif stops and len(settings.metrics) == 1:
-                record.tell_pruned(study, trial)
+                tell_pruned(study, trial)
             else:
-                record.tell_complete(study, trial)
+                tell_complete(study, trial)
 
 
 def report(trial: Any, epoch: int) -> dict[str, Any]:

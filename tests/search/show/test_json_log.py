@@ -19,8 +19,8 @@ from trajtune.experiment.sources import SimulatedSource
 from trajtune.experiment.space import load_space
 from trajtune.search.runs.directory import open_run
 from trajtune.search.show.json_log import JsonLog
-from trajtune.search.study import study as record
 from trajtune.search.study.open import create_study, read_study
+from trajtune.search.study.study import ask, record_epoch, tell_failed
 from trajtune.search.study.trial_records import read_trials
 
 SETTINGS = SearchSettings()
@@ -30,14 +30,14 @@ def test_each_event_says_what_the_study_holds_and_nothing_is_nan(tmp_path: Path)
     study, file = create_study(tmp_path, SETTINGS, 50), io.StringIO()
     log = JsonLog(study, file)
     log.begin("run", 5, SETTINGS.metric)
-    trial = record.ask(study, load_space("smoke"), SETTINGS, Params())
+    trial = ask(study, load_space("smoke"), SETTINGS, Params())
     log("start", 0)
     trial.set_user_attr("damage", "damaged: last.pt; training began again")
     log("damage", 0)
     report = {"epoch": 1, SETTINGS.metric: 2.5, "train_loss": float("inf"), "seconds": 0.1}
-    record.record_epoch(study, trial, SETTINGS.metric, report)
+    record_epoch(study, trial, SETTINGS.metric, report)
     log("epoch", 0)
-    record.tell_failed(study, trial, "the disk is full")
+    tell_failed(study, trial, "the disk is full")
     log("end", 0)
     log.done()
 

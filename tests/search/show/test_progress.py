@@ -11,10 +11,10 @@ from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.settings import SearchSettings
 from trajtune.experiment.space import load_space
 from trajtune.search.runs.log import RunLog, tee_stderr
-from trajtune.search.show.progress import show_progress
-from trajtune.search.study import study as record
+from trajtune.search.show.progress import Progress, show_progress
 from trajtune.search.study.open import create_study
 from trajtune.search.study.origins import RESEARCH_DEFAULT_ORIGIN
+from trajtune.search.study.study import ask, enqueue, record_epoch, tell_complete, tell_failed
 
 SPACE, SETTINGS = load_space("smoke"), SearchSettings()
 
@@ -31,24 +31,24 @@ def searched(
     monkeypatch.setattr(sys, "stderr", shown)
     monkeypatch.setenv("COLUMNS", "200")
     study = create_study(directory, SETTINGS, 50)
-    record.enqueue(study, SPACE, RESEARCH_DEFAULT, RESEARCH_DEFAULT_ORIGIN)
+    enqueue(study, SPACE, RESEARCH_DEFAULT, RESEARCH_DEFAULT_ORIGIN)
     with (
-        show_progress(study, 5, SETTINGS.metric, ("markov2", 2.9), log) as listen,
+        show_progress(Progress(study, 5, SETTINGS.metric, ("markov2", 2.9)), log) as listen,
         tee_stderr(log) if log else nullcontext(),
     ):
         for number, value in enumerate((3.25, 9.0, 2.5)):
-            trial = record.ask(study, SPACE, SETTINGS, Params())
+            trial = ask(study, SPACE, SETTINGS, Params())
             listen("start", number)
             report = {"epoch": 1, SETTINGS.metric: value, "seconds": 0.1}
-            record.record_epoch(study, trial, SETTINGS.metric, report)
+            record_epoch(study, trial, SETTINGS.metric, report)
             listen("epoch", number)
             if number == 0:
-                record.tell_complete(study, trial)
+                tell_complete(study, trial)
                 listen("end", number)
                 if log:
                     print("a note beside it", file=sys.stderr)
             elif number == 1:
-                record.tell_failed(study, trial, "the disk is full")
+                tell_failed(study, trial, "the disk is full")
                 listen("end", number)
     return shown.getvalue()
 

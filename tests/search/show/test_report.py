@@ -128,11 +128,10 @@ def test_the_table_sorts_numbers_as_numbers(page: Any) -> None:
 
 
 def test_no_two_trials_of_a_worker_overlap_and_each_was_somewhere(ended: Run) -> None:
-    found = spans(read_trials(read_study(ended.path)))
-    places = workers(found)
-    assert sorted(span.trial.number for place in places for span in place.spans) == list(range(50))
-    for place in places:
-        for before, after in zip(place.spans, place.spans[1:], strict=False):
+    found = workers(spans(read_trials(read_study(ended.path))))
+    assert sorted(span.trial.number for worker in found for span in worker.spans) == list(range(50))
+    for worker in found:
+        for before, after in zip(worker.spans, worker.spans[1:], strict=False):
             assert before.end <= after.start
 
 

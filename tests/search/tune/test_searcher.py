@@ -1,44 +1,90 @@
-"""Between Ray Tune and the study, without a Ray: what the scheduler answers to an epoch."""
+"""What Ray Tune's searcher and scheduler make of a session's answers, without a Ray session."""
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
-from trajtune.experiment.params import Params
-from trajtune.experiment.settings import SearchSettings
-from trajtune.experiment.space import load_space
-from trajtune.search.start_points import start_points
-from trajtune.search.study import study as record
-from trajtune.search.study.open import create_study
-from trajtune.search.tune.searcher import StudyScheduler, StudySearcher
+import pytest
+from ray.tune.search import Searcher
+
+from trajtune.errors import RunError
+from trajtune.search.tune.scheduler import StudyScheduler
+from trajtune.search.tune.searcher import StudySearcher
+
+CONFIG = {"number": 0}
+DEAD_ACTOR = """Failure # 1 (occurred at 2026-01-01)
+ray.exceptions.RayTaskError: first attempt
+Failure # 2 (occurred at 2026-01-01)
+{reason}
+"""
 
 
-def test_what_the_others_are_held_against_is_not_pruned(tmp_path: Path) -> None:
-    settings = SearchSettings.model_validate({"space": "smoke", "pruner": {"grace_period": 1}})
-    space, training = load_space("smoke"), Params(max_epochs=9)
-    study = create_study(tmp_path, settings, training.max_epochs)
-    for origin, params in start_points(settings, space, training, 5):
-        record.enqueue(study, space, params, origin)
-    searcher = StudySearcher(
-        *(study, space, settings, training),
-        requested=5,
-        max_concurrent=lambda: 5,
-        listener=lambda what, number: None,
-        still_held=lambda: None,
+def session(**attributes: Any) -> Any:
+    defaults = {"num_running": 0, "has_waiting_duplicates": False, "still_held": lambda: None}
+    return SimpleNamespace(**{**defaults, **attributes})
+
+
+@pytest.mark.parametrize(
+    ("config", "waiting", "answer"),
+    [(CONFIG, False, CONFIG), (None, True, None), (None, False, Searcher.FINISHED)],
+    ids=["a trial", "a duplicate waits", "all done"],
+)
+def test_the_searcher_finishes_when_no_trial_can_follow(
+    config: object, waiting: bool, answer: object
+) -> None:
+    answering = session(suggest=lambda trial_id: config, has_waiting_duplicates=waiting)
+
+    assert StudySearcher(answering, lambda: 1).suggest("a") == answer
+
+
+def test_no_more_trials_are_suggested_than_may_run_at_once() -> None:
+    assert (
+        StudySearcher(session(num_running=2, suggest=lambda trial_id: CONFIG), lambda: 2).suggest("a") is None
     )
-    scheduler = StudyScheduler(searcher)
-    for number in range(5):
-        searcher.suggest(str(number))
 
-    # The best first, so that each of the others is behind when it is asked about.
-    answers = {
-        number: scheduler.on_trial_result(
-            None,
-            SimpleNamespace(trial_id=str(number)),
-            {"report/epoch": 1, "report/val_next_role_nll": 9.0 - number, "hostname": "here"},
-        )
-        for number in (4, 3, 2, 1, 0)
-    }
 
-    assert answers == {4: "CONTINUE", 3: "STOP", 2: "STOP", 1: "CONTINUE", 0: "CONTINUE"}
-    origins = [trial.user_attrs["origin"] for trial in study.get_trials(deepcopy=False)]
-    assert origins == ["research_default", "training", "sampler", "sampler", "sampler"]
+def test_a_run_that_was_taken_over_is_noticed_while_all_slots_are_taken() -> None:
+    def still_held() -> None:
+        raise RunError("taken over")
+
+    with pytest.raises(RunError, match="taken over"):
+        StudySearcher(session(num_running=2, still_held=still_held), lambda: 2).suggest("a")
+
+
+@pytest.mark.parametrize(("goes_on", "answer"), [(True, "CONTINUE"), (False, "STOP")])
+def test_the_scheduler_hands_on_what_an_epoch_reported(goes_on: bool, answer: str) -> None:
+    recorded = []
+
+    def record_epoch(trial_id: str, report: dict[str, Any]) -> bool:
+        recorded.append((trial_id, report))
+        return goes_on
+
+    result = {"report/epoch": 1, "report/val_top1": 0.5, "hostname": "here", "training_iteration": 7}
+    scheduler = StudyScheduler(session(record_epoch=record_epoch))
+
+    assert scheduler.on_trial_result(None, SimpleNamespace(trial_id="a"), result) == answer
+    assert recorded == [("a", {"epoch": 1, "val_top1": 0.5, "node": "here"})]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            'Traceback (most recent call last):\n  File "a.py", line 1\nOSError: disk full',
+            "OSError: disk full",
+        ),
+        ("The actor died.\n\tpid: 7", "The actor died."),
+    ],
+    ids=["traceback", "dead actor"],
+)
+def test_the_reason_of_a_failure_is_one_line_of_the_last_attempt(
+    tmp_path: Path, text: str, reason: str
+) -> None:
+    file = tmp_path / "error.txt"
+    file.write_text(DEAD_ACTOR.format(reason=text))
+    noted = []
+    scheduler = StudyScheduler(session(note_failure=lambda *failure: noted.append(failure)))
+
+    scheduler.on_trial_error(None, SimpleNamespace(trial_id="a", error_file=str(file)))
+
+    assert noted == [("a", reason)]

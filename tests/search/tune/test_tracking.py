@@ -1,4 +1,4 @@
-"""MLflow's store and TensorBoard's files hold what the study holds, and are not there unless asked for."""
+"""MLflow's database holds what the study holds, and is not there unless asked for."""
 
 import importlib.util
 import os
@@ -15,21 +15,21 @@ from trajtune.search.runs.directory import Run
 from trajtune.search.runs.doctor import examine
 from trajtune.search.study.open import read_study
 from trajtune.search.study.trial_records import read_trials
-from trajtune.search.tune.tracking import MLFLOW, TENSORBOARD, URI_VARIABLE
+from trajtune.search.tune.tracking import MLFLOW, URI_VARIABLE
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_local")]
 
 METRIC = "val_next_role_nll"
 
 
-def experiment(directory: Path, *, trials: int = 2, **tracking: bool) -> Experiment:
+def experiment(directory: Path, *, trials: int = 2) -> Experiment:
     return validate(
         Experiment,
         {
             "training": {"max_epochs": 3},
             "search": {"space": "smoke", "trials": trials, "pruner": {"name": "none"}},
             "storage": {"runs": str(directory / "runs")},
-            "tracking": tracking,
+            "tracking": {"mlflow": True},
         },
         "test",
     )
@@ -37,11 +37,11 @@ def experiment(directory: Path, *, trials: int = 2, **tracking: bool) -> Experim
 
 @pytest.fixture(scope="module")
 def tracked(ray_local: None, small_snapshot: Snapshot, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run that both wrote to, extended by a trial."""
-    both = experiment(tmp_path_factory.mktemp("tracked"), mlflow=True, tensorboard=True)
+    """A tracked run, extended by a trial."""
+    settings = experiment(tmp_path_factory.mktemp("tracked"))
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(URI_VARIABLE, raising=False)
-        run = start_search(both, small_snapshot, name="run")
+        run = start_search(settings, small_snapshot, name="run")
         run = resume_search(run.path, trials=3)
         assert URI_VARIABLE not in os.environ, "the next run of this process has a store of its own"
     return run
@@ -66,17 +66,6 @@ def test_mlflow_has_each_trials_params_and_epochs_also_after_an_extension(tracke
     assert examine(tracked) == []
 
 
-def test_tensorboard_reads_each_trials_epochs(tracked: Run) -> None:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    for trial in read_trials(read_study(tracked.path)):
-        events = EventAccumulator(str(tracked.path / TENSORBOARD / f"{trial.number:04d}"))
-        events.Reload()
-        points = events.Scalars(f"ray/tune/report/{METRIC}")
-        assert [point.step for point in points] == [epoch["epoch"] for epoch in trial.epochs]
-        assert [point.value for point in points] == pytest.approx([e[METRIC] for e in trial.epochs], rel=1e-6)
-
-
 def test_mlflow_goes_where_its_own_variable_says_and_the_run_does_not_hold_that(
     small_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,12 +73,11 @@ def test_mlflow_goes_where_its_own_variable_says_and_the_run_does_not_hold_that(
 
     uri = f"sqlite:///{tmp_path}/elsewhere-4711.db"
     monkeypatch.setenv(URI_VARIABLE, uri)
-    run = start_search(experiment(tmp_path, trials=1, mlflow=True), small_snapshot, name="run")
+    run = start_search(experiment(tmp_path, trials=1), small_snapshot, name="run")
 
     assert [e.name for e in MlflowClient(uri).search_experiments() if e.name != "Default"] == ["trajtune run"]
     assert os.environ[URI_VARIABLE] == uri, "it is the user's, and stays"
     assert not (run.path / MLFLOW).exists()
-    assert not (run.path / TENSORBOARD).exists(), "it was not asked for"
     files = [path for path in run.path.rglob("*") if path.is_file()]
     assert not [path for path in files if b"elsewhere-4711" in path.read_bytes()]
 
@@ -105,6 +93,6 @@ def test_what_is_not_installed_is_refused_before_anything_is_written(
     with pytest.raises(
         RunError, match=r"needs mlflow, which is not installed. Run `pip install 'trajtune\[tracking"
     ):
-        start_search(experiment(tmp_path, mlflow=True), small_snapshot, name="run")
+        start_search(experiment(tmp_path), small_snapshot, name="run")
 
     assert list(tmp_path.iterdir()) == []

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from trajtune.errors import RunError
 from trajtune.experiment.settings import Experiment
-from trajtune.experiment.space import load_space
+from trajtune.experiment.space import Space
 from trajtune.search.runs.create import versions
 from trajtune.search.runs.directory import Run
 
@@ -46,7 +46,12 @@ class Difference:
 
 
 def check_resumable(
-    run: Run, snapshot_id: str, *, experiment: Experiment | None = None, force: bool = False
+    run: Run,
+    snapshot_id: str,
+    *,
+    experiment: Experiment | None = None,
+    space: Space | None = None,
+    force: bool = False,
 ) -> None:
     """Refuse to resume a run if its new trials could not be compared with its old ones.
 
@@ -54,12 +59,13 @@ def check_resumable(
         run: The run.
         snapshot_id: Hash of the present snapshot.
         experiment: The present experiment; None is the run's own.
+        space: The space of ``experiment``.
         force: Allow harmless differences, which are other versions of packages.
 
     Raises:
         RunError: With every difference that forbids it.
     """
-    changes = list(differences(run, snapshot_id, experiment))
+    changes = list(differences(run, snapshot_id, experiment, space))
     harmful = [change for change in changes if not change.harmless]
     if harmful:
         raise RunError(
@@ -73,7 +79,9 @@ def check_resumable(
         )
 
 
-def differences(run: Run, snapshot_id: str, experiment: Experiment | None = None) -> Iterator[Difference]:
+def differences(
+    run: Run, snapshot_id: str, experiment: Experiment | None = None, space: Space | None = None
+) -> Iterator[Difference]:
     """Everything that has changed since the run began."""
     if snapshot_id != run.snapshot_id:
         yield Difference("snapshot", run.snapshot_id, snapshot_id, harmless=False)
@@ -81,11 +89,10 @@ def differences(run: Run, snapshot_id: str, experiment: Experiment | None = None
     for name, before in run.manifest["versions"].items():
         if now[name] != before:
             yield Difference(name, before, now[name], harmless=True)
-    if experiment is None:
-        return
-    yield from _changed(run.experiment.model_dump(mode="json"), experiment.model_dump(mode="json"), "")
-    space = load_space(experiment.search.space)
-    yield from _changed(run.space.model_dump(mode="json"), space.model_dump(mode="json"), "space.")
+    if experiment is not None:
+        yield from _changed(run.experiment.model_dump(mode="json"), experiment.model_dump(mode="json"), "")
+    if space is not None:
+        yield from _changed(run.space.model_dump(mode="json"), space.model_dump(mode="json"), "space.")
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str) -> Iterator[Difference]:

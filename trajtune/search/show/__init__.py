@@ -1,1 +1,1 @@
-"""A search as people and programs see it: status, progress, log, report, dashboard."""
+"""Shows a search to people and programs: status, progress, JSON log, report, dashboard."""

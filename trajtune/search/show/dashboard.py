@@ -1,4 +1,4 @@
-"""optuna-dashboard on a run's study, wherever that is; on this machine's loopback address alone."""
+"""optuna-dashboard for a run's study, in a journal or a database; it listens on the loopback address only."""
 
 from trajtune.errors import RunError
 from trajtune.search.runs.directory import Run
@@ -10,7 +10,7 @@ HOST = "127.0.0.1"
 def show_dashboard(run: Run, port: int) -> None:
     """Serve the dashboard until interrupted.
 
-    The study is opened here and not by optuna-dashboard's own command, whose argument would show the
+    The study is opened here, because the argument of optuna-dashboard's own command would show the
     database's password in the list of processes.
 
     Raises:

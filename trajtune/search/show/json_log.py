@@ -1,14 +1,14 @@
-"""The search as it goes, for programs: one JSON object a line on stdout for each event.
+"""A running search, for programs: one JSON object a line on stdout for each event.
 
 Every line has ``event`` and ``time`` (ISO 8601, UTC). The events are
 
 - ``search``: this session begins; ``run``, ``requested``, ``metric``, ``counts``;
 - ``start``: ``trial``, ``origin``, ``params``;
-- ``damage``: ``trial``, ``damage``: which checkpoints were damaged, and where it went on;
+- ``damage``: ``trial``, ``damage``: which checkpoints were damaged, and from where training went on;
 - ``epoch``: ``trial`` and what the epoch reported;
 - ``end``: ``trial``, ``state``, ``best_epoch``, ``metrics``, ``error``, ``duplicate_of``,
   ``counts``, ``best`` (a number);
-- ``done``: this session ends, whyever; ``counts``, ``best``.
+- ``done``: this session ends, for whatever reason; ``counts``, ``best``.
 
 A number that is not finite is null: JSON knows no other.
 """
@@ -20,7 +20,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
-from trajtune.search.study.trial_records import TrialRecord, ranked, read_trials
+from trajtune.search.show.events import Event
+from trajtune.search.study.trial_records import TrialRecord, best_trial, read_trials
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -37,19 +38,19 @@ class JsonLog:
         counts = self._counts(read_trials(self._study))
         self._write("search", run=run, requested=requested, metric=metric, counts=counts)
 
-    def __call__(self, what: str, number: int) -> None:
-        """Something happened to a trial: ``start``, ``damage``, ``epoch`` or ``end``."""
+    def __call__(self, event: Event, number: int) -> None:
+        """Something happened to a trial."""
         trials = read_trials(self._study)
         trial = trials[number]
-        if what == "start":
-            self._write(what, trial=number, origin=trial.origin, params=trial.params)
-        elif what == "damage":
-            self._write(what, trial=number, damage=trial.damage)
-        elif what == "epoch":
-            self._write(what, trial=number, **trial.epochs[-1])
+        if event == "start":
+            self._write(event, trial=number, origin=trial.origin, params=trial.params)
+        elif event == "damage":
+            self._write(event, trial=number, damage=trial.damage)
+        elif event == "epoch":
+            self._write(event, trial=number, **trial.epochs[-1])
         else:
             self._write(
-                what,
+                event,
                 trial=number,
                 state=trial.state,
                 best_epoch=trial.best_epoch,
@@ -64,7 +65,7 @@ class JsonLog:
         self._write("done", **self._standing(read_trials(self._study)))
 
     def _standing(self, trials: Sequence[TrialRecord]) -> dict[str, Any]:
-        best = next(iter(ranked(trials)), None)
+        best = best_trial(trials)
         return {"counts": self._counts(trials), "best": best.number if best else None}
 
     @staticmethod

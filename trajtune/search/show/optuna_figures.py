@@ -1,6 +1,6 @@
-"""What `optuna.visualization` draws of a study, for a page: in its colours, with points that name trials.
+"""Figures of `optuna.visualization` for the report, with its colours and with points that open trials.
 
-Each function gives figures, or says in a sentence why there is none.
+Each function gives figures, or one sentence that says why there is none.
 """
 
 import re
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 ENOUGH_FOR_IMPORTANCE: Final = 10
-"""Complete trials from which the best tenth has a trial in it."""
+"""Fewest complete trials for importances: with ten, the best tenth is one trial."""
 
 SLICES_IN_A_ROW: Final = 3
 _SCALE: Final = [(0.0, "#56B4E9"), (0.5, "#0072B2"), (1.0, "#E69F00")]
-"""Colours that show on white and on black, and that colour-blind people tell apart."""
+"""Colours that are visible on white and on black, and distinct to colour-blind readers."""
 
 _NUMBER: Final = re.compile(r'"number": (\d+)')
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Figure:
     """A figure.
 
     Attributes:
-        figure: plotly's.
+        figure: The plotly figure.
         summary: What it shows, in words.
-        min_width_px: On a narrower screen it scrolls; 0: it fits any.
+        min_width_px: Narrower screens scroll the figure; 0: it fits every width.
     """
 
     figure: Any
@@ -44,8 +44,8 @@ class Drawn:
 
 
 @retried
-def history(study: "optuna.Study") -> list[Drawn] | str:
-    """The best value so far over trials; with several objectives their Pareto front, pair by pair."""
+def history(study: "optuna.Study") -> list[Figure] | str:
+    """The best value by trial; with several objectives the Pareto front of the first and each other one."""
     from optuna import visualization
 
     trials = _complete(study)
@@ -64,33 +64,33 @@ def history(study: "optuna.Study") -> list[Drawn] | str:
             if trace.mode == "markers":
                 trace.update(customdata=list(trace.x))
         best = study.best_trial if any(_is_feasible(trial) for trial in trials) else None
-        said = (
+        result = (
             f"the best is {best.value:.4g}, of trial {best.number}" if best else "none keeps every constraint"
         )
-        return [Drawn(_plain(figure), f"Value of each of {len(trials)} complete trials; {said}.")]
+        return [Figure(_plain(figure), f"Value of each of {len(trials)} complete trials; {result}.")]
     front = ", ".join(str(trial.number) for trial in study.best_trials)
-    drawn = []
-    for place in range(1, len(metrics)):
-        pair = (metrics[0], metrics[place])
+    figures = []
+    for index in range(1, len(metrics)):
+        pair = (metrics[0], metrics[index])
         with _quiet():
             figure = visualization.plot_pareto_front(
                 study,
                 target_names=[label(metric) for metric in pair],
-                targets=None if len(metrics) == 2 else _values(0, place),
+                targets=None if len(metrics) == 2 else _values(0, index),
             )
         for trace in figure.data:
             numbers = [int(_NUMBER.search(text)[1]) for text in trace.text or ()]  # type: ignore[index]
             trace.update(customdata=numbers, marker={"colorscale": _SCALE})
         summary = f"{label(pair[0])} against {label(pair[1])}; the Pareto front is trials {front}."
-        drawn.append(Drawn(_plain(figure), summary))
-    return drawn
+        figures.append(Figure(_plain(figure), summary))
+    return figures
 
 
 @retried
-def importances(study: "optuna.Study") -> list[Drawn] | str:
+def importances(study: "optuna.Study") -> list[Figure] | str:
     """How much each searched param decides whether a trial is among the best tenth.
 
-    By PED-ANOVA, which draws nothing at random: the same study, the same numbers (Watanabe et al. 2023).
+    Computed by PED-ANOVA, which is deterministic (Watanabe et al. 2023).
     """
     from optuna import visualization
     from optuna.importance import PedAnovaImportanceEvaluator
@@ -104,14 +104,14 @@ def importances(study: "optuna.Study") -> list[Drawn] | str:
     names = _varied(trials)
     if not names:
         return "Every complete trial has the same params, so none can be called important."
-    drawn = []
-    for place, metric in enumerate(objectives(study)):
+    figures = []
+    for index, metric in enumerate(objectives(study)):
         with _quiet():
             figure = visualization.plot_param_importances(
                 study,
                 evaluator=PedAnovaImportanceEvaluator(),
                 params=names,
-                target=_cost(metric, place),
+                target=_cost(metric, index),
                 target_name=label(metric),
             )
         bars = figure.data[0]
@@ -121,13 +121,13 @@ def importances(study: "optuna.Study") -> list[Drawn] | str:
         figure.update_layout(
             yaxis={"automargin": True, "title": None}, height=120 + 30 * len(names), xaxis_title="importance"
         )
-        drawn.append(Drawn(_plain(figure), f"Importance for {label(metric)}. {summary}"))
-    return drawn
+        figures.append(Figure(_plain(figure), f"Importance for {label(metric)}. {summary}"))
+    return figures
 
 
 @retried
-def parallel_coordinates(study: "optuna.Study") -> list[Drawn] | str:
-    """A line a complete trial through its value and its params."""
+def parallel_coordinates(study: "optuna.Study") -> list[Figure] | str:
+    """A line for each complete trial, through its value and its params."""
     from optuna import visualization
     from plotly.colors import sample_colorscale
 
@@ -151,22 +151,24 @@ def parallel_coordinates(study: "optuna.Study") -> list[Drawn] | str:
         trace.update(meta=trial.number, line={"color": colour})
     figure.data[-1].marker.update(colorscale=scale, reversescale=False)
     for trace in figure.data:
-        if trace.mode == "lines" and trace.y[0] is None:  # the legend of feasible and not, near black
+        if (
+            trace.mode == "lines" and trace.y[0] is None
+        ):  # the legend of feasible and infeasible, almost black
             trace.line.color = "#888888"
     figure.update_annotations(font={"color": None})
     figure.layout.plot_bgcolor = None
     figure.update_layout(height=460)
     return [
-        Drawn(
+        Figure(
             _plain(figure),
-            f"{len(trials)} complete trials, a line each, through {label(metric)} and {', '.join(names)}.",
+            f"{len(trials)} complete trials, one line each, through {label(metric)} and {', '.join(names)}.",
             90 * (len(names) + 1),
         )
     ]
 
 
 @retried
-def slices(study: "optuna.Study") -> list[Drawn] | str:
+def slices(study: "optuna.Study") -> list[Figure] | str:
     """The value of each complete trial against each param, a few params in a row."""
     from optuna import visualization
 
@@ -175,7 +177,7 @@ def slices(study: "optuna.Study") -> list[Drawn] | str:
     if not trials or not names:
         return _nothing(study) if not trials else "Every complete trial has the same params."
     metric = objectives(study)[0]
-    drawn = []
+    figures = []
     for first in range(0, len(names), SLICES_IN_A_ROW):
         row = names[first : first + SLICES_IN_A_ROW]
         with _quiet():
@@ -183,10 +185,10 @@ def slices(study: "optuna.Study") -> list[Drawn] | str:
         for trace in figure.data:
             if trace.name == "Feasible Trial":
                 trace.update(customdata=list(trace.marker.color), marker={"colorscale": _SCALE})
-        drawn.append(
-            Drawn(_plain(figure), f"{label(metric)} of complete trials by {', '.join(row)}.", 220 * len(row))
+        figures.append(
+            Figure(_plain(figure), f"{label(metric)} of complete trials by {', '.join(row)}.", 220 * len(row))
         )
-    return drawn
+    return figures
 
 
 def _complete(study: "optuna.Study") -> "list[FrozenTrial]":
@@ -206,44 +208,44 @@ def _varied(trials: "Sequence[FrozenTrial]") -> list[str]:
     for trial in trials:
         for name, value in trial.params.items():
             values.setdefault(name, set()).add(value)
-    return sorted(name for name, found in values.items() if len(found) > 1)
+    return sorted(name for name, different in values.items() if len(different) > 1)
 
 
 def _is_feasible(trial: "FrozenTrial") -> bool:
     return all(violation <= 0 for violation in trial.constraints.values())
 
 
-def _value(place: int) -> "Callable[[FrozenTrial], float]":
-    return lambda trial: trial.values[place]
+def _value(index: int) -> "Callable[[FrozenTrial], float]":
+    return lambda trial: trial.values[index]
 
 
-def _values(*places: int) -> "Callable[[FrozenTrial], Sequence[float]]":
-    return lambda trial: [trial.values[place] for place in places]
+def _values(*indices: int) -> "Callable[[FrozenTrial], Sequence[float]]":
+    return lambda trial: [trial.values[index] for index in indices]
 
 
-def _cost(metric: str, place: int) -> "Callable[[FrozenTrial], float]":
-    """PED-ANOVA takes the least of a target for the best."""
-    return lambda trial: cost(metric, trial.values[place])
+def _cost(metric: str, index: int) -> "Callable[[FrozenTrial], float]":
+    """An objective to be minimised, as PED-ANOVA expects it."""
+    return lambda trial: cost(metric, trial.values[index])
 
 
 def _scale(metric: str) -> list[tuple[float, str]]:
-    """With the colour that stands out at the metric's best end."""
+    """The colour scale, with the brightest colour for the best values."""
     return (
         _SCALE
         if DIRECTIONS[metric] == "maximize"
-        else [(1 - place, colour) for place, colour in _SCALE[::-1]]
+        else [(1 - position, colour) for position, colour in _SCALE[::-1]]
     )
 
 
 def _plain(figure: Any) -> Any:
-    """Without the title, which the page's heading says, and without a width of its own."""
+    """The figure without its title, which is the page's heading, and without a width of its own."""
     figure.update_layout(title=None, width=None)
     return figure
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Optuna warns of what the page says in its own words: few trials, conditional params."""
+    """Suppress Optuna's warnings about few trials and conditional params, which the page mentions itself."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

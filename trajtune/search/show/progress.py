@@ -1,16 +1,17 @@
-"""The search as it goes, on stderr: a live table on a terminal, a line for each finished trial elsewhere.
+"""A running search on stderr: a live table on a terminal, otherwise a line for each finished trial.
 
-For programs there is `search.json_log` instead.
+For programs there is `show.json_log`.
 """
 
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from trajtune.search.study.trial_records import TrialRecord, ranked, read_trials, research_default
+from trajtune.search.show.events import Event, Listener
+from trajtune.search.study.trial_records import TrialRecord, best_trial, read_trials, research_default
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -21,77 +22,45 @@ if TYPE_CHECKING:
 FINISHED = ("COMPLETE", "PRUNED", "FAIL")
 
 
-@contextmanager
-def show_progress(
-    study: "Study",
-    requested: int,
-    metric: str,
-    baseline: tuple[str, float] | None = None,
-    log: "RunLog | None" = None,
-) -> Iterator[Callable[[str, int], None]]:
-    """Show the study while the block runs; gives the function to call with each event.
+class Progress:
+    """What is shown, read from the study at each event.
 
     Args:
         study: The record.
         requested: Trials asked for.
         metric: The objective.
-        baseline: Name and objective of the best one-line rule, to be shown beside the best trial.
-        log: Gets a line for each finished trial, whatever stderr is.
+        baseline: Name and objective of the best baseline, to be shown with the best trial.
     """
-    view = _View(study, requested, metric, baseline)
-    if not sys.stderr.isatty():
-        yield _Lines(view, *filter(None, (sys.stderr, log)))
-        return
-    from rich.console import Console
-    from rich.live import Live
-
-    with Live(console=Console(stderr=True), get_renderable=view.table, refresh_per_second=2):
-        logged = _Lines(view, *filter(None, (log,)))
-
-        def show(what: str, number: int) -> None:
-            view.read()
-            logged(what, number)
-
-        yield show
-
-
-def lines_to(
-    log: "RunLog", study: "Study", requested: int, metric: str, baseline: tuple[str, float] | None
-) -> Callable[[str, int], None]:
-    """The function to call with each event, where the log alone is to say it."""
-    return _Lines(_View(study, requested, metric, baseline), log)
-
-
-class _View:
-    """What is shown, read from the study at each event."""
 
     def __init__(
-        self, study: "Study", requested: int, metric: str, baseline: tuple[str, float] | None
+        self, study: "Study", requested: int, metric: str, baseline: tuple[str, float] | None = None
     ) -> None:
         self.metric, self.requested, self._baseline = metric, requested, baseline
-        self._study, self._began = study, time.monotonic()
+        self._study, self._started = study, time.monotonic()
         self.read()
         self._finished_before = self.finished
 
     def read(self) -> None:
+        """Read the study again."""
         self.trials: Sequence[TrialRecord] = read_trials(self._study)
         self.counts = Counter(trial.state for trial in self.trials)
 
     @property
     def finished(self) -> int:
+        """Trials that have ended."""
         return sum(self.counts[state] for state in FINISHED)
 
     def left(self) -> str:
-        """Time left, from the pace of this session."""
-        done = self.finished - self._finished_before
-        if not done:
+        """Time left, if trials go on finishing at the rate of this session."""
+        finished = self.finished - self._finished_before
+        if not finished:
             return "time left unknown"
-        seconds = (time.monotonic() - self._began) / done * (self.requested - self.finished)
+        seconds = (time.monotonic() - self._started) / finished * (self.requested - self.finished)
         return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"
 
     def best(self) -> str:
-        """The best so far beside the research default and the best baseline."""
-        best, default = next(iter(ranked(self.trials)), None), research_default(self.trials)
+        """The best trial so far, the research default and the best baseline."""
+        best, default = best_trial(self.trials), research_default(self.trials)
         text = f"best {best.value:.4f} (trial {best.number})" if best else "no result yet"
         if default and default.value is not None:
             text += f", research default {default.value:.4f}"
@@ -102,12 +71,14 @@ class _View:
         return text
 
     def states(self) -> str:
+        """How many trials are in which state."""
         return (
             f"{self.finished} of {self.requested} trials done: {self.counts['COMPLETE']} complete, "
             f"{self.counts['PRUNED']} pruned, {self.counts['FAIL']} failed; {self.counts['RUNNING']} running"
         )
 
     def table(self) -> "Table":
+        """The live table: states, the best trial and each running trial."""
         from rich.table import Table
 
         table = Table.grid(padding=(0, 2))
@@ -124,29 +95,58 @@ class _View:
         return table
 
 
+@contextmanager
+def show_progress(progress: Progress, log: "RunLog | None" = None) -> Iterator[Listener]:
+    """Show the study while the block runs; gives the function to call with each event.
+
+    Args:
+        progress: What is shown.
+        log: Gets a line for each finished trial, whatever stderr is.
+    """
+    if not sys.stderr.isatty():
+        yield _Lines(progress, *filter(None, (sys.stderr, log)))
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    with Live(console=Console(stderr=True), get_renderable=progress.table, refresh_per_second=2):
+        lines = _Lines(progress, *filter(None, (log,)))
+
+        def show(event: Event, number: int) -> None:
+            progress.read()
+            lines(event, number)
+
+        yield show
+
+
+def lines_to(progress: Progress, log: "RunLog") -> Listener:
+    """The function to call with each event, where only the log is to show it."""
+    return _Lines(progress, log)
+
+
 class _Lines:
     """One plain line for each trial that ends, or that met damaged checkpoints."""
 
-    def __init__(self, view: _View, *files: "TextIO | RunLog") -> None:
-        self._view, self._files = view, files
+    def __init__(self, progress: Progress, *files: "TextIO | RunLog") -> None:
+        self._progress, self._files = progress, files
 
-    def __call__(self, what: str, number: int) -> None:
-        if what not in ("end", "damage"):
+    def __call__(self, event: Event, number: int) -> None:
+        if event not in ("end", "damage"):
             return
-        view = self._view
-        view.read()
-        trial = view.trials[number]
-        if what == "damage":
-            self._say(f"trial {number}: {trial.damage}")
+        progress = self._progress
+        progress.read()
+        trial = progress.trials[number]
+        if event == "damage":
+            self._print(f"trial {number}: {trial.damage}")
             return
-        result = trial.error or f"{view.metric} {trial.value:.4f} at epoch {trial.best_epoch}"
+        result = trial.error or f"{progress.metric} {trial.value:.4f} at epoch {trial.best_epoch}"
         if not trial.is_feasible:
             result += f", breaks {', '.join(text for text, by in trial.violations.items() if by > 0)}"
-        self._say(
-            f"trial {number} {trial.state} after {len(trial.epochs)} epochs: {result} | {view.best()} | "
-            f"{view.states()}, {view.left()}"
+        self._print(
+            f"trial {number} {trial.state} after {len(trial.epochs)} epochs: {result} | {progress.best()} | "
+            f"{progress.states()}, {progress.left()}"
         )
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         for file in self._files:
             print(line, file=file, flush=True)

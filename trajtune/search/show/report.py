@@ -1,4 +1,4 @@
-"""A run as a page, whatever its state: running, interrupted or ended. Reads the run, and never test."""
+"""The HTML report of a run that is running, was interrupted or has ended. Never reads the test split."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ from trajtune.search.study.open import read_study
 from trajtune.search.study.trial_records import (
     UNFINISHED,
     TrialRecord,
+    best_trial,
     pareto_front,
-    ranked,
     read_trials,
     research_default,
 )
@@ -27,11 +27,11 @@ from trajtune.storage.path import StoredPath
 
 
 def write_search_report(run: Run, path: StoredPath) -> None:
-    """Write the page of a run; the same study and files give the same bytes.
+    """Write the report of a run; the same study and files give the same bytes.
 
     Args:
-        run: Searched, being searched, or interrupted.
-        path: The file; written beside and renamed.
+        run: The run, in any state.
+        path: The file; written atomically.
 
     Raises:
         RunError: If its study cannot be read.
@@ -43,8 +43,8 @@ def write_search_report(run: Run, path: StoredPath) -> None:
     if isinstance(snapshot, Snapshot) and snapshot.manifest["source"]["kind"] == "simulated":
         page.warning("The careers are SIMULATED: nothing here says how good it is on people.")
     page.warning(
-        "Everything here was measured on val, which the search has chosen on. How good the winner is on "
-        "test, trajtune finalize says, once."
+        "Everything here was measured on val, by which the search selects. `trajtune finalize` measures the "
+        "winner on test, once."
     )
     _compared(page, run, trials)
     search_sections(page, run)
@@ -56,7 +56,7 @@ def write_search_report(run: Run, path: StoredPath) -> None:
 
 
 def search_sections(page: Page, run: Run) -> None:
-    """What the study says: history, importances, params, learning curves, workers and every trial.
+    """The study in sections: history, importances, params, learning curves, workers and every trial.
 
     Raises:
         RunError: If the study cannot be read.
@@ -66,15 +66,15 @@ def search_sections(page: Page, run: Run) -> None:
     several = len(metrics) > 1
     page.section(
         "The search: Pareto front" if several else "The search: history",
-        "Complete trials; nothing beats one of the front in one objective without being worse in another."
+        "Complete trials. To be better than a trial of the front in one objective is to be worse in another."
         if several
-        else "Complete trials by number. Those that were stopped early stand in the learning curves.",
+        else "Complete trials by number. Those that were stopped early are in the learning curves.",
     )
     _figures(page, optuna_figures.history(study))
     page.section(
         "Which parameters matter",
-        "How much each decides whether a trial is among the best tenth (PED-ANOVA, nothing drawn at random). "
-        "Importance is of this search's trials, not a law.",
+        "How much each decides whether a trial is among the best tenth (PED-ANOVA, which is deterministic). "
+        "Importances describe the trials of this search only.",
     )
     _figures(page, optuna_figures.importances(study))
     page.section("Parameters together", "A line is a complete trial.")
@@ -87,7 +87,7 @@ def search_sections(page: Page, run: Run) -> None:
 
 
 def search_state(run: Run, trials: Sequence[TrialRecord]) -> str:
-    """Whether the search runs, was interrupted or has ended, and how many trials are in which state."""
+    """Whether the search is running, was interrupted or has ended, and how many trials are in which state."""
     counts = Counter(trial.state for trial in trials)
     ended = sum(trial.state not in UNFINISHED for trial in trials)
     if run.is_searching():
@@ -101,14 +101,14 @@ def search_state(run: Run, trials: Sequence[TrialRecord]) -> str:
 
 
 def _verdict(run: Run, trials: Sequence[TrialRecord], metrics: Sequence[str]) -> str:
-    best, default = next(iter(ranked(trials)), None), research_default(trials)
+    best, default = best_trial(trials), research_default(trials)
     if best is None:
         return "No trial has a result that may win yet."
     name = label(metrics[0])
-    said = f"The best {name} on val is {best.value:.4g}, of trial {best.number}"
+    verdict = f"The best {name} on val is {best.value:.4g}, of trial {best.number}"
     if default is not None and default.costs:
         gain = default.costs[0] - best.costs[0]
-        said += (
+        verdict += (
             f"; the research default has {default.value:.4g}, which is {abs(gain):.3g} worse"
             if gain > 0
             else "; the research default is the best there is"
@@ -116,23 +116,23 @@ def _verdict(run: Run, trials: Sequence[TrialRecord], metrics: Sequence[str]) ->
             else f"; the research default has {default.value:.4g}, which is no worse"
         )
     if baseline := best_baseline(run.baselines(), metrics[0]):
-        said += f"; the best one-line rule ({baseline[0].replace('_', ' ')}) has {baseline[1]:.4g}"
+        verdict += f"; the best one-line rule ({baseline[0].replace('_', ' ')}) has {baseline[1]:.4g}"
     if len(metrics) > 1:
         numbers = ", ".join(str(trial.number) for trial in pareto_front(trials))
-        said += f". On the Pareto front are trials {numbers}"
-    return f"{said}."
+        verdict += f". On the Pareto front are trials {numbers}"
+    return f"{verdict}."
 
 
 def _compared(page: Page, run: Run, trials: Sequence[TrialRecord]) -> None:
-    """The winner so far beside the research default and the baselines."""
-    best, default = next(iter(ranked(trials)), None), research_default(trials)
+    """The best trial so far compared with the research default and the baselines."""
+    best, default = best_trial(trials), research_default(trials)
     rows: dict[str, Any] = {}
     if best:
         rows[f"best so far (trial {best.number})"] = best.metrics
     if default and default.epochs and default is not best:
         rows[f"research default (trial {default.number})"] = default.metrics
-    rows |= {name.replace("_", " "): found for name, found in run.baselines().items()}
-    page.section("The best so far", "On val, beside the research default and the one-line rules.")
+    rows |= {name.replace("_", " "): metrics for name, metrics in run.baselines().items()}
+    page.section("The best so far", "On val, compared with the research default and the one-line rules.")
     if not rows:
         page.note("No trial has ended an epoch, and the one-line rules are not measured yet.")
         return
@@ -144,18 +144,18 @@ def _compared(page: Page, run: Run, trials: Sequence[TrialRecord]) -> None:
 
 
 def _snapshot(run: Run) -> Snapshot | str:
-    """The run's snapshot, or why it cannot be shown."""
+    """The run's snapshot, or the reason why it cannot be shown."""
     try:
         return open_snapshot(run.snapshot_path)
     except SnapshotError as error:
         return f"The run's snapshot {run.snapshot_id[:12]} cannot be shown. {error}"
 
 
-def _figures(page: Page, drawn: "list[optuna_figures.Drawn] | str") -> None:
-    if isinstance(drawn, str):
-        page.note(drawn)
+def _figures(page: Page, figures: "list[optuna_figures.Figure] | str") -> None:
+    if isinstance(figures, str):
+        page.note(figures)
         return
-    for each in drawn:
+    for each in figures:
         page.figure(each.figure, each.summary, min_width_px=each.min_width_px)
 
 

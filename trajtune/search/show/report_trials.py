@@ -1,4 +1,4 @@
-"""The page's sections on trials: a table that opens each, learning curves, and who was busy when."""
+"""The report's sections on trials: a table that opens each trial, learning curves, and each worker's time."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -9,7 +9,13 @@ from trajtune.experiment.objective import label
 from trajtune.page import Opens, Page
 from trajtune.search.show.timeline import spans, workers
 from trajtune.search.study.origins import REFERENCE_ORIGINS
-from trajtune.search.study.trial_records import TrialRecord, pareto_front, ranked, research_default
+from trajtune.search.study.trial_records import (
+    TrialRecord,
+    best_trial,
+    pareto_front,
+    ranked,
+    research_default,
+)
 
 IN_WORDS: Final = {
     "COMPLETE": "complete",
@@ -18,20 +24,20 @@ IN_WORDS: Final = {
     "RUNNING": "not ended",
     "WAITING": "waiting",
 }
-_LOOK: Final = {
+_STYLE: Final = {
     "COMPLETE": ("#0072B2", ""),
     "PRUNED": ("#E69F00", "/"),
     "FAIL": ("#D55E00", "x"),
     "RUNNING": ("#009E73", "."),
 }
-"""A state's colour, and its pattern for those who do not see colours, and for print."""
+"""A state's colour, and its pattern for print and for readers who do not see colours."""
 
 _EVERY_EPOCH: Final = 20
-"""Up to so many epochs have a number each below their figure."""
+"""Most epochs for which each has a tick on the axis."""
 
 
 def table(page: Page, trials: Sequence[TrialRecord], metrics: Sequence[str], searched: Sequence[str]) -> None:
-    """Every trial, best first; its number opens everything that is known of it."""
+    """Every trial, best first; its number opens all that the study records of it."""
     page.section(
         "Trials",
         "Best first: those that may win, then the others. A number, or a trial's point in a figure, opens "
@@ -61,7 +67,7 @@ def table(page: Page, trials: Sequence[TrialRecord], metrics: Sequence[str], sea
 
 
 def curves(page: Page, trials: Sequence[TrialRecord], metrics: Sequence[str]) -> None:
-    """Each objective by epoch, of all trials."""
+    """Each objective by epoch, for all trials."""
     page.section(
         "Learning curves",
         "Each line is a trial. A cross is where the search stopped one early; the research default is never "
@@ -71,10 +77,10 @@ def curves(page: Page, trials: Sequence[TrialRecord], metrics: Sequence[str]) ->
     if not with_epochs:
         page.note("No trial has ended an epoch yet: nothing to draw.")
         return
-    shown = {"best": next(iter(ranked(trials)), None), "research default": research_default(trials)}
+    highlighted = {"best": best_trial(trials), "research default": research_default(trials)}
     for metric in metrics:
         figure = go.Figure()
-        for state, (colour, _) in _LOOK.items():
+        for state, (colour, _) in _STYLE.items():
             of_state = [trial for trial in with_epochs if trial.state == state]
             if of_state:
                 line = {"color": colour, "width": 1}
@@ -87,11 +93,11 @@ def curves(page: Page, trials: Sequence[TrialRecord], metrics: Sequence[str]) ->
                 x=[trial.epochs[-1]["epoch"] for trial in stopped],
                 y=[trial.epochs[-1].get(metric) for trial in stopped],
                 customdata=[trial.number for trial in stopped],
-                marker={"symbol": "x", "color": _LOOK["PRUNED"][0], "size": 8},
+                marker={"symbol": "x", "color": _STYLE["PRUNED"][0], "size": 8},
                 hovertemplate="trial %{customdata}: %{y:.4g}<extra></extra>",
             )
         for (name, trial), (colour, dash) in zip(
-            shown.items(), (("#CC79A7", "solid"), ("#56B4E9", "dash")), strict=True
+            highlighted.items(), (("#CC79A7", "solid"), ("#56B4E9", "dash")), strict=True
         ):
             if trial and trial.epochs:
                 line = {"color": colour, "width": 4, "dash": dash}
@@ -109,21 +115,26 @@ def curves(page: Page, trials: Sequence[TrialRecord], metrics: Sequence[str]) ->
 
 
 def timeline(page: Page, trials: Sequence[TrialRecord]) -> None:
-    """Which trial ran where and when; what is blank was idle."""
+    """Which trial each worker trained and when; gaps are idle time."""
     page.section(
         "Workers",
         "A bar is a trial from its start to its end, in local time; a gap is idle time. "
-        "Trials of one node that overlap are on numbered places of it. A trial that was interrupted "
-        "and resumed spans the pause.",
+        "Trials of one node that overlap are on numbered workers. The bar of a trial that was interrupted "
+        "and resumed includes the pause.",
     )
-    found = spans(trials)
-    if not found:
+    all_spans = spans(trials)
+    if not all_spans:
         page.note("No trial has begun yet: nothing to draw.")
         return
-    places = workers(found)
+    all_workers = workers(all_spans)
     figure = go.Figure()
-    for state, (colour, pattern) in _LOOK.items():
-        bars = [(place.name, span) for place in places for span in place.spans if span.trial.state == state]
+    for state, (colour, pattern) in _STYLE.items():
+        bars = [
+            (worker.name, span)
+            for worker in all_workers
+            for span in worker.spans
+            if span.trial.state == state
+        ]
         if bars:
             figure.add_bar(
                 name=IN_WORDS[state],
@@ -152,34 +163,34 @@ def timeline(page: Page, trials: Sequence[TrialRecord]) -> None:
         yaxis={
             "automargin": True,
             "categoryorder": "array",
-            "categoryarray": [place.name for place in reversed(places)],
+            "categoryarray": [worker.name for worker in reversed(all_workers)],
         },
-        height=180 + 36 * len(places),
+        height=180 + 36 * len(all_workers),
     )
-    began, ended = min(span.start for span in found), max(span.end for span in found)
-    whole = max((ended - began).total_seconds(), 1e-9)
+    start, end = min(span.start for span in all_spans), max(span.end for span in all_spans)
+    total_s = max((end - start).total_seconds(), 1e-9)
     page.figure(
         figure,
-        f"{len(found)} trials on {len(places)} places; busy "
-        + "; ".join(f"{place.name}: {place.busy_s / whole:.0%}" for place in places),
+        f"{len(all_spans)} trials on {len(all_workers)} workers; busy "
+        + "; ".join(f"{worker.name}: {worker.busy_s / total_s:.0%}" for worker in all_workers),
     )
     page.table(
-        ["place", "trials", "busy, seconds", "idle, seconds", "busy, share of the whole"],
+        ["worker", "trials", "busy, seconds", "idle, seconds", "busy, share of the time"],
         [
             (
-                place.name,
-                len(place.spans),
-                round(place.busy_s, 1),
-                round(whole - place.busy_s, 1),
-                round(place.busy_s / whole, 3),
+                worker.name,
+                len(worker.spans),
+                round(worker.busy_s, 1),
+                round(total_s - worker.busy_s, 1),
+                round(worker.busy_s / total_s, 3),
             )
-            for place in places
+            for worker in all_workers
         ],
     )
 
 
-def _add_lines(figure: Any, name: str, trials: Sequence[TrialRecord], metric: str, **look: Any) -> None:
-    """One trace for all the trials, with a gap between each and the next."""
+def _add_lines(figure: Any, name: str, trials: Sequence[TrialRecord], metric: str, **style: Any) -> None:
+    """One trace for all the trials, with a gap after each."""
     x, y, numbers = [], [], []
     for trial in trials:
         x += [*(epoch["epoch"] for epoch in trial.epochs), None]
@@ -193,7 +204,7 @@ def _add_lines(figure: Any, name: str, trials: Sequence[TrialRecord], metric: st
         y=y,
         customdata=numbers,
         hovertemplate="trial %{customdata}, epoch %{x}: %{y:.4g}<extra></extra>",
-        **look,
+        **style,
     )
 
 
@@ -221,14 +232,14 @@ def _record(trial: TrialRecord, searched: Sequence[str]) -> Mapping[str, Mapping
 
 
 def _state(trial: TrialRecord) -> str:
-    said = [IN_WORDS[trial.state]]
+    words = [IN_WORDS[trial.state]]
     if trial.origin in REFERENCE_ORIGINS:
-        said.append(f"the {REFERENCE_ORIGINS[trial.origin]}")
+        words.append(f"the {REFERENCE_ORIGINS[trial.origin]}")
     if not trial.is_feasible:
-        said.append("breaks a constraint")
+        words.append("breaks a constraint")
     if trial.duplicate_of is not None:
-        said.append(f"as trial {trial.duplicate_of}")
-    return ", ".join(said)
+        words.append(f"as trial {trial.duplicate_of}")
+    return ", ".join(words)
 
 
 def _rounded(value: Any) -> Any:

@@ -1,6 +1,6 @@
-"""A search's state for people and programs, from the run directory alone; also while it runs.
+"""A search's state for people and programs, read from the run directory, also while it runs.
 
-Reads the study and nothing of Ray or torch.
+Reads the study; needs neither Ray nor torch.
 """
 
 import sys
@@ -13,8 +13,8 @@ from trajtune.search.study.open import read_study
 from trajtune.search.study.origins import REFERENCE_ORIGINS
 from trajtune.search.study.trial_records import (
     TrialRecord,
+    best_trial,
     pareto_front,
-    ranked,
     read_trials,
     research_default,
 )
@@ -31,20 +31,20 @@ def status_of(run: Run) -> dict[str, Any]:
     """The state of a search.
 
     Returns:
-        ``run``, ``searching`` (whether a process is at it now), ``metric`` (the deciding objective),
+        ``run``, ``searching`` (whether a process searches now), ``metric`` (the deciding objective),
         ``objectives`` (name to direction), ``constraints``, ``requested``, ``searched`` (names of params);
-        ``trials``: ``number``, ``state`` (as Optuna names it), ``origin``, ``params``, ``best_epoch``,
-        ``epochs`` (how many), ``seconds``, ``metrics`` (of the best epoch), ``error``, ``duplicate_of``,
+        ``trials``: ``number``, ``state`` (Optuna's name), ``origin``, ``params``, ``best_epoch``,
+        ``epochs`` (their number), ``seconds``, ``metrics`` (of the best epoch), ``error``, ``duplicate_of``,
         ``damage`` (one line, if checkpoints were damaged),
         ``violations`` (constraint to how far it is broken; 0 or less: kept), ``feasible``;
-        ``counts`` by state; ``best`` and ``research_default``: the entries of those trials, None where
-        there is no result; ``front``: numbers of the Pareto front, the winner first, empty with one
-        objective; ``gain``: by how much the best is better in the metric, None where either is missing;
-        ``baselines``: val metrics by name, empty before the first search has measured them.
+        ``counts`` by state; ``best`` and ``research_default``: the entries of those trials, None without
+        a result; ``front``: numbers of the Pareto front, the best trial first, empty with one
+        objective; ``gain``: by how much the best trial beats the research default in the metric, None if
+        either has no result; ``baselines``: val metrics by name, empty before a search has measured them.
     """
     trials = read_trials(read_study(run.path))
     counts = Counter(trial.state for trial in trials)
-    best, default = next(iter(ranked(trials)), None), research_default(trials)
+    best, default = best_trial(trials), research_default(trials)
     compared = best is not None and default is not None and bool(default.costs)
     settings = run.experiment.search
     return {
@@ -66,14 +66,14 @@ def status_of(run: Run) -> dict[str, Any]:
 
 
 def print_status(status: dict[str, Any], file: TextIO | None = None) -> None:
-    """Print what `status_of` gave as a leaderboard."""
+    """Print the result of `status_of` as a leaderboard."""
     from rich.console import Console
 
     file = file or sys.stdout
     console = Console(file=file, highlight=False, width=None if file.isatty() else 200)
     counts = ", ".join(f"{number} {state.lower()}" for state, number in status["counts"].items() if number)
-    doing = "searching now" if status["searching"] else "not running"
-    console.print(f"run {status['run']} ({doing}): {status['requested']} trials requested; {counts}")
+    activity = "searching now" if status["searching"] else "not running"
+    console.print(f"run {status['run']} ({activity}): {status['requested']} trials requested; {counts}")
     metric, best, default = status["metric"], status["best"], status["research_default"]
     if best:
         console.print(f"best {metric} {best['metrics'][metric]:.4f}: trial {best['number']}")
@@ -104,18 +104,17 @@ def _leaderboard(status: dict[str, Any]) -> "Table":
     metrics = list(status["objectives"])
     table = Table("trial", "state", *metrics, "best epoch", "epochs", "seconds", "params", box=None)
 
-    def place(trial: dict[str, Any]) -> tuple[Any, ...]:
+    def rank(trial: dict[str, Any]) -> tuple[Any, ...]:
         value = trial["metrics"].get(metrics[0])
-        known = value is not None
         return (
-            not known,
+            value is None,
             not trial["feasible"],
             trial["number"] not in (status["front"] or [trial["number"]]),
-            cost(metrics[0], value) if known else 0,
+            0 if value is None else cost(metrics[0], value),
             trial["number"],
         )
 
-    for trial in sorted(status["trials"], key=place)[:_SHOWN]:
+    for trial in sorted(status["trials"], key=rank)[:_SHOWN]:
         values = [f"{trial['metrics'][metric]:.4f}" if trial["metrics"] else "" for metric in metrics]
         if not trial["metrics"]:
             values[0] = trial["error"] or ""

@@ -1,7 +1,7 @@
-"""When each trial was trained and where, laid out so that no two overlap and idle time shows as a gap.
+"""When and on which node each trial was trained, arranged so that no two overlap and idle time is a gap.
 
-A study records a trial's start and end and the node of each epoch, not the process: trials of one node that
-overlap in time are put on numbered places of that node, the first that is free.
+A study records a trial's start and end and the node of each epoch, but no process. Trials of one node that
+overlap in time are assigned to numbered workers of that node, each to the first that is free.
 """
 
 from collections.abc import Sequence
@@ -12,17 +12,17 @@ from typing import Final
 from trajtune.search.study.trial_records import TrialRecord
 
 NO_NODE: Final = "node not recorded"
-"""Where a trial was that reported no epoch."""
+"""The node of a trial that reported no epoch."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """One trial on the clock.
+    """The time that one trial took.
 
     Attributes:
-        trial: Which.
-        start: When it was asked.
-        end: When it ended; of one that has not, the last moment that the study knows of.
+        trial: The trial.
+        start: When it was suggested.
+        end: When it ended; if it has not, the latest time in the study.
     """
 
     trial: TrialRecord
@@ -31,17 +31,17 @@ class Span:
 
     @property
     def seconds(self) -> float:
-        """From start to end."""
+        """Seconds from start to end."""
         return (self.end - self.start).total_seconds()
 
 
 @dataclass(frozen=True)
 class Worker:
-    """A place for one trial at a time.
+    """Trains one trial at a time.
 
     Attributes:
-        name: Of its node, with a number if the node has several.
-        spans: In time; none overlaps another.
+        name: Name of its node, with a number if the node has several workers.
+        spans: Its trials by start; none overlaps another.
     """
 
     name: str
@@ -54,29 +54,29 @@ class Worker:
 
 
 def spans(trials: Sequence[TrialRecord]) -> list[Span]:
-    """The trials that were trained, by start; those whose results are another's were not."""
+    """The trials that were trained, by start; duplicates of others were not trained."""
     trained = [
         (trial, trial.started) for trial in trials if trial.started is not None and trial.duplicate_of is None
     ]
-    known = [trial.ended or start + timedelta(seconds=trial.seconds) for trial, start in trained]
-    found = [Span(trial, start, trial.ended or max(known)) for trial, start in trained]
-    return sorted(found, key=lambda span: (span.start, span.trial.number))
+    times = [trial.ended or start + timedelta(seconds=trial.seconds) for trial, start in trained]
+    all_spans = [Span(trial, start, trial.ended or max(times)) for trial, start in trained]
+    return sorted(all_spans, key=lambda span: (span.start, span.trial.number))
 
 
-def workers(found: Sequence[Span]) -> list[Worker]:
-    """The spans on as few places of each node as they need, nodes by name."""
-    places: dict[str, list[list[Span]]] = {}
-    for span in found:
-        on_node = places.setdefault(_node(span.trial), [])
-        free = next((place for place in on_node if place[-1].end <= span.start), None)
+def workers(all_spans: Sequence[Span]) -> list[Worker]:
+    """Assign the spans to as few workers of each node as possible; nodes by name."""
+    spans_by_node: dict[str, list[list[Span]]] = {}
+    for span in all_spans:
+        of_node = spans_by_node.setdefault(_node(span.trial), [])
+        free = next((of_worker for of_worker in of_node if of_worker[-1].end <= span.start), None)
         if free is None:
-            on_node.append([span])
+            of_node.append([span])
         else:
             free.append(span)
     return [
-        Worker(f"{node}, place {number}" if len(on_node) > 1 else node, tuple(place))
-        for node, on_node in sorted(places.items())
-        for number, place in enumerate(on_node, start=1)
+        Worker(f"{node}, worker {number}" if len(of_node) > 1 else node, tuple(of_worker))
+        for node, of_node in sorted(spans_by_node.items())
+        for number, of_worker in enumerate(of_node, start=1)
     ]
 
 

@@ -131,6 +131,11 @@ def ranked(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     return sorted(candidates, key=lambda trial: (trial.number in dominated, trial.costs[0], trial.number))
 
 
+def best_trial(trials: Sequence[TrialRecord]) -> TrialRecord | None:
+    """The first of `ranked`: the best trial so far; None if none may win."""
+    return next(iter(ranked(trials)), None)
+
+
 def pareto_front(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     """Those of `ranked` that no other dominates, best first."""
     candidates = ranked(trials)

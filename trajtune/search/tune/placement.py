@@ -1,4 +1,4 @@
-"""Where trials run: how many at once on the CPUs and GPUs that Ray finds, and on which device each trains."""
+"""Where trials run: how many at once on the CPUs and GPUs that Ray has, and on which device each trains."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ class Placement:
     """How Ray places trials.
 
     Attributes:
-        concurrent: Trials at once.
-        resources: Of each trial, as Ray names them.
-        device: Where torch trains.
+        concurrent: Trials that run at once.
+        resources: Resources of each trial, as Ray names them.
+        device: torch's device.
     """
 
     concurrent: int
@@ -22,32 +22,32 @@ class Placement:
     device: str
 
 
-def place(settings: SearchSettings, found: Mapping[str, float]) -> Placement:
-    """A CPU a trial, and the share of a GPU that the experiment asks for.
+def place(settings: SearchSettings, available: Mapping[str, float]) -> Placement:
+    """Give each trial a CPU and the share of a GPU that the experiment asks for.
 
     Args:
-        settings: Gives ``max_concurrent`` and ``gpus_per_trial``.
-        found: What Ray has, as `ray.cluster_resources` says.
+        settings: ``max_concurrent`` and ``gpus_per_trial`` are used.
+        available: Ray's resources, as from `ray.cluster_resources`.
 
     Raises:
         RunError: If there are too few GPUs for one trial; nothing falls back to the CPU.
     """
-    share, at_once = settings.gpus_per_trial, num_concurrent(settings, found)
+    share, concurrent = settings.gpus_per_trial, num_concurrent(settings, available)
     if not share:
-        return Placement(at_once, {"cpu": 1}, "cpu")
-    if not at_once:
+        return Placement(concurrent, {"cpu": 1}, "cpu")
+    if not concurrent:
         raise RunError(
-            f"`search.gpus_per_trial` is {share:g}, but Ray finds {found.get('GPU', 0.0):g} GPUs. "
+            f"`search.gpus_per_trial` is {share:g}, but Ray finds {available.get('GPU', 0.0):g} GPUs. "
             "Set it to 0 to train on the CPU, or resume where there is one."
         )
-    return Placement(at_once, {"cpu": 1, "gpu": share}, "cuda")
+    return Placement(concurrent, {"cpu": 1, "gpu": share}, "cuda")
 
 
-def num_concurrent(settings: SearchSettings, found: Mapping[str, float]) -> int:
+def num_concurrent(settings: SearchSettings, available: Mapping[str, float]) -> int:
     """How many trials fit at once on what Ray has now; nodes may join and leave."""
-    fits, share = int(found.get("CPU", 1)), settings.gpus_per_trial
+    fits, share = int(available.get("CPU", 1)), settings.gpus_per_trial
     if share:
-        gpus = found.get("GPU", 0.0)
-        # A trial's share is of one GPU: three of 0.4 do not fit on one, whatever two GPUs add up to.
+        gpus = available.get("GPU", 0.0)
+        # A share is of a single GPU: 0.4 fits twice on each GPU, so four times on two GPUs, not five times.
         fits = min(fits, int(gpus) * int(1 / share) if share <= 1 else int(gpus / share))
     return min(settings.max_concurrent or fits, fits)

@@ -1,4 +1,4 @@
-"""Logging to MLflow and TensorBoard, beside the study, through Ray Tune's own callbacks."""
+"""Logging to MLflow in addition to the study, by Ray Tune's own callback."""
 
 import importlib.util
 import logging
@@ -17,55 +17,53 @@ from trajtune.storage.path import is_uri
 if TYPE_CHECKING:
     from ray.tune import Callback
 
-TENSORBOARD: Final = "tensorboard"
-"""Folder below the run."""
-
 MLFLOW: Final = "mlflow.db"
-"""MLflow's store below the run, unless `URI_VARIABLE` names another; its file store is no longer kept up."""
+"""MLflow's database in the run directory, unless `URI_VARIABLE` names another store."""
 
 URI_VARIABLE: Final = "MLFLOW_TRACKING_URI"
 
 
 def check_tracking(settings: TrackingSettings, runs: str) -> None:
-    """Refuse what is not installed, or cannot write to where the runs are, before a search begins.
+    """Check, before a search starts, that MLflow is installed and can write where the runs are.
 
     Raises:
-        RunError: If a setting needs the extra, or a directory in place of an object store.
+        RunError: If MLflow is wanted and the extra is not installed, or the runs are in an object store and
+            `URI_VARIABLE` is not set.
     """
-    if is_uri(runs) and (settings.tensorboard or (settings.mlflow and not os.environ.get(URI_VARIABLE))):
+    if not settings.mlflow:
+        return
+    if is_uri(runs) and not os.environ.get(URI_VARIABLE):
         raise RunError(
-            f"`tracking` writes files beside the run, which cannot grow in an object store, {runs}. "
-            f"Set {URI_VARIABLE} to an MLflow server's, or leave `tracking` out."
+            f"`tracking.mlflow` writes a database into the run, but {runs} is an object store. "
+            f"Set {URI_VARIABLE} to the address of an MLflow server, or leave `tracking` out."
         )
-    for wanted, package in ((settings.mlflow, "mlflow"), (settings.tensorboard, "tensorboardX")):
-        if wanted and importlib.util.find_spec(package) is None:
-            raise RunError(
-                f"The experiment's `tracking` needs {package}, which is not installed. "
-                "Run `pip install 'trajtune[tracking]'`."
-            )
+    if importlib.util.find_spec("mlflow") is None:
+        raise RunError(
+            "The experiment's `tracking` needs mlflow, which is not installed. "
+            "Run `pip install 'trajtune[tracking]'`."
+        )
 
 
 @contextmanager
 def tracked(settings: TrackingSettings, run: Run) -> "Iterator[list[Callback]]":
-    """Ray's callbacks for what the experiment asks for, while the block runs."""
+    """Ray Tune's callbacks for the experiment's tracking, for the block."""
+    if not settings.mlflow:
+        yield []
+        return
     before = os.environ.get(URI_VARIABLE)
     try:
-        yield [
-            *([_mlflow(before or f"sqlite:///{run.path / MLFLOW}", run)] if settings.mlflow else []),
-            *([_tensorboard(Path(str(run.path)) / TENSORBOARD)] if settings.tensorboard else []),
-        ]
+        yield [_mlflow(before or f"sqlite:///{run.path / MLFLOW}", run)]
     finally:
-        if settings.mlflow:
-            # The callback has changed mlflow's own setting, and through that the environment.
-            import mlflow
+        # The callback has changed mlflow's own setting, and through that the environment.
+        import mlflow
 
-            mlflow.set_tracking_uri(None)
-            if before is not None:
-                os.environ[URI_VARIABLE] = before
+        mlflow.set_tracking_uri(None)
+        if before is not None:
+            os.environ[URI_VARIABLE] = before
 
 
 def trial_name(trial: Any) -> str:
-    """What a trial is called there: as its directory."""
+    """A trial's name in Ray Tune and MLflow: that of its directory."""
     return Path(trial_directory(trial.config["number"])).name
 
 
@@ -84,21 +82,3 @@ def _mlflow(uri: str, run: Run) -> "Callback":
             return (object, ())
 
     return Unpickled(tracking_uri=uri, experiment_name=f"trajtune {run.name}")
-
-
-def _tensorboard(folder: Path) -> "Callback":
-    from ray.tune.logger import TBXLoggerCallback
-
-    class RunTensorBoard(TBXLoggerCallback):  # type: ignore[misc]
-        """Writes into the run; Ray's own writes where the session's files go, and those go with it."""
-
-        def log_trial_start(self, trial: Any) -> None:
-            self._trial_writer[trial] = self._summary_writer_cls(
-                str(folder / trial_name(trial)), flush_secs=5
-            )
-            self._trial_result[trial] = {}
-
-        def __reduce__(self) -> tuple[Any, ...]:
-            return (object, ())
-
-    return RunTensorBoard()

@@ -1,4 +1,4 @@
-"""The trial as Ray Tune runs it: an actor that trains one trial after another, an epoch a step."""
+"""Ray Tune's trainable: an actor that trains one trial after another, an epoch in each step."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class TrialActor(tune.Trainable):  # type: ignore[misc]
     """Trains the trial that its config names: ``number``, ``params``, and how many epochs are ``recorded``.
 
-    Each step is an epoch and reports what `train_trial` yields; the step after the last reports
-    ``done`` alone. A `TrainingError` would come back on every retry, so it is reported as ``error``;
-    anything else is Ray's to retry.
+    Each step is an epoch and reports what `train_trial` yields; the step after the last epoch reports
+    only ``done``. A `TrainingError` would occur again in every retry, so it is reported as ``error``;
+    Ray retries after any other exception.
     """
 
     def setup(
@@ -36,7 +36,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         seed: int,
         device: str,
     ) -> None:
-        """Take the shared data (numpy in Ray's object store: read, never copied) and begin."""
+        """Take the shared data, which lies in Ray's object store and is not copied, and start a trial."""
         import torch
 
         torch.set_num_threads(1)
@@ -46,11 +46,11 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self._directory = stored_path(directory)
         self._metric, self._constrained, self._seed = metric, constrained, seed
         self._device = device
-        self._epochs = self._begin(config)
+        self._epochs = self._start(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Begin another trial in this process."""
-        self._epochs = self._begin(new_config)
+        """Start another trial in this process."""
+        self._epochs = self._start(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
@@ -61,10 +61,10 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             return {"error": str(error), "done": True}
         if report is None:
             return {"done": True}
-        # Ray's loggers count in this: its own count of steps begins anew with each session.
+        # Ray's loggers use this as the step, because Ray's own count of steps starts at 1 in each session.
         return {"report": report, "timesteps_total": report["epoch"]}
 
-    def _begin(self, config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    def _start(self, config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         return train_trial(
             Params.model_validate(config["params"]),
             self._train,

@@ -1,4 +1,4 @@
-"""When a search has cost enough, whatever the number of trials asked for."""
+"""When a search session stops, whatever the number of trials requested."""
 
 import time
 from dataclasses import dataclass, field
@@ -24,11 +24,11 @@ class Budget:
     time_s: float | None
     max_epochs_total: int | None
     at_budget: Literal["prune", "finish"]
-    _began: float = field(default_factory=time.monotonic)
+    _started: float = field(default_factory=time.monotonic)
 
     def spent(self, study: "Study") -> str | None:
-        """Which budget is spent, in words; None while there is some left."""
-        if self.time_s is not None and time.monotonic() - self._began >= self.time_s:
+        """Which budget is spent, as a clause for a message; None while there is some left."""
+        if self.time_s is not None and time.monotonic() - self._started >= self.time_s:
             return f"the time budget of {self.time_s:g} s is spent"
         if self.max_epochs_total is None:
             return None
@@ -38,5 +38,5 @@ class Budget:
 
     @classmethod
     def of(cls, settings: SearchSettings) -> "Budget":
-        """The budgets that an experiment names, from now on."""
+        """The budgets in ``settings``; the time counts from now."""
         return cls(settings.time_budget_s, settings.max_epochs_total, settings.at_budget)

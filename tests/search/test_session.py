@@ -1,0 +1,197 @@
+"""A session's decisions, without Ray and without training: which trial is next, and what ends one."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.errors import RunError
+from trajtune.experiment.load import validate
+from trajtune.experiment.settings import Experiment
+from trajtune.experiment.space import load_space
+from trajtune.search.runs.create import create_run
+from trajtune.search.session import SearchSession, open_session
+from trajtune.search.study.open import read_study
+from trajtune.search.study.trial_records import TrialRecord, read_trials
+from trajtune.search.trial import DAMAGE
+
+POINT = {"learning_rate": 0.0005, "embedding_dim": 32}
+
+Open = Callable[..., SearchSession]
+
+
+@pytest.fixture
+def opened(small_snapshot: Snapshot, tmp_path: Path) -> Open:
+    """Opens a new session of the same run."""
+    runs: list[Any] = []
+
+    def open_next(
+        *, trials: int = 5, still_held: Callable[[], None] = lambda: None, **search: Any
+    ) -> SearchSession:
+        if not runs:
+            settings = {"space": "smoke", "trials": trials, "pruner": {"grace_period": 1}, **search}
+            storage = {"runs": str(tmp_path / "runs")}
+            content = {"training": {"max_epochs": 9}, "search": settings, "storage": storage}
+            experiment = validate(Experiment, content, "test")
+            space = load_space(experiment.search.space)
+            path, snapshot_id = small_snapshot.path, small_snapshot.id
+            runs.append(
+                create_run(experiment, space, name="run", snapshot_path=path, snapshot_id=snapshot_id)
+            )
+        return open_session(runs[0], small_snapshot, runs[0].experiment.search, still_held)
+
+    return open_next
+
+
+def report(value: float, epoch: int = 1) -> dict[str, Any]:
+    return {"epoch": epoch, "val_next_role_nll": value, "seconds": 0.1}
+
+
+def suggest(session: SearchSession, count: int) -> list[int]:
+    """Ask for trials; a trial's id is the number that is expected of it."""
+    configs = [session.suggest(str(number)) for number in range(count)]
+    return [config["number"] for config in configs if config is not None]
+
+
+def records(session: SearchSession) -> list[TrialRecord]:
+    return read_trials(read_study(session.run.path))
+
+
+def test_reference_trials_are_not_pruned(opened: Open) -> None:
+    session = opened()
+    suggest(session, 5)
+
+    # The best first, so that each of the others is worse when it is decided on.
+    goes_on = {number: session.record_epoch(str(number), report(9.0 - number)) for number in (4, 3, 2, 1, 0)}
+
+    assert goes_on == {4: True, 3: False, 2: False, 1: True, 0: True}
+    assert [trial.origin for trial in records(session)] == ["research_default", "training", *["sampler"] * 3]
+    assert [trial.state for trial in records(session)] == [
+        "RUNNING",
+        "RUNNING",
+        "PRUNED",
+        "PRUNED",
+        "RUNNING",
+    ]
+
+
+def test_a_duplicate_waits_for_the_first_trial_and_gets_its_results(opened: Open) -> None:
+    session = opened(trials=3, start_points=[POINT, POINT])
+
+    assert suggest(session, 3) == [0, 1]
+    assert session.has_waiting_duplicates
+    session.record_epoch("1", report(2.0))
+    session.end("1")
+
+    assert not session.has_waiting_duplicates
+    assert (records(session)[2].duplicate_of, records(session)[2].value) == (1, 2.0)
+    assert session.num_missing == 1
+
+
+def test_if_the_first_trial_fails_its_duplicate_is_trained(opened: Open) -> None:
+    session = opened(trials=3, start_points=[POINT, POINT])
+    suggest(session, 3)
+
+    session.note_failure("1", "the disk is full")
+    session.end_failed("1")
+
+    config = session.suggest("2")
+    assert config is not None
+    assert (config["number"], config["recorded"]) == (2, 0)
+    assert (records(session)[1].state, records(session)[1].error) == ("FAIL", "the disk is full")
+
+
+def test_a_new_session_suggests_orphaned_trials_first_with_what_is_recorded(opened: Open) -> None:
+    before = opened()
+    suggest(before, 3)
+    before.record_epoch("1", report(2.0))
+
+    after = opened()
+
+    configs = [after.suggest(str(number)) for number in range(6)]
+    assert [config and (config["number"], config["recorded"]) for config in configs] == [
+        *((0, 0), (1, 1), (2, 0), (3, 0), (4, 0)),
+        None,
+    ]
+    assert [config["params"] for config in configs if config] == [trial.params for trial in records(after)]
+
+
+def test_an_epoch_that_was_recorded_is_neither_recorded_nor_decided_on_again(opened: Open) -> None:
+    session = opened()
+    suggest(session, 3)
+    for epoch in (1, 2):
+        session.record_epoch("2", report(2.0, epoch))
+    events: list[tuple[str, int]] = []
+    session.start(lambda event, number: events.append((event, number)))
+
+    assert session.record_epoch("2", report(99.0, epoch=1))
+
+    assert [epoch["val_next_role_nll"] for epoch in records(session)[2].epochs] == [2.0, 2.0]
+    assert events == []
+
+
+def test_an_epoch_of_a_trial_that_was_stopped_stops_it_again(opened: Open) -> None:
+    session = opened()
+    suggest(session, 3)
+    session.end("2", error="TrainingError: diverged")
+
+    assert not session.record_epoch("2", report(2.0))
+    session.end("2")
+
+    assert records(session)[2].state == "FAIL"
+
+
+def test_each_event_comes_after_its_record(opened: Open) -> None:
+    session = opened()
+    events: list[tuple[str, int, str]] = []
+    session.start(lambda event, number: events.append((event, number, records(session)[number].state)))
+
+    session.suggest("0")
+    session.record_epoch("0", {**report(2.0), DAMAGE: "damaged: last.pt; training began again"})
+    session.end("0")
+
+    assert events == [
+        ("start", 0, "RUNNING"),
+        ("damage", 0, "RUNNING"),
+        ("epoch", 0, "RUNNING"),
+        ("end", 0, "COMPLETE"),
+    ]
+    assert records(session)[0].damage == "damaged: last.pt; training began again"
+    assert DAMAGE not in records(session)[0].epochs[0]
+    assert session.run.best()["number"] == 0
+
+
+@pytest.mark.parametrize(("at_budget", "goes_on"), [("prune", False), ("finish", True)])
+def test_a_spent_budget_suggests_nothing_and_prunes_reference_trials_too_if_it_is_to(
+    opened: Open, at_budget: str, goes_on: bool
+) -> None:
+    session = opened(max_epochs_total=1, at_budget=at_budget)
+    session.suggest("0")
+
+    assert session.record_epoch("0", report(2.0)) == goes_on
+
+    assert session.suggest("1") is None
+    assert not session.has_waiting_duplicates
+    assert session.budget.spent(session.study) == "the budget of 1 epochs is spent"
+
+
+def test_a_session_whose_run_was_taken_over_writes_nothing_more(opened: Open) -> None:
+    lost = False
+
+    def still_held() -> None:
+        if lost:
+            raise RunError("taken over")
+
+    session = opened(still_held=still_held)
+    session.suggest("0")
+    lost = True
+
+    with pytest.raises(RunError, match="taken over"):
+        session.record_epoch("0", report(2.0))
+    with pytest.raises(RunError, match="taken over"):
+        session.suggest("1")
+
+    assert records(session)[0].epochs == []
+    assert session.num_running == 1
