@@ -222,8 +222,8 @@ def _merge_repeats(columns: _Columns, order: NDArray[np.int64]) -> tuple[_Column
     at = order[first]
     ends, precisions = columns.ends.copy(), columns.precisions.copy()
     last = np.append(first[1:], len(order)) - 1
-    known = np.where(columns.ends[order] == NEVER, columns.starts[order], columns.ends[order])
-    ends[at] = np.where(columns.ends[order][last] == NEVER, NEVER, np.maximum.reduceat(known, first))
+    last_known = np.where(columns.ends[order] == NEVER, columns.starts[order], columns.ends[order])
+    ends[at] = np.where(columns.ends[order][last] == NEVER, NEVER, np.maximum.reduceat(last_known, first))
     precisions[at] = np.maximum.reduceat(columns.precisions[order], first)
     return replace(columns, ends=ends, precisions=precisions), at
 
@@ -278,8 +278,8 @@ def _unusual_counts(columns: _Columns, order: NDArray[np.int64]) -> dict[str, in
     # The latest end so far in the same career: owners rise, so one running maximum is enough.
     span = np.int64(2 * NEVER)
     career = np.cumsum(~follows)
-    known = np.where(ends == NEVER, starts, ends)
-    latest = np.maximum.accumulate(career * span + known) - career * span if len(order) else known
+    last_known = np.where(ends == NEVER, starts, ends)
+    latest = np.maximum.accumulate(career * span + last_known) - career * span if len(order) else last_known
     overlaps = follows.copy()
     overlaps[1:] &= (starts[1:] < latest[:-1]) | (starts[1:] == starts[:-1])
     return {

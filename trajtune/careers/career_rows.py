@@ -31,17 +31,17 @@ def career_part(rows: pa.Table, layout: JsonHistory, settings: DataSettings, tod
         in_json = label if "label" not in rows.column_names else None
         histories = _parse_histories(rows["history"].combine_chunks(), layout, in_json)
     labels = text_column(rows, "label") if "label" in rows.column_names else histories.labels
-    known, nonsense = parse_flags(labels)
+    hireable, unreadable = parse_flags(labels)
     part = assemble(
         id_column(rows),
         histories.owners,
         check_roles(histories.roles, settings, today),
         histories.faults,
-        known,
+        hireable,
         "career",
         settings.merge_repeats,
     )
-    counts = {**part.counts, "labels_unreadable": int(nonsense.sum())}
+    counts = {**part.counts, "labels_unreadable": int(unreadable.sum())}
     return pa.table(
         {
             "careers": _serialised(part.careers),

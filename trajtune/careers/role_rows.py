@@ -48,7 +48,7 @@ def join_roles(blocks: Sequence[pa.Table], settings: DataSettings) -> Part:
     rows = _sorted_by_content(rows.filter(has_id))
     coded = rows["id"].combine_chunks().dictionary_encode()
     owners = coded.indices.to_numpy().astype(np.int64)
-    labels, num_nonsense = _labels(owners, rows["label"].combine_chunks(), len(coded.dictionary))
+    labels, num_unreadable = _labels(owners, rows["label"].combine_chunks(), len(coded.dictionary))
     part = assemble(
         coded.dictionary,
         owners,
@@ -59,7 +59,7 @@ def join_roles(blocks: Sequence[pa.Table], settings: DataSettings) -> Part:
         settings.merge_repeats,
     )
     num_without_id = len(without_id)
-    counts = {**part.counts, "labels_unreadable": num_nonsense}
+    counts = {**part.counts, "labels_unreadable": num_unreadable}
     for name in ("rows_in", "rows_quarantined", "roles_in", "roles_quarantined"):
         counts[name] += num_without_id
     without_id_rows = quarantine_rows(
@@ -79,8 +79,8 @@ def _sorted_by_content(rows: pa.Table) -> pa.Table:
 
 def _labels(owners: NDArray[np.int64], texts: pa.Array, num_careers: int) -> tuple[NDArray[np.float32], int]:
     """float32 ``[N]``: the label that a career's rows agree on, else NaN; and how many are unreadable."""
-    values, nonsense = parse_flags(texts)
+    values, unreadable = parse_flags(texts)
     yes = np.bincount(owners[values == 1], minlength=num_careers) > 0
     no = np.bincount(owners[values == 0], minlength=num_careers) > 0
     labels = np.where(yes & ~no, 1, np.where(no & ~yes, 0, np.nan)).astype(np.float32)
-    return labels, int(nonsense.sum() + (yes & no).sum())
+    return labels, int(unreadable.sum() + (yes & no).sum())

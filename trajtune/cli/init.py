@@ -89,9 +89,9 @@ def _with_table(table: str, proposals: Sequence["Proposal"]) -> "list[Proposal]"
 
     first = [proposal for proposal in proposals if proposal.source.table == table]
     if not first:
-        known = [proposal.source.table for proposal in proposals]
+        tables = [proposal.source.table for proposal in proposals]
         raise SourceError(
-            f"No table {table} with work histories is in this database. {nearest(table, known)}"
+            f"No table {table} with work histories is in this database. {nearest(table, tables)}"
         )
     return [*first, *(proposal for proposal in proposals if proposal.source.table != table)]
 

@@ -91,8 +91,8 @@ def encode_split(
 def _known_ends(ends: pa.Array, precision: NDArray[np.int8], observed: date, as_of: date) -> pa.Array:
     """The ends that were known on ``observed``; a later one is null, as if the role were still held."""
     days = np.asarray(ends.to_numpy(zero_copy_only=False)).astype("datetime64[D]")
-    known = np.minimum(last_days(days, precision), np.datetime64(as_of))
-    return pc.if_else(pa.array(known > np.datetime64(observed)), pa.scalar(None, ends.type), ends)
+    known_on = np.minimum(last_days(days, precision), np.datetime64(as_of))
+    return pc.if_else(pa.array(known_on > np.datetime64(observed)), pa.scalar(None, ends.type), ends)
 
 
 def _title_ids(titles: pa.Array, encoder: TitleEncoder) -> NDArray[np.int32]:

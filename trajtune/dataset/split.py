@@ -51,10 +51,10 @@ def split_dates(careers: pa.Table, by: SplitBy = "career") -> NDArray[np.datetim
     start_days = last_days(_days(starts.values.slice(first, last - first)), coarse)
     end_days = last_days(_days(ends.values.slice(first, last - first)), coarse)
     # A role without an end is known by its start alone; every end is at or after its own start.
-    known = np.where(np.isnat(end_days), start_days, end_days)
+    last_known = np.where(np.isnat(end_days), start_days, end_days)
     if not len(careers):
-        return known[:0]
-    return np.maximum.reduceat(start_days if by == "transition" else known, offsets[:-1] - first)
+        return last_known[:0]
+    return np.maximum.reduceat(start_days if by == "transition" else last_known, offsets[:-1] - first)
 
 
 def last_days(days: NDArray[np.datetime64], precisions: NDArray[np.int8]) -> NDArray[np.datetime64]:

@@ -83,10 +83,10 @@ def count_titles(
         parts = _on_ray(arguments(), min(_MOST_PARTS, len(blocks)), settings)
     train = _kept_titles(pa.concat_tables([kept for kept, _ in parts]), settings)
     unseen = pa.concat_tables([unseen for _, unseen in parts]).group_by("split").aggregate(_SUMS)
-    found = {row["split"]: (row["roles_sum"], row["targets_sum"]) for row in unseen.to_pylist()}
+    num_unseen = {row["split"]: (row["roles_sum"], row["targets_sum"]) for row in unseen.to_pylist()}
     return VocabularyCounts(
         dict(zip(train["surface"].to_pylist(), train["roles"].to_pylist(), strict=True)),
-        {split: found.get(split, (0, 0)) for split in titles},
+        {split: num_unseen.get(split, (0, 0)) for split in titles},
     )
 
 
@@ -108,7 +108,7 @@ def _on_ray(
 def _count_block(split: str, titles: pa.ListArray, num_parts: int) -> list[pa.Table]:
     """Count a block's titles; a title's rows are in the same partition for every block."""
     coded = titles.flatten().dictionary_encode()
-    surfaces, place = coded.dictionary.to_pylist(), coded.indices.to_numpy()
+    surfaces, codes = coded.dictionary.to_pylist(), coded.indices.to_numpy()
     last = np.cumsum(pc.list_value_length(titles).to_numpy()) - 1
     visible = [identity(surface) for surface in surfaces]
     # Titles whose service key is empty are counted under their own spelling.
@@ -119,8 +119,8 @@ def _count_block(split: str, titles: pa.ListArray, num_parts: int) -> list[pa.Ta
             "surface": surfaces,
             "is_visible": [bool(key) for key in visible],
             "split": [split] * len(keys),
-            "roles": np.bincount(place, minlength=len(keys)),
-            "targets": np.bincount(place[last], minlength=len(keys)),
+            "roles": np.bincount(codes, minlength=len(keys)),
+            "targets": np.bincount(codes[last], minlength=len(keys)),
         },
         schema=_COUNTED,
     )

@@ -118,9 +118,9 @@ def _ended_months(
             # Began `length + e` days before the as-of date and ended `e` days before it.
             complete = number[: ages - length] - number[length:] - (day[: ages - length] < day[length:])
             selected = in_window[: ages - length] if by == "career" else in_window[length:]
-            known = np.arange(ages - length) >= unseen
+            end_is_known = np.arange(ages - length) >= unseen
             row[:] = np.bincount(
-                which[length:] + complete, weight[length:] * selected * known, cohorts * months
+                which[length:] + complete, weight[length:] * selected * end_is_known, cohorts * months
             )
         joint += tenure[..., days.start : days.stop] @ share
     return np.moveaxis(joint.reshape(*joint.shape[:2], cohorts, months), 2, 0)

@@ -1,6 +1,6 @@
-"""Dates as people store them, parsed without guessing; each distinct text is parsed once.
+"""Parse dates as people store them, without guessing; each distinct text is parsed once.
 
-What can be read in two ways is `AMBIGUOUS`, not a date. docs/reference/careers.md lists the forms.
+A text that can be read in two ways is `AMBIGUOUS`, not a date. docs/reference/careers.md lists the forms.
 """
 
 import re
@@ -19,7 +19,7 @@ from trajtune.careers.schema import Precision
 
 
 class Reading(IntEnum):
-    """What a text turned out to be."""
+    """The result of reading a text."""
 
     DATE = 0
     EMPTY = 1  # null, blank, or a word for "nothing here"
@@ -49,14 +49,14 @@ def parse_dates(texts: pa.Array, day_first: bool | None = None) -> ParsedDates:
 
     Args:
         texts: string ``[R]``, with nulls.
-        day_first: What 03/04/2020 is: True 3 April, False 4 March, None ambiguous.
+        day_first: How to read 03/04/2020: True is 3 April, False 4 March, None ambiguous.
     """
     coded = texts.dictionary_encode()
     parsed = [
         parse_date(text, day_first) if len(text) <= _LONGEST else (0, 0, Reading.UNREADABLE)
         for text in coded.dictionary.to_pylist()
     ]
-    parsed.append((0, 0, Reading.EMPTY))  # what a null index below points at
+    parsed.append((0, 0, Reading.EMPTY))  # for null texts, see `fill_null` below
     at = coded.indices.fill_null(len(parsed) - 1).to_numpy(zero_copy_only=False)
     days, precisions, readings = zip(*parsed, strict=True)
     return ParsedDates(
@@ -64,7 +64,7 @@ def parse_dates(texts: pa.Array, day_first: bool | None = None) -> ParsedDates:
     )
 
 
-_LONGEST: Final = 64  # no date is longer, and the cache shall not keep what is
+_LONGEST: Final = 64  # no date is longer, and longer texts must not fill the cache
 
 Parsed = tuple[int, int, int]
 """Days since 1970, precision, reading."""
@@ -142,7 +142,7 @@ _DAY: Final = re.compile(r"(\d\d?)(?:st|nd|rd|th|er|º|°|ª|o)?")
 
 
 def _named(plain: str) -> Parsed:
-    """A month's name, a year, and perhaps a day, in any order that leaves no doubt."""
+    """A month's name, a year, and perhaps a day, in any unambiguous order."""
     parts = [part for part in _SEPARATORS.split(plain) if part]
     if not 2 <= len(parts) <= 3:
         return 0, 0, Reading.UNREADABLE
@@ -182,8 +182,8 @@ _EPOCH: Final = date(1970, 1, 1)
 
 def _date(year: str, month: str | None = None, day: str | None = None) -> Parsed:
     try:
-        found = date(int(year), int(month or 1), int(day or 1))
+        first_day = date(int(year), int(month or 1), int(day or 1))
     except ValueError:
         return 0, 0, Reading.UNREADABLE
     precision = Precision.DAY if day else Precision.MONTH if month else Precision.YEAR
-    return (found - _EPOCH).days, precision, Reading.DATE
+    return (first_day - _EPOCH).days, precision, Reading.DATE

@@ -20,10 +20,10 @@ def parse_flags(texts: pa.Array) -> tuple[NDArray[np.float32], NDArray[np.bool_]
         float32 ``[R]``: 1 yes, 0 no, NaN unknown; and bool ``[R]``: where a text is neither nor blank.
     """
     coded = texts.dictionary_encode()
-    values, nonsense = [], []
+    values, unreadable = [], []
     for text in coded.dictionary.to_pylist():
         word = text.strip().lower()
         values.append(1.0 if word in _YES else 0.0 if word in _NO else np.nan)
-        nonsense.append(bool(word) and word not in _YES and word not in _NO)
+        unreadable.append(bool(word) and word not in _YES and word not in _NO)
     at = coded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)
-    return np.array([*values, np.nan], np.float32)[at], np.array([*nonsense, False], bool)[at]
+    return np.array([*values, np.nan], np.float32)[at], np.array([*unreadable, False], bool)[at]

@@ -1,4 +1,4 @@
-"""How long a role was held, in whole months, by the rule of its dates' precision."""
+"""The tenure of a role in complete months, by the precision of its dates."""
 
 # R roles
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trajtune.careers.schema import Precision
 
 MAX_TENURE_YEARS: Final = 70
-"""A role held for longer is a mistake in the source."""
+"""A longer tenure is taken for an error in the source."""
 
 
 def tenure_months(starts: pa.Array, ends: pa.Array, precisions: pa.Array) -> NDArray[np.float32]:
@@ -31,7 +31,7 @@ def tenure_months(starts: pa.Array, ends: pa.Array, precisions: pa.Array) -> NDA
     Returns:
         float32 ``[R]``; NaN where start or end is null, negative where the end is earlier.
     """
-    known = pc.and_(starts.is_valid(), ends.is_valid()).to_numpy(zero_copy_only=False)
+    has_dates = pc.and_(starts.is_valid(), ends.is_valid()).to_numpy(zero_copy_only=False)
     start_month, start_day = _months_and_days(starts)
     end_month, end_day = _months_and_days(ends)
     precision = np.asarray(precisions.to_numpy(zero_copy_only=False))
@@ -39,7 +39,7 @@ def tenure_months(starts: pa.Array, ends: pa.Array, precisions: pa.Array) -> NDA
     months -= (precision == Precision.DAY) & (end_day < start_day)  # the last month is not complete
     years = end_month // 12 - start_month // 12
     months = np.where(precision == Precision.YEAR, 12 * years, months)
-    return np.where(known, months, np.nan).astype(np.float32)
+    return np.where(has_dates, months, np.nan).astype(np.float32)
 
 
 def _months_and_days(dates: pa.Array) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

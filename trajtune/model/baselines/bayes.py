@@ -101,8 +101,8 @@ def optimum_metrics(best: BayesPredictions) -> Metrics:
     """
     p = best.predictions
     next_role = next_role_metrics(p)
-    known = ~np.isnan(p.tenure_months)
-    error = np.abs(best.tenure_median - p.tenure_months)[known]
+    has_tenure = ~np.isnan(p.tenure_months)
+    error = np.abs(best.tenure_median - p.tenure_months)[has_tenure]
     return {
         **{name: next_role[f"next_role_{name}"] for name in ("top1", "top5", "mrr", "nll")},
         **tenure_metrics(p),
