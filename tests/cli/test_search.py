@@ -7,6 +7,7 @@ import yaml
 
 from tests.cli.running import PASSWORD, Trajtune, assert_one_line, write_csv
 from trajtune.dataset.snapshot import Snapshot
+from trajtune.experiment.load import load_yaml
 
 
 def test_no_database_at_the_url(
@@ -60,8 +61,19 @@ def test_a_snapshot_that_was_altered(trajtune: Trajtune, tmp_path: Path, ray_loc
 
 
 def test_a_dry_run_says_what_a_search_would_be_and_cost_and_begins_none(
-    trajtune: Trajtune, tmp_path: Path, ladder_snapshot: Snapshot, ray_local: None
+    trajtune: Trajtune,
+    tmp_path: Path,
+    ladder_snapshot: Snapshot,
+    ray_local: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    spaces_read: list[str] = []
+
+    def counted(path: Path) -> dict[str, object]:
+        spaces_read.append(path.name)
+        return load_yaml(path)
+
+    monkeypatch.setattr("trajtune.experiment.space.load_yaml", counted)
     outcome = trajtune(
         "search", "demo", "--dry-run", "--trials", "5", "--snapshot", str(ladder_snapshot.path)
     )
@@ -69,6 +81,7 @@ def test_a_dry_run_says_what_a_search_would_be_and_cost_and_begins_none(
     resolved = yaml.safe_load(outcome.out)
     assert resolved["search"]["trials"] == 5
     assert resolved["training"]["schedule"] == "one_cycle"
+    assert spaces_read == [f"{resolved['search']['space']}.yaml"], "once"
     for said in ("# an epoch of the research default: about", "# memory of a trial: about", "# disk: about"):
         assert said in outcome.out
     assert list(tmp_path.iterdir()) == []
