@@ -20,7 +20,7 @@ from trajtune.dataset.summary import summary
 from trajtune.dataset.test_split import read_split, split_file
 from trajtune.experiment.load import validate
 from trajtune.experiment.settings import Experiment
-from trajtune.page import Page
+from trajtune.page.page import Page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

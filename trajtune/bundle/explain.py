@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajtune.bundle.bundle import Bundle, Graph, Prediction
+from trajtune.bundle.bundle import Bundle, Prediction
+from trajtune.bundle.graph import Graph
 
 
 @dataclass(frozen=True)

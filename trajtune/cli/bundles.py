@@ -26,7 +26,7 @@ def finalize(
 
     Example: trajtune finalize --require-gates
     """
-    from trajtune.finalize.bundle_directory import METRICS
+    from trajtune.bundle.manifest import METRICS
     from trajtune.finalize.run import demand_gates
 
     bundle = finalized(run, out=out, address=address, verbose=verbose)

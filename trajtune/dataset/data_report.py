@@ -13,7 +13,7 @@ from trajtune.dataset.encode import SplitData
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.summary import describe_source
 from trajtune.dataset.titles import UNKNOWN, TitleEncoder
-from trajtune.page import COLOURS, Page
+from trajtune.page.page import COLOURS, Page
 from trajtune.storage.path import StoredPath
 
 DATA_REPORT: Final = "data_report.html"

@@ -30,6 +30,7 @@ from trajtune.dataset.arrays import CareerArrays
 from trajtune.dataset.encode import SplitData
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import SnapshotError
+from trajtune.storage.hashes import file_sha256
 from trajtune.storage.path import ObjectPath, StoredPath, stored_path
 
 SCHEMA_VERSION: Final = 1
@@ -119,7 +120,7 @@ def verify_file(path: StoredPath, expected: str) -> None:
     """
     if not path.is_file():
         raise SnapshotError(f"The snapshot lacks {path}. Prepare it again.")
-    found = sha256(path)
+    found = file_sha256(path)
     if found != expected:
         raise SnapshotError(
             f"{path} was altered: its sha256 is {found[:12]}..., the manifest says {expected[:12]}.... "
@@ -180,7 +181,7 @@ def write_snapshot(
         manifest: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             **description,
-            "files": {name: sha256(beside / name) for name in sorted(names)},
+            "files": {name: file_sha256(beside / name) for name in sorted(names)},
             "versions": dict(versions),
         }
         manifest["id"] = content_id(manifest)
@@ -218,14 +219,6 @@ def content_id(manifest: Mapping[str, Any]) -> str:
     """sha256 of all that a manifest says of the content: not of its id nor of package versions."""
     content = {key: value for key, value in manifest.items() if key not in ("id", "versions")}
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-
-
-def sha256(path: StoredPath) -> str:
-    """sha256 of a file, hexadecimal."""
-    if isinstance(path, ObjectPath):
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _table(data: SplitData) -> pa.Table:

@@ -12,7 +12,7 @@ TOP = 5
 """Titles in the extra outputs (fewer only where the vocabulary holds fewer)."""
 
 
-class ServedModel(nn.Module):
+class ExportedModule(nn.Module):
     """What is exported: the contract's three outputs, then three that carry the calibration.
 
     The conformal correction moves both ends of the tenure interval outwards by `margin_months`

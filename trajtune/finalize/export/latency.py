@@ -12,7 +12,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from trajtune.bundle.bundle import Graph
+from trajtune.bundle.graph import Graph
 
 CALLS: Final = 500
 ONNXRUNTIME_NODE: Final = "1.30.0"

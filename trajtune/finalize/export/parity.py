@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trajtune.bundle.bundle import Graph
+from trajtune.bundle.graph import Graph
 from trajtune.errors import ExportError
-from trajtune.finalize.export.exported_module import ServedModel
+from trajtune.finalize.export.exported_module import ExportedModule
 from trajtune.finalize.export.to_onnx import CONTRACT_OUTPUTS
 from trajtune.model.threads import one_thread
 
@@ -29,7 +29,7 @@ RELATIVE: Final = 1e-4
 
 
 def check_parity(
-    graph: Graph, model: ServedModel, careers: Sequence[NDArray[np.int64]], *, seed: int = 0
+    graph: Graph, model: ExportedModule, careers: Sequence[NDArray[np.int64]], *, seed: int = 0
 ) -> dict[str, Any]:
     """Compare the graph with torch.
 
@@ -97,7 +97,7 @@ def _padded(
 
 
 @torch.inference_mode()
-def _alone(model: ServedModel, careers: Sequence[NDArray[np.int64]]) -> dict[str, NDArray[np.float32]]:
+def _alone(model: ExportedModule, careers: Sequence[NDArray[np.int64]]) -> dict[str, NDArray[np.float32]]:
     with one_thread():
         outputs = [model(torch.from_numpy(career)[None], torch.tensor([len(career)])) for career in careers]
     return {

@@ -23,7 +23,7 @@ from trajtune.dataset.titles import UNKNOWN, TitleEncoder, identity
 from trajtune.errors import SnapshotError
 from trajtune.experiment.settings import AUTO
 from trajtune.experiment.sources import ProcessSettings
-from trajtune.model.metrics import Metrics, hireability_metrics, next_role_metrics, tenure_metrics
+from trajtune.model.metrics import Metrics, hireability_metrics, next_role, tenure_metrics
 from trajtune.model.predictions import Predictions
 from trajtune.simulation.bayes_optimum import Limit, best_intervals, limit
 from trajtune.simulation.generator import num_titles
@@ -119,11 +119,10 @@ def population_limit(
 def limit_metrics(found: BayesPredictions) -> Metrics:
     """What `bayes_limit` says of predictions."""
     p = found.predictions
-    next_role = next_role_metrics(p)
     known = ~np.isnan(p.tenure_months)
     error = np.abs(found.tenure_median - p.tenure_months)[known]
     return {
-        **{name: next_role[f"next_role_{name}"] for name in ("top1", "top5", "mrr", "nll")},
+        **next_role(p),
         **tenure_metrics(p),
         "tenure_mae_months": float(error.mean(dtype=np.float64)) if len(error) else None,
         **hireability_metrics(p),
