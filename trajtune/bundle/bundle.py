@@ -23,12 +23,12 @@ LOW_CONFIDENCE: Final = 0.6
 _BATCH = 256
 _REMEMBERED = 1_000_000  # titles whose index is kept; a title in a cache costs a tenth of normalising it
 OUTPUTS: Final = ("tenure_pred", "hireability", "next_role_confidence", "top5_ids", "top5_probabilities")
-"""What a prediction is made of; the logits stay in the graph."""
+"""The outputs that a prediction needs; the logits stay in the graph."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of one career.
+    """The model's prediction for one career.
 
     Attributes:
         next_role: The most probable next title, as a person should read it.
@@ -66,11 +66,11 @@ class Prediction:
 
 
 class Bundle:
-    """A bundle directory, opened: predicts, and says what it is.
+    """An open bundle directory: predicts, and describes itself.
 
     Attributes:
         path: The directory.
-        manifest: What ``manifest.json`` holds.
+        manifest: The content of ``manifest.json``.
         encoder: The vocabulary.
         graph: The model.
     """
@@ -89,10 +89,12 @@ class Bundle:
             A prediction for each.
 
         Raises:
-            BundleError: For a career with no title, or an empty one; names which.
+            BundleError: For a career without a title, or with an empty one; names it.
         """
         histories = list(careers)
-        encoded = [self.encode(career, f"Career {place}") for place, career in enumerate(histories, start=1)]
+        encoded = [
+            self.encode(career, f"Career {number}") for number, career in enumerate(histories, start=1)
+        ]
         columns = self.run(encoded)
         rows = zip(histories, encoded, *(columns[name].tolist() for name in OUTPUTS), strict=True)
         return [self._prediction(*row) for row in rows]
@@ -101,7 +103,7 @@ class Bundle:
         """The indices of a career's titles, 0 for unknown ones.
 
         Raises:
-            BundleError: If it is no career; calls it ``name``.
+            BundleError: If it is not a career; calls it ``name``.
         """
         if isinstance(career, str):
             raise BundleError(
@@ -111,7 +113,7 @@ class Bundle:
             raise BundleError(f"{name} has no title. Give at least one, oldest first.")
         try:
             return [self._ids[title] for title in career]
-        except (KeyError, TypeError):  # not met before, or no text
+        except (KeyError, TypeError):  # a new title, or not a text
             return [self._index(title, name) for title in career]
 
     def run(self, encoded: Sequence[Sequence[int]]) -> dict[str, NDArray[Any]]:

@@ -13,7 +13,7 @@ from trajtune.errors import BundleError
 
 
 class Graph:
-    """An ONNX file in onnxruntime, on one thread: fast for one career, and the same answer every time."""
+    """An ONNX file in onnxruntime, on one thread: fast for one career, and deterministic."""
 
     def __init__(self, path: Path) -> None:
         import onnxruntime
@@ -36,13 +36,12 @@ class Graph:
         """Run one padded batch.
 
         Args:
-            title_ids: ``[B, T]``, each in 0..V - 1; what stands past a career's length never matters.
+            title_ids: ``[B, T]``, each in 0..V - 1; values past a career's length never matter.
             lengths: ``[B]``, each in 1..T.
-            outputs: Names; None: all.
+            outputs: Names of the outputs; None: all.
 
         Raises:
-            BundleError: For ids or lengths out of range. onnxruntime itself takes -1 and 0 and
-                answers something.
+            BundleError: For ids or lengths out of range; onnxruntime itself accepts -1 and 0.
         """
         if title_ids.size == 0 or title_ids.min() < 0 or title_ids.max() >= self.vocab_size:
             raise BundleError(

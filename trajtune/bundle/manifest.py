@@ -33,7 +33,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """Read a bundle's manifest.
 
     Raises:
-        BundleError: If there is no bundle, or its manifest is not one that this version reads.
+        BundleError: If there is no bundle, or this version cannot read its manifest.
     """
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -57,7 +57,7 @@ def check_file(folder: Path, name: str, manifest: dict[str, Any]) -> None:
     """Compare one file with its hash in the manifest.
 
     Raises:
-        BundleError: If it is missing, unreadable, or not what was written.
+        BundleError: If it is missing, unreadable or altered.
     """
     try:
         digest = file_sha256(folder / name)

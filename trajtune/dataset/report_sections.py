@@ -23,7 +23,7 @@ def data_sections(page: Page, manifest: Mapping[str, Any]) -> None:
         manifest: At least the keys `RECORDED` of a snapshot's manifest.
     """
     funnel(page, manifest)
-    splits(page, manifest)
+    drift(page, manifest)
 
 
 def funnel(page: Page, manifest: Mapping[str, Any]) -> None:
@@ -60,7 +60,7 @@ def funnel(page: Page, manifest: Mapping[str, Any]) -> None:
     page.table(["Left out because", "entries"], reasons or [("nothing was left out", 0)])
 
 
-def splits(page: Page, manifest: Mapping[str, Any]) -> None:
+def drift(page: Page, manifest: Mapping[str, Any]) -> None:
     """Sizes, dates and drift of each split against train."""
     page.section(
         "The splits, and drift",
