@@ -1,7 +1,7 @@
 """Isotonic calibration of the top title's probability, fitted on val by scikit-learn.
 
-The curve is written as the service's JSON table and as the pickle that the specification names, which trajtune
-never reads.
+The curve is written as the service's JSON table and as the pickle that the specification names;
+trajtune never reads the pickle.
 """
 
 # E examples, K knots
