@@ -1,7 +1,7 @@
 """Refits as tasks on Ray: each by one worker, or each by several that share train and val.
 
 A refit is trained like a trial, and goes on where the last attempt stopped. Several workers are Ray Train's,
-which starts them, and starts all of them again when one is lost. Ray Data gives each worker its share directly from the
+which starts all of them again when one is lost. Ray Data gives each worker its share directly from the
 snapshot, so that no process holds all training careers.
 """
 
