@@ -23,13 +23,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from trajtune.bundle.bundle import CALIBRATION, MODEL, SCHEMA_VERSION, VOCABULARY, Bundle, load_bundle
+from trajtune.bundle.bundle import Bundle, load_bundle
+from trajtune.bundle.manifest import CALIBRATION, CHECKPOINT, FILES, MODEL, PROBES, SCHEMA_VERSION, VOCABULARY
 from trajtune.bundle.predict_file import predict_file
 from trajtune.dataset.arrays import CareerArrays, Examples
 from trajtune.dataset.titles import TitleEncoder
-from trajtune.finalize.bundle_directory import CHECKPOINT, FILES, PROBES, write_manifest
+from trajtune.finalize.bundle_directory import write_manifest
 from trajtune.finalize.calibrate.isotonic import CalibrationTable
-from trajtune.finalize.export.exported_module import ServedModel
+from trajtune.finalize.export.exported_module import ExportedModule
 from trajtune.finalize.export.latency import latency_in_node, latency_in_python
 from trajtune.finalize.export.probes import write_probes
 from trajtune.finalize.export.to_onnx import export_to_onnx, simplify_onnx
@@ -47,13 +48,13 @@ def result(name: str, value: float, unit: str, bar: float | None = None, *, leas
     return {"name": name, "value": round(value, 4), "unit": unit, "bar": bar, "passed": passed}
 
 
-def make_bundle(folder: Path, num_titles: int) -> tuple[Bundle, ServedModel]:
+def make_bundle(folder: Path, num_titles: int) -> tuple[Bundle, ExportedModule]:
     """A bundle of an untrained network; the files that are only hashed are empty, but for the weights."""
     torch.manual_seed(0)
     encoder = TitleEncoder.fit({f"Specialist of Trade {i:04d}": num_titles - i for i in range(num_titles)})
     knots = np.linspace(0, 1, 200)
     table = CalibrationTable(tuple(knots), tuple(knots**2))
-    served = ServedModel(CareerTrajectoryLSTM(encoder.vocab_size), encoder.vocab_size, table, 2.0).eval()
+    served = ExportedModule(CareerTrajectoryLSTM(encoder.vocab_size), encoder.vocab_size, table, 2.0).eval()
     export_to_onnx(served, folder / MODEL)
     simplify_onnx(folder / MODEL)
     encoder.save(folder / VOCABULARY)
@@ -89,7 +90,7 @@ def seconds(action: Callable[[], object], clock: Callable[[], float] = time.perf
     return clock() - began
 
 
-def streaming(bundle: Bundle, served: ServedModel, folder: Path, num: int, rounds: int) -> list[Result]:
+def streaming(bundle: Bundle, served: ExportedModule, folder: Path, num: int, rounds: int) -> list[Result]:
     num_titles = bundle.encoder.vocab_size - 1
     careers = make_careers(num, num_titles)
     write_careers(careers, bundle, folder / "in.jsonl")

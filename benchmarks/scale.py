@@ -35,8 +35,8 @@ from trajtune.dataset.snapshot import open_snapshot
 from trajtune.experiment.load import validate
 from trajtune.experiment.params import Params
 from trajtune.experiment.settings import Experiment
-from trajtune.finalize.refit import METRIC
 from trajtune.finalize.refit_tasks import Job, train_refits
+from trajtune.finalize.selection import METRIC
 from trajtune.model.batches import create_dataloaders
 from trajtune.model.checkpoint import load_checkpoint, new_model
 from trajtune.model.network.title_vectors import words_of

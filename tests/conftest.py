@@ -21,10 +21,10 @@ import pytest
 from tests.support.finalized import (  # noqa: F401 - fixtures that several folders of tests use
     calibration_table,
     changing_snapshot,
+    exported_module,
     exported_onnx,
     finalized,
     searched_run,
-    served_model,
 )
 from tests.support.installed import wheel  # noqa: F401 - as above
 from tests.support.s3 import s3_store  # noqa: F401 - as above

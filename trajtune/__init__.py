@@ -30,7 +30,7 @@ _HOMES: Final = {
     "evaluate_calibration": "finalize.evaluate.evaluate",
     "evaluate_model": "finalize.evaluate.evaluate",
     "evaluate_career_changers": "finalize.evaluate.career_changers",
-    "generate_report": "finalize.report.text",
+    "generate_report": "finalize.report.markdown",
     "load_bundle": "bundle",
 }
 

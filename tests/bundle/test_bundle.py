@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tests.support.installed import clean_environ, empty_environment, install, lend
-from trajtune.bundle.bundle import CALIBRATION, MANIFEST, MODEL, VOCABULARY, Graph, load_bundle, rounded
+from trajtune.bundle.bundle import load_bundle, rounded
+from trajtune.bundle.manifest import CALIBRATION, MODEL, VOCABULARY
 from trajtune.errors import BundleError
 
 
@@ -97,32 +98,6 @@ def test_an_altered_or_missing_file_is_named(copied: Path, name: str) -> None:
 def test_the_pickle_is_never_read(copied: Path) -> None:
     (copied / "calibrator.pkl").write_bytes(b"cos\nsystem\n(S'false'\ntR.")
     assert load_bundle(copied).predict([["Nurse"]])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("{", "cannot be read"),
-        ("[]", "no manifest of a bundle"),
-        ('{"files": {}, "schema_version": 99}', "reads bundles of version 1, but .* has 99"),
-    ],
-)
-def test_a_manifest_that_is_none_is_refused(copied: Path, content: str, message: str) -> None:
-    (copied / MANIFEST).write_text(content)
-    with pytest.raises(BundleError, match=message):
-        load_bundle(copied)
-
-
-def test_ids_and_lengths_that_onnxruntime_would_take_are_refused(exported_onnx: Path) -> None:
-    graph = Graph(exported_onnx)
-    one = np.array([1])
-    for ids in ([[-1]], [[50]]):
-        with pytest.raises(BundleError, match=r"Title ids must be in 0\.\.49"):
-            graph.run(np.array(ids), one)
-    for length in (0, 2):
-        with pytest.raises(BundleError, match=r"Lengths must be in 1\.\.1"):
-            graph.run(np.array([[1]]), np.array([length]))
 
 
 def test_halves_are_rounded_as_in_javascript() -> None:

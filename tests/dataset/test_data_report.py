@@ -9,7 +9,7 @@ import pytest
 
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.test_split import read_split, split_file
-from trajtune.page import Page
+from trajtune.page.page import Page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -17,6 +17,7 @@ from trajtune.dataset.snapshot import Snapshot, open_snapshot
 from trajtune.errors import TrainingError
 from trajtune.experiment.params import Params
 from trajtune.finalize import refit
+from trajtune.finalize.selection import Finalist
 from trajtune.model.checkpoint import load_checkpoint
 from trajtune.model.data_parallel import Workers
 from trajtune.model.network.title_vectors import words_of
@@ -75,7 +76,7 @@ def test_two_workers_of_which_one_is_killed_train_what_two_left_alone_do(
     killer = threading.Thread(target=kill_a_worker, args=(tmp_path / "refits", seconds, killed), daemon=True)
     killer.start()
     monkeypatch.setattr(refit, "remove_tree", lambda path: None)
-    finalist = refit.Finalist("trial 1", PARAMS, 2.0)
+    finalist = Finalist("trial 1", PARAMS, 2.0)
     (found,) = refit.refit_all([finalist], [0], changing_snapshot, tmp_path / "refits", workers=2)
     killer.join(30)
     assert len(killed) == 1
@@ -110,7 +111,7 @@ def _best_of_one_worker(snapshot: Snapshot) -> float | None:
 def test_more_workers_than_there_is_to_share_are_refused(
     ray_local: None, tmp_path: Path, changing_snapshot: Snapshot, workers: int, batch_size: int, reason: str
 ) -> None:
-    finalist = refit.Finalist("trial 1", PARAMS.model_copy(update={"batch_size": batch_size}), 2.0)
+    finalist = Finalist("trial 1", PARAMS.model_copy(update={"batch_size": batch_size}), 2.0)
     with pytest.raises(TrainingError, match=reason):
         refit.refit_all([finalist], [0], changing_snapshot, tmp_path, workers=workers)
     assert not list(tmp_path.iterdir())
@@ -119,6 +120,6 @@ def test_more_workers_than_there_is_to_share_are_refused(
 def test_refits_by_another_number_of_workers_are_not_found_again(
     tmp_path: Path, changing_snapshot: Snapshot
 ) -> None:
-    finalist = refit.Finalist("trial 1", PARAMS, 2.0)
+    finalist = Finalist("trial 1", PARAMS, 2.0)
     keys = {refit._key(finalist, 0, changing_snapshot.id, workers) for workers in (1, 2, 3)}
     assert len(keys) == 3

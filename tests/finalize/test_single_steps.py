@@ -1,7 +1,6 @@
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,7 @@ import pytest
 from tests.conftest import loaded
 from tests.support.finalized import changing_careers
 from trajtune import cli
-from trajtune.bundle.bundle import Graph
-from trajtune.dataset.arrays import CareerArrays
-from trajtune.dataset.encode import SplitData
+from trajtune.bundle.graph import Graph
 from trajtune.dataset.prepare import snapshot_of
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.test_split import openings
@@ -21,10 +18,8 @@ from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import BundleError, ExportError, TrainingError
 from trajtune.experiment.load import validate
 from trajtune.experiment.settings import Experiment
-from trajtune.finalize.build import calibrate
 from trajtune.finalize.calibrate.isotonic import CalibrationTable
 from trajtune.finalize.single_steps import evaluate_checkpoint, export_checkpoint
-from trajtune.model.checkpoint import build_model, load_checkpoint
 
 pytestmark = pytest.mark.slow
 
@@ -125,23 +120,5 @@ def test_a_test_split_with_one_hireability_class_is_measured_without_an_auc(
     reason = f"all {found['num_examples']} known outcomes are the same"
     assert found["hireability_auc_reason"] == reason
     assert found["hireability_base_rate"] == 1
-    report = (tmp_path / "e" / "evaluation_report.md").read_text()
+    report = (tmp_path / "e" / "report.html").read_text()
     assert "The label is label hireable. AUC not known: " + reason in report
-
-
-def test_few_careers_of_val_calibrate_with_a_warning_and_thirty_are_too_few(
-    finalized: Path, changing_snapshot: Snapshot
-) -> None:
-    model, val = build_model(load_checkpoint(finalized / "best.pt")), changing_snapshot.read("val")
-    assert "warning" not in calibrate(model, first_careers(val, 200), 0.8).described
-    few = calibrate(model, first_careers(val, 30), 0.8).described
-    assert few["warning"].startswith("val has 30 people, under 200: the calibration is itself uncertain")
-    with pytest.raises(TrainingError, match="at least 30 examples of val, but there are 29"):
-        calibrate(model, first_careers(val, 29), 0.8)
-
-
-def first_careers(data: SplitData, count: int) -> SplitData:
-    end = int(data.arrays.offsets[count])
-    parts = {name: getattr(data.arrays, name)[:end] for name in data.arrays.to_dict() if name != "offsets"}
-    arrays = CareerArrays(offsets=data.arrays.offsets[: count + 1], **parts)
-    return replace(data, arrays=arrays, titles=data.titles[:count], split_dates=data.split_dates[:count])

@@ -4,14 +4,19 @@ import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
+from tests.support.predictions import predictions
 from trajtune.model.metrics import (
+    NEXT_ROLE,
     area_under_roc,
     brier_score,
     calibration_metrics,
     equal_mass_calibration_error,
     expected_calibration_error,
     hireability_metrics,
+    next_role,
     next_role_metrics,
+    next_role_scores,
+    reliability,
     tenure_metrics,
 )
 from trajtune.model.predictions import Predictions
@@ -22,18 +27,17 @@ NAN = np.nan
 @pytest.fixture
 def four() -> Predictions:
     """Four examples: right, third, sixth, and a title that the vocabulary does not hold."""
-    f32 = np.float32
-    return Predictions(
-        target=np.array([3, 5, 9, 0], np.int32),
-        rank=np.array([1, 3, 6, 0], np.int32),
-        nll=np.array([0.5, 1.5, 4.0, NAN]),
-        top_ids=np.ones((4, 5), np.int32),
-        confidence=np.array([0.9, 0.5, 0.5, 0.1], f32),
-        tenure=np.array([[10, 20], [10, 20], [10, 20], [10, 20]], f32),
-        hireability=np.array([0.8, 0.3, 0.5, 0.6], f32),
-        tenure_months=np.array([12, 30, NAN, NAN], f32),
-        tenure_at_least=np.array([12, 30, 15, 25], f32),
-        hireable=np.array([1, 0, NAN, 1], f32),
+    return predictions(
+        rank=[1, 3, 6, 0],
+        nll=[0.5, 1.5, 4.0, NAN],
+        target=[3, 5, 9, 0],
+        top_ids=np.ones((4, 5)),
+        confidence=[0.9, 0.5, 0.5, 0.1],
+        tenure=[[10, 20], [10, 20], [10, 20], [10, 20]],
+        hireability=[0.8, 0.3, 0.5, 0.6],
+        tenure_months=[12, 30, NAN, NAN],
+        tenure_at_least=[12, 30, 15, 25],
+        hireable=[1, 0, NAN, 1],
     )
 
 
@@ -46,6 +50,21 @@ def test_an_unseen_target_is_a_miss_without_a_log_loss(four: Predictions) -> Non
         "next_role_mrr": pytest.approx((1 + 1 / 3 + 1 / 6) / 4),
         "next_role_nll": 2.0,
     }
+
+
+def test_short_names_and_long_names_have_the_same_values(four: Predictions) -> None:
+    long = next_role_metrics(four)
+    assert next_role(four) == {name: long[f"next_role_{name}"] for name in NEXT_ROLE}
+
+
+def test_metrics_of_a_part_are_those_of_its_examples(four: Predictions) -> None:
+    assert next_role(four.take(np.array([True, False, False, True]))) == {
+        "top1": 0.5,
+        "top5": 0.5,
+        "mrr": 0.5,
+        "nll": 0.5,
+    }
+    assert tenure_metrics(four.take(np.array([1, 0])))["tenure_mae_months"] == (15 + 3) / 2
 
 
 def test_a_role_still_held_only_bounds_the_coverage(four: Predictions) -> None:
@@ -124,7 +143,36 @@ def test_row_order_changes_no_calibration_metric() -> None:
 
 
 def test_no_examples_leave_every_metric_undefined(four: Predictions) -> None:
-    none = Predictions(**{name: values[:0] for name, values in vars(four).items()})
+    none = four.take(np.zeros(4, bool))
     for metrics in (next_role_metrics(none), tenure_metrics(none), hireability_metrics(none)):
         assert {v for name, v in metrics.items() if not name.startswith("num_")} == {None}
     assert set(calibration_metrics(none.confidence, none.correct).values()) == {None}
+
+
+def test_bins_hold_what_a_plain_loop_finds() -> None:
+    random = np.random.default_rng(0)
+    confidence, correct = random.random(500), random.random(500) < 0.5
+    rows = reliability(confidence, correct)
+    assert sum(row["num"] for row in rows) == 500
+    for row in rows:
+        inside = (confidence > row["low"]) & (confidence <= row["high"])
+        assert row["num"] == inside.sum()
+        assert row["confidence"] == pytest.approx(confidence[inside].mean())
+        assert row["accuracy"] == pytest.approx(correct[inside].mean())
+
+
+def test_empty_bins_are_left_out_and_zero_is_in_the_first() -> None:
+    rows = reliability(np.array([0.0, 1.0]), np.array([False, True]))
+    assert [(row["low"], row["num"]) for row in rows] == [(0.0, 1), (0.9, 1)]
+
+
+def test_an_unknown_target_is_a_miss_in_every_share() -> None:
+    found = next_role_scores(predictions([0, 1, 4]))
+    assert found["top1"].tolist() == [0, 1, 0]
+    assert found["top5"].tolist() == [0, 1, 1]
+    assert found["mrr"].tolist() == [0, 1, 0.25]
+
+
+def test_equal_confidences_are_never_parted_by_their_outcome() -> None:
+    confidence, correct = np.full(300, 0.5), np.arange(300) % 2 == 0
+    assert equal_mass_calibration_error(confidence, correct) == pytest.approx(0, abs=1e-9)

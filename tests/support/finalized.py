@@ -17,7 +17,7 @@ from trajtune.experiment.settings import Experiment
 if TYPE_CHECKING:  # torch is heavy, and most tests need none of this
     from trajtune.dataset.snapshot import Snapshot
     from trajtune.finalize.calibrate.isotonic import CalibrationTable
-    from trajtune.finalize.export.exported_module import ServedModel
+    from trajtune.finalize.export.exported_module import ExportedModule
     from trajtune.search.runs.directory import Run
 
 LADDERS = ("Developer", "Analyst", "Nurse", "Engenheiro de Produção", "Geschäftsführer", "Site Constructor")
@@ -124,11 +124,11 @@ def calibration_table() -> "CalibrationTable":
 
 
 @pytest.fixture(scope="session")
-def served_model(calibration_table: "CalibrationTable") -> "ServedModel":
+def exported_module(calibration_table: "CalibrationTable") -> "ExportedModule":
     """An untrained network, large enough for every output to vary."""
     import torch
 
-    from trajtune.finalize.export.exported_module import ServedModel
+    from trajtune.finalize.export.exported_module import ExportedModule
     from trajtune.model.network.lstm import CareerTrajectoryLSTM
 
     torch.manual_seed(0)
@@ -137,15 +137,15 @@ def served_model(calibration_table: "CalibrationTable") -> "ServedModel":
     model.tenure_std.fill_(12.0)
     for parameter in model.parameters():
         parameter.data *= 3
-    return ServedModel(model, 50, calibration_table, 2.5).eval()
+    return ExportedModule(model, 50, calibration_table, 2.5).eval()
 
 
 @pytest.fixture(scope="session")
-def exported_onnx(served_model: "ServedModel", tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The ONNX file of `served_model`."""
+def exported_onnx(exported_module: "ExportedModule", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The ONNX file of `exported_module`."""
     from trajtune.finalize.export.to_onnx import export_to_onnx, simplify_onnx
 
     path = tmp_path_factory.mktemp("exported") / "trajectory-lstm.onnx"
-    export_to_onnx(served_model, path)
+    export_to_onnx(exported_module, path)
     simplify_onnx(path)
     return path

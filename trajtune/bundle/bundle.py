@@ -1,14 +1,10 @@
 """A finished bundle, read as the service reads it: onnxruntime, numpy, the vocabulary; no torch, no Ray.
 
-Every file that is read is first compared with its hash in the manifest. The pickle is never read.
+Each file is compared with its hash in the manifest before it is read. The pickle is never read.
 """
 
-# B careers in a batch, T roles (padded), V titles
-
-import hashlib
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,26 +12,23 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from trajtune.bundle.graph import Graph
+from trajtune.bundle.manifest import MODEL, VOCABULARY, check_file, read_manifest
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import BundleError
 
-MODEL: Final = "trajectory-lstm.onnx"
-VOCABULARY: Final = "trajectory-lstm-vocab.json"
-CALIBRATION: Final = "trajectory-lstm-calibration.json"
-MANIFEST: Final = "manifest.json"
-SCHEMA_VERSION: Final = 1
 LOW_CONFIDENCE: Final = 0.6
 """Below this calibrated confidence the service flags a prediction."""
 
 _BATCH = 256
 _REMEMBERED = 1_000_000  # titles whose index is kept; a title in a cache costs a tenth of normalising it
 OUTPUTS: Final = ("tenure_pred", "hireability", "next_role_confidence", "top5_ids", "top5_probabilities")
-"""What a prediction is made of; the logits stay in the graph."""
+"""The outputs that a prediction needs; the logits stay in the graph."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of one career.
+    """The model's prediction for one career.
 
     Attributes:
         next_role: The most probable next title, as a person should read it.
@@ -72,59 +65,12 @@ class Prediction:
         return asdict(self)
 
 
-class Graph:
-    """An ONNX file in onnxruntime, on one thread: fast for one career, and the same answer every time."""
-
-    def __init__(self, path: Path) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        self.inputs: dict[str, list[int | str]] = {i.name: i.shape for i in self._session.get_inputs()}
-        self.outputs: dict[str, list[int | str]] = {o.name: o.shape for o in self._session.get_outputs()}
-
-    @property
-    def vocab_size(self) -> int:
-        """V, from the shape of the logits."""
-        return int(self.outputs["next_role_logits"][1])
-
-    def run(
-        self, title_ids: NDArray[np.int64], lengths: NDArray[np.int64], outputs: Sequence[str] | None = None
-    ) -> dict[str, NDArray[Any]]:
-        """Run one padded batch.
-
-        Args:
-            title_ids: ``[B, T]``, each in 0..V - 1; what stands past a career's length never matters.
-            lengths: ``[B]``, each in 1..T.
-            outputs: Names; None: all.
-
-        Raises:
-            BundleError: For ids or lengths out of range. onnxruntime itself takes -1 and 0 and
-                answers something.
-        """
-        if title_ids.size == 0 or title_ids.min() < 0 or title_ids.max() >= self.vocab_size:
-            raise BundleError(
-                f"Title ids must be in 0..{self.vocab_size - 1}, but a batch holds others. "
-                "Encode titles with the bundle's own vocabulary."
-            )
-        if lengths.min() < 1 or lengths.max() > title_ids.shape[1]:
-            raise BundleError(
-                f"Lengths must be in 1..{title_ids.shape[1]}, but go from {lengths.min()} "
-                f"to {lengths.max()}. Count the titles of each career."
-            )
-        names = list(outputs or self.outputs)
-        arrays = self._session.run(names, {"title_ids": title_ids, "lengths": lengths})
-        return dict(zip(names, arrays, strict=True))
-
-
 class Bundle:
-    """A bundle directory, opened: predicts, and says what it is.
+    """An open bundle directory: predicts, and describes itself.
 
     Attributes:
         path: The directory.
-        manifest: What ``manifest.json`` holds.
+        manifest: The content of ``manifest.json``.
         encoder: The vocabulary.
         graph: The model.
     """
@@ -143,10 +89,12 @@ class Bundle:
             A prediction for each.
 
         Raises:
-            BundleError: For a career with no title, or an empty one; names which.
+            BundleError: For a career without a title, or with an empty one; names it.
         """
         histories = list(careers)
-        encoded = [self.encode(career, f"Career {place}") for place, career in enumerate(histories, start=1)]
+        encoded = [
+            self.encode(career, f"Career {number}") for number, career in enumerate(histories, start=1)
+        ]
         columns = self.run(encoded)
         rows = zip(histories, encoded, *(columns[name].tolist() for name in OUTPUTS), strict=True)
         return [self._prediction(*row) for row in rows]
@@ -155,7 +103,7 @@ class Bundle:
         """The indices of a career's titles, 0 for unknown ones.
 
         Raises:
-            BundleError: If it is no career; calls it ``name``.
+            BundleError: If it is not a career; calls it ``name``.
         """
         if isinstance(career, str):
             raise BundleError(
@@ -165,7 +113,7 @@ class Bundle:
             raise BundleError(f"{name} has no title. Give at least one, oldest first.")
         try:
             return [self._ids[title] for title in career]
-        except (KeyError, TypeError):  # not met before, or no text
+        except (KeyError, TypeError):  # a new title, or not a text
             return [self._index(title, name) for title in career]
 
     def run(self, encoded: Sequence[Sequence[int]]) -> dict[str, NDArray[Any]]:
@@ -250,59 +198,3 @@ def load_bundle(path: str | Path) -> Bundle:
             "Finalize the run again."
         )
     return Bundle(folder, manifest, encoder, graph)
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read a bundle's manifest.
-
-    Raises:
-        BundleError: If there is no bundle, or its manifest is not one that this version reads.
-    """
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise BundleError(
-            f"No bundle at {folder}. Give the directory that `trajtune finalize` printed."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{folder / MANIFEST} cannot be read: {error}. Finalize the run again.") from error
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
-        raise BundleError(f"{folder / MANIFEST} is no manifest of a bundle. Finalize the run again.")
-    if manifest.get("schema_version") != SCHEMA_VERSION:
-        raise BundleError(
-            f"This trajtune reads bundles of version {SCHEMA_VERSION}, but {folder} has "
-            f"{manifest.get('schema_version')}. Finalize the run again."
-        )
-    return manifest
-
-
-def check_file(folder: Path, name: str, manifest: dict[str, Any]) -> None:
-    """Compare one file with its hash in the manifest.
-
-    Raises:
-        BundleError: If it is missing, unreadable, or not what was written.
-    """
-    try:
-        found = sha256(folder / name)
-    except FileNotFoundError as error:
-        raise BundleError(f"{folder} has no {name}. Finalize the run again.") from error
-    except OSError as error:
-        raise BundleError(
-            f"{folder / name} cannot be read: {error.strerror}. Check its permissions."
-        ) from error
-    if found != manifest["files"].get(name):
-        raise BundleError(
-            f"{folder / name} is not the file that was written: its sha256 differs. Finalize the run again."
-        )
-
-
-def manifest_sha256(manifest: Mapping[str, Any]) -> str:
-    """Of everything in a manifest but this hash itself, which it holds as ``manifest_sha256``."""
-    content = {name: value for name, value in manifest.items() if name != "manifest_sha256"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def sha256(path: Path) -> str:
-    """The file's SHA-256 in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

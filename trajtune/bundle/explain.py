@@ -1,6 +1,6 @@
 """What each role of a career contributes to a prediction, by occlusion: the prediction without that role.
 
-Reads a bundle as `trajtune.bundle.bundle` does, with numpy and onnxruntime alone.
+Like `trajtune.bundle.bundle`, this needs only numpy and onnxruntime.
 """
 
 # T roles of the career, V titles
@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajtune.bundle.bundle import Bundle, Graph, Prediction
+from trajtune.bundle.bundle import Bundle, Prediction
+from trajtune.bundle.graph import Graph
 
 
 @dataclass(frozen=True)
@@ -20,10 +21,10 @@ class Contribution:
     """One role of the career.
 
     Attributes:
-        title: As it was given.
+        title: The title as it was given.
         without: Probability (0..1, before calibration) of the predicted title in the career without this
             role; None: without it no career is left.
-        contribution: By how much the role raises that probability; below 0: it lowers it.
+        contribution: How much the role raises that probability; below 0: it lowers it.
     """
 
     title: str
@@ -33,12 +34,12 @@ class Contribution:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A prediction, and what it rests on.
+    """A prediction, and what each role contributes to it.
 
     Attributes:
-        prediction: Of the whole career.
-        probability: Of the predicted title, before calibration, 0..1.
-        contributions: A role each, oldest first. They need not add up: roles count together.
+        prediction: Prediction for the complete career.
+        probability: Probability of the predicted title, before calibration, 0..1.
+        contributions: One for each role, oldest first. They need not add up: roles interact.
     """
 
     prediction: Prediction
@@ -68,7 +69,7 @@ def explain(bundle: Bundle, career: Sequence[str]) -> Explanation:
         The prediction, and what each role contributes to it.
 
     Raises:
-        BundleError: If it is no career.
+        BundleError: If it is not a career.
     """
     (prediction,) = bundle.predict([career])
     ids = bundle.encode(career)
@@ -88,12 +89,12 @@ def contributions(
         graph: The model.
         career: Titles ``[T]``.
         ids: Their indices ``[T]``.
-        predicted: Index of the title whose probability is looked at.
-        probability: That probability in the whole career, 0..1.
+        predicted: Index of the title whose probability is compared.
+        probability: That probability for the complete career, 0..1.
     """
     if len(ids) == 1:
         return (Contribution(career[0], None, None),)
-    without = [[*ids[:place], *ids[place + 1 :]] for place in range(len(ids))]
+    without = [[*ids[:role], *ids[role + 1 :]] for role in range(len(ids))]
     lengths = np.full(len(ids), len(ids) - 1, np.int64)
     logits = graph.run(np.array(without, np.int64), lengths, ["next_role_logits"])["next_role_logits"]
     left = _softmax(logits)[:, predicted].tolist()

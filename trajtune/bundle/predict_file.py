@@ -23,19 +23,19 @@ _parse = json.JSONDecoder().decode
 def predict_file(bundle: Bundle, source: Path, target: Path) -> int:
     """Predict every career of a JSON Lines file; one line in, one line out, in the same order.
 
-    A line is a list of titles, or an object with ``titles`` and, if wanted, an ``id`` that comes back in
+    A line is a list of titles, or an object with ``titles`` and, optionally, an ``id`` that is repeated in
     its prediction. Empty lines are left out. The target is written atomically.
 
     Args:
         bundle: An open bundle.
         source: JSON Lines, UTF-8.
-        target: Where the predictions go; replaced if it exists.
+        target: File of the predictions; replaced if it exists.
 
     Returns:
         The number of careers.
 
     Raises:
-        BundleError: If a file cannot be read or written, or a line is no career; names the line.
+        BundleError: If a file cannot be read or written, or a line is not a career; names the line.
     """
     num = 0
     try:
@@ -59,7 +59,7 @@ def predict_file(bundle: Bundle, source: Path, target: Path) -> int:
 
 
 def predict_lines(bundle: Bundle, lines: Iterable[str], name: str) -> Iterator[str]:
-    """The lines of `predict_file`, each with its newline; ``name`` is what errors call the source."""
+    """The lines of `predict_file`, each with its newline; ``name`` is the source's name in errors."""
     titles = [_json(bundle.encoder.decode(index)) for index in range(bundle.encoder.vocab_size)]
     numbered = ((number, line) for number, line in enumerate(lines, start=1) if not line.isspace())
     while block := list(islice(numbered, BLOCK)):
@@ -74,15 +74,15 @@ def predict_lines(bundle: Bundle, lines: Iterable[str], name: str) -> Iterator[s
 
 
 def _career(line: str, where: str) -> tuple[str, list[str]]:
-    """What the answer begins with, and the titles."""
+    """The beginning of the output line, and the titles."""
     try:
         content = _parse(line)
     except ValueError as error:
-        raise BundleError(f"{where} is not JSON: {error}. Mend that line.") from error
+        raise BundleError(f"{where} is not JSON: {error}. Fix that line.") from error
     if isinstance(content, list):
         return "", content
     if not isinstance(content, dict) or not isinstance(content.get("titles"), list):
-        raise BundleError(f"{where} must be a list of titles or an object with `titles`. Mend that line.")
+        raise BundleError(f"{where} must be a list of titles or an object with `titles`. Fix that line.")
     return (f'"id":{_json(content["id"])},' if "id" in content else ""), content["titles"]
 
 
@@ -93,9 +93,9 @@ def _lines(
     columns: Mapping[str, NDArray[Any]],
     titles: Sequence[str],
 ) -> Iterator[str]:
-    """The fields of `Prediction` as JSON, put together column by column: a fifth of the time of objects.
+    """The fields of `Prediction` as JSON, made column by column: a fifth of the time of objects.
 
-    Numbers have six decimals, which is more than float32 knows of them.
+    Numbers have six decimals, which is more than the precision of float32.
     """
     tenure = columns["tenure_pred"].astype(np.float64)
     shown_min = np.maximum(1, np.floor(tenure[:, 0] + 0.5)).astype(np.int64)

@@ -24,7 +24,7 @@ def finalize(
 
     Example: trajtune finalize --require-gates
     """
-    from trajtune.finalize.bundle_directory import METRICS
+    from trajtune.bundle.manifest import METRICS
     from trajtune.finalize.run import demand_gates
 
     bundle = finalize_in_ray_session(run, out=out, address=address, verbose=verbose)

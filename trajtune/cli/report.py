@@ -31,8 +31,7 @@ def report(
 
     Example: trajtune report first
     """
-    from trajtune.bundle.bundle import MANIFEST
-    from trajtune.finalize.bundle_directory import METRICS
+    from trajtune.bundle.manifest import MANIFEST, METRICS
 
     if target is not None and all((Path(target) / name).is_file() for name in (MANIFEST, METRICS)):
         print(_of_bundle(Path(target), output))
@@ -58,8 +57,7 @@ def _of_run(name: str | None, output: Path | None) -> StoredPath:
 
 
 def _of_bundle(bundle: Path, output: Path | None) -> Path:
-    from trajtune.bundle.bundle import check_file, read_manifest
-    from trajtune.finalize.bundle_directory import METRICS
+    from trajtune.bundle.manifest import METRICS, check_file, read_manifest
     from trajtune.finalize.report.html import write_html_report
     from trajtune.search.runs.directory import open_run
 

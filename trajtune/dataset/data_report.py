@@ -8,12 +8,12 @@ import numpy as np
 import plotly.graph_objects as go
 import pyarrow.compute as pc
 
-from trajtune.dataset import report_sections as html_data
 from trajtune.dataset.encode import SplitData
+from trajtune.dataset.report_sections import drift, funnel
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.summary import describe_source
 from trajtune.dataset.titles import UNKNOWN, TitleEncoder
-from trajtune.page import COLOURS, Page
+from trajtune.page.page import COLOURS, Page
 from trajtune.storage.path import StoredPath
 
 DATA_REPORT: Final = "data_report.html"
@@ -25,11 +25,11 @@ _LONGEST_TENURE_MONTHS = 240
 def write_data_report(snapshot: Snapshot, splits: Mapping[str, SplitData]) -> StoredPath:
     """Write ``data_report.html`` into the snapshot's directory.
 
-    It stands beside the snapshot's content and is no part of its id.
+    It lies next to the snapshot's content and is not part of its id.
 
     Args:
-        snapshot: As just written.
-        splits: What was written, test included: the report describes it, and nothing is chosen by it.
+        snapshot: The snapshot that was just written.
+        splits: Its splits, test included: the report describes test, and nothing is chosen by it.
     """
     manifest = snapshot.manifest
     page = Page(
@@ -40,9 +40,9 @@ def write_data_report(snapshot: Snapshot, splits: Mapping[str, SplitData]) -> St
     )
     for warning in manifest["warnings"]:
         page.warning(warning)
-    html_data.funnel(page, manifest)
+    funnel(page, manifest)
     _examples(page, manifest, splits)
-    html_data.splits(page, manifest)
+    drift(page, manifest)
     _timeline(page, manifest, splits)
     _roles(page, splits)
     _titles(page, splits["train"], snapshot.encoder())
@@ -86,9 +86,9 @@ def _timeline(page: Page, manifest: Mapping[str, Any], splits: Mapping[str, Spli
     cutoffs = manifest["cutoffs"]
     for name, cutoff in cutoffs.items():
         day = date.fromisoformat(cutoff)
-        # A bar stands around its year's number, so the year begins half a bar before it.
-        place = day.year - 0.5 + (day.timetuple().tm_yday - 1) / 366
-        figure.add_vline(x=place, line_dash="dash", annotation_text=f"end of {name}")
+        # A bar is centred on its year, so the year begins half a bar before its number.
+        position = day.year - 0.5 + (day.timetuple().tm_yday - 1) / 366
+        figure.add_vline(x=position, line_dash="dash", annotation_text=f"end of {name}")
     page.figure(figure, f"Careers by year; cutoffs {cutoffs['train']} and {cutoffs['val']}.")
 
 

@@ -1,6 +1,6 @@
-"""What a snapshot's manifest says of its data, for a page: the way from rows to splits, and drift.
+"""Sections of a page about a snapshot's data, from its manifest: from rows to splits, and drift.
 
-The data report and the reports of runs and bundles show the same; nothing but counts and dates is needed.
+The data report and the reports of runs and bundles share them; they need only counts and dates.
 """
 
 from collections.abc import Mapping
@@ -8,21 +8,22 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
-from trajtune.page import COLOURS, Page
+from trajtune.page.format import number, percent
+from trajtune.page.page import COLOURS, Page
 
 RECORDED: Final = ("counts", "quarantine", "splits", "warnings")
-"""What of a manifest these sections show."""
+"""The keys of a manifest that these sections show."""
 
 
 def data_sections(page: Page, manifest: Mapping[str, Any]) -> None:
     """The funnel, what was left out and why, and how the splits differ.
 
     Args:
-        page: Gets two sections.
-        manifest: `RECORDED` of a snapshot's.
+        page: The page that gets two sections.
+        manifest: At least the keys `RECORDED` of a snapshot's manifest.
     """
     funnel(page, manifest)
-    splits(page, manifest)
+    drift(page, manifest)
 
 
 def funnel(page: Page, manifest: Mapping[str, Any]) -> None:
@@ -44,11 +45,11 @@ def funnel(page: Page, manifest: Mapping[str, Any]) -> None:
         )
     )
     careers = {name: split["careers"] for name, split in manifest["splits"].items()}
-    for (name, number), colour in zip(careers.items(), COLOURS[1:], strict=False):
+    for (name, num_careers), colour in zip(careers.items(), COLOURS[1:], strict=False):
         figure.add_funnel(
             name=name,
             y=["in train, val, test"],
-            x=[number],
+            x=[num_careers],
             texttemplate="%{value:,}",
             marker={"color": colour},
         )
@@ -59,7 +60,7 @@ def funnel(page: Page, manifest: Mapping[str, Any]) -> None:
     page.table(["Left out because", "entries"], reasons or [("nothing was left out", 0)])
 
 
-def splits(page: Page, manifest: Mapping[str, Any]) -> None:
+def drift(page: Page, manifest: Mapping[str, Any]) -> None:
     """Sizes, dates and drift of each split against train."""
     page.section(
         "The splits, and drift",
@@ -90,7 +91,7 @@ def splits(page: Page, manifest: Mapping[str, Any]) -> None:
     page.figure(
         figure,
         "; ".join(
-            f"{name}: {split['unseen_targets']:.1%} of next titles unseen, PSI {split['psi']:.2f}"
+            f"{name}: {percent(split['unseen_targets'])} of next titles unseen, PSI {number(split['psi'], 2)}"
             for name, split in described.items()
         ),
     )

@@ -30,6 +30,7 @@ from trajtune.dataset.encode import SplitData
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import SnapshotError
 from trajtune.storage.files import publish_directory, staging_directory, write_json
+from trajtune.storage.hashes import file_sha256
 from trajtune.storage.path import StoredPath, check_reachable, local_path, stored_path
 
 SCHEMA_VERSION: Final = 1
@@ -129,7 +130,7 @@ def verify_file(path: StoredPath, expected: str) -> Source:
     if not path.is_file():
         raise SnapshotError(f"The snapshot lacks {path}. Prepare it again.")
     source = source_of(path)
-    actual = sha256(source)
+    actual = file_sha256(source)
     if actual != expected:
         raise SnapshotError(
             f"{path} was altered: its sha256 is {actual[:12]}..., the manifest says {expected[:12]}.... "
@@ -196,7 +197,7 @@ def write_snapshot(
         manifest: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             **description,
-            "files": {name: sha256(folder / name) for name in sorted(names)},
+            "files": {name: file_sha256(folder / name) for name in sorted(names)},
             "versions": dict(versions),
         }
         manifest["id"] = content_id(manifest)
@@ -211,14 +212,6 @@ def content_id(manifest: Mapping[str, Any]) -> str:
     """sha256 of all that a manifest says about the content: without its id and the package versions."""
     content = {key: value for key, value in manifest.items() if key not in ("id", "versions")}
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-
-
-def sha256(source: Source) -> str:
-    """sha256 of a file's content, hexadecimal."""
-    if isinstance(source, io.BytesIO):
-        return hashlib.sha256(source.getbuffer()).hexdigest()
-    with source.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _table(data: SplitData) -> pa.Table:

@@ -1,6 +1,6 @@
 """From a run to a bundle: refit, calibrate, export, evaluate once.
 
-``from trajtune.finalize import finalize``; imported when it is used, since its parts need less.
+``from trajtune.finalize import finalize`` imports it when it is first used, since its parts need less.
 """
 
 from typing import Any

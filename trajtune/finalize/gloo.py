@@ -16,7 +16,7 @@ class GlooConfig(TorchConfig):  # type: ignore[misc]
 
     @property
     def backend_cls(self) -> type:
-        """What Ray Train sets the process group up with."""
+        """The backend with which Ray Train sets up the process group."""
         return _Backend
 
 
@@ -33,5 +33,5 @@ def _choose_interface() -> None:
     """
     address = ray.util.get_node_ip_address()
     for interface, addresses in psutil.net_if_addrs().items():
-        if any(found.address == address for found in addresses):
+        if any(entry.address == address for entry in addresses):
             os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)

@@ -1,8 +1,8 @@
-"""Refits as tasks on Ray: each by one worker, or each by several that share train and val among them.
+"""Refits as tasks on Ray: each by one worker, or each by several that share train and val.
 
-Each is trained as a trial is, from where the last attempt got to. Several workers are Ray Train's: it starts
-them, and starts all of them again where one is lost. Ray Data gives each its share straight from the
-snapshot, so that the training careers pass neither the driver nor any one process.
+A refit is trained like a trial, and goes on where the last attempt stopped. Several workers are Ray Train's,
+which starts all of them again when one is lost. Ray Data gives each worker its share directly from the
+snapshot, so that no process holds all training careers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 _SPLITS: Final = ("train", "val")
 _MAX_FAILURES: Final = 3
-"""How often workers are started again: what a lost node or a preempted one needs, and no endless loop."""
+"""How often workers are started again: enough for lost and preempted nodes, and no endless loop."""
 
 Outcome = dict[str, Any]
-"""``state``, of the epoch with the best metric; or ``error``, why no such training can end; or ``lost``, why
-this one has to be done again. And ``damage``, if a checkpoint was not whole."""
+"""``state`` of the epoch with the best metric; or ``error``: why this training always fails; or ``lost``: why
+it has to be done again. Also ``damage``, if a checkpoint was damaged."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Job:
 
     Attributes:
         params: The configuration.
-        seed: Of weights, shuffling and dropout.
-        metric: Its best epoch is kept.
-        directory: Of its checkpoints, where every node can write.
+        seed: Seed of weights, shuffling and dropout.
+        metric: The metric whose best epoch is kept.
+        directory: Directory of its checkpoints, where every node can write.
     """
 
     params: Params
@@ -50,15 +50,15 @@ class Job:
 
 
 def train_refits(jobs: Sequence[Job], snapshot: Snapshot, workers: int) -> Iterator[tuple[int, Outcome]]:
-    """Train them on an open Ray session, as many at a time as it has CPUs for.
+    """Train the refits in an open Ray session, as many at a time as it has CPUs for.
 
     Args:
-        jobs: What to train.
-        snapshot: On which careers.
-        workers: How many train each.
+        jobs: The refits.
+        snapshot: Source of train and val.
+        workers: Workers that train each refit.
 
     Yields:
-        The place of a job among them and its outcome, as they end.
+        The number of a job among them and its outcome, in the order in which they end.
 
     Raises:
         TrainingError: If Ray has too few CPUs, or there are too few examples or careers to share.
@@ -83,8 +83,8 @@ def train_refits(jobs: Sequence[Job], snapshot: Snapshot, workers: int) -> Itera
     running: dict[Any, int] = {}
     while waiting or running:
         while waiting and len(running) < at_once:
-            place, job = waiting.pop(0)
-            running[task.remote(job, *arguments)] = place
+            number, job = waiting.pop(0)
+            running[task.remote(job, *arguments)] = number
         (ready, *_), _ = ray.wait(list(running), num_returns=1)
         yield running.pop(ready), ray.get(ready)
 
@@ -105,10 +105,10 @@ def _alone(
     """Train a refit in this process."""
     arrays = CareerArrays.from_dict(train), CareerArrays.from_dict(val)
     try:
-        said = _trained(job, *arrays, vocab_size, words)
+        outcome = _trained(job, *arrays, vocab_size, words)
     except (StorageError, OSError) as error:
         return {"lost": _why_lost(error, job.directory)}
-    return said if "error" in said else {**said, **_result(job.directory)}
+    return outcome if "error" in outcome else {**outcome, **_result(job.directory)}
 
 
 def _together(
@@ -118,13 +118,13 @@ def _together(
     vocab_size: int,
     words: "TitleWords",
 ) -> Outcome:
-    """Let Ray Train's workers train a refit, and wait for them."""
+    """Train a refit with the workers of Ray Train, and wait for them."""
     from ray.train import DataConfig, FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
     from ray.train.torch import TorchTrainer
 
     from trajtune.finalize.gloo import GlooConfig
 
-    filesystem, place = on_filesystem(job.directory)
+    filesystem, path = on_filesystem(job.directory)
     trainer = TorchTrainer(
         _on_share,
         train_loop_config={"job": job, "vocab_size": vocab_size, "words": words},
@@ -132,7 +132,7 @@ def _together(
         scaling_config=ScalingConfig(num_workers=num_workers, resources_per_worker={"CPU": 1}),
         run_config=RunConfig(
             name="workers",
-            storage_path=place,
+            storage_path=path,
             storage_filesystem=filesystem,
             failure_config=FailureConfig(max_failures=_MAX_FAILURES),
         ),
@@ -140,16 +140,16 @@ def _together(
         dataset_config=DataConfig(datasets_to_split=[]),  # each share is its worker's alone
     )
     try:
-        said: Outcome = trainer.fit().return_value
+        outcome: Outcome = trainer.fit().return_value
     except TrainingFailedError as error:
         failures = getattr(error, "worker_failures", {})
         of_storage = [e for e in failures.values() if isinstance(e, StorageError | OSError)]
         return {"lost": _why_lost((of_storage or [error])[0], job.directory)}
-    return said if "error" in said else {**said, **_result(job.directory)}
+    return outcome if "error" in outcome else {**outcome, **_result(job.directory)}
 
 
 def _on_share(config: Mapping[str, Any]) -> Outcome:
-    """What each of Ray Train's workers does; that of the first is the outcome."""
+    """What each worker of Ray Train does; the result of the first one is the outcome."""
     import pyarrow as pa
     from ray import train
 
@@ -173,11 +173,11 @@ def _trained(
     words: "TitleWords",
     workers: "Workers | None" = None,
 ) -> Outcome:
-    """Train to the end; what there is to say of it."""
+    """Train to the end."""
     import torch
 
     torch.set_num_threads(1)  # one CPU a worker; more threads would fight over it
-    said: Outcome = {}
+    outcome: Outcome = {}
     try:
         for report in train_trial(
             *(job.params, train, val, vocab_size, job.directory),
@@ -186,14 +186,14 @@ def _trained(
             seed=job.seed,
             workers=workers,
         ):
-            said |= {key: report[key] for key in (DAMAGE,) if key in report}
+            outcome |= {key: report[key] for key in (DAMAGE,) if key in report}
     except TrainingError as error:
-        return {**said, "error": str(error)}
-    return said
+        return {**outcome, "error": str(error)}
+    return outcome
 
 
 def _result(directory: StoredPath) -> Outcome:
-    """The state that training left, if it is whole."""
+    """The state that training left, if it is intact."""
     from trajtune.model.checkpoint import load_checkpoint
 
     try:

@@ -6,43 +6,35 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from trajtune.bundle.bundle import CALIBRATION, MODEL, SCHEMA_VERSION, VOCABULARY, Graph
-from trajtune.dataset.snapshot import Snapshot, open_snapshot
-from trajtune.errors import GateError, SnapshotError
-from trajtune.experiment.params import RESEARCH_DEFAULT
-from trajtune.finalize.build import calibrate, export_checked
-from trajtune.finalize.bundle_directory import (
+from trajtune.bundle.graph import Graph
+from trajtune.bundle.manifest import (
+    CALIBRATION,
     CALIBRATOR,
     CHECKPOINT,
     HTML_REPORT,
     METRICS,
+    MODEL,
     MODEL_CARD,
     PROBES,
     REPORT,
-    bundle_directory,
-    refuse_existing,
-    write_manifest,
+    SCHEMA_VERSION,
+    VOCABULARY,
 )
+from trajtune.dataset.snapshot import Snapshot, open_snapshot
+from trajtune.errors import GateError, SnapshotError
+from trajtune.finalize.build import calibrate, export_checked
+from trajtune.finalize.bundle_directory import bundle_directory, refuse_existing, write_manifest
 from trajtune.finalize.calibrate.isotonic import refuse_too_few, save_calibrator
 from trajtune.finalize.evaluate.gates import failed, gate_lines, gates
-from trajtune.finalize.evaluate.last_transitions import histories, moves_of
+from trajtune.finalize.evaluate.last_transitions import histories
 from trajtune.finalize.evaluate.on_test import measure_on_test, origin
 from trajtune.finalize.export.latency import measure_latency
 from trajtune.finalize.export.probes import write_probes
-from trajtune.finalize.refit import (
-    FOLDER,
-    RESEARCH_DEFAULT_NAME,
-    Finalist,
-    Refit,
-    best_seed,
-    finalists,
-    refit_all,
-    selection,
-    winner,
-)
+from trajtune.finalize.refit import FOLDER, RESEARCH_DEFAULT_NAME, finalists, refit_all
 from trajtune.finalize.report.html import write_html_report
+from trajtune.finalize.report.markdown import generate_report
 from trajtune.finalize.report.model_card import model_card
-from trajtune.finalize.report.text import generate_report
+from trajtune.finalize.selection import Refit, best_seed, selection_record, winner
 from trajtune.model.checkpoint import build_model, load_checkpoint, save_checkpoint, vocabulary_id
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.threads import one_thread
@@ -66,7 +58,7 @@ _PACKAGES = (
     "ray",
 )
 _PARITY_CAREERS = 64
-_MOST_CAREERS = 500
+_LATENCY_CAREERS = 500
 
 
 @one_thread()
@@ -83,19 +75,19 @@ def finalize(
     Args:
         run: A run with at least one finished trial, its path or its name; None: the latest.
         out: The bundle's directory, which must not exist; None: ``<storage.bundles>/<run>``.
-        require_gates: Raise if a gate fails; the bundle is kept, and marked as failed.
-        verbose: Let Ray speak.
-        progress: Told what is going on, a line at a time; None: printed to stderr.
+        require_gates: Raise if a gate fails; the bundle is kept and marked as failed.
+        verbose: Show Ray's logs.
+        progress: Called with a line about each step; None: lines go to stderr.
 
     Returns:
         The bundle's directory.
 
     Raises:
-        BundleError: If there is something in the bundle's place.
+        BundleError: If the bundle's path exists.
         RunError: If no trial of the run has a result.
-        SnapshotError: If the run's snapshot is gone or another.
+        SnapshotError: If the run's snapshot is missing or another.
         TrainingError: If nothing could be refitted, or val is too small to calibrate.
-        ExportError: If the exported graph is not exactly the model.
+        ExportError: If the exported graph does not match the model.
         GateError: See ``require_gates``.
     """
     say = progress or _say
@@ -114,10 +106,10 @@ def finalize(
     assert exported.checkpoint is not None
     say(f"{chosen.name} is best on val, with seed {exported.seed}; exporting")
     state = load_checkpoint(exported.checkpoint)
-    careers = histories(val, moves_of(val), _MOST_CAREERS)
+    careers = histories(val, _LATENCY_CAREERS)
     with bundle_directory(path) as folder:
         calibrated = calibrate(build_model(state), val, coverage)
-        export = export_checked(calibrated.served, folder / MODEL, careers[:_PARITY_CAREERS])
+        export = export_checked(calibrated.module, folder / MODEL, careers[:_PARITY_CAREERS])
         graph = Graph(folder / MODEL)
         snapshot.encoder().save(folder / VOCABULARY)
         save_calibrator(calibrated.calibrator, folder / CALIBRATOR)
@@ -127,9 +119,9 @@ def finalize(
         research = _research_model(refits)
         metrics = {
             **origin(snapshot, run.name),
-            **_choice(chosen, exported, refits),
+            **selection_record(chosen, exported, refits),
             **measure_on_test(snapshot, graph, research, run=run.name, purpose="finalize", coverage=coverage),
-            "calibration": calibrated.described,
+            "calibration": calibrated.record,
             "export": export,
             "latency": measure_latency(graph, folder / MODEL, careers),
         }
@@ -138,7 +130,7 @@ def finalize(
         generate_report(metrics, folder)
         write_html_report(metrics, folder / HTML_REPORT, run)
         (folder / MODEL_CARD).write_text(model_card(metrics), encoding="utf-8")
-        write_probes(calibrated.served, snapshot.encoder(), folder / PROBES)
+        write_probes(calibrated.module, snapshot.encoder(), folder / PROBES)
         write_manifest(folder, _manifest(run, snapshot, metrics))
     for line in gate_lines(metrics["gates"]):
         say(line)
@@ -147,13 +139,13 @@ def finalize(
     return path
 
 
-def demand_gates(bundle: Path, found: Mapping[str, Mapping[str, Any]]) -> None:
-    """Refuse a bundle's gates unless all are passed.
+def demand_gates(bundle: Path, decided: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise unless every gate is passed.
 
     Raises:
-        GateError: If one is not.
+        GateError: If one failed.
     """
-    if not_passed := failed(found):
+    if not_passed := failed(decided):
         raise GateError(f"Every gate must pass, but {', '.join(not_passed)} did not. Read {bundle / REPORT}.")
 
 
@@ -172,7 +164,7 @@ def _refit(run: Run, snapshot: Snapshot, *, verbose: bool, say: Progress) -> lis
     settings = run.experiment.finalize
     best = top_trials(run, settings.top_k)
     research = research_default(read_trials(read_study(run.path)))
-    # With one seed the search's own training of the research default is as good as another, on all careers.
+    # With one seed, the search's own training of the research default serves as its refit.
     on_all = run.experiment.search.max_train_careers is None
     searched = (
         run.path / research.directory / BEST
@@ -187,7 +179,7 @@ def _refit(run: Run, snapshot: Snapshot, *, verbose: bool, say: Progress) -> lis
         research_may_win=research is None or research.is_feasible,
     )
     say(f"refitting {len(chosen)} configurations with {settings.seeds} seeds each")
-    # Not the search's own seed: a refit with that one would repeat the luck that chose the configuration.
+    # Not the search's own seed: a refit with it would repeat the luck that chose the configuration.
     seeds = [run.experiment.search.seed + 1 + i for i in range(settings.seeds)]
     return refit_all(
         chosen,
@@ -204,28 +196,6 @@ def _research_model(refits: Sequence[Refit]) -> CareerTrajectoryLSTM | None:
     own = next(refit.finalist for refit in refits if refit.finalist.name == RESEARCH_DEFAULT_NAME)
     best = best_seed(refits, own)
     return None if best.checkpoint is None else build_model(load_checkpoint(best.checkpoint))
-
-
-def _choice(chosen: Finalist, exported: Refit, refits: Sequence[Refit]) -> dict[str, Any]:
-    return {
-        "params": chosen.params.model_dump(mode="json"),
-        "research_default_params": RESEARCH_DEFAULT.model_dump(mode="json"),
-        "winner": {"name": chosen.name, "seed": exported.seed, "epoch": exported.epoch},
-        "refits": [
-            {
-                "name": refit.finalist.name,
-                "seed": refit.seed,
-                "epoch": refit.epoch,
-                "search_value": refit.finalist.search_value,
-                "val_next_role_nll": refit.metrics.get("val_next_role_nll"),
-                refit.finalist.metric: refit.metrics.get(refit.finalist.metric),
-                "error": refit.error,
-            }
-            for refit in refits
-        ],
-        "selection": selection(refits),
-        "selection_metric": chosen.metric,
-    }
 
 
 def _manifest(run: Run, snapshot: Snapshot, metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,31 +1,27 @@
-"""Export, calibrate and evaluate alone, on files, without a run: the same functions that finalize uses."""
+"""The single steps export, calibrate and evaluate, on files and without a run."""
 
 from pathlib import Path
 from typing import Any
 
-from trajtune.bundle.bundle import CALIBRATION, Graph
+from trajtune.bundle.graph import Graph
+from trajtune.bundle.manifest import CALIBRATION, CALIBRATOR, HTML_REPORT, METRICS
+from trajtune.dataset.arrays import examples_of
 from trajtune.dataset.snapshot import open_snapshot
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import ExportError, TrainingError
 from trajtune.experiment.settings import FinalizeSettings
 from trajtune.finalize.build import calibrate, export_checked
-from trajtune.finalize.bundle_directory import (
-    CALIBRATOR,
-    HTML_REPORT,
-    METRICS,
-    bundle_directory,
-    refuse_existing,
-)
+from trajtune.finalize.bundle_directory import bundle_directory, refuse_existing
 from trajtune.finalize.calibrate.comparison import cross_fitted
 from trajtune.finalize.calibrate.isotonic import save_calibrator
 from trajtune.finalize.evaluate.evaluate import evaluate_calibration
 from trajtune.finalize.evaluate.gates import gates
-from trajtune.finalize.evaluate.last_transitions import histories, moves_of
+from trajtune.finalize.evaluate.last_transitions import histories
 from trajtune.finalize.evaluate.on_test import measure_on_test, origin
 from trajtune.finalize.export.latency import measure_latency
 from trajtune.finalize.export.to_onnx import check_graph, export_to_onnx, simplify_onnx
 from trajtune.finalize.report.html import write_html_report
-from trajtune.finalize.report.text import generate_report
+from trajtune.finalize.report.markdown import generate_report
 from trajtune.model.checkpoint import build_model, load_checkpoint, vocabulary_id
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.predict import predict
@@ -38,21 +34,21 @@ _PARITY_CAREERS = 64
 
 @one_thread()
 def export_checkpoint(checkpoint: Path, vocab: Path, output: Path) -> dict[str, Any]:
-    """Write a checkpoint as ``output`` (X.onnx) with its vocabulary beside it (X-vocab.json).
+    """Write a checkpoint as ``output`` (X.onnx), and its vocabulary next to it (X-vocab.json).
 
     The graph has the contract's three outputs; confidence is calibrated by `calibrate_checkpoint`.
 
     Args:
-        checkpoint: What training wrote.
+        checkpoint: A file that training wrote.
         vocab: A vocabulary file.
         output: The ONNX file; replaced if it exists.
 
     Returns:
-        What `check_graph` says of the file.
+        `check_graph` of the file.
 
     Raises:
-        TrainingError: If the checkpoint cannot be read, or is of another vocabulary.
-        ExportError: If the path is no ONNX file's or the graph is not as it must be.
+        TrainingError: If the checkpoint cannot be read, or was trained with another vocabulary.
+        ExportError: If the path does not end in .onnx, or the graph does not match the contract.
     """
     if output.suffix != ".onnx":
         raise ExportError(f"The model's file must end in .onnx, but got {output}. Name it so.")
@@ -70,9 +66,9 @@ def calibrate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: 
     """Fit the calibration of a checkpoint on a snapshot's val split.
 
     Args:
-        checkpoint: What training wrote.
+        checkpoint: A file that training wrote.
         data_path: The snapshot's directory, or its URI.
-        output: Directory for the calibration table and the pickle; made if missing.
+        output: Directory of the calibration table and the pickle; made if missing.
 
     Returns:
         Calibration metrics on val: ``_raw`` before, and after by cross-fitting.
@@ -88,27 +84,27 @@ def calibrate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: 
     output.mkdir(parents=True, exist_ok=True)
     calibrated.table.save(output / CALIBRATION)
     save_calibrator(calibrated.calibrator, output / CALIBRATOR)
-    said = predict(model, val.arrays, moves_of(val).examples)
-    folded = cross_fitted(said.confidence, said.correct)
-    after = calibrated.table(said.confidence) if folded is None else folded
+    on_val = predict(model, val.arrays, examples_of(val.arrays, "last"))
+    folded = cross_fitted(on_val.confidence, on_val.correct)
+    after = calibrated.table(on_val.confidence) if folded is None else folded
     return {
-        "num_examples": len(said),
+        "num_examples": len(on_val),
         "cross_fitted": folded is not None,
-        **evaluate_calibration(said.confidence, after, said.correct),
+        **evaluate_calibration(on_val.confidence, after, on_val.correct),
     }
 
 
 @one_thread()
 def evaluate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: Path) -> dict[str, Any]:
-    """Measure a checkpoint on a snapshot's test split, through a graph exported for it; the ledger remembers.
+    """Measure a checkpoint on a snapshot's test split, through an exported graph; the ledger records it.
 
     Args:
-        checkpoint: What training wrote.
+        checkpoint: A file that training wrote.
         data_path: The snapshot's directory, or its URI.
-        output: Directory for ``metrics.json`` and the two reports; must not exist.
+        output: Directory of ``metrics.json`` and the two reports; must not exist.
 
     Returns:
-        What ``metrics.json`` holds: as a bundle's, without what only a search and its refits know.
+        The content of ``metrics.json``: that of a bundle without the search and the refits.
 
     Raises:
         BundleError: If the output exists.
@@ -123,8 +119,8 @@ def evaluate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: P
     with bundle_directory(output) as folder:
         calibrated = calibrate(model, val, coverage)
         graph_file = folder / "graph.onnx"
-        careers = histories(val, moves_of(val), _PARITY_CAREERS)
-        export = export_checked(calibrated.served, graph_file, careers)
+        careers = histories(val, _PARITY_CAREERS)
+        export = export_checked(calibrated.module, graph_file, careers)
         graph = Graph(graph_file)
         metrics = {
             **origin(snapshot, str(checkpoint)),
@@ -136,7 +132,7 @@ def evaluate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: P
                 purpose="evaluate",
                 coverage=coverage,
             ),
-            "calibration": calibrated.described,
+            "calibration": calibrated.record,
             "export": export,
             "latency": measure_latency(graph, graph_file, careers),
         }

@@ -1,4 +1,4 @@
-"""Is a bundle still what was tested? Hashes, contract, answers to the probe careers; no torch needed."""
+"""Whether a bundle is unchanged: hashes, contract, predictions for the probe careers; needs no torch."""
 
 import json
 from pathlib import Path
@@ -6,18 +6,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from trajtune.bundle.bundle import (
-    CALIBRATION,
-    MANIFEST,
-    Bundle,
-    load_bundle,
-    manifest_sha256,
-    read_manifest,
-    sha256,
-)
+from trajtune.bundle.bundle import Bundle, load_bundle
+from trajtune.bundle.manifest import CALIBRATION, FILES, MANIFEST, PROBES, manifest_sha256, read_manifest
 from trajtune.dataset.titles import UNKNOWN
 from trajtune.errors import BundleError
-from trajtune.finalize.bundle_directory import FILES, PROBES
+from trajtune.storage.hashes import file_sha256
 
 _INPUTS: Final = {"title_ids": ["batch", "seq_len"], "lengths": ["batch"]}
 _OUTPUTS: Final = ["next_role_logits", "tenure_pred", "hireability"]
@@ -26,11 +19,11 @@ _RELATIVE: Final = 1e-4
 _ABSOLUTE: Final = 1e-5
 _TABLE: Final = 1e-6
 _STEP: Final = 2e-3
-"""The isotonic curve is steep: 1e-7 of confidence before it can be 1e-3 after it."""
+"""The isotonic curve has steep steps: 1e-7 of confidence before it can be 1e-3 after it."""
 
 
 def verify(path: str | Path) -> dict[str, Any]:
-    """Check everything that can be checked of a bundle where it is to be served.
+    """Check everything about a bundle that can be checked on the machine that will serve it.
 
     Args:
         path: The bundle's directory.
@@ -40,8 +33,8 @@ def verify(path: str | Path) -> dict[str, Any]:
         probabilities), ``gates_passed`` (when it was finalized) and ``source``.
 
     Raises:
-        BundleError: Naming every file that is missing or altered, or else the first thing that is
-            not as the serving contract or torch had it.
+        BundleError: Names every missing or altered file, or else the first deviation from the serving
+            contract or from torch.
     """
     folder = Path(path)
     manifest = read_manifest(folder)
@@ -58,9 +51,9 @@ def verify(path: str | Path) -> dict[str, Any]:
 
 
 def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
-    named: dict[str, str] = manifest["files"]
-    missing = sorted(name for name in {*FILES, *named} if not (folder / name).is_file())
-    altered = sorted(name for name in {*named} - {*missing} if sha256(folder / name) != named[name])
+    hashes: dict[str, str] = manifest["files"]
+    missing = sorted(name for name in {*FILES, *hashes} if not (folder / name).is_file())
+    altered = sorted(name for name in {*hashes} - {*missing} if file_sha256(folder / name) != hashes[name])
     if manifest.get("manifest_sha256") != manifest_sha256(manifest):
         altered.append(MANIFEST)
     faults = [f"{name} is missing" for name in missing] + [f"{name} was altered" for name in altered]
@@ -72,9 +65,13 @@ def _check_contract(bundle: Bundle) -> None:
     graph, encoder, where = bundle.graph, bundle.encoder, bundle.path
     if graph.inputs != _INPUTS or list(graph.outputs)[:3] != _OUTPUTS:
         raise BundleError(f"{where}: the graph has {graph.inputs} and {list(graph.outputs)}. Finalize again.")
-    strays = [key for key, index in encoder.title_to_idx.items() if not UNKNOWN < index < encoder.vocab_size]
-    if strays:
-        raise BundleError(f"{where}: the title {strays[0]!r} has an index out of range. Finalize again.")
+    out_of_range = [
+        key for key, index in encoder.title_to_idx.items() if not UNKNOWN < index < encoder.vocab_size
+    ]
+    if out_of_range:
+        raise BundleError(
+            f"{where}: the title {out_of_range[0]!r} has an index out of range. Finalize again."
+        )
     content = json.loads((where / CALIBRATION).read_text(encoding="utf-8"))
     x, y, ends = content["breakpoints"], content["values"], [content["minX"], content["maxX"]]
     if len(x) != len(y) or x != sorted(x) or y != sorted(y) or [x[0], x[-1]] != ends:
@@ -89,19 +86,19 @@ def _check_probes(bundle: Bundle) -> dict[str, Any]:
     worst = 0.0
     for number, (career, expected) in enumerate(pairs, start=1):
         ids = bundle.encode(career)
-        out = bundle.graph.run(np.array([ids]), np.array([len(ids)]))
-        said = {name: array[0] for name, array in out.items()}
-        confidence = said["next_role_confidence"]
-        by_table = np.interp(said["top5_probabilities"][0], table["breakpoints"], table["values"])
+        outputs = bundle.graph.run(np.array([ids]), np.array([len(ids)]))
+        answer = {name: array[0] for name, array in outputs.items()}
+        confidence = answer["next_role_confidence"]
+        by_table = np.interp(answer["top5_probabilities"][0], table["breakpoints"], table["values"])
         step = np.abs(confidence - expected["next_role_confidence"]).max()
         same = (
             ids == expected["ids"]
-            and said["top5_ids"].tolist() == expected["top5_ids"]
-            and all(np.allclose(said[name], expected[name], _RELATIVE, _ABSOLUTE) for name in _COMPARED)
+            and answer["top5_ids"].tolist() == expected["top5_ids"]
+            and all(np.allclose(answer[name], expected[name], _RELATIVE, _ABSOLUTE) for name in _COMPARED)
             and step < _STEP
             and abs(confidence[0] - by_table) < _TABLE
         )
         if not same:
             raise BundleError(f"{bundle.path}: probe career {number} is not answered as by torch.")
-        worst = max(worst, float(np.abs(said["top5_probabilities"] - expected["top5_probabilities"]).max()))
+        worst = max(worst, float(np.abs(answer["top5_probabilities"] - expected["top5_probabilities"]).max()))
     return {"probes": len(pairs), "max_abs_error": worst}

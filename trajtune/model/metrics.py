@@ -1,10 +1,12 @@
-"""Metrics of `Predictions`, for the model and every baseline alike: plain numbers, None where undefined.
+"""Metrics of `Predictions`, the same for the model and every baseline: plain numbers, None where undefined.
 
 An example whose next title the vocabulary does not hold is a miss in every accuracy and in the
 reciprocal rank, has no log-loss, and is counted.
 """
 
 # E examples
+
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,29 +15,46 @@ from trajtune.model.predictions import Predictions
 
 Metrics = dict[str, float | None]
 
+NEXT_ROLE: Final = ("top1", "top5", "mrr", "nll")
+"""The next-role metrics by their short names."""
+
+
+def next_role(p: Predictions) -> Metrics:
+    """The next-role metrics under short names: ``top1``, ``top5``, ``mrr`` (0..1) and ``nll`` (nats)."""
+    return {name: _mean(scores[~np.isnan(scores)]) for name, scores in next_role_scores(p).items()}
+
+
+def next_role_scores(p: Predictions) -> dict[str, NDArray[np.float64]]:
+    """Each example's part in `next_role`, ``[E]`` by metric; the metric is their mean over all but NaN.
+
+    Only the NLL is NaN anywhere: where the vocabulary does not hold the next title.
+    """
+    in_vocabulary = p.rank > 0
+    return {
+        "top1": (p.rank == 1).astype(np.float64),
+        "top5": (in_vocabulary & (p.rank <= 5)).astype(np.float64),
+        "mrr": np.where(in_vocabulary, 1.0 / np.maximum(p.rank, 1), 0.0),
+        "nll": np.where(in_vocabulary, p.nll, np.nan),
+    }
+
 
 def next_role_metrics(p: Predictions) -> Metrics:
-    """Top-1, top-5, mean reciprocal rank (0..1) and log-loss in nats of the next title."""
-    known = p.rank > 0
-    reciprocal = np.where(known, 1.0 / np.maximum(p.rank, 1), 0.0)
+    """`next_role` under long names, with the number of examples and of unseen next titles."""
     return {
         "num_examples": len(p),
-        "num_unseen_targets": int((~known).sum()),
-        "next_role_top1": _mean(p.rank == 1),
-        "next_role_top5": _mean(known & (p.rank <= 5)),
-        "next_role_mrr": _mean(reciprocal),
-        "next_role_nll": _mean(p.nll[known]),
+        "num_unseen_targets": int((p.rank == 0).sum()),
+        **{f"next_role_{name}": value for name, value in next_role(p).items()},
     }
 
 
 def val_metrics(p: Predictions) -> Metrics:
-    """What a search knows of val, by the names that every record of it uses."""
-    next_role = next_role_metrics(p)
+    """What a search measures on val, by the names that every record of it uses."""
+    of_title = next_role(p)
     return {
-        "val_next_role_nll": next_role["next_role_nll"],
-        "val_top1": next_role["next_role_top1"],
-        "val_top5": next_role["next_role_top5"],
-        "val_mrr": next_role["next_role_mrr"],
+        "val_next_role_nll": of_title["nll"],
+        "val_top1": of_title["top1"],
+        "val_top5": of_title["top5"],
+        "val_mrr": of_title["mrr"],
         "val_tenure_mae_months": tenure_metrics(p)["tenure_mae_months"],
         "val_hireability_auc": hireability_metrics(p)["hireability_auc"],
     }
@@ -46,8 +65,8 @@ def tenure_metrics(p: Predictions) -> Metrics:
 
     The error is that of the interval's midpoint. Error, coverage and width are over known
     tenures. ``tenure_coverage_lowest`` and ``_highest`` bound the coverage over all roles,
-    those still held included: such a role is outside for certain once it has lasted longer
-    than the upper end, and may turn out inside or outside before.
+    including those still held: such a role is certainly outside once it has lasted longer
+    than the upper end; until then it may end inside or outside.
     """
     predicted = ~np.isnan(p.tenure).any(1)
     known = predicted & ~np.isnan(p.tenure_months)
@@ -55,28 +74,33 @@ def tenure_metrics(p: Predictions) -> Metrics:
     lower, upper = p.tenure[:, 0].astype(np.float64), p.tenure[:, 1].astype(np.float64)
     inside = known & (lower <= p.tenure_months) & (p.tenure_months <= upper)
     undecided = held & (p.tenure_at_least <= upper)
-    some = known | held
+    measured = known | held
     return {
         "num_tenures": int(known.sum()),
         "num_tenures_still_held": int(held.sum()),
         "tenure_mae_months": _mean(np.abs((lower + upper) / 2 - p.tenure_months)[known]),
         "tenure_coverage": _mean(inside[known]),
-        "tenure_coverage_lowest": _mean(inside[some]),
-        "tenure_coverage_highest": _mean((inside | undecided)[some]),
+        "tenure_coverage_lowest": _mean(inside[measured]),
+        "tenure_coverage_highest": _mean((inside | undecided)[measured]),
         "tenure_width_months": _mean((upper - lower)[known]),
     }
 
 
 def hireability_metrics(p: Predictions) -> Metrics:
     """Area under the ROC curve, Brier score and base rate over known outcomes."""
-    known = ~np.isnan(p.hireability) & ~np.isnan(p.hireable)
-    probability, outcome = p.hireability[known], p.hireable[known] == 1
+    probability, outcome = known_hireability(p)
     return {
-        "num_hireabilities": int(known.sum()),
+        "num_hireabilities": len(outcome),
         "hireability_base_rate": _mean(outcome),
         "hireability_auc": area_under_roc(probability, outcome),
         "hireability_brier": brier_score(probability, outcome),
     }
+
+
+def known_hireability(p: Predictions) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Predicted probability and outcome of every example with a prediction and a known outcome."""
+    known = ~np.isnan(p.hireability) & ~np.isnan(p.hireable)
+    return p.hireability[known], p.hireable[known] == 1
 
 
 def calibration_metrics(confidence: NDArray[np.floating], correct: NDArray[np.bool_]) -> Metrics:
@@ -93,15 +117,12 @@ def expected_calibration_error(
 ) -> float | None:
     """Mean gap of confidence and accuracy over bins of equal width (Guo et al. 2017); None without examples.
 
-    A bin holds its upper edge, the first one 0 too.
-
     Examples:
-        >>> said, right = np.array([0.95, 0.95, 0.3, 0.3]), np.array([True, True, True, False])
-        >>> round(expected_calibration_error(said, right), 3)
+        >>> confidence, correct = np.array([0.95, 0.95, 0.3, 0.3]), np.array([True, True, True, False])
+        >>> round(expected_calibration_error(confidence, correct), 3)
         0.125
     """
-    bin_of = np.clip(np.ceil(confidence.astype(np.float64) * bins).astype(np.int64) - 1, 0, bins - 1)
-    return _mean_gap(bin_of, confidence, correct, bins)
+    return _mean_gap(equal_width_bins(confidence, bins), confidence, correct, bins)
 
 
 def equal_mass_calibration_error(
@@ -109,13 +130,40 @@ def equal_mass_calibration_error(
 ) -> float | None:
     """The same over bins of about equally many examples; equal confidences share a bin.
 
-    Isotonic calibration gives many examples the same confidence. To part them would need an order among
-    them, and one that depends on the outcome measures itself.
+    Isotonic calibration gives many examples the same confidence. Splitting them would need an order among
+    them, and an order that depends on the outcome would bias the error.
     """
     _, tie, count = np.unique(confidence, return_inverse=True, return_counts=True)
-    middle_place = np.cumsum(count) - (count + 1) / 2  # from 0, of the examples that tie
-    bin_of = (middle_place[tie] * bins / max(len(confidence), 1)).astype(np.int64)
+    mean_position = np.cumsum(count) - (count + 1) / 2  # from 0, of the examples that tie
+    bin_of = (mean_position[tie] * bins / max(len(confidence), 1)).astype(np.int64)
     return _mean_gap(bin_of, confidence, correct, bins)
+
+
+def reliability(
+    confidence: NDArray[np.floating], correct: NDArray[np.bool_], bins: int = 10
+) -> list[dict[str, Any]]:
+    """Confidence and accuracy in bins of equal width; empty bins are left out.
+
+    Returns:
+        ``low``, ``high`` (inclusive), ``num``, ``confidence`` and ``accuracy`` (means) of each bin.
+    """
+    bin_of = equal_width_bins(confidence, bins)
+    return [
+        {
+            "low": b / bins,
+            "high": (b + 1) / bins,
+            "num": int((bin_of == b).sum()),
+            "confidence": float(confidence[bin_of == b].mean(dtype=np.float64)),
+            "accuracy": float(correct[bin_of == b].mean()),
+        }
+        for b in np.unique(bin_of).tolist()
+    ]
+
+
+def equal_width_bins(confidence: NDArray[np.floating], bins: int) -> NDArray[np.int64]:
+    """The bin of each confidence (0..1), ``[E]`` from 0; a bin holds its upper edge, the first 0 too."""
+    bin_of = np.ceil(confidence.astype(np.float64) * bins).astype(np.int64) - 1
+    return np.clip(bin_of, 0, bins - 1)
 
 
 def brier_score(probability: NDArray[np.floating], outcome: NDArray[np.bool_]) -> float | None:

@@ -27,17 +27,23 @@ class NextRole:
     top_ids: NDArray[np.int32]
     confidence: NDArray[np.float32]
 
+    def take(self, examples: NDArray[np.int64]) -> "NextRole":
+        """The columns of some examples by their numbers, in that order; one may be taken again."""
+        return NextRole(
+            self.rank[examples], self.nll[examples], self.top_ids[examples], self.confidence[examples]
+        )
+
 
 def predict(
     model: CareerTrajectoryLSTM, arrays: CareerArrays, examples: Examples, batch_size: int | None = None
 ) -> Predictions:
-    """Predict examples with the model in eval mode; its mode afterwards is as before.
+    """Predict examples with the model in eval mode, and restore its mode.
 
     Args:
         model: On any device.
         arrays: Careers.
-        examples: Which parts of them; the result is in their order.
-        batch_size: None: as many as keep the logits at 8 MB.
+        examples: Parts of these careers; the result is in their order.
+        batch_size: Examples in a batch; None: as many as keep the logits at 8 MB.
     """
     size = batch_size or prediction_batch_size(model.vocab_size)
     return predict_batches(model, Loader(arrays, examples, size, device=model.tenure_mean.device))
@@ -56,14 +62,13 @@ def predict_batches(model: CareerTrajectoryLSTM, loader: Loader) -> Predictions:
             tenures.append(tenure_B2.cpu().numpy())
             hireabilities.append(hireability_B1.squeeze(1).cpu().numpy())
     model.train(was_training)
-    back = np.argsort(np.concatenate(index)) if index else np.empty(0, np.int64)
-    together = concatenate(next_roles)
+    original_order = np.argsort(np.concatenate(index)) if index else np.empty(0, np.int64)
     return predictions(
         loader.arrays,
         loader.examples,
-        NextRole(together.rank[back], together.nll[back], together.top_ids[back], together.confidence[back]),
-        np.concatenate(tenures)[back] if tenures else None,
-        np.concatenate(hireabilities)[back] if hireabilities else None,
+        concatenate(next_roles).take(original_order),
+        np.concatenate(tenures)[original_order] if tenures else None,
+        np.concatenate(hireabilities)[original_order] if hireabilities else None,
     )
 
 
@@ -74,22 +79,22 @@ def score_next_role(logits_BV: Tensor, next_title_B: Tensor) -> NextRole:
         logits_BV: Any float; column 0 must be far below the others.
         next_title_B: int64; 0 is unknown.
     """
-    known = (next_title_B != 0).cpu().numpy()
+    in_vocabulary = (next_title_B != 0).cpu().numpy()
     target_B1 = logits_BV.gather(1, next_title_B[:, None])
     normaliser_B = logits_BV.logsumexp(1)
     top = logits_BV.topk(min(TOP, logits_BV.shape[1] - 1), dim=1)
     rank = (logits_BV >= target_B1).count_nonzero(1).cpu().numpy()
     nll = (normaliser_B - target_B1.squeeze(1)).cpu().numpy().astype(np.float64)
     return NextRole(
-        rank=np.where(known, rank, 0).astype(np.int32),
-        nll=np.where(known, nll, np.nan),
+        rank=np.where(in_vocabulary, rank, 0).astype(np.int32),
+        nll=np.where(in_vocabulary, nll, np.nan),
         top_ids=top.indices.to(torch.int32).cpu().numpy(),
         confidence=(top.values[:, 0] - normaliser_B).exp().to(torch.float32).cpu().numpy(),
     )
 
 
 def concatenate(parts: Iterable[NextRole]) -> NextRole:
-    """The parts one after the other; no part gives no rows."""
+    """The parts one after the other; no rows without a part."""
     parts = list(parts)
     if not parts:
         empty = np.empty(0, np.float32)

@@ -1,4 +1,4 @@
-"""What any predictor says of a set of examples, in one form, so that one set of metrics serves all.
+"""Predictions of any predictor for a set of examples, in one form, so that one set of metrics serves all.
 
 The model, the exported graph and every baseline are measured through this structure.
 """
@@ -18,8 +18,8 @@ class Predictions:
 
     Attributes:
         target: int32 ``[E]``: index of the next title, 0 where the vocabulary does not hold it.
-        rank: int32 ``[E]``: place of the target among all titles, 1 is the top; 0 where the target
-            is unknown. Ties count against the predictor: the rank is the worst of the tied places.
+        rank: int32 ``[E]``: rank of the target among all titles, 1 is the top; 0 where the target
+            is unknown. Ties count against the predictor: the rank is the worst of the tied ranks.
         nll: float64 ``[E]``: minus the log-probability of the target in nats; NaN where unknown.
         top_ids: int32 ``[E, K]``: the K most probable titles, best first, never 0.
         confidence: float32 ``[E]``: probability of the top title.
@@ -43,6 +43,10 @@ class Predictions:
     def correct(self) -> NDArray[np.bool_]:
         """bool ``[E]``: the top title is the target; an unknown target is a miss."""
         return np.asarray(self.rank == 1)
+
+    def take(self, examples: NDArray[np.bool_] | NDArray[np.int64]) -> "Predictions":
+        """The predictions of some examples: a mask ``[E]`` or their numbers in any order."""
+        return Predictions(*(getattr(self, column.name)[examples] for column in fields(self)))
 
     def __len__(self) -> int:
         return len(self.target)

@@ -10,7 +10,7 @@ from trajtune.errors import RunError
 from trajtune.experiment.load import save_experiment
 from trajtune.experiment.objective import best_epoch
 from trajtune.experiment.settings import Experiment
-from trajtune.page import Page
+from trajtune.page.page import Page
 from trajtune.search.trial import DAMAGE, train_trial
 from trajtune.storage.atomic import write_atomically
 

@@ -8,15 +8,12 @@ import torch
 from sklearn.isotonic import IsotonicRegression
 from torch import Tensor, nn
 
-from trajtune.bundle.bundle import Graph
+from trajtune.bundle.graph import Graph
 from trajtune.errors import BundleError, TrainingError
-from trajtune.finalize.calibrate.conformal import conformal_margin
 from trajtune.finalize.calibrate.isotonic import CalibrationTable, save_calibrator, table_of, train_calibrator
 from trajtune.finalize.evaluate.evaluate import evaluate_calibration
-from trajtune.finalize.export.exported_module import ServedModel
+from trajtune.finalize.export.exported_module import ExportedModule
 from trajtune.finalize.export.to_onnx import export_to_onnx, simplify_onnx
-from trajtune.model.metrics import equal_mass_calibration_error
-from trajtune.model.network.lstm import CareerTrajectoryLSTM
 
 
 @pytest.fixture
@@ -51,8 +48,8 @@ def test_table_pickle_and_graph_agree_on_a_dense_grid(
     table.save(tmp_path / "c.json")
     save_calibrator(calibrator, tmp_path / "c.pkl")
     size = 4000
-    served = ServedModel(_Sweep(size), size, table, 0.0).eval()
-    export_to_onnx(served, tmp_path / "x.onnx")
+    module = ExportedModule(_Sweep(size), size, table, 0.0).eval()
+    export_to_onnx(module, tmp_path / "x.onnx")
     simplify_onnx(tmp_path / "x.onnx")
     ids = np.arange(size)[:, None]
     names = ("top5_probabilities", "next_role_confidence")
@@ -115,38 +112,3 @@ def test_calibration_lowers_the_error_of_an_overconfident_model(
     assert found["ece_raw"] == pytest.approx(1 / 6, abs=0.03)  # the mean of x - x² over 0..1
     assert found["ece"] < 0.05
     assert found["brier"] < found["brier_raw"]
-
-
-def test_equal_confidences_are_never_parted_by_their_outcome() -> None:
-    confidence, correct = np.full(300, 0.5), np.arange(300) % 2 == 0
-    assert equal_mass_calibration_error(confidence, correct) == pytest.approx(0, abs=1e-9)
-
-
-def test_the_conformal_margin_is_the_hand_computed_rank() -> None:
-    months = np.arange(1, 101, dtype=np.float64)
-    interval = np.column_stack([np.zeros(100), np.full(100, 50.0)])
-    # Scores are months - 50; the ceil(101 x 0.8) = 81st smallest is 81 - 50.
-    assert conformal_margin(interval, months, 0.8) == 31.0
-
-
-def test_only_ended_roles_count_towards_the_margin() -> None:
-    months = np.concatenate([np.arange(1, 101, dtype=np.float64), np.full(500, np.nan)])
-    interval = np.column_stack([np.zeros(600), np.full(600, 50.0)])
-    assert conformal_margin(interval, months, 0.8) == 31.0
-    assert conformal_margin(interval[:29], months[:29], 0.8) is None
-
-
-def test_the_margin_gives_the_coverage_promised_on_new_roles() -> None:
-    random = np.random.default_rng(3)
-    months = random.lognormal(3, 0.5, 4000)
-    interval = np.tile([15.0, 25.0], (4000, 1))
-    margin = conformal_margin(interval[:2000], months[:2000], 0.8)
-    assert margin is not None
-    inside = (months[2000:] >= 15 - margin) & (months[2000:] <= 25 + margin)
-    assert inside.mean() == pytest.approx(0.8, abs=0.03)
-
-
-def test_a_negative_margin_never_turns_the_interval_round() -> None:
-    served = ServedModel(CareerTrajectoryLSTM(9, 4, 3), 9, CalibrationTable((0.0, 1.0), (0.0, 1.0)), -10.0)
-    corrected = served.corrected(torch.tensor([[10.0, 50.0], [30.0, 36.0], [-8.0, -2.0]]))
-    assert corrected.tolist() == [[20.0, 40.0], [33.0, 33.0], [0.0, 0.0]]

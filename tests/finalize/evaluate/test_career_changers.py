@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from tests.support.predictions import predictions
 from trajtune.finalize.evaluate.career_changers import core_words, evaluate_career_changers, is_change
-from trajtune.model.predictions import Predictions
 
 
 @pytest.mark.parametrize(
@@ -30,27 +30,10 @@ def test_stop_words_and_seniority_are_no_core_words() -> None:
     assert core_words("Sr. Director of the Sales, II") == {"sales"}
 
 
-def _predictions(rank: list[int], top: list[int]) -> Predictions:
-    size = len(rank)
-    unknown = np.full(size, np.nan, np.float32)
-    return Predictions(
-        target=np.ones(size, np.int32),
-        rank=np.array(rank, np.int32),
-        nll=np.where(np.array(rank) > 0, rank, np.nan).astype(np.float64),
-        top_ids=np.array(top, np.int32)[:, None],
-        confidence=unknown,
-        tenure=np.full((size, 2), np.nan, np.float32),
-        hireability=unknown,
-        tenure_months=unknown,
-        tenure_at_least=unknown,
-        hireable=unknown,
-    )
-
-
 def test_changers_are_measured_apart_from_the_rest() -> None:
-    predictions = _predictions(rank=[1, 3, 0, 9, 1], top=[4, 2, 2, 5, 9])
+    made = predictions([1, 3, 0, 9, 1], nll=[1, 3, np.nan, 9, 1], top_ids=[[4], [2], [2], [5], [9]])
     current = np.array([4, 2, 2, 5, 0], np.int32)
-    found = evaluate_career_changers(predictions, current, np.array([False, True, True, True, True]))
+    found = evaluate_career_changers(made, current, np.array([False, True, True, True, True]))
     assert found == {
         "num": 4,
         "top1": 0.25,
@@ -63,14 +46,14 @@ def test_changers_are_measured_apart_from_the_rest() -> None:
 
 
 def test_half_is_not_yet_a_lag_and_an_unknown_title_is_never_the_same() -> None:
-    predictions = _predictions(rank=[2, 2], top=[4, 1])
-    found = evaluate_career_changers(predictions, np.array([4, 0], np.int32), np.ones(2, bool))
+    made = predictions([2, 2], top_ids=[[4], [1]])
+    found = evaluate_career_changers(made, np.array([4, 0], np.int32), np.ones(2, bool))
     assert found["same_title_rate"] == 0.5
     assert found["one_step_lag_detected"] is False
 
 
 def test_no_changer_gives_null_and_a_reason() -> None:
-    found = evaluate_career_changers(_predictions([1], [1]), np.array([1], np.int32), np.zeros(1, bool))
+    found = evaluate_career_changers(predictions([1]), np.array([1], np.int32), np.zeros(1, bool))
     assert found["num"] == 0
     assert found["same_title_rate"] is None
     assert "no career changer" in found["reason"]

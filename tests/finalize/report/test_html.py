@@ -1,7 +1,7 @@
 """The evaluation report opens offline in a real browser, with every figure drawn."""
 
 import copy
-import json
+import html
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import pytest
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.test_split import read_split, split_file
 from trajtune.finalize.report.html import write_html_report
-from trajtune.finalize.report.text import report_text
+from trajtune.finalize.report.markdown import report_text
 from trajtune.search.runs.directory import Run
 
 if TYPE_CHECKING:
@@ -21,12 +21,6 @@ pytestmark = pytest.mark.slow
 
 DIGITS = 1e-5
 """Figures hold six digits."""
-
-
-@pytest.fixture(scope="module")
-def metrics(finalized: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((finalized / "metrics.json").read_text())
-    return content
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +121,7 @@ def test_people_of_test_are_shown_with_what_was_said_and_what_happened(
     assert "a career changer" in whys
     assert {"sure, and right", "unsure, and right"} & set(whys)
     for found in metrics["examples"]:
-        assert f"Said: {found['predicted']}" in said
+        assert f"Predicted: {found['predicted']}" in said
         assert f"Happened: {found['happened']}" in said
         assert ("right" in found["why"]) <= (found["happened_rank"] == 1)
         assert ("wrong" in found["why"]) <= (found["happened_rank"] != 1)
@@ -185,13 +179,35 @@ def test_the_same_metrics_give_the_same_bytes(
     assert (tmp_path / "report.html").read_bytes() == (finalized / "report.html").read_bytes()
 
 
-def test_the_seeds_that_are_counted_are_the_winners(metrics: dict[str, Any]) -> None:
+def text_of(metrics: dict[str, Any], folder: Path) -> str:
+    """What a page of these metrics says, without the search."""
+    write_html_report(metrics, folder / "report.html", "There was no search.")
+    return html.unescape((folder / "report.html").read_text())
+
+
+def test_the_seeds_that_are_counted_are_the_winners(metrics: dict[str, Any], tmp_path: Path) -> None:
     seeds = [{**metrics["refits"][-1], "name": metrics["winner"]["name"], "seed": n} for n in (1, 2, 3)]
     searched = {**metrics["refits"][0], "name": "research default", "seed": 0}
-    assert "averaged over 3 seeds" in report_text({**metrics, "refits": [searched, *seeds]})
+    assert "averaged over 3 seeds" in text_of({**metrics, "refits": [searched, *seeds]}, tmp_path)
 
 
-def test_what_is_not_known_is_said_and_breaks_neither_report(metrics: dict[str, Any], tmp_path: Path) -> None:
+def test_the_choice_names_the_metric_of_the_search_and_its_direction(
+    metrics: dict[str, Any], tmp_path: Path
+) -> None:
+    assert "the lowest NLL on val, averaged over 1 seed" in text_of(metrics, tmp_path)
+    by_top1 = {**metrics, "selection_metric": "val_top1"}
+    by_top1["refits"] = [{**refit, "val_top1": 0.5} for refit in metrics["refits"]]
+    assert "the highest val_top1 on val, averaged over 1 seed" in text_of(by_top1, tmp_path)
+
+
+def test_a_refit_that_failed_is_reported_with_its_reason(metrics: dict[str, Any], tmp_path: Path) -> None:
+    failed = {**metrics["refits"][-1], "seed": 7, "error": "Training needs a loss below 1e6."}
+    failed |= {metrics["selection_metric"]: None}
+    text = text_of({**metrics, "refits": [*metrics["refits"], failed]}, tmp_path)
+    assert "Failed: trial 1 with seed 7: Training needs a loss below 1e6." in text
+
+
+def test_what_is_not_known_is_said_and_breaks_no_report(metrics: dict[str, Any], tmp_path: Path) -> None:
     poor = copy.deepcopy(metrics)
     poor["research_default"] = None
     poor["gains"].pop("research_default")
@@ -203,14 +219,13 @@ def test_what_is_not_known_is_said_and_breaks_neither_report(metrics: dict[str, 
     for rows in poor["segments"].values():
         for row in rows:
             row |= {"tenure_coverage": None, "tenure_width_months": None}
-    text = report_text(poor)
+    text = text_of(poor, tmp_path)
     for sentence in (
-        "Careful: val has 31 people, under 200",
+        "val has 31 people, under 200",
         "By Brier score none would be better here",
         "Not known: no next role has a known tenure",
         "AUC not known: all 9 known outcomes are the same",
         "Not measured in Node: Node is not installed",
     ):
         assert sentence in text
-    write_html_report(poor, tmp_path / "report.html", "There was no search.")
-    assert "val has 31 people, under 200" in (tmp_path / "report.html").read_text()
+    assert "> val has 31 people, under 200." in report_text(poor)

@@ -1,1 +1,1 @@
-"""How sure the model may say it is: confidence and tenure intervals, fitted on val."""
+"""Calibration on val: the confidence of the top title, and the tenure interval."""

@@ -1,6 +1,6 @@
 """Is another calibration better? Isotonic, temperature scaling and none, on val by cross-fitting.
 
-A curve is never judged on what it was fitted to: each fold of val is calibrated by the others.
+Each fold of val is calibrated by a curve that was fitted on the other folds.
 """
 
 # E examples, V titles, F folds
@@ -20,39 +20,18 @@ from trajtune.model.network.lstm import CareerTrajectoryLSTM
 
 FOLDS: Final = 5
 _MOST_LOGITS: Final = 2**24
-"""64 MB: temperature scaling is fitted on so many val logits at most."""
+"""64 MB: the most val logits that temperature scaling is fitted on."""
 
 _TEMPERATURES: Final = np.exp(np.linspace(np.log(0.25), np.log(4.0), 81))
 
 
-def reliability(
-    confidence: NDArray[np.floating], correct: NDArray[np.bool_], bins: int = 10
-) -> list[dict[str, Any]]:
-    """Confidence against accuracy in bins of equal width; empty bins are left out.
-
-    Returns:
-        ``low``, ``high`` (inclusive), ``num``, ``confidence`` and ``accuracy`` of each.
-    """
-    bin_of = np.clip(np.ceil(confidence.astype(np.float64) * bins).astype(np.int64) - 1, 0, bins - 1)
-    return [
-        {
-            "low": b / bins,
-            "high": (b + 1) / bins,
-            "num": int((bin_of == b).sum()),
-            "confidence": float(confidence[bin_of == b].mean(dtype=np.float64)),
-            "accuracy": float(correct[bin_of == b].mean()),
-        }
-        for b in np.unique(bin_of).tolist()
-    ]
-
-
 def folds_of(num_examples: int, *, seed: int = 0) -> NDArray[np.int64]:
-    """Which of `FOLDS` folds each example is in, ``[E]``: shuffled, of equal size to one."""
+    """The fold of each example, ``[E]`` in 0..FOLDS - 1: shuffled; sizes differ by one at most."""
     return np.random.default_rng(seed).permutation(np.arange(num_examples) % FOLDS)
 
 
 def cross_fitted(confidence: NDArray[np.floating], correct: NDArray[np.bool_]) -> NDArray[np.float64] | None:
-    """Isotonic confidences ``[E]``, each from a curve that did not see it; None with too few examples."""
+    """Isotonic confidences ``[E]``, each from a curve not fitted on it; None with too few examples."""
     if len(confidence) * (FOLDS - 1) // FOLDS < TOO_FEW:
         return None
     fold = folds_of(len(confidence))
@@ -75,35 +54,35 @@ def compare_calibrations(
     Args:
         model: In eval mode.
         arrays: Val.
-        examples: Of val.
-        confidence: ``[E]`` of the top title.
-        correct: bool ``[E]``.
+        examples: Examples of val.
+        confidence: Confidence of the top title, ``[E]``.
+        correct: Whether it was right, bool ``[E]``.
 
     Returns:
         ``none``, ``isotonic`` and ``temperature`` (each with ``ece``, ``ece_equal_mass``, ``brier``; the
-        last with ``temperature`` and ``num_examples``), and ``best``: the least Brier score, which rewards
-        being calibrated and being decided. With too few examples ``isotonic`` is null.
+        last with ``temperature`` and ``num_examples``), and ``best``: the lowest Brier score, which
+        rewards calibration and sharpness. With too few examples ``isotonic`` is None.
     """
     isotonic = cross_fitted(confidence, correct)
     every = max(1, int(np.ceil(len(examples) * model.vocab_size / _MOST_LOGITS)))
-    some = Examples(examples.start[::every], examples.length[::every])
-    temperature, scaled = _temperature(model, arrays, some)
-    found: dict[str, Any] = {
+    subset = Examples(examples.start[::every], examples.length[::every])
+    temperature, scaled = _temperature(model, arrays, subset)
+    metrics: dict[str, Any] = {
         "none": calibration_metrics(confidence, correct),
         "isotonic": None if isotonic is None else calibration_metrics(isotonic, correct),
         "temperature": {
             **calibration_metrics(scaled, correct[::every]),
             "temperature": temperature,
-            "num_examples": len(some),
+            "num_examples": len(subset),
         },
     }
-    # Compared on the same examples, even where temperature scaling was given only some.
+    # All are compared on the examples that temperature scaling was fitted on.
     brier = {"none": brier_score(confidence[::every], correct[::every])}
     brier["temperature"] = brier_score(scaled, correct[::every])
     if isotonic is not None:
         brier["isotonic"] = brier_score(isotonic[::every], correct[::every])
     best = min((name for name in brier if brier[name] is not None), key=lambda name: brier[name] or 0.0)
-    return {**found, "best": best}
+    return {**metrics, "best": best}
 
 
 def _temperature(
@@ -131,6 +110,6 @@ def _temperature(
 def _logits(model: CareerTrajectoryLSTM, arrays: CareerArrays, examples: Examples) -> tuple[Tensor, Tensor]:
     loader = Loader(arrays, examples, prediction_batch_size(model.vocab_size))
     batches = [(batch.index, model(batch.title_ids, batch.lengths)[0], batch.next_title) for batch in loader]
-    back = torch.argsort(torch.cat([index for index, _, _ in batches]))
-    logits_EV = torch.cat([logits for _, logits, _ in batches])[back]
-    return logits_EV, torch.cat([target for _, _, target in batches])[back]
+    original_order = torch.argsort(torch.cat([index for index, _, _ in batches]))
+    logits_EV = torch.cat([logits for _, logits, _ in batches])[original_order]
+    return logits_EV, torch.cat([target for _, _, target in batches])[original_order]

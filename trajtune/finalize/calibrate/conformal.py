@@ -1,7 +1,7 @@
-"""An honest tenure interval: conformalised quantile regression on val (Romano, Patterson, Candès 2019).
+"""Correction of the tenure interval by conformalised quantile regression on val (Romano et al. 2019).
 
-Only roles that ended can calibrate: of a role still held nobody knows the tenure. Ended roles are
-shorter than the rest, so the coverage promised is that of roles that end within the data's time.
+Only ended roles can calibrate, because the tenure of a role that is still held is unknown. Ended roles are
+shorter than the rest, so the coverage holds for roles that end within the period of the data.
 """
 
 # E examples
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 TOO_FEW: Final = 30
-"""Below so many ended roles in val the interval stays as the model gives it, and the report says so."""
+"""Below so many ended roles in val the interval is not corrected, and the report says so."""
 
 
 def conformal_margin(
@@ -42,6 +42,6 @@ def conformal_margin(
     if len(months) < TOO_FEW:
         return None
     outside = np.maximum(lower - months, months - upper)
-    # Of n + 1 ranks, not n: the new role is one of the exchangeable ones. The 1e-9 takes off rounding.
+    # Of n + 1 ranks, because the new role is one of the exchangeable ones; 1e-9 absorbs rounding errors.
     rank = min(len(months), math.ceil((len(months) + 1) * coverage - 1e-9))
     return float(np.sort(outside)[rank - 1])

@@ -1,7 +1,7 @@
-"""How sure the model may say it is: isotonic calibration of the top probability, and how good it is.
+"""Isotonic calibration of the top title's probability, fitted on val by scikit-learn.
 
-The curve is scikit-learn's, fitted on val. It is written as the service's JSON table and as the
-pickle that the specification names; nothing of trajtune reads the pickle.
+The curve is written as the service's JSON table and as the pickle that the specification names;
+trajtune never reads the pickle.
 """
 
 # E examples, K knots
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from sklearn.isotonic import IsotonicRegression
 
 ENOUGH: Final = 200
-"""Below so many val examples the curve is fitted, but its error is said to be wide."""
+"""Below so many val examples the calibration is reported as uncertain."""
 
 TOO_FEW: Final = 30
-"""Below so many val examples there is no calibration, and so no bundle."""
+"""Below so many val examples there is no calibration, and therefore no bundle."""
 
 DECIMALS: Final = 4
-"""Confidences are rounded so far before the fit.
+"""Confidences are rounded to so many decimals before the fit.
 
-One career's confidence differs in the seventh decimal with the batch it is computed in. Without the
-rounding a step of the curve could fall between two computations of the same career.
+The confidence of a career differs in the seventh decimal from batch to batch. Without the rounding, a step of
+the curve could lie between two values for the same career.
 """
 
 
@@ -92,7 +92,7 @@ class CalibrationTable:
 
 
 def refuse_too_few(num_examples: int) -> None:
-    """Raise where val cannot calibrate anything.
+    """Raise if val is too small to calibrate anything.
 
     Raises:
         TrainingError: With fewer than `TOO_FEW` examples.
@@ -108,8 +108,8 @@ def train_calibrator(confidence: ArrayLike, correct: ArrayLike) -> "IsotonicRegr
     """Fit isotonic regression (``out_of_bounds='clip'``) of being right on top-1 confidence.
 
     Args:
-        confidence: ``[E]`` in 0..1, of val.
-        correct: bool ``[E]``.
+        confidence: Confidence of the top title on val, 0..1, ``[E]``.
+        correct: Whether it was right, bool ``[E]``.
 
     Returns:
         The fitted curve.
@@ -127,18 +127,18 @@ def train_calibrator(confidence: ArrayLike, correct: ArrayLike) -> "IsotonicRegr
 
 
 def table_of(calibrator: "IsotonicRegression") -> CalibrationTable:
-    """Every knot of a fitted curve; thinning them costs up to 0.1 at a step."""
+    """Every knot of a fitted curve; leaving some out would cost up to 0.1 at a step."""
     return CalibrationTable(
         tuple(float(x) for x in calibrator.X_thresholds_), tuple(float(y) for y in calibrator.y_thresholds_)
     )
 
 
 def save_calibrator(calibrator: "IsotonicRegression", path: Path) -> None:
-    """Write ``calibrator.pkl`` for those whose tools want scikit-learn's object; trajtune never loads it.
+    """Write ``calibrator.pkl`` for tools that want scikit-learn's object; trajtune never loads it.
 
     Args:
-        calibrator: What `train_calibrator` gave.
-        path: The file; written atomically.
+        calibrator: Result of `train_calibrator`.
+        path: The file, written atomically.
     """
     content = io.BytesIO()
     pickle.dump(calibrator, content, protocol=4)

@@ -1,1 +1,1 @@
-"""How good the exported model is: metrics, intervals, segments, gates."""
+"""Evaluation of the exported graph: metrics, intervals, segments, gates."""

@@ -1,6 +1,6 @@
-"""How sure a difference is: the paired bootstrap over people (Efron 1979).
+"""Confidence intervals of means and of differences: the paired bootstrap over people (Efron 1979).
 
-Val and test hold one example a person, so to draw examples is to draw people.
+Val and test have one example for each person, so resampling examples resamples people.
 """
 
 # P people
@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from trajtune.model.metrics import next_role_scores
 from trajtune.model.predictions import Predictions
 
 RESAMPLES: Final = 2000
@@ -22,8 +23,8 @@ def interval(values: NDArray[np.floating], *, seed: int = 0) -> tuple[float, flo
     """95 % percentile interval of the mean over people; None without people.
 
     Args:
-        values: One number a person ``[P]``; NaN: the person does not count.
-        seed: Of the resampling; the interval does not depend on the order of people.
+        values: One number for each person ``[P]``; NaN: the person does not count.
+        seed: Seed of the resampling; the interval does not depend on the order of people.
     """
     people = np.sort(values[~np.isnan(values)].astype(np.float64))
     num = len(people)
@@ -36,24 +37,12 @@ def interval(values: NDArray[np.floating], *, seed: int = 0) -> tuple[float, flo
     at_once = max(1, _AT_ONCE // (len(distinct) if few else num))
     for first in range(0, RESAMPLES, at_once):
         size = min(at_once, RESAMPLES - first)
-        if few:  # how often each value is drawn is multinomial: an accuracy has two values, not P
+        if few:  # counts of the drawn values are multinomial: an accuracy has two values, not P
             means.append(random.multinomial(num, count / num, size=size) @ distinct / num)
         else:
             means.append(people[random.integers(0, num, (size, num))].mean(1))
     low, high = np.percentile(np.concatenate(means), _PERCENTILES)
     return float(low), float(high)
-
-
-def per_person(predictions: Predictions) -> dict[str, NDArray[np.float64]]:
-    """What the next-role metrics are means of, ``[P]`` each; the NLL is NaN where it is undefined."""
-    rank = predictions.rank
-    known = rank > 0
-    return {
-        "top1": (rank == 1).astype(np.float64),
-        "top5": (known & (rank <= 5)).astype(np.float64),
-        "mrr": np.where(known, 1.0 / np.maximum(rank, 1), 0.0),
-        "nll": predictions.nll,
-    }
 
 
 def gain(
@@ -62,17 +51,17 @@ def gain(
     """How much better the model is than another predictor on the same people, with 95 % intervals.
 
     Returns:
-        For top1, top5, mrr and nll: ``gain``, ``low`` and ``high``; positive is better (less, for the
-        NLL). None where it is not defined for anybody.
+        For ``top1``, ``top5``, ``mrr`` and ``nll``: ``gain``, ``low`` and ``high``; positive is better
+        (a lower NLL). None where the metric is undefined for every person.
     """
-    ours, theirs = per_person(model), per_person(other)
-    found: dict[str, Mapping[str, float] | None] = {}
-    for name in ours:
-        difference = (theirs[name] - ours[name]) if name == "nll" else (ours[name] - theirs[name])
-        limits = interval(difference, seed=seed)
-        found[name] = (
+    scores, other_scores = next_role_scores(model), next_role_scores(other)
+    gains: dict[str, Mapping[str, float] | None] = {}
+    for name, own in scores.items():
+        difference = (other_scores[name] - own) if name == "nll" else (own - other_scores[name])
+        bounds = interval(difference, seed=seed)
+        gains[name] = (
             None
-            if limits is None
-            else {"gain": float(np.nanmean(difference)), "low": limits[0], "high": limits[1]}
+            if bounds is None
+            else {"gain": float(np.nanmean(difference)), "low": bounds[0], "high": bounds[1]}
         )
-    return found
+    return gains

@@ -1,7 +1,7 @@
-"""Career changers: people whose next title names another occupation, where repeating the last title fails.
+"""Career changers: people whose next title names another occupation, where repeating the current title fails.
 
-A model that only repeats the current title scores well on most people, who stay in their line.
-Changers show it: on them such a model's predictions equal the current title and are wrong.
+A model that only repeats the current title scores well on most people, who stay in their occupation.
+Career changers expose it: for them it predicts the current title, and is wrong.
 """
 
 # E examples
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajtune.dataset.titles import readable_key
+from trajtune.model.metrics import NEXT_ROLE, next_role
 from trajtune.model.predictions import Predictions
 
 # fmt: off
@@ -30,7 +31,7 @@ SENIORITY_WORDS: Final = frozenset([
 ])
 # fmt: on
 SHARED: Final = 0.5
-"""Below this share of the next title's core words in the current title, somebody changes career."""
+"""Below this share of the next title's core words in the current title, a person changes career."""
 
 LAG_LIMIT: Final = 0.5
 """Above this share of changers predicted to keep their title, the model lags one step behind."""
@@ -43,9 +44,9 @@ def core_words(title: str) -> frozenset[str]:
 
 
 def is_change(current: str, following: str) -> bool:
-    """Under half of the next title's core words stand in the current one.
+    """Whether the current title has under half of the next title's core words.
 
-    A next title with no core word ("Director") names no other occupation, so it is no change.
+    A next title without a core word ("Director") names no other occupation, so it is no change.
 
     Examples:
         >>> is_change("Data Engineer", "Senior Data Engineer"), is_change("Data Engineer", "Nurse")
@@ -56,7 +57,7 @@ def is_change(current: str, following: str) -> bool:
 
 
 def career_changers(current: Sequence[str], following: Sequence[str]) -> NDArray[np.bool_]:
-    """Which of these moves change career, bool ``[E]``."""
+    """Which transitions change career, bool ``[E]``."""
     return np.fromiter(
         (is_change(a, b) for a, b in zip(current, following, strict=True)), np.bool_, count=len(current)
     )
@@ -68,30 +69,24 @@ def evaluate_career_changers(
     """Accuracy on career changers, and whether the model only repeats the current title.
 
     Args:
-        predictions: ``[E]`` of any predictor.
-        current_ids: ``[E]``: the last title that the predictor saw; 0 unknown.
-        changers: bool ``[E]``; `career_changers`. All true gives the same figures for everybody.
+        predictions: Predictions of any predictor, ``[E]``.
+        current_ids: The last title that the predictor saw, ``[E]``; 0 unknown.
+        changers: Who changes career, bool ``[E]``: `career_changers`; all true: everybody is measured.
 
     Returns:
         ``num``, ``top1``, ``top5``, ``mrr``, ``nll`` (null if no next title is known), ``same_title_rate``:
         the share of predictions equal to the current title (an unknown one is never equal), and
-        ``one_step_lag_detected``. With no changer all but ``num`` are null and a ``reason`` is given.
+        ``one_step_lag_detected``. Without a career changer all but ``num`` are None, with a ``reason``.
     """
     num = int(changers.sum())
     if num == 0:
-        empty = dict.fromkeys(("top1", "top5", "mrr", "nll", "same_title_rate", "one_step_lag_detected"))
-        return {"num": 0, **empty, "reason": "no career changer among the examples"}
-    rank = predictions.rank[changers]
-    known = rank > 0
-    nll = predictions.nll[changers][known]
-    current = current_ids[changers]
-    same = float(np.mean((predictions.top_ids[changers, 0] == current) & (current != 0)))
+        undefined = dict.fromkeys((*NEXT_ROLE, "same_title_rate", "one_step_lag_detected"))
+        return {"num": 0, **undefined, "reason": "no career changer among the examples"}
+    own, current = predictions.take(changers), current_ids[changers]
+    same = float(np.mean((own.top_ids[:, 0] == current) & (current != 0)))
     return {
         "num": num,
-        "top1": float(np.mean(rank == 1)),
-        "top5": float(np.mean(known & (rank <= 5))),
-        "mrr": float(np.mean(np.where(known, 1.0 / np.maximum(rank, 1), 0.0))),
-        "nll": float(nll.mean()) if len(nll) else None,
+        **next_role(own),
         "same_title_rate": same,
         "one_step_lag_detected": same > LAG_LIMIT,
     }

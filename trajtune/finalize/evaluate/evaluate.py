@@ -1,4 +1,4 @@
-"""How good the model is, from `Predictions`; what is undefined is null with a reason beside it."""
+"""How good the model is, from `Predictions`; an undefined metric is None, with the reason next to it."""
 
 # E examples
 
@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajtune.finalize.evaluate.bootstrap import interval, per_person
+from trajtune.finalize.evaluate.bootstrap import interval
 from trajtune.finalize.evaluate.career_changers import evaluate_career_changers
-from trajtune.finalize.evaluate.last_transitions import Moves
+from trajtune.finalize.evaluate.last_transitions import LastTransitions
 from trajtune.model.metrics import (
     calibration_metrics,
     expected_calibration_error,
     hireability_metrics,
+    known_hireability,
+    next_role,
     next_role_metrics,
+    next_role_scores,
     tenure_metrics,
 )
 from trajtune.model.predictions import Predictions
@@ -25,22 +28,22 @@ def evaluate_model(predictions: Predictions, calibrated: NDArray[np.floating]) -
     """Every metric of ``metrics.json``'s ``test``, with 95 % bootstrap intervals of the next-role ones.
 
     Args:
-        predictions: Of the exported graph.
-        calibrated: ``[E]``: calibrated confidence of the top title.
+        predictions: Predictions of the exported graph.
+        calibrated: Calibrated confidence of the top title, ``[E]``.
 
     Returns:
-        The metrics by name; what is undefined is None with ``<name>_reason`` after it.
+        The metrics by name; an undefined one is None, with ``<name>_reason`` after it.
     """
-    people = per_person(predictions)
-    found: dict[str, Any] = {
+    scores = next_role_scores(predictions)
+    metrics: dict[str, Any] = {
         **next_role_metrics(predictions),
-        **{f"next_role_{name}_interval": interval(values) for name, values in people.items()},
+        **{f"next_role_{name}_interval": interval(values) for name, values in scores.items()},
         **tenure_metrics(predictions),
         **hireability_metrics(predictions),
         "hireability_ece": expected_calibration_error(*known_hireability(predictions)),
         **evaluate_calibration(predictions.confidence, calibrated, predictions.correct),
     }
-    return with_reasons(found)
+    return with_reasons(metrics)
 
 
 def evaluate_calibration(
@@ -49,9 +52,9 @@ def evaluate_calibration(
     """Calibration error and Brier score of the top title's confidence, before and after.
 
     Args:
-        raw: ``[E]`` in 0..1: before calibration.
-        calibrated: ``[E]`` in 0..1: after.
-        correct: bool ``[E]``: whether the top title was right.
+        raw: Confidence before calibration, 0..1, ``[E]``.
+        calibrated: Confidence after it, 0..1, ``[E]``.
+        correct: Whether the top title was right, bool ``[E]``.
 
     Returns:
         ``ece`` (10 bins of equal width), ``ece_equal_mass`` (15 bins of equally many examples),
@@ -61,34 +64,28 @@ def evaluate_calibration(
     return {**{f"{name}_raw": value for name, value in before.items()}, **after}
 
 
-def known_hireability(predictions: Predictions) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Predicted probability and outcome of everybody whose outcome is known."""
-    known = ~np.isnan(predictions.hireability) & ~np.isnan(predictions.hireable)
-    return predictions.hireability[known], predictions.hireable[known] == 1
-
-
-def evaluate_baseline(predictions: Predictions, moves: Moves) -> dict[str, Any]:
-    """What stands beside the model: next role under short names, tenure, hireability, career changers."""
-    found, people = next_role_metrics(predictions), per_person(predictions)
+def evaluate_baseline(predictions: Predictions, transitions: LastTransitions) -> dict[str, Any]:
+    """Metrics of a predictor that the model is compared with: next role, tenure, hireability, changers."""
+    scores = next_role_scores(predictions)
     metrics = {
-        **{name: found[f"next_role_{name}"] for name in ("top1", "top5", "mrr", "nll")},
-        **{f"{name}_interval": interval(people[name]) for name in ("top1", "top5")},
+        **next_role(predictions),
+        **{f"{name}_interval": interval(scores[name]) for name in ("top1", "top5")},
         **tenure_metrics(predictions),
         **hireability_metrics(predictions),
     }
-    return {**with_reasons(metrics), "career_changers": changers_and_everybody(predictions, moves)}
+    return {**with_reasons(metrics), "career_changers": changers_and_everybody(predictions, transitions)}
 
 
-def changers_and_everybody(predictions: Predictions, moves: Moves) -> dict[str, Any]:
-    """`evaluate_career_changers`, and under ``everybody`` the same of all people."""
+def changers_and_everybody(predictions: Predictions, transitions: LastTransitions) -> dict[str, Any]:
+    """`evaluate_career_changers`, and the same for all people under ``everybody``."""
     return {
-        **evaluate_career_changers(predictions, moves.current_ids, moves.changers),
-        "everybody": evaluate_career_changers(predictions, moves.current_ids, moves.everybody),
+        **evaluate_career_changers(predictions, transitions.current_ids, transitions.changers),
+        "everybody": evaluate_career_changers(predictions, transitions.current_ids, transitions.everybody),
     }
 
 
 def with_reasons(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """The metrics, with ``<name>_reason`` after each that is undefined."""
+    """The metrics, with ``<name>_reason`` after each undefined one."""
     result: dict[str, Any] = {}
     for name, value in metrics.items():
         result[name] = value

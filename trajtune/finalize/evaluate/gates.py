@@ -1,9 +1,9 @@
-"""The gates: what a model must reach before anybody should ship it. One function decides each."""
+"""The gates: the limits that a model must keep before it should be shipped."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from trajtune.finalize.report.markdown import number
+from trajtune.page.format import number, words
 
 ECE_LIMIT: Final = 0.05
 COVERAGE_LIMIT: Final = 0.05
@@ -15,11 +15,11 @@ def gates(metrics: Mapping[str, Any], *, nominal_coverage: float) -> dict[str, d
 
     Args:
         metrics: What ``metrics.json`` holds, all but ``gates``.
-        nominal_coverage: Of the tenure interval, in 0..1.
+        nominal_coverage: Nominal coverage of the tenure interval, in 0..1.
 
     Returns:
-        By gate: ``value``, ``limit``, ``passed`` and what it means in words (``rule``). A value that
-        could not be computed is null and does not pass: nothing shows that it would.
+        By gate: ``value``, ``limit``, ``passed`` and its meaning in words (``rule``). A value that
+        could not be computed is None and does not pass.
     """
     test, changers, export = metrics["test"], metrics["career_changers"], metrics["export"]
     coverage = test["tenure_coverage"]
@@ -41,7 +41,11 @@ def gates(metrics: Mapping[str, Any], *, nominal_coverage: float) -> dict[str, d
             "coverage of the tenure interval on ended roles of test is within the limit of nominal",
         ),
         "latency": _below(
-            max(found["p95_ms"] for found in (metrics["latency"], metrics["latency"]["node"]) if found),
+            max(
+                measured["p95_ms"]
+                for measured in (metrics["latency"], metrics["latency"]["node"])
+                if measured
+            ),
             LATENCY_LIMIT_MS,
             "p95 milliseconds of one career are below the limit, in Python and, where it was measured, Node",
         ),
@@ -72,9 +76,9 @@ def failed(decided: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def gate_lines(decided: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """A line a gate for the console, with value and limit."""
+    """A line for each gate on the console, with value and limit."""
     return [
-        f"gate {name.replace('_', ' '):<16} {'passed' if gate['passed'] else 'FAILED'}   "
+        f"gate {words(name):<16} {'passed' if gate['passed'] else 'FAILED'}   "
         f"{number(gate['value'])} (limit {number(gate['limit'])})"
         for name, gate in decided.items()
     ]

@@ -1,4 +1,4 @@
-"""The last transition of each career of a split: what val and test are measured on, one example a person."""
+"""The last transition of each career in a split: the examples of val and test, one for each person."""
 
 # E examples
 
@@ -15,14 +15,14 @@ from trajtune.finalize.evaluate.career_changers import career_changers
 
 
 @dataclass(frozen=True)
-class Moves:
-    """The examples, with what reports say of them.
+class LastTransitions:
+    """The examples, with what reports show about them.
 
     Attributes:
         examples: ``[E]``.
         current_ids: int32 ``[E]``: the last title that the model sees; 0 unknown.
         current_words: Normalised words of that title, ``[E]``.
-        changers: bool ``[E]``: see `changers`.
+        changers: bool ``[E]``: see `career_changers`.
     """
 
     examples: Examples
@@ -36,14 +36,14 @@ class Moves:
         return np.ones(len(self.examples), np.bool_)
 
 
-def moves_of(data: SplitData) -> Moves:
-    """The moves of one split, in its careers' order."""
+def last_transitions(data: SplitData) -> LastTransitions:
+    """The last transitions of one split, in the order of its careers."""
     examples = examples_of(data.arrays, "last")
     titles = data.titles.flatten()
     current = titles.take(pa.array(examples.target - 1)).to_pylist()
     following = titles.take(pa.array(examples.target)).to_pylist()
     words = {title: frozenset(readable_key(title).split()) for title in set(current)}
-    return Moves(
+    return LastTransitions(
         examples,
         data.arrays.title_ids[examples.target - 1],
         [words[title] for title in current],
@@ -51,8 +51,8 @@ def moves_of(data: SplitData) -> Moves:
     )
 
 
-def histories(data: SplitData, moves: Moves, most: int) -> list[NDArray[np.int64]]:
-    """Title ids of the first careers as the model sees them, without the last title."""
-    ids = data.arrays.title_ids.astype(np.int64)
-    pairs = zip(moves.examples.start[:most], moves.examples.target[:most], strict=True)
+def histories(data: SplitData, most: int) -> list[NDArray[np.int64]]:
+    """Title ids of the first ``most`` careers as the model sees them: without the last title."""
+    ids, examples = data.arrays.title_ids.astype(np.int64), examples_of(data.arrays, "last")
+    pairs = zip(examples.start[:most], examples.target[:most], strict=True)
     return [ids[start:target] for start, target in pairs]

@@ -1,4 +1,4 @@
-"""For whom the model is good: the same metrics by length of history, level, known last title and quarter."""
+"""For whom the model is good: metrics by length of history, level, known current title and quarter."""
 
 # E examples
 
@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from trajtune.finalize.evaluate.last_transitions import Moves
-from trajtune.finalize.export.graph_predictions import Replayed
-from trajtune.model.metrics import expected_calibration_error
+from trajtune.finalize.evaluate.last_transitions import LastTransitions
+from trajtune.finalize.export.graph_predictions import GraphPredictions
+from trajtune.model.metrics import expected_calibration_error, next_role, tenure_metrics
 from trajtune.model.predictions import Predictions
 
 LEVELS: Final = (
@@ -29,44 +29,45 @@ LEVELS: Final = (
     ),
     ("senior", frozenset({"senior", "lead", "principal", "staff", "expert"})),
 )
-"""Words that tell a title's level; the first row that matches counts."""
+"""Words that tell the level of a title; the first row that matches counts."""
 
 OTHER_LEVEL: Final = "no level named"
 VICE_PRESIDENT: Final = frozenset({"vice", "president"})
 
 
 def by_segment(
-    replayed: Replayed, others: Mapping[str, Predictions], moves: Moves, split_dates: pa.Array
+    graph: GraphPredictions,
+    others: Mapping[str, Predictions],
+    transitions: LastTransitions,
+    split_dates: pa.Array,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Metrics of the graph by four ways to part the people.
+    """Metrics of the graph in four ways to divide the people.
 
     Args:
-        replayed: What the graph says.
-        others: What baselines say of the same people, by name.
-        moves: Of whom.
+        graph: Predictions of the graph.
+        others: Predictions of the baselines for the same people, by name.
+        transitions: The people.
         split_dates: date32 ``[E]``.
 
     Returns:
-        By way, a row a segment that has people, in a fixed order: ``segment``, ``num``, ``top1``,
+        By way, a row for each segment that has people, in a fixed order: ``segment``, ``num``, ``top1``,
         ``top5``, ``nll``, ``ece``, ``num_tenures``, ``tenure_coverage`` and ``tenure_width_months``, and
         under ``others`` each one's ``top1``, ``top5`` and ``nll``; None where undefined.
     """
     ways: dict[str, tuple[NDArray[np.str_], Callable[[str], Any]]] = {
-        "history_length": (_lengths(moves.examples.length), _LENGTHS.index),
-        "level": (np.array([level_of(words) for words in moves.current_words]), _LEVEL_NAMES.index),
-        "last_title": (np.where(moves.current_ids == 0, "unknown", "known"), str),
+        "history_length": (_lengths(transitions.examples.length), _LENGTHS.index),
+        "level": (np.array([level_of(words) for words in transitions.current_words]), _LEVEL_NAMES.index),
+        "last_title": (np.where(transitions.current_ids == 0, "unknown", "known"), str),
         "quarter": (_quarters(split_dates), str),
     }
     return {
-        way: [
-            _row(name, labels == name, replayed, others) for name in sorted(set(labels.tolist()), key=order)
-        ]
+        way: [_row(name, labels == name, graph, others) for name in sorted(set(labels.tolist()), key=order)]
         for way, (labels, order) in ways.items()
     }
 
 
 def level_of(words: frozenset[str]) -> str:
-    """The level that a title's words name; "vice president" is a manager's."""
+    """The level that the words of a title name; a vice president is a manager."""
     rest = words - {"president"} if words >= VICE_PRESIDENT else words
     return next((level for level, signs in LEVELS if rest & signs), OTHER_LEVEL)
 
@@ -87,27 +88,20 @@ def _quarters(dates: pa.Array) -> NDArray[np.str_]:
 
 
 def _row(
-    name: str, here: NDArray[np.bool_], replayed: Replayed, others: Mapping[str, Predictions]
+    name: str, here: NDArray[np.bool_], graph: GraphPredictions, others: Mapping[str, Predictions]
 ) -> dict[str, Any]:
-    p = replayed.predictions
-    ended = here & ~np.isnan(p.tenure_months)
-    lower, upper, months = p.tenure[ended, 0], p.tenure[ended, 1], p.tenure_months[ended]
+    own = graph.predictions.take(here)
+    tenure = tenure_metrics(own)
     return {
         "segment": name,
-        "num": int(here.sum()),
-        **_next_role(here, p),
-        "ece": expected_calibration_error(replayed.calibrated[here], p.correct[here]),
-        "num_tenures": len(months),
-        "tenure_coverage": float(np.mean((lower <= months) & (months <= upper))) if len(months) else None,
-        "tenure_width_months": float(np.mean(upper - lower, dtype=np.float64)) if len(months) else None,
-        "others": {other: _next_role(here, said) for other, said in others.items()},
+        "num": len(own),
+        **_next_role(own),
+        "ece": expected_calibration_error(graph.calibrated_confidence[here], own.correct),
+        **{key: tenure[key] for key in ("num_tenures", "tenure_coverage", "tenure_width_months")},
+        "others": {other: _next_role(predictions.take(here)) for other, predictions in others.items()},
     }
 
 
-def _next_role(here: NDArray[np.bool_], p: Predictions) -> dict[str, float | None]:
-    rank, nll = p.rank[here], p.nll[here & (p.rank > 0)]
-    return {
-        "top1": float(np.mean(rank == 1)),
-        "top5": float(np.mean((rank >= 1) & (rank <= 5))),
-        "nll": float(nll.mean()) if len(nll) else None,
-    }
+def _next_role(predictions: Predictions) -> dict[str, float | None]:
+    metrics = next_role(predictions)
+    return {name: metrics[name] for name in ("top1", "top5", "nll")}

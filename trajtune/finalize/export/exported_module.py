@@ -1,4 +1,4 @@
-"""The model as the service runs it: trained network, tenure correction and calibration in one module."""
+"""The exported module: trained network, tenure correction and calibration in one."""
 
 # B careers in a batch, T roles (padded), V titles, K knots
 
@@ -12,8 +12,8 @@ TOP = 5
 """Titles in the extra outputs (fewer only where the vocabulary holds fewer)."""
 
 
-class ServedModel(nn.Module):
-    """What is exported: the contract's three outputs, then three that carry the calibration.
+class ExportedModule(nn.Module):
+    """The network with the contract's three outputs, and three more that carry the calibration.
 
     The conformal correction moves both ends of the tenure interval outwards by `margin_months`
     (inwards where that is negative, never past the middle) and never below zero months.
@@ -51,7 +51,7 @@ class ServedModel(nn.Module):
         """Predict.
 
         Args:
-            title_ids: int64 ``[B, T]``; what stands past a career's length never matters.
+            title_ids: int64 ``[B, T]``; values past a career's length never matter.
             lengths: int64 ``[B]``, each in 1..T.
 
         Returns:
@@ -73,7 +73,7 @@ class ServedModel(nn.Module):
     def calibrated(self, probability_B1: Tensor) -> Tensor:
         """Look up the calibration: linear between knots, constant outside; float32 ``[B, 1]``."""
         x_B1 = probability_B1.double()
-        # Counting the knots at or below stands for searchsorted, which does not export.
+        # Counting the knots at or below replaces searchsorted, which does not export.
         upper_B = (x_B1 >= self.knots_x).long().sum(1).clamp(1, len(self.knots_x) - 1)
         x0, x1 = self.knots_x[upper_B - 1], self.knots_x[upper_B]
         y0, y1 = self.knots_y[upper_B - 1], self.knots_y[upper_B]

@@ -1,4 +1,4 @@
-"""How long one career takes in Python and Node, as the service calls: batch 1, no padding, one thread."""
+"""Latency of one career in Python and Node, called like the service: batch 1, no padding, one thread."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from trajtune.bundle.bundle import Graph
+from trajtune.bundle.graph import Graph
 
 CALLS: Final = 500
 ONNXRUNTIME_NODE: Final = "1.30.0"
@@ -22,12 +22,12 @@ _NODE_TIMEOUT_S: Final = 60
 
 
 def measure_latency(graph: Graph, model: Path, careers: Sequence[NDArray[np.int64]]) -> dict[str, Any]:
-    """`latency_in_python`, and under ``node`` what `latency_in_node` found, or null with a reason."""
+    """`latency_in_python` with `latency_in_node`: percentiles under ``node``, or None with a reason."""
     return {**latency_in_python(graph, careers), **latency_in_node(model, careers)}
 
 
 def latency_in_python(graph: Graph, careers: Sequence[NDArray[np.int64]]) -> dict[str, Any]:
-    """Wall-clock milliseconds of a call over some real careers, again and again.
+    """Wall-clock milliseconds of a call, over many calls with real careers.
 
     Args:
         graph: The exported file.
@@ -47,16 +47,16 @@ def latency_in_python(graph: Graph, careers: Sequence[NDArray[np.int64]]) -> dic
 
 
 def latency_in_node(model: Path, careers: Sequence[NDArray[np.int64]]) -> dict[str, Any]:
-    """The same in Node, if it is there with onnxruntime-node; nothing is fetched from the network.
+    """The same in Node, if Node and onnxruntime-node are installed; nothing is downloaded.
 
-    onnxruntime-node is looked for from the working directory upwards, and in `client_folder`.
+    onnxruntime-node is searched from the working directory upwards, and in `client_folder`.
 
     Args:
         model: The exported file.
         careers: As for `latency_in_python`.
 
     Returns:
-        ``node``: the percentiles, ``calls`` and ``version``; or null with ``node_reason``.
+        ``node``: the percentiles, ``calls`` and ``version``; or None with ``node_reason``.
     """
     node = shutil.which("node")
     if node is None:
@@ -75,14 +75,14 @@ def latency_in_node(model: Path, careers: Sequence[NDArray[np.int64]]) -> dict[s
     if done.returncode:
         lines = [line.strip() for line in done.stderr.splitlines() if "Error" in line]
         return {"node": None, "node_reason": f"Node failed: {lines[0] if lines else done.returncode}"}
-    found = json.loads(done.stdout)
-    if not found:
+    measured = json.loads(done.stdout)
+    if not measured:
         reason = (
             "onnxruntime-node is not installed; "
             f"`npm install onnxruntime-node@{ONNXRUNTIME_NODE}` in the working directory"
         )
         return {"node": None, "node_reason": reason}
-    return {"node": {**_described(np.array(found["ms"])), "version": found["node"]}}
+    return {"node": {**_described(np.array(measured["ms"])), "version": measured["node"]}}
 
 
 def client_folder() -> Path:

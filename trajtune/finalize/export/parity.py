@@ -1,7 +1,7 @@
-"""Does the graph give what torch gives? Over a grid of batch × length × padding, and for real careers.
+"""Parity of the graph with torch, over a grid of batch × length × padding and for real careers.
 
-Each row of a padded batch is compared with that career alone in torch, so batch-mates and whatever
-stands in the padding are shown not to matter.
+Each row of a padded batch is compared with that career alone in torch, which shows that neither the other
+careers of the batch nor the values in the padding matter.
 """
 
 # B careers in a batch, T roles (padded), V titles
@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trajtune.bundle.bundle import Graph
+from trajtune.bundle.graph import Graph
 from trajtune.errors import ExportError
-from trajtune.finalize.export.exported_module import ServedModel
+from trajtune.finalize.export.exported_module import ExportedModule
 from trajtune.finalize.export.to_onnx import CONTRACT_OUTPUTS
 from trajtune.model.threads import one_thread
 
@@ -29,39 +29,39 @@ RELATIVE: Final = 1e-4
 
 
 def check_parity(
-    graph: Graph, model: ServedModel, careers: Sequence[NDArray[np.int64]], *, seed: int = 0
+    graph: Graph, model: ExportedModule, careers: Sequence[NDArray[np.int64]], *, seed: int = 0
 ) -> dict[str, Any]:
     """Compare the graph with torch.
 
     Args:
         graph: The exported file.
-        model: What was exported, in eval mode.
-        careers: Title ids of real careers, each at least one long; the first 64 are compared beside the
+        model: The exported module, in eval mode.
+        careers: Title ids of real careers, each at least one long; the first 64 are compared in addition to
             random ones, in batches of the same sizes and with the same padding.
-        seed: Of the random careers.
+        seed: Seed of the random careers.
 
     Returns:
         ``parity_max_abs_error`` (of logits), ``parity_tolerance``, ``parity_passed`` and ``parity_rows``.
 
     Raises:
-        ExportError: At the first batch that differs; names batch, length and padding.
+        ExportError: For the first batch that differs; names batch, length and padding.
     """
     worst, rows = 0.0, 0
     for batch, padding in itertools.chain(_random(graph.vocab_size, seed), _real(careers)):
         lengths = np.array([len(career) for career in batch], np.int64)
         title_ids = _padded(batch, int(lengths.max()) + padding, graph.vocab_size, seed + rows)
-        found = graph.run(title_ids, lengths)
+        outputs = graph.run(title_ids, lengths)
         expected = _alone(model, batch)
         where = f"batch {len(batch)}, length {lengths.max()}, padding {padding}"
         for name in CONTRACT_OUTPUTS:
-            if not np.allclose(found[name], expected[name], RELATIVE, ABSOLUTE):
-                error = float(np.abs(found[name] - expected[name]).max())
+            if not np.allclose(outputs[name], expected[name], RELATIVE, ABSOLUTE):
+                error = float(np.abs(outputs[name] - expected[name]).max())
                 raise ExportError(
                     f"The graph's {name} differs from torch by {error:.1e} at {where}. Report this."
                 )
-        if (found["next_role_logits"].argmax(1) != expected["next_role_logits"].argmax(1)).any():
+        if (outputs["next_role_logits"].argmax(1) != expected["next_role_logits"].argmax(1)).any():
             raise ExportError(f"The graph's top title differs from torch's at {where}. Report this.")
-        worst = max(worst, float(np.abs(found["next_role_logits"] - expected["next_role_logits"]).max()))
+        worst = max(worst, float(np.abs(outputs["next_role_logits"] - expected["next_role_logits"]).max()))
         rows += len(batch)
     tolerance = f"{ABSOLUTE:g} + {RELATIVE:g} relative"
     return {
@@ -97,10 +97,10 @@ def _padded(
 
 
 @torch.inference_mode()
-def _alone(model: ServedModel, careers: Sequence[NDArray[np.int64]]) -> dict[str, NDArray[np.float32]]:
+def _alone(model: ExportedModule, careers: Sequence[NDArray[np.int64]]) -> dict[str, NDArray[np.float32]]:
     with one_thread():
         outputs = [model(torch.from_numpy(career)[None], torch.tensor([len(career)])) for career in careers]
     return {
-        name: np.concatenate([output[place].numpy() for output in outputs])
-        for place, name in enumerate(CONTRACT_OUTPUTS)
+        name: np.concatenate([output[number].numpy() for output in outputs])
+        for number, name in enumerate(CONTRACT_OUTPUTS)
     }

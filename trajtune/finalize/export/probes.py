@@ -1,4 +1,4 @@
-"""Made-up careers and what torch says of them, kept in the bundle to check it by without torch."""
+"""Probe careers with torch's predictions, by which a bundle is checked without torch."""
 
 # B careers, T roles (padded)
 
@@ -10,37 +10,37 @@ import numpy as np
 import torch
 
 from trajtune.dataset.titles import TitleEncoder
-from trajtune.finalize.export.exported_module import ServedModel
+from trajtune.finalize.export.exported_module import ExportedModule
 
 NUM_PROBES: Final = 64
 _LONGEST: Final = 12
-_NOBODY: Final = "Title That Nobody Has Ever Had"
+_UNKNOWN_TITLE: Final = "Title That Nobody Has Ever Had"
 
 
 @torch.inference_mode()
-def write_probes(served: ServedModel, encoder: TitleEncoder, path: Path) -> None:
-    """Write random sequences of the vocabulary's titles, unknown ones among them, and torch's answers.
+def write_probes(module: ExportedModule, encoder: TitleEncoder, path: Path) -> None:
+    """Write random sequences of titles, some of them unknown, and torch's predictions.
 
-    They are nobody's careers: a bundle is passed around, and people's histories do not belong in it.
+    No real careers: a bundle is passed on, and the histories of people do not belong in it.
 
     Args:
-        served: In eval mode.
+        module: The exported module, in eval mode.
         encoder: Its vocabulary.
         path: The file; the same model gives the same bytes.
     """
     random = np.random.default_rng(0)
-    titles = [encoder.decode(index) for index in range(1, encoder.vocab_size)] + [_NOBODY]
+    titles = [encoder.decode(index) for index in range(1, encoder.vocab_size)] + [_UNKNOWN_TITLE]
     careers = [
         [titles[i] for i in random.integers(0, len(titles), random.integers(1, _LONGEST + 1))]
         for _ in range(NUM_PROBES)
     ]
-    content = {"careers": careers, "expected": [_answer(served, encoder, career) for career in careers]}
+    content = {"careers": careers, "expected": [_answer(module, encoder, career) for career in careers]}
     path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-def _answer(served: ServedModel, encoder: TitleEncoder, career: list[str]) -> dict[str, Any]:
+def _answer(module: ExportedModule, encoder: TitleEncoder, career: list[str]) -> dict[str, Any]:
     ids = torch.tensor([[encoder.encode(title) for title in career]])
-    _, tenure, hireability, confidence, top_ids, probabilities = served(ids, torch.tensor([len(career)]))
+    _, tenure, hireability, confidence, top_ids, probabilities = module(ids, torch.tensor([len(career)]))
     return {
         "ids": ids[0].tolist(),
         "tenure_pred": tenure[0].tolist(),

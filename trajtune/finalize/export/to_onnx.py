@@ -1,8 +1,8 @@
-"""The one way from torch to ONNX: dynamo, opset 17, a native LSTM with sequence lengths, checked or refused.
+"""The one way from torch to ONNX: dynamo, opset 17, a native LSTM with sequence lengths.
 
-``pack_padded_sequence`` cannot be captured, so the model holds one opaque operator for it and the
-table here says what it is in ONNX. There is no other exporter to fall back to: whatever is not as
-the serving contract says is an `ExportError`.
+``pack_padded_sequence`` cannot be captured, so the model has one opaque operator for it, which the table here
+translates to ONNX. There is no other exporter to fall back to: a graph that does not match the serving
+contract is an `ExportError`.
 """
 
 # B careers in a batch, T roles (padded), V titles
@@ -36,11 +36,11 @@ def export_to_onnx(model: nn.Module, path: Path) -> None:
     """Write a model as one self-contained ONNX file; the same weights give the same bytes.
 
     Args:
-        model: `CareerTrajectoryLSTM` (three outputs) or `ServedModel` (six), in eval mode.
-        path: The file; written beside and renamed.
+        model: `CareerTrajectoryLSTM` (three outputs) or `ExportedModule` (six), in eval mode.
+        path: The file, written atomically.
 
     Raises:
-        ExportError: If the exporter gave anything but a dynamic graph of opset 17.
+        ExportError: If the result is not a dynamic graph of opset 17.
     """
     if model.training:
         raise ExportError(
@@ -72,10 +72,10 @@ def simplify_onnx(path: Path) -> None:
     """Simplify the file in place with onnxsim, and check it again.
 
     Args:
-        path: What `export_to_onnx` wrote.
+        path: A file that `export_to_onnx` wrote.
 
     Raises:
-        ExportError: If onnxsim finds its own result to differ, or the contract no longer holds.
+        ExportError: If onnxsim finds that its result differs, or the contract no longer holds.
     """
     import onnxsim
 
@@ -94,13 +94,13 @@ def simplify_onnx(path: Path) -> None:
 
 
 def check_graph(path: Path) -> dict[str, Any]:
-    """Assert what the serving contract says of the file, and that onnxruntime loads it.
+    """Check the file against the serving contract, and that onnxruntime loads it.
 
     Returns:
         ``opset``, ``ir_version``, ``num_nodes``, ``num_bytes``.
 
     Raises:
-        ExportError: Naming the first thing that is not as it must be.
+        ExportError: Names the first violation.
     """
     import onnxruntime
 
@@ -193,7 +193,7 @@ def _bilstm_final_state(x: Any, lengths: Any, weights: Any, hidden: int, layers:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter warns of its own future; nothing of it concerns the user."""
+    """Hide warnings of the exporter, which do not concern the user."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -1,1 +1,1 @@
-"""The report of a bundle and its model card."""
+"""The report of a bundle: the HTML page, the one-page summary in Markdown, and the model card."""

@@ -1,24 +1,32 @@
-"""The page's sections on what can be trusted: confidence, tenure, hireability, choice, export."""
+"""The page's sections on what can be trusted: confidence, tenure, hireability, selection, export."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import plotly.graph_objects as go
 
-from trajtune.experiment.objective import label
-from trajtune.finalize.report.cells import OURS, cell, others_of
-from trajtune.finalize.report.markdown import words
-from trajtune.finalize.report.text_checks import latency_rows, other_calibration
-from trajtune.page import COLOURS, Page
+from trajtune.experiment.objective import DIRECTIONS, label
+from trajtune.finalize.report.predictors import THIS_MODEL, compared
+from trajtune.page.format import number, percent, significant
+from trajtune.page.page import COLOURS, Page
+
+_METHODS: Final = ("none", "isotonic", "temperature")
+_ERRORS: Final = {
+    "ece": "ECE, 10 bins of equal width",
+    "ece_equal_mass": "ECE, 15 bins of equally many people",
+    "brier": "Brier score",
+}
 
 
 def confidence(page: Page, m: Mapping[str, Any]) -> None:
     """Reliability before and after calibration, on test and cross-fitted on val."""
     test, calibration = m["test"], m["calibration"]
+    on_val_by_method = calibration["compared_on_val"]
     page.section(
         "Confidence",
         "If the model says 80 %, it should be right 8 times in 10: on the diagonal. Below it the model is "
-        f"surer than it should be. {other_calibration(calibration['compared_on_val'])}",
+        f"surer than it should be. {calibration['method'].capitalize()}, on {calibration['num_examples']:,} "
+        f"people. {_best_calibration(on_val_by_method['best'])}",
     )
     raw = {"before calibration": m["reliability"]["raw"]}
     _reliability(page, "On test", {**raw, "after calibration": m["reliability"]["calibrated"]})
@@ -26,68 +34,66 @@ def confidence(page: Page, m: Mapping[str, Any]) -> None:
     if calibration["reliability_val"]:
         on_val["after, cross-fitted"] = calibration["reliability_val"]
     _reliability(page, "On val", on_val)
-    compared = calibration["compared_on_val"]
-    errors = (
-        ("ECE, 10 bins of equal width", "ece"),
-        ("ECE, 15 bins of equally many people", "ece_equal_mass"),
-        ("Brier score", "brier"),
-    )
+    methods = [on_val_by_method[name] or {} for name in _METHODS]
     page.table(
-        [
-            "",
-            "test, before",
-            "test, after",
-            *(f"val, {words(n)}" for n in ("none", "isotonic", "temperature")),
-        ],
+        ["", "test, before", "test, after", *(f"val, {name}" for name in _METHODS)],
         [
             (
-                label,
-                cell(test[f"{key}_raw"]),
-                cell(test[key]),
-                *(
-                    cell(compared[n][key] if compared[n] else None)
-                    for n in ("none", "isotonic", "temperature")
-                ),
+                name,
+                significant(test[f"{key}_raw"]),
+                significant(test[key]),
+                *(significant(method.get(key)) for method in methods),
             )
-            for label, key in errors
+            for key, name in _ERRORS.items()
         ],
     )
 
 
 def tenure(page: Page, m: Mapping[str, Any]) -> None:
-    """Coverage and width by length of history."""
-    test, nominal = m["test"], m["calibration"]["tenure_nominal_coverage"]
+    """Coverage and width of the tenure interval, also by length of history."""
+    test, calibration = m["test"], m["calibration"]
+    nominal = percent(calibration["tenure_nominal_coverage"], 0)
+    unknown = "" if test["tenure_coverage"] is not None else f" Not known: {test['tenure_coverage_reason']}."
     page.section(
         "Tenure",
-        f"The interval should hold {nominal:.0%} of the tenures that end. Calibrated on "
-        f"{m['calibration']['tenure_num_ended']:,} ended roles of val. Of the "
-        f"{test['num_tenures_still_held']:,} roles of test that are still held nobody knows "
-        "the tenure: with them, the share that will turn out inside lies between the two bounds.",
+        f"The interval should hold {nominal} of the tenures that end. {_margin(calibration)} The tenure of "
+        f"the {test['num_tenures_still_held']:,} roles of test that are still held is unknown: with them, "
+        f"the share that will turn out inside lies between the two bounds.{unknown}",
     )
     rows = [row for row in m["segments"]["history_length"] if row["tenure_coverage"] is not None]
     if rows:
         names = [row["segment"] for row in rows]
         coverage = go.Figure(go.Bar(name="inside", x=names, y=[row["tenure_coverage"] for row in rows]))
-        coverage.add_hline(y=nominal, line_dash="dash", annotation_text=f"nominal {nominal:.0%}")
+        coverage.add_hline(
+            y=calibration["tenure_nominal_coverage"], line_dash="dash", annotation_text=f"nominal {nominal}"
+        )
         coverage.update_layout(yaxis_title="share of ended roles inside", yaxis_range=[0, 1])
-        page.figure(coverage, "; ".join(f"{r['segment']}: {r['tenure_coverage']:.0%} inside" for r in rows))
+        inside = (f"{row['segment']}: {percent(row['tenure_coverage'], 0)} inside" for row in rows)
+        page.figure(coverage, "; ".join(inside))
         width = go.Figure(go.Bar(x=names, y=[row["tenure_width_months"] for row in rows]))
         width.update_layout(yaxis_title="width of the interval, months")
-        page.figure(width, "; ".join(f"{r['segment']}: {r['tenure_width_months']:.0f} months" for r in rows))
+        months = (f"{row['segment']}: {row['tenure_width_months']:.0f} months" for row in rows)
+        page.figure(width, "; ".join(months))
     keys = ("num_tenures", "tenure_mae_months", "tenure_coverage", "tenure_width_months")
     bounds = ("tenure_coverage_lowest", "tenure_coverage_highest")
     page.table(
         ["", "ended roles", "months off", "inside", "months wide", "with roles still held, least", "most"],
         [
-            (name, *(cell(row[key]) for key in (*keys, *bounds)))
-            for name, row in {OURS: test, **others_of(m)}.items()
+            (name, *(significant(row[key]) for key in (*keys, *bounds)))
+            for name, row in {THIS_MODEL: test, **compared(m)}.items()
         ],
     )
 
 
 def hireability(page: Page, m: Mapping[str, Any]) -> None:
-    """Reliability, ranking and the label's source."""
-    page.section("Hireability", f"The label is {m['hireability_label']}. It is shown as the model gives it.")
+    """Reliability, ranking and the source of the label."""
+    test = m["test"]
+    unknown = (
+        "" if test["hireability_auc"] is not None else f" AUC not known: {test['hireability_auc_reason']}."
+    )
+    page.section(
+        "Hireability", f"The label is {m['hireability_label']}.{unknown} Hireability is not calibrated."
+    )
     _reliability(page, "On test", {"hireability": m["reliability"]["hireability"]})
     keys = ("num_hireabilities", "hireability_base_rate", "hireability_auc", "hireability_brier")
     page.table(
@@ -95,35 +101,36 @@ def hireability(page: Page, m: Mapping[str, Any]) -> None:
         [
             (
                 name,
-                *(cell(row[key]) for key in keys),
-                cell(row.get("hireability_ece")) if name == OURS else "",
+                *(significant(row[key]) for key in keys),
+                significant(row.get("hireability_ece")) if name == THIS_MODEL else "",
             )
-            for name, row in {OURS: m["test"], **others_of(m)}.items()
+            for name, row in {THIS_MODEL: test, **compared(m)}.items()
         ],
     )
 
 
 def refits(page: Page, m: Mapping[str, Any]) -> None:
-    """Spread over seeds, and search score against refit score."""
-    chosen = m["winner"]
+    """Why this configuration: spread over seeds, and score in the search against score of the refits."""
+    winner, metric = m["winner"], m["selection_metric"]
+    num_seeds = sum(refit["name"] == winner["name"] for refit in m["refits"])
+    seeds = "1 seed" if num_seeds == 1 else f"{num_seeds} seeds"
+    best = "lowest" if DIRECTIONS[metric] == "minimize" else "highest"
     page.section(
         "How it was chosen",
-        f"{chosen['name'].capitalize()}, seed {chosen['seed']}: the least NLL on val, averaged over seeds. A "
-        "search's best value is partly luck; the difference shows how much.",
+        f"{winner['name'].capitalize()}, seed {winner['seed']}: the {best} {label(metric)} on val, averaged "
+        f"over {seeds}. A search's best value is partly luck; the difference shows how much.",
     )
     figure = go.Figure()
-    metric = m["selection_metric"]
-    done = [refit for refit in m["refits"] if refit[metric] is not None]
+    trained = [refit for refit in m["refits"] if refit[metric] is not None]
     figure.add_scatter(
         name="refits, a seed each",
         mode="markers",
-        x=[refit["name"] for refit in done],
-        y=[refit[metric] for refit in done],
-        text=[f"seed {refit['seed']}" for refit in done],
+        x=[refit["name"] for refit in trained],
+        y=[refit[metric] for refit in trained],
+        text=[f"seed {refit['seed']}" for refit in trained],
     )
-    searched = {
-        name: s["search_value"] for name, s in m["selection"].items() if s["search_value"] is not None
-    }
+    searched = {name: row["search_value"] for name, row in m["selection"].items()}
+    searched = {name: value for name, value in searched.items() if value is not None}
     figure.add_scatter(
         name="in the search",
         mode="markers",
@@ -132,41 +139,76 @@ def refits(page: Page, m: Mapping[str, Any]) -> None:
         y=list(searched.values()),
     )
     figure.update_layout(yaxis_title=f"{label(metric)} on val")
-    page.figure(figure, "; ".join(f"{name}: mean {cell(s['mean'])}" for name, s in m["selection"].items()))
-    rows = []
-    for name, s in m["selection"].items():
-        curse = None if None in (s["mean"], s["search_value"]) else s["mean"] - s["search_value"]
-        rows.append((name, *(cell(value) for value in (s["search_value"], s["mean"], curse, s["spread"]))))
+    page.figure(
+        figure, "; ".join(f"{name}: mean {number(row['mean'])}" for name, row in m["selection"].items())
+    )
     page.table(
         [
-            "Configuration",
-            f"{label(metric)} in the search",
-            "refitted, mean",
-            "difference",
+            *("Configuration", f"{label(metric)} in the search", "refitted, mean", "difference"),
             "spread over seeds",
         ],
-        rows,
+        [(name, *map(significant, _selection_cells(row))) for name, row in m["selection"].items()],
     )
+    for refit in m["refits"]:
+        if refit["error"]:
+            page.text(f"Failed: {refit['name']} with seed {refit['seed']}: {refit['error']}")
 
 
 def export(page: Page, m: Mapping[str, Any]) -> None:
-    """What was exported, how exactly, how fast it answers."""
-    found = m["export"]
-    missing = "" if m["latency"]["node"] else f" Not measured in Node: {m['latency']['node_reason']}."
+    """What was exported, how exactly, and how fast it answers."""
+    exported, latency = m["export"], m["latency"]
+    missing = "" if latency["node"] else f" Not measured in Node: {latency['node_reason']}."
+    megabytes = exported["num_bytes"] / 1e6
     page.section(
         "Export and speed",
-        f"ONNX opset {found['opset']}, {found['num_nodes']} nodes, {found['num_bytes'] / 1e6:.1f} MB. "
-        f"Largest difference of a logit from torch over {found['parity_rows']:,} careers in many batch "
-        f"shapes: {found['parity_max_abs_error']:.1e}. One career at a time, one thread.{missing}",
+        f"ONNX opset {exported['opset']}, {exported['num_nodes']} nodes, {megabytes:.1f} MB. "
+        f"Over {exported['parity_rows']:,} careers in many batch shapes, logits differ from torch's by "
+        f"{number(exported['parity_max_abs_error'], 2)} at most. One career at a time, one thread.{missing}",
     )
-    page.table(["milliseconds", "p50", "p95", "p99"], latency_rows(m["latency"]))
+    measured = {"Python": latency}
+    if latency["node"]:
+        measured[f"Node {latency['node']['version']}"] = latency["node"]
+    page.table(
+        ["milliseconds", "p50", "p95", "p99"],
+        [
+            (where, *(significant(row[key]) for key in ("p50_ms", "p95_ms", "p99_ms")))
+            for where, row in measured.items()
+        ],
+    )
+
+
+def _best_calibration(best: str) -> str:
+    """Whether another calibration would be better than the one in the bundle."""
+    if best == "isotonic":
+        return "Isotonic regression, as specified, is also the best of the three by Brier score."
+    return (
+        f"By Brier score {best} would be better here than isotonic regression, which is what the bundle "
+        "holds, as specified."
+    )
+
+
+def _margin(calibration: Mapping[str, Any]) -> str:
+    """How the interval was corrected on val."""
+    margin = calibration["tenure_margin_months"]
+    if margin is None:
+        return f"Not corrected: {calibration['tenure_margin_months_reason']}."
+    return (
+        f"Both ends were moved outwards by {margin:.1f} months, from {calibration['tenure_num_ended']:,} "
+        "ended roles of val."
+    )
+
+
+def _selection_cells(row: Mapping[str, Any]) -> tuple[float | None, ...]:
+    searched, mean = row["search_value"], row["mean"]
+    difference = None if searched is None or mean is None else mean - searched
+    return searched, mean, difference, row["spread"]
 
 
 def _reliability(page: Page, where: str, curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """Confidence against accuracy; a point's size is its number of people."""
+    """Predicted probability against observed share; the size of a point is its number of people."""
     figure = go.Figure(
         go.Scatter(
-            name="as it should be",
+            name="perfectly calibrated",
             x=[0, 1],
             y=[0, 1],
             mode="lines",
@@ -185,10 +227,13 @@ def _reliability(page: Page, where: str, curves: Mapping[str, Sequence[Mapping[s
             marker={"color": colour, "size": [6 + 24 * (row["num"] / people) ** 0.5 for row in bins]},
         )
     figure.update_layout(
-        xaxis_title=f"{where}: said", yaxis_title="was so", xaxis_range=[0, 1], yaxis_range=[0, 1.02]
+        xaxis_title=f"{where}: predicted probability",
+        yaxis_title="observed share",
+        xaxis_range=[0, 1],
+        yaxis_range=[0, 1.02],
     )
     summary = "; ".join(
-        f"{name}: said {row['confidence']:.0%}, was {row['accuracy']:.0%}"
+        f"{name}: predicted {percent(row['confidence'], 0)}, observed {percent(row['accuracy'], 0)}"
         for name, bins in curves.items()
         for row in bins
     )

@@ -1,31 +1,60 @@
-"""Numbers, lists and tables in Markdown, the same way in every section and file."""
+"""``evaluation_report.md``: one page with the verdict, the gates and the headline numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from trajtune.bundle.manifest import HTML_REPORT, METRICS, REPORT
+from trajtune.finalize.report.predictors import BASELINES_IN_WORDS, THIS_MODEL, next_role_rows
+from trajtune.finalize.report.verdict import gate_rows, measured_on, verdict, warnings
+from trajtune.page.format import number
+
+_HEADLINE: Final = {"top1": "top 1", "top5": "top 5", "nll": "NLL (nats)"}
+
+
+def generate_report(metrics: Mapping[str, Any], folder: Path) -> Path:
+    """Write ``evaluation_report.md``: verdict, gates and headline numbers on one page.
+
+    Args:
+        metrics: The content of ``metrics.json``, ``gates`` included.
+        folder: Directory of the file.
+
+    Returns:
+        The file.
+    """
+    path = folder / REPORT
+    path.write_text(report_text(metrics), encoding="utf-8")
+    return path
+
+
+def report_text(m: Mapping[str, Any]) -> str:
+    """The page's text."""
+    decision, reason = verdict(m)
+    headline = [
+        [f"**{name}**" if name == THIS_MODEL else name, *(number(row[key]) for key in _HEADLINE)]
+        for name, row in next_role_rows(m).items()
+    ]
+    gates = [
+        [name, "pass" if result == "pass" else f"**{result}**", number(value), number(limit), rule]
+        for name, result, value, limit, rule in gate_rows(m)
+    ]
+    parts = [
+        f"# Evaluation of {m['run']}",
+        f"**{decision}** {reason}",
+        *(f"> {warning}" for warning in warnings(m)),
+        "## Gates",
+        table(["Gate", "Result", "Value", "Limit", "Rule"], gates),
+        "## Next role",
+        table(["", *_HEADLINE.values()], headline),
+        BASELINES_IN_WORDS,
+        "## What was measured",
+        measured_on(m),
+        f"Everything else is in `{HTML_REPORT}`, which opens offline, and in `{METRICS}`.",
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table; every row has as many cells as the header."""
+    """A Markdown table; every row has as many cells as the header."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def number(value: object) -> str:
-    """Four digits of a float, anything else as it is, and words for what is undefined."""
-    if value is None:
-        return "not known"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def percent(value: float | None) -> str:
-    """A share of 1 in percent."""
-    return "not known" if value is None else f"{100 * value:.1f} %"
-
-
-def words(name: str) -> str:
-    """A key as words."""
-    return name.replace("_", " ")
-
-
-def listed(names: Sequence[str]) -> str:
-    """One, two and three."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,15 +1,18 @@
-"""The model card: what the model is for, is not for, and was shown to do (Mitchell et al. 2019)."""
+"""The model card: intended use, data, metrics and limits (Mitchell et al. 2019)."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from trajtune.finalize.report.markdown import number, percent, table
-from trajtune.finalize.report.text import verdict
+from trajtune.bundle.manifest import HTML_REPORT, METRICS
+from trajtune.finalize.report.markdown import table
+from trajtune.finalize.report.verdict import verdict
+from trajtune.page.format import number, percent
 
 
 def model_card(m: Mapping[str, Any]) -> str:
-    """``MODEL_CARD.md`` from what ``metrics.json`` holds."""
+    """``MODEL_CARD.md`` from the content of ``metrics.json``."""
     test, params = m["test"], m["params"]
+    decision, reason = verdict(m)
     rows = [
         ["next role, top 1", percent(test["next_role_top1"])],
         ["next role, top 5", percent(test["next_role_top5"])],
@@ -20,7 +23,7 @@ def model_card(m: Mapping[str, Any]) -> str:
     ]
     return f"""# Model card: {m["run"]}
 
-{verdict(m)}
+**{decision}** {reason}
 
 ## What it is
 
@@ -47,7 +50,7 @@ on {test["num_examples"]:,} later ones. Hireability means: {m["hireability_label
 
 {table(["", ""], rows)}
 
-By length of history, level and time: `evaluation_report.md` and `metrics.json`.
+By length of history, level and time: `{HTML_REPORT}` and `{METRICS}`.
 
 ## Limits
 

@@ -1,51 +1,59 @@
-"""The page's sections on how good the model is: next role, gains, career changers, parts of the people."""
+"""The page's sections on how good the model is: next role, gains, career changers, segments."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import plotly.graph_objects as go
 
-from trajtune.finalize.report.cells import OURS, cell, others_of
-from trajtune.finalize.report.markdown import words
-from trajtune.finalize.report.text_results import (
+from trajtune.finalize.report.predictors import (
     BASELINES_IN_WORDS,
-    SEGMENTS,
-    best_baseline,
-    lag_of_the_limit,
+    THIS_MODEL,
+    next_role_rows,
+    with_best_possible,
 )
-from trajtune.page import Page
+from trajtune.model.metrics import NEXT_ROLE
+from trajtune.page.format import NOT_KNOWN, number, percent, significant, words
+from trajtune.page.page import Page
+
+_HEADER: Final = ("top 1", "top 5", "reciprocal rank", "NLL (nats)")
+"""Names of the `NEXT_ROLE` metrics."""
+
+_SEGMENTS: Final = {
+    "history_length": "length of history",
+    "level": "level of the current title",
+    "last_title": "current title in the vocabulary",
+    "quarter": "quarter of the last known date",
+}
+"""The ways to divide the people, in words."""
 
 
 def next_role(page: Page, m: Mapping[str, Any]) -> None:
-    """Accuracy beside the research default, the baselines and the limit."""
-    test = m["test"]
+    """Accuracy of the model, the research default, the baselines and the best possible predictor."""
+    test, rows = m["test"], next_role_rows(m)
     page.section(
         "Next role",
         f"Share of {test['num_examples']:,} people whose next title is the first guess, or among the "
         f"first five, with 95 % bootstrap intervals by person. {test['num_unseen_targets']:,} moved to a "
-        f"title that training never saw; they count as misses. {BASELINES_IN_WORDS}",
+        "title that training never saw; they count as misses, and are left out of the NLL. "
+        f"{BASELINES_IN_WORDS}",
     )
-    ours = {name: test[f"next_role_{name}"] for name in ("top1", "top5", "mrr", "nll")}
-    ours |= {f"{name}_interval": test[f"next_role_{name}_interval"] for name in ("top1", "top5")}
-    rows = {OURS: ours, **others_of(m)}
-    if m["bayes_limit"]:
-        rows["best possible"] = m["bayes_limit"]
     names = list(rows)
     figure = go.Figure()
     for key, label in (("top1", "first guess"), ("top5", "among five")):
         values = [row[key] for row in rows.values()]
-        figure.add_bar(
-            name=label,
-            x=names,
-            y=values,
-            error_y=_error_bars(values, [r.get(f"{key}_interval") for r in rows.values()]),
-        )
+        intervals = [row.get(f"{key}_interval") for row in rows.values()]
+        figure.add_bar(name=label, x=names, y=values, error_y=_error_bars(values, intervals))
     figure.update_layout(yaxis_title="share of people", yaxis_rangemode="tozero")
-    page.figure(figure, "; ".join(f"{name}: first guess {cell(row['top1'])}" for name, row in rows.items()))
+    summary = "; ".join(f"{name}: first guess {number(row['top1'])}" for name, row in rows.items())
+    page.figure(figure, summary)
     page.table(
-        ["", "top 1", "top 5", "reciprocal rank", "NLL (nats)"],
-        [(name, *(cell(row[key]) for key in ("top1", "top5", "mrr", "nll"))) for name, row in rows.items()],
+        ["", *_HEADER],
+        [(name, *(significant(row[key]) for key in NEXT_ROLE)) for name, row in rows.items()],
     )
+    own = rows[THIS_MODEL]
+    named = zip(_HEADER, NEXT_ROLE, strict=True)
+    own_intervals = "; ".join(f"{label} {_interval(own[f'{key}_interval'])}" for label, key in named)
+    page.note(f"95 % intervals of this model: {own_intervals}.")
 
 
 def gains(page: Page, m: Mapping[str, Any]) -> None:
@@ -56,59 +64,106 @@ def gains(page: Page, m: Mapping[str, Any]) -> None:
         "interval that holds 0 may be luck.",
     )
     for key, label in (("top1", "gain in top 1, share of people"), ("nll", "gain in NLL, nats")):
-        found = {words(name): gains[key] for name, gains in m["gains"].items() if gains[key]}
-        if not found:
+        by_name = {words(name): gain[key] for name, gain in m["gains"].items() if gain[key]}
+        if not by_name:
             continue
-        values = [gain["gain"] for gain in found.values()]
-        limits = [(gain["low"], gain["high"]) for gain in found.values()]
-        scatter = go.Scatter(x=values, y=list(found), mode="markers", error_x=_error_bars(values, limits))
+        values = [gain["gain"] for gain in by_name.values()]
+        limits = [(gain["low"], gain["high"]) for gain in by_name.values()]
+        scatter = go.Scatter(x=values, y=list(by_name), mode="markers", error_x=_error_bars(values, limits))
         figure = go.Figure(scatter)
         figure.add_vline(x=0, line_dash="dash")
         figure.update_layout(xaxis_title=label, yaxis={"automargin": True, "autorange": "reversed"})
-        page.figure(figure, "; ".join(f"{name}: {cell(gain['gain'])}" for name, gain in found.items()))
+        summary = "; ".join(f"{name}: {number(gain['gain'])}" for name, gain in by_name.items())
+        page.figure(figure, summary)
+    page.table(
+        ["this model against", *_HEADER],
+        [(words(name), *(_gain(gain[key]) for key in NEXT_ROLE)) for name, gain in m["gains"].items()],
+    )
 
 
 def changers(page: Page, m: Mapping[str, Any]) -> None:
-    """People who change career."""
-    found = m["career_changers"]
+    """People who change career, and whether the model only repeats their current title."""
+    own = m["career_changers"]
     page.section(
         "Career changers",
-        f"{found['num']:,} of {found['everybody']['num']:,} people move to a title that shares under half of "
-        "its core words with their current one. A model that only repeats the current title is wrong there."
-        + lag_of_the_limit(m),
+        f"{own['num']:,} of {own['everybody']['num']:,} people move to a title that shares under half of "
+        "its core words with their current one. A model that only repeats the current title is wrong there. "
+        f"{_lag(m)}",
     )
-    others = {**others_of(m), **({"best possible": m["bayes_limit"]} if m["bayes_limit"] else {})}
-    rows = {OURS: found, **{name: row["career_changers"] for name, row in others.items()}}
-    keys = ("top1", "top5", "nll", "same_title_rate")
+    others = {name: row["career_changers"] for name, row in with_best_possible(m).items()}
     page.table(
-        ["career changers", "top 1", "top 5", "NLL", "predicted = current", "everybody: predicted = current"],
         [
-            (name, *(cell(row[key]) for key in keys), cell(row["everybody"]["same_title_rate"]))
-            for name, row in rows.items()
+            *("career changers", "top 1", "top 5", "NLL", "predicted = current"),
+            *("everybody: top 1", "everybody: predicted = current"),
+        ],
+        [
+            (
+                name,
+                *(significant(row[key]) for key in ("top1", "top5", "nll", "same_title_rate")),
+                *(significant(row["everybody"][key]) for key in ("top1", "same_title_rate")),
+            )
+            for name, row in {THIS_MODEL: own, **others}.items()
         ],
     )
 
 
 def segments(page: Page, m: Mapping[str, Any]) -> None:
-    """Parts of the people, beside the best baseline."""
+    """Parts of the people, with the best baseline next to the model."""
     page.section("For whom", "Top-1 accuracy in parts of the people; small groups say little.")
+    header = [
+        "people",
+        "top 1",
+        "top 5",
+        "best baseline's top 1",
+        "NLL",
+        "ECE",
+        "tenure inside",
+        "months wide",
+    ]
     for way, rows in m["segments"].items():
+        best = [max(row["others"][name]["top1"] for name in m["baselines"]) for row in rows]
         names = [f"{row['segment']} ({row['num']:,})" for row in rows]
         figure = go.Figure()
-        figure.add_bar(name=OURS, x=names, y=[row["top1"] for row in rows])
-        figure.add_bar(name="best baseline", x=names, y=[best_baseline(m, row) for row in rows])
-        figure.update_layout(xaxis_title=f"{SEGMENTS[way]} (people)", yaxis_title="top 1")
-        page.figure(
-            figure, "; ".join(f"{name}: {row['top1']:.1%}" for name, row in zip(names, rows, strict=True))
-        )
-        header = ["By " + SEGMENTS[way], "people", "top 1", "top 5", "NLL", "ECE"]
+        figure.add_bar(name=THIS_MODEL, x=names, y=[row["top1"] for row in rows])
+        figure.add_bar(name="best baseline", x=names, y=best)
+        figure.update_layout(xaxis_title=f"{_SEGMENTS[way]} (people)", yaxis_title="top 1")
+        summary = (f"{name}: {percent(row['top1'])}" for name, row in zip(names, rows, strict=True))
+        page.figure(figure, "; ".join(summary))
+        keys = ("nll", "ece", "tenure_coverage", "tenure_width_months")
+        cells = [
+            (row["segment"], row["num"], row["top1"], row["top5"], baseline, *(row[key] for key in keys))
+            for row, baseline in zip(rows, best, strict=True)
+        ]
         page.table(
-            header,
-            [
-                (r["segment"], r["num"], *(cell(r[key]) for key in ("top1", "top5", "nll", "ece")))
-                for r in rows
-            ],
+            [f"By {_SEGMENTS[way]}", *header], [tuple(significant(cell) for cell in row) for row in cells]
         )
+
+
+def _lag(m: Mapping[str, Any]) -> str:
+    """Whether the model lags one step behind; on simulated careers, also whether a better one would."""
+    detected, limit = m["career_changers"]["one_step_lag_detected"], m["bayes_limit"]
+    if detected is None:
+        return "There is no career changer in the test split."
+    if not detected:
+        return "No one-step lag: the model does not merely repeat the current title."
+    if not limit:
+        return "One-step lag detected: the model mostly repeats the current title."
+    rate = percent(limit["career_changers"]["same_title_rate"])
+    return (
+        "One-step lag detected: the model mostly repeats the current title. The best possible prediction of "
+        f"these simulated careers repeats it for {rate} of the changers, because their history says so "
+        "little about the change."
+    )
+
+
+def _gain(gain: Mapping[str, float] | None) -> str:
+    if gain is None:
+        return NOT_KNOWN
+    return f"{gain['gain']:+.4f} ({gain['low']:+.4f} to {gain['high']:+.4f})"
+
+
+def _interval(interval: Sequence[float] | None) -> str:
+    return f"{number(interval[0])} to {number(interval[1])}" if interval else NOT_KNOWN
 
 
 def _error_bars(values: Sequence[float], limits: Sequence[Any]) -> dict[str, Any]:

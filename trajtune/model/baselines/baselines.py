@@ -60,7 +60,7 @@ class Baseline:
         return predictions(
             arrays,
             examples,
-            NextRole(scored.rank[which], scored.nll[which], scored.top_ids[which], scored.confidence[which]),
+            scored.take(which),
             self.outcomes.tenure[ids[examples.target - 1]],
             self.outcomes.hireability[ids[examples.target - 1]],
         )

@@ -23,7 +23,7 @@ from trajtune.dataset.titles import UNKNOWN, TitleEncoder, identity
 from trajtune.errors import SnapshotError
 from trajtune.experiment.settings import AUTO
 from trajtune.experiment.sources import ProcessSettings
-from trajtune.model.metrics import Metrics, hireability_metrics, next_role_metrics, tenure_metrics
+from trajtune.model.metrics import Metrics, hireability_metrics, next_role, tenure_metrics
 from trajtune.model.predictions import Predictions
 from trajtune.simulation.bayes_optimum import BayesOptimum, bayes_optimum, narrowest_intervals
 from trajtune.simulation.generator import num_titles
@@ -100,11 +100,10 @@ def optimum_metrics(best: BayesPredictions) -> Metrics:
         metrics; ``tenure_mae_months`` is of the median, which has the least error of all.
     """
     p = best.predictions
-    next_role = next_role_metrics(p)
     has_tenure = ~np.isnan(p.tenure_months)
     error = np.abs(best.tenure_median - p.tenure_months)[has_tenure]
     return {
-        **{name: next_role[f"next_role_{name}"] for name in ("top1", "top5", "mrr", "nll")},
+        **next_role(p),
         **tenure_metrics(p),
         "tenure_mae_months": float(error.mean(dtype=np.float64)) if len(error) else None,
         **hireability_metrics(p),

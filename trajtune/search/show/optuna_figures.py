@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from trajtune.experiment.objective import DIRECTIONS, cost, label
+from trajtune.page.format import number
 from trajtune.search.study.objectives import objectives
 from trajtune.search.study.retries import retried
 
@@ -65,7 +66,9 @@ def history(study: "optuna.Study") -> list[Figure] | str:
                 trace.update(customdata=list(trace.x))
         best = study.best_trial if any(_is_feasible(trial) for trial in trials) else None
         result = (
-            f"the best is {best.value:.4g}, of trial {best.number}" if best else "none keeps every constraint"
+            f"the best is {number(best.value)}, of trial {best.number}"
+            if best
+            else "none keeps every constraint"
         )
         return [Figure(_plain(figure), f"Value of each of {len(trials)} complete trials; {result}.")]
     front = ", ".join(str(trial.number) for trial in study.best_trials)
@@ -116,7 +119,7 @@ def importances(study: "optuna.Study") -> list[Figure] | str:
             )
         bars = figure.data[0]
         summary = "; ".join(
-            f"{name}: {value:.2f}" for name, value in reversed(list(zip(bars.y, bars.x, strict=True)))
+            f"{name}: {number(value, 2)}" for name, value in reversed(list(zip(bars.y, bars.x, strict=True)))
         )
         figure.update_layout(
             yaxis={"automargin": True, "title": None}, height=120 + 30 * len(names), xaxis_title="importance"

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from trajtune.page.format import metric_value
 from trajtune.search.show.events import Event, Listener
 from trajtune.search.study.trial_records import TrialRecord, best_trial, read_trials, research_default
 
@@ -61,13 +62,13 @@ class Progress:
     def best(self) -> str:
         """The best trial so far, the research default and the best baseline."""
         best, default = best_trial(self.trials), research_default(self.trials)
-        text = f"best {best.value:.4f} (trial {best.number})" if best else "no result yet"
+        text = f"best {metric_value(best.value)} (trial {best.number})" if best else "no result yet"
         if default and default.value is not None:
-            text += f", research default {default.value:.4f}"
+            text += f", research default {metric_value(default.value)}"
             if default.state not in FINISHED:
                 text += f" after epoch {len(default.epochs)}"
         if self._baseline:
-            text += f", {self._baseline[0]} {self._baseline[1]:.4f}"
+            text += f", {self._baseline[0]} {metric_value(self._baseline[1])}"
         return text
 
     def states(self) -> str:
@@ -87,7 +88,7 @@ class Progress:
         for trial in self.trials:
             if trial.state == "RUNNING":
                 last = (
-                    f"epoch {trial.epochs[-1]['epoch']}, best {trial.value:.4f}"
+                    f"epoch {trial.epochs[-1]['epoch']}, best {metric_value(trial.value)}"
                     if trial.epochs
                     else "starting"
                 )
@@ -139,7 +140,7 @@ class _Lines:
         if event == "damage":
             self._print(f"trial {number}: {trial.damage}")
             return
-        result = trial.error or f"{progress.metric} {trial.value:.4f} at epoch {trial.best_epoch}"
+        result = trial.error or f"{progress.metric} {metric_value(trial.value)} at epoch {trial.best_epoch}"
         if not trial.is_feasible:
             result += f", breaks {', '.join(text for text, by in trial.violations.items() if by > 0)}"
         self._print(

@@ -8,7 +8,8 @@ from trajtune.dataset.report_sections import data_sections
 from trajtune.dataset.snapshot import Snapshot, open_snapshot
 from trajtune.errors import SnapshotError
 from trajtune.experiment.objective import DIRECTIONS, label
-from trajtune.page import Page
+from trajtune.page.format import number, significant, words
+from trajtune.page.page import Page
 from trajtune.search.runs.directory import Run
 from trajtune.search.show import optuna_figures
 from trajtune.search.show.report_trials import IN_WORDS, curves, table, timeline
@@ -96,7 +97,7 @@ def search_state(run: Run, trials: Sequence[TrialRecord]) -> str:
         doing = "Not running, and not all trials have ended: interrupted, or at its budget"
     else:
         doing = "Complete"
-    states = ", ".join(f"{counts[state]} {words}" for state, words in IN_WORDS.items() if counts[state])
+    states = ", ".join(f"{counts[state]} {name}" for state, name in IN_WORDS.items() if counts[state])
     return f"{doing}: {ended} of {run.requested} trials have ended{f' ({states})' if states else ''}."
 
 
@@ -105,18 +106,18 @@ def _verdict(run: Run, trials: Sequence[TrialRecord], metrics: Sequence[str]) ->
     if best is None:
         return "No trial has a result that may win yet."
     name = label(metrics[0])
-    verdict = f"The best {name} on val is {best.value:.4g}, of trial {best.number}"
+    verdict = f"The best {name} on val is {number(best.value)}, of trial {best.number}"
     if default is not None and default.costs:
         gain = default.costs[0] - best.costs[0]
         verdict += (
-            f"; the research default has {default.value:.4g}, which is {abs(gain):.3g} worse"
+            f"; the research default has {number(default.value)}, which is {number(abs(gain), 3)} worse"
             if gain > 0
             else "; the research default is the best there is"
             if best is default
-            else f"; the research default has {default.value:.4g}, which is no worse"
+            else f"; the research default has {number(default.value)}, which is no worse"
         )
     if baseline := best_baseline(run.baselines(), metrics[0]):
-        verdict += f"; the best one-line rule ({baseline[0].replace('_', ' ')}) has {baseline[1]:.4g}"
+        verdict += f"; the best one-line rule ({words(baseline[0])}) has {number(baseline[1])}"
     if len(metrics) > 1:
         numbers = ", ".join(str(trial.number) for trial in pareto_front(trials))
         verdict += f". On the Pareto front are trials {numbers}"
@@ -131,7 +132,7 @@ def _compared(page: Page, run: Run, trials: Sequence[TrialRecord]) -> None:
         rows[f"best so far (trial {best.number})"] = best.metrics
     if default and default.epochs and default is not best:
         rows[f"research default (trial {default.number})"] = default.metrics
-    rows |= {name.replace("_", " "): metrics for name, metrics in run.baselines().items()}
+    rows |= {words(name): metrics for name, metrics in run.baselines().items()}
     page.section("The best so far", "On val, compared with the research default and the one-line rules.")
     if not rows:
         page.note("No trial has ended an epoch, and the one-line rules are not measured yet.")
@@ -139,7 +140,7 @@ def _compared(page: Page, run: Run, trials: Sequence[TrialRecord]) -> None:
     shown = [metric for metric in DIRECTIONS if any(row.get(metric) is not None for row in rows.values())]
     page.table(
         ["predictor", *map(label, shown)],
-        [(name, *(_cell(row.get(metric)) for metric in shown)) for name, row in rows.items()],
+        [(name, *(significant(row.get(metric)) for metric in shown)) for name, row in rows.items()],
     )
 
 
@@ -157,7 +158,3 @@ def _figures(page: Page, figures: "list[optuna_figures.Figure] | str") -> None:
         return
     for each in figures:
         page.figure(each.figure, each.summary, min_width_px=each.min_width_px)
-
-
-def _cell(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.4g}")

@@ -6,7 +6,8 @@ from typing import Any, Final
 import plotly.graph_objects as go
 
 from trajtune.experiment.objective import label
-from trajtune.page import Opens, Page
+from trajtune.page.format import number, percent, significant, words
+from trajtune.page.page import Opens, Page
 from trajtune.search.show.timeline import spans, workers
 from trajtune.search.study.origins import REFERENCE_ORIGINS
 from trajtune.search.study.trial_records import (
@@ -172,7 +173,7 @@ def timeline(page: Page, trials: Sequence[TrialRecord]) -> None:
     page.figure(
         figure,
         f"{len(all_spans)} trials on {len(all_workers)} workers; busy "
-        + "; ".join(f"{worker.name}: {worker.busy_s / total_s:.0%}" for worker in all_workers),
+        + "; ".join(f"{worker.name}: {percent(worker.busy_s / total_s, 0)}" for worker in all_workers),
     )
     page.table(
         ["worker", "trials", "busy, seconds", "idle, seconds", "busy, share of the time"],
@@ -211,7 +212,7 @@ def _add_lines(figure: Any, name: str, trials: Sequence[TrialRecord], metric: st
 def _record(trial: TrialRecord, searched: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
     about = {
         "state": _state(trial),
-        "came from": (trial.origin or "not asked yet").replace("_", " "),
+        "came from": words(trial.origin or "not asked yet"),
         "epochs": str(len(trial.epochs)),
         "best epoch": "none" if trial.best_epoch is None else str(trial.best_epoch),
         "seconds in epochs": f"{trial.seconds:.1f}",
@@ -220,13 +221,13 @@ def _record(trial: TrialRecord, searched: Sequence[str]) -> Mapping[str, Mapping
         about["same params as"] = f"trial {trial.duplicate_of}, whose results these are"
     about |= {name: text for name, text in (("error", trial.error), ("damage", trial.damage)) if text}
     for constraint, violation in trial.violations.items():
-        about[constraint] = "kept" if violation <= 0 else f"broken by {violation:.4g}"
+        about[constraint] = "kept" if violation <= 0 else f"broken by {number(violation)}"
     others = sorted(set(trial.params) - set(searched))
     parts = {
         "About": about,
-        "Searched": {name: _text(trial.params[name]) for name in searched if name in trial.params},
-        "Best epoch": {name: _text(value) for name, value in trial.metrics.items() if name != "epoch"},
-        "Not searched": {name: _text(trial.params[name]) for name in others},
+        "Searched": {name: number(trial.params[name], 6) for name in searched if name in trial.params},
+        "Best epoch": {name: number(value, 6) for name, value in trial.metrics.items() if name != "epoch"},
+        "Not searched": {name: number(trial.params[name], 6) for name in others},
     }
     return {heading: entries for heading, entries in parts.items() if entries}
 
@@ -243,10 +244,4 @@ def _state(trial: TrialRecord) -> str:
 
 
 def _rounded(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return "" if value is None else _text(value)
-    return float(f"{value:.4g}") if isinstance(value, float) else value
-
-
-def _text(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else "not known" if value is None else str(value)
+    return "" if value is None else str(value) if isinstance(value, bool) else significant(value)

@@ -8,6 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from trajtune.experiment.objective import DIRECTIONS, cost
+from trajtune.page.format import metric_value, significant
 from trajtune.search.runs.directory import Run
 from trajtune.search.study.open import read_study
 from trajtune.search.study.origins import REFERENCE_ORIGINS
@@ -76,13 +77,15 @@ def print_status(status: dict[str, Any], file: TextIO | None = None) -> None:
     console.print(f"run {status['run']} ({activity}): {status['requested']} trials requested; {counts}")
     metric, best, default = status["metric"], status["best"], status["research_default"]
     if best:
-        console.print(f"best {metric} {best['metrics'][metric]:.4f}: trial {best['number']}")
+        console.print(f"best {metric} {metric_value(best['metrics'][metric])}: trial {best['number']}")
     if default:
-        console.print(f"research default {default['metrics'][metric]:.4f}: trial {default['number']}")
+        console.print(
+            f"research default {metric_value(default['metrics'][metric])}: trial {default['number']}"
+        )
     if baseline := best_baseline(status["baselines"], metric):
-        console.print(f"best baseline {baseline[1]:.4f}: {baseline[0]}")
+        console.print(f"best baseline {metric_value(baseline[1])}: {baseline[0]}")
     if status["gain"] is not None:
-        console.print(f"gain over the research default {status['gain']:.4f}")
+        console.print(f"gain over the research default {metric_value(status['gain'])}")
     if status["front"]:
         console.print(
             f"Pareto front of {', '.join(status['objectives'])}: trials {_numbers(status['front'])}"
@@ -115,11 +118,11 @@ def _leaderboard(status: dict[str, Any]) -> "Table":
         )
 
     for trial in sorted(status["trials"], key=rank)[:_SHOWN]:
-        values = [f"{trial['metrics'][metric]:.4f}" if trial["metrics"] else "" for metric in metrics]
+        values = [metric_value(trial["metrics"][metric]) if trial["metrics"] else "" for metric in metrics]
         if not trial["metrics"]:
             values[0] = trial["error"] or ""
         best_epoch = "" if trial["best_epoch"] is None else str(trial["best_epoch"])
-        params = " ".join(f"{name}={_short(trial['params'].get(name))}" for name in status["searched"])
+        params = " ".join(f"{name}={significant(trial['params'].get(name))}" for name in status["searched"])
         if trial["origin"] in REFERENCE_ORIGINS:
             params = f"{REFERENCE_ORIGINS[trial['origin']]}: {params}"
         table.add_row(
@@ -136,10 +139,6 @@ def _leaderboard(status: dict[str, Any]) -> "Table":
 
 def _numbers(numbers: list[int]) -> str:
     return ", ".join(map(str, numbers))
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _entry(trial: TrialRecord) -> dict[str, Any]:

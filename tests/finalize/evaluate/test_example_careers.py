@@ -1,38 +1,23 @@
-"""Which careers a report shows."""
-
 import numpy as np
 import pytest
 
+from tests.support.predictions import predictions
 from trajtune.dataset.arrays import Examples
-from trajtune.finalize.evaluate.examples import LONGEST, choose
-from trajtune.finalize.evaluate.last_transitions import Moves
-from trajtune.finalize.export.graph_predictions import Replayed
-from trajtune.model.predictions import Predictions
+from trajtune.finalize.evaluate.example_careers import LONGEST, choose
+from trajtune.finalize.evaluate.last_transitions import LastTransitions
+from trajtune.finalize.export.graph_predictions import GraphPredictions
 
 SURE, UNSURE = 0.9, 0.3
 RIGHT, WRONG = 1, 2
 
 
-def _said(people: list[tuple[float, int, bool, int]]) -> tuple[Moves, Replayed]:
+def _predicted(people: list[tuple[float, int, bool, int]]) -> tuple[LastTransitions, GraphPredictions]:
     """Each person: calibrated confidence, rank of what happened, whether a changer, roles seen."""
     size = len(people)
     confidence, rank, changers, length = (list(column) for column in zip(*people, strict=True))
-    unknown = np.full(size, np.nan, np.float32)
-    predictions = Predictions(
-        target=np.ones(size, np.int32),
-        rank=np.array(rank, np.int32),
-        nll=np.ones(size),
-        top_ids=np.ones((size, 1), np.int32),
-        confidence=unknown,
-        tenure=np.full((size, 2), np.nan, np.float32),
-        hireability=unknown,
-        tenure_months=unknown,
-        tenure_at_least=unknown,
-        hireable=unknown,
-    )
     examples = Examples(np.arange(size, dtype=np.int64) * 100, np.array(length, np.int64))
-    moves = Moves(examples, np.ones(size, np.int32), [frozenset()] * size, np.array(changers))
-    return moves, Replayed(predictions, np.array(confidence, np.float32))
+    transitions = LastTransitions(examples, np.ones(size, np.int32), [frozenset()] * size, np.array(changers))
+    return transitions, GraphPredictions(predictions(rank), np.array(confidence, np.float32))
 
 
 def test_one_of_each_kind_and_nobody_twice() -> None:
@@ -44,7 +29,7 @@ def test_one_of_each_kind_and_nobody_twice() -> None:
         (UNSURE, WRONG, True, 3),
         (SURE, RIGHT, False, 1),
     ]
-    assert choose(*_said(people)) == {
+    assert choose(*_predicted(people)) == {
         "sure, and right": 0,
         "sure, and wrong": 1,
         "unsure, and right": 2,
@@ -65,10 +50,10 @@ def test_one_of_each_kind_and_nobody_twice() -> None:
 def test_a_career_of_a_readable_length_comes_first(
     people: list[tuple[float, int, bool, int]], chosen: int
 ) -> None:
-    assert choose(*_said(people))["sure, and right"] == chosen
+    assert choose(*_predicted(people))["sure, and right"] == chosen
 
 
 def test_a_kind_of_which_there_is_nobody_is_left_out() -> None:
-    assert choose(*_said([(SURE, WRONG, False, LONGEST + 1), (SURE, RIGHT, False, 4)])) == {
+    assert choose(*_predicted([(SURE, WRONG, False, LONGEST + 1), (SURE, RIGHT, False, 4)])) == {
         "sure, and right": 1
     }

@@ -1,0 +1,31 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from trajtune.dataset.arrays import CareerArrays
+from trajtune.dataset.encode import SplitData
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.errors import TrainingError
+from trajtune.finalize.build import calibrate
+from trajtune.model.checkpoint import build_model, load_checkpoint
+
+pytestmark = pytest.mark.slow
+
+
+def test_few_careers_of_val_calibrate_with_a_warning_and_thirty_are_too_few(
+    finalized: Path, changing_snapshot: Snapshot
+) -> None:
+    model, val = build_model(load_checkpoint(finalized / "best.pt")), changing_snapshot.read("val")
+    assert "warning" not in calibrate(model, first_careers(val, 200), 0.8).record
+    few = calibrate(model, first_careers(val, 30), 0.8).record
+    assert few["warning"].startswith("val has 30 people, under 200: the calibration is itself uncertain")
+    with pytest.raises(TrainingError, match="at least 30 examples of val, but there are 29"):
+        calibrate(model, first_careers(val, 29), 0.8)
+
+
+def first_careers(data: SplitData, count: int) -> SplitData:
+    end = int(data.arrays.offsets[count])
+    parts = {name: getattr(data.arrays, name)[:end] for name in data.arrays.to_dict() if name != "offsets"}
+    arrays = CareerArrays(offsets=data.arrays.offsets[: count + 1], **parts)
+    return replace(data, arrays=arrays, titles=data.titles[:count], split_dates=data.split_dates[:count])

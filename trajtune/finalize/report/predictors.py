@@ -1,0 +1,32 @@
+"""The predictors that stand next to each other in a report: this model and what it is compared with."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from trajtune.model.metrics import NEXT_ROLE
+from trajtune.page.format import words
+
+THIS_MODEL: Final = "this model"
+
+BASELINES_IN_WORDS: Final = (
+    "The one-line rules: majority always names the commonest next titles; current title says that nothing "
+    "changes; markov looks up what most often followed the current title, markov2 what followed the last two."
+)
+
+
+def compared(m: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The research default, where there is one, and the baselines, by name in words."""
+    others = {"research_default": m["research_default"], **m["baselines"]}
+    return {words(name): metrics for name, metrics in others.items() if metrics}
+
+
+def with_best_possible(m: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """`compared`, and the Bayes limit of simulated careers."""
+    return {**compared(m), **({"best possible": m["bayes_limit"]} if m["bayes_limit"] else {})}
+
+
+def next_role_rows(m: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The next-role metrics of every predictor under short names, this model first."""
+    own = {name: m["test"][f"next_role_{name}"] for name in NEXT_ROLE}
+    intervals = {f"{name}_interval": m["test"][f"next_role_{name}_interval"] for name in NEXT_ROLE}
+    return {THIS_MODEL: {**own, **intervals}, **with_best_possible(m)}

@@ -1,0 +1,138 @@
+"""Which refit is exported: of the finalist with the best mean over its seeds, the best seed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any, Final
+
+from trajtune.errors import TrainingError
+from trajtune.experiment.objective import cost
+from trajtune.experiment.params import RESEARCH_DEFAULT, Params
+from trajtune.storage.path import StoredPath
+
+METRIC: Final = "val_next_role_nll"
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """A configuration that is refitted.
+
+    Attributes:
+        name: ``trial 3`` or ``research default``.
+        params: The configuration.
+        search_value: Its objective in the search; None without a result there.
+        metric: The search's deciding objective, by which finalists are compared.
+        may_win: Whether it kept the search's constraints; the research default is refitted even if not.
+        searched: Checkpoint of the search's own training, which stands for the first seed; None: every seed
+            is refitted. Set for the research default alone, which was not chosen for its result.
+    """
+
+    name: str
+    params: Params
+    search_value: float | None
+    searched: StoredPath | None = None
+    metric: str = METRIC
+    may_win: bool = True
+
+
+@dataclass(frozen=True)
+class Refit:
+    """One training of a finalist.
+
+    Attributes:
+        finalist: The configuration.
+        seed: Seed of weights, shuffling and dropout.
+        checkpoint: Weights of its best epoch; None if training failed.
+        epoch: That epoch, from 1; 0 if training failed.
+        metrics: Metrics on val at that epoch.
+        error: One line if training failed.
+    """
+
+    finalist: Finalist
+    seed: int
+    checkpoint: StoredPath | None
+    epoch: int
+    metrics: Mapping[str, float | None]
+    error: str | None
+
+    @property
+    def cost(self) -> float:
+        """The metric of the selection as something to be minimised; infinite if training failed."""
+        value = self.metrics.get(self.finalist.metric)
+        return float("inf") if value is None else cost(self.finalist.metric, value)
+
+
+def winner(refits: Sequence[Refit]) -> Finalist:
+    """The finalist with the best mean metric over its seeds; ties go to the first one.
+
+    A finalist that broke the search's constraints cannot win.
+
+    Raises:
+        TrainingError: If every finalist failed with some seed.
+    """
+    candidates = [own for own in _by_finalist(refits).values() if own[0].finalist.may_win]
+    best = min(candidates, key=_mean_cost)
+    if _mean_cost(best) == float("inf"):
+        reason = next(refit.error for own in candidates for refit in own if refit.error is not None)
+        raise TrainingError(f"No configuration could be refitted: {reason}")
+    return best[0].finalist
+
+
+def best_seed(refits: Sequence[Refit], finalist: Finalist) -> Refit:
+    """The finalist's refit with the best metric; ties go to the lower seed."""
+    return min(_by_finalist(refits)[finalist.name], key=lambda refit: (refit.cost, refit.seed))
+
+
+def selection(refits: Sequence[Refit]) -> dict[str, dict[str, float | None]]:
+    """The numbers that the selection rests on, by finalist; None where training failed or was not searched.
+
+    Returns:
+        ``mean`` and ``spread`` (largest less smallest) of the metric over seeds, and ``search_value``.
+        The mean less the search's value is the winner's curse: how much of that value was luck.
+    """
+    return {name: _summary(own) for name, own in _by_finalist(refits).items()}
+
+
+def selection_record(chosen: Finalist, exported: Refit, refits: Sequence[Refit]) -> dict[str, Any]:
+    """The keys of ``metrics.json`` about the selection."""
+    return {
+        "params": chosen.params.model_dump(mode="json"),
+        "research_default_params": RESEARCH_DEFAULT.model_dump(mode="json"),
+        "winner": {"name": chosen.name, "seed": exported.seed, "epoch": exported.epoch},
+        "refits": [
+            {
+                "name": refit.finalist.name,
+                "seed": refit.seed,
+                "epoch": refit.epoch,
+                "search_value": refit.finalist.search_value,
+                METRIC: refit.metrics.get(METRIC),
+                refit.finalist.metric: refit.metrics.get(refit.finalist.metric),
+                "error": refit.error,
+            }
+            for refit in refits
+        ],
+        "selection": selection(refits),
+        "selection_metric": chosen.metric,
+    }
+
+
+def _by_finalist(refits: Sequence[Refit]) -> dict[str, list[Refit]]:
+    by_name: dict[str, list[Refit]] = {}
+    for refit in refits:
+        by_name.setdefault(refit.finalist.name, []).append(refit)
+    return by_name
+
+
+def _mean_cost(own: Sequence[Refit]) -> float:
+    """Mean over the seeds of one finalist; infinite where training failed with one of them."""
+    return fmean(refit.cost for refit in own)
+
+
+def _summary(own: Sequence[Refit]) -> dict[str, float | None]:
+    costs, mean = [refit.cost for refit in own], _mean_cost(own)
+    failed = mean == float("inf")
+    return {
+        "mean": None if failed else cost(own[0].finalist.metric, mean),  # cost is its own inverse
+        "spread": None if failed else max(costs) - min(costs),
+        "search_value": own[0].finalist.search_value,
+    }
