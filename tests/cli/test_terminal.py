@@ -44,6 +44,7 @@ def test_help_has_colours_on_a_terminal_unless_no_color_is_set(tmp_path: Path) -
     assert "Exit codes" in plain
 
 
+@pytest.mark.slow
 def test_a_leaderboard_has_no_codes_elsewhere_and_no_colours_with_no_color(searched_run: Run) -> None:
     directory, run = searched_run.path.parent.parent, str(searched_run.path)
     for arguments in (["status", run], ["status", run, "--json"], ["doctor", run]):
@@ -58,6 +59,7 @@ def test_a_leaderboard_has_no_codes_elsewhere_and_no_colours_with_no_color(searc
     assert json.loads(in_terminal(directory, "status", run, "--json")[1])["run"] == searched_run.name
 
 
+@pytest.mark.slow
 def test_a_quiet_search_prints_its_run_alone_and_its_log_has_the_rest(
     trajtune: Trajtune, tmp_path: Path, ladder_snapshot: Snapshot, ray_local: None
 ) -> None:

@@ -21,8 +21,6 @@ from trajtune.experiment.settings import Experiment
 from trajtune.storage import path as paths
 from trajtune.storage.path import ObjectPath, children
 
-pytestmark = pytest.mark.slow
-
 SNAPSHOTS = "s3://careers/snapshots"
 
 
@@ -94,6 +92,7 @@ def test_a_bucket_that_is_not_there_is_said_before_anything_is_read() -> None:
         prepare(experiment("s3://nowhere/snapshots"))
 
 
+@pytest.mark.slow
 def test_the_command_trains_on_it(stored: Snapshot, tmp_path: Path) -> None:
     command = [Path(sys.executable).with_name("trajtune"), "train", "--snapshot", str(stored.path)]
     said = subprocess.run(

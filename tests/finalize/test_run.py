@@ -34,8 +34,6 @@ from trajtune.model.training.fit import fit
 from trajtune.search.runs.directory import Run
 from trajtune.search.trial import train_trial
 
-pytestmark = pytest.mark.slow
-
 
 def silent(line: str) -> None:
     pass

@@ -26,8 +26,6 @@ from trajtune.finalize.calibrate.isotonic import CalibrationTable
 from trajtune.finalize.single_steps import evaluate_checkpoint, export_checkpoint
 from trajtune.model.checkpoint import build_model, load_checkpoint
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:

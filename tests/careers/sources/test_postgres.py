@@ -25,7 +25,7 @@ from trajtune.errors import SourceError
 from trajtune.experiment.settings import DataSettings
 from trajtune.experiment.sources import JsonHistory, PostgresSource, RoleRows
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_local")]
+pytestmark = pytest.mark.usefixtures("ray_local")
 Execute = Callable[..., list[tuple[Any, ...]]]
 
 
@@ -337,6 +337,7 @@ load_career_sequences(PostgresSource(query=sys.argv[1]), DataSettings())
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_no_connection(database: str, execute: Execute):
     fill(execute, "interrupted", 1200)
     process = subprocess.Popen(
