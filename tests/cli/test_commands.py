@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.cli.running import PASSWORD, Trajtune, assert_one_line
-from tests.conftest import ladder_careers
+from tests.support.careers import ladder_careers
 from trajtune import cli
 from trajtune.dataset.snapshot import Snapshot
 

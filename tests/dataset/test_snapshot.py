@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.conftest import ladder_careers, loaded
+from tests.support.careers import ladder_careers, loaded
 from trajtune.dataset.prepare import snapshot_of
 from trajtune.dataset.snapshot import Snapshot, open_snapshot
 from trajtune.dataset.test_split import open_test_split, openings

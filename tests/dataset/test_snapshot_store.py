@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import ladder_careers, loaded
+from tests.support.careers import ladder_careers, loaded
 from tests.support.s3 import S3Store
 from trajtune.dataset.data_report import DATA_REPORT
 from trajtune.dataset.prepare import prepare, snapshot_of

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import loaded
-from tests.support.finalized import changing_careers, searched
+from tests.support.careers import changing_careers, loaded
+from tests.support.finalized import searched
 from trajtune import cli
 from trajtune.bundle.bundle import load_bundle, manifest_sha256, sha256
 from trajtune.dataset.prepare import snapshot_of

@@ -8,8 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.conftest import loaded
-from tests.support.finalized import changing_careers
+from tests.support.careers import changing_careers, loaded
 from trajtune import cli
 from trajtune.bundle.bundle import Graph
 from trajtune.dataset.arrays import CareerArrays

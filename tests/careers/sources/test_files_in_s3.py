@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.careers.sources.test_files import HISTORIES, ROWS, typed
-from tests.conftest import ladder_careers
+from tests.support.careers import ladder_careers
 from tests.support.s3 import ISOLATED, KEYS, S3Store, s3_server
 from trajtune.careers import read
 from trajtune.careers.read import load_career_sequences

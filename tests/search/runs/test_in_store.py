@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ladder_careers, loaded
 from tests.search.faults.killing import check_invariants, kill_driver
 from tests.search.faults.test_kill import experiment
+from tests.support.careers import ladder_careers, loaded
 from tests.support.gate import gate_to
 from tests.support.s3 import S3Store
 from trajtune.dataset.prepare import snapshot_of
