@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.careers import changing_careers, loaded
-from tests.support.finalized import searched
+from tests.conftest import loaded
+from tests.support.finalized import changing_careers, searched
 from trajtune import cli
 from trajtune.bundle.bundle import load_bundle, manifest_sha256, sha256
 from trajtune.dataset.prepare import snapshot_of
@@ -33,6 +33,8 @@ from trajtune.model.network.title_vectors import words_of
 from trajtune.model.training.fit import fit
 from trajtune.search.runs.directory import Run
 from trajtune.search.trial import train_trial
+
+pytestmark = pytest.mark.slow
 
 
 def silent(line: str) -> None:

@@ -264,6 +264,7 @@ def test_every_fault_is_caught_or_mended_by_the_reader(tmp_path, ray_local):
     assert len(FAULTS) == 11  # a role that is there twice is dropped without a reason
 
 
+@pytest.mark.slow
 def test_the_simulated_source_is_read_as_what_was_drawn(tmp_path, monkeypatch, ray_local):
     monkeypatch.setenv("TRAJTUNE_HOME", str(tmp_path))
     source = SimulatedSource(careers=300, seed=5, process=SMALL)

@@ -66,7 +66,6 @@ def test_a_bucket_that_is_not_there_is_said_in_one_line() -> None:
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.slow
 def test_a_store_that_does_not_answer_is_waited_for(
     s3_store: S3Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -55,7 +55,6 @@ def test_parity_names_the_output_that_differs(exported_onnx: Path, served_model:
         check_parity(Graph(exported_onnx), other, [])
 
 
-@pytest.mark.slow
 def test_exporting_twice_gives_the_same_bytes(
     exported_onnx: Path, served_model: ServedModel, tmp_path: Path
 ) -> None:
@@ -134,7 +133,6 @@ def test_fewer_than_five_titles_give_fewer_columns(tmp_path: Path) -> None:
     assert out["next_role_confidence"].tolist() == [[pytest.approx(0.4)]]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

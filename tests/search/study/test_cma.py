@@ -47,7 +47,6 @@ def searched(directory: Path, sampler: str, trials: int) -> list[float]:
     return [far(trial.params) for trial in study.trials]
 
 
-@pytest.mark.slow
 def test_later_generations_are_nearer_to_the_best_than_random_points(tmp_path: Path) -> None:
     found, random = searched(tmp_path / "a", "cmaes", 80), searched(tmp_path / "b", "random", 80)
 
