@@ -23,6 +23,7 @@ WITHOUT_A_MODULE = {
     "dataset/test_leakage.py": "what no stage may learn from later careers",
     "dataset/test_real_careers.py": "real careers, compared with what pandas counts",
     "model/training/test_options.py": "every option of the model, trained, resumed and exported",
+    "cli/test_commands.py": "commands as a user types them, and what they refuse",
     "cli/test_terminal.py": "all commands, run in a terminal",
 }
 """Test files and folders that no single module answers to, with what they test instead."""
