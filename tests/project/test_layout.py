@@ -22,7 +22,6 @@ WITHOUT_A_MODULE = {
     "search/study/test_objectives.py": "several objectives and constraints, through several modules",
     "dataset/test_leakage.py": "what no stage may learn from later careers",
     "dataset/test_real_careers.py": "real careers, compared with what pandas counts",
-    "model/training/test_options.py": "every option of the model, trained, resumed and exported",
     "cli/test_commands.py": "commands as a user types them, and what they refuse",
     "cli/test_terminal.py": "all commands, run in a terminal",
 }
@@ -92,7 +91,7 @@ def circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
 
 
 def homeless(root: Path) -> list[str]:
-    """Test files without their module: test_postgres.py and test_postgres_faults.py belong to postgres.py."""
+    """Test files without their module: test_fit.py and test_fit_resumed.py belong to fit.py, or to fit/."""
     found = []
     for file in sorted((root / "tests").rglob("test_*.py")):
         place = file.relative_to(root / "tests")
@@ -100,7 +99,10 @@ def homeless(root: Path) -> list[str]:
         folder = root / PACKAGE / place.parent
         names = ["_".join(words[:end]) for end in range(1, len(words) + 1)]
         excepted = {str(place), *map(str, place.parents)} & set(WITHOUT_A_MODULE)
-        if not excepted and not any((folder / f"{name}.py").is_file() for name in names):
+        modules = [folder / name / "__init__.py" for name in names] + [
+            folder / f"{name}.py" for name in names
+        ]
+        if not excepted and not any(module.is_file() for module in modules):
             found.append(str(place))
     return found
 
@@ -180,8 +182,11 @@ def test_a_test_file_without_its_module_is_named(tmp_path: Path) -> None:
         trajtune__model__fit="",
         tests__model__test_fit="",
         tests__model__test_fit_resumed="",
+        tests__model__test_fast="",
         tests__model__test_nothing="",
         tests__test_fit="",
         tests__project__test_docs="",
     )
+    (tmp_path / "trajtune/model/fast").mkdir()
+    (tmp_path / "trajtune/model/fast/__init__.py").touch()
     assert homeless(tmp_path) == ["model/test_nothing.py", "test_fit.py"]
