@@ -26,8 +26,8 @@ import torch
 
 from benchmarks.plain_study import plain_study
 from benchmarks.rows import result
-from tests.conftest import ladder_careers, loaded
 from tests.search.faults.killing import check_invariants, opened, search_under_fire
+from tests.support.careers import ladder_careers, loaded
 from trajtune.cluster import ray_session
 from trajtune.dataset.prepare import prepare, snapshot_of
 from trajtune.dataset.snapshot import Snapshot

@@ -1,4 +1,4 @@
-"""What all tests share: a Ray session, careers made by hand, and a snapshot of them."""
+"""What all tests share: one Ray and one PostgreSQL for each process, and a snapshot of careers."""
 
 import os
 import secrets
@@ -7,17 +7,16 @@ import signal
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
-from datetime import date, timedelta
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import hypothesis
 import platformdirs
 import psycopg2
-import pyarrow as pa
 import pytest
 
+from tests.support.careers import ladder_careers, loaded
 from tests.support.finalized import (  # noqa: F401 - fixtures that several folders of tests use
     calibration_table,
     changing_snapshot,
@@ -28,7 +27,6 @@ from tests.support.finalized import (  # noqa: F401 - fixtures that several fold
 )
 from tests.support.installed import wheel  # noqa: F401 - as above
 from tests.support.s3 import s3_store  # noqa: F401 - as above
-from trajtune.careers.schema import CAREERS, QUARANTINE, LoadedCareers
 from trajtune.dataset.prepare import snapshot_of
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.experiment.load import validate
@@ -47,14 +45,47 @@ os.environ.setdefault(
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# A slow machine is no fault of the code, and a failure must be the same the next time. `make test-all` runs
+# these tests again with more examples.
+hypothesis.settings.register_profile("few", deadline=None, derandomize=True, max_examples=20)
+hypothesis.settings.register_profile("many", deadline=None, derandomize=True, max_examples=100)
+hypothesis.settings.load_profile("few")
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+    from xdist.scheduler import LoadFileScheduling
+
+SHARED = {"ray_local", "postgres_url", "s3_store", "finalized"}
+"""Fixtures that take seconds to set up, once for each process."""
+
+OF_A_BUNDLE = ("tests/finalize", "tests/bundle", "tests/service")
+"""Folders whose tests share a bundle that takes a search, a refit and an export."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with the most tests that start real services first: none is left to one worker at the end."""
-    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: -slow[item.path])
+    """Long files first, so that none is left to one process at the end.
+
+    How long is guessed from the time that tests allow themselves and from what they set up.
+    """
+    expected: Counter[Path] = Counter()
+    for item in items:
+        limit = item.get_closest_marker("timeout")
+        expected[item.path] += limit.args[0] if limit else len(SHARED.intersection(item.fixturenames))  # type: ignore[attr-defined]
+    items.sort(key=lambda item: -expected[item.path])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "LoadFileScheduling | None":
+    """With ``--dist loadfile``, a file stays in one process, and so do all that share the bundle."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class WithTheBundle(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "bundle" if nodeid.startswith(OF_A_BUNDLE) else str(super()._split_scope(nodeid))
+
+    return WithTheBundle(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +99,7 @@ def ray_local() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real PostgreSQL of the tests' own."""
+    """The URL of one PostgreSQL for all tests that need one; without a password."""
     from trajtune.careers.sources.embedded_postgres import embedded_postgres
 
     with embedded_postgres(tmp_path_factory.mktemp("postgres")) as url:
@@ -83,9 +114,9 @@ def short_tmp() -> Iterator[Path]:
     shutil.rmtree(path)
 
 
-@pytest.fixture
-def own_database(postgres_url: str) -> Iterator[str]:
-    """An empty database on that server, for a test whose tables must not meet another's."""
+@contextmanager
+def new_database(postgres_url: str) -> Iterator[str]:
+    """An empty database on that server, for the length of the block."""
     name = f"own_{secrets.token_hex(4)}"
     connection = psycopg2.connect(postgres_url)
     connection.autocommit = True
@@ -93,6 +124,13 @@ def own_database(postgres_url: str) -> Iterator[str]:
         cursor.execute(f"create database {name}")
         yield postgres_url.replace("/postgres?", f"/{name}?")
         cursor.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def own_database(postgres_url: str) -> Iterator[str]:
+    """An empty database for a test whose tables must not meet those of another test."""
+    with new_database(postgres_url) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -117,58 +155,6 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("../shared/data is not beside this checkout")
     return folder
-
-
-def ladder_careers(num_careers: int = 400, seed: int = 0) -> pa.Table:
-    """Careers on four ladders of five levels: mostly one step up, so that a model can learn something."""
-    generator = np.random.default_rng(seed)
-    ladders = ["Developer", "Analyst", "Nurse", "Führungskraft"]
-    levels = ["Trainee", "Junior", "Senior", "Lead", "Head"]
-    rows = []
-    for number in range(num_careers):
-        ladder, level = ladders[generator.integers(4)], 0
-        day = date(1995, 1, 1) + timedelta(days=int(generator.integers(0, 7000)))
-        titles, starts, ends = [], [], []
-        for _ in range(int(generator.integers(2, 6))):
-            titles.append(f"{levels[level]} {ladder}")
-            starts.append(day)
-            day += timedelta(days=int(generator.integers(100, 1000)))
-            ends.append(day)
-            level = min(4, level + int(generator.random() < 0.8))
-        if generator.random() < 0.4:
-            ends[-1] = None
-        rows.append(
-            {
-                "candidate_id": f"c{number:05d}",
-                "titles": titles,
-                "starts": starts,
-                "ends": ends,
-                "precisions": [1] * len(titles),
-                "hireable": None,
-            }
-        )
-    return pa.Table.from_pylist(rows, schema=CAREERS)
-
-
-def loaded(careers: pa.Table, as_of: date = date(2026, 1, 1)) -> LoadedCareers:
-    """Careers as if they had just been read."""
-    number = len(careers)
-    counts = {
-        "rows_in": number,
-        "rows_kept": number,
-        "rows_quarantined": 0,
-        "rows_duplicate": 0,
-        "careers_in": number,
-        "careers": number,
-        "careers_quarantined": 0,
-    }
-    return LoadedCareers(
-        careers=careers,
-        quarantine=QUARANTINE.empty_table(),
-        counts=counts,
-        source={"kind": "test"},
-        as_of=as_of,
-    )
 
 
 @pytest.fixture(scope="session")

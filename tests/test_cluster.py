@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SESSION = """
 import time
 from trajtune.cluster import ray_session
@@ -19,7 +21,6 @@ with ray_session(num_cpus=1):
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["starting", "open", "an agent hangs"])
 def test_ctrl_c_leaves_nothing_behind_whenever_it_comes(short_tmp: Path, moment: str) -> None:
     process = subprocess.Popen(

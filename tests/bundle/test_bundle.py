@@ -19,7 +19,6 @@ def copied(finalized: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finalized, tmp_path / "bundle"))
 
 
-@pytest.mark.slow
 def test_predictions_are_what_a_person_can_read(finalized: Path) -> None:
     (found,) = load_bundle(finalized).predict([["Jr. Engenheiro de Produção", "Quidditch Keeper"]])
     assert found.unknown_titles == ("Quidditch Keeper",)
@@ -33,7 +32,6 @@ def test_predictions_are_what_a_person_can_read(finalized: Path) -> None:
     assert json.loads(json.dumps(found.to_dict()))["next_role"] == found.next_role
 
 
-@pytest.mark.slow
 def test_accents_survive_to_the_prediction(finalized: Path) -> None:
     careers = [["Trainee Geschäftsführer", "Jr. Geschäftsführer"]]
     (found,) = load_bundle(finalized).predict(careers)
@@ -41,7 +39,6 @@ def test_accents_survive_to_the_prediction(finalized: Path) -> None:
     assert any("Geschäftsführer" in title for title, _ in found.top5)
 
 
-@pytest.mark.slow
 def test_the_answer_depends_neither_on_order_nor_on_batch_mates(finalized: Path) -> None:
     bundle = load_bundle(finalized)
     titles = list(bundle.encoder.idx_to_title.values())[1:]
@@ -56,12 +53,10 @@ def test_the_answer_depends_neither_on_order_nor_on_batch_mates(finalized: Path)
         assert together[place].confidence == pytest.approx(alone.confidence, abs=1e-3)
 
 
-@pytest.mark.slow
 def test_no_career_gives_no_prediction(finalized: Path) -> None:
     assert load_bundle(finalized).predict([]) == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("careers", "message"),
     [
@@ -81,7 +76,6 @@ def test_no_bundle_is_one_line_with_the_remedy(tmp_path: Path) -> None:
         load_bundle(tmp_path / "nowhere")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", [MODEL, VOCABULARY])
 def test_an_altered_or_missing_file_is_named(copied: Path, name: str) -> None:
     content = bytearray((copied / name).read_bytes())
@@ -94,7 +88,6 @@ def test_an_altered_or_missing_file_is_named(copied: Path, name: str) -> None:
         load_bundle(copied)
 
 
-@pytest.mark.slow
 def test_the_pickle_is_never_read(copied: Path) -> None:
     (copied / "calibrator.pkl").write_bytes(b"cos\nsystem\n(S'false'\ntR.")
     assert load_bundle(copied).predict([["Nurse"]])
@@ -104,7 +97,6 @@ def test_halves_are_rounded_as_in_javascript() -> None:
     assert [rounded(x) for x in (0.5, 1.5, 2.5, -0.5, 2.4999)] == [1, 2, 3, 0, 2]
 
 
-@pytest.mark.slow
 def test_the_calibration_file_says_what_the_graph_says(finalized: Path) -> None:
     content = json.loads((finalized / CALIBRATION).read_text())
     (found,) = load_bundle(finalized).predict([["Jr. Nurse", "Sr. Nurse"]])
@@ -112,7 +104,6 @@ def test_the_calibration_file_says_what_the_graph_says(finalized: Path) -> None:
     assert found.confidence == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.slow
 def test_predicting_imports_nothing_heavy(finalized: Path) -> None:
     code = (
         "import sys; from trajtune.bundle.bundle import load_bundle;"
@@ -123,7 +114,6 @@ def test_predicting_imports_nothing_heavy(finalized: Path) -> None:
     assert out.stdout.strip() == "set()"
 
 
-@pytest.mark.slow
 def test_onnxruntime_and_numpy_alone_are_enough_to_predict(
     finalized: Path, wheel: Path, tmp_path: Path
 ) -> None:

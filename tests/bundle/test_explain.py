@@ -12,8 +12,6 @@ from trajtune import cli
 from trajtune.bundle.bundle import load_bundle
 from trajtune.bundle.explain import explain
 
-pytestmark = pytest.mark.slow
-
 CAREER = ["Jr. Nurse", "Sr. Nurse", "Lead Nurse"]
 
 

@@ -14,7 +14,6 @@ def copied(finalized: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finalized, tmp_path / "bundle"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "message"),
     [

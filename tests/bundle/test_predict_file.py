@@ -11,8 +11,6 @@ from trajtune.bundle.bundle import Bundle, load_bundle
 from trajtune.bundle.predict_file import BLOCK, predict_file, predict_lines
 from trajtune.errors import BundleError
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def bundle(finalized: Path) -> Bundle:

@@ -1,4 +1,4 @@
-"""What the tests of careers share: a PostgreSQL of their own, and a way to fill a table."""
+"""What the tests of careers share: a database, and a way to fill a table."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -6,19 +6,14 @@ from typing import Any
 import psycopg2
 import psycopg2.extras
 import pytest
-from hypothesis import settings
 
-from trajtune.careers.sources.embedded_postgres import embedded_postgres
-
-# A slow machine is no fault of the code, and a failure must be the same the next time.
-settings.register_profile("careers", deadline=None, derandomize=True)
-settings.load_profile("careers")
+from tests.conftest import new_database
 
 
 @pytest.fixture(scope="session")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a PostgreSQL that runs as long as the tests."""
-    with embedded_postgres(tmp_path_factory.mktemp("careers_home")) as url:
+def database(postgres_url: str) -> Iterator[str]:
+    """The URL of a database that the tests of careers share."""
+    with new_database(postgres_url) as url:
         yield url
 
 

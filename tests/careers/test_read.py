@@ -15,7 +15,6 @@ from trajtune.simulation.spellings import NUM_SPELLINGS, spelling_table
 SMALL = ProcessSettings(num_families=3, num_specialisations=3)
 
 
-@pytest.mark.slow
 def test_the_simulated_source_is_read_as_what_was_drawn(tmp_path, monkeypatch, ray_local):
     monkeypatch.setenv("TRAJTUNE_HOME", str(tmp_path))
     source = SimulatedSource(careers=300, seed=5, process=SMALL)
@@ -39,7 +38,6 @@ def test_the_simulated_source_is_read_as_what_was_drawn(tmp_path, monkeypatch, r
     assert len(rows) == 300
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("ray_local")
 def test_no_url_is_one_line(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("POSTGRES_URL", raising=False)
@@ -47,7 +45,6 @@ def test_no_url_is_one_line(monkeypatch: pytest.MonkeyPatch):
         load_career_sequences(PostgresSource(), DataSettings())
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("ray_local")
 def test_too_many_faulty_rows_stop_with_the_commonest_reasons(database: str, execute: Execute):
     execute("create table faulty (id int, work_history jsonb)")
@@ -60,7 +57,6 @@ def test_too_many_faulty_rows_stop_with_the_commonest_reasons(database: str, exe
     assert load(database, DataSettings(max_quarantine_fraction=0.4), table="faulty").careers.num_rows == 6
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("ray_local")
 def test_a_label_key_that_nobody_has_is_an_error(database: str, execute: Execute):
     fill(execute, "unlabelled", 3)

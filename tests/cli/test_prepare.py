@@ -7,7 +7,7 @@ import psycopg2
 import pytest
 
 from tests.cli.running import Trajtune, assert_one_line, write_csv
-from tests.conftest import ladder_careers
+from tests.support.careers import ladder_careers
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,6 @@ import pytest
 from trajtune import cli
 from trajtune.search.runs.directory import Run
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:

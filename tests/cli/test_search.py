@@ -88,6 +88,7 @@ def test_a_dry_run_says_what_a_search_would_be_and_cost_and_begins_none(
     assert_one_line(trajtune("search", "--dry-run", "--resume", "x"), "RunError", "Leave out --resume")
 
 
+@pytest.mark.slow
 def test_a_quiet_search_prints_its_run_alone_and_its_log_has_the_rest(
     trajtune: Trajtune, tmp_path: Path, ladder_snapshot: Snapshot, ray_local: None
 ) -> None:

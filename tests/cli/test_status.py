@@ -3,8 +3,12 @@
 import json
 import subprocess
 
+import pytest
+
 from tests.cli.running import COLOUR, COMMAND, in_terminal
 from trajtune.search.runs.directory import Run
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_leaderboard_has_no_codes_elsewhere_and_no_colours_with_no_color(searched_run: Run) -> None:

@@ -11,6 +11,8 @@ from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.test_split import read_split, split_file
 from trajtune.page.page import Page
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
     from playwright.sync_api import Page as BrowserPage
@@ -49,7 +51,6 @@ def opened(path: Path, browser: "Browser") -> tuple["BrowserPage", list[str]]:
     return page, faults
 
 
-@pytest.mark.slow
 def test_figures_without_data_have_no_marks(tmp_path: Path, browser: "Browser") -> None:
     """What the next test counts is seen to be nothing where nothing is drawn."""
     drawn = Page("Some drawn, some not", "")
@@ -69,7 +70,6 @@ def test_figures_without_data_have_no_marks(tmp_path: Path, browser: "Browser") 
     ]
 
 
-@pytest.mark.slow
 def test_it_opens_offline_with_every_figure_drawn(ladder_snapshot: Snapshot, browser: "Browser") -> None:
     path = ladder_snapshot.path / "data_report.html"
     assert path.stat().st_size < 6_000_000

@@ -24,7 +24,7 @@ from trajtune.experiment.settings import DataSettings, Experiment, SplitSettings
 TODAY = date(2026, 1, 1)
 LENIENT = DataSettings(max_quarantine_fraction=1, as_of=TODAY)
 # Careers are small enough to read, and shrinking them would hold a failure back for minutes.
-some = settings(max_examples=40, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
+some = settings(phases=[Phase.explicit, Phase.generate])
 both_rules = pytest.mark.parametrize("by", ["career", "transition"])
 SPLITS = ("train", "val", "test")
 

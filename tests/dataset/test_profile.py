@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.conftest import loaded
 from tests.dataset.test_split import career, table
+from tests.support.careers import loaded
 from trajtune.dataset.prepare import snapshot_of
 from trajtune.dataset.profile import profile, stability_index, warnings
 from trajtune.dataset.snapshot import Snapshot

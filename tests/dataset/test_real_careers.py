@@ -9,6 +9,8 @@ from trajtune.dataset.prepare import prepare
 from trajtune.experiment.load import validate
 from trajtune.experiment.settings import Experiment
 
+pytestmark = pytest.mark.slow
+
 SPLITS = ("train", "val", "test")
 
 
@@ -18,7 +20,6 @@ def last_known_day(start: str, end: str) -> pd.Timestamp:
     return pd.Period(text, {4: "Y", 7: "M", 10: "D"}[len(text)]).end_time.normalize()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["uk_ministers", "us_diplomats", "austrian_mps_jobs"])
 def test_real_careers_reach_the_snapshot_as_pandas_counts_them(
     name: str, real_data: Path, tmp_path: Path, ray_local: None

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.conftest import ladder_careers, loaded
+from tests.support.careers import ladder_careers, loaded
 from trajtune.dataset.prepare import snapshot_of
 from trajtune.dataset.snapshot import Snapshot, open_snapshot
 from trajtune.dataset.test_split import open_test_split, openings
@@ -50,7 +50,7 @@ def test_careers_after_the_cutoff_change_no_byte_of_train_nor_of_the_vocabulary(
         assert (before.path / name).read_bytes() == (after.path / name).read_bytes()
 
 
-@pytest.mark.fire
+@pytest.mark.slow
 def test_more_text_than_an_array_holds_is_said_in_one_line(tmp_path: Path) -> None:
     careers = ladder_careers(1800)
     chunk = pa.Array.from_buffers(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import ladder_careers, loaded
+from tests.support.careers import ladder_careers, loaded
 from tests.support.s3 import S3Store
 from trajtune.dataset.data_report import DATA_REPORT
 from trajtune.dataset.prepare import prepare, snapshot_of
@@ -21,8 +21,6 @@ from trajtune.experiment.load import validate
 from trajtune.experiment.settings import Experiment
 from trajtune.storage import path as paths
 from trajtune.storage.path import ObjectPath, children
-
-pytestmark = pytest.mark.slow
 
 SNAPSHOTS = "s3://careers/snapshots"
 
@@ -114,6 +112,7 @@ def test_a_bucket_that_is_not_there_is_said_before_anything_is_read() -> None:
         prepare(experiment("s3://nowhere/snapshots"))
 
 
+@pytest.mark.slow
 def test_the_command_trains_on_it(stored: Snapshot, tmp_path: Path) -> None:
     command = [Path(sys.executable).with_name("trajtune"), "train", "--snapshot", str(stored.path)]
     said = subprocess.run(

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.conftest import ladder_careers
+from tests.support.careers import ladder_careers
 from trajtune.careers.schema import CAREERS
 from trajtune.dataset.split import resolve_cutoffs, split_dates, temporal_split
 from trajtune.errors import SplitError

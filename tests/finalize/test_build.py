@@ -10,8 +10,6 @@ from trajtune.errors import TrainingError
 from trajtune.finalize.build import calibrate
 from trajtune.model.checkpoint import build_model, load_checkpoint
 
-pytestmark = pytest.mark.slow
-
 
 def test_few_careers_of_val_calibrate_with_a_warning_and_thirty_are_too_few(
     finalized: Path, changing_snapshot: Snapshot

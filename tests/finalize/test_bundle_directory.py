@@ -4,12 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from trajtune.finalize.bundle_directory import bundle_directory
 from trajtune.storage.hashes import file_sha256
-
-pytestmark = pytest.mark.slow
 
 
 def test_a_bundle_holds_exactly_these_files(finalized: Path) -> None:

@@ -15,8 +15,6 @@ from trajtune.model.network.title_vectors import words_of
 from trajtune.model.training.fit import fit
 from trajtune.search.trial import train_trial
 
-pytestmark = pytest.mark.slow
-
 
 def refitted(finalist: Finalist, snapshot: Snapshot, folder: Path, said: list[str]) -> Path:
     """One refit with seed 0, and where it is kept."""

@@ -24,7 +24,6 @@ from trajtune.model.network.title_vectors import words_of
 from trajtune.model.training.fit import fit
 from trajtune.search.trial import LAST, predicting, train_trial
 
-pytestmark = pytest.mark.slow
 PARAMS = Params(hidden_dim=8, embedding_dim=8, num_layers=1, max_epochs=8, batch_size=65, learning_rate=0.02)
 
 
@@ -63,6 +62,7 @@ def kill_a_worker(folder: Path, seconds: list[float], killed: list[psutil.Proces
         killed.append(found[-1])
 
 
+@pytest.mark.slow
 def test_two_workers_of_which_one_is_killed_train_what_two_left_alone_do(
     ray_local: None, tmp_path: Path, changing_snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

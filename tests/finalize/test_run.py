@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import loaded
-from tests.support.finalized import changing_careers, searched
+from tests.support.careers import changing_careers, loaded
+from tests.support.finalized import searched
 from tests.support.full_disk import no_file_larger_than
 from trajtune import cli
 from trajtune.dataset.prepare import snapshot_of
@@ -18,8 +18,6 @@ from trajtune.finalize.run import finalize
 from trajtune.finalize.selection import Finalist
 from trajtune.finalize.verify import verify
 from trajtune.search.runs.directory import Run
-
-pytestmark = pytest.mark.slow
 
 
 def silent(line: str) -> None:

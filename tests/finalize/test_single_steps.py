@@ -7,8 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.conftest import loaded
-from tests.support.finalized import changing_careers
+from tests.support.careers import changing_careers, loaded
 from trajtune import cli
 from trajtune.bundle.graph import Graph
 from trajtune.dataset.prepare import snapshot_of
@@ -20,8 +19,6 @@ from trajtune.experiment.load import validate
 from trajtune.experiment.settings import Experiment
 from trajtune.finalize.calibrate.isotonic import CalibrationTable
 from trajtune.finalize.single_steps import evaluate_checkpoint, export_checkpoint
-
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -10,8 +10,6 @@ from trajtune.errors import BundleError
 from trajtune.finalize.verify import verify
 from trajtune.storage.hashes import file_sha256
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.mark.parametrize("name", [*FILES, "manifest.json"])
 def test_verify_names_any_file_that_was_tampered_with(finalized: Path, tmp_path: Path, name: str) -> None:

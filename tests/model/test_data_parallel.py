@@ -17,6 +17,8 @@ from trajtune.experiment.params import Params
 from trajtune.model.data_parallel import ALONE, Workers
 from trajtune.model.training.fit import fit
 
+pytestmark = pytest.mark.slow
+
 Told = list[dict[str, Any]]
 
 

@@ -45,7 +45,7 @@ PLACEHOLDER_URL = "postgresql://user:password@host/"
 LONG = "takes minutes; runs in a small form"
 NOT_RUN = {
     "make demo": "takes minutes; `trajtune search smoke` and `finalize` are the same in a small form",
-    "make test": "this test is a part of it",
+    "make test": "runs the tests; this one is a part of `make test-all`",
     "trajtune demo": "takes minutes; `trajtune search smoke` and `finalize` are the same in a small form",
     ".venv/bin/trajtune predict bundles/20261127-081208 'Software Engineer' 'Senior Software Engineer'": (
         "belongs to the demo's transcript; predicts from bundles/first in the tutorial"

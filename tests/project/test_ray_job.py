@@ -20,7 +20,7 @@ from trajtune.search.runs.directory import open_run
 from trajtune.search.study.open import read_study
 from trajtune.search.study.trial_records import read_trials
 
-pytestmark = [pytest.mark.fire, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 TRIALS = 3
 

@@ -23,7 +23,6 @@ SPACES = sorted(file.stem for file in (ROOT / "search_spaces").glob("*.yaml"))
 TRIALS = 3
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_shipped_experiment_searches_in_a_small_form(
     name: str,

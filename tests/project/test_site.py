@@ -35,6 +35,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_site_builds_with_every_link_and_asks_nothing_of_the_network(site: Path) -> None:
     pages = list(site.rglob("*.html"))
     assert len(pages) > len(list(DOCS.rglob("*.md")))  # with 404.html
@@ -47,6 +48,7 @@ def test_the_site_builds_with_every_link_and_asks_nothing_of_the_network(site: P
         assert "<!-- readme" not in text
 
 
+@pytest.mark.slow
 def test_the_generated_pages_have_every_option_setting_and_param(site: Path) -> None:
     group: Any = typer.main.get_command(app)
     said = {
@@ -65,6 +67,7 @@ def test_the_generated_pages_have_every_option_setting_and_param(site: Path) -> 
         assert f"<code>{param}</code>" in said["space"], param
 
 
+@pytest.mark.slow
 def test_a_page_opens_from_the_disk_and_its_search_finds_things(site: Path, browser: Any) -> None:
     page = browser.new_page()
     elsewhere: list[str] = []

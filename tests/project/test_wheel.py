@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.installed import ROOT, clean_environ, empty_environment, install, site_packages
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="session")
 def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -80,7 +82,6 @@ def test_the_command_of_the_wheel_finds_experiments_and_spaces_by_name(command: 
     assert f"There are: {spaces}." in outcome.stderr
 
 
-@pytest.mark.fire
 @pytest.mark.timeout(1800)
 def test_pip_install_into_an_empty_environment_is_enough_for_the_demo(wheel: Path, tmp_path: Path) -> None:
     python = empty_environment(tmp_path / "venv")

@@ -22,6 +22,8 @@ from trajtune.experiment.settings import Experiment
 from trajtune.finalize.run import finalize
 from trajtune.search.run import start_search
 
+pytestmark = pytest.mark.slow
+
 REAL = {
     "uk_ministers": "Minister without Portfolio",
     "us_diplomats": "Chargé d'Affaires",
@@ -54,7 +56,6 @@ def copy_to_postgres(url: str, file: Path, table: str) -> int:
     return len(rows)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(REAL))
 def test_real_careers_go_the_whole_way(
     name: str,
@@ -100,7 +101,6 @@ def test_real_careers_go_the_whole_way(
         assert vocabulary["title_to_idx"]["kaufmnnischer angestellter"] > 0
 
 
-@pytest.mark.fire
 def test_commands_as_a_user_types_them_leave_a_bundle_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "experiment.yaml").write_text(
         "source: {kind: simulated, careers: 600}\ntraining: {max_epochs: 3}\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.conftest import ladder_careers, loaded
+from tests.support.careers import ladder_careers, loaded
 from trajtune.dataset.prepare import snapshot_of
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.experiment.load import validate

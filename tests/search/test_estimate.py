@@ -40,7 +40,6 @@ def test_the_experiments_own_training_is_counted_whole() -> None:
     assert epochs == 4 + 3 * (1 + 0.5 * 1 + 0.25 * 2)
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("ray_local")
 def test_a_timed_trial_gives_time_memory_and_disk(small_snapshot: Snapshot) -> None:
     settings = {"training": {"max_epochs": 4}, "search": {"trials": 5, "pruner": {"name": "none"}}}

@@ -25,7 +25,7 @@ from trajtune.search.study.open import read_study
 from trajtune.search.study.trial_records import read_trials
 from trajtune.search.tune.tracking import MLFLOW
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_local")]
+pytestmark = pytest.mark.usefixtures("ray_local")
 
 TRIALS = 6
 LOW = {"learning_rate": 0.0005, "embedding_dim": 32, "max_epochs": 3}
@@ -147,6 +147,7 @@ def test_the_experiments_own_training_is_tried_before_the_sampler_draws(finished
     assert own.params == finished.experiment.training.model_dump(mode="json")
 
 
+@pytest.mark.slow
 def test_the_epoch_budget_ends_a_search_in_order(
     small_snapshot: Snapshot, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -162,6 +163,7 @@ def test_the_epoch_budget_ends_a_search_in_order(
     assert "the budget of 8 epochs is spent" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_trial_that_diverges_fails_alone_with_its_reason(small_snapshot: Snapshot, tmp_path: Path) -> None:
     space = tmp_path / "space.yaml"
     space.write_text(
@@ -177,6 +179,7 @@ def test_a_trial_that_diverges_fails_alone_with_its_reason(small_snapshot: Snaps
     assert trials[2].state in ("COMPLETE", "FAIL", "PRUNED")
 
 
+@pytest.mark.slow
 def test_a_full_disk_fails_the_trial_and_not_the_search(small_snapshot: Snapshot, tmp_path: Path) -> None:
     settings = experiment(tmp_path, trials=2, max_failures=0)
     blocked = tmp_path / "runs" / "blocked"

@@ -24,7 +24,6 @@ HARD = (
     *("constructor", "constructor.", "__proto__", "toString", "_x_", "1st", "ẞ", "ß", "Σ", "ς", "É"),
     *("\u00a0", "\ufeff", "\u0085", "\u001c", "\u0130", "\u212a"),
 )
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="session")

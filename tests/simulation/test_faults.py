@@ -10,6 +10,8 @@ from trajtune.simulation.faults import FAULTS
 from trajtune.simulation.source_rows import simulated_rows
 from trajtune.simulation.write_careers import write_simulated
 
+pytestmark = pytest.mark.slow
+
 SMALL = ProcessSettings(num_families=3, num_specialisations=3)
 
 
@@ -23,7 +25,6 @@ def test_faults_are_as_many_as_asked_for_and_leave_the_others_alone():
     assert np.mean(broken) == pytest.approx(0.2, abs=0.04)
 
 
-@pytest.mark.slow
 def test_every_fault_is_caught_or_mended_by_the_reader(tmp_path, ray_local):
     settings = SMALL.model_copy(update={"broken": 0.5})
     path = tmp_path / "careers.jsonl"

@@ -98,7 +98,6 @@ def test_what_cannot_be_written_is_one_line(tmp_path, to, settings, message):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
 
 
-@pytest.mark.slow
 def test_a_simulated_table_is_filled_once_and_named_by_every_setting(postgres_url):
     started = time.monotonic()
     name = simulated_table(postgres_url, 500, 0, SMALL)
@@ -115,7 +114,6 @@ def test_a_simulated_table_is_filled_once_and_named_by_every_setting(postgres_ur
     assert time.monotonic() - started < 30
 
 
-@pytest.mark.slow
 def test_an_interrupted_load_leaves_no_table(postgres_url, monkeypatch):
     def interrupted(*arguments):
         yield next(simulated_rows(*arguments))
@@ -128,7 +126,6 @@ def test_an_interrupted_load_leaves_no_table(postgres_url, monkeypatch):
     assert ask(postgres_url, f"select count(*) from {simulated_table(postgres_url, 700, 0, SMALL)}") == 700
 
 
-@pytest.mark.slow
 def test_candidates_are_written_replaced_and_never_taken_from_others(own_database):
     write_simulated(300, 0, own_database, SMALL)
     write_simulated(200, 0, own_database, SMALL)

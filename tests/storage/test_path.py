@@ -59,6 +59,7 @@ def test_a_missing_bucket_is_one_line() -> None:
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.slow
 def test_an_operation_waits_for_a_store_that_does_not_answer(
     s3_store: S3Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

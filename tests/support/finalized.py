@@ -1,15 +1,12 @@
 """A small finished search and the bundle made from it, shared by the tests of finalize and of the bundle."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pyarrow as pa
 import pytest
 
-from trajtune.careers.schema import CAREERS, QUARANTINE, LoadedCareers
+from tests.support.careers import changing_careers, loaded
 from trajtune.experiment.load import validate
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.settings import Experiment
@@ -19,40 +16,6 @@ if TYPE_CHECKING:  # torch is heavy, and most tests need none of this
     from trajtune.finalize.calibrate.isotonic import CalibrationTable
     from trajtune.finalize.export.exported_module import ExportedModule
     from trajtune.search.runs.directory import Run
-
-LADDERS = ("Developer", "Analyst", "Nurse", "Engenheiro de Produção", "Geschäftsführer", "Site Constructor")
-LEVELS = ("Trainee", "Jr.", "Sr.", "Lead", "VP")
-
-
-def changing_careers(num_careers: int, seed: int = 0) -> pa.Table:
-    """Mostly a step up the ladder; one in six moves to another one, and is a career changer."""
-    generator = np.random.default_rng(seed)
-    rows = []
-    for number in range(num_careers):
-        ladder, level = int(generator.integers(len(LADDERS))), 0
-        day = date(2000, 1, 1) + timedelta(days=int(generator.integers(0, 7000)))
-        titles, starts, ends = [], [], []
-        for _ in range(int(generator.integers(2, 6))):
-            titles.append(f"{LEVELS[level]} {LADDERS[ladder]}")
-            starts.append(day)
-            day += timedelta(days=int(generator.lognormal(6.3, 0.6)))
-            ends.append(day)
-            level = min(4, level + int(generator.random() < 0.8))
-            if generator.random() < 1 / 6:
-                ladder = (ladder + 1) % len(LADDERS)
-        if generator.random() < 0.3:
-            ends[-1] = None
-        rows.append(
-            {
-                "candidate_id": f"c{number:05d}",
-                "titles": titles,
-                "starts": starts,
-                "ends": ends,
-                "precisions": [1] * len(titles),
-                "hireable": None,
-            }
-        )
-    return pa.Table.from_pylist(rows, schema=CAREERS)
 
 
 def searched(folder: Path, snapshot: "Snapshot", trials: Sequence[Params], **finalize: int) -> "Run":
@@ -91,13 +54,7 @@ def changing_snapshot(tmp_path_factory: pytest.TempPathFactory) -> "Snapshot":
 
     folder = tmp_path_factory.mktemp("snapshots")
     experiment = validate(Experiment, {"storage": {"snapshots": str(folder)}}, "test")
-    careers = changing_careers(1600)
-    counts = dict.fromkeys(("rows_in", "rows_kept", "careers_in", "careers"), 1600)
-    counts |= dict.fromkeys(("rows_quarantined", "rows_duplicate", "careers_quarantined"), 0)
-    quarantine = QUARANTINE.empty_table()
-    return snapshot_of(
-        LoadedCareers(careers, quarantine, counts, {"kind": "test"}, as_of=date(2026, 1, 1)), experiment
-    )
+    return snapshot_of(loaded(changing_careers(1600)), experiment)
 
 
 @pytest.fixture(scope="session")

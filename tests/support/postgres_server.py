@@ -1,23 +1,25 @@
 """PostgreSQL servers for tests that stop them, replicate them, or stand between them and their clients."""
 
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg2
 import pytest
 
+from tests.support.marked_password import PASSWORD
 from trajtune.careers.sources.embedded_postgres import (
     _chown_to_unprivileged,
     _Cluster,
     _command_prefix,
-    _make_data,
     _run_program,
 )
 
@@ -30,14 +32,22 @@ def free_port() -> int:
 
 @dataclass(frozen=True)
 class Server:
-    """A server of its own on a TCP port; `start` and `stop` as often as a test likes."""
+    """A server of its own on a TCP port; `start` and `stop` as often as a test likes.
+
+    Attributes:
+        cluster: Where its files are.
+        port: Its port on the loopback address, the same after every start.
+        password: That of its user postgres; empty: it asks for none.
+    """
 
     cluster: _Cluster
     port: int
+    password: str = ""
 
     @property
     def url(self) -> str:
-        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+        user = f"postgres:{self.password}" if self.password else "postgres"
+        return f"postgresql://{user}@127.0.0.1:{self.port}/postgres"
 
     def start(self) -> None:
         settings = (
@@ -52,6 +62,15 @@ class Server:
     def stop(self, mode: str = "immediate") -> None:
         _run_program(self.cluster, "pg_ctl", "stop", "-w", "-t", "60", "-m", mode, "-D", self.cluster.data)
 
+    def restart(self) -> None:
+        """Kill the server as a power cut does, keep it away for a while, and start it again."""
+        pid = int(self.cluster.pid_file.read_text().splitlines()[0])
+        os.kill(pid, signal.SIGQUIT)
+        while Path(f"/proc/{pid}").exists():
+            time.sleep(0.05)
+        time.sleep(3)
+        self.start()
+
     def run(self, *statements: str) -> list[tuple[object, ...]]:
         connection = psycopg2.connect(self.url)
         connection.autocommit = True
@@ -65,13 +84,29 @@ class Server:
 
 
 @contextmanager
-def server(home: Path) -> Iterator[Server]:
+def server(home: Path, password: str = "") -> Iterator[Server]:
     """A new server, running, for the length of the block."""
     cluster = _Cluster(home)
     home.mkdir(exist_ok=True)
-    _make_data(cluster)
-    with running(Server(cluster, free_port())) as started:
+    _initdb(cluster, password)
+    with running(Server(cluster, free_port(), password)) as started:
         yield started
+
+
+def database_server(home: Path) -> AbstractContextManager[Server]:
+    """A new server that wants the marked password."""
+    return server(home, PASSWORD)
+
+
+def _initdb(cluster: _Cluster, password: str) -> None:
+    cluster.data.mkdir(mode=0o700)
+    _chown_to_unprivileged(cluster.data)
+    options = ["-U", "postgres", "--encoding=UTF8", "--locale=C", "--no-sync"]
+    secret = cluster.home / "password"
+    secret.write_text(password)
+    options += ["--auth=scram-sha-256", f"--pwfile={secret}"] if password else ["--auth=trust"]
+    _run_program(cluster, "initdb", "-D", cluster.data, *options)
+    secret.unlink()
 
 
 @contextmanager

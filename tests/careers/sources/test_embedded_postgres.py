@@ -16,10 +16,10 @@ import pytest
 from trajtune.careers.sources.embedded_postgres import embedded_postgres
 from trajtune.errors import SourceError
 
-pytestmark = pytest.mark.slow
-
+# Under nohup, SIGHUP is ignored by everything that is started; a command from a terminal has its default.
 HOLD = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from pathlib import Path
 from trajtune.careers.sources.embedded_postgres import embedded_postgres
 with embedded_postgres(Path(sys.argv[1])) as url:
@@ -117,12 +117,14 @@ def test_it_starts_for_a_block_under_a_long_path_and_keeps_its_data(tmp_path):
     assert_nothing_is_left(home, url)
 
 
+@pytest.mark.slow
 def test_it_listens_to_nobody_else(home):
     with embedded_postgres(home) as url:
         assert ask(url, "show listen_addresses") == ""
         assert socket_directory(url).stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.slow
 def test_blocks_inside_each_other_share_it(home):
     with embedded_postgres(home) as url:
         with embedded_postgres(home) as inner:
@@ -131,6 +133,7 @@ def test_blocks_inside_each_other_share_it(home):
     assert_nothing_is_left(home, url)
 
 
+@pytest.mark.slow
 def test_two_commands_share_it_and_the_last_one_stops_it(home, command):
     first, url = command(home, "time.sleep(60)")
     second, same = command(home, "time.sleep(60)")
@@ -143,6 +146,7 @@ def test_two_commands_share_it_and_the_last_one_stops_it(home, command):
     assert_nothing_is_left(home, url)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("end", "body", "code"),
     [
@@ -160,6 +164,7 @@ def test_it_stops_on_every_way_out(home, command, end, body, code):
     assert_nothing_is_left(home, url)
 
 
+@pytest.mark.slow
 def test_a_killed_command_leaves_a_server_that_the_next_one_takes_over_and_stops(home, command):
     process, url = command(home, "time.sleep(60)")
     process.kill()
@@ -170,6 +175,7 @@ def test_a_killed_command_leaves_a_server_that_the_next_one_takes_over_and_stops
     assert_nothing_is_left(home, url)
 
 
+@pytest.mark.slow
 def test_a_killed_server_is_not_in_the_way(home, command):
     process, url = command(home, "time.sleep(60)")
     for server in servers(home):
@@ -183,6 +189,7 @@ def test_a_killed_server_is_not_in_the_way(home, command):
     assert_nothing_is_left(home, again)
 
 
+@pytest.mark.slow
 def test_a_pid_file_that_names_a_process_of_somebody_else_is_not_in_the_way(home):
     """As after a restart of the machine, when another process has the dead server's number."""
     sleeper = subprocess.Popen(["sleep", "60"], user=owner(home), group=group(home))
@@ -208,6 +215,7 @@ def group(home):
     return pwd.getpwuid(owner(home)).pw_gid
 
 
+@pytest.mark.slow
 def test_data_whose_making_was_interrupted_are_made_again(tmp_path):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
@@ -219,6 +227,7 @@ def test_data_whose_making_was_interrupted_are_made_again(tmp_path):
     assert not unfinished.exists()
 
 
+@pytest.mark.slow
 def test_a_server_that_cannot_start_is_one_line_that_names_its_log(home):
     (home / "postgres-18" / "postgresql.conf").write_text("no such setting\n")
     with pytest.raises(SourceError, match=r"^The embedded PostgreSQL failed: .*server\.log.*\.$") as error:
@@ -232,6 +241,7 @@ def test_a_home_that_cannot_be_made_is_one_line(tmp_path):
         start_and_stop(tmp_path / "file" / "home")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="the tests run as an ordinary user already")
 def test_it_works_as_an_ordinary_user(tmp_path):
     nobody = pwd.getpwnam("nobody")

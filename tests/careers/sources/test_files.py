@@ -18,7 +18,7 @@ from trajtune.experiment.load import validate
 from trajtune.experiment.settings import DataSettings, Experiment
 from trajtune.experiment.sources import FileSource, JsonHistory, RoleRows
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_local")]
+pytestmark = pytest.mark.usefixtures("ray_local")
 LENIENT = DataSettings(max_quarantine_fraction=1)
 
 ROWS = [

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.careers.sources.test_files import HISTORIES, ROWS, typed
-from tests.conftest import ladder_careers
+from tests.support.careers import ladder_careers
 from tests.support.s3 import ISOLATED, KEYS, S3Store, s3_server
 from trajtune.careers import read
 from trajtune.careers.read import load_career_sequences
@@ -27,7 +27,6 @@ from trajtune.errors import SourceError
 from trajtune.experiment.settings import DataSettings
 from trajtune.experiment.sources import FileSource
 
-pytestmark = pytest.mark.slow
 LENIENT = DataSettings(max_quarantine_fraction=1)
 KINDS = ("csv", "parquet", "jsonl")
 PATHS = {
@@ -113,6 +112,7 @@ def found(filled: S3Store) -> dict[str, Any]:
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", PATHS)
 def test_careers_are_read_from_s3(found: dict[str, Any], kind: str, name: str) -> None:
@@ -129,6 +129,7 @@ def test_careers_are_read_from_s3(found: dict[str, Any], kind: str, name: str) -
     assert read["rows_in"] == 2 * len(ids) + ("2" in ids)
 
 
+@pytest.mark.slow
 def test_histories_are_read_from_s3(found: dict[str, Any]) -> None:
     assert [row["candidate_id"] for row in found["histories"]["careers"]] == ["1", "2"]
 
@@ -185,6 +186,7 @@ def test_missing_and_wrong_credentials_are_one_line(
     assert rule in refusal("s3://careers/csv/second.csv", 20)
 
 
+@pytest.mark.slow
 def test_a_store_that_is_down_or_silent_is_one_line_after_a_bounded_wait(
     pointed: S3Store, silent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,6 +226,7 @@ def test_a_store_that_goes_down_in_mid_read_is_one_line(
         assert time.monotonic() - started < 30
 
 
+@pytest.mark.slow
 def test_prepare_as_a_user_types_it(s3_store: S3Store, tmp_path: Path) -> None:
     rows = [
         {"candidate_id": row["candidate_id"], "title": title, "start_date": start, "end_date": end}

@@ -7,7 +7,6 @@ import pytest
 from trajtune.finalize.evaluate.gates import failed, gate_lines, gates
 
 
-@pytest.mark.slow
 def test_every_gate_has_value_limit_and_result(metrics: dict, finalized: Path) -> None:
     names = {"calibration", "tenure_coverage", "latency", "one_step_lag", "beats_baselines", "parity"}
     assert set(metrics["gates"]) == names

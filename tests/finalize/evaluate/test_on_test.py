@@ -5,8 +5,6 @@ import pytest
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.test_split import openings
 
-pytestmark = pytest.mark.slow
-
 
 def test_metrics_hold_what_the_specification_names(metrics: dict) -> None:
     assert {"source", "snapshot", "params", "research_default_params", "gates"} <= set(metrics)

@@ -22,7 +22,6 @@ def test_a_title_names_its_level(title: str, level: str) -> None:
     assert level_of(frozenset(readable_key(title).split())) == level
 
 
-@pytest.mark.slow
 def test_segments_part_everybody(metrics: dict) -> None:
     for rows in metrics["segments"].values():
         assert sum(row["num"] for row in rows) == metrics["test"]["num_examples"]

@@ -1,12 +1,8 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from trajtune.bundle.bundle import load_bundle
 from trajtune.dataset.snapshot import Snapshot
-
-pytestmark = pytest.mark.slow
 
 
 def test_probe_careers_are_nobodys(finalized: Path, changing_snapshot: Snapshot) -> None:

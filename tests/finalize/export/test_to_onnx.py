@@ -37,6 +37,7 @@ def test_the_file_is_what_the_contract_says(exported_onnx: Path) -> None:
     assert [graph.outputs[name][1] for name in CONTRACT_OUTPUTS] == [50, 2, 1]
 
 
+@pytest.mark.slow
 def test_exporting_twice_gives_the_same_bytes(
     exported_onnx: Path, exported_module: ExportedModule, tmp_path: Path
 ) -> None:
@@ -115,6 +116,7 @@ def test_fewer_than_five_titles_give_fewer_columns(tmp_path: Path) -> None:
     assert out["next_role_confidence"].tolist() == [[pytest.approx(0.4)]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

@@ -17,7 +17,6 @@ from trajtune.search.runs.directory import Run
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = pytest.mark.slow
 
 DIGITS = 1e-5
 """Figures hold six digits."""
@@ -35,6 +34,7 @@ def page(finalized: Path, browser: "Browser") -> "Page":
     return opened
 
 
+@pytest.mark.slow
 def test_it_opens_offline_with_every_figure_drawn(page: Any, finalized: Path) -> None:
     assert (finalized / "report.html").stat().st_size < 6_000_000
     for figure in page.locator(".figure").all():
@@ -151,6 +151,7 @@ def test_tables_sort_by_mouse_and_by_keyboard(page: Any, metrics: dict[str, Any]
     assert len(names) == len(metrics["gates"])
 
 
+@pytest.mark.slow
 def test_it_fits_a_phone_in_dark_without_scrolling_sideways(finalized: Path, browser: "Browser") -> None:
     phone = browser.new_page(viewport={"width": 360, "height": 740}, color_scheme="dark", has_touch=True)
     phone.goto((finalized / "report.html").as_uri())

@@ -3,12 +3,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from trajtune.finalize.report.markdown import report_text
 from trajtune.page.format import number
-
-pytestmark = pytest.mark.slow
 
 
 def test_the_report_begins_with_the_verdict(finalized: Path) -> None:

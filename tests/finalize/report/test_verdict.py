@@ -2,8 +2,6 @@ import pytest
 
 from trajtune.finalize.report.verdict import verdict
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.mark.parametrize(
     ("gain", "said"),

@@ -124,6 +124,7 @@ def test_patience_counts_epochs_since_the_best(
     assert results[-1].checkpoint()["best_metrics"] == results[best - 1].metrics
 
 
+@pytest.mark.slow
 def test_training_learns_the_process(careers: Callable[..., CareerArrays], vocab_size: int) -> None:
     params = plain(learning_rate=5e-3, max_epochs=6, dropout=0.0)
     *_, last = fit(params, careers(1500, seed=0), careers(500, seed=1), vocab_size, seed=0)

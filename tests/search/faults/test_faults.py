@@ -76,7 +76,6 @@ def trainers_of(raylet: psutil.Process) -> list[psutil.Process]:
     return []
 
 
-@pytest.mark.fire
 def test_the_raylet_of_the_only_node_is_killed_and_the_search_resumes(
     ladder_snapshot: Snapshot, tmp_path: Path, short_tmp: Path, whole: list[dict[str, Any]]
 ) -> None:
@@ -94,7 +93,6 @@ def test_the_raylet_of_the_only_node_is_killed_and_the_search_resumes(
     assert finished(settings, ladder_snapshot, tmp_path) == whole
 
 
-@pytest.mark.fire
 def test_a_flipped_byte_in_a_killed_searchs_checkpoint_costs_an_epoch_and_is_said(
     ladder_snapshot: Snapshot, tmp_path: Path, short_tmp: Path, whole: list[dict[str, Any]]
 ) -> None:
@@ -114,9 +112,7 @@ def test_a_flipped_byte_in_a_killed_searchs_checkpoint_costs_an_epoch_and_is_sai
     assert status_of(opened(settings))["trials"][running.number]["damage"] == said
 
 
-@pytest.mark.parametrize(
-    "cut", [25, pytest.param(1, marks=pytest.mark.fire), pytest.param(80, marks=pytest.mark.fire)]
-)
+@pytest.mark.parametrize("cut", [25, 1, 80])
 def test_a_study_cut_off_in_its_last_record_goes_on_as_if_that_had_not_been_written(
     ladder_snapshot: Snapshot, tmp_path: Path, short_tmp: Path, whole: list[dict[str, Any]], cut: int
 ) -> None:

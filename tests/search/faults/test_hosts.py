@@ -11,10 +11,10 @@ import pytest
 
 from tests.search.faults.killing import check_invariants
 from tests.search.faults.test_kill import experiment
-from tests.support.database_server import database_server
 from tests.support.gate import gate_to
 from tests.support.hosts import OUTSIDE, Host, hosts, why_no_hosts
 from tests.support.marked_password import PASSWORD
+from tests.support.postgres_server import database_server
 from tests.support.s3 import S3Store
 from trajtune.errors import RunError
 from trajtune.experiment.load import save_experiment, validate
@@ -26,7 +26,7 @@ from trajtune.storage import path as paths
 from trajtune.storage.path import children, stored_path
 
 pytestmark = [
-    pytest.mark.fire,
+    pytest.mark.slow,
     pytest.mark.timeout(900),
     pytest.mark.skipif(why_no_hosts() is not None, reason=str(why_no_hosts())),
 ]

@@ -9,6 +9,8 @@ from trajtune.dataset.snapshot import Snapshot
 from trajtune.experiment.load import validate
 from trajtune.experiment.settings import Experiment
 
+pytestmark = pytest.mark.slow
+
 TRIALS = 7
 
 
@@ -31,7 +33,6 @@ def experiment(directory: Path, **search: object) -> Experiment:
     )
 
 
-@pytest.mark.fire
 def test_a_search_killed_ten_times_finds_what_an_uninterrupted_one_finds(
     ladder_snapshot: Snapshot, tmp_path: Path
 ) -> None:
@@ -49,7 +50,6 @@ def test_a_search_killed_ten_times_finds_what_an_uninterrupted_one_finds(
     assert found[0] == found[1]
 
 
-@pytest.mark.slow
 def test_a_search_of_two_trials_at_a_time_survives_kills(ladder_snapshot: Snapshot, tmp_path: Path) -> None:
     settings = experiment(tmp_path)
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ladder_careers, loaded
 from tests.search.faults.killing import check_invariants, kill_driver
 from tests.search.faults.test_kill import experiment
+from tests.support.careers import ladder_careers, loaded
 from tests.support.gate import gate_to
 from tests.support.s3 import S3Store
 from trajtune.dataset.prepare import snapshot_of
@@ -32,7 +32,7 @@ from trajtune.search.study.trial_records import read_trials
 from trajtune.storage import path as paths
 from trajtune.storage.path import children
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 VARIABLE = "TRAJTUNE_STUDY_URL"
 RUNS = "s3://trajtune/runs"
@@ -87,6 +87,7 @@ def refused(command: "subprocess.Popen[str]") -> str:
     return said
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("store")
 def test_a_search_in_a_store_is_read_and_extended_from_elsewhere(
     small_snapshot: Snapshot, tmp_path: Path
@@ -142,7 +143,7 @@ def test_a_store_that_cannot_hold_runs_is_refused(storage: dict[str, str], match
     assert "secret" not in str(raised.value)
 
 
-@pytest.mark.fire
+@pytest.mark.slow
 def test_a_killed_search_goes_on_from_another_host(
     store: S3Store, small_snapshot: Snapshot, tmp_path: Path
 ) -> None:
@@ -161,7 +162,7 @@ def test_a_killed_search_goes_on_from_another_host(
     check_invariants(open_run(f"{RUNS}/killed"), 8)
 
 
-@pytest.mark.fire
+@pytest.mark.slow
 @pytest.mark.usefixtures("store")
 def test_a_run_and_its_snapshot_in_a_store_are_finalized_from_elsewhere(tmp_path: Path) -> None:
     experiment_file = str(in_store(tmp_path, trials=2))
@@ -180,7 +181,7 @@ def test_a_run_and_its_snapshot_in_a_store_are_finalized_from_elsewhere(tmp_path
     assert (open_run(f"{RUNS}/shipped").path / "report.html").is_file()
 
 
-@pytest.mark.fire
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["refuses", "is silent"])
 def test_a_store_that_fails_for_ten_seconds_costs_nothing(
     store: S3Store,
@@ -211,7 +212,7 @@ def test_a_store_that_fails_for_ten_seconds_costs_nothing(
     print(said[-500:])
 
 
-@pytest.mark.fire
+@pytest.mark.slow
 def test_a_store_that_stays_away_ends_the_search_in_one_line_and_it_goes_on_later(
     store: S3Store, small_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,8 +19,6 @@ from trajtune.search.study.trial_records import TrialRecord, ranked, read_trials
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-pytestmark = pytest.mark.slow
-
 
 def ended_best(run: Run) -> TrialRecord:
     return ranked(read_trials(read_study(run.path)))[0]
@@ -60,6 +58,7 @@ def open_page(path: Path, browser: "Browser", **options: Any) -> Any:
     return page
 
 
+@pytest.mark.slow
 def test_fifty_trials_are_a_page_of_under_six_megabytes_with_every_figure_drawn(
     page: Any, ended: Run
 ) -> None:
@@ -195,6 +194,7 @@ def test_a_search_that_runs_says_so(small_snapshot: Snapshot, tmp_path: Path) ->
     assert "Running: 3 of 12 trials have ended" in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_several_objectives_have_a_pareto_front(
     small_snapshot: Snapshot, tmp_path: Path, browser: "Browser"
 ) -> None:

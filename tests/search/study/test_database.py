@@ -14,9 +14,8 @@ import pytest
 
 from tests.search.faults.killing import check_invariants, opened, results, start
 from tests.search.faults.test_kill import TRIALS, experiment
-from tests.support.database_server import Server, database_server
 from tests.support.marked_password import PASSWORD, check_password_shows_nowhere
-from tests.support.postgres_server import between
+from tests.support.postgres_server import Server, between, database_server
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import ExperimentError, RunError
 from trajtune.experiment.load import validate
@@ -33,7 +32,7 @@ from trajtune.search.study.open import DATABASE_FILE, create_study, read_study
 from trajtune.search.study.retries import set_retries
 from trajtune.search.study.study import ask, record_epoch, tell_complete, trials_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 VARIABLE = "TRAJTUNE_STUDY_URL"
 EPOCHS = "select count(*) from trial_intermediate_values"
@@ -76,6 +75,7 @@ def wait_for_epochs(driver: "subprocess.Popen[bytes] | None", url: str, wanted: 
     raise AssertionError("the search was over too soon")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_local")
 def test_a_search_with_its_study_in_a_database_is_extended_from_there(
     url: str, small_snapshot: Snapshot, tmp_path: Path
@@ -93,7 +93,7 @@ def test_a_search_with_its_study_in_a_database_is_extended_from_there(
     assert results(check_invariants(in_a_file, 5))[0] == results(before)[0]
 
 
-@pytest.mark.fire
+@pytest.mark.slow
 def test_a_restart_of_the_database_loses_nothing(
     url: str, server: Server, ladder_snapshot: Snapshot, tmp_path: Path
 ) -> None:
@@ -115,6 +115,7 @@ def test_a_restart_of_the_database_loses_nothing(
     assert results(interrupted) == results(check_invariants(opened(whole), TRIALS))
 
 
+@pytest.mark.slow
 def test_the_password_of_the_studys_database_is_found_nowhere(
     url: str,
     ladder_snapshot: Snapshot,
@@ -130,6 +131,7 @@ def test_the_password_of_the_studys_database_is_found_nowhere(
     assert VARIABLE in (tmp_path / "runs" / "run" / DATABASE_FILE).read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_local")
 def test_a_database_that_stays_away_ends_the_search_in_one_line_and_it_resumes(
     small_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -236,6 +238,7 @@ def test_a_url_in_the_experiment_is_refused_and_not_repeated(tmp_path: Path) -> 
     assert PASSWORD not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_another_database_is_not_taken_for_the_runs(
     url: str, small_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Run
 ) -> None:

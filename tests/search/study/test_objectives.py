@@ -128,6 +128,7 @@ def test_a_broken_constraint_stands_in_optuna_and_its_trial_never_wins(tmp_path:
     assert study.best_trial.number == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "gp"])
 def test_the_sampler_learns_to_keep_a_constraint(tmp_path: Path, sampler: str) -> None:
     """What is better by the objective breaks the constraint: only a sampler that heeds it stays inside."""

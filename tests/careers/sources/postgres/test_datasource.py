@@ -29,7 +29,7 @@ from trajtune.errors import SourceError
 from trajtune.experiment.settings import DataSettings, Experiment, StorageSettings
 from trajtune.experiment.sources import PostgresSource, RoleRows
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_local")]
+pytestmark = pytest.mark.usefixtures("ray_local")
 
 
 @pytest.mark.parametrize("column", ["jsonb", "json", "text"])
@@ -121,6 +121,7 @@ load_career_sequences(PostgresSource(query=sys.argv[1]), DataSettings())
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_no_connection(database: str, execute: Execute):
     fill(execute, "interrupted", 1200)
     process = subprocess.Popen(
@@ -143,6 +144,7 @@ def test_ctrl_c_leaves_no_connection(database: str, execute: Execute):
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pause_s", [0, 4])
 def test_a_server_that_stops_in_mid_read_and_starts_again_loses_and_doubles_nothing(
     own_server: Server, pause_s: float
@@ -153,6 +155,7 @@ def test_a_server_that_stops_in_mid_read_and_starts_again_loses_and_doubles_noth
     assert_complete(loaded)
 
 
+@pytest.mark.slow
 def test_a_server_that_stops_for_good_is_one_line_and_leaves_no_snapshot(
     own_server: Server, tmp_path: Path
 ) -> None:

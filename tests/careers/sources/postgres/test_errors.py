@@ -8,7 +8,7 @@ import pytest
 from tests.careers.sources.postgres.reading import load
 from trajtune.errors import SourceError
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_local")]
+pytestmark = pytest.mark.usefixtures("ray_local")
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,7 @@ def test_a_database_that_is_not_there_is_one_line_without_the_password(url: str,
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
+@pytest.mark.slow
 def test_a_server_that_takes_connections_and_says_nothing_is_one_line_after_a_bounded_wait() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://me:hunter2@127.0.0.1:{silent.getsockname()[1]}/x"

@@ -20,7 +20,7 @@ from trajtune.errors import SourceError
 from trajtune.experiment.settings import DataSettings
 from trajtune.experiment.sources import JsonHistory, PostgresSource, RoleRows
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_local")]
+pytestmark = pytest.mark.usefixtures("ray_local")
 
 
 def test_a_query_a_view_and_a_partitioned_table_are_read_whole(database: str, execute: Execute):
@@ -155,6 +155,7 @@ def two_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Serv
             yield primary, replica
 
 
+@pytest.mark.slow
 def test_a_standby_is_read_whole_by_readers_that_share_a_snapshot(
     two_servers: tuple[Server, Server], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,6 +169,7 @@ def test_a_standby_is_read_whole_by_readers_that_share_a_snapshot(
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_behind_a_pooler_of_several_servers_one_reader_reads_and_says_so(
     two_servers: tuple[Server, Server], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -182,6 +184,7 @@ def test_behind_a_pooler_of_several_servers_one_reader_reads_and_says_so(
     assert said.rstrip().endswith("reading with one reader")
 
 
+@pytest.mark.slow
 def test_behind_pgbouncer_with_connections_enough_readers_share_a_snapshot(
     two_servers: tuple[Server, Server], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -191,6 +194,7 @@ def test_behind_pgbouncer_with_connections_enough_readers_share_a_snapshot(
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_behind_pgbouncer_with_a_single_connection_one_reader_reads_and_says_so(
     two_servers: tuple[Server, Server],
     tmp_path: Path,

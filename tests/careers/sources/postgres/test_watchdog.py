@@ -10,9 +10,10 @@ from tests.support.postgres_server import Between, Server, between
 from trajtune.careers.sources.postgres import connection
 from trajtune.errors import SourceError
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_local")]
+pytestmark = pytest.mark.usefixtures("ray_local")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("silent_after", [20_000, 3_000_000])
 def test_a_connection_that_is_silently_cut_in_mid_read_is_noticed(
     wide: Server, silent_after: int, monkeypatch: pytest.MonkeyPatch
@@ -25,6 +26,7 @@ def test_a_connection_that_is_silently_cut_in_mid_read_is_noticed(
     assert proxy.num_silenced == 1
 
 
+@pytest.mark.slow
 def test_a_way_that_goes_silent_for_good_is_one_line_after_a_bounded_wait(
     wide: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -46,6 +48,7 @@ def _freeze(one: Server, proxy: Between) -> None:
     proxy.is_frozen = True
 
 
+@pytest.mark.slow
 def test_a_query_that_takes_its_time_is_not_taken_for_a_silent_connection(
     own_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,192 @@
+"""The floor plan: small folders, short files, no import circles, and a test file beside each module."""
+
+import ast
+import functools
+import graphlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MOST_FILES = 14
+MOST_LINES = 350
+PACKAGE = "trajtune"
+
+WITHOUT_A_MODULE = {
+    "project": "the repository itself: documents, packaging, contracts",
+    "service": "the client in Node that reads a bundle",
+    "search/faults": "whole searches that are killed, stopped and moved to other hosts",
+    "search/runs/test_in_store.py": "runs in an object store, through several modules",
+    "search/study/test_objectives.py": "several objectives and constraints, through several modules",
+    "dataset/test_leakage.py": "what no stage may learn from later careers",
+    "dataset/test_real_careers.py": "real careers, compared with what pandas counts",
+    "cli/test_commands.py": "commands as a user types them, and what they refuse",
+    "cli/test_terminal.py": "all commands, run in a terminal",
+}
+"""Test files and folders that no single module answers to, with what they test instead."""
+
+
+def crowded(root: Path) -> list[str]:
+    """Folders of the package with too many modules; a folder of commands may have one a command."""
+    modules = (file for file in (root / PACKAGE).rglob("*.py") if file.name != "__init__.py")
+    counts = Counter(str(file.parent.relative_to(root)) for file in modules)
+    return [f"{folder}: {n}" for folder, n in counts.items() if n > MOST_FILES and folder != f"{PACKAGE}/cli"]
+
+
+def long_files(root: Path) -> list[str]:
+    """Python files of the package and of the tests with too many lines."""
+    lines = {
+        str(file.relative_to(root)): len(file.read_text("utf-8").splitlines())
+        for folder in (PACKAGE, "tests")
+        for file in sorted((root / folder).rglob("*.py"))
+    }
+    return [f"{file}: {n}" for file, n in lines.items() if n > MOST_LINES]
+
+
+@functools.cache
+def imports(root: Path) -> dict[str, set[str]]:
+    """The modules of the package that each one imports, also inside functions and for type checking."""
+    files = {
+        ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): file
+        for file in (root / PACKAGE).rglob("*.py")
+    }
+    graph: dict[str, set[str]] = {}
+    for module, file in files.items():
+        named: set[str] = set()
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                named |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                submodules = {f"{node.module}.{alias.name}" for alias in node.names} & set(files)
+                named |= submodules or {node.module}
+        graph[module] = (named & set(files)) - {module}
+    return graph
+
+
+def rooms(graph: Mapping[str, Iterable[str]], stage: str) -> dict[str, set[str]]:
+    """The same for the rooms of a stage: its folders, and each module that lies in none of them."""
+
+    def room(module: str) -> str:
+        """trajtune.search.study.journal → study, trajtune.search.run → run."""
+        return module.removeprefix(f"{stage}.").partition(".")[0]
+
+    between: dict[str, set[str]] = defaultdict(set)
+    for module, others in graph.items():
+        for other in others:
+            inside = module.startswith(f"{stage}.") and other.startswith(f"{stage}.")
+            if inside and room(module) != room(other):
+                between[room(module)].add(room(other))
+    return between
+
+
+def circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
+    """One circle of imports, from a module back to itself; empty if there is none."""
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def homeless(root: Path) -> list[str]:
+    """Test files without their module: test_fit.py and test_fit_resumed.py belong to fit.py, or to fit/."""
+    found = []
+    for file in sorted((root / "tests").rglob("test_*.py")):
+        place = file.relative_to(root / "tests")
+        words = file.stem.removeprefix("test_").split("_")
+        folder = root / PACKAGE / place.parent
+        names = ["_".join(words[:end]) for end in range(1, len(words) + 1)]
+        excepted = {str(place), *map(str, place.parents)} & set(WITHOUT_A_MODULE)
+        modules = [folder / name / "__init__.py" for name in names] + [
+            folder / f"{name}.py" for name in names
+        ]
+        if not excepted and not any(module.is_file() for module in modules):
+            found.append(str(place))
+    return found
+
+
+STAGES = sorted(f"{PACKAGE}.{path.parent.name}" for path in (ROOT / PACKAGE).glob("*/__init__.py"))
+
+
+def test_no_folder_has_more_modules_than_one_can_overlook() -> None:
+    found = crowded(ROOT)
+    assert not found, found
+
+
+def test_no_file_is_too_long() -> None:
+    found = long_files(ROOT)
+    assert not found, found
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    found = circle(imports(ROOT))
+    assert not found, found
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_rooms_of_a_stage_import_one_way(stage: str) -> None:
+    found = circle(rooms(imports(ROOT), stage))
+    assert not found, found
+
+
+def test_every_test_file_mirrors_a_module() -> None:
+    found = homeless(ROOT)
+    assert not found, found
+
+
+def test_what_is_excepted_is_there() -> None:
+    found = [place for place in WITHOUT_A_MODULE if not (ROOT / "tests" / place).exists()]
+    assert not found, found
+
+
+def plant(root: Path, **files: str) -> Path:
+    """A small package; double underscores in a name separate folders."""
+    for name, content in files.items():
+        path = root / f"{name.replace('__', '/')}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, "utf-8")
+    return root
+
+
+def test_a_crowded_folder_and_a_long_file_are_named(tmp_path: Path) -> None:
+    many = {f"trajtune__search__m{number}": "" for number in range(MOST_FILES + 1)}
+    commands = {name.replace("search", "cli"): "" for name in many}
+    plant(tmp_path, **many, **commands, tests__test_long="\n" * (MOST_LINES + 1))
+    assert crowded(tmp_path) == ["trajtune/search: 15"]
+    assert long_files(tmp_path) == ["tests/test_long.py: 351"]
+
+
+def test_a_circle_is_named_also_when_an_import_is_inside_a_function(tmp_path: Path) -> None:
+    later = "def f():\n    from trajtune import a\n"
+    plant(
+        tmp_path, trajtune__a="import trajtune.b", trajtune__b="from trajtune.c import x", trajtune__c=later
+    )
+    assert set(circle(imports(tmp_path))) == {"trajtune.a", "trajtune.b", "trajtune.c"}
+
+
+def test_rooms_that_import_each_other_are_named_though_no_two_modules_do(tmp_path: Path) -> None:
+    there = "from trajtune.search.runs import lock"
+    back = "from trajtune.search.study.journal import x"
+    files = {"study__study": there, "runs__lock": "", "runs__log": back, "study__journal": ""}
+    plant(tmp_path, **{f"trajtune__search__{name}": content for name, content in files.items()})
+    graph = imports(tmp_path)
+    assert circle(graph) == []
+    assert set(circle(rooms(graph, "trajtune.search"))) == {"study", "runs"}
+
+
+def test_a_test_file_without_its_module_is_named(tmp_path: Path) -> None:
+    plant(
+        tmp_path,
+        trajtune__model__fit="",
+        tests__model__test_fit="",
+        tests__model__test_fit_resumed="",
+        tests__model__test_fast="",
+        tests__model__test_nothing="",
+        tests__test_fit="",
+        tests__project__test_docs="",
+    )
+    (tmp_path / "trajtune/model/fast").mkdir()
+    (tmp_path / "trajtune/model/fast/__init__.py").touch()
+    assert homeless(tmp_path) == ["model/test_nothing.py", "test_fit.py"]
