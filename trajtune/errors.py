@@ -1,4 +1,4 @@
-"""The errors a user can cause and mend.
+"""Errors that a user can cause and fix.
 
 Each message is one line: the rule, the values, the remedy. The command line prints a
 `TrajtuneError` as that line and exits 2; any other exception is a bug and keeps its traceback.
@@ -7,7 +7,7 @@ Nothing here imports anything, so that every part of trajtune may import it.
 
 
 class TrajtuneError(ValueError):
-    """Base of every error that the user can mend; the message is one line."""
+    """Base of every error that the user can fix; the message is one line."""
 
 
 class ExperimentError(TrajtuneError):

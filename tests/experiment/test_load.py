@@ -111,3 +111,14 @@ def test_experiments_are_found_from_any_directory(tmp_path: Path, monkeypatch: p
 
 def test_an_empty_file_is_the_default() -> None:
     assert validate(Experiment, {}, "test") == Experiment()
+
+
+def test_what_an_earlier_version_wrote_for_a_removed_setting_is_accepted_if_it_had_no_effect(
+    tmp_path: Path,
+) -> None:
+    earlier = "training: {{clip_norm: {clip_norm}}}\ntracking: {{tensorboard: {tensorboard}}}\n"
+    path = write(tmp_path, earlier.format(clip_norm=0.0, tensorboard="false"))
+    assert load_experiment(path) == Experiment()
+    path = write(tmp_path, earlier.format(clip_norm=1.0, tensorboard="true"))
+    with pytest.raises(ExperimentError, match=r"unknown key `training\.clip_norm`.*`tracking\.tensorboard`"):
+        load_experiment(path)

@@ -23,6 +23,7 @@ def simulate(
     """
     from trajtune.experiment.sources import ProcessSettings
     from trajtune.model.baselines.bayes import population_optimum
+    from trajtune.page.format import number
     from trajtune.simulation.write_careers import write_simulated
 
     write_simulated(careers, seed, database_url() if to == "postgres" else to)
@@ -33,4 +34,4 @@ def simulate(
     print(f"{careers:,} simulated careers in {'the table candidates' if to == 'postgres' else to}")
     print("The best that any model could reach on their last moves:")
     for name, value in optimum.items():
-        print(f"  {name:<28} {value:.4g}" if isinstance(value, float) else f"  {name:<28} {value}")
+        print(f"  {name:<28} {number(value)}")

@@ -30,6 +30,7 @@ def train(
     from trajtune.cluster import ray_session
     from trajtune.dataset.prepare import prepare as prepare_snapshot
     from trajtune.dataset.snapshot import open_snapshot
+    from trajtune.page.format import metric_value
     from trajtune.search.train_single import train_single
 
     if db_url:
@@ -43,10 +44,11 @@ def train(
     else:
         with ray_session(verbose=verbose):
             data = prepare_snapshot(resolved, progress=True)
+    metric = resolved.search.metric
     for report in train_single(resolved, data, output, resume=resume):
         print(
-            f"epoch {report['epoch']:>3}  train loss {report['train_loss']:.4f}  "
-            f"val_next_role_nll {report['val_next_role_nll']:.4f}  {report['seconds']:.1f} s",
+            f"epoch {report['epoch']:>3}  train loss {metric_value(report['train_loss'])}  "
+            f"{metric} {metric_value(report[metric])}  {report['seconds']:.1f} s",
             flush=True,
         )
     print(output / "best.pt")

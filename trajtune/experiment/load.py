@@ -67,7 +67,7 @@ def load_yaml(path: StoredPath) -> dict[str, Any]:
         raise ExperimentError(f"Cannot read {path}: {error.strerror}. Check the path.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
-        raise ExperimentError(f"{path} is not YAML: {reason}. Mend that line.") from error
+        raise ExperimentError(f"{path} is not YAML: {reason}. Fix that line.") from error
     if content is None:
         return {}
     if not isinstance(content, dict):

@@ -1,14 +1,33 @@
 """Params: one point of a search space, with trajtune's defaults and the specification's."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Settings(BaseModel):
     """Base of every section: unknown keys are errors, values cannot be changed after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    removed: ClassVar[Mapping[str, object]] = {}
+    """Settings that earlier versions had, each with the value that had no effect.
+
+    Runs and checkpoints of those versions hold every setting. That value is accepted and ignored; any other
+    value is an unknown key.
+    """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_removed(cls, content: Any) -> Any:
+        if not isinstance(content, Mapping):
+            return content
+        return {
+            key: value
+            for key, value in content.items()
+            if key not in cls.removed or value != cls.removed[key]
+        }
 
 
 class Params(Settings):
@@ -17,6 +36,8 @@ class Params(Settings):
     The defaults are trajtune's own. `RESEARCH_DEFAULT` is the specification's point.
     """
 
+    removed: ClassVar[Mapping[str, object]] = {"clip_norm": 0.0}
+
     embedding_dim: int = Field(128, ge=1, description="Size of a title's vector.")
     hidden_dim: int = Field(16, ge=1, description="Hidden units of each LSTM direction.")
     num_layers: int = Field(2, ge=1, le=8, description="LSTM layers.")
@@ -24,7 +45,7 @@ class Params(Settings):
     learning_rate: float = Field(1e-3, gt=0, description="Adam's learning rate.")
     batch_size: int = Field(32, ge=1, description="Examples in a training step.")
     max_epochs: int = Field(10, ge=1, description="Most passes over the training examples.")
-    patience: int = Field(5, ge=1, description="Epochs without a better val_next_role_nll before stopping.")
+    patience: int = Field(5, ge=1, description="Epochs without a better `search.metric` before stopping.")
     tenure_weight: float = Field(0.1, ge=0, description="Weight of the tenure loss beside the cross-entropy.")
     hireability_weight: float = Field(0.1, ge=0, description="Weight of the hireability loss.")
     tenure_loss: Literal["pinball", "mse"] = Field(

@@ -6,8 +6,9 @@ other module checks a value again or gives it a second default.
 
 import difflib
 import re
+from collections.abc import Mapping
 from datetime import date
-from typing import Final, Literal, Self
+from typing import ClassVar, Final, Literal, Self
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -213,6 +214,8 @@ class FinalizeSettings(Settings):
 
 class TrackingSettings(Settings):
     """Logging in addition to the study; needs the extra `trajtune[tracking]`."""
+
+    removed: ClassVar[Mapping[str, object]] = {"tensorboard": False}
 
     mlflow: bool = Field(
         False, description="To MLFLOW_TRACKING_URI, or to mlflow.db in the run directory if that is not set."

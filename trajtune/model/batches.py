@@ -50,7 +50,7 @@ class Loader:
     """Iterates over the batches of some examples; each iteration is one epoch.
 
     With a generator the examples are shuffled within their length and the batches among each
-    other, anew each epoch; the generator's state is all the state there is. Without one the
+    other, differently in each epoch; the generator's state is all the state there is. Without one the
     order is by length, then as in the examples, and the same each time.
     """
 
@@ -142,7 +142,7 @@ def create_dataloaders(
 
     Args:
         params: Gives the batch size and which transitions of a train career are examples.
-        train: Shuffled anew each epoch.
+        train: Shuffled differently in each epoch.
         val: Each career's last transition, in large batches.
         vocab_size: V; bounds the size of a validation batch.
         seed: Of the shuffling.

@@ -225,7 +225,9 @@ def _set_tenure_scale(
 
 def _check_same(checkpoint: Mapping[str, Any], params: Params, vocab_size: int, metric: str) -> None:
     may_differ = _MAY_DIFFER if params.schedule == "constant" else _MAY_DIFFER - {"max_epochs"}
-    before = {**checkpoint["params"], "vocab_size": checkpoint["vocab_size"], "metric": checkpoint["metric"]}
+    # Checkpoints of earlier versions name no metric: their best epoch was always by this one.
+    metric_before = checkpoint.get("metric", "val_next_role_nll")
+    before = {**checkpoint["params"], "vocab_size": checkpoint["vocab_size"], "metric": metric_before}
     now = {**params.model_dump(mode="json"), "vocab_size": vocab_size, "metric": metric}
     faults = [
         f"{key} {before.get(key)!r} → {now[key]!r}"

@@ -5,7 +5,14 @@ from typing import Any
 
 from trajtune.search.runs.directory import Run
 from trajtune.search.study.open import read_study
-from trajtune.search.study.trial_records import UNFINISHED, TrialRecord, ranked, read_trials, research_default
+from trajtune.search.study.trial_records import (
+    UNFINISHED,
+    TrialRecord,
+    best_trial,
+    ranked,
+    read_trials,
+    research_default,
+)
 from trajtune.search.trial import BEST, delete_resumable
 from trajtune.storage.path import remove_tree
 
@@ -33,7 +40,7 @@ def retain_best(run: Run, trials: Sequence[TrialRecord]) -> None:
 
 def best_entry(trials: Sequence[TrialRecord]) -> dict[str, Any] | None:
     """The content of ``best.json``; None without a finished trial."""
-    best = next(iter(ranked(trials)), None)
+    best = best_trial(trials)
     if best is None:
         return None
     return {
