@@ -26,7 +26,7 @@ from trajtune.dataset.prepare import prepare
 from trajtune.experiment.load import validate
 from trajtune.experiment.settings import Experiment
 from trajtune.finalize.run import finalize
-from trajtune.search.run import start_search
+from trajtune.search.run import SessionFlags, start_search
 from trajtune.storage.atomic import write_atomically
 
 SIZES = (5_000, 20_000, 50_000, 200_000)
@@ -81,8 +81,8 @@ def measured(careers: int, trials: int, seed: int) -> list[dict[str, Any]]:
         },
         "benchmark",
     )
-    run = start_search(experiment, prepare(experiment, progress=True), verbose=True)
-    bundle = finalize(run, verbose=True)
+    run = start_search(experiment, prepare(experiment, progress=True), flags=SessionFlags(verbose=True))
+    bundle = finalize(run, flags=SessionFlags(verbose=True))
     metrics = json.loads((bundle / "metrics.json").read_text())
     return rows_of(metrics, careers, experiment.finalize.tenure_coverage)
 

@@ -37,7 +37,7 @@ from trajtune.experiment.settings import Experiment
 from trajtune.experiment.space import load_space
 from trajtune.model.network.title_vectors import words_of
 from trajtune.model.training.fit import fit
-from trajtune.search.run import start_search
+from trajtune.search.run import SessionFlags, start_search
 from trajtune.search.runs.directory import Run
 from trajtune.search.study.open import read_study
 from trajtune.search.study.origins import SAMPLER_ORIGIN
@@ -236,7 +236,7 @@ def beside_plain(directory: Path, trials: int, careers: int, epochs: int) -> lis
     written = io.StringIO()
     began = datetime.now(UTC)
     with redirect_stdout(written), ray_session(num_cpus=CONCURRENT):
-        start_search(experiment, snapshot, json_log=True)
+        start_search(experiment, snapshot, flags=SessionFlags(json_log=True))
     events = map(json.loads, written.getvalue().splitlines())
     ours = [
         ((datetime.fromisoformat(event["time"]) - began).total_seconds(), event["val_next_role_nll"])

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,8 @@ from trajtune.errors import RunError
 
 if TYPE_CHECKING:
     from trajtune.experiment.settings import Experiment
+    from trajtune.search.run import SessionFlags
+    from trajtune.storage.path import StoredPath
 
 
 def search(
@@ -54,46 +56,40 @@ def search(
 
     Example: trajtune search --trials 50
     """
-    path = search_in_ray_session(
-        experiment,
-        trials=trials,
-        space=space,
-        run=run,
-        resume=resume,
-        snapshot=snapshot,
-        warm_start=warm_start,
-        force=force,
-        max_concurrent=max_concurrent,
-        time_budget_s=_seconds(time_budget),
-        max_epochs_total=max_epochs_total,
-        dry_run=dry_run,
-        json_log=json_log,
-        address=address,
-        verbose=verbose,
-    )
+    from trajtune.search.run import SessionFlags, resume_search
+
+    flags = SessionFlags(json_log, address, verbose)
+    budgets: dict[str, Any] = {
+        "max_concurrent": max_concurrent,
+        "time_budget_s": _seconds(time_budget),
+        "max_epochs_total": max_epochs_total,
+    }
+    if resume is not None:
+        if dry_run:
+            raise RunError("--dry-run is for a new search. Leave out --resume or --dry-run.")
+        path: StoredPath | None = resume_search(
+            resume, trials=trials, force=force, flags=flags, **budgets
+        ).path
+    else:
+        settings = {"trials": trials, "space": space, **budgets}
+        resolved = _with_search_settings(experiment_of(experiment, reads_source=snapshot is None), settings)
+        path = prepare_and_search(
+            resolved, flags, run=run, snapshot=snapshot, warm_start=warm_start, dry_run=dry_run
+        )
     if path and not json_log:
         print(path)
 
 
-def search_in_ray_session(
-    experiment: str | None,
+def prepare_and_search(
+    experiment: "Experiment",
+    flags: "SessionFlags",
     *,
-    trials: int | None = None,
-    space: str | None = None,
     run: str | None = None,
-    resume: str | None = None,
     snapshot: str | None = None,
     warm_start: str | None = None,
-    force: bool = False,
-    max_concurrent: int | None = None,
-    time_budget_s: float | None = None,
-    max_epochs_total: int | None = None,
     dry_run: bool = False,
-    json_log: bool = False,
-    address: str | None = None,
-    verbose: bool = False,
-) -> str | None:
-    """Prepare (or open) the snapshot and search on it, in one Ray session.
+) -> "StoredPath | None":
+    """Prepare or open the snapshot and search on it, in one Ray session.
 
     Returns:
         The run's path; None after a dry run.
@@ -104,50 +100,25 @@ def search_in_ray_session(
     from trajtune.experiment.load import experiment_yaml
     from trajtune.experiment.space import load_space
     from trajtune.search.estimate import estimate
-    from trajtune.search.run import open_run, resume_search, start_search
+    from trajtune.search.run import open_run, start_search
     from trajtune.search.start_points import check_start_points, with_warm_start
 
-    if resume is not None and dry_run:
-        raise RunError("--dry-run is for a new search. Leave out --resume or --dry-run.")
-    if resume is not None:
-        resumed = resume_search(
-            resume,
-            trials=trials,
-            max_concurrent=max_concurrent,
-            time_budget_s=time_budget_s,
-            max_epochs_total=max_epochs_total,
-            force=force,
-            json_log=json_log,
-            address=address,
-            verbose=verbose,
-        )
-        return str(resumed.path)
-    chosen = {
-        "trials": trials,
-        "space": space,
-        "max_concurrent": max_concurrent,
-        "time_budget_s": time_budget_s,
-        "max_epochs_total": max_epochs_total,
-    }
-    resolved = _with_search_settings(experiment_of(experiment, reads_source=snapshot is None), chosen)
-    # The space is checked before the database is read.
-    searched = load_space(resolved.search.space)
+    space = load_space(experiment.search.space)  # checked before the database is read
     data = open_snapshot(snapshot) if snapshot else None
-    with ray_session(address, verbose=verbose):
-        data = data or prepare_snapshot(resolved, progress=True)
+    with ray_session(flags.address, verbose=flags.verbose):
+        data = data or prepare_snapshot(experiment, progress=True)
         if warm_start:
-            resolved = with_warm_start(resolved, open_run(warm_start), data)
+            experiment = with_warm_start(experiment, open_run(warm_start), data)
         if dry_run:
-            check_start_points(resolved.search, searched)
-            print(experiment_yaml(resolved) + estimate(resolved, searched, data).describe())
+            check_start_points(experiment.search, space)
+            print(experiment_yaml(experiment) + estimate(experiment, space, data).describe())
             return None
-        started = start_search(resolved, data, space=searched, name=run, json_log=json_log, verbose=verbose)
-        return str(started.path)
+        return start_search(experiment, data, space=space, name=run, flags=flags).path
 
 
-def _with_search_settings(experiment: "Experiment", chosen: Mapping[str, object]) -> "Experiment":
-    """The experiment with the flags in place of its own search settings."""
-    given = {name: value for name, value in chosen.items() if value is not None}
+def _with_search_settings(experiment: "Experiment", settings: Mapping[str, object]) -> "Experiment":
+    """The experiment with these search settings in place of its own, except those that are None."""
+    given = {name: value for name, value in settings.items() if value is not None}
     return experiment.model_copy(update={"search": experiment.search.model_copy(update=given)})
 
 

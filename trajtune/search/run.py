@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from trajtune.cluster import ray_session
 from trajtune.errors import RunError
@@ -25,16 +25,25 @@ from trajtune.search.tune.tracking import check_tracking
 if TYPE_CHECKING:
     from trajtune.dataset.snapshot import Snapshot
 
-__all__ = ["Run", "open_run", "resume_search", "search", "start_search"]
+__all__ = ["Run", "SessionFlags", "open_run", "resume_search", "search", "start_search"]
 
 
 @dataclass(frozen=True)
-class _Flags:
-    """How a session is shown, and which Ray runs it: see `search`."""
+class SessionFlags:
+    """How a session is shown, and which Ray runs it.
 
-    json_log: bool
-    address: str | None
-    verbose: bool
+    Attributes:
+        json_log: Write each event as a line of JSON on stdout, instead of a display on stderr.
+        address: A Ray cluster to join; None: Ray is started here, or an open session is used.
+        verbose: Show Ray's logs.
+    """
+
+    json_log: bool = False
+    address: str | None = None
+    verbose: bool = False
+
+
+_DEFAULTS: Final = SessionFlags()
 
 
 def search(
@@ -56,9 +65,7 @@ def search(
         run: Name of the new run; None makes one from the time.
         resume: A run's name or path.
         trials: Trials in total; None: the experiment's number, or that of the resumed run.
-        json_log: Write each event as a line of JSON on stdout, instead of a display on stderr.
-        address: A Ray cluster to join; None: Ray is started here, or an open session is used.
-        verbose: Show Ray's logs.
+        json_log, address, verbose: As in `SessionFlags`.
 
     Returns:
         The run, searched to its end.
@@ -67,17 +74,16 @@ def search(
         RunError: If neither a run to resume nor both experiment and snapshot are given, or the search
             cannot go on as asked.
     """
+    flags = SessionFlags(json_log, address, verbose)
     if resume is not None:
-        return resume_search(
-            resume, experiment=experiment, trials=trials, json_log=json_log, address=address, verbose=verbose
-        )
+        return resume_search(resume, experiment=experiment, trials=trials, flags=flags)
     if experiment is None or snapshot is None:
         raise RunError("A new search needs an experiment and a snapshot. Give both, or a run to resume.")
     if trials is not None:
         experiment = experiment.model_copy(
             update={"search": experiment.search.model_copy(update={"trials": trials})}
         )
-    return start_search(experiment, snapshot, name=run, json_log=json_log, address=address, verbose=verbose)
+    return start_search(experiment, snapshot, name=run, flags=flags)
 
 
 def start_search(
@@ -86,9 +92,7 @@ def start_search(
     *,
     space: Space | None = None,
     name: str | None = None,
-    json_log: bool = False,
-    address: str | None = None,
-    verbose: bool = False,
+    flags: SessionFlags = _DEFAULTS,
 ) -> Run:
     """Search with as many trials as the experiment asks for.
 
@@ -97,7 +101,7 @@ def start_search(
         snapshot: Train and val are read; test is not.
         space: The experiment's, if it is loaded already; None: it is loaded from ``search.space``.
         name: Name of the run directory; None makes one from the time.
-        json_log, address, verbose: As in `search`.
+        flags: How the session is shown, and which Ray runs it.
 
     Returns:
         The run, with as many finished trials as asked for.
@@ -112,7 +116,7 @@ def start_search(
     check_start_points(experiment.search, space)
     check_sampler(experiment.search, space)
     run = create_run(experiment, space, name=name, snapshot_path=snapshot.path, snapshot_id=snapshot.id)
-    return _search(run, snapshot, experiment.search, _Flags(json_log, address, verbose))
+    return _search(run, snapshot, experiment.search, flags)
 
 
 def resume_search(
@@ -124,9 +128,7 @@ def resume_search(
     time_budget_s: float | None = None,
     max_epochs_total: int | None = None,
     force: bool = False,
-    json_log: bool = False,
-    address: str | None = None,
-    verbose: bool = False,
+    flags: SessionFlags = _DEFAULTS,
 ) -> Run:
     """Resume a run until it holds the trials asked for; with more ``trials``, extend it.
 
@@ -141,7 +143,7 @@ def resume_search(
         time_budget_s: Seconds from now; None keeps the experiment's.
         max_epochs_total: Epochs of all trials, earlier sessions included; None keeps the experiment's.
         force: Resume although the versions of trajtune or its libraries differ.
-        json_log, address, verbose: As in `search`.
+        flags: How the session is shown, and which Ray runs it.
 
     Raises:
         RunError: If there is no such run, another process searches in it, a difference forbids the
@@ -165,11 +167,16 @@ def resume_search(
     settings = run.experiment.search.model_copy(
         update={name: value for name, value in given.items() if value is not None}
     )
-    return _search(run, snapshot, settings, _Flags(json_log, address, verbose), trials=trials)
+    return _search(run, snapshot, settings, flags, trials=trials)
 
 
 def _search(
-    run: Run, snapshot: "Snapshot", settings: SearchSettings, flags: _Flags, *, trials: int | None = None
+    run: Run,
+    snapshot: "Snapshot",
+    settings: SearchSettings,
+    flags: SessionFlags,
+    *,
+    trials: int | None = None,
 ) -> Run:
     """Bring the run's study to the trials requested, with the settings of this session."""
     with run.locked() as still_held, run_log(run.path) as log:

@@ -9,7 +9,7 @@ from ray.cluster_utils import Cluster
 from tests.search.faults.driver import RUN
 from trajtune.dataset.snapshot import open_snapshot
 from trajtune.experiment.load import load_experiment
-from trajtune.search.run import start_search
+from trajtune.search.run import SessionFlags, start_search
 
 
 def main() -> None:
@@ -25,7 +25,12 @@ def main() -> None:
         (raylet,) = node.all_processes["raylet"]
         arguments.raylet.write_text(str(raylet.process.pid))
         experiment = load_experiment(arguments.experiment)
-        start_search(experiment, open_snapshot(arguments.snapshot), name=RUN, address=cluster.address)
+        start_search(
+            experiment,
+            open_snapshot(arguments.snapshot),
+            name=RUN,
+            flags=SessionFlags(address=cluster.address),
+        )
     finally:
         cluster.shutdown()
 
