@@ -10,7 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-pytestmark = pytest.mark.slow
+from trajtune import cluster
+from trajtune.cluster import ray_session
+from trajtune.errors import RunError
 
 SESSION = """
 import time
@@ -21,6 +23,7 @@ with ray_session(num_cpus=1):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["starting", "open", "an agent hangs"])
 def test_ctrl_c_leaves_nothing_behind_whenever_it_comes(short_tmp: Path, moment: str) -> None:
     process = subprocess.Popen(
@@ -50,3 +53,11 @@ def test_ctrl_c_leaves_nothing_behind_whenever_it_comes(short_tmp: Path, moment:
     assert os.listdir(short_tmp) == []
     _, alive = psutil.wait_procs(started, timeout=10)
     assert alive == []
+
+
+def test_an_address_where_nothing_answers_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "_ANSWER_WAIT_S", 0.5)
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    refused = r"must answer at 127\.0\.0\.1:1, but none does: Connection refused\."
+    with pytest.raises(RunError, match=refused), ray_session("127.0.0.1:1"):
+        raise AssertionError("joined")

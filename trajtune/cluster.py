@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ from types import FrameType
 from typing import Final
 
 import psutil
+
+from trajtune.errors import RunError
+from trajtune.storage.retry import retrying
 
 # Ray reads these on import, so they are set before it. A value that the user has set is kept.
 _ENVIRONMENT = {
@@ -25,8 +29,11 @@ _ENVIRONMENT = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
 }
 
-_PATIENCE_S: Final = 3.0
+_STOP_WAIT_S: Final = 3.0
 """Time that Ray's last processes get to stop after the others, before they are killed."""
+
+_ANSWER_WAIT_S: Final = 20.0
+"""Time in which a cluster must accept a connection; it may still be starting."""
 
 
 @contextmanager
@@ -40,6 +47,9 @@ def ray_session(
             started on this machine.
         verbose: Show Ray's logs.
         num_cpus: CPUs of a Ray that is started here; None: all that this process may use.
+
+    Raises:
+        RunError: If no cluster answers at the address.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -54,7 +64,11 @@ def ray_session(
             logging.getLogger(logger).setLevel(logging.CRITICAL)
     level = logging.INFO if verbose else logging.ERROR
     if address is not None:
-        ray.init(address=address, log_to_driver=verbose, logging_level=level)
+        _check_answers(address)
+        try:
+            ray.init(address=address, log_to_driver=verbose, logging_level=level)
+        except ConnectionError as error:
+            raise _no_cluster(address, str(error)) from error
         try:
             yield
         finally:
@@ -76,11 +90,34 @@ def ray_session(
         started = _processes_of(directory)
         ray.shutdown()
         # Ray's agents stop after the rest, and write their logs until then.
-        _, alive = psutil.wait_procs(started, timeout=_PATIENCE_S)
+        _, alive = psutil.wait_procs(started, timeout=_STOP_WAIT_S)
         for process in alive:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _check_answers(address: str) -> None:
+    """Refuse an address where nothing accepts connections; `ray.init` would wait for it without an end."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return  # "auto" and "local", which Ray itself resolves
+    try:
+        retrying(
+            lambda: socket.create_connection((host.strip("[]"), int(port)), timeout=5).close(),
+            lambda error: isinstance(error, OSError),
+            seconds=_ANSWER_WAIT_S,
+            service=f"The Ray cluster at {address}",
+        )
+    except OSError as error:
+        raise _no_cluster(address, error.strerror or str(error)) from error
+
+
+def _no_cluster(address: str, reason: str) -> RunError:
+    return RunError(
+        f"A Ray cluster must answer at {address}, but none does: {' '.join(reason.split())}. "
+        "Start one with `ray start --head`, or check --address and RAY_ADDRESS."
+    )
 
 
 @contextmanager

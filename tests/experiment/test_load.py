@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from trajtune.errors import ExperimentError
-from trajtune.experiment.load import find_file, load_experiment, save_experiment, validate
+from trajtune.experiment.load import find_file, load_experiment, load_yaml, save_experiment, validate
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.settings import Experiment
 
@@ -122,3 +122,16 @@ def test_what_an_earlier_version_wrote_for_a_removed_setting_is_accepted_if_it_h
     path = write(tmp_path, earlier.format(clip_norm=1.0, tensorboard="true"))
     with pytest.raises(ExperimentError, match=r"unknown key `training\.clip_norm`.*`tracking\.tensorboard`"):
         load_experiment(path)
+
+
+@pytest.mark.parametrize("text", ["1e-2", "1E-2", "+1e-2", ".1e-1", "1.e-2", "0.01", "1.0e-2"])
+def test_a_number_may_be_written_with_an_exponent_and_no_point(tmp_path: Path, text: str) -> None:
+    assert load_experiment(write(tmp_path, f"training: {{learning_rate: {text}}}")).training == Params(
+        learning_rate=0.01
+    )
+
+
+def test_a_quoted_number_and_a_word_with_an_e_stay_text(tmp_path: Path) -> None:
+    path = tmp_path / "texts.yaml"
+    path.write_text("{a: '1e-2', b: e5, c: 1e, d: 12e4x, e: 0x1e4}", encoding="utf-8")
+    assert load_yaml(path) == {"a": "1e-2", "b": "e5", "c": "1e", "d": "12e4x", "e": 0x1E4}

@@ -16,6 +16,17 @@ from trajtune.storage.path import StoredPath
 T = TypeVar("T", bound=BaseModel)
 
 
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, for which ``1e-2`` is a number: YAML 1.1 wants ``1.0e-2``, and reads text."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\d[\d_]*(\.[\d_]*)?|\.\d[\d_]*)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
 def find_file(name: str, folder: str) -> Path:
     """Find a YAML file by path, or by name in ``folder`` here, in the package or beside it.
 
@@ -62,7 +73,7 @@ def load_yaml(path: StoredPath) -> dict[str, Any]:
         ExperimentError: If it cannot be read, is not YAML, or is not a mapping.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
     except OSError as error:
         raise ExperimentError(f"Cannot read {path}: {error.strerror}. Check the path.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
