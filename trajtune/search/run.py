@@ -30,13 +30,7 @@ __all__ = ["Run", "SessionFlags", "open_run", "resume_search", "search", "start_
 
 @dataclass(frozen=True)
 class SessionFlags:
-    """How a session is shown, and which Ray runs it.
-
-    Attributes:
-        json_log: Write each event as a line of JSON on stdout, instead of a display on stderr.
-        address: A Ray cluster to join; None: Ray is started here, or an open session is used.
-        verbose: Show Ray's logs.
-    """
+    """How a session is shown, and which Ray runs it; `search` explains each field."""
 
     json_log: bool = False
     address: str | None = None
@@ -65,7 +59,9 @@ def search(
         run: Name of the new run; None makes one from the time.
         resume: A run's name or path.
         trials: Trials in total; None: the experiment's number, or that of the resumed run.
-        json_log, address, verbose: As in `SessionFlags`.
+        json_log: Write each event as a line of JSON on stdout, instead of a display on stderr.
+        address: A Ray cluster to join; None: Ray is started here, or an open session is used.
+        verbose: Show Ray's logs.
 
     Returns:
         The run, searched to its end.
