@@ -10,6 +10,7 @@ import torch
 
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.experiment.params import Params
+from trajtune.model.network.title_vectors import TitleWords, number_words
 
 VOCAB_SIZE = 25
 
@@ -28,6 +29,25 @@ def plain(**options: Any) -> Params:
         "schedule": "constant",
     }
     return Params(**{**off, **options})
+
+
+SMALL = plain(embedding_dim=16, hidden_dim=8, max_epochs=4, learning_rate=5e-3)
+"""Params of a model that trains in a second."""
+
+OPTIONS: list[dict[str, Any]] = [
+    {"tie_weights": True},
+    {"skip_last_title": True},
+    {"title_vectors": "id_and_words"},
+    {"markov_prior": True},
+    {"title_changes": True},
+    {"repeat_gate": True},
+    {"tie_weights": True, "skip_last_title": True, "title_vectors": "id_and_words", "markov_prior": True},
+    {"tie_weights": True, "skip_last_title": True, "title_changes": True, "repeat_gate": True},
+    {"embedding_dropout": 0.2, "label_smoothing": 0.1, "weight_decay": 0.1},
+    {"schedule": "cosine", "warmup_epochs": 0.5},
+    {"schedule": "one_cycle", "weight_decay": 0.1, "decay_embeddings": True},
+]
+"""Every option of model and training, by itself or with others."""
 
 
 def process_arrays(num_careers: int, seed: int, most_roles: int = 6) -> CareerArrays:
@@ -60,6 +80,22 @@ def process_arrays(num_careers: int, seed: int, most_roles: int = 6) -> CareerAr
 @pytest.fixture(scope="session")
 def careers() -> Callable[..., CareerArrays]:
     return process_arrays
+
+
+@pytest.fixture(scope="session")
+def train() -> CareerArrays:
+    return process_arrays(300, seed=0)
+
+
+@pytest.fixture(scope="session")
+def val() -> CareerArrays:
+    return process_arrays(120, seed=1)
+
+
+@pytest.fixture(scope="session")
+def words() -> TitleWords:
+    """Two words for each title, of which both occur in other titles too."""
+    return number_words([[f"family {title % 4}", f"level {title % 6}"] for title in range(1, VOCAB_SIZE)])
 
 
 @pytest.fixture(scope="session")

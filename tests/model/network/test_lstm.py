@@ -1,42 +1,14 @@
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 
-from tests.model.conftest import plain
+from tests.model.conftest import OPTIONS, SMALL
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.model.checkpoint import new_model
 from trajtune.model.network.lstm import UNKNOWN_LOGIT, CareerTrajectoryLSTM
 from trajtune.model.network.markov_prior import count_transitions
-from trajtune.model.network.title_vectors import TitleWords, number_words
-
-SMALL = plain(embedding_dim=16, hidden_dim=8, max_epochs=2, learning_rate=5e-3)
-
-
-OPTIONS: list[dict[str, Any]] = [
-    {"tie_weights": True},
-    {"skip_last_title": True},
-    {"title_vectors": "id_and_words"},
-    {"markov_prior": True},
-    {"title_changes": True},
-    {"repeat_gate": True},
-    {"tie_weights": True, "skip_last_title": True, "title_vectors": "id_and_words", "markov_prior": True},
-    {"tie_weights": True, "skip_last_title": True, "title_changes": True, "repeat_gate": True},
-    {"embedding_dropout": 0.2, "label_smoothing": 0.1, "weight_decay": 0.1},
-    {"schedule": "cosine", "warmup_epochs": 0.5},
-    {"schedule": "one_cycle", "weight_decay": 0.1, "decay_embeddings": True},
-]
-
-
-@pytest.fixture(scope="module")
-def train(careers: Callable[..., CareerArrays]) -> CareerArrays:
-    return careers(200, seed=0)
-
-
-@pytest.fixture(scope="module")
-def words(vocab_size: int) -> TitleWords:
-    return number_words([[f"family {title % 4}", f"level {title % 6}"] for title in range(1, vocab_size)])
+from trajtune.model.network.title_vectors import TitleWords
 
 
 @pytest.fixture

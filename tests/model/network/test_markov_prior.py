@@ -1,27 +1,14 @@
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 
-from tests.model.conftest import plain
+from tests.model.conftest import SMALL
 from trajtune.dataset.arrays import CareerArrays, examples_of
 from trajtune.model.baselines.baselines import markov
 from trajtune.model.checkpoint import new_model
 from trajtune.model.network.markov_prior import MarkovPrior, count_transitions
 from trajtune.model.predict import predict
-
-SMALL = plain(embedding_dim=16, hidden_dim=8, max_epochs=2, learning_rate=5e-3)
-
-
-@pytest.fixture(scope="module")
-def train(careers: Callable[..., CareerArrays]) -> CareerArrays:
-    return careers(200, seed=0)
-
-
-@pytest.fixture(scope="module")
-def val(careers: Callable[..., CareerArrays]) -> CareerArrays:
-    return careers(60, seed=1)
 
 
 def test_the_prior_alone_is_the_markov_baseline(

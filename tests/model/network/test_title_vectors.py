@@ -1,31 +1,13 @@
-from collections.abc import Callable
 
 import pytest
 import torch
 
-from tests.model.conftest import plain
+from tests.model.conftest import SMALL
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.errors import TrainingError
 from trajtune.model.checkpoint import new_model
 from trajtune.model.network.title_vectors import TitleWords, number_words
 from trajtune.model.training.fit import fit
-
-SMALL = plain(embedding_dim=16, hidden_dim=8, max_epochs=2, learning_rate=5e-3)
-
-
-@pytest.fixture(scope="module")
-def train(careers: Callable[..., CareerArrays]) -> CareerArrays:
-    return careers(200, seed=0)
-
-
-@pytest.fixture(scope="module")
-def val(careers: Callable[..., CareerArrays]) -> CareerArrays:
-    return careers(60, seed=1)
-
-
-@pytest.fixture(scope="module")
-def words(vocab_size: int) -> TitleWords:
-    return number_words([[f"family {title % 4}", f"level {title % 6}"] for title in range(1, vocab_size)])
 
 
 def test_words_of_two_titles_or_more_make_up_a_title(vocab_size: int) -> None:

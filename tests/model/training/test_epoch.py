@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.model.conftest import plain
+from tests.model.conftest import SMALL
 from trajtune.dataset.arrays import CareerArrays, examples_of
 from trajtune.errors import TrainingError
 from trajtune.experiment.params import RESEARCH_DEFAULT
@@ -14,18 +14,6 @@ from trajtune.model.checkpoint import new_model
 from trajtune.model.network.lstm import UNKNOWN_LOGIT
 from trajtune.model.training.epoch import evaluate, train_epoch
 from trajtune.model.training.fit import fit
-
-SMALL = plain(embedding_dim=16, hidden_dim=8, max_epochs=4, learning_rate=5e-3)
-
-
-@pytest.fixture(scope="module")
-def train(careers: Callable[..., CareerArrays]) -> CareerArrays:
-    return careers(300, seed=0)
-
-
-@pytest.fixture(scope="module")
-def val(careers: Callable[..., CareerArrays]) -> CareerArrays:
-    return careers(120, seed=1)
 
 
 def test_one_batch_overfits(careers: Callable[..., CareerArrays], vocab_size: int) -> None:

@@ -6,35 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from tests.model.conftest import plain
+from tests.model.conftest import OPTIONS, SMALL, plain
 from trajtune.dataset.arrays import CareerArrays, examples_of
 from trajtune.errors import TrainingError
 from trajtune.experiment.params import Params
 from trajtune.model.checkpoint import build_model
 from trajtune.model.metrics import hireability_metrics, next_role_metrics, tenure_metrics
 from trajtune.model.network.lstm import UNKNOWN_LOGIT
-from trajtune.model.network.title_vectors import TitleWords, number_words
+from trajtune.model.network.title_vectors import TitleWords
 from trajtune.model.predict import predict
 from trajtune.model.training.fit import EpochResult, fit
-
-OPTIONS: list[dict[str, Any]] = [
-    {"tie_weights": True},
-    {"skip_last_title": True},
-    {"title_vectors": "id_and_words"},
-    {"markov_prior": True},
-    {"title_changes": True},
-    {"repeat_gate": True},
-    {"tie_weights": True, "skip_last_title": True, "title_vectors": "id_and_words", "markov_prior": True},
-    {"tie_weights": True, "skip_last_title": True, "title_changes": True, "repeat_gate": True},
-    {"embedding_dropout": 0.2, "label_smoothing": 0.1, "weight_decay": 0.1},
-    {"schedule": "cosine", "warmup_epochs": 0.5},
-    {"schedule": "one_cycle", "weight_decay": 0.1, "decay_embeddings": True},
-]
-
-
-@pytest.fixture(scope="module")
-def words(vocab_size: int) -> TitleWords:
-    return number_words([[f"family {title % 4}", f"level {title % 6}"] for title in range(1, vocab_size)])
 
 
 def last_epoch(
@@ -47,19 +28,6 @@ def last_epoch(
 ) -> dict[str, Any]:
     *_, last = fit(params, train, val, vocab_size, seed=0, checkpoint=state, title_words=words)
     return last.checkpoint()
-
-
-SMALL = plain(embedding_dim=16, hidden_dim=8, max_epochs=4, learning_rate=5e-3)
-
-
-@pytest.fixture(scope="module")
-def train(careers: Callable[..., CareerArrays]) -> CareerArrays:
-    return careers(300, seed=0)
-
-
-@pytest.fixture(scope="module")
-def val(careers: Callable[..., CareerArrays]) -> CareerArrays:
-    return careers(120, seed=1)
 
 
 def told(result: EpochResult) -> dict[str, Any]:

@@ -1,19 +1,11 @@
 from typing import Any
 
-import pytest
 import torch
 
-from tests.model.conftest import plain
+from tests.model.conftest import SMALL
 from trajtune.model.checkpoint import new_model
-from trajtune.model.network.title_vectors import TitleWords, number_words
+from trajtune.model.network.title_vectors import TitleWords
 from trajtune.model.training.optimizer import create_optimizer
-
-SMALL = plain(embedding_dim=16, hidden_dim=8, max_epochs=2, learning_rate=5e-3)
-
-
-@pytest.fixture(scope="module")
-def words(vocab_size: int) -> TitleWords:
-    return number_words([[f"family {title % 4}", f"level {title % 6}"] for title in range(1, vocab_size)])
 
 
 def test_weights_decay_but_biases_and_title_vectors_do_not(vocab_size: int, words: TitleWords) -> None:

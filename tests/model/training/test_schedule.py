@@ -1,23 +1,15 @@
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 
-from tests.model.conftest import plain
+from tests.model.conftest import SMALL, plain
 from trajtune.dataset.arrays import CareerArrays, examples_of
 from trajtune.model.batches import Loader
 from trajtune.model.checkpoint import new_model
 from trajtune.model.training.epoch import train_epoch
 from trajtune.model.training.optimizer import create_optimizer
 from trajtune.model.training.schedule import learning_rate
-
-SMALL = plain(embedding_dim=16, hidden_dim=8, max_epochs=2, learning_rate=5e-3)
-
-
-@pytest.fixture(scope="module")
-def train(careers: Callable[..., CareerArrays]) -> CareerArrays:
-    return careers(200, seed=0)
 
 
 def test_schedules_rise_and_fall_as_they_say() -> None:
