@@ -158,7 +158,7 @@ def _check(proto: onnx.ModelProto, name: str) -> None:
 
 
 def _bilstm_final_state(x: Any, lengths: Any, weights: Any, hidden: int, layers: int) -> Any:
-    """ONNX for `model.lstm.bilstm_final_state`: one native LSTM node a layer."""
+    """ONNX for `network.lstm.bilstm_final_state`: one native LSTM node for each layer."""
     from onnxscript import opset17 as op
 
     def reorder(w: Any) -> Any:  # gates: torch i, f, g, o; ONNX i, o, f, c

@@ -96,7 +96,7 @@ class MarkovPrior(nn.Module):
             last_B: int64: the last titles; 0 has no successors.
             left_out_B: int64: the next titles to leave out of the counts once; 0 leaves nothing out.
         """
-        weight_V = self.next_counts + 1  # as `markov.unigram`
+        weight_V = self.next_counts + 1  # as `transition_counts.unigram` has it
         total = weight_V[1:].sum()
         prior_BV = logits_BV + self.scale * weight_V.log()
         ids_BK = self.successors[last_B].long()
