@@ -1,4 +1,3 @@
-
 import torch
 
 from tests.model.conftest import SMALL
