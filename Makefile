@@ -16,11 +16,11 @@ demo: $(INSTALLED)
 # tests share what it has set up; tests/conftest.py decides the order.
 PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-# About three minutes on two cores. One Ray and one PostgreSQL in each process are enough for these tests.
+# Under three minutes on two cores. One Ray and one PostgreSQL in each process are enough for these tests.
 test: $(INSTALLED) lint typecheck
 	$(PYTEST)
 
-# The rest, about half an hour: searches that are killed, stopped and moved, servers that fail, several hosts, a browser,
+# The rest, about twenty minutes: searches that are killed, stopped and moved, servers that fail, several hosts, a browser,
 # every command of the documentation, an installation from nothing; and the properties again, with more examples.
 test-all: $(INSTALLED)
 	$(PYTEST) -m 'slow or hypothesis' --hypothesis-profile many --timeout 900
