@@ -158,7 +158,13 @@ def _damage(damaged: list[str], state: Mapping[str, Any] | None) -> dict[str, st
 
 def predicting(state: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a ``best.pt`` that predicts, with its epoch and metrics, but no timings."""
-    return {key: value for key, value in state.items() if key not in {_REPORTS, _MEASURED}}
+    # Earlier versions kept another best epoch in the checkpoint; the last report is of these weights in any.
+    report = state[_REPORTS][-1]
+    return {
+        **{key: value for key, value in state.items() if key not in {_REPORTS, _MEASURED}},
+        "best_epoch": state["epoch"],
+        "best_metrics": {name: report[name] for name in state["best_metrics"]},
+    }
 
 
 def delete_resumable(directory: StoredPath) -> None:
