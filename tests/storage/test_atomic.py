@@ -1,6 +1,7 @@
 """Files and directories on this machine appear complete or not at all."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -105,11 +106,14 @@ def test_a_name_that_is_taken_is_refused(tmp_path: Path, kind: str) -> None:
 def test_staging_directories_of_killed_processes_are_deleted_and_of_living_ones_kept(tmp_path: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
+    here = socket.gethostname()
     for pid in (dead.pid, os.getppid()):
-        (tmp_path / f".target.new-abc-{pid}").mkdir()
-    (tmp_path / f".another.new-abc-{dead.pid}").mkdir()
+        (tmp_path / f".target.new-abc-{pid}@{here}").mkdir()
+    kept = [f".another.new-abc-{dead.pid}@{here}", f".target.new-abc-{dead.pid}@other-{here}"]
+    for name in kept:  # of another target, and of a host on which a process of that number may live
+        (tmp_path / name).mkdir()
 
     with local_staging_directory(tmp_path / "target"), local_staging_directory(tmp_path / "target"):
         pass
 
-    assert names(tmp_path) == [f".another.new-abc-{dead.pid}", f".target.new-abc-{os.getppid()}"]
+    assert names(tmp_path) == sorted([*kept, f".target.new-abc-{os.getppid()}@{here}"])

@@ -14,7 +14,6 @@ This module reads train and val. The test split is opened by `dataset.test_split
 import hashlib
 import io
 import json
-import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -186,8 +185,8 @@ def write_snapshot(
     Raises:
         StorageError: If the store does not answer, or refuses.
     """
-    # The name is the hash of the content, so it is known last. Hosts may share the parent.
-    with staging_directory(parent / f"snapshot-{socket.gethostname()}") as folder:
+    # The name is the hash of the content, so it is known last.
+    with staging_directory(parent / "snapshot") as folder:
         for name, data in splits.items():
             (folder / name).mkdir()
             pq.write_table(_table(data), folder / name / "careers.parquet", compression="zstd")

@@ -12,6 +12,7 @@ import glob
 import os
 import secrets
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,11 +46,14 @@ def atomic_path(path: Path, *, unique: bool = False) -> Iterator[Path]:
 def local_staging_directory(target: Path) -> Iterator[Path]:
     """A new hidden directory next to ``target``, to fill and rename; deleted if the block does not rename it.
 
-    What killed processes have left for the same target is deleted first.
+    What killed processes of this host have left for the same target is deleted first. Other hosts may share
+    the file system, and their processes cannot be asked from here.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(target)
-    folder = target.with_name(f".{target.name}.new-{secrets.token_hex(4)}-{os.getpid()}")
+    folder = target.with_name(
+        f".{target.name}.new-{secrets.token_hex(4)}-{os.getpid()}@{socket.gethostname()}"
+    )
     folder.mkdir()
     try:
         yield folder
@@ -72,9 +76,10 @@ def rename_directory(folder: Path, target: Path) -> None:
 
 
 def _remove_abandoned(target: Path) -> None:
-    for folder in target.parent.glob(f".{glob.escape(target.name)}.new-*"):
+    of_this_host = f"@{socket.gethostname()}"
+    for folder in target.parent.glob(glob.escape(f".{target.name}.new-") + "*" + glob.escape(of_this_host)):
         try:
-            os.kill(int(folder.name.rpartition("-")[2]), 0)
+            os.kill(int(folder.name.removesuffix(of_this_host).rpartition("-")[2]), 0)
         except (ValueError, ProcessLookupError):
             shutil.rmtree(folder, ignore_errors=True)
         except PermissionError:  # a living process of another user

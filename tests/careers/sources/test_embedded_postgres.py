@@ -6,6 +6,7 @@ import pwd
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -221,7 +222,7 @@ def group(home):
 def test_data_whose_making_was_interrupted_are_made_again(tmp_path):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    unfinished = tmp_path / f".postgres-18.new-{dead.pid}"
+    unfinished = tmp_path / f".postgres-18.new-{dead.pid}@{socket.gethostname()}"
     unfinished.mkdir()
     (unfinished / "PG_VERSION").write_text("18\n")
     with embedded_postgres(tmp_path) as url:

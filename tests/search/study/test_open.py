@@ -1,4 +1,4 @@
-"""Where a study is, and what is said when there is none."""
+"""Opening the study of a run, and the errors where there is none."""
 
 from pathlib import Path
 
