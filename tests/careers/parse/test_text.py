@@ -11,6 +11,7 @@ def test_integral_floats_lose_their_fraction_and_others_keep_it():
 
 def test_dictionaries_and_integers_are_text():
     assert as_text(pa.array(["a", "b", "a"]).dictionary_encode()).to_pylist() == ["a", "b", "a"]
+    assert as_text(pa.array([2020.0, 0.5]).dictionary_encode()).to_pylist() == ["2020", "0.5"]
     assert as_text(pa.array([7, None])).to_pylist() == ["7", None]
 
 
