@@ -103,7 +103,7 @@ def test_the_baselines_stand_beside_the_trials_and_are_measured_on_val_as_they_a
     val, vocab_size = small_snapshot.read("val").arrays, small_snapshot.encoder().vocab_size
     predicted = markov(small_snapshot.read("train").arrays, vocab_size).predict(val, examples_of(val, "last"))
 
-    assert set(status["baselines"]) == {"majority", "current_title", "markov", "markov2"}
+    assert set(status["baselines"]) == {"majority", "current_title", "markov", "ngram"}
     assert set(status["baselines"]["markov"]) <= set(status["best"]["metrics"])
     assert status["baselines"]["markov"]["val_top1"] == float((predicted.rank == 1).mean())
     least = min(found["val_next_role_nll"] for found in status["baselines"].values())

@@ -1,16 +1,16 @@
-"""Counts of what followed the last titles of a career, in flat arrays, and distributions from them.
+"""What followed the last titles of a career, counted in flat arrays, and n-gram distributions from it.
 
-The distribution is interpolated by Witten and Bell (1991), from a uniform one up to the longest context:
-``p(w | c) = (count(c, w) + d(c) p(w | c without its oldest title)) / (n(c) + d(c))``, with ``n`` moves
-(a sum of weights) from the context to ``d`` different titles. A context that was never seen keeps the
-distribution of the shorter one. A move to a title that the vocabulary lacks is not counted.
+A distribution is interpolated from a uniform one up to the longest context:
+``p(w | c) = mass(c, w) + backoff(c) × p(w | c without its oldest title)``. A context that was never seen
+keeps the distribution of the shorter one. Two smoothings give the mass and the back-off from the counts,
+in which each move has a weight; `smooth` has the formulas.
 
 Contexts are tuples of symbols: a title, 0 for an unknown title, `START` before the first role. Each order
 is a level of a tree: a context is the row of the same context without its oldest symbol, and that symbol.
-So a context is one exact int64, for any vocabulary.
+So a context is one exact int64, whatever the size of the vocabulary.
 """
 
-# E moves or examples, C contexts of one order, P pairs of a context and a next title, V titles, O orders
+# E moves or examples, C contexts of one order, P pairs of a context and a next title, V titles
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,8 +33,8 @@ def contexts_of(arrays: CareerArrays, examples: Examples, order: int) -> NDArray
 
 
 @dataclass(frozen=True)
-class OrderCounts:
-    """What followed each context of one order; row ``c`` is ``[offsets[c], offsets[c + 1])`` of the pairs.
+class Contexts:
+    """The contexts of one order and the titles that followed; row ``c`` is ``[offsets[c], offsets[c + 1])``.
 
     Attributes:
         keys: int64 ``[C]``, rising: ``parent × (V + 1) + symbol + 1``. ``symbol`` is the context's oldest
@@ -42,157 +42,141 @@ class OrderCounts:
             key 0 alone, or no row if nothing was counted.
         offsets: int64 ``[C + 1]``.
         next: int64 ``[P]``: a title that followed, rising within a row, never 0.
-        weight: float64 ``[P]``: how often, each move counted with its weight.
-        total: float64 ``[C]``: the sum of a row's weights.
     """
 
     keys: NDArray[np.int64]
     offsets: NDArray[np.int64]
     next: NDArray[np.int64]
-    weight: NDArray[np.float64]
-    total: NDArray[np.float64]
 
     @property
     def distinct(self) -> NDArray[np.int64]:
         """int64 ``[C]``: how many different titles followed."""
         return np.diff(self.offsets)
 
-    def find(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The row of each key; -1 for a context that was not seen."""
-        return _find(self.keys, keys)
+    def sums(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The sum ``[C]`` over each row of values ``[P]``."""
+        return np.add.reduceat(values, self.offsets[:-1]) if len(values) else values
 
 
 @dataclass(frozen=True)
-class NGramCounts:
-    """Counts of contexts of 0 to ``order`` titles.
+class Level:
+    """One order of an n-gram distribution.
+
+    Attributes:
+        contexts: C contexts and P pairs.
+        mass: float64 ``[P]``: probability that the context itself gives to each title that followed it.
+        backoff: float64 ``[C]``: the factor of the shorter context's distribution; it and the masses of
+            the row sum to 1.
+    """
+
+    contexts: Contexts
+    mass: NDArray[np.float64]
+    backoff: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class NGramDistribution:
+    """Probabilities of the next title given the last ``order`` titles.
 
     Attributes:
         vocab_size: V.
-        orders: By order, from 0; plain arrays, from which another form of the distribution can be built.
+        levels: By order, from 0; plain arrays, from which another form of the distribution can be built.
     """
 
     vocab_size: int
-    orders: tuple[OrderCounts, ...]
-
-    @property
-    def order(self) -> int:
-        """Titles in the longest context."""
-        return len(self.orders) - 1
+    levels: tuple[Level, ...]
 
     def symbols(self, order: int) -> NDArray[np.int64]:
         """The contexts of one order as symbols, ``[C, order]``, the newest last."""
+        keys = self.levels[order].contexts.keys
         if order == 0:
-            return np.empty((len(self.orders[0].keys), 0), np.int64)
-        parent, symbol = np.divmod(self.orders[order].keys, self.vocab_size + 1)
+            return np.empty((len(keys), 0), np.int64)
+        parent, symbol = np.divmod(keys, self.vocab_size + 1)
         return np.column_stack([symbol - 1, self.symbols(order - 1)[parent]])
 
-    def rows(self, contexts: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        """The row of each context ``[E, order or more]`` in every order; -1 where it was not seen."""
-        rows = [np.full(len(contexts), 0 if len(self.orders[0].keys) else -1, np.int64)]
-        for order, counts in enumerate(self.orders[1:], start=1):
-            parent = rows[-1]
-            keys = parent * (self.vocab_size + 1) + contexts[:, -order] + 1
-            rows.append(counts.find(np.where(parent >= 0, keys, -1)))
-        return rows
-
     def states(self, contexts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """A number of the longest context seen, ``[E]``: where it is equal, the distribution is."""
-        state = np.full(len(contexts), -1, np.int64)
-        before = 0
-        for counts, row in zip(self.orders, self.rows(contexts), strict=True):
+        """A number ``[E]`` of the longest context that was seen, 0 for none; it decides the distribution."""
+        state = np.zeros(len(contexts), np.int64)
+        before = 1
+        for level, row in zip(self.levels, self._rows(contexts), strict=True):
             state = np.where(row >= 0, before + row, state)
-            before += len(counts.keys)
+            before += len(level.backoff)
         return state
 
-    def shortest(self) -> NDArray[np.float64]:
-        """The distribution without a context, ``[V]``."""
-        result = np.full(self.vocab_size, 1 / max(self.vocab_size - 1, 1))
-        result[0] = 0.0
-        counts = self.orders[0]
-        if len(counts.keys):
-            spread = counts.total + counts.distinct
-            result *= counts.distinct / spread
-            result[counts.next] += counts.weight / spread
-        return result
-
-    def distribution(self, contexts: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Probabilities of the next title ``[E, V]``; rows sum to 1, column 0 is 0."""
-        result = np.tile(self.shortest(), (len(contexts), 1))
-        for counts, all_rows in list(zip(self.orders, self.rows(contexts), strict=True))[1:]:
-            seen = np.flatnonzero(all_rows >= 0)
-            row = all_rows[seen]
-            distinct = counts.distinct[row]
-            spread = counts.total[row] + distinct
-            result[seen] *= (distinct / spread)[:, None]
-            at = np.repeat(counts.offsets[row] - np.cumsum(distinct) + distinct, distinct)
-            at += np.arange(len(at))
-            result[np.repeat(seen, distinct), counts.next[at]] += counts.weight[at] / np.repeat(
-                spread, distinct
-            )
-        return result
-
-    def target_probabilities(
-        self, contexts: NDArray[np.int64], target: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        """Probability of each target by contexts of each order, ``[O, E]``, without a distribution over V.
-
-        Args:
-            contexts: ``[E, order]``.
-            target: int64 ``[E]``; the probability of 0 is 0.
-        """
-        result = [self.shortest()[target]]
-        for counts, row in list(zip(self.orders, self.rows(contexts), strict=True))[1:]:
-            probability = result[-1].copy()
+    def probabilities(self, contexts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Probabilities ``[E, V]`` after contexts ``[E, order]``; rows sum to 1, column 0 is 0."""
+        base = self.levels[0]
+        shortest = uniform(self.vocab_size)
+        if len(base.backoff):
+            shortest *= base.backoff
+            shortest[base.contexts.next] += base.mass
+        result = np.tile(shortest, (len(contexts), 1))
+        for level, row in list(zip(self.levels, self._rows(contexts), strict=True))[1:]:
             seen = np.flatnonzero(row >= 0)
-            distinct = counts.distinct[row[seen]]
-            spread = counts.total[row[seen]] + distinct
-            probability[seen] *= distinct / spread
-            pairs = np.repeat(np.arange(len(counts.keys)), counts.distinct) * self.vocab_size + counts.next
-            place = _find(pairs, row[seen] * self.vocab_size + target[seen])
-            followed = place >= 0
-            probability[seen[followed]] += counts.weight[place[followed]] / spread[followed]
-            result.append(probability)
-        return np.stack(result)
+            row = row[seen]
+            result[seen] *= level.backoff[row, None]
+            distinct = level.contexts.distinct[row]
+            pairs = np.repeat(level.contexts.offsets[row] - np.cumsum(distinct) + distinct, distinct)
+            pairs += np.arange(len(pairs))
+            result[np.repeat(seen, distinct), level.contexts.next[pairs]] += level.mass[pairs]
+        return result
+
+    def _rows(self, contexts: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        return find_rows([level.contexts for level in self.levels], contexts, self.vocab_size)
 
 
-@dataclass(frozen=True)
-class _OrderIndex:
-    """`OrderCounts` before the weights are known; ``place`` ``[E]`` is the pair of each move."""
+def uniform(vocab_size: int) -> NDArray[np.float64]:
+    """The distribution ``[V]`` that a model without any count has; 0 at index 0."""
+    result = np.full(vocab_size, 1 / max(vocab_size - 1, 1))
+    result[0] = 0.0
+    return result
 
-    keys: NDArray[np.int64]
-    offsets: NDArray[np.int64]
-    next: NDArray[np.int64]
-    place: NDArray[np.int64]
 
-    def count(self, weights: NDArray[np.float64] | None) -> OrderCounts:
-        weight = np.bincount(self.place, weights, minlength=len(self.next)).astype(np.float64)
-        total = np.add.reduceat(weight, self.offsets[:-1]) if len(weight) else weight
-        return OrderCounts(self.keys, self.offsets, self.next, weight, total)
+def find_rows(
+    orders: Sequence[Contexts], contexts: NDArray[np.int64], vocab_size: int
+) -> list[NDArray[np.int64]]:
+    """The row ``[E]`` of each context in every order from 0; -1 where it was not seen.
+
+    Args:
+        orders: By order, from 0.
+        contexts: int64 ``[E, longest order or more]``.
+        vocab_size: V.
+    """
+    rows = [np.full(len(contexts), 0 if len(orders[0].keys) else -1, np.int64)]
+    for order, known in enumerate(orders[1:], start=1):
+        keys = rows[-1] * (vocab_size + 1) + contexts[:, -order] + 1
+        rows.append(_find(known.keys, np.where(rows[-1] >= 0, keys, -1)))
+    return rows
 
 
 @dataclass(frozen=True)
 class NGramIndex:
-    """The contexts and pairs among some moves, to be counted under several weights.
+    """The contexts and pairs among some moves, to be counted with several weights and smoothings.
 
     Attributes:
         vocab_size: V.
-        counted: bool ``[E]``: the moves to a title that the vocabulary holds.
+        counted: bool ``[E]``: the moves to a title that the vocabulary holds; the others are not counted.
         orders: By order, from 0.
+        places: By order, the pair of each counted move.
     """
 
     vocab_size: int
     counted: NDArray[np.bool_]
-    orders: Sequence[_OrderIndex]
+    orders: tuple[Contexts, ...]
+    places: tuple[NDArray[np.int64], ...]
 
-    def count(self, weights: NDArray[np.float64] | None = None) -> NGramCounts:
-        """Count the moves with weights float64 ``[E]``, all positive; None: each counts 1."""
-        known = None if weights is None else weights[self.counted]
-        return NGramCounts(self.vocab_size, tuple(order.count(known) for order in self.orders))
+    def find(
+        self, contexts: NDArray[np.int64], target: NDArray[np.int64]
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """The row of each context and the pair of it and its target, ``[E]`` each, by order; -1 for none."""
+        found = []
+        for order, row in zip(self.orders, find_rows(self.orders, contexts, self.vocab_size), strict=True):
+            pairs = np.repeat(np.arange(len(order.keys)), order.distinct) * self.vocab_size + order.next
+            found.append((row, _find(pairs, np.where(row >= 0, row * self.vocab_size + target, -1))))
+        return found
 
 
-def index_ngrams(
-    contexts: NDArray[np.int64], next_titles: NDArray[np.int64], vocab_size: int
-) -> NGramIndex:
+def index_ngrams(contexts: NDArray[np.int64], next_titles: NDArray[np.int64], vocab_size: int) -> NGramIndex:
     """Find the contexts of 0 to ``order`` titles and what followed them.
 
     Args:
@@ -204,20 +188,108 @@ def index_ngrams(
     contexts, next_titles = contexts[counted], next_titles[counted]
     row = np.zeros(len(next_titles), np.int64)
     keys = np.zeros(min(1, len(row)), np.int64)
-    orders = [_order_index(keys, row, next_titles, vocab_size)]
-    for order in range(1, contexts.shape[1] + 1):
-        key = row * (vocab_size + 1) + contexts[:, -order] + 1
-        keys, row = np.unique(key, return_inverse=True)
-        orders.append(_order_index(keys, row, next_titles, vocab_size))
-    return NGramIndex(vocab_size, counted, orders)
+    orders, places = [], []
+    for order in range(contexts.shape[1] + 1):
+        if order:
+            keys, row = np.unique(row * (vocab_size + 1) + contexts[:, -order] + 1, return_inverse=True)
+        pairs, place = np.unique(row * vocab_size + next_titles, return_inverse=True)
+        offsets = np.searchsorted(pairs, np.arange(len(keys) + 1) * vocab_size).astype(np.int64)
+        orders.append(Contexts(keys, offsets, pairs % vocab_size))
+        places.append(place)
+    return NGramIndex(vocab_size, counted, tuple(orders), tuple(places))
 
 
-def _order_index(
-    keys: NDArray[np.int64], row: NDArray[np.int64], next_titles: NDArray[np.int64], vocab_size: int
-) -> _OrderIndex:
-    pairs, place = np.unique(row * vocab_size + next_titles, return_inverse=True)
-    offsets = np.searchsorted(pairs, np.arange(len(keys) + 1) * vocab_size)
-    return _OrderIndex(keys, offsets.astype(np.int64), pairs % vocab_size, place)
+@dataclass(frozen=True)
+class Smoothed:
+    """The levels of every order, as the longest context of a distribution and as a shorter one.
+
+    Attributes:
+        vocab_size: V.
+        longest: By order, from 0.
+        shorter: By order, from 0, up to one less than the longest.
+    """
+
+    vocab_size: int
+    longest: Sequence[Level]
+    shorter: Sequence[Level]
+
+    def distribution(self, order: int) -> NGramDistribution:
+        """The distribution with contexts of up to ``order`` titles."""
+        return NGramDistribution(self.vocab_size, (*self.shorter[:order], self.longest[order]))
+
+    def target_probabilities(
+        self, found: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]
+    ) -> list[NDArray[np.float64]]:
+        """Probability of each target ``[E]`` by order of the longest context, without a distribution over V.
+
+        Args:
+            found: What `NGramIndex.find` gives for targets that the vocabulary holds.
+        """
+        below = np.full(len(found[0][0]), uniform(self.vocab_size)[-1])
+        result = []
+        for order, (row, pair) in enumerate(found):
+            result.append(_interpolated(self.longest[order], below, row, pair))
+            if order < len(self.shorter):
+                below = _interpolated(self.shorter[order], below, row, pair)
+        return result
+
+
+def smooth(
+    index: NGramIndex, weights: NDArray[np.float64] | None = None, discount: float | None = None
+) -> Smoothed:
+    """Count the moves and smooth the counts.
+
+    With ``n`` the sum of a context's weights and ``d`` the number of different titles that followed it,
+    Witten and Bell (1991) give ``mass = count / (n + d)`` and ``backoff = d / (n + d)``.
+
+    Kneser and Ney (1995) subtract a discount ``D`` from each count: ``mass = (count - D) / n`` and
+    ``backoff = D d / n``; and a shorter context does not count moves but the different longer contexts in
+    which the title followed. With weights, a count below 1 loses the share ``D`` of itself, and counts as
+    itself, not as 1, in ``d`` and in the shorter context.
+
+    Args:
+        index: The moves.
+        weights: float64 ``[E]``, positive; None: each move counts 1.
+        discount: ``D``, between 0 and 1; None: Witten-Bell.
+    """
+    if weights is not None:
+        weights = weights[index.counted]
+    counts = [
+        np.bincount(place, weights, minlength=len(order.next)).astype(np.float64)
+        for order, place in zip(index.orders, index.places, strict=True)
+    ]
+    if discount is None:
+        levels = [_witten_bell(*entry) for entry in zip(index.orders, counts, strict=True)]
+        return Smoothed(index.vocab_size, levels, levels[:-1])
+    longest = [_discounted(order, count, discount) for order, count in zip(index.orders, counts, strict=True)]
+    shorter = []
+    for order in range(len(counts) - 1):
+        longer = np.empty(len(counts[order + 1]), np.int64)
+        longer[index.places[order + 1]] = index.places[order]
+        number = np.bincount(longer, np.minimum(counts[order + 1], 1), minlength=len(counts[order]))
+        shorter.append(_discounted(index.orders[order], number.astype(np.float64), discount))
+    return Smoothed(index.vocab_size, longest, shorter)
+
+
+def _witten_bell(contexts: Contexts, count: NDArray[np.float64]) -> Level:
+    distinct = contexts.distinct
+    spread = contexts.sums(count) + distinct
+    return Level(contexts, count / np.repeat(spread, distinct), distinct / spread)
+
+
+def _discounted(contexts: Contexts, count: NDArray[np.float64], discount: float) -> Level:
+    total, lost = contexts.sums(count), discount * np.minimum(count, 1)
+    mass = (count - lost) / np.repeat(total, contexts.distinct)
+    return Level(contexts, mass, contexts.sums(lost) / total)
+
+
+def _interpolated(
+    level: Level, below: NDArray[np.float64], row: NDArray[np.int64], pair: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    result = below.copy()
+    result[row >= 0] *= level.backoff[row[row >= 0]]
+    result[pair >= 0] += level.mass[pair[pair >= 0]]
+    return result
 
 
 def _find(rising: NDArray[np.int64], asked: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -36,7 +36,10 @@ class Copies:
         return np.bincount(example[hit], self.probability[hit], minlength=len(number)).astype(np.float64)
 
     def mix_into(self, probabilities: NDArray[np.float64], share: float) -> NDArray[np.float64]:
-        """Give the earlier titles ``share`` in rows ``[E, V]`` that have any; changed in place and returned."""
+        """Give the earlier titles ``share`` in the rows ``[E, V]`` that have any.
+
+        The rows are changed in place and returned.
+        """
         number = np.diff(self.offsets)
         probabilities[number > 0] *= 1 - share
         example = np.repeat(np.arange(len(number)), number)
