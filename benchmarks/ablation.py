@@ -20,7 +20,8 @@ import torch
 from trajtune.dataset.arrays import CareerArrays, examples_of
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.sources import ProcessSettings
-from trajtune.model.baselines.baselines import markov, markov2
+from trajtune.model.baselines.baselines import markov
+from trajtune.model.baselines.ngram import choose_ngram, ngram
 from trajtune.model.metrics import next_role_metrics
 from trajtune.model.network.title_vectors import TitleWords, number_words
 from trajtune.model.training.fit import fit
@@ -109,7 +110,8 @@ def compare(num_careers: int, num_seeds: int) -> Iterator[dict[str, Any]]:
     everything = Window(date(1900, 1, 1), None, PROCESS.as_of)
     best = bayes_optimum(PROCESS, val.title_ids.astype(np.int64) - 1, val.offsets, everything)
     yield from results(num_careers, "Bayes limit", float(best.nll.mean()), float((best.rank == 1).mean()))
-    for baseline in (markov(train, VOCAB_SIZE), markov2(train, VOCAB_SIZE)):
+    choice = choose_ngram(train, val, VOCAB_SIZE)
+    for baseline in (markov(train, VOCAB_SIZE), ngram(train, VOCAB_SIZE, choice)):
         found = next_role_metrics(baseline.predict(val, examples_of(val, "last")))
         nll, top1 = found["next_role_nll"], found["next_role_top1"]
         assert nll is not None

@@ -43,6 +43,7 @@ from trajtune.search.runs.retention import top_trials
 from trajtune.search.study.open import read_study
 from trajtune.search.study.trial_records import read_trials, research_default
 from trajtune.search.trial import BEST
+from trajtune.search.val_baselines import kept_choice
 from trajtune.storage.files import write_json
 
 Progress = Callable[[str], None]
@@ -120,7 +121,15 @@ def finalize(
         metrics = {
             **origin(snapshot, run.name),
             **selection_record(chosen, exported, refits),
-            **measure_on_test(snapshot, graph, research, run=run.name, purpose="finalize", coverage=coverage),
+            **measure_on_test(
+                snapshot,
+                graph,
+                research,
+                ngram_choice=kept_choice(run, snapshot),
+                run=run.name,
+                purpose="finalize",
+                coverage=coverage,
+            ),
             "calibration": calibrated.record,
             "export": export,
             "latency": measure_latency(graph, folder / MODEL, careers),

@@ -22,6 +22,7 @@ from trajtune.finalize.export.latency import measure_latency
 from trajtune.finalize.export.to_onnx import check_graph, export_to_onnx, simplify_onnx
 from trajtune.finalize.report.html import write_html_report
 from trajtune.finalize.report.markdown import generate_report
+from trajtune.model.baselines.ngram import choose_ngram
 from trajtune.model.checkpoint import build_model, load_checkpoint, vocabulary_id
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.predict import predict
@@ -114,7 +115,7 @@ def evaluate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: P
     refuse_existing(output)
     snapshot = open_snapshot(data_path)
     model = _model_of(checkpoint, snapshot.encoder(), str(data_path))
-    val = snapshot.read("val")
+    train, val = snapshot.read("train").arrays, snapshot.read("val")
     coverage = FinalizeSettings().tenure_coverage
     with bundle_directory(output) as folder:
         calibrated = calibrate(model, val, coverage)
@@ -128,6 +129,7 @@ def evaluate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: P
                 snapshot,
                 graph,
                 None,
+                ngram_choice=choose_ngram(train, val.arrays, snapshot.encoder().vocab_size),
                 run=str(checkpoint),
                 purpose="evaluate",
                 coverage=coverage,

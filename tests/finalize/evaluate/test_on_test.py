@@ -25,7 +25,8 @@ def test_metrics_hold_what_the_specification_names(metrics: dict) -> None:
     assert {"num", "top1", "top5", "same_title_rate", "one_step_lag_detected"} <= set(
         metrics["career_changers"]
     )
-    assert set(metrics["baselines"]) == {"majority", "current_title", "markov", "markov2"}
+    assert set(metrics["baselines"]) == {"majority", "current_title", "markov", "ngram"}
+    assert set(metrics["ngram"]) == {"order", "moves", "half_life_years", "discount", "copy_share"}
     for baseline in metrics["baselines"].values():
         assert {"top1", "top5", "nll"} <= set(baseline)
     assert {"opset", "parity_max_abs_error", "num_nodes"} <= set(metrics["export"])

@@ -77,9 +77,9 @@ def section(page: Any, heading: str) -> str:
 def test_accuracies_stand_beside_the_baselines_with_their_intervals(
     page: Any, metrics: dict[str, Any]
 ) -> None:
-    assert "markov2 what followed the last two" in page.inner_text("main")
+    assert "ngram counts what followed the last titles" in page.inner_text("main")
     first = drawn(page, 1)["first guess"]
-    names = ["this model", "research default", "majority", "current title", "markov", "markov2"]
+    names = ["this model", "research default", "majority", "current title", "markov", "ngram"]
     assert first["x"] == names
     test = metrics["test"]
     baselines = [metrics["research_default"], *metrics["baselines"].values()]

@@ -20,8 +20,9 @@ from trajtune.finalize.evaluate.example_careers import example_careers
 from trajtune.finalize.evaluate.last_transitions import LastTransitions, last_transitions
 from trajtune.finalize.evaluate.segments import by_segment
 from trajtune.finalize.export.graph_predictions import predict_with_graph
-from trajtune.model.baselines.baselines import BASELINES
+from trajtune.model.baselines.baselines import fit_baselines
 from trajtune.model.baselines.bayes import bayes_predictions, has_bayes_optimum, optimum_metrics
+from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.model.metrics import known_hireability, reliability
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.predict import predict
@@ -47,6 +48,7 @@ def measure_on_test(
     graph: Graph,
     research: CareerTrajectoryLSTM | None,
     *,
+    ngram_choice: NGramChoice,
     run: str,
     purpose: str,
     coverage: float,
@@ -57,14 +59,15 @@ def measure_on_test(
         snapshot: The snapshot whose test split is opened.
         graph: The exported model.
         research: The trained research default; None if there is none to compare with.
+        ngram_choice: What the baseline `ngram` chose on val.
         run: Entry in the ledger.
         purpose: Entry in the ledger.
         coverage: Nominal coverage of the tenure interval.
 
     Returns:
         The keys of ``metrics.json`` that come from test: ``test``, ``career_changers``, ``baselines``,
-        ``research_default``, ``gains``, ``segments``, ``reliability``, ``bayes_limit``, ``examples``,
-        ``test_openings``.
+        ``ngram`` (its choice), ``research_default``, ``gains``, ``segments``, ``reliability``,
+        ``bayes_limit``, ``examples``, ``test_openings``.
     """
     train = snapshot.read("train").arrays
     data = open_test_split(snapshot, run=run, purpose=purpose)
@@ -73,8 +76,8 @@ def measure_on_test(
     predicted = predict_with_graph(graph, data.arrays, examples)
     own = predicted.predictions
     others: dict[str, Predictions] = {
-        name: fit_baseline(train, graph.vocab_size).predict(data.arrays, examples)
-        for name, fit_baseline in BASELINES.items()
+        name: baseline.predict(data.arrays, examples)
+        for name, baseline in fit_baselines(train, graph.vocab_size, ngram_choice).items()
     }
     baselines = {name: evaluate_baseline(predictions, transitions) for name, predictions in others.items()}
     if research is not None:
@@ -83,6 +86,7 @@ def measure_on_test(
         "test": evaluate_model(own, predicted.calibrated_confidence),
         "career_changers": {**changers_and_everybody(own, transitions), "lag_limit": LAG_LIMIT},
         "baselines": baselines,
+        "ngram": ngram_choice.to_dict(),
         "research_default": evaluate_baseline(others["research_default"], transitions) if research else None,
         "gains": {name: gain(own, predictions) for name, predictions in others.items()},
         "segments": by_segment(predicted, others, transitions, data.split_dates),

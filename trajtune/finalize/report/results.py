@@ -6,8 +6,8 @@ from typing import Any, Final
 import plotly.graph_objects as go
 
 from trajtune.finalize.report.predictors import (
-    BASELINES_IN_WORDS,
     THIS_MODEL,
+    baselines_in_words,
     next_role_rows,
     with_best_possible,
 )
@@ -35,7 +35,7 @@ def next_role(page: Page, m: Mapping[str, Any]) -> None:
         f"Share of {test['num_examples']:,} people whose next title is the first guess, or among the "
         f"first five, with 95 % bootstrap intervals by person. {test['num_unseen_targets']:,} moved to a "
         "title that training never saw; they count as misses, and are left out of the NLL. "
-        f"{BASELINES_IN_WORDS}",
+        f"{baselines_in_words(m)}",
     )
     names = list(rows)
     figure = go.Figure()

@@ -14,11 +14,11 @@ def verdict(m: Mapping[str, Any]) -> tuple[str, str]:
     best_name, best = max(m["baselines"].items(), key=lambda item: item[1]["top1"])
     reason = (
         f"It names the next role of {percent(test['next_role_top1'])} of {test['num_examples']:,} people "
-        f"it never saw; the best one-line rule ({words(best_name)}) of {percent(best['top1'])}."
+        f"it never saw; the best baseline ({words(best_name)}) of {percent(best['top1'])}."
         f"{_doubt(m['gains'][best_name]['top1'], test['num_examples'])}"
     )
     if "beats_baselines" in not_passed:
-        return "Do not ship: the model does not beat a one-line rule.", reason
+        return "Do not ship: the model does not beat every baseline.", reason
     if not_passed:
         return f"Do not ship yet: {listed([words(name) for name in not_passed])} failed.", reason
     return "Ship.", f"{reason} Every gate passed."
