@@ -44,6 +44,7 @@ STEPS: dict[str, dict[str, Any]] = {
     "skip_last_title": {"skip_last_title": True},
     "title_vectors: id_and_words": {"title_vectors": "id_and_words"},
     "title_changes": {"title_changes": True},
+    "career_start": {"career_start": True},
     "repeat_gate": {"repeat_gate": True},
     "weight_decay 0.3, on the titles' vectors too": {"weight_decay": 0.3, "decay_embeddings": True},
 }
@@ -55,6 +56,7 @@ ALTERED: dict[str, dict[str, Any]] = {
     "without skip_last_title": {"skip_last_title": False},
     "title_vectors: id": {"title_vectors": "id"},
     "without title_changes": {"title_changes": False},
+    "without career_start": {"career_start": False},
     "without repeat_gate": {"repeat_gate": False},
     "without weight_decay": {"weight_decay": 0.0},
     "without decay_embeddings": {"decay_embeddings": False},

@@ -38,6 +38,7 @@ def test_the_research_default_file_is_the_specification() -> None:
             tie_weights=False,
             skip_last_title=False,
             title_changes=False,
+            career_start=False,
             repeat_gate=False,
             title_vectors="id",
             markov_prior=False,

@@ -164,6 +164,7 @@ def new_model(
         tie_weights=params.tie_weights,
         skip_last_title=params.skip_last_title,
         title_changes=params.title_changes,
+        career_start=params.career_start,
         repeat_gate=params.repeat_gate,
         embedding_dropout=params.embedding_dropout,
         title_words=title_words,

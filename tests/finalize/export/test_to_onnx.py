@@ -123,8 +123,9 @@ def test_fewer_than_five_titles_give_fewer_columns(tmp_path: Path) -> None:
         {"tie_weights": True, "skip_last_title": True, "title_vectors": "id_and_words", "markov_prior": True},
         {"skip_last_title": True, "markov_prior": True},
         {"tie_weights": True, "title_vectors": "id_and_words", "title_changes": True, "repeat_gate": True},
+        {"title_changes": True, "career_start": True},
     ],
-    ids=["tied", "untied", "changes and gate"],
+    ids=["tied", "untied", "changes and gate", "start"],
 )
 def test_every_model_option_exports_exactly(options: dict, tmp_path: Path) -> None:
     random = np.random.default_rng(0)

@@ -66,6 +66,7 @@ class CareerTrajectoryLSTM(nn.Module):
         tie_weights: bool = False,
         skip_last_title: bool = False,
         title_changes: bool = False,
+        career_start: bool = False,
         repeat_gate: bool = False,
         embedding_dropout: float = 0.0,
         title_words: TitleWords | None = None,
@@ -82,6 +83,7 @@ class CareerTrajectoryLSTM(nn.Module):
             tie_weights: A title's logit is the product of its vector with the classifier's.
             skip_last_title: The heads also get the last title's vector.
             title_changes: The LSTM also reads how far each title's vector is from the one before.
+            career_start: The LSTM reads a learned vector before the first role.
             repeat_gate: A score of staying, learned from the state, is added to the last title's logit.
             embedding_dropout: On titles' vectors, before anything reads them.
             title_words: Compose title vectors of words.
@@ -97,8 +99,10 @@ class CareerTrajectoryLSTM(nn.Module):
             else TitleVectors(vocab_size, embedding_dim, title_words)
         )
         self.embedding_dropout = nn.Dropout(embedding_dropout)
+        input_size = 2 * embedding_dim if title_changes else embedding_dim
+        self.start_vector = nn.Parameter(torch.randn(input_size)) if career_start else None
         self.lstm = nn.LSTM(
-            2 * embedding_dim if title_changes else embedding_dim,
+            input_size,
             hidden_dim,
             num_layers,
             batch_first=True,
@@ -159,7 +163,7 @@ class CareerTrajectoryLSTM(nn.Module):
         if self.tie_weights:  # what the layers read has the scale that it has without tied weights
             embedded_BTE = embedded_BTE * self.embedding.embedding_dim**0.5
         roles_BTX = _with_changes(embedded_BTE) if self.title_changes else embedded_BTE
-        state_BS = self.final_state(roles_BTX, lengths)
+        state_BS = self.final_state(*self._from_the_start(roles_BTX, lengths))
         if self.skip_last_title:
             state_BS = torch.cat([state_BS, _at_last(embedded_BTE, lengths)], 1)
         tenure_B2, hireability_B1 = self.tenure_head(state_BS), self.hireability_head(state_BS)
@@ -168,6 +172,13 @@ class CareerTrajectoryLSTM(nn.Module):
             last_B = _at_last(title_ids.unsqueeze(2), lengths).squeeze(1).long()
             return self.markov_prior(logits.multiplied(), last_B, left_out), tenure_B2, hireability_B1
         return logits, tenure_B2, hireability_B1
+
+    def _from_the_start(self, roles_BTX: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """What the LSTM reads: the roles, after the vector of the start where the model has one."""
+        if self.start_vector is None:
+            return roles_BTX, lengths
+        start_B1X = self.start_vector.expand(roles_BTX.shape[0], 1, -1)
+        return torch.cat([start_B1X, roles_BTX], 1), None if lengths is None else lengths + 1
 
     def _classify(
         self, state_BS: Tensor, table_VE: Tensor, title_ids: Tensor, lengths: Tensor | None

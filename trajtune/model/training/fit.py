@@ -15,6 +15,7 @@ import torch
 
 from trajtune.dataset.arrays import CareerArrays, Examples
 from trajtune.errors import TrainingError
+from trajtune.experiment.load import validate
 from trajtune.experiment.objective import cost
 from trajtune.experiment.params import Params
 from trajtune.model.batches import Loader, create_dataloaders
@@ -227,7 +228,8 @@ def _check_same(checkpoint: Mapping[str, Any], params: Params, vocab_size: int, 
     may_differ = _MAY_DIFFER if params.schedule == "constant" else _MAY_DIFFER - {"max_epochs"}
     # Checkpoints of earlier versions name no metric: their best epoch was always by this one.
     metric_before = checkpoint.get("metric", "val_next_role_nll")
-    before = {**checkpoint["params"], "vocab_size": checkpoint["vocab_size"], "metric": metric_before}
+    recorded = validate(Params, dict(checkpoint["params"]), "checkpoint").model_dump(mode="json")
+    before = {**recorded, "vocab_size": checkpoint["vocab_size"], "metric": metric_before}
     now = {**params.model_dump(mode="json"), "vocab_size": vocab_size, "metric": metric}
     faults = [
         f"{key} {before.get(key)!r} → {now[key]!r}"
