@@ -46,6 +46,7 @@ STEPS: dict[str, dict[str, Any]] = {
     "title_changes": {"title_changes": True},
     "career_start": {"career_start": True},
     "repeat_gate": {"repeat_gate": True},
+    "copy_head": {"copy_head": True},
     "weight_decay 0.3, on the titles' vectors too": {"weight_decay": 0.3, "decay_embeddings": True},
 }
 ALTERED: dict[str, dict[str, Any]] = {
@@ -58,6 +59,7 @@ ALTERED: dict[str, dict[str, Any]] = {
     "without title_changes": {"title_changes": False},
     "without career_start": {"career_start": False},
     "without repeat_gate": {"repeat_gate": False},
+    "without copy_head": {"copy_head": False},
     "without weight_decay": {"weight_decay": 0.0},
     "without decay_embeddings": {"decay_embeddings": False},
     "with markov_prior": {"markov_prior": True},

@@ -40,6 +40,7 @@ def test_the_research_default_file_is_the_specification() -> None:
             title_changes=False,
             career_start=False,
             repeat_gate=False,
+            copy_head=False,
             title_vectors="id",
             markov_prior=False,
             weight_decay=0.0,

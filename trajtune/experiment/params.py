@@ -46,7 +46,7 @@ class Params(Settings):
     """
 
     removed: ClassVar[Mapping[str, object]] = {"clip_norm": 0.0}
-    added: ClassVar[Mapping[str, object]] = {"career_start": False}
+    added: ClassVar[Mapping[str, object]] = {"career_start": False, "copy_head": False}
 
     embedding_dim: int = Field(128, ge=1, description="Size of a title's vector.")
     hidden_dim: int = Field(16, ge=1, description="Hidden units of each LSTM direction.")
@@ -72,6 +72,9 @@ class Params(Settings):
     )
     career_start: bool = Field(True, description="The LSTM reads a learned vector before the first role.")
     repeat_gate: bool = Field(True, description="Whether to stay is learned apart from where to go.")
+    copy_head: bool = Field(
+        True, description="Part of the next title's probability is copied from earlier titles of the career."
+    )
     title_vectors: Literal["id", "id_and_words"] = Field(
         "id_and_words", description="A vector for each title, or that plus the vectors of the title's words."
     )
@@ -106,6 +109,7 @@ RESEARCH_DEFAULT = Params(
     title_changes=False,
     career_start=False,
     repeat_gate=False,
+    copy_head=False,
     title_vectors="id",
     markov_prior=False,
 )

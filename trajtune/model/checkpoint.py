@@ -166,6 +166,7 @@ def new_model(
         title_changes=params.title_changes,
         career_start=params.career_start,
         repeat_gate=params.repeat_gate,
+        copy_head=params.copy_head,
         embedding_dropout=params.embedding_dropout,
         title_words=title_words,
         markov_counts=markov_counts,

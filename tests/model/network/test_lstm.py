@@ -97,7 +97,7 @@ def test_tenure_is_in_months_and_in_order(model: CareerTrajectoryLSTM) -> None:
     torch.testing.assert_close(model(title_ids)[1], head.sort(1).values * 12 + 30)
 
 
-@pytest.mark.parametrize("options", OPTIONS[:7], ids=lambda options: "+".join(options))
+@pytest.mark.parametrize("options", OPTIONS[:10], ids=lambda options: "+".join(options))
 def test_with_each_architecture_padding_never_matters(
     options: dict[str, Any], train: CareerArrays, vocab_size: int, words: TitleWords
 ) -> None:

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from trajtune.model.fast.copied_target import CopiedTarget
 from trajtune.model.network.lstm import FactoredLogits
 
 QUANTILES = (0.1, 0.9)
@@ -48,22 +49,29 @@ def next_role_loss(logits_BV: Tensor, next_title_B: Tensor, smoothing: float = 0
         smoothing: Share of each target that is spread evenly over all titles but 0.
     """
     share_B = shares(next_title_B != 0, logits_BV.dtype)
-    loss_B, excess_BV = _compare(logits_BV, next_title_B, smoothing)
+    loss_B, excess_BV, _ = _compare(logits_BV, next_title_B, smoothing)
     return Loss(torch.dot(loss_B, share_B), (excess_BV.mul_(share_B[:, None]),))
 
 
 def factored_next_role_loss(logits: FactoredLogits, next_title_B: Tensor, smoothing: float = 0.0) -> Loss:
-    """Plain form: `next_role_loss` of ``hidden @ weight.T + bias``, with gradients in each factor."""
-    hidden_BD, weight_VD, bias_V, stays_B1, last_B1 = logits
+    """Plain form: `next_role_loss` of ``logits.multiplied()``, with gradients in each factor.
+
+    Where titles are copied, `smoothing` spreads its share over the classifier's own probabilities:
+    ``(1 - smoothing) × -log p(target) + smoothing × mean(-log softmax)``, ``p`` being the mixture.
+    """
+    hidden_BD, weight_VD, bias_V, stays_B1, last_B1, *_ = logits
     num_examples, num_titles = len(hidden_BD), len(weight_VD)
     share_B = shares(next_title_B != 0, hidden_BD.dtype)
-    shared_BD = hidden_BD * share_B[:, None]
+    # What the gradient in an example's logits is multiplied with.
+    scale_B = share_B.clone()
+    target = None if logits.copied is None else CopiedTarget.of(logits.copied, next_title_B)
     rows = num_examples
     if hidden_BD.device.type == "cpu":
         rows = min(rows, max(16, _MOST_IN_A_BLOCK // num_titles // 16 * 16))
     logits_RV = hidden_BD.new_empty(rows, num_titles)
     p_RV = torch.empty_like(logits_RV)
     losses: list[Tensor] = []
+    generated: list[Tensor] = []
     d_hidden_BD, d_weight_VD = torch.empty_like(hidden_BD), torch.empty_like(weight_VD)
     d_bias_V = torch.empty_like(bias_V)
     d_stays_B1 = None if stays_B1 is None else torch.empty_like(stays_B1)
@@ -73,35 +81,59 @@ def factored_next_role_loss(logits: FactoredLogits, next_title_B: Tensor, smooth
         block_RV = torch.addmm(bias_V, hidden_BD[block], weight_VD.t(), out=logits_RV[:size])
         if last_B1 is not None and stays_B1 is not None:
             block_RV.scatter_add_(1, last_B1[block], stays_B1[block])
-        loss_R, excess_RV = _compare(block_RV, next_title_B[block], smoothing, out=p_RV[:size])
+        copied = None if target is None else target.part(block)
+        loss_R, excess_RV, generated_R = _compare(
+            block_RV, next_title_B[block], smoothing, copied, out=p_RV[:size]
+        )
         losses.append(loss_R)
+        if generated_R is not None:
+            generated.append(generated_R)
+            scale_B[block].mul_((1 - smoothing) * generated_R + smoothing)
         torch.mm(excess_RV, weight_VD, out=d_hidden_BD[block])
         # The first block is written rather than added to zeros (beta 0).
-        d_weight_VD.addmm_(excess_RV.t(), shared_BD[block], beta=float(begin > 0))
-        d_bias_V.addmv_(excess_RV.t(), share_B[block], beta=float(begin > 0))
+        d_weight_VD.addmm_(excess_RV.t(), hidden_BD[block] * scale_B[block, None], beta=float(begin > 0))
+        d_bias_V.addmv_(excess_RV.t(), scale_B[block], beta=float(begin > 0))
         if d_stays_B1 is not None and last_B1 is not None:
             torch.gather(excess_RV, 1, last_B1[block], out=d_stays_B1[block])
-    d_hidden_BD.mul_(share_B[:, None])
+    d_hidden_BD.mul_(scale_B[:, None])
     if d_stays_B1 is not None:
-        d_stays_B1.mul_(share_B[:, None])
+        d_stays_B1.mul_(scale_B[:, None])
     value = torch.dot(torch.cat(losses), share_B)
-    return Loss(value, (d_hidden_BD, d_weight_VD, d_bias_V, d_stays_B1, None))
+    d_copied: tuple[Tensor | None, ...] = (None, None, None)
+    if target is not None:
+        d_copied = target.gradients(torch.cat(generated), (1 - smoothing) * share_B)
+    return Loss(value, (d_hidden_BD, d_weight_VD, d_bias_V, d_stays_B1, None, *d_copied))
 
 
 def _compare(
-    logits_RV: Tensor, target_R: Tensor, smoothing: float, out: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
-    """Each example's cross-entropy ``[R]``, and its gradient in the logits ``[R, V]``."""
+    logits_RV: Tensor,
+    target_R: Tensor,
+    smoothing: float,
+    copied: CopiedTarget | None = None,
+    out: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Compare a block of examples with their targets.
+
+    Returns:
+        Each example's cross-entropy ``[R]``. Its gradient in the logits ``[R, V]``; where titles are
+        copied, divided by ``(1 - smoothing) × generated + smoothing``. ``generated`` ``[R]``: the share of
+        the target's probability that is not copied; None without `copied`.
+    """
     target_R1 = target_R[:, None]
     p_RV = torch.softmax(logits_RV, 1, out=out)
     # The largest logit is the likeliest title's, whose probability cannot underflow as the target's can.
     normaliser_R = logits_RV.amax(1) - p_RV.amax(1).log()
-    aim_R = logits_RV.gather(1, target_R1).squeeze(1)
-    if smoothing:
-        aim_R = (1 - smoothing) * aim_R + smoothing * logits_RV[:, 1:].mean(1)
-        p_RV[:, 1:] -= smoothing / (logits_RV.shape[1] - 1)
-    p_RV.scatter_add_(1, target_R1, p_RV.new_full((1, 1), smoothing - 1).expand_as(target_R1))
-    return normaliser_R - aim_R, p_RV
+    log_p_R = logits_RV.gather(1, target_R1).squeeze(1) - normaliser_R
+    loss_R, generated_R = (-log_p_R, None) if copied is None else copied.mixed(log_p_R)
+    if not smoothing:
+        p_RV.scatter_add_(1, target_R1, p_RV.new_full((1, 1), -1.0).expand_as(target_R1))
+        return loss_R, p_RV, generated_R
+    loss_R = (1 - smoothing) * loss_R + smoothing * (normaliser_R - logits_RV[:, 1:].mean(1))
+    of_target_R = (1 - smoothing) * (torch.ones_like(loss_R) if generated_R is None else generated_R)
+    scale_R1 = (of_target_R + smoothing)[:, None]
+    p_RV[:, 1:] -= smoothing / (logits_RV.shape[1] - 1) / scale_R1
+    p_RV.scatter_add_(1, target_R1, -of_target_R[:, None] / scale_R1)
+    return loss_R, p_RV, generated_R
 
 
 def squared_loss(tenure_B2: Tensor, target_B: Tensor) -> Loss:

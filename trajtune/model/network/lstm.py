@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from trajtune.model.network.copy_head import Copied, CopyHead, mixed
 from trajtune.model.network.markov_prior import MarkovCounts, MarkovPrior
 from trajtune.model.network.title_vectors import TitleVectors, TitleWords
 
@@ -28,6 +29,7 @@ class FactoredLogits(NamedTuple):
         bias: ``[V]``: its bias.
         stays: ``[B, 1]``: added to the logit of the last title; None: nothing is.
         last: int64 ``[B, 1]``: the last titles; None as `stays` is.
+        log_generate, log_copy, held: What is copied, as in `copy_head.Copied`; None: nothing is.
     """
 
     hidden: Tensor
@@ -35,9 +37,27 @@ class FactoredLogits(NamedTuple):
     bias: Tensor
     stays: Tensor | None
     last: Tensor | None
+    log_generate: Tensor | None = None
+    log_copy: Tensor | None = None
+    held: Tensor | None = None
+
+    @property
+    def copied(self) -> Copied | None:
+        """What is copied, if anything is."""
+        if self.log_generate is None or self.log_copy is None or self.held is None:
+            return None
+        return Copied(self.log_generate, self.log_copy, self.held)
 
     def multiplied(self) -> Tensor:
-        """The logits ``[B, V]``."""
+        """The logits ``[B, V]``; log-probabilities where titles are copied."""
+        return self.mixed(self.generated())
+
+    def mixed(self, generated_BV: Tensor) -> Tensor:
+        """These logits ``[B, V]`` in the place of the classifier's, mixed with what is copied."""
+        return generated_BV if self.copied is None else mixed(generated_BV, self.copied)
+
+    def generated(self) -> Tensor:
+        """The logits ``[B, V]`` of the classifier alone."""
         logits_BV = F.linear(self.hidden, self.weight, self.bias)
         if self.stays is None or self.last is None:
             return logits_BV
@@ -68,6 +88,7 @@ class CareerTrajectoryLSTM(nn.Module):
         title_changes: bool = False,
         career_start: bool = False,
         repeat_gate: bool = False,
+        copy_head: bool = False,
         embedding_dropout: float = 0.0,
         title_words: TitleWords | None = None,
         markov_counts: MarkovCounts | None = None,
@@ -85,6 +106,7 @@ class CareerTrajectoryLSTM(nn.Module):
             title_changes: The LSTM also reads how far each title's vector is from the one before.
             career_start: The LSTM reads a learned vector before the first role.
             repeat_gate: A score of staying, learned from the state, is added to the last title's logit.
+            copy_head: Part of the next title's probability is copied from the career's titles.
             embedding_dropout: On titles' vectors, before anything reads them.
             title_words: Compose title vectors of words.
             markov_counts: Add a Markov prior to the logits.
@@ -119,6 +141,7 @@ class CareerTrajectoryLSTM(nn.Module):
         self.repeat_head = (
             nn.Sequential(nn.Linear(width, 32), nn.ReLU(), nn.Linear(32, 1)) if repeat_gate else None
         )
+        self.copy_head = CopyHead(width, embedding_dim) if copy_head else None
         self.markov_prior = None if markov_counts is None else MarkovPrior(markov_counts)
         self.register_buffer("tenure_mean", torch.zeros(()))
         self.register_buffer("tenure_std", torch.ones(()))
@@ -168,9 +191,13 @@ class CareerTrajectoryLSTM(nn.Module):
             state_BS = torch.cat([state_BS, _at_last(embedded_BTE, lengths)], 1)
         tenure_B2, hireability_B1 = self.tenure_head(state_BS), self.hireability_head(state_BS)
         logits = self._classify(state_BS, table_VE, title_ids, lengths)
+        if self.copy_head is not None:
+            copied = self.copy_head(state_BS, embedded_BTE, title_ids, lengths)
+            logits = logits._replace(**copied._asdict())
         if self.markov_prior is not None:
             last_B = _at_last(title_ids.unsqueeze(2), lengths).squeeze(1).long()
-            return self.markov_prior(logits.multiplied(), last_B, left_out), tenure_B2, hireability_B1
+            generated_BV = self.markov_prior(logits.generated(), last_B, left_out)
+            return logits.mixed(generated_BV), tenure_B2, hireability_B1
         return logits, tenure_B2, hireability_B1
 
     def _from_the_start(self, roles_BTX: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
