@@ -35,6 +35,7 @@ def test_the_research_default_file_is_the_specification() -> None:
             hireability_weight=0.1,
             tenure_loss="mse",
             examples="last",
+            recency_half_life=0.0,
             tie_weights=False,
             skip_last_title=False,
             title_changes=False,

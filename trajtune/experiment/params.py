@@ -46,7 +46,11 @@ class Params(Settings):
     """
 
     removed: ClassVar[Mapping[str, object]] = {"clip_norm": 0.0}
-    added: ClassVar[Mapping[str, object]] = {"career_start": False, "copy_head": False}
+    added: ClassVar[Mapping[str, object]] = {
+        "career_start": False,
+        "copy_head": False,
+        "recency_half_life": 0.0,
+    }
 
     embedding_dim: int = Field(128, ge=1, description="Size of a title's vector.")
     hidden_dim: int = Field(16, ge=1, description="Hidden units of each LSTM direction.")
@@ -64,6 +68,9 @@ class Params(Settings):
     examples: Literal["every_transition", "last"] = Field(
         "every_transition",
         description="Training examples of a career: each prefix and its next title, or the last one alone.",
+    )
+    recency_half_life: float = Field(
+        0.0, ge=0, description="Years after which a train example weighs half; 0: all weigh the same."
     )
     tie_weights: bool = Field(True, description="The output layer scores titles by their own vectors.")
     skip_last_title: bool = Field(True, description="The last title's vector also goes to the heads.")
@@ -104,6 +111,7 @@ RESEARCH_DEFAULT = Params(
     decay_embeddings=False,
     tenure_loss="mse",
     examples="last",
+    recency_half_life=0.0,
     tie_weights=False,
     skip_last_title=False,
     title_changes=False,

@@ -2,7 +2,9 @@
 
 Plain form: ``F.cross_entropy(logits, target, ignore_index=0, label_smoothing=...)``, a pinball or squared
 loss, ``F.binary_cross_entropy_with_logits``, and ``loss.backward()``. Each loss is a mean over the examples
-whose target is known; unknown targets add nothing, and a batch without a known target has a loss of 0.
+whose target is known; unknown targets add nothing, and a batch without a known target has a loss of 0. With
+weights it is the sum of weight × loss over those examples, divided by their number and not by the sum of
+their weights: weights have a mean of 1 over an epoch, so a batch of old examples takes a smaller step.
 
 Why by hand: for models this small, autograd's bookkeeping costs more than the arithmetic, and the softmax is
 computed once for value and gradient. The logits of a batch never exist as one tensor: a block of examples at
@@ -40,20 +42,25 @@ class Loss(NamedTuple):
     gradients: Sequence[Tensor | None]
 
 
-def next_role_loss(logits_BV: Tensor, next_title_B: Tensor, smoothing: float = 0.0) -> Loss:
+def next_role_loss(
+    logits_BV: Tensor, next_title_B: Tensor, smoothing: float = 0.0, weight_B: Tensor | None = None
+) -> Loss:
     """Plain form: ``F.cross_entropy(logits, target, ignore_index=0)``, in nats, with its gradient.
 
     Args:
         logits_BV: Index 0 far below the others.
         next_title_B: int64.
         smoothing: Share of each target that is spread evenly over all titles but 0.
+        weight_B: Weights of the examples; None: all are 1.
     """
-    share_B = shares(next_title_B != 0, logits_BV.dtype)
+    share_B = shares(next_title_B != 0, logits_BV.dtype, weight_B)
     loss_B, excess_BV, _ = _compare(logits_BV, next_title_B, smoothing)
     return Loss(torch.dot(loss_B, share_B), (excess_BV.mul_(share_B[:, None]),))
 
 
-def factored_next_role_loss(logits: FactoredLogits, next_title_B: Tensor, smoothing: float = 0.0) -> Loss:
+def factored_next_role_loss(
+    logits: FactoredLogits, next_title_B: Tensor, smoothing: float = 0.0, weight_B: Tensor | None = None
+) -> Loss:
     """Plain form: `next_role_loss` of ``logits.multiplied()``, with gradients in each factor.
 
     Where titles are copied, `smoothing` spreads its share over the classifier's own probabilities:
@@ -61,7 +68,7 @@ def factored_next_role_loss(logits: FactoredLogits, next_title_B: Tensor, smooth
     """
     hidden_BD, weight_VD, bias_V, stays_B1, last_B1, *_ = logits
     num_examples, num_titles = len(hidden_BD), len(weight_VD)
-    share_B = shares(next_title_B != 0, hidden_BD.dtype)
+    share_B = shares(next_title_B != 0, hidden_BD.dtype, weight_B)
     # What the gradient in an example's logits is multiplied with.
     scale_B = share_B.clone()
     target = None if logits.copied is None else CopiedTarget.of(logits.copied, next_title_B)
@@ -136,22 +143,22 @@ def _compare(
     return loss_R, p_RV, generated_R
 
 
-def squared_loss(tenure_B2: Tensor, target_B: Tensor) -> Loss:
+def squared_loss(tenure_B2: Tensor, target_B: Tensor, weight_B: Tensor | None = None) -> Loss:
     """Plain form: ``F.mse_loss`` of both outputs over known targets, as specified."""
-    share_B1, target_B1 = _known(target_B)
+    share_B1, target_B1 = _known(target_B, weight_B)
     error_B2 = tenure_B2 - target_B1
     gradient_B2 = error_B2 * share_B1
     return Loss(torch.dot(error_B2.flatten(), gradient_B2.flatten()) / 2, (gradient_B2,))
 
 
-def pinball_loss(tenure_B2: Tensor, target_B: Tensor) -> Loss:
+def pinball_loss(tenure_B2: Tensor, target_B: Tensor, weight_B: Tensor | None = None) -> Loss:
     """Plain form: mean of ``max(q * error, (q - 1) * error)`` over `QUANTILES` and known targets.
 
     The pinball loss (Koenker and Bassett 1978). The smaller output counts as the lower quantile. Sorting
     quantiles never raises their loss (Chernozhukov et al. 2010, "Quantile and probability curves without
     crossing").
     """
-    share_B1, target_B1 = _known(target_B)
+    share_B1, target_B1 = _known(target_B, weight_B)
     ordered_B2, order_B2 = tenure_B2.sort(1)
     error_B2 = target_B1 - ordered_B2
     below_B2 = (error_B2 < 0).to(error_B2.dtype) - error_B2.new_tensor(QUANTILES)
@@ -160,24 +167,25 @@ def pinball_loss(tenure_B2: Tensor, target_B: Tensor) -> Loss:
     return Loss(value, (gradient_B2.gather(1, order_B2),))  # the order of two is its own inverse
 
 
-def hireability_loss(logit_B1: Tensor, hireable_B: Tensor) -> Loss:
+def hireability_loss(logit_B1: Tensor, hireable_B: Tensor, weight_B: Tensor | None = None) -> Loss:
     """Plain form: ``F.binary_cross_entropy_with_logits`` over known targets, in nats."""
-    share_B1, target_B1 = _known(hireable_B)
+    share_B1, target_B1 = _known(hireable_B, weight_B)
     cost_B1 = F.softplus(logit_B1) - logit_B1 * target_B1
     value = torch.dot(cost_B1.flatten(), share_B1.flatten())
     return Loss(value, ((torch.sigmoid(logit_B1) - target_B1).mul_(share_B1),))
 
 
-def _known(target_B: Tensor) -> tuple[Tensor, Tensor]:
+def _known(target_B: Tensor, weight_B: Tensor | None) -> tuple[Tensor, Tensor]:
     """Each example's share in a mean over known targets, and its target or 0: both ``[B, 1]``."""
-    share_B = shares(target_B.isnan().logical_not_(), target_B.dtype)
+    share_B = shares(target_B.isnan().logical_not_(), target_B.dtype, weight_B)
     return share_B[:, None], target_B.nan_to_num()[:, None]
 
 
-def shares(known_B: Tensor, dtype: torch.dtype) -> Tensor:
-    """1 / the number of known targets for each of these, 0 for the others."""
+def shares(known_B: Tensor, dtype: torch.dtype, weight_B: Tensor | None = None) -> Tensor:
+    """Weight / the number of known targets for each of these, 0 for the others."""
     share_B = known_B.to(dtype)
-    return share_B.div_(share_B.sum().clamp_(min=1))
+    share_B = share_B.div_(share_B.sum().clamp_(min=1))
+    return share_B if weight_B is None else share_B.mul_(weight_B)
 
 
 class PrecomputedGradients(torch.autograd.Function):

@@ -21,16 +21,19 @@ from trajtune.model.fast.losses import Loss, shares
 from trajtune.model.network.lstm import FactoredLogits
 
 
-def sampled_next_role_loss(logits: FactoredLogits, next_title_B: Tensor, num_samples: int) -> Loss:
+def sampled_next_role_loss(
+    logits: FactoredLogits, next_title_B: Tensor, num_samples: int, weight_B: Tensor | None = None
+) -> Loss:
     """Plain form: `losses.factored_next_role_loss` without smoothing, which this estimates.
 
     Args:
         logits: Index 0 is never sampled.
         next_title_B: int64; 0 is no target.
         num_samples: Draws with replacement, from torch's global random state; duplicates count once.
+        weight_B: Weights of the examples; None: all are 1.
     """
     hidden_BD, weight_VD, bias_V, stays_B1, last_B1, *_ = logits
-    share_B = shares(next_title_B != 0, hidden_BD.dtype)
+    share_B = shares(next_title_B != 0, hidden_BD.dtype, weight_B)
     drawn_S, log_chance_S = sample_titles(len(weight_VD), num_samples, hidden_BD.device)
     last_B = next_title_B if last_B1 is None else last_B1.squeeze(1)
     named_B2 = torch.stack([next_title_B, last_B], 1)

@@ -28,6 +28,7 @@ from trajtune.model.network.title_vectors import TitleWords
 from trajtune.model.training.epoch import EXPLODED, diverged, evaluate, train_epoch
 from trajtune.model.training.optimizer import create_optimizer
 from trajtune.model.training.random_state import RandomState
+from trajtune.model.training.recency import recency_weights
 
 _MAY_DIFFER = {"max_epochs", "patience"}
 
@@ -108,7 +109,10 @@ def fit(
     device = torch.device(device)
     random_state = RandomState(seed, device)
     own = params.model_copy(update={"batch_size": workers.share_of(params.batch_size)})
-    train_loader, val_loader = create_dataloaders(own, train, val, vocab_size, seed=seed, device=device)
+    weights = recency_weights(params, train, workers)
+    train_loader, val_loader = create_dataloaders(
+        own, train, val, vocab_size, seed=seed, device=device, weights=weights
+    )
     _check_targets(train_loader, val_loader, workers)
     with random_state.in_use():
         model = _new_model(params, train, vocab_size, title_words, workers).to(device)
