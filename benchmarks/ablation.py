@@ -45,7 +45,9 @@ STEPS: dict[str, dict[str, Any]] = {
     "skip_last_title": {"skip_last_title": True},
     "title_vectors: id_and_words": {"title_vectors": "id_and_words"},
     "title_changes": {"title_changes": True},
+    "career_start": {"career_start": True},
     "repeat_gate": {"repeat_gate": True},
+    "copy_head": {"copy_head": True},
     "weight_decay 0.3, on the titles' vectors too": {"weight_decay": 0.3, "decay_embeddings": True},
 }
 ALTERED: dict[str, dict[str, Any]] = {
@@ -56,7 +58,9 @@ ALTERED: dict[str, dict[str, Any]] = {
     "without skip_last_title": {"skip_last_title": False},
     "title_vectors: id": {"title_vectors": "id"},
     "without title_changes": {"title_changes": False},
+    "without career_start": {"career_start": False},
     "without repeat_gate": {"repeat_gate": False},
+    "without copy_head": {"copy_head": False},
     "without weight_decay": {"weight_decay": 0.0},
     "without decay_embeddings": {"decay_embeddings": False},
     "with markov_prior": {"markov_prior": True},

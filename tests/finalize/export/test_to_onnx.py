@@ -123,8 +123,11 @@ def test_fewer_than_five_titles_give_fewer_columns(tmp_path: Path) -> None:
         {"tie_weights": True, "skip_last_title": True, "title_vectors": "id_and_words", "markov_prior": True},
         {"skip_last_title": True, "markov_prior": True},
         {"tie_weights": True, "title_vectors": "id_and_words", "title_changes": True, "repeat_gate": True},
+        {"title_changes": True, "career_start": True},
+        {"tie_weights": True, "skip_last_title": True, "repeat_gate": True, "copy_head": True},
+        {"copy_head": True, "markov_prior": True, "career_start": True},
     ],
-    ids=["tied", "untied", "changes and gate"],
+    ids=["tied", "untied", "changes and gate", "start", "copy", "copy and prior"],
 )
 def test_every_model_option_exports_exactly(options: dict, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
@@ -146,3 +149,23 @@ def test_every_model_option_exports_exactly(options: dict, tmp_path: Path) -> No
     assert found["parity_max_abs_error"] < 1e-4
     out = Graph(path).run(np.array([[0]]), np.array([1]))
     assert 0 not in out["top5_ids"]
+
+
+@pytest.mark.slow
+def test_a_title_that_is_held_twice_is_copied_from_both_roles_in_the_graph(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = CareerTrajectoryLSTM(30, 8, 4, copy_head=True, skip_last_title=True).eval()
+    assert model.copy_head is not None
+    torch.nn.init.constant_(model.copy_head.gate.bias, 2.0)
+    export_to_onnx(model, tmp_path / "x.onnx")
+    simplify_onnx(tmp_path / "x.onnx")
+    ids, lengths = np.array([[5, 9, 5, 5, 2], [0, 0, 3, 3, 3], [7, 0, 7, 1, 4]]), np.array([4, 2, 5])
+    logits = Graph(tmp_path / "x.onnx").run(ids, lengths)["next_role_logits"]
+    with torch.no_grad():
+        expected, _, _ = model(torch.from_numpy(ids), torch.from_numpy(lengths))
+        factored, _, _ = model.scores(torch.from_numpy(ids), torch.from_numpy(lengths))
+    np.testing.assert_allclose(logits, expected.numpy(), rtol=1e-4, atol=1e-5)
+    copied = np.exp(factored.log_copy.numpy())
+    assert np.exp(logits[0, 5]) > copied[0, [0, 2, 3]].sum() > 2 * copied[0, [0, 2, 3]].min()
+    assert np.exp(logits[1, 3]) < 0.2, "padding is copied"
+    np.testing.assert_allclose(np.exp(logits).sum(1), 1, rtol=1e-5)
