@@ -45,6 +45,12 @@ def months_between(start: date, end: date) -> int:
     return 12 * (end.year - start.year) + end.month - start.month - (end.day < start.day)
 
 
+def assert_mean_is(observed, expected):
+    """The mean of ``observed`` is that of ``expected`` up to 4.5 standard errors."""
+    difference = np.asarray(observed, float) - expected
+    assert abs(difference.mean()) < 4.5 * difference.std() / np.sqrt(len(difference))
+
+
 def brute_split_probability(generator, window, hireable_months):
     """The sums of `split_probability`, one day and one role at a time."""
     settings = generator.settings

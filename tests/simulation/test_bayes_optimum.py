@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tests.simulation.by_hand import TINY, first_title, transition
+from tests.simulation.by_hand import TINY, assert_mean_is, first_title, transition
 from trajtune.experiment.sources import ProcessSettings
 from trajtune.simulation.bayes_optimum import bayes_optimum, kinds_of_moves, narrowest_intervals
 from trajtune.simulation.generator import MOVES, NUM_LEVELS, num_titles
@@ -60,12 +60,6 @@ def in_window(careers, settings, window):
     offsets = np.concatenate([[0], np.cumsum(num_roles)])
     roles = np.repeat(careers.offsets[:-1][chosen] - offsets[:-1], num_roles) + np.arange(offsets[-1])
     return chosen, careers.titles[roles].astype(np.int64), offsets
-
-
-def assert_mean_is(observed, expected):
-    """The mean of ``observed`` is that of ``expected`` up to 4.5 standard errors."""
-    difference = np.asarray(observed, float) - expected
-    assert abs(difference.mean()) < 4.5 * difference.std() / np.sqrt(len(difference))
 
 
 @pytest.mark.parametrize("drift", [0.0, 1.0])

@@ -2,7 +2,8 @@
 
 Conditions on the canonical titles before the last (and with them on the language), and on the career
 being in the split; not on dates, which no model gets. The number of roles is drawn independently of
-everything else, so it carries no information.
+everything else, so it carries no information, except in a split by move: there it is the number of roles
+that had begun on the eve of the split's end, and `move_probability` has the probabilities for each.
 """
 
 # N careers, R roles of all careers, C careers at once, Y cohorts, Z personas, H = Y * Z hidden states,
@@ -26,6 +27,7 @@ from trajtune.simulation.generator import (
     num_cohorts,
     num_titles,
 )
+from trajtune.simulation.move_probability import move_probabilities
 from trajtune.simulation.split_probability import SplitProbability, Window, split_probability
 
 TOP: Final = 5
@@ -88,14 +90,34 @@ def bayes_optimum(
             Probabilities are then conditional on the last title being one of them.
     """
     generator = build_generator(settings)
-    split = split_probability(generator, window, hireable_months)
-    chunks = list(_chunks(generator, split, titles, offsets, allowed))
+    if window.by == "move" and window.end is not None:
+        splits = move_probabilities(generator, window, hireable_months)
+        num_roles = np.diff(offsets)
+    else:  # the same for any number of roles
+        splits = {0: split_probability(generator, window, hireable_months)}
+        num_roles = np.zeros(len(offsets) - 1, np.int64)
+    chunks: list[BayesOptimum] = []
+    groups = [np.flatnonzero(num_roles == number) for number in splits]
+    for split, careers in zip(splits.values(), groups, strict=True):
+        chosen = None if allowed is None else allowed[careers]
+        chunks.extend(_chunks(generator, split, *_select(titles, offsets, careers), chosen))
+    original_order = np.argsort(np.concatenate(groups))
     return BayesOptimum(
         **{
-            field.name: np.concatenate([getattr(chunk, field.name) for chunk in chunks])
+            field.name: np.concatenate([getattr(chunk, field.name) for chunk in chunks])[original_order]
             for field in fields(BayesOptimum)
         }
     )
+
+
+def _select(
+    titles: NDArray[np.int64], offsets: NDArray[np.int64], careers: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Titles and offsets of some careers."""
+    num_roles = np.diff(offsets)[careers]
+    chosen = np.concatenate([np.zeros(1, np.int64), np.cumsum(num_roles)])
+    roles = np.repeat(offsets[careers] - chosen[:-1], num_roles) + np.arange(chosen[-1])
+    return titles[roles], chosen
 
 
 def narrowest_intervals(optimum: BayesOptimum, coverage: float) -> NDArray[np.int64]:
@@ -149,6 +171,8 @@ def _chunks(
     allowed: NDArray[np.bool_] | None,
 ) -> Iterator[BayesOptimum]:
     """The `BayesOptimum` of a chunk of careers at a time, so that memory is bounded."""
+    if len(offsets) == 1:
+        return
     posterior = _posterior(generator, titles, offsets)
     current, target = titles[offsets[1:] - 2], titles[offsets[1:] - 1]
     size = max(1, _MOST_NUMBERS // (num_titles(generator.settings) + 8 * posterior[0].size))

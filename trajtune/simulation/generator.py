@@ -51,6 +51,13 @@ _PROMOTION_BY_LEVEL = np.array([2.2, 1.6, 1.0, 0.6, 0.4, 0.25, 0.0])  # [L], mul
 _MEDIAN_MONTHS = np.array([12.0, 20.0, 26.0, 32.0, 36.0, 42.0, 48.0])  # [L]
 _PERSONA_TENURE = np.array([1.6, 0.75, 1.15, 0.85, 0.65])  # [Z], multiplies the median
 _PERSONA_SIGMA = np.array([0.60, 0.45, 0.55, 0.60, 0.65])  # [Z], of log tenure
+
+GAP_SHARE: Final = 0.4
+"""Share of moves with a pause before the next role; the others begin on the next day."""
+LOG_PAUSE_MEAN: Final = float(np.log(60.0))
+LOG_PAUSE_SIGMA: Final = 0.8
+"""The pause is log-normal, in days."""
+
 _FIRST_LEVEL = np.array([0.22, 0.34, 0.28, 0.10, 0.04, 0.015, 0.005])  # [L]
 _HIREABLE_PERSONA = np.array([0.2, 1.8, 1.0, -0.2, -1.6])  # [Z], log odds
 _HIREABLE_LEVEL = np.array([-0.6, -0.3, 0.0, 0.3, 0.4, 0.2, 0.0])  # [L], log odds

@@ -18,9 +18,12 @@ from numpy.typing import NDArray
 from trajtune.experiment.sources import ProcessSettings
 from trajtune.simulation.generator import (
     DAYS_PER_MONTH,
+    GAP_SHARE,
     IS_NEW_FAMILY,
     IS_NEW_SPECIALISATION,
     LEVEL_CHANGE,
+    LOG_PAUSE_MEAN,
+    LOG_PAUSE_SIGMA,
     NUM_LEVELS,
     CareerGenerator,
     build_generator,
@@ -184,8 +187,8 @@ def _dates(
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Starts and ends ``[B, M]`` in days since 1970, laid backwards from the last role's start."""
-    pause = np.rint(np.exp(np.log(60.0) + 0.8 * rng.standard_normal(tenure.shape)))
-    gap = np.where(rng.random(tenure.shape) < 0.6, 1, 1 + pause).astype(np.int64)
+    pause = np.rint(np.exp(LOG_PAUSE_MEAN + LOG_PAUSE_SIGMA * rng.standard_normal(tenure.shape)))
+    gap = np.where(rng.random(tenure.shape) < 1 - GAP_SHARE, 1, 1 + pause).astype(np.int64)
     is_before_last = np.arange(tenure.shape[1]) < num_roles[:, None] - 1
     step = np.where(is_before_last, tenure + gap, 0)
     days_to_last = np.cumsum(step[:, ::-1], axis=1)[:, ::-1]

@@ -111,16 +111,15 @@ def test_the_optimum_is_right_on_average_about_labels_of_val_and_test(tmp_path, 
         assert abs((found.hireability - found.hireable)[known].sum()) <= 4 * spread
 
 
-def test_a_split_is_observed_on_the_day_that_the_snapshot_observed_it():
+@pytest.mark.parametrize("by", ["career", "transition", "move"])
+def test_a_split_is_observed_on_the_day_that_the_snapshot_observed_it(by):
     manifest = {
         "cutoffs": {"train": "2023-01-01", "val": "2024-01-01"},
         "as_of": "2025-06-29",
-        "settings": {"split": {"by": "transition"}},
+        "settings": {"split": {"by": by}},
     }
-    assert window_of(manifest, "val") == Window(
-        date(2023, 1, 1), date(2024, 1, 1), date(2023, 12, 31), "transition"
-    )
-    assert window_of(manifest, "test") == Window(date(2024, 1, 1), None, date(2025, 6, 29), "transition")
+    assert window_of(manifest, "val") == Window(date(2023, 1, 1), date(2024, 1, 1), date(2023, 12, 31), by)
+    assert window_of(manifest, "test") == Window(date(2024, 1, 1), None, date(2025, 6, 29), by)
 
 
 def test_a_title_that_the_vocabulary_lacks_is_neither_named_nor_hit(tmp_path):
