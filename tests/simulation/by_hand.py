@@ -12,6 +12,8 @@ from trajtune.simulation.split_probability import Window
 TINY = ProcessSettings(num_families=2, num_specialisations=2, years=2, drift=0.8, recency_years=1.0)
 
 
+PAST = TINY.model_copy(update={"returns": 0.3, "first_role_path": 0.4, "repeats": 0.5, "even_tenures": 0.5})
+
 TINY_WINDOW = Window(date(2024, 3, 1), date(2025, 2, 1), date(2025, 1, 31))
 
 
@@ -33,6 +35,24 @@ def transition(generator, persona, cohort, before, after):
         else:
             total += share * (f == g) * (s == r)
     return total
+
+
+def next_title(generator, persona, cohort, seen, after):
+    """Probability of the next title given all before it, with the moves that depend on the past."""
+    markov = transition(generator, persona, cohort, seen[-1], after)
+    if len(seen) == 1:
+        path = generator.settings.first_role_path
+        return (1 - path) * markov + path * (generator.path[seen[0]] == after)
+    others = []
+    for title in reversed(seen):
+        if title != seen[-1] and title not in others:
+            others.append(title)
+    if not others:
+        return markov
+    weights = [1 / (number + 1) for number in range(len(others))]
+    share = weights[others.index(after)] / sum(weights) if after in others else 0.0
+    returns = generator.settings.returns
+    return (1 - returns) * markov + returns * share
 
 
 def first_title(generator, cohort, title):

@@ -9,7 +9,7 @@ from tests.simulation.by_hand import assert_mean_is, months_between
 from trajtune.experiment.sources import ProcessSettings
 from trajtune.simulation.bayes_optimum import bayes_optimum
 from trajtune.simulation.generator import LEVEL_CHANGE, NUM_LEVELS, build_generator
-from trajtune.simulation.move_probability import move_probabilities
+from trajtune.simulation.move_probability import gap_days, move_probabilities
 from trajtune.simulation.simulate import days_since_epoch, simulate
 from trajtune.simulation.split_probability import Window, split_probability
 
@@ -88,6 +88,16 @@ def test_a_move_is_in_the_window_as_often_as_the_probabilities_say(simulated):
             spread = np.sqrt(expected * len(careers)) + 1
             assert (np.abs(observed - expected * len(careers)) < 5 * spread).all()
     assert known.moved_again.mean() > 0.3
+
+
+def test_gaps_have_the_probabilities_that_the_sums_use(simulated):
+    careers, _ = simulated
+    gaps = careers.starts[1:] - careers.ends[:-1]
+    gaps = gaps[np.isin(np.arange(1, len(careers.starts)), careers.offsets, invert=True)]
+    expected = gap_days(400)
+    observed = np.bincount(gaps, minlength=400)[:400]
+    assert expected[0] == observed[0] == 0
+    assert (np.abs(observed - expected * len(gaps)) < 5 * np.sqrt(expected * len(gaps)) + 1).all()
 
 
 def test_the_optimum_of_a_split_by_move_is_right_on_average(simulated):

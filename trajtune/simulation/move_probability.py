@@ -47,6 +47,7 @@ def move_probabilities(
     """
     assert window.by == "move"
     assert window.end is not None
+    assert generator.settings.returns == 0  # levels after the target would depend on the titles before it
     cohorts = [_Cohort(generator, window, number) for number in range(num_cohorts(generator.settings))]
     parts = [cohort.probabilities(hireable_months) for cohort in cohorts]
     found = {}
@@ -98,7 +99,7 @@ class _Cohort:
         generator, width = self._generator, self._width
         level = np.clip(np.arange(NUM_LEVELS)[:, None] + LEVEL_CHANGE, 0, NUM_LEVELS - 1)
         level_move = np.einsum("zlk,lkj->zlj", generator.move, np.eye(NUM_LEVELS)[level])
-        gap = _gap_days(self._days)
+        gap = gap_days(self._days)
         begins = np.broadcast_to(self._last_start, self._tenure.shape)
         follows = np.zeros((len(self._is_last), *self._tenure.shape))
         for further in range(1, len(self._is_last)):
@@ -142,7 +143,7 @@ class _Cohort:
         return int(np.count_nonzero(months >= hireable_months))
 
 
-def _gap_days(days: int) -> NDArray[np.float64]:
+def gap_days(days: int) -> NDArray[np.float64]:
     """Probability of 0 to ``days - 1`` days from a role's end to the next start; see `simulate`."""
     edges = np.log(np.arange(days) + 0.5)
     below = [0.5 * math.erfc(-(edge - LOG_PAUSE_MEAN) / LOG_PAUSE_SIGMA / math.sqrt(2.0)) for edge in edges]

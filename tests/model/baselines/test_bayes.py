@@ -1,6 +1,7 @@
 """The Bayes optimum on a snapshot, through the metrics that the model and the baselines go through."""
 
 from datetime import date
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
@@ -81,8 +82,15 @@ def test_titles_are_recognised_however_they_are_written(prepared):
         assert (found == int(careers.languages[person]) * num_titles(SETTINGS) + truth).all()
 
 
-def test_the_optimum_is_better_than_a_baseline_on_the_same_careers_and_reports_every_key(prepared):
-    snapshot, _ = prepared
+@pytest.fixture(scope="module")
+def returning(tmp_path_factory):
+    settings = ProcessSettings(population="returning", years=8)
+    return snapshot_and_truth(tmp_path_factory.mktemp("snapshots"), settings, 30_000)
+
+
+@pytest.mark.parametrize("name", ["prepared", "returning"])
+def test_the_optimum_is_better_than_a_baseline_on_the_same_careers_and_reports_every_key(name, request):
+    snapshot, _ = request.getfixturevalue(name)
     data = snapshot.read("val")
     found = optimum_metrics(bayes_predictions(snapshot.manifest, data, "val", snapshot.encoder()))
     train = snapshot.read("train").arrays
@@ -99,7 +107,7 @@ def test_the_optimum_is_better_than_a_baseline_on_the_same_careers_and_reports_e
     assert all(value is not None for value in found.values())
 
 
-@pytest.mark.parametrize("by", ["career", "transition"])
+@pytest.mark.parametrize("by", get_args(SplitSettings.model_fields["by"].annotation))
 def test_the_optimum_is_right_on_average_about_labels_of_val_and_test(tmp_path, by):
     snapshot, _ = snapshot_and_truth(tmp_path, SETTINGS, 20_000, split=SplitSettings(by=by))
     for split in ("val", "test"):
@@ -165,6 +173,18 @@ def test_only_simulated_careers_without_faults_have_a_known_optimum(prepared):
     for other in ({"as_of": "2020-01-01"}, {"merge_repeats": True}):
         data = {**snapshot.manifest["settings"]["data"], **other}
         assert not has_bayes_optimum({**snapshot.manifest, "settings": {"data": data}})
+
+
+def test_val_by_move_has_no_known_optimum_where_people_come_back(prepared):
+    snapshot, _ = prepared
+    settings = {**snapshot.manifest["settings"], "split": {"by": "move"}}
+    by_move = {**snapshot.manifest, "settings": settings}
+    source = snapshot.manifest["source"]
+    returning = {**by_move, "source": {**source, "process": {**source["process"], "returns": 0.1}}}
+    assert has_bayes_optimum(by_move, "val")
+    assert has_bayes_optimum(returning, "test")
+    assert not has_bayes_optimum(returning, "val")
+    assert has_bayes_optimum({**returning, "settings": snapshot.manifest["settings"]}, "val")
 
 
 def test_titles_of_another_population_are_an_error(prepared):
