@@ -101,7 +101,7 @@ def test_gaps_have_the_probabilities_that_the_sums_use(simulated):
 
 
 def test_the_optimum_of_a_split_by_move_is_right_on_average(simulated):
-    _, known = simulated
+    careers, known = simulated
     best = bayes_optimum(SETTINGS, known.titles, known.offsets, WINDOW)
     num_roles = np.diff(known.offsets)
     for members in [num_roles >= 2, *(num_roles == roles for roles in (2, 3, 4))]:
@@ -111,6 +111,8 @@ def test_the_optimum_of_a_split_by_move_is_right_on_average(simulated):
     ended = known.ended
     mean = best.tenure_months @ np.arange(best.tenure_months.shape[1])
     assert_mean_is(known.months[ended], mean[ended])
+    outcome = careers.hireable[known.careers]
+    assert_mean_is(outcome[~known.moved_again], best.hireable[~known.moved_again])
     stayed = known.months >= 12
     settled = ended | stayed
     assert_mean_is(stayed[settled], best.stayed[settled])
@@ -145,3 +147,4 @@ def test_a_window_that_ends_after_the_data_is_that_by_transition():
         assert found.ended_months == pytest.approx(share * expected.ended_months[..., :months])
         assert found.stayed == pytest.approx(share * expected.stayed)
         assert found.left == pytest.approx(share * expected.left)
+        assert found.whole == pytest.approx(share * expected.whole)

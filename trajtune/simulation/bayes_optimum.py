@@ -49,7 +49,7 @@ class BayesOptimum:
         ended: float64 ``[N]``: probability that the last role's tenure is known.
         tenure_months: float64 ``[N, M]``: distribution of the complete months of a known tenure.
         stayed: float64 ``[N]``: probability that the proxy label is 1, given that it is known.
-        hireable: float64 ``[N]``: probability of the outcome.
+        hireable: float64 ``[N]``: probability of the outcome, given that it is known.
     """
 
     rank: NDArray[np.int32]
@@ -244,7 +244,8 @@ def _predict(
     months = np.einsum("cyzl,yzlm->cm", of_level, split.ended_months, optimize=True)
     ended = months.sum(1)
     stayed, left = (np.einsum("cyzl,yzl->c", of_level, joint) for joint in (split.stayed, split.left))
-    outcome = np.einsum("cyzl,yzl,zl->c", of_level, split.in_split, generator.hireable, optimize=True)
+    whole = np.einsum("cyzl,yzl->c", of_level, split.whole)
+    outcome = np.einsum("cyzl,yzl,zl->c", of_level, split.whole, generator.hireable, optimize=True)
     return BayesOptimum(
         rank=np.where(can_hit, np.count_nonzero(titles >= hit[:, None], axis=1), 0).astype(np.int32),
         nll=-np.log(hit, out=np.full(len(hit), np.nan), where=can_hit),
@@ -255,7 +256,7 @@ def _predict(
         ended=ended / evidence,
         tenure_months=months / ended[:, None],
         stayed=stayed / (stayed + left),
-        hireable=outcome / evidence,
+        hireable=outcome / whole,
     )
 
 

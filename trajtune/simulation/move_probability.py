@@ -53,11 +53,13 @@ def move_probabilities(
     found = {}
     for index, roles in enumerate(range(FEWEST_ROLES, generator.settings.max_roles + 1)):
         held, stayed, ended = (np.stack([part[name][index] for part in parts]) for name in range(3))
+        whole = np.stack([np.full(held.shape[1:], cohort.whole()[index]) for cohort in cohorts])
         found[roles] = SplitProbability(
             in_split=held + ended.sum(-1),
             ended_months=ended,
             stayed=stayed + ended[..., hireable_months:].sum(-1),
             left=ended[..., :hireable_months].sum(-1),
+            whole=whole,
         )
     return found
 
@@ -90,6 +92,10 @@ class _Cohort:
             self._held(follows, self._long_held(hireable_months)),
             self._ended(follows),
         )
+
+    def whole(self) -> NDArray[np.float64]:
+        """Probability that the target began in the window and is the career's last role ``[K]``."""
+        return np.asarray(self._is_last * self._last_start[: self._width].sum())
 
     def _follows(self) -> NDArray[np.float64]:
         """Weight of what follows a target role that ended on each day ``[K, Z, L, N]``.

@@ -49,12 +49,14 @@ class SplitProbability:
         ended_months: ``[Y, Z, L, M]``: also, the last role ended after that many complete months.
         stayed: Also, known to have been held for the months that make somebody hireable.
         left: Also, known not to have been held for that long.
+        whole: Also, the career has no further role, so its outcome is known.
     """
 
     in_split: NDArray[np.float64]
     ended_months: NDArray[np.float64]
     stayed: NDArray[np.float64]
     left: NDArray[np.float64]
+    whole: NDArray[np.float64]
 
 
 def split_probability(generator: CareerGenerator, window: Window, hireable_months: int) -> SplitProbability:
@@ -84,11 +86,13 @@ def split_probability(generator: CareerGenerator, window: Window, hireable_month
     stayed = np.einsum("ay,zla->yzl", of_age * long_held[:, None], still_held)
 
     ended = _ended_months(generator, of_age, in_window, window.by, unseen, tenure)
+    in_split = held + ended.sum(-1)
     return SplitProbability(
-        in_split=held + ended.sum(-1),
+        in_split=in_split,
         ended_months=ended,
         stayed=stayed + ended[..., hireable_months:].sum(-1),
         left=ended[..., :hireable_months].sum(-1),
+        whole=in_split,
     )
 
 

@@ -60,7 +60,7 @@ def snapshot_and_truth(path, settings, num_careers, data=None, split=None):
     experiment = Experiment(
         source=source,
         data=data or DataSettings(),
-        split=split or SplitSettings(),
+        split=split or SplitSettings(by="career"),
         storage=StorageSettings(snapshots=str(path)),
     )
     return snapshot_of(loaded, experiment), careers
@@ -108,8 +108,10 @@ def test_the_optimum_is_better_than_a_baseline_on_the_same_careers_and_reports_e
 
 
 @pytest.mark.parametrize("by", get_args(SplitSettings.model_fields["by"].annotation))
-def test_the_optimum_is_right_on_average_about_labels_of_val_and_test(tmp_path, by):
-    snapshot, _ = snapshot_and_truth(tmp_path, SETTINGS, 20_000, split=SplitSettings(by=by))
+@pytest.mark.parametrize("label", [None, "hireable"])
+def test_the_optimum_is_right_on_average_about_labels_of_val_and_test(tmp_path, by, label):
+    data, split = DataSettings(hireable_key=label), SplitSettings(by=by)
+    snapshot, _ = snapshot_and_truth(tmp_path, SETTINGS, 20_000, data, split)
     for split in ("val", "test"):
         data = read_split(split_file(snapshot.path, split))
         found = bayes_predictions(snapshot.manifest, data, split, snapshot.encoder()).predictions
