@@ -1,14 +1,23 @@
 """The Bayes optimum of a split by move, against the frequencies of many simulated careers."""
 
+from dataclasses import replace
 from datetime import date, timedelta
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
 
-from tests.simulation.by_hand import assert_mean_is, months_between
+from tests.simulation.by_hand import (
+    TINY,
+    TINY_WINDOW,
+    assert_mean_is,
+    first_title,
+    months_between,
+    next_title,
+)
 from trajtune.experiment.sources import ProcessSettings
 from trajtune.simulation.bayes_optimum import bayes_optimum
-from trajtune.simulation.generator import LEVEL_CHANGE, NUM_LEVELS, build_generator
+from trajtune.simulation.generator import LEVEL_CHANGE, NUM_LEVELS, build_generator, num_titles
 from trajtune.simulation.move_probability import gap_days, move_probabilities
 from trajtune.simulation.simulate import days_since_epoch, simulate
 from trajtune.simulation.split_probability import Window, split_probability
@@ -116,6 +125,32 @@ def test_the_optimum_of_a_split_by_move_is_right_on_average(simulated):
     stayed = known.months >= 12
     settled = ended | stayed
     assert_mean_is(stayed[settled], best.stayed[settled])
+
+
+def test_the_optimum_by_move_is_what_enumeration_of_hidden_states_gives():
+    window = replace(TINY_WINDOW, by="move")
+    generator = build_generator(TINY)
+    tables = move_probabilities(generator, window, 12)
+    careers = simulate(40, 3, TINY)
+    found = bayes_optimum(TINY, careers.titles.astype(np.int64), careers.offsets, window)
+    for i, (begin, end) in enumerate(pairwise(careers.offsets.tolist())):
+        *seen, target = careers.titles[begin:end].tolist()
+        table = tables[end - begin]
+        titles, outcome, whole, ended = np.zeros(num_titles(TINY)), 0.0, 0.0, 0.0
+        for y, z in product(range(2), range(len(generator.persona))):
+            path = generator.persona[z] * first_title(generator, y, seen[0])
+            for role in range(1, len(seen)):
+                path *= next_title(generator, z, y, seen[:role], seen[role])
+            for after in range(num_titles(TINY)):
+                joint = path * next_title(generator, z, y, seen, after)
+                at = y, z, after % NUM_LEVELS
+                titles[after] += joint * table.in_split[at]
+                ended += joint * table.ended_months[at].sum()
+                whole += joint * table.whole[at]
+                outcome += joint * table.whole[at] * generator.hireable[z, after % NUM_LEVELS]
+        assert found.nll[i] == pytest.approx(-np.log(titles[target] / titles.sum()))
+        assert found.ended[i] == pytest.approx(ended / titles.sum())
+        assert found.hireable[i] == pytest.approx(outcome / whole)
 
 
 def test_the_optimum_by_transition_is_not_that_by_move(simulated):
