@@ -24,7 +24,7 @@ from trajtune.simulation.simulate import simulate
 
 T = TypeVar("T")
 CAREERS, QUICK_CAREERS = 1_000_000, 20_000
-MOST_SECONDS = 60.0
+MOST_SECONDS = 20.0
 """Choosing and fitting `ngram` on a million careers together."""
 
 
