@@ -82,8 +82,17 @@ class PrunerSettings(Settings):
     name: Literal["asha", "hyperband", "median", "none"] = Field(
         "asha", description="none: no trial is stopped."
     )
-    grace_period: int = Field(3, ge=1, description="Epochs before a trial may be stopped.")
+    grace_period: int | None = Field(
+        None,
+        ge=1,
+        description="Epochs before a trial may be stopped; null: 60 % of `training.max_epochs`, because a "
+        "falling learning rate shows only then which trials end well.",
+    )
     reduction_factor: int = Field(3, ge=2, description="One in so many goes on at each rung.")
+
+    def first_rung(self, max_epochs: int) -> int:
+        """The epoch after which a trial of at most ``max_epochs`` may first be stopped."""
+        return self.grace_period or max(1, round(0.6 * max_epochs))
 
 
 class SearchSettings(Settings):
