@@ -105,12 +105,7 @@ class NGramDistribution:
 
     def probabilities(self, contexts: NDArray[np.int64]) -> NDArray[np.float64]:
         """Probabilities ``[E, V]`` after contexts ``[E, order]``; rows sum to 1, column 0 is 0."""
-        base = self.levels[0]
-        shortest = uniform(self.vocab_size)
-        if len(base.backoff):
-            shortest *= base.backoff
-            shortest[base.contexts.next] += base.mass
-        result = np.tile(shortest, (len(contexts), 1))
+        result = np.tile(self.unconditional(), (len(contexts), 1))
         for level, row in list(zip(self.levels, self._rows(contexts), strict=True))[1:]:
             seen = np.flatnonzero(row >= 0)
             row = row[seen]
@@ -119,6 +114,15 @@ class NGramDistribution:
             pairs = np.repeat(level.contexts.offsets[row] - np.cumsum(distinct) + distinct, distinct)
             pairs += np.arange(len(pairs))
             result[np.repeat(seen, distinct), level.contexts.next[pairs]] += level.mass[pairs]
+        return result
+
+    def unconditional(self) -> NDArray[np.float64]:
+        """Probabilities ``[V]`` of the next title where no context was seen."""
+        base = self.levels[0]
+        result = uniform(self.vocab_size)
+        if len(base.backoff):
+            result *= base.backoff
+            result[base.contexts.next] += base.mass
         return result
 
     def _rows(self, contexts: NDArray[np.int64]) -> list[NDArray[np.int64]]:
