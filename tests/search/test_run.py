@@ -1,6 +1,7 @@
 """A search on a real Ray: what it leaves, and how it goes on."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -270,7 +271,7 @@ def test_a_warm_start_takes_the_best_configurations_of_an_earlier_run(
 
 def test_a_warm_start_from_data_split_otherwise_is_refused(finished: Run, small_snapshot: Snapshot) -> None:
     settings = {**small_snapshot.manifest["settings"], "split": {"fractions": [0.5, 0.6]}}
-    other = Snapshot(small_snapshot.path, {**small_snapshot.manifest, "settings": settings})
+    other = replace(small_snapshot, manifest={**small_snapshot.manifest, "settings": settings})
 
     with pytest.raises(RunError, match="comparable data, but since .* these changed: split"):
         with_warm_start(finished.experiment, finished, other)
