@@ -18,7 +18,7 @@ from trajtune.finalize.export.exported_module import ExportedModule
 from trajtune.finalize.export.parity import check_parity
 from trajtune.finalize.export.to_onnx import check_graph, export_to_onnx, simplify_onnx
 from trajtune.model.metrics import reliability
-from trajtune.model.network.lstm import CareerTrajectoryLSTM
+from trajtune.model.network.average import CareerModel
 from trajtune.model.predict import predict
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Calibrated:
     record: dict[str, Any]
 
 
-def calibrate(model: CareerTrajectoryLSTM, val: SplitData, coverage: float) -> Calibrated:
+def calibrate(model: CareerModel, val: SplitData, coverage: float) -> Calibrated:
     """Fit confidence and tenure interval on val.
 
     Args:

@@ -34,10 +34,11 @@ from trajtune.finalize.refit import FOLDER, RESEARCH_DEFAULT_NAME, finalists, re
 from trajtune.finalize.report.html import write_html_report
 from trajtune.finalize.report.markdown import generate_report
 from trajtune.finalize.report.model_card import model_card
-from trajtune.finalize.selection import Refit, best_seed, selection_record, winner
-from trajtune.model.checkpoint import build_model, load_checkpoint, save_checkpoint, vocabulary_id
-from trajtune.model.network.lstm import CareerTrajectoryLSTM
+from trajtune.finalize.selection import Refit, best_seed, exported_refits, selection_record, winner
+from trajtune.model.checkpoint import averaged, build_model, load_checkpoint, save_checkpoint, vocabulary_id
+from trajtune.model.network.average import CareerModel
 from trajtune.model.threads import one_thread
+from trajtune.page.format import listed
 from trajtune.search.runs.directory import Run, open_run
 from trajtune.search.runs.retention import top_trials
 from trajtune.search.study.open import read_study
@@ -102,10 +103,9 @@ def finalize(
     say(f"finalizing {run.name}")
     refits = _refit(run, snapshot, verbose=verbose, say=say)
     chosen = winner(refits)
-    exported = best_seed(refits, chosen)
-    assert exported.checkpoint is not None
-    say(f"{chosen.name} is best on val, with seed {exported.seed}; exporting")
-    state = load_checkpoint(exported.checkpoint)
+    exported = exported_refits(refits, chosen, run.experiment.finalize.export)
+    say(f"{chosen.name} is best on val; exporting {_in_words(exported)}")
+    state = averaged([load_checkpoint(refit.checkpoint) for refit in exported if refit.checkpoint])
     careers = histories(val, _LATENCY_CAREERS)
     with bundle_directory(path) as folder:
         calibrated = calibrate(build_model(state), val, coverage)
@@ -192,7 +192,12 @@ def _refit(run: Run, snapshot: Snapshot, *, verbose: bool, say: Progress) -> lis
     )
 
 
-def _research_model(refits: Sequence[Refit]) -> CareerTrajectoryLSTM | None:
+def _in_words(exported: Sequence[Refit]) -> str:
+    seeds = [str(refit.seed) for refit in exported]
+    return f"the mean of seeds {listed(seeds)}" if len(seeds) > 1 else f"seed {seeds[0]}"
+
+
+def _research_model(refits: Sequence[Refit]) -> CareerModel | None:
     own = next(refit.finalist for refit in refits if refit.finalist.name == RESEARCH_DEFAULT_NAME)
     best = best_seed(refits, own)
     return None if best.checkpoint is None else build_model(load_checkpoint(best.checkpoint))

@@ -23,7 +23,7 @@ from trajtune.finalize.export.to_onnx import check_graph, export_to_onnx, simpli
 from trajtune.finalize.report.html import write_html_report
 from trajtune.finalize.report.markdown import generate_report
 from trajtune.model.checkpoint import build_model, load_checkpoint, vocabulary_id
-from trajtune.model.network.lstm import CareerTrajectoryLSTM
+from trajtune.model.network.average import CareerModel
 from trajtune.model.predict import predict
 from trajtune.model.threads import one_thread
 from trajtune.storage.files import write_json
@@ -145,7 +145,7 @@ def evaluate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: P
     return metrics
 
 
-def _model_of(checkpoint: Path, encoder: TitleEncoder, where: str) -> CareerTrajectoryLSTM:
+def _model_of(checkpoint: Path, encoder: TitleEncoder, where: str) -> CareerModel:
     state = load_checkpoint(checkpoint)
     if state["vocab_size"] != encoder.vocab_size:
         raise TrainingError(

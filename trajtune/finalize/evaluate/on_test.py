@@ -23,7 +23,7 @@ from trajtune.finalize.export.graph_predictions import predict_with_graph
 from trajtune.model.baselines.baselines import BASELINES
 from trajtune.model.baselines.bayes import bayes_predictions, has_bayes_optimum, optimum_metrics
 from trajtune.model.metrics import known_hireability, reliability
-from trajtune.model.network.lstm import CareerTrajectoryLSTM
+from trajtune.model.network.average import CareerModel
 from trajtune.model.predict import predict
 from trajtune.model.predictions import Predictions
 
@@ -45,7 +45,7 @@ def origin(snapshot: Snapshot, run: str) -> dict[str, Any]:
 def measure_on_test(
     snapshot: Snapshot,
     graph: Graph,
-    research: CareerTrajectoryLSTM | None,
+    research: CareerModel | None,
     *,
     run: str,
     purpose: str,

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from trajtune.experiment.objective import DIRECTIONS, label
 from trajtune.finalize.report.predictors import THIS_MODEL, compared
-from trajtune.page.format import number, percent, significant
+from trajtune.page.format import listed, number, percent, significant
 from trajtune.page.page import COLOURS, Page
 
 _METHODS: Final = ("none", "isotonic", "temperature")
@@ -117,8 +117,9 @@ def refits(page: Page, m: Mapping[str, Any]) -> None:
     best = "lowest" if DIRECTIONS[metric] == "minimize" else "highest"
     page.section(
         "How it was chosen",
-        f"{winner['name'].capitalize()}, seed {winner['seed']}: the {best} {label(metric)} on val, averaged "
-        f"over {seeds}. A search's best value is partly luck; the difference shows how much.",
+        f"{winner['name'].capitalize()}: the {best} {label(metric)} on val, averaged over {seeds}. "
+        f"{_exported(winner['seeds'], num_seeds)} "
+        "A search's best value is partly luck; the difference shows how much.",
     )
     figure = go.Figure()
     trained = [refit for refit in m["refits"] if refit[metric] is not None]
@@ -175,6 +176,15 @@ def export(page: Page, m: Mapping[str, Any]) -> None:
             for where, row in measured.items()
         ],
     )
+
+
+def _exported(seeds: Sequence[int], trained: int) -> str:
+    """Which of the winner's trainings the graph is made of."""
+    if len(seeds) > 1:
+        return (
+            f"The exported graph gives the mean of the predictions of seeds {listed(list(map(str, seeds)))}."
+        )
+    return f"Seed {seeds[0]} is exported{', the best of them' if trained > 1 else ''}."
 
 
 def _best_calibration(best: str) -> str:
