@@ -6,7 +6,7 @@ cutoff; that somebody stayed in it became known later and would leak.
 
 # N careers, R roles of all careers
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -40,6 +40,11 @@ class SplitData:
     candidate_ids: pa.Array
     titles: pa.ListArray
     split_dates: pa.Array
+
+
+def with_vocabulary(data: SplitData, encoder: TitleEncoder) -> SplitData:
+    """The same careers with the title ids of another vocabulary."""
+    return replace(data, arrays=replace(data.arrays, title_ids=_title_ids(data.titles.flatten(), encoder)))
 
 
 def encode_split(

@@ -224,6 +224,11 @@ class FinalizeSettings(Settings):
         description="What the winner is trained on for export: train, as in the search, or everything known "
         "before the calibration window.",
     )
+    export: Literal["average", "best_seed"] = Field(
+        "average",
+        description="What is exported of the winner: the mean of its seeds' predictions, as one graph, "
+        "or its best seed alone.",
+    )
     calibration_share: float = Field(
         1 / 3,
         gt=0,

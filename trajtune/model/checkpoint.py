@@ -10,7 +10,7 @@ import json
 import os
 import struct
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import IO, Any, cast
 
@@ -20,6 +20,7 @@ from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import TrainingError
 from trajtune.experiment.load import validate
 from trajtune.experiment.params import Params
+from trajtune.model.network.average import AveragedModel, CareerModel
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.network.markov_prior import MarkovCounts
 from trajtune.model.network.title_vectors import TitleWords
@@ -29,7 +30,8 @@ from trajtune.storage.path import StoredPath
 State = Mapping[str, Any]
 """What `fit` resumes from: ``params``, ``vocab_size``, ``seed``, ``epoch``, ``best_epoch``, ``best_metrics``,
 ``model``, ``optimizer``, ``rng``. Only tensors, numbers, strings, lists and dicts. Those that leave their
-snapshot also hold ``vocabulary``, a `vocabulary_id`."""
+snapshot also hold ``vocabulary``, a `vocabulary_id`. That of an `AveragedModel` holds ``members`` (a state
+each), ``title_weights``, ``outcome_weights`` and ``vocab_size`` instead."""
 
 _MARK = b"sha256:"
 _COMMENT = len(_MARK) + 64
@@ -126,12 +128,33 @@ def vocabulary_id(encoder: TitleEncoder) -> str:
     return hashlib.sha256(json.dumps(titles).encode()).hexdigest()
 
 
-def build_model(state: State) -> CareerTrajectoryLSTM:
+def averaged(states: Sequence[State]) -> dict[str, Any]:
+    """The state of the mean of trained models, each with the same weight; of one model, its own state."""
+    if len(states) == 1:
+        return dict(states[0])
+    weights = [1 / len(states)] * len(states)
+    return {
+        "members": list(states),
+        "title_weights": weights,
+        "outcome_weights": weights,
+        "vocab_size": states[0]["vocab_size"],
+    }
+
+
+def build_model(state: State) -> CareerModel:
     """The model of a checkpoint, in eval mode on the CPU, with plain title vectors: ready for export.
 
     Raises:
         TrainingError: If the weights do not fit the params and vocabulary in the checkpoint.
     """
+    if "members" not in state:
+        return _build_network(state)
+    members = [_build_network(member) for member in state["members"]]
+    weights = state["title_weights"], state["outcome_weights"]
+    return AveragedModel(members, state["vocab_size"], *weights).eval()
+
+
+def _build_network(state: State) -> CareerTrajectoryLSTM:
     params = validate(Params, dict(state["params"]), "checkpoint")
     weights = state["model"]
     words = counts = None

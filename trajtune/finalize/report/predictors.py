@@ -29,8 +29,8 @@ def baselines_in_words(m: Mapping[str, Any]) -> str:
 
 
 def compared(m: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The research default, where there is one, and the baselines, by name in words."""
-    others = {"research_default": m["research_default"], **m["baselines"]}
+    """The winner as it was selected, the research default, if they were measured, and the baselines."""
+    others = {**{name: m[name] for name in ("as_selected", "research_default")}, **m["baselines"]}
     return {words(name): metrics for name, metrics in others.items() if metrics}
 
 

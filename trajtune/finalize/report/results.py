@@ -11,6 +11,7 @@ from trajtune.finalize.report.predictors import (
     next_role_rows,
     with_best_possible,
 )
+from trajtune.finalize.report.verdict import freshness
 from trajtune.model.metrics import NEXT_ROLE
 from trajtune.page.format import NOT_KNOWN, number, percent, significant, words
 from trajtune.page.page import Page
@@ -54,6 +55,8 @@ def next_role(page: Page, m: Mapping[str, Any]) -> None:
     named = zip(_HEADER, NEXT_ROLE, strict=True)
     own_intervals = "; ".join(f"{label} {_interval(own[f'{key}_interval'])}" for label, key in named)
     page.note(f"95 % intervals of this model: {own_intervals}.")
+    if sentences := freshness(m):
+        page.text(sentences)
 
 
 def gains(page: Page, m: Mapping[str, Any]) -> None:

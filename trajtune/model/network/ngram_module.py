@@ -74,7 +74,9 @@ class NGramModule(nn.Module):
         may_copy_BT = (position_T < lengths_B[:, None] - 1) & (ids_BT > 0)
         later_TT = position_T[:, None] < position_T
         is_same_BTT = (ids_BT[:, :, None] == ids_BT[:, None, :]) & may_copy_BT[:, None, :] & later_TT
-        newest_BT = may_copy_BT & (is_same_BTT.long().sum(2) == 0)  # of each title the role that was held last
+        newest_BT = may_copy_BT & (
+            is_same_BTT.long().sum(2) == 0
+        )  # of each title the role that was held last
         place_BT = (newest_BT[:, None, :] & later_TT).long().sum(2)
         weight_BT = newest_BT * self.copy_decay ** place_BT.to(p_BV.dtype)
         total_B1 = weight_BT.sum(1, keepdim=True)
