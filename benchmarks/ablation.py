@@ -154,6 +154,7 @@ def arrays_of(careers: SimulatedCareers, first: int, end: int) -> CareerArrays:
         tenure_months=np.where(held, np.nan, months).astype(np.float32),
         tenure_at_least=months,
         hireable=np.where(held, np.nan, months >= 12).astype(np.float32),
+        start_days=careers.starts[roles].astype(np.int32),
     )
 
 

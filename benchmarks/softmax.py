@@ -107,7 +107,12 @@ def careers(number: int, seed: int, num_titles: int) -> CareerArrays:
     months = random.lognormal(2.5, 0.4, titles.size).astype(np.float32)
     offsets = np.arange(0, titles.size + 1, ROLES)
     return CareerArrays(
-        titles.ravel().astype(np.int32), offsets, months, months, (months > 12).astype(np.float32)
+        titles.ravel().astype(np.int32),
+        offsets,
+        months,
+        months,
+        (months > 12).astype(np.float32),
+        np.zeros(titles.size, np.int32),
     )
 
 

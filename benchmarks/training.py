@@ -335,7 +335,7 @@ def megabytes_of_a_trial() -> float:
     def careers(vocab_size: int) -> CareerArrays:
         titles = np.random.default_rng(0).integers(1, vocab_size, 10_000).astype(np.int32)
         months = titles.astype(np.float32)
-        return CareerArrays(titles, np.arange(0, 10_001, 5), months, months, months % 2)
+        return CareerArrays(titles, np.arange(0, 10_001, 5), months, months, months % 2, titles)
 
     def train(vocab_size: int, folder: str) -> float:
         arrays = careers(vocab_size)
@@ -360,7 +360,7 @@ def simulated_arrays(num_careers: int, seed: int) -> CareerArrays:
     months = ((careers.ends - careers.starts) / 30.4375).astype(np.float32)
     known = np.where(careers.held, np.nan, months).astype(np.float32)
     hireable = np.where(careers.held, np.nan, months >= 12).astype(np.float32)
-    return CareerArrays(careers.titles + 1, careers.offsets, known, months, hireable)
+    return CareerArrays(careers.titles + 1, careers.offsets, known, months, hireable, careers.starts)
 
 
 def result(

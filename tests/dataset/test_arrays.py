@@ -14,6 +14,7 @@ def careers(*num_roles: int) -> CareerArrays:
         values,
         values,
         values,
+        values.astype(np.int32),
     )
 
 

@@ -71,7 +71,8 @@ def process_arrays(num_careers: int, seed: int, most_roles: int = 6) -> CareerAr
     months[held] = np.nan
     hireable = np.where(np.isnan(months), np.nan, months >= 20).astype(np.float32)
     ids[random.random(len(ids)) < 0.05] = 0
-    arrays = CareerArrays(ids, offsets, months, at_least, hireable)
+    starts = np.arange(len(ids), dtype=np.int32)
+    arrays = CareerArrays(ids, offsets, months, at_least, hireable, starts)
     for array in arrays.to_dict().values():
         array.setflags(write=False)
     return arrays

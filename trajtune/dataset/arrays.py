@@ -24,6 +24,7 @@ class CareerArrays:
         tenure_at_least: float32 ``[R]``; lower bound in months, equal to the tenure where that
             is known; NaN where nothing is known.
         hireable: float32 ``[R]``; 1 or 0 for the role as somebody's next role, NaN unknown.
+        start_days: int32 ``[R]``; days since 1970 of the last day on which the role may have begun.
     """
 
     title_ids: NDArray[np.int32]
@@ -31,6 +32,7 @@ class CareerArrays:
     tenure_months: NDArray[np.float32]
     tenure_at_least: NDArray[np.float32]
     hireable: NDArray[np.float32]
+    start_days: NDArray[np.int32]
 
     @property
     def num_careers(self) -> int:

@@ -83,6 +83,9 @@ def encode_split(
             if settings.hireable_key is None
             else _labelled(careers["hireable"], offsets)
         ),
+        start_days=last_days(
+            np.asarray(starts.to_numpy(zero_copy_only=False)).astype("datetime64[D]"), precision
+        ).astype(np.int32),
     )
     dates = pa.array(split_dates(careers, by), type=pa.date32())
     return SplitData(arrays, careers["candidate_id"].combine_chunks(), titles, dates)

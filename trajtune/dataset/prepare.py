@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -13,8 +13,8 @@ from trajtune.careers.schema import LoadedCareers
 from trajtune.dataset.data_report import write_data_report
 from trajtune.dataset.encode import SplitData, encode_split
 from trajtune.dataset.profile import profile, warnings
-from trajtune.dataset.snapshot import Snapshot, open_snapshot, write_snapshot
-from trajtune.dataset.split import Splits, resolve_cutoffs, split_dates, temporal_split
+from trajtune.dataset.snapshot import Division, Snapshot, open_snapshot, write_snapshot
+from trajtune.dataset.split import Splits, calibration_window, resolve_cutoffs, split_dates, temporal_split
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.dataset.vocabulary_counts import count_titles
 from trajtune.experiment.settings import Experiment
@@ -62,9 +62,24 @@ def write_content(loaded: LoadedCareers, experiment: Experiment) -> tuple[Snapsh
     Returns:
         The snapshot, and the careers of each split.
     """
+    dates = split_dates(loaded.careers, experiment.split.by)
+    cutoffs = resolve_cutoffs(dates, experiment.split)
+    window = calibration_window(dates, *cutoffs, experiment.finalize.calibration_share)
+    selection = _divide(loaded, experiment, *cutoffs)
+    path = write_snapshot(
+        stored_path(experiment.storage.snapshots),
+        selection,
+        _divide(loaded, experiment, window, cutoffs[1]),
+        loaded.quarantine,
+        {name: version(name) for name in ("trajtune", "pyarrow", "numpy", "ray")},
+    )
+    return open_snapshot(path), dict(selection.splits)
+
+
+def _divide(loaded: LoadedCareers, experiment: Experiment, train_cutoff: date, val_cutoff: date) -> Division:
+    """Split, fit the vocabulary on this train, encode."""
     by = experiment.split.by
-    cutoffs = resolve_cutoffs(split_dates(loaded.careers, by), experiment.split)
-    splits = temporal_split(loaded.careers, *cutoffs, by)
+    splits = temporal_split(loaded.careers, train_cutoff, val_cutoff, by)
     tally = count_titles(
         {"train": splits.train["titles"], "val": splits.val["titles"], "test": splits.test["titles"]},
         experiment.vocabulary,
@@ -81,15 +96,9 @@ def write_content(loaded: LoadedCareers, experiment: Experiment) -> tuple[Snapsh
         name: encode_split(careers, encoder, experiment.data, observed=day, as_of=loaded.as_of, by=by)
         for name, (careers, day) in known_until.items()
     }
-    path = write_snapshot(
-        stored_path(experiment.storage.snapshots),
-        encoded,
-        encoder,
-        loaded.quarantine,
-        _description(loaded, splits, encoded, encoder, tally.unseen, experiment),
-        {name: version(name) for name in ("trajtune", "pyarrow", "numpy", "ray")},
+    return Division(
+        encoded, encoder, _description(loaded, splits, encoded, encoder, tally.unseen, experiment)
     )
-    return open_snapshot(path), encoded
 
 
 def _description(

@@ -5,6 +5,9 @@
     <id>/
       train/careers.parquet   val/careers.parquet   test/careers.parquet
       vocabulary.json   quarantine.parquet   manifest.json
+      refit/            the same again, divided at the start of the calibration window instead of the train
+                        cutoff: train is everything known before the window, val the window, test the same
+                        people. Its vocabulary is fitted on its own train.
       ledger.jsonl      who opened the test split and why; the only file that grows (in an object store,
                         where no file can, each opening is a ledger-….jsonl)
 
@@ -14,9 +17,9 @@ This module reads train and val. The test split is opened by `dataset.test_split
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -32,12 +35,13 @@ from trajtune.storage.files import publish_directory, staging_directory, write_j
 from trajtune.storage.hashes import file_sha256
 from trajtune.storage.path import StoredPath, check_reachable, local_path, stored_path
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 MANIFEST: Final = "manifest.json"
 VOCABULARY: Final = "vocabulary.json"
 QUARANTINE: Final = "quarantine.parquet"
+REFIT: Final = "refit"
 LEDGER: Final = "ledger.jsonl"
-PER_ROLE: Final = ("title_ids", "tenure_months", "tenure_at_least", "hireable")
+PER_ROLE: Final = ("title_ids", "tenure_months", "tenure_at_least", "hireable", "start_days")
 """The columns of a split's file that a `CareerArrays` is made of."""
 
 Source = Path | io.BytesIO
@@ -52,16 +56,27 @@ class Snapshot:
         path: Its directory.
         manifest: What `manifest.json` says: ``id``, ``source``, ``as_of``, ``cutoffs``, ``counts``,
             ``quarantine``, ``splits``, ``settings``, ``files`` (sha256) and ``versions``.
+        ledger: The file that records each opening of the test split; one for a snapshot and its `refit`.
     """
 
     path: StoredPath
     manifest: Mapping[str, Any]
+    ledger: StoredPath
     _verified: dict[str, Source] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def id(self) -> str:
         """Hash of the content, hexadecimal."""
         return str(self.manifest["id"])
+
+    @property
+    def refit(self) -> "Snapshot":
+        """The same careers, divided for the refit of the winner; see the module's docstring.
+
+        Raises:
+            SnapshotError: As of `open_snapshot`.
+        """
+        return replace(open_snapshot(self.path / REFIT), ledger=self.ledger)
 
     def encoder(self) -> TitleEncoder:
         """The vocabulary, fitted on train alone."""
@@ -115,9 +130,8 @@ def open_snapshot(path: str | StoredPath) -> Snapshot:
         for name, expected in sorted(files.items())
         if not name.startswith("test/")
     }
-    return Snapshot(
-        path, manifest, {split: verified[f"{split}/careers.parquet"] for split in ("train", "val")}
-    )
+    by_split = {split: verified[f"{split}/careers.parquet"] for split in ("train", "val")}
+    return Snapshot(path, manifest, path / LEDGER, by_split)
 
 
 def verify_file(path: StoredPath, expected: str) -> Source:
@@ -161,22 +175,35 @@ def arrays_of(table: pa.Table) -> CareerArrays:
     )
 
 
+@dataclass(frozen=True)
+class Division:
+    """Careers divided at two cutoffs, as a snapshot holds them.
+
+    Attributes:
+        splits: ``train``, ``val`` and ``test``.
+        encoder: The vocabulary, fitted on this train.
+        description: Everything else that the manifest says about the content; plain JSON values.
+    """
+
+    splits: Mapping[str, SplitData]
+    encoder: TitleEncoder
+    description: Mapping[str, Any]
+
+
 def write_snapshot(
     parent: StoredPath,
-    splits: Mapping[str, SplitData],
-    encoder: TitleEncoder,
+    selection: Division,
+    refit: Division,
     quarantine: pa.Table,
-    description: Mapping[str, Any],
     versions: Mapping[str, str],
 ) -> StoredPath:
     """Write a snapshot below ``parent``, complete or not at all; an equal one that exists is kept.
 
     Args:
         parent: Directory of snapshots, here or in an object store.
-        splits: ``train``, ``val`` and ``test``.
-        encoder: The vocabulary.
+        selection: What searches read.
+        refit: What the refit of the winner reads.
         quarantine: `careers.schema.QUARANTINE`.
-        description: Everything else that the manifest says about the content; plain JSON values.
         versions: Of the packages that wrote it; not part of the id.
 
     Returns:
@@ -187,24 +214,35 @@ def write_snapshot(
     """
     # The name is the hash of the content, so it is known last.
     with staging_directory(parent / "snapshot") as folder:
-        for name, data in splits.items():
-            (folder / name).mkdir()
-            pq.write_table(_table(data), folder / name / "careers.parquet", compression="zstd")
-        encoder.save(folder / VOCABULARY)
         pq.write_table(quarantine, folder / QUARANTINE, compression="zstd")
-        names = [*(f"{name}/careers.parquet" for name in splits), VOCABULARY, QUARANTINE]
-        manifest: dict[str, Any] = {
-            "schema_version": SCHEMA_VERSION,
-            **description,
-            "files": {name: file_sha256(folder / name) for name in sorted(names)},
-            "versions": dict(versions),
-        }
-        manifest["id"] = content_id(manifest)
-        write_json(folder / MANIFEST, manifest)
+        (folder / REFIT).mkdir()
+        _write_division(folder / REFIT, refit, [], versions)
+        # The refit's manifest holds the hashes of the refit's files.
+        manifest = _write_division(folder, selection, [QUARANTINE, f"{REFIT}/{MANIFEST}"], versions)
         target = parent / str(manifest["id"])[:16]
         with suppress(FileExistsError):
             publish_directory(folder, target, last=MANIFEST)
     return target
+
+
+def _write_division(
+    folder: Path, division: Division, others: Sequence[str], versions: Mapping[str, str]
+) -> dict[str, Any]:
+    """Write the files of a division, and a manifest that also covers the ``others``, which exist."""
+    for name, data in division.splits.items():
+        (folder / name).mkdir()
+        pq.write_table(_table(data), folder / name / "careers.parquet", compression="zstd")
+    division.encoder.save(folder / VOCABULARY)
+    names = [*(f"{name}/careers.parquet" for name in division.splits), VOCABULARY, *others]
+    manifest: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        **division.description,
+        "files": {name: file_sha256(folder / name) for name in sorted(names)},
+        "versions": dict(versions),
+    }
+    manifest["id"] = content_id(manifest)
+    write_json(folder / MANIFEST, manifest)
+    return manifest
 
 
 def content_id(manifest: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ career after its split's cutoff is then masked by `dataset.encode`.
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -84,6 +84,25 @@ def resolve_cutoffs(dates: NDArray[np.datetime64], settings: SplitSettings) -> t
     if val <= train and len(later):
         val = later[0]
     return train.astype(date), val.astype(date)
+
+
+FEWEST_TO_CALIBRATE: Final = 100
+"""People that the calibration window holds at least: fewer would make the calibration a guess."""
+
+
+def calibration_window(
+    dates: NDArray[np.datetime64], train_cutoff: date, val_cutoff: date, share: float
+) -> date:
+    """The first day of the calibration window: the newest part of val.
+
+    Args:
+        dates: ``datetime64[D]`` ``[N]``, from `split_dates`.
+        train_cutoff, val_cutoff: Of the split.
+        share: Share of val's people in the window; at least `FEWEST_TO_CALIBRATE`, or all of val.
+    """
+    val = np.sort(dates[(dates >= np.datetime64(train_cutoff)) & (dates < np.datetime64(val_cutoff))])
+    wanted = max(FEWEST_TO_CALIBRATE, round(share * len(val)))
+    return train_cutoff if wanted >= len(val) else val[-wanted].astype(date)
 
 
 def temporal_split(careers: pa.Table, train_cutoff: date, val_cutoff: date, by: SplitBy = "career") -> Splits:

@@ -210,6 +210,17 @@ class FinalizeSettings(Settings):
         "can hold, with batches of hundreds. With 1 refits are trained side by side: faster where it fits.",
     )
     tenure_coverage: float = Field(0.8, gt=0, lt=1, description="Nominal coverage of the tenure interval.")
+    refit_on: Literal["train", "known"] = Field(
+        "known",
+        description="What the winner is trained on for export: train, as in the search, or everything known "
+        "before the calibration window.",
+    )
+    calibration_share: float = Field(
+        1 / 3,
+        gt=0,
+        le=1,
+        description="Share of val, the newest, that calibrates; at least 100 people. The snapshot holds it.",
+    )
 
 
 class TrackingSettings(Settings):
