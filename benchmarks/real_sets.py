@@ -39,7 +39,9 @@ SETS: Final = tuple(_SOURCES)
 def skip_without_data() -> None:
     """Exit with code 0 and the reason if the data is absent."""
     if not DATA.is_dir():
-        print(f"skipped: the real careers are read from ../shared/data, but {DATA} is absent", file=sys.stderr)
+        print(
+            f"skipped: the real careers are read from ../shared/data, but {DATA} is absent", file=sys.stderr
+        )
         sys.exit(0)
 
 
@@ -52,7 +54,7 @@ def experiment_of(name: str, directory: Path, **sections: dict[str, Any]) -> Exp
         sections: Settings that replace those of ``default``, by section.
     """
     content = load_yaml(find_file("default", "experiments"))
-    given = {
+    given: dict[str, dict[str, Any]] = {
         # A person with a single role has no move and is quarantined; in some sets most people are.
         "data": {"max_quarantine_fraction": 1},
         "storage": {kind: str(directory / kind) for kind in ("snapshots", "runs", "bundles")},
