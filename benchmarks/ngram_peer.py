@@ -132,7 +132,7 @@ def count(moves: Moves, half_life: float | None) -> Counts:
     weights = moves.weights(half_life).tolist()
     for context, target, weight in zip(contexts(moves), moves.target.tolist(), weights, strict=True):
         for order, after in enumerate(counts):
-            after[context[len(context) - order :]][target] += weight  # type: ignore[assignment]
+            after[context[len(context) - order :]][target] += weight
     return counts
 
 

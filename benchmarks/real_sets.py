@@ -20,7 +20,7 @@ WORK: Final = Path("real")
 """The default working directory."""
 
 SIMULATED: Final = "simulated"
-QUICK_SETS: Final = ("us_congress", "uk_ministers")
+QUICK_SETS: Final = ("uk_ministers", "us_diplomats")
 
 _ROLES_JSON: Final = {"layout": "json", "history_column": "roles"}
 _SOURCES: Final[dict[str, dict[str, Any]]] = {
