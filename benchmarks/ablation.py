@@ -1,188 +1,193 @@
-"""What each option of the model and its training is worth, on simulated careers with a known limit.
+"""What each option of the model and its training is worth, on real careers and on simulated ones.
 
-From the research default by one step at a time to our defaults, then our defaults without each option and
-with each that they leave off: trained on the same careers and compared on the last transitions of others,
-beside the Markov baselines and the Bayes limit. Usage:
+For each set: the product's defaults, the same without each option and with each that they leave off, and the
+research default. Each is trained on train and measured on val at its best epoch, as the mean of two seeds;
+simulated careers have their Bayes limit beside it. ``--steps`` adds the way from the research default to the
+defaults, one option at a time. ``--compare-splits`` compares the split rules instead, on the same test moves;
+see `benchmarks.split_rules`. A row that the JSON file holds is not measured again, so that an interrupted run
+goes on. Snapshots are written below ``real/``. Usage, from the project's root:
 
-    python benchmarks/ablation.py [--quick] [--json FILE] [--markdown FILE] [--sizes N ...]
+    python -m benchmarks.ablation [--quick] [--sets NAME ...] [--split RULE] [--steps] [--compare-splits]
+        [--json FILE] [--markdown FILE]
 """
 
 import argparse
 import json
-from collections.abc import Iterator
-from datetime import date
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, get_args
 
 import numpy as np
 import torch
 
-from trajtune.dataset.arrays import CareerArrays, examples_of
+from benchmarks.real_sets import QUICK_SETS, SETS, WORK, skip_without_data, snapshot_by
+from benchmarks.rows import result
+from benchmarks.split_rules import compare_rules
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.errors import TrajtuneError
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
-from trajtune.experiment.sources import ProcessSettings
-from trajtune.model.baselines.baselines import markov
-from trajtune.model.baselines.ngram import choose_ngram, ngram
-from trajtune.model.metrics import next_role_metrics
-from trajtune.model.network.title_vectors import TitleWords, number_words
+from trajtune.experiment.settings import SplitSettings
+from trajtune.model.baselines.bayes import bayes_predictions, has_bayes_optimum
+from trajtune.model.metrics import Metrics, next_role
+from trajtune.model.network.title_vectors import words_of
 from trajtune.model.training.fit import fit
-from trajtune.simulation.bayes_optimum import bayes_optimum
-from trajtune.simulation.generator import NUM_LEVELS, num_titles
-from trajtune.simulation.simulate import SimulatedCareers, simulate
-from trajtune.simulation.split_probability import Window
+from trajtune.storage.atomic import write_atomically
 
-PROCESS = ProcessSettings(foreign_share=0.0)
-VOCAB_SIZE = num_titles(PROCESS) + 1
-SIZES = (5_000, 20_000)
-SEEDS = 2
+SEEDS: Final = 2
+RULES: Final[tuple[str, ...]] = get_args(SplitSettings.model_fields["by"].annotation)
 
-# All but the research default itself train at batch 128, where an epoch is cheap, and the rate that suits it.
-BATCHES = {"batch_size": 128, "learning_rate": 3e-3}
-OURS = Params(**BATCHES)
-STEPS: dict[str, dict[str, Any]] = {
-    "every transition as an example": {**BATCHES, "examples": "every_transition", "tenure_loss": "pinball"},
-    "one_cycle of 10 epochs": {"schedule": "one_cycle", "max_epochs": 10},
-    "tie_weights": {"tie_weights": True},
-    "skip_last_title": {"skip_last_title": True},
-    "title_vectors: id_and_words": {"title_vectors": "id_and_words"},
-    "title_changes": {"title_changes": True},
-    "career_start": {"career_start": True},
-    "repeat_gate": {"repeat_gate": True},
-    "copy_head": {"copy_head": True},
-    "weight_decay 0.3, on the titles' vectors too": {"weight_decay": 0.3, "decay_embeddings": True},
+OTHER_VALUES: Final[dict[str, tuple[Any, ...]]] = {
+    "examples": ("every_transition", "last"),
+    "recency_half_life": (RESEARCH_DEFAULT.model_dump().get("recency_half_life"), 5.0, 20.0),
+    "copy_head": (True, False),
+    "career_start": (True, False),
+    "tie_weights": (True, False),
+    "skip_last_title": (True, False),
+    "title_changes": (True, False),
+    "repeat_gate": (True, False),
+    "title_vectors": ("id", "id_and_words"),
+    "markov_prior": (True, False),
+    "weight_decay": (0.0, 0.3, 1.0),
+    "decay_embeddings": (True, False),
+    "embedding_dropout": (0.0, 0.2),
+    "label_smoothing": (0.0, 0.05),
+    "schedule": ("constant", "cosine", "one_cycle"),
+    "batch_size": (32, 128),
 }
-ALTERED: dict[str, dict[str, Any]] = {
-    "examples: last": {"examples": "last"},
-    "schedule: constant": {"schedule": "constant"},
-    "schedule: cosine, warmup_epochs 1": {"schedule": "cosine", "warmup_epochs": 1.0},
-    "without tie_weights": {"tie_weights": False},
-    "without skip_last_title": {"skip_last_title": False},
-    "title_vectors: id": {"title_vectors": "id"},
-    "without title_changes": {"title_changes": False},
-    "without career_start": {"career_start": False},
-    "without repeat_gate": {"repeat_gate": False},
-    "without copy_head": {"copy_head": False},
-    "without weight_decay": {"weight_decay": 0.0},
-    "without decay_embeddings": {"decay_embeddings": False},
-    "with markov_prior": {"markov_prior": True},
-    "with embedding_dropout 0.2": {"embedding_dropout": 0.2},
-    "with label_smoothing 0.05": {"label_smoothing": 0.05},
-    "with markov_prior, without weight_decay": {"markov_prior": True, "weight_decay": 0.0},
-    "with markov_prior, title_vectors: id": {"markov_prior": True, "title_vectors": "id"},
-}
+"""Options and their values; the one that the defaults have is left out, and so is an option that is none."""
+
+Row = dict[str, Any]
+Measure = Callable[[], Iterator[Row]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="2,000 careers and one seed")
-    parser.add_argument("--json", type=Path, help="write the results here too")
+    parser.add_argument("--quick", action="store_true", help="two small sets, one seed and few variants")
+    parser.add_argument("--sets", nargs="+", choices=SETS, help="sets to measure; all without it")
+    parser.add_argument("--split", choices=RULES, default=SplitSettings().by, help="rule of the split")
+    parser.add_argument("--steps", action="store_true", help="the way from the research default too")
+    parser.add_argument("--compare-splits", action="store_true", help="compare the split rules instead")
+    parser.add_argument("--json", type=Path, default=Path("ablation.json"), help="results; rows are kept")
     parser.add_argument("--markdown", type=Path, help="write the table here too")
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of train careers")
     options = parser.parse_args()
+    skip_without_data()
     torch.set_num_threads(1)
-    rows = []
-    for size in (2_000,) if options.quick else options.sizes:
-        for row in compare(size, 1 if options.quick else SEEDS):
-            print(
-                f"{row['careers']:7,} {row['metric']:4} {row['name']:60} {row['value']:8.3f} {row['unit']}",
-                flush=True,
-            )
-            rows.append(row)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=2) + "\n")
+    seeds = 1 if options.quick else SEEDS
+    rows: list[Row] = json.loads(options.json.read_text()) if options.json.is_file() else []
+    shown: list[Row] = []
+    for name in options.sets or (QUICK_SETS if options.quick else SETS):
+        split = "compared" if options.compare_splits else options.split
+        try:
+            for variant, measure in measures_of(name, seeds, options).items():
+                own = {"set": name, "split": split, "seeds": seeds, "variant": variant}
+                if not any(own.items() <= row.items() for row in rows):
+                    rows += [{**own, **row} for row in measure()]
+                    write_atomically(options.json, f"{json.dumps(rows, indent=2)}\n".encode())
+                found = [row for row in rows if own.items() <= row.items()]
+                show(found)
+                shown += found
+        except TrajtuneError as error:
+            print(f"{name} has no result: {error}", file=sys.stderr, flush=True)
     if options.markdown:
-        options.markdown.write_text(markdown(rows), encoding="utf-8")
+        options.markdown.write_text(markdown(shown), encoding="utf-8")
 
 
-def variants() -> Iterator[tuple[str, Params]]:
-    """The research default, the way from it to our defaults, and each single change of those."""
+def measures_of(name: str, seeds: int, options: argparse.Namespace) -> dict[str, Measure]:
+    """What is measured on a set, by name."""
+    if options.compare_splits:
+        return {"split rules": partial(compare_rules, name, RULES, WORK, seeds)}
+    snapshot = snapshot_by(name, options.split, WORK)
+    measures: dict[str, Measure] = {}
+    if has_bayes_optimum(snapshot.manifest):
+        measures["Bayes limit"] = partial(limit, snapshot)
+    for variant, params in variants(quick=options.quick, steps=options.steps):
+        measures[variant] = partial(trained, variant, params, snapshot, seeds)
+    return measures
+
+
+def variants(*, quick: bool = False, steps: bool = False) -> Iterator[tuple[str, Params]]:
+    """The research default, the way from it if asked for, the defaults and each single change of those."""
+    defaults = Params()
+    yield "research default", RESEARCH_DEFAULT
+    if steps:
+        yield from way_to(defaults)
+    yield "defaults", defaults
+    for option, values in list(OTHER_VALUES.items())[: 2 if quick else None]:
+        if option not in Params.model_fields:
+            continue
+        for value in values:
+            if value != getattr(defaults, option):
+                yield described(option, value), defaults.model_copy(update={option: value})
+
+
+def way_to(defaults: Params) -> Iterator[tuple[str, Params]]:
+    """From the research default to the defaults, an option at a time, in the order of `Params`."""
     params = RESEARCH_DEFAULT
-    yield "research default", params
-    for name, options in STEPS.items():
-        params = params.model_copy(update=options)
-        yield f"+ {name}", params
-    assert params == OURS, "the steps must lead to the defaults"
-    for name, options in ALTERED.items():
-        yield f"our defaults, {name}", OURS.model_copy(update=options)
+    for option in Params.model_fields:
+        value = getattr(defaults, option)
+        if value != getattr(params, option):
+            params = params.model_copy(update={option: value})
+            yield f"+ {described(option, value)}", params
 
 
-def compare(num_careers: int, num_seeds: int) -> Iterator[dict[str, Any]]:
-    """Log-loss and top-1 of the limit, the baselines and each variant at its best epoch, mean over seeds."""
-    num_val = max(1_000, num_careers // 5)
-    careers = simulate(num_careers + num_val, 0, PROCESS)
-    train, val = arrays_of(careers, 0, num_careers), arrays_of(careers, num_careers, len(careers))
-    words = words_of_process()
-    everything = Window(date(1900, 1, 1), None, PROCESS.as_of)
-    best = bayes_optimum(PROCESS, val.title_ids.astype(np.int64) - 1, val.offsets, everything)
-    yield from results(num_careers, "Bayes limit", float(best.nll.mean()), float((best.rank == 1).mean()))
-    choice = choose_ngram(train, val, VOCAB_SIZE)
-    for baseline in (markov(train, VOCAB_SIZE), ngram(train, VOCAB_SIZE, choice)):
-        found = next_role_metrics(baseline.predict(val, examples_of(val, "last")))
-        nll, top1 = found["next_role_nll"], found["next_role_top1"]
-        assert nll is not None
-        assert top1 is not None
-        yield from results(num_careers, baseline.name, nll, top1)
-    for name, params in variants():
-        seeds = [at_best_epoch(params, train, val, words, seed) for seed in range(num_seeds)]
-        yield from results(num_careers, name, *np.mean(seeds, 0).tolist())
+def described(option: str, value: object) -> str:
+    """An option with its value, in words where it is a switch."""
+    if isinstance(value, bool):
+        return f"{'with' if value else 'without'} {option}"
+    return f"{option}: {value}"
 
 
-def markdown(rows: list[dict[str, Any]]) -> str:
-    """The table, a row a variant and two columns a size."""
-    columns = sorted({(row["careers"], row["metric"]) for row in rows})
-    values = {(row["name"], row["careers"], row["metric"]): row["value"] for row in rows}
+def trained(name: str, params: Params, snapshot: Snapshot, seeds: int) -> Iterator[Row]:
+    """Log-loss and top-1 on val at the best epoch, mean over seeds."""
+    train, val = (snapshot.read(split).arrays for split in ("train", "val"))
+    encoder = snapshot.encoder()
+    best: list[tuple[float, float]] = []
+    for seed in range(seeds):
+        epochs = fit(params, train, val, encoder.vocab_size, seed=seed, title_words=words_of(encoder))
+        scores = [next_role_on_val(epoch.metrics) for epoch in epochs]
+        best.append(min(scores))
+    yield from of_variant(name, *np.mean(best, 0).tolist())
+
+
+def next_role_on_val(metrics: Metrics) -> tuple[float, float]:
+    """Log-loss and top-1 of an epoch."""
+    nll, top1 = metrics["val_next_role_nll"], metrics["val_top1"]
+    assert nll is not None
+    assert top1 is not None
+    return nll, top1
+
+
+def limit(snapshot: Snapshot) -> Iterator[Row]:
+    """The best that anything could reach on val of simulated careers."""
+    best = bayes_predictions(snapshot.manifest, snapshot.read("val"), "val", snapshot.encoder(), coverage=0.8)
+    found = next_role(best.predictions)
+    yield from of_variant("Bayes limit", found["nll"] or 0.0, found["top1"] or 0.0)
+
+
+def of_variant(name: str, nll: float, top1: float) -> Iterator[Row]:
+    yield {**result(f"nll: {name}", nll, "nats"), "metric": "nll", "row": name}
+    yield {**result(f"top1: {name}", top1, "share"), "metric": "top1", "row": name}
+
+
+def show(rows: list[Row]) -> None:
+    for row in rows:
+        print(f"{row['set']:20} {row['name']:50} {row['value']:8.3f} {row['unit']}", flush=True)
+
+
+def markdown(rows: list[Row]) -> str:
+    """A row for each variant, and two columns for each set."""
+    columns = list(dict.fromkeys((row["set"], row["metric"]) for row in rows))
+    values = {(row["row"], row["set"], row["metric"]): row["value"] for row in rows}
     lines = [
-        "| | " + " | ".join(f"{size:,}: {metric}" for size, metric in columns) + " |",
+        "| | " + " | ".join(f"{name}: {metric}" for name, metric in columns) + " |",
         "|---" * (1 + len(columns)) + "|",
     ]
-    for name in dict.fromkeys(row["name"] for row in rows):
-        cells = [f"{values[name, size, metric]:.3f}" for size, metric in columns]
+    for name in dict.fromkeys(row["row"] for row in rows):
+        cells = [f"{values[name, *column]:.3f}" if (name, *column) in values else "" for column in columns]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
-
-
-def at_best_epoch(
-    params: Params, train: CareerArrays, val: CareerArrays, words: TitleWords, seed: int
-) -> tuple[float, float]:
-    """Log-loss and top-1 on val."""
-    epochs = fit(params, train, val, VOCAB_SIZE, seed=seed, title_words=words)
-    return min((epoch.metrics["val_next_role_nll"], epoch.metrics["val_top1"]) for epoch in epochs)
-
-
-def arrays_of(careers: SimulatedCareers, first: int, end: int) -> CareerArrays:
-    """Some of the careers as training reads them, with their canonical titles."""
-    offsets = careers.offsets[first : end + 1]
-    roles = slice(offsets[0], offsets[-1])
-    months = ((careers.ends - careers.starts)[roles] / 30.4375).astype(np.float32)
-    held = careers.held[roles]
-    return CareerArrays(
-        title_ids=careers.titles[roles] + 1,
-        offsets=offsets - offsets[0],
-        tenure_months=np.where(held, np.nan, months).astype(np.float32),
-        tenure_at_least=months,
-        hireable=np.where(held, np.nan, months >= 12).astype(np.float32),
-        start_days=careers.starts[roles].astype(np.int32),
-    )
-
-
-def words_of_process() -> TitleWords:
-    """Each title's family, specialisation and level, as if they were its words."""
-    size = PROCESS.num_specialisations * NUM_LEVELS
-    return number_words(
-        [
-            [
-                f"family {title // size}",
-                f"specialisation {title // NUM_LEVELS}",
-                f"level {title % NUM_LEVELS}",
-            ]
-            for title in range(VOCAB_SIZE - 1)
-        ]
-    )
-
-
-def results(careers: int, name: str, nll: float, top1: float) -> Iterator[dict[str, Any]]:
-    for metric, value, unit in (("nll", nll, "nats"), ("top1", top1, "share")):
-        row = {"careers": careers, "metric": metric, "name": name, "value": value, "unit": unit}
-        yield {**row, "bar": None, "passed": None}
 
 
 if __name__ == "__main__":

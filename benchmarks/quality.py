@@ -82,7 +82,7 @@ def measured(careers: int, trials: int, seed: int) -> list[dict[str, Any]]:
         "benchmark",
     )
     run = start_search(experiment, prepare(experiment, progress=True), flags=SessionFlags(verbose=True))
-    bundle = finalize(run, flags=SessionFlags(verbose=True))
+    bundle = finalize(run, verbose=True)
     metrics = json.loads((bundle / "metrics.json").read_text())
     return rows_of(metrics, careers, experiment.finalize.tenure_coverage)
 

@@ -1,0 +1,113 @@
+"""Peers of the model, written with numpy and scikit-learn alone, tuned on val and measured on test.
+
+Three peers read what the model reads, titles and their order: an n-gram that is mixed with a copy of earlier
+titles, a softmax regression, and gradient boosting on the last two titles and the number of roles. A fourth,
+boosting that also reads the months in the last two roles, shows what durations would be worth. Nothing here
+uses the product's own counts or baselines. The two classifiers are mixed with the n-gram, which also predicts
+the titles that they leave out.
+"""
+
+# E examples, V titles, C classes
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.classifier_peers import Classifier, boosting, boosting_with_months, softmax_regression
+from benchmarks.ngram_peer import FEWEST, Fold, Matrix, Moves, Ngram, mean_nll, tuned_ngram
+from trajtune.model.predict import predictions, score_next_role
+from trajtune.model.predictions import Predictions
+
+WITHOUT_BAR: Final = "boosting + months in roles"
+"""The peer that reads more than the model does."""
+SHARES: Final = (0.1, 0.3, 0.5, 0.7, 0.85, 0.95)
+"""Shares of a classifier in the mixture with the n-gram."""
+TUNING_EXAMPLES: Final = 15_000
+"""Train examples, drawn at random, that a classifier is tuned on."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A peer's predictions of test and how it was tuned."""
+
+    predictions: Predictions
+    val_nll: float
+    settings: dict[str, Any]
+
+
+def peers(tuning: Fold, final: Fold) -> dict[str, Peer]:
+    """Tune each peer on ``tuning``, fit it again on ``final`` and predict that.
+
+    Args:
+        tuning: The search's train, and val.
+        final: What the product's winner was trained on, and test, in their own vocabulary.
+    """
+    ngram, nll = tuned_ngram(tuning)
+    probabilities = ngram.predict(tuning), ngram.predict(final)
+    found = {"n-gram + copy": Peer(scored(probabilities[1], final.predicted), nll, vars(ngram))}
+    for name, classifier in {
+        "softmax regression": softmax_regression,
+        "boosting": boosting,
+        WITHOUT_BAR: boosting_with_months,
+    }.items():
+        found[name] = mixed_classifier(classifier, ngram, tuning, final, probabilities)
+    return found
+
+
+def mixed_classifier(
+    classifier: Classifier, ngram: Ngram, tuning: Fold, final: Fold, of_ngram: tuple[Matrix, Matrix]
+) -> Peer:
+    """Tune a classifier and its share in the mixture with the n-gram, and fit it again."""
+    known = np.flatnonzero(tuning.predicted.target)
+    moves, base = tuning.predicted.take(known), of_ngram[0][known]
+    best: tuple[float, dict[str, Any]] | None = None
+    train, weights = weighted(tuning, ngram, TUNING_EXAMPLES)
+    for settings in classifier.grid:
+        fitted = classifier.fit(train, weights, settings)
+        for chosen, scores in fitted.predict(moves):
+            of_target = over_titles(scores, fitted.classes, base)[np.arange(len(known)), moves.target]
+            of_base = base[np.arange(len(known)), moves.target]
+            for share in SHARES:
+                nll = mean_nll(share * of_target + (1 - share) * of_base)
+                if best is None or nll < best[0]:
+                    best = nll, {**settings, **chosen, "share": share}
+    assert best is not None
+    nll, settings = best
+    train, weights = weighted(final, ngram, None)
+    fitted = classifier.fit(train, weights, settings)
+    *_, (_, scores) = fitted.predict(final.predicted)
+    of_classifier = over_titles(scores, fitted.classes, of_ngram[1])
+    mixed = settings["share"] * of_classifier + (1 - settings["share"]) * of_ngram[1]
+    return Peer(scored(mixed, final.predicted), nll, settings)
+
+
+def weighted(fold: Fold, ngram: Ngram, most: int | None) -> tuple[Moves, NDArray[np.float64]]:
+    """Train examples of the n-gram's kind, at most so many, and their weights by age."""
+    moves = fold.moves(ngram.which)
+    weights = moves.weights(ngram.half_life)
+    if most is None or len(weights) <= most:
+        return moves, weights
+    chosen = np.sort(np.random.default_rng(0).choice(len(weights), most, replace=False))
+    return moves.take(chosen), weights[chosen]
+
+
+def over_titles(scores: Matrix, classes: NDArray[np.int64], rest: Matrix) -> Matrix:
+    """From classes to all titles, ``[E, V]``: class 0 is divided as ``rest`` divides the other titles."""
+    others = rest.copy()
+    others[:, classes] = 0
+    others /= np.maximum(others.sum(1, keepdims=True), FEWEST)
+    result = others * (scores[:, :1] if classes[0] == 0 else 0)
+    named = classes > 0
+    result[:, classes[named]] = scores[:, named]
+    return np.asarray(result)
+
+
+def scored(probabilities: Matrix, moves: Moves) -> Predictions:
+    """Probabilities ``[E, V]`` as predictions, which the product's metrics measure."""
+    logits = np.log(np.maximum(probabilities, FEWEST))
+    logits[:, 0] = -1e9
+    targets = torch.from_numpy(moves.target)
+    return predictions(moves.arrays, moves.examples, score_next_role(torch.from_numpy(logits), targets))
