@@ -36,7 +36,9 @@ def test_a_broken_role_is_left_out_and_the_career_stays(broken: Any, reason: str
 
 def test_an_end_of_coarser_precision_is_not_before_its_start():
     part = from_json([("x", [role("A", "2020-05-03", "2020"), role("B", "2020-06", "2020-06-01")])])
-    assert part.careers.to_pylist()[0]["precisions"] == [Precision.YEAR, Precision.MONTH]
+    career = part.careers.to_pylist()[0]
+    assert career["precisions"] == [Precision.DAY, Precision.MONTH]
+    assert career["end_precisions"] == [Precision.YEAR, Precision.DAY]
 
 
 def test_seventy_years_are_long_and_no_longer_believed():

@@ -5,7 +5,6 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from tests.dataset.test_split import career, table
@@ -22,8 +21,8 @@ from trajtune.experiment.settings import Experiment
 def test_a_cutoff_on_a_date_that_many_careers_share_is_warned_of(ladder_snapshot: Snapshot) -> None:
     splits = {name: read_split(split_file(ladder_snapshot.path, name)) for name in ("train", "val", "test")}
     described = profile(splits, dict.fromkeys(splits, (0, 0)))
-    dates = pa.array([date(2020, 1, 1)] * 21 + [date(2020, 1, 2)] * 79)
-    found = warnings(described, dates, {"train": date(2020, 1, 1), "val": date(2020, 6, 1)})
+    dates = np.array([date(2020, 1, 1)] * 21 + [date(2020, 1, 2)] * 79, "datetime64[D]")
+    found = warnings(described, dates, {"train": date(2020, 1, 1), "val": date(2020, 6, 1)}, "career")
     assert [sentence for sentence in found if "21%" in sentence and "train cutoff" in sentence]
     assert not [sentence for sentence in found if "val cutoff" in sentence]
 

@@ -54,7 +54,8 @@ ROLES: Final = pa.schema(
         pa.field("title", pa.string()),
         pa.field("start", pa.int32()),  # days since 1970
         pa.field("end", pa.int32()),  # days since 1970; null: still held, or nobody recorded it
-        pa.field("precision", pa.int8()),
+        pa.field("precision", pa.int8()),  # of the start
+        pa.field("end_precision", pa.int8()),  # null where there is no end
         pa.field("fault", pa.int8()),  # a `Reason`; 0: none
         pa.field("notes", pa.int8()),  # bits: ENDS_IN_FUTURE, CURRENT_WITH_END
         pa.field("detail", pa.string()),  # the value at fault; null where there is none
@@ -80,12 +81,12 @@ def check_roles(raw: RawRoles, settings: DataSettings, today: date) -> pa.Table:
     has_end = end.readings == Reading.DATE
     in_future = has_end & (end.days > limit)
     ended = has_end & ~in_future & ~is_current
-    precision = np.where(ended, np.maximum(start.precisions, end.precisions), start.precisions)
+    coarser = np.where(ended, np.maximum(start.precisions, end.precisions), start.precisions)
     fault = _first_faults(raw, titles, start, end, is_current)
     for broken, reason in (
         (start.days > limit, Reason.START_IN_FUTURE),
         (
-            _judged(ended & (end.days < start.days), _is_before, start.days, end.days, precision),
+            _judged(ended & (end.days < start.days), _is_before, start.days, end.days, coarser),
             Reason.END_BEFORE_START,
         ),
         (
@@ -94,7 +95,7 @@ def check_roles(raw: RawRoles, settings: DataSettings, today: date) -> pa.Table:
                 _is_too_long,
                 start.days,
                 end.days,
-                precision,
+                coarser,
             ),
             Reason.TENURE_TOO_LONG,
         ),
@@ -105,7 +106,8 @@ def check_roles(raw: RawRoles, settings: DataSettings, today: date) -> pa.Table:
         titles,
         pa.array(start.days),
         pa.array(end.days, mask=~ended),
-        pa.array(precision.astype(np.int8)),
+        pa.array(start.precisions.astype(np.int8)),
+        pa.array(end.precisions.astype(np.int8), mask=~ended),
         pa.array(fault.astype(np.int8)),
         pa.array(notes.astype(np.int8)),
         _details(raw, fault),

@@ -5,11 +5,11 @@ from datetime import date
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trajtune.dataset.encode import SplitData
+from trajtune.dataset.split import SplitBy
 from trajtune.dataset.titles import UNKNOWN
 
 COMMON_TITLES: Final = 50
@@ -19,7 +19,7 @@ DRIFTED: Final = 0.25
 """A population stability index above this is commonly called a major shift (Siddiqi 2006)."""
 
 CROWDED: Final = 0.2
-"""Share of all careers on one date from which a cutoff on that date is worth a warning."""
+"""Share of all dates that are one date, from which a cutoff on that date is worth a warning."""
 
 
 def profile(
@@ -73,23 +73,26 @@ def stability_index(expected: NDArray[np.int64], observed: NDArray[np.int64]) ->
 
 
 def warnings(
-    described: Mapping[str, Mapping[str, Any]], dates: pa.Array, cutoffs: Mapping[str, date]
+    described: Mapping[str, Mapping[str, Any]],
+    dates: NDArray[np.datetime64],
+    cutoffs: Mapping[str, date],
+    by: SplitBy,
 ) -> list[str]:
     """Warnings to read before searching, a sentence each.
 
     Args:
         described: From `profile`.
-        dates: Split dates of all careers, date32.
+        dates: From `split.deciding_dates`.
         cutoffs: First day that is not in the split of that name.
+        by: The split rule.
     """
     sentences = []
-    counts = pc.value_counts(dates)
-    by_date = dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True))
+    dated = "moves" if by == "move" else "careers"
     for name, cutoff in cutoffs.items():
-        share = by_date.get(cutoff, 0) / len(dates)
+        share = float((dates == np.datetime64(cutoff)).mean())
         if share >= CROWDED:
             sentences.append(
-                f"{share:.0%} of all careers are dated {cutoff}, the {name} cutoff: is it a date that "
+                f"{share:.0%} of all {dated} are dated {cutoff}, the {name} cutoff: is it a date that "
                 "somebody filled in? They are all in the later split."
             )
     for name in ("val", "test"):
