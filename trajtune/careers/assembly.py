@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from trajtune.careers.parse.precision import last_days
 from trajtune.careers.reasons import Reason
-from trajtune.careers.role_validation import CURRENT_WITH_END, ENDS_IN_FUTURE, LONGEST_DETAIL
+from trajtune.careers.role_validation import CURRENT_WITH_END, ENDS_IN_FUTURE, ENDS_TOO_LATE, LONGEST_DETAIL
 from trajtune.careers.schema import CAREERS, QUARANTINE
 
 
@@ -284,6 +284,7 @@ def _unusual_counts(columns: _Columns, order: NDArray[np.int64]) -> dict[str, in
         "roles_without_end": int((ends == NEVER).sum()),
         "ends_in_future": int((columns.notes[order] & ENDS_IN_FUTURE != 0).sum()),
         "ends_of_current_roles": int((columns.notes[order] & CURRENT_WITH_END != 0).sum()),
+        "ends_too_late": int((columns.notes[order] & ENDS_TOO_LATE != 0).sum()),
     }
 
 

@@ -24,6 +24,7 @@ EPOCH: Final = date(1970, 1, 1)
 # Notes of a role that stays.
 ENDS_IN_FUTURE: Final = 1
 CURRENT_WITH_END: Final = 2
+ENDS_TOO_LATE: Final = 4
 
 LONGEST_DETAIL: Final = 200
 
@@ -57,7 +58,7 @@ ROLES: Final = pa.schema(
         pa.field("precision", pa.int8()),  # of the start
         pa.field("end_precision", pa.int8()),  # null where there is no end
         pa.field("fault", pa.int8()),  # a `Reason`; 0: none
-        pa.field("notes", pa.int8()),  # bits: ENDS_IN_FUTURE, CURRENT_WITH_END
+        pa.field("notes", pa.int8()),  # bits: ENDS_IN_FUTURE, CURRENT_WITH_END, ENDS_TOO_LATE
         pa.field("detail", pa.string()),  # the value at fault; null where there is none
     ]
 )
@@ -89,19 +90,17 @@ def check_roles(raw: RawRoles, settings: DataSettings, today: date) -> pa.Table:
             _judged(ended & (end.days < start.days), _is_before, start.days, end.days, coarser),
             Reason.END_BEFORE_START,
         ),
-        (
-            _judged(
-                ended & (end.days - start.days > _SUSPICIOUS_DAYS),
-                _is_too_long,
-                start.days,
-                end.days,
-                coarser,
-            ),
-            Reason.TENURE_TOO_LONG,
-        ),
     ):
         fault = np.where((fault == 0) & broken, reason, fault)
-    notes = ENDS_IN_FUTURE * (in_future & ~is_current) + CURRENT_WITH_END * (has_end & is_current)
+    # The end is left out, not the role: how long somebody stayed was not known when the role began.
+    suspicious = ended & (end.days - start.days > _SUSPICIOUS_DAYS)
+    too_late = _judged(suspicious, _is_too_long, start.days, end.days, coarser)
+    ended &= ~too_late
+    notes = (
+        ENDS_IN_FUTURE * (in_future & ~is_current)
+        + CURRENT_WITH_END * (has_end & is_current)
+        + ENDS_TOO_LATE * too_late
+    )
     columns = [
         titles,
         pa.array(start.days),

@@ -137,7 +137,7 @@ def _description(
     dates: NDArray[np.datetime64],
 ) -> dict[str, Any]:
     reasons: Counter[str] = Counter(loaded.quarantine["reason"].to_pylist())
-    described = profile(encoded, unseen)
+    described = profile(encoded, unseen, splits.train_cutoff)
     cutoffs = {"train": splits.train_cutoff, "val": splits.val_cutoff}
     return {
         "source": dict(loaded.source),
