@@ -264,7 +264,9 @@ def test_a_warm_start_takes_the_best_configurations_of_an_earlier_run(
 
 def test_a_warm_start_from_data_split_otherwise_is_refused(finished: Run, small_snapshot: Snapshot) -> None:
     settings = {**small_snapshot.manifest["settings"], "split": {"fractions": [0.5, 0.6]}}
-    other = Snapshot(small_snapshot.path, {**small_snapshot.manifest, "settings": settings})
+    other = Snapshot(
+        small_snapshot.path, {**small_snapshot.manifest, "settings": settings}, small_snapshot.ledger
+    )
 
     with pytest.raises(RunError, match="comparable data, but since .* these changed: split"):
         with_warm_start(finished.experiment, finished, other)

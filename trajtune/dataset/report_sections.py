@@ -66,8 +66,8 @@ def drift(page: Page, manifest: Mapping[str, Any]) -> None:
         "The splits, and drift",
         "Still held: last roles whose end is unknown. Unseen: titles that no career of train has. Unknown: "
         "titles that the vocabulary, fitted on train alone, does not hold, which are the unseen and those it "
-        "left out as too rare. Before the cutoff: next roles that began before the train cutoff, so train may "
-        "know of more recent moves. On the same day: next roles that began on the day on which the role "
+        "left out as too rare. Before the cutoff: next roles that began before the train cutoff, so train "
+        "may know of later moves. On the same day: next roles that began on the day on which the role "
         "before them began. PSI: population stability index of the titles against train's; above 0.25 is a "
         "major shift.",
     )

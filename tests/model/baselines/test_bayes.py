@@ -60,7 +60,7 @@ def snapshot_and_truth(path, settings, num_careers, data=None, split=None):
     experiment = Experiment(
         source=source,
         data=data or DataSettings(),
-        split=split or SplitSettings(),
+        split=split or SplitSettings(by="career"),
         storage=StorageSettings(snapshots=str(path)),
     )
     return snapshot_of(loaded, experiment), careers
