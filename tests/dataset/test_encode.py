@@ -3,10 +3,13 @@
 from datetime import date
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from tests.dataset.test_split import career, table
+from trajtune.dataset.as_of import careers_as_of
 from trajtune.dataset.encode import SplitData, encode_split, with_vocabulary
+from trajtune.dataset.split import SPLIT_DATE
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.experiment.settings import DataSettings
 
@@ -16,13 +19,10 @@ ENCODER = TitleEncoder.fit(["A", "B"])
 def encode(
     *careers: dict[str, object], observed: str = "2020-06-30", as_of: str = "2026-01-01", **settings: object
 ) -> SplitData:
-    return encode_split(
-        table(*careers),
-        ENCODER,
-        DataSettings(**settings),  # type: ignore[arg-type]
-        observed=date.fromisoformat(observed),
-        as_of=date.fromisoformat(as_of),
-    )
+    day = date.fromisoformat(observed)
+    known = careers_as_of(table(*careers), day, as_of=date.fromisoformat(as_of))
+    dated = known.append_column(SPLIT_DATE, pa.nulls(len(known), pa.date32()))
+    return encode_split(dated, ENCODER, DataSettings(**settings), observed=day)  # type: ignore[arg-type]
 
 
 def test_tenure_of_a_role_still_held_is_unknown_but_bounded_below() -> None:

@@ -108,7 +108,8 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
 def test_a_val_split_too_small_is_refused_before_anything_is_refitted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    experiment = validate(Experiment, {"storage": {"snapshots": str(tmp_path)}}, "test")
+    settings = {"storage": {"snapshots": str(tmp_path)}, "split": {"by": "career"}}
+    experiment = validate(Experiment, settings, "test")
     few = searched(tmp_path, snapshot_of(loaded(changing_careers(150)), experiment), [])
     monkeypatch.setattr(choose, "refit_all", lambda *a, **k: pytest.fail("it began to work"))
     with pytest.raises(TrainingError, match="at least 30 examples of val, but there are 2"):

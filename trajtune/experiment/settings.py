@@ -47,14 +47,15 @@ class DataSettings(Settings):
 class SplitSettings(Settings):
     """The temporal split: both dates are exclusive ends."""
 
-    by: Literal["career", "transition"] = Field(
-        "career",
-        description="What dates a career: the last thing known of it, or the start of its last role.",
+    by: Literal["career", "transition", "move"] = Field(
+        "move",
+        description="What is split. move: each move, by the start of its next role. career, transition: "
+        "whole careers, by the last thing known of them, or by the start of their last role.",
     )
     train_cutoff: date | Literal["auto"] = Field(AUTO, description="First day that is not train.")
     val_cutoff: date | Literal["auto"] = Field(AUTO, description="First day that is not val but test.")
     fractions: tuple[float, float] = Field(
-        (0.70, 0.85), description="Where auto cuts: shares of careers before each cutoff."
+        (0.70, 0.85), description="Where auto cuts: shares of moves (or careers) before each cutoff."
     )
 
     @model_validator(mode="after")

@@ -43,6 +43,7 @@ def snapshot_and_truth(path, settings, num_careers, data=None, split=None):
         pa.array(careers.starts).cast(pa.date32()),
         ends,
         pa.array(np.full(len(careers.titles), Precision.DAY, np.int8)),
+        pa.array(np.full(len(careers.titles), Precision.DAY, np.int8), mask=careers.held),
     ]
     ids = pa.array([str(number) for number in careers.candidate_ids])
     label = pa.array(careers.hireable.astype(np.float32))
