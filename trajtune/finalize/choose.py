@@ -6,16 +6,18 @@ from typing import Any
 
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.finalize.evaluate.on_test import References
+from trajtune.finalize.mixture import Mixture, fit_mixture
 from trajtune.finalize.refit import FOLDER, RESEARCH_DEFAULT_NAME, finalists, refit_all, refit_on_known
 from trajtune.finalize.selection import Finalist, Refit, best_seed, exported_refits, winner
-from trajtune.model.checkpoint import averaged, build_model, load_checkpoint
+from trajtune.model.checkpoint import State, build_model, load_checkpoint
 from trajtune.model.network.average import CareerModel
-from trajtune.page.format import listed
+from trajtune.page.format import listed, percent
 from trajtune.search.runs.directory import Run
 from trajtune.search.runs.retention import top_trials
 from trajtune.search.study.open import read_study
 from trajtune.search.study.trial_records import read_trials, research_default
 from trajtune.search.trial import BEST
+from trajtune.search.val_baselines import kept_choice
 
 Progress = Callable[[str], None]
 
@@ -29,6 +31,7 @@ class Choice:
         refits: The trainings on train that it was chosen by, of every finalist.
         exported: The winner's trainings that are exported.
         state: What they predict with together; see `model.checkpoint.State`.
+        mixture: How they are mixed with the n-gram baseline.
         references: What the exported model is compared with on test.
     """
 
@@ -36,6 +39,7 @@ class Choice:
     refits: Sequence[Refit]
     exported: Sequence[Refit]
     state: dict[str, Any]
+    mixture: Mixture
     references: References
 
 
@@ -59,8 +63,19 @@ def choose(run: Run, snapshot: Snapshot, division: Snapshot, *, verbose: bool, s
     say(f"{chosen.name} is best on val; exporting {_in_words(selected)}")
     again = division != snapshot
     exported = _refit_on_known(run, division, selected, verbose=verbose, say=say) if again else selected
-    models = _reference_models(refits, selected if again else [])
-    return Choice(chosen, refits, exported, _state_of(exported), References(models, snapshot.encoder()))
+    networks = _states_of(selected)
+    ngram_choice = kept_choice(run, snapshot)
+    mixes = run.experiment.finalize.export == "average"
+    mixture = fit_mixture(networks, ngram_choice, snapshot) if mixes else Mixture(ngram_choice, 0.0)
+    if mixes:
+        say(f"on val the n-gram gets {percent(mixture.ngram_share, 0)} of the mixture with the networks")
+    models = _reference_models(refits)
+    if again:
+        as_selected = mixture.state(networks, snapshot.read("train").arrays)
+        models = {"as_selected": build_model(as_selected), **models}
+        networks = _states_of(exported)
+    state = mixture.state(networks, division.read("train").arrays)
+    return Choice(chosen, refits, exported, state, mixture, References(models, snapshot.encoder()))
 
 
 def _refit(run: Run, snapshot: Snapshot, *, verbose: bool, say: Progress) -> list[Refit]:
@@ -111,18 +126,12 @@ def _refit_on_known(
     return refit_on_known(selected, division, folder, workers=workers, verbose=verbose, progress=say)
 
 
-def _state_of(refits: Sequence[Refit]) -> dict[str, Any]:
-    """What the trained models of some refits predict with together."""
-    return averaged([load_checkpoint(refit.checkpoint) for refit in refits if refit.checkpoint])
+def _states_of(refits: Sequence[Refit]) -> list[State]:
+    return [load_checkpoint(refit.checkpoint) for refit in refits if refit.checkpoint]
 
 
-def _reference_models(refits: Sequence[Refit], selected: Sequence[Refit]) -> dict[str, CareerModel]:
-    """The winner as it was selected, unless that is exported, and the research default's best seed."""
-    models: dict[str, CareerModel] = {}
-    if selected:
-        models["as_selected"] = build_model(_state_of(selected))
+def _reference_models(refits: Sequence[Refit]) -> dict[str, CareerModel]:
+    """The research default's best seed, if it was trained."""
     own = next(refit.finalist for refit in refits if refit.finalist.name == RESEARCH_DEFAULT_NAME)
     best = best_seed(refits, own)
-    if best.checkpoint is not None:
-        models["research_default"] = build_model(load_checkpoint(best.checkpoint))
-    return models
+    return {"research_default": build_model(load_checkpoint(best.checkpoint))} if best.checkpoint else {}

@@ -38,7 +38,6 @@ from trajtune.finalize.selection import selection_record
 from trajtune.model.checkpoint import build_model, save_checkpoint, vocabulary_id
 from trajtune.model.threads import one_thread
 from trajtune.search.runs.directory import Run, open_run
-from trajtune.search.val_baselines import kept_choice
 from trajtune.storage.files import write_json
 
 Progress = Callable[[str], None]
@@ -117,9 +116,10 @@ def finalize(
         metrics = {
             **origin(snapshot, division, run.name),
             **selection_record(choice.winner, choice.exported, choice.refits),
+            "ngram_share": choice.mixture.ngram_share,
             **measure_on_test(
                 *(division, graph, choice.references),
-                ngram_choice=kept_choice(run, snapshot),
+                ngram_choice=choice.mixture.choice,
                 run=run.name,
                 purpose="finalize",
                 coverage=settings.tenure_coverage,

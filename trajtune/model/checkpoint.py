@@ -23,6 +23,7 @@ from trajtune.experiment.params import Params
 from trajtune.model.network.average import AveragedModel, CareerModel
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.network.markov_prior import MarkovCounts
+from trajtune.model.network.ngram_module import build_ngram
 from trajtune.model.network.title_vectors import TitleWords
 from trajtune.storage.files import open_new_file
 from trajtune.storage.path import StoredPath
@@ -31,7 +32,7 @@ State = Mapping[str, Any]
 """What `fit` resumes from: ``params``, ``vocab_size``, ``seed``, ``epoch``, ``best_epoch``, ``best_metrics``,
 ``model``, ``optimizer``, ``rng``. Only tensors, numbers, strings, lists and dicts. Those that leave their
 snapshot also hold ``vocabulary``, a `vocabulary_id`. That of an `AveragedModel` holds ``members`` (a state
-each), ``title_weights``, ``outcome_weights`` and ``vocab_size`` instead."""
+each, that of an n-gram too), ``title_weights``, ``outcome_weights`` and ``vocab_size`` instead."""
 
 _MARK = b"sha256:"
 _COMMENT = len(_MARK) + 64
@@ -128,15 +129,22 @@ def vocabulary_id(encoder: TitleEncoder) -> str:
     return hashlib.sha256(json.dumps(titles).encode()).hexdigest()
 
 
-def averaged(states: Sequence[State]) -> dict[str, Any]:
-    """The state of the mean of trained models, each with the same weight; of one model, its own state."""
-    if len(states) == 1:
+def averaged(states: Sequence[State], ngram: State | None = None, ngram_share: float = 0) -> dict[str, Any]:
+    """The state of the mean of trained networks, each with the same weight; of one network, its own state.
+
+    Args:
+        states: Of the networks.
+        ngram: State of a `NGramModule` to mix with them; it says nothing of tenure and hireability.
+        ngram_share: Its weight in the probabilities of titles, in 0..1; the networks share the rest.
+    """
+    if len(states) == 1 and ngram is None:
         return dict(states[0])
-    weights = [1 / len(states)] * len(states)
+    networks = [1 / len(states)] * len(states)
+    of_titles = [weight * (1 - ngram_share) for weight in networks]
     return {
-        "members": list(states),
-        "title_weights": weights,
-        "outcome_weights": weights,
+        "members": [*states] if ngram is None else [*states, ngram],
+        "title_weights": of_titles if ngram is None else [*of_titles, ngram_share],
+        "outcome_weights": networks if ngram is None else [*networks, 0.0],
         "vocab_size": states[0]["vocab_size"],
     }
 
@@ -149,7 +157,9 @@ def build_model(state: State) -> CareerModel:
     """
     if "members" not in state:
         return _build_network(state)
-    members = [_build_network(member) for member in state["members"]]
+    members = [
+        build_ngram(member) if "levels" in member else _build_network(member) for member in state["members"]
+    ]
     weights = state["title_weights"], state["outcome_weights"]
     return AveragedModel(members, state["vocab_size"], *weights).eval()
 

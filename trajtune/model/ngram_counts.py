@@ -86,6 +86,11 @@ class NGramDistribution:
     vocab_size: int
     levels: tuple[Level, ...]
 
+    @property
+    def num_pairs(self) -> int:
+        """Pairs of a context and a title that followed it, of every order."""
+        return sum(len(level.mass) for level in self.levels)
+
     def symbols(self, order: int) -> NDArray[np.int64]:
         """The contexts of one order as symbols, ``[C, order]``, the newest last."""
         keys = self.levels[order].contexts.keys

@@ -6,18 +6,19 @@ What it counts is chosen on val, once; a fit on other careers takes the same cho
 # E examples or moves, V titles
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trajtune.dataset.arrays import CareerArrays, Examples, examples_of
 from trajtune.model.baselines.blocks import score_in_blocks
-from trajtune.model.baselines.copies import copies_of, has_copies
+from trajtune.model.baselines.copies import DECAY, copies_of, has_copies
 from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.model.baselines.outcomes import Outcomes, outcomes_by_last_title
+from trajtune.model.network.ngram_module import ngram_state
 from trajtune.model.ngram_counts import (
     NGramDistribution,
     NGramIndex,
@@ -35,6 +36,9 @@ DISCOUNTS: Final = (None, 0.5, 0.75)
 COPY_SHARES: Final = (0.0, 0.05, 0.15, 0.3, 0.5)
 MOST_VAL: Final = 20_000
 """Val careers that the choice reads: the first ones, in the order of the snapshot."""
+
+MOST_PAIRS: Final = 2**21
+"""Pairs of a context and a next title in an exported graph: 25 MB."""
 
 _DAYS_A_YEAR: Final = 365.25
 _SAME_NLL: Final = 9
@@ -103,6 +107,14 @@ def ngram(train: CareerArrays, vocab_size: int, choice: NGramChoice) -> NGram:
     titles = smooth(index, _weights(train, moves, choice.half_life_years), choice.discount)
     outcomes = outcomes_by_last_title(train, vocab_size)
     return NGram(vocab_size, choice, titles.distribution(choice.order), outcomes)
+
+
+def exportable(train: CareerArrays, vocab_size: int, choice: NGramChoice) -> dict[str, Any]:
+    """`ngram` as the state of a `NGramModule`, with the longest contexts that fit into an exported graph."""
+    fitted = ngram(train, vocab_size, choice)
+    if choice.order > 1 and fitted.titles.num_pairs > MOST_PAIRS:
+        return exportable(train, vocab_size, replace(choice, order=choice.order - 1))
+    return ngram_state(fitted.titles, choice.copy_share, DECAY)
 
 
 def choose_ngram(train: CareerArrays, val: CareerArrays, vocab_size: int) -> NGramChoice:

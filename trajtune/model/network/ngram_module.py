@@ -6,12 +6,20 @@ show much, and the network where it can generalise.
 
 # B careers in a batch, T roles (padded), V titles, C contexts of one order, P pairs of context and next title
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trajtune.model.network.lstm import UNKNOWN_LOGIT
-from trajtune.model.ngram_counts import Level, NGramDistribution
+from trajtune.model.ngram_counts import Contexts, Level, NGramDistribution
+
+State = Mapping[str, Any]
+"""What a module is built from: ``levels`` (by order, from 0: ``keys``, ``offsets``, ``next``, ``mass`` and
+``backoff``, tensors as in `ngram_counts.Level`), ``copy_share``, ``copy_decay`` and ``vocab_size``."""
 
 _LEAST = 1e-30
 """Probabilities below this count as this: float32 cannot hold the logarithm of 0."""
@@ -85,6 +93,35 @@ class NGramModule(nn.Module):
         # A role of no weight adds 0, also at the id that padding may hold.
         ids_BT = torch.where(newest_BT, ids_BT, torch.zeros_like(ids_BT))
         return (p_BV * (1 - share_B1)).scatter_add(1, ids_BT, copied_BT)
+
+
+def ngram_state(titles: NGramDistribution, copy_share: float, copy_decay: float) -> dict[str, Any]:
+    """The state of a module, for a checkpoint."""
+    levels = [
+        {name: torch.from_numpy(np.array(values)) for name, values in _arrays(level).items()}
+        for level in titles.levels
+    ]
+    return {
+        "levels": levels,
+        "copy_share": copy_share,
+        "copy_decay": copy_decay,
+        "vocab_size": titles.vocab_size,
+    }
+
+
+def build_ngram(state: State) -> NGramModule:
+    """The module of a checkpoint's state."""
+    levels = []
+    for tensors in state["levels"]:
+        arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+        contexts = Contexts(*(arrays[name] for name in ("keys", "offsets", "next")))
+        levels.append(Level(contexts, arrays["mass"], arrays["backoff"]))
+    titles = NGramDistribution(state["vocab_size"], tuple(levels))
+    return NGramModule(titles, state["copy_share"], state["copy_decay"]).eval()
+
+
+def _arrays(level: Level) -> dict[str, NDArray[Any]]:
+    return {**vars(level.contexts), "mass": level.mass, "backoff": level.backoff}
 
 
 class _Order(nn.Module):
