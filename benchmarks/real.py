@@ -25,6 +25,7 @@ from benchmarks.rows import result
 from trajtune.bundle.graph import Graph
 from trajtune.bundle.manifest import METRICS, MODEL, VOCABULARY
 from trajtune.cluster import ray_session
+from trajtune.dataset import snapshot as snapshot_files
 from trajtune.dataset.arrays import examples_of
 from trajtune.dataset.prepare import prepare
 from trajtune.dataset.snapshot import Snapshot
@@ -142,7 +143,7 @@ def learned_from(snapshot: Snapshot, bundle: Path) -> Snapshot:
     """What the winner was trained on: the refit if the bundle has its vocabulary, else the snapshot."""
     refit = snapshot.refit
     titles = (bundle / VOCABULARY).read_bytes()
-    return refit if titles == (refit.path / VOCABULARY).read_bytes() else snapshot
+    return refit if titles == (refit.path / snapshot_files.VOCABULARY).read_bytes() else snapshot
 
 
 def of_predictor(name: str, metrics: Mapping[str, Any]) -> Iterator[Row]:
