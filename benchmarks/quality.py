@@ -1,7 +1,7 @@
 """How near the whole way comes to the best possible prediction, by the number of careers.
 
 For each size: simulated careers through the embedded PostgreSQL, a snapshot, the default search, finalize,
-and what the bundle's metrics say of the test split, beside the Bayes limit and the best Markov baseline.
+and what the bundle's metrics say of the test split, beside the Bayes limit and first-order Markov.
 A size that the JSON file already holds is not run again, so that an interrupted run goes on; what was
 measured for docs/explanation/model.md is kept in benchmarks/quality.json. Snapshots, runs and bundles lie
 in the working directory. Usage, from the project's root:
@@ -90,14 +90,13 @@ def measured(careers: int, trials: int, seed: int) -> list[dict[str, Any]]:
 def rows_of(metrics: dict[str, Any], careers: int, nominal_coverage: float) -> list[dict[str, Any]]:
     """The table of one size from a bundle's ``metrics.json``."""
     test, limit = metrics["test"], metrics["bayes_limit"]
-    best = min(("markov", "markov2"), key=lambda name: metrics["baselines"][name]["nll"])
-    baseline = metrics["baselines"][best]
+    baseline = metrics["baselines"]["markov"]
     at_size = careers >= BARS_FROM
     gap = (baseline["nll"] - test["next_role_nll"]) / (baseline["nll"] - limit["nll"])
     off = abs(test["tenure_coverage"] - nominal_coverage)
     top1, top5 = (test[f"next_role_{name}"] / limit[name] for name in ("top1", "top5"))
     auc = test["hireability_auc"] / limit["hireability_auc"]
-    gain = metrics["gains"][best]["nll"]["low"]
+    gain = metrics["gains"]["markov"]["nll"]["low"]
     rows = [
         result(f"{metric}: {who}", value, unit)
         for metric, unit in (("nll", "nats"), ("top1", "share"), ("top5", "share"), ("mrr", "share"))

@@ -26,7 +26,7 @@ def from_json(rows: list[tuple[Any, Any]], settings: DataSettings = DataSettings
     size = max(1, -(-len(table) // pieces))
     blocks = [table.slice(start, size) for start in range(0, max(1, len(table)), size)]
     packed = [career_part(block, JsonHistory(), settings, TODAY) for block in blocks]
-    return join_parts([part for block in packed for part in unpack(block)])
+    return join_parts([part for block in packed for part in unpack(block)], settings.merge_repeats)
 
 
 def from_rows(rows: list[tuple[Any, ...]], settings: DataSettings = DataSettings()) -> Part:

@@ -1,5 +1,6 @@
 import random
 from datetime import date, timedelta
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from tests.careers.parts import assert_balanced, from_json, from_rows, reasons, role
 from trajtune.careers.assembly import Part
 from trajtune.careers.schema import Precision
+from trajtune.dataset.as_of import careers_as_of
 from trajtune.experiment.settings import DataSettings
 
 few = hypothesis_settings(max_examples=60)
@@ -35,9 +37,9 @@ def test_any_order_and_any_date_form_give_the_cleaned_career(roles: Any, rng: ra
     messy = [
         role(f" {t} ", _some_form(s, rng), None if e is None else _some_form(e, rng)) for t, s, e in spans
     ]
-    # Equal dates keep the list's order, so the shuffle may not change the order among those.
-    messy.sort(key=lambda entry: rng.random() if len({s for _, s, _ in spans}) == len(spans) else 0)
-    expected = sorted(dict.fromkeys(spans), key=lambda span: (span[1], span[2] or date.max))
+    rng.shuffle(messy)
+    by_start = sorted(spans, key=lambda span: (span[1], span[0], span[2] or date.max))
+    expected = [next(group) for _, group in groupby(by_start, key=lambda span: (span[1], span[0]))]
     part = from_json([("x", messy)])
     assert_balanced(part)
     assert part.counts["roles_duplicate"] == len(spans) - len(expected)
@@ -91,6 +93,10 @@ def reasons_of_nameless(part: Part) -> list[tuple[str, str, int]]:
     return [(e["level"], e["reason"], e["num_rows"]) for e in entries]
 
 
+def merged(part: Part) -> list[dict[str, Any]]:
+    return careers_as_of(part.careers, date.max, merge_repeats=True).to_pylist()
+
+
 def test_repeats_are_merged_when_asked():
     rows = [
         role("A", "2000-01", "2001-01"),
@@ -100,11 +106,13 @@ def test_repeats_are_merged_when_asked():
         role("A", "2005", None),
     ]
     part = from_json([("x", rows), ("y", rows[:3])], DataSettings(merge_repeats=True))
-    career = part.careers.to_pylist()[0]
+    assert_balanced(part)
+    career = merged(part)[0]
     assert career["titles"] == ["A", "B", "A"]
     assert career["starts"][0] == date(2000, 1, 1)
     assert career["ends"] == [date(2003, 1, 1), None, None]
-    assert career["precisions"] == [Precision.YEAR, Precision.YEAR, Precision.YEAR]
+    assert career["precisions"] == [Precision.MONTH, Precision.YEAR, Precision.YEAR]
+    assert career["end_precisions"] == [Precision.YEAR, None, None]
     assert part.counts["roles_merged"] == 2
     assert reasons(part, "career") == [("y", "too_few_roles", "1 good role")]
 
@@ -112,7 +120,7 @@ def test_repeats_are_merged_when_asked():
 def test_a_merged_role_has_an_end_if_the_last_of_them_has_one():
     rows = [role("B", "1999", "2000"), role("A", "2000", None), role("A", "2010", "2012")]
     part = from_json([("x", rows), ("y", rows[::-1])], DataSettings(merge_repeats=True))
-    for career in part.careers.to_pylist():
+    for career in merged(part):
         assert career["titles"] == ["B", "A"]
         assert career["ends"] == [date(2000, 1, 1), date(2012, 1, 1)]
 

@@ -26,7 +26,7 @@ def test_the_commands_and_their_flags_are_these() -> None:
     assert found == {
         "demo": ["--verbose"],
         "init": ["--table", "--yes", "-y", "file"],
-        "simulate": ["--careers", "--json", "--seed", "--to"],
+        "simulate": ["--careers", "--json", "--population", "--seed", "--to"],
         "prepare": ["--json", "--verbose", "experiment"],
         "search": [
             *(

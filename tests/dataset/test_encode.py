@@ -3,10 +3,13 @@
 from datetime import date
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from tests.dataset.test_split import career, table
-from trajtune.dataset.encode import SplitData, encode_split
+from trajtune.dataset.as_of import careers_as_of
+from trajtune.dataset.encode import SplitData, encode_split, with_vocabulary
+from trajtune.dataset.split import SPLIT_DATE
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.experiment.settings import DataSettings
 
@@ -16,13 +19,10 @@ ENCODER = TitleEncoder.fit(["A", "B"])
 def encode(
     *careers: dict[str, object], observed: str = "2020-06-30", as_of: str = "2026-01-01", **settings: object
 ) -> SplitData:
-    return encode_split(
-        table(*careers),
-        ENCODER,
-        DataSettings(**settings),  # type: ignore[arg-type]
-        observed=date.fromisoformat(observed),
-        as_of=date.fromisoformat(as_of),
-    )
+    day = date.fromisoformat(observed)
+    known = careers_as_of(table(*careers), day, as_of=date.fromisoformat(as_of))
+    dated = known.append_column(SPLIT_DATE, pa.nulls(len(known), pa.date32()))
+    return encode_split(dated, ENCODER, DataSettings(**settings), observed=day)  # type: ignore[arg-type]
 
 
 def test_tenure_of_a_role_still_held_is_unknown_but_bounded_below() -> None:
@@ -93,3 +93,16 @@ def test_a_title_the_vocabulary_does_not_hold_is_zero() -> None:
         career(("A", "2018-01-15", "2019-01-14"), ("Z", "2019-02-01", None), ("b", "2020-02-01", None))
     )
     assert data.arrays.title_ids.tolist() == [ENCODER.encode("A"), 0, ENCODER.encode("B")]
+
+
+def test_another_vocabulary_changes_the_title_ids_alone() -> None:
+    own = encode(career(("A", "2018-01-15", "2019-01-14"), ("B", "2019-02-01", None)))
+    other = TitleEncoder.fit(["B", "C", "A", "C"])
+    seen = with_vocabulary(own, other)
+    assert seen.arrays.title_ids.tolist() == [other.encode("A"), other.encode("B")]
+    assert seen.arrays.title_ids.dtype == own.arrays.title_ids.dtype
+    for name, values in own.arrays.to_dict().items():
+        if name != "title_ids":
+            np.testing.assert_array_equal(values, getattr(seen.arrays, name))
+    again = with_vocabulary(seen, ENCODER)
+    np.testing.assert_array_equal(again.arrays.title_ids, own.arrays.title_ids)

@@ -1,4 +1,4 @@
-"""Properties of the way from rows to a snapshot, for careers of any dates and precisions, by either rule."""
+"""Properties of the way from rows to a snapshot, for careers of any dates and precisions, by every rule."""
 
 import json
 import random
@@ -6,7 +6,7 @@ import tempfile
 from calendar import monthrange
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from trajtune.careers import read
 from trajtune.careers.schema import LoadedCareers
 from trajtune.dataset.prepare import snapshot_of, write_content
 from trajtune.dataset.snapshot import Snapshot
+from trajtune.dataset.split import SplitBy
 from trajtune.dataset.test_split import read_split, split_file
 from trajtune.experiment.settings import DataSettings, Experiment, SplitSettings, StorageSettings
 
@@ -25,7 +26,8 @@ TODAY = date(2026, 1, 1)
 LENIENT = DataSettings(max_quarantine_fraction=1, as_of=TODAY)
 # Careers are small enough to read, and shrinking them would hold a failure back for minutes.
 some = settings(phases=[Phase.explicit, Phase.generate])
-both_rules = pytest.mark.parametrize("by", ["career", "transition"])
+whole_careers = pytest.mark.parametrize("by", ["career", "transition"])
+every_rule = pytest.mark.parametrize("by", ["career", "transition", "move"])
 SPLITS = ("train", "val", "test")
 
 FORMS = st.sampled_from(["%Y-%m-%d", "%Y-%m", "%Y"])
@@ -74,9 +76,7 @@ def load(rows: Rows, pieces: int = 1) -> LoadedCareers:
     return read._checked_and_sorted(from_json(rows, LENIENT, pieces), {"kind": "test"}, LENIENT, TODAY)
 
 
-def prepare(
-    rows: Rows, folder: str, cutoffs: list[date], by: Literal["career", "transition"], pieces: int = 1
-) -> Snapshot:
+def prepare(rows: Rows, folder: str, cutoffs: list[date], by: SplitBy, pieces: int = 1) -> Snapshot:
     split = SplitSettings(by=by, train_cutoff=cutoffs[0], val_cutoff=cutoffs[1])
     experiment = Experiment(data=LENIENT, split=split, storage=StorageSettings(snapshots=folder))
     # Drawing the report takes fifty times as long as the rest.
@@ -92,11 +92,11 @@ def last_day(text: str | None) -> date | None:
     return date(year, month, rest[1] if len(rest) > 1 else monthrange(year, month)[1])
 
 
-@both_rules
+@whole_careers
 @some
 @given(CAREERS, CUTOFFS)
 def test_no_career_is_in_two_splits_and_nothing_from_a_cutoff_on_is_before_it(
-    by: Literal["career", "transition"], careers: list[Any], cutoffs: list[date]
+    by: SplitBy, careers: list[Any], cutoffs: list[date]
 ) -> None:
     rows = rows_of(careers) + anchors(cutoffs)
     written = dict(rows)
@@ -125,11 +125,11 @@ def test_no_career_is_in_two_splits_and_nothing_from_a_cutoff_on_is_before_it(
             assert not (bound > months).any()
 
 
-@both_rules
+@whole_careers
 @some
 @given(CAREERS, CAREERS, CUTOFFS, st.sampled_from(["A", "Astronaut"]))
 def test_careers_after_the_cutoff_change_no_byte_of_train_nor_of_the_vocabulary(
-    by: Literal["career", "transition"],
+    by: SplitBy,
     careers: list[Any],
     more: list[Any],
     cutoffs: list[date],
@@ -149,11 +149,11 @@ def test_careers_after_the_cutoff_change_no_byte_of_train_nor_of_the_vocabulary(
             assert (before.path / file).read_bytes() == (after.path / file).read_bytes()
 
 
-@both_rules
+@every_rule
 @some
 @given(CAREERS, CUTOFFS, st.randoms(use_true_random=False), st.integers(1, 4))
 def test_the_order_of_rows_changes_no_byte_of_the_snapshot(
-    by: Literal["career", "transition"],
+    by: SplitBy,
     careers: list[Any],
     cutoffs: list[date],
     rng: random.Random,

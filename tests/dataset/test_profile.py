@@ -5,7 +5,6 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from tests.dataset.test_split import career, table
@@ -21,9 +20,9 @@ from trajtune.experiment.settings import Experiment
 
 def test_a_cutoff_on_a_date_that_many_careers_share_is_warned_of(ladder_snapshot: Snapshot) -> None:
     splits = {name: read_split(split_file(ladder_snapshot.path, name)) for name in ("train", "val", "test")}
-    described = profile(splits, dict.fromkeys(splits, (0, 0)))
-    dates = pa.array([date(2020, 1, 1)] * 21 + [date(2020, 1, 2)] * 79)
-    found = warnings(described, dates, {"train": date(2020, 1, 1), "val": date(2020, 6, 1)})
+    described = profile(splits, dict.fromkeys(splits, (0, 0)), date(2020, 1, 1))
+    dates = np.array([date(2020, 1, 1)] * 21 + [date(2020, 1, 2)] * 79, "datetime64[D]")
+    found = warnings(described, dates, {"train": date(2020, 1, 1), "val": date(2020, 6, 1)}, "career")
     assert [sentence for sentence in found if "21%" in sentence and "train cutoff" in sentence]
     assert not [sentence for sentence in found if "val cutoff" in sentence]
 
@@ -65,7 +64,7 @@ def test_a_title_that_the_vocabulary_leaves_out_as_too_rare_is_unknown_but_not_u
         re.findall("<td[^>]*>(.*?)</td>", row)
         for row in re.findall('<tr><th scope="row">val</th>.*?</tr>', report)
     ]
-    assert [row[4:8] for row in rows if len(row) == 9] == [["0.25", "0.0", "0.5", "0.5"]]
+    assert [row[4:8] for row in rows if len(row) == 11] == [["0.25", "0.0", "0.5", "0.5"]]
 
 
 def test_the_stability_index_is_zero_without_change_and_grows_with_it() -> None:

@@ -30,7 +30,7 @@ def test_preparing_the_same_careers_twice_gives_the_same_bytes(tmp_path: Path) -
 
 
 def test_careers_after_the_cutoff_change_no_byte_of_train_nor_of_the_vocabulary(tmp_path: Path) -> None:
-    cutoffs = {"split": {"train_cutoff": "2012-01-01", "val_cutoff": "2016-01-01"}}
+    cutoffs = {"split": {"by": "career", "train_cutoff": "2012-01-01", "val_cutoff": "2016-01-01"}}
     careers = ladder_careers()
     later = ladder_careers(50, seed=9).to_pylist()
     for row in later:

@@ -21,6 +21,7 @@ def career(*roles: tuple[str, str, str | None], precision: int = 1, name: str = 
         "starts": [date.fromisoformat(start) for _, start, _ in roles],
         "ends": [date.fromisoformat(end) if end else None for _, _, end in roles],
         "precisions": [precision] * len(roles),
+        "end_precisions": [precision if end else None for _, _, end in roles],
         "hireable": None,
     }
 

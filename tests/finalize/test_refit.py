@@ -3,12 +3,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from tests.model.test_data_parallel import part_of
 from tests.support.full_disk import no_file_larger_than
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import TrainingError
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.finalize import refit
+from trajtune.finalize.refit_tasks import Job, _alone
 from trajtune.finalize.selection import Finalist, Refit, selection, winner
 from trajtune.model.checkpoint import load_checkpoint
 from trajtune.model.network.title_vectors import words_of
@@ -140,6 +143,90 @@ def test_a_configuration_that_breaks_is_reported_and_not_chosen(
     assert selection(refits)["trial 1"] == {"mean": None, "spread": None, "search_value": 0.1}
     with pytest.raises(TrainingError, match="No configuration could be refitted: Training needs"):
         winner(refits[:2])
+
+
+def selected(finalist: Finalist, epoch: int) -> Refit:
+    """What the selection made of a finalist with seed 0: best at that epoch."""
+    return Refit(finalist, 0, None, epoch, {}, None)
+
+
+def test_the_winner_is_trained_again_for_exactly_the_epochs_that_were_best_on_val(
+    ray_local: None, tmp_path: Path, changing_snapshot: Snapshot
+) -> None:
+    # The learning rate is so high that one epoch without a better NLL comes early.
+    params = Params(hidden_dim=4, embedding_dim=8, num_layers=1, max_epochs=6, patience=1, learning_rate=0.1)
+    division = changing_snapshot.refit
+    train, window, encoder = division.read("train").arrays, division.read("val").arrays, division.encoder()
+    words = words_of(encoder)
+    patient = params.model_copy(update={"patience": 6})
+    epochs = []
+    for result in fit(patient, train, window, encoder.vocab_size, seed=0, title_words=words):
+        epochs.append((result.best_epoch, result.checkpoint()["model"]))
+    best_on_window, expected = epochs[4]
+    assert len(epochs) == 6
+    assert best_on_window < 4, "neither patience nor the best epoch would have given another model"
+
+    said: list[str] = []
+    finalist = Finalist("trial 1", params, 2.0, metric="val_top1")
+    (found,) = refit.refit_on_known([selected(finalist, 5)], division, tmp_path, progress=said.append)
+    assert found.epoch == 5
+    assert found.checkpoint
+    state = load_checkpoint(found.checkpoint)
+    assert state["params"] == params.model_dump(mode="json")
+    assert state["model"].keys() == expected.keys()
+    assert all(torch.equal(values, expected[name]) for name, values in state["model"].items())
+    assert said == ["trained trial 1 on everything known, seed 0 (1 of 1)"]
+
+    # It is found again for these epochs on this division alone.
+    keys = {
+        refit._key(finalist, 0, snapshot_id, 1, epochs)
+        for snapshot_id in (division.id, changing_snapshot.id)
+        for epochs in (None, 4, 5)
+    }
+    assert len(keys) == 6
+    kept = found.checkpoint.read_bytes()
+    said.clear()
+    refit.refit_on_known([selected(finalist, 5)], division, tmp_path, progress=said.append)
+    assert said == []
+    found.checkpoint.unlink()
+
+    in_progress = tmp_path / found.checkpoint.name.removesuffix(".pt")
+    interrupted = train_trial(
+        *(patient, train, window, encoder.vocab_size, in_progress),
+        title_words=words,
+        metric="val_next_role_nll",
+        seed=0,
+    )
+    for _ in range(3):
+        next(interrupted)
+    refit.refit_on_known([selected(finalist, 5)], division, tmp_path)
+    assert found.checkpoint.read_bytes() == kept
+
+
+def test_the_calibration_window_decides_nothing_about_the_weights(
+    tmp_path: Path, changing_snapshot: Snapshot
+) -> None:
+    params = Params(hidden_dim=4, embedding_dim=8, num_layers=1, max_epochs=3, patience=1, learning_rate=0.1)
+    division = changing_snapshot.refit
+    train, encoder = division.read("train").arrays, division.encoder()
+    windows = {"window": division.read("val").arrays, "others": part_of(train, 0, 40)}
+    models = []
+    for name, window in windows.items():
+        job = Job(params, 0, "val_next_role_nll", tmp_path / name, stop_after=3)
+        data = (train.to_dict(), window.to_dict(), encoder.vocab_size, words_of(encoder))
+        models.append(_alone(job, *data)["state"]["model"])
+    assert all(torch.equal(values, models[1][name]) for name, values in models[0].items())
+
+
+def test_a_winner_that_cannot_be_trained_on_everything_known_is_one_line(
+    ray_local: None, tmp_path: Path, changing_snapshot: Snapshot
+) -> None:
+    breaks = Finalist("trial 1", Params(learning_rate=1e6, hidden_dim=4, embedding_dim=8), 0.1)
+    reason = (
+        r"trial 1 could not be trained on everything known: Training needs .*Set `finalize.refit_on: train`"
+    )
+    with pytest.raises(TrainingError, match=reason):
+        refit.refit_on_known([selected(breaks, 3)], changing_snapshot.refit, tmp_path)
 
 
 def test_the_finalists_are_different_configurations_with_the_research_default_first() -> None:

@@ -1,23 +1,33 @@
 import json
+import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from tests.support.careers import changing_careers, loaded
 from tests.support.finalized import searched
 from tests.support.full_disk import no_file_larger_than
 from trajtune import cli
+from trajtune.bundle.graph import Graph
 from trajtune.dataset.prepare import snapshot_of
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import BundleError, RunError, SnapshotError, TrainingError
 from trajtune.experiment.load import validate
+from trajtune.experiment.params import Params
 from trajtune.experiment.settings import Experiment
-from trajtune.finalize import refit, run
+from trajtune.finalize import choose, refit, run
+from trajtune.finalize.build import calibrate
+from trajtune.finalize.evaluate.last_transitions import histories
 from trajtune.finalize.run import finalize
 from trajtune.finalize.selection import Finalist
+from trajtune.finalize.single_steps import export_checkpoint
 from trajtune.finalize.verify import verify
+from trajtune.model.checkpoint import build_model, load_checkpoint
 from trajtune.search.runs.directory import Run
+from trajtune.storage.path import local_path
 
 
 def silent(line: str) -> None:
@@ -27,7 +37,7 @@ def silent(line: str) -> None:
 def test_a_bundle_in_the_way_is_refused_before_any_work(
     searched_run: Run, finalized: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "refit_all", lambda *a, **k: pytest.fail("it began to work"))
+    monkeypatch.setattr(choose, "refit_all", lambda *a, **k: pytest.fail("it began to work"))
     with pytest.raises(BundleError, match="never overwritten. Give another --out"):
         finalize(searched_run, progress=silent)
 
@@ -98,9 +108,10 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
 def test_a_val_split_too_small_is_refused_before_anything_is_refitted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    experiment = validate(Experiment, {"storage": {"snapshots": str(tmp_path)}}, "test")
+    settings = {"storage": {"snapshots": str(tmp_path)}, "split": {"by": "career"}}
+    experiment = validate(Experiment, settings, "test")
     few = searched(tmp_path, snapshot_of(loaded(changing_careers(150)), experiment), [])
-    monkeypatch.setattr(run, "refit_all", lambda *a, **k: pytest.fail("it began to work"))
+    monkeypatch.setattr(choose, "refit_all", lambda *a, **k: pytest.fail("it began to work"))
     with pytest.raises(TrainingError, match="at least 30 examples of val, but there are 2"):
         finalize(few, progress=silent)
     assert not (tmp_path / "bundles").exists()
@@ -133,9 +144,134 @@ def test_the_research_default_is_refitted_too_unless_there_is_one_seed(
         assert (chosen[0].name, chosen[0].searched) == ("research default", None if is_refitted else trained)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "refit_all", stop)
+    monkeypatch.setattr(choose, "refit_all", stop)
     with pytest.raises(KeyboardInterrupt):
         finalize(found, progress=silent)
+
+
+def of_snapshot(run: Run, path: Path) -> Run:
+    """The same run, and its refits, with a copy of its snapshot."""
+    manifest = {**run.manifest, "snapshot": {**run.manifest["snapshot"], "path": str(path)}}
+    return Run(run.path, run.experiment, run.space, manifest)
+
+
+def finalizing(run: Run, **settings: object) -> Run:
+    """The same run, and its refits, with other settings of finalize."""
+    changed = run.experiment.finalize.model_copy(update=settings)
+    experiment = run.experiment.model_copy(update={"finalize": changed})
+    return Run(run.path, experiment, run.space, run.manifest)
+
+
+def test_nothing_reads_the_test_split_before_the_evaluation(
+    searched_run: Run,
+    finalized: Path,
+    changing_snapshot: Snapshot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    copy = tmp_path / "snapshot"
+    shutil.copytree(local_path(changing_snapshot.path), copy)
+    for file in copy.rglob("test/careers.parquet"):
+        file.unlink()
+
+    def reached(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    run_without_test = of_snapshot(searched_run, copy)
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "measure_on_test", reached)
+        with pytest.raises(KeyboardInterrupt):
+            finalize(run_without_test, out=tmp_path / "bundle", progress=silent)
+    with pytest.raises(SnapshotError, match="lacks .*refit/test/careers"):
+        finalize(run_without_test, out=tmp_path / "bundle", progress=silent)
+
+
+def test_the_winner_is_calibrated_on_the_window_and_trained_on_what_was_known_before_it(
+    finalized: Path, changing_snapshot: Snapshot, metrics: dict
+) -> None:
+    refit_on, window = changing_snapshot.refit, changing_snapshot.refit.read("val")
+    manifest = json.loads((finalized / "manifest.json").read_text())
+    first_day = refit_on.manifest["cutoffs"]["train"]
+    assert first_day > changing_snapshot.manifest["cutoffs"]["train"]
+    assert window.arrays.num_careers < changing_snapshot.read("val").arrays.num_careers
+    assert metrics["calibration"]["num_examples"] == window.arrays.num_careers
+    assert metrics["calibration"]["fitted_on"] == "the calibration window"
+    assert metrics["cutoffs"] == {**changing_snapshot.manifest["cutoffs"], "calibration": first_day}
+    assert (manifest["refit_on"], manifest["cutoffs"]) == ("known", metrics["cutoffs"])
+    refit_on.encoder().save(finalized.parent / "vocabulary.json")
+    vocabulary = (finalized.parent / "vocabulary.json").read_bytes()
+    assert (finalized / "trajectory-lstm-vocab.json").read_bytes() == vocabulary
+    model = build_model(load_checkpoint(finalized / "best.pt"))
+    table = calibrate(model, window, 0.8).table
+    assert table.to_json() == json.loads((finalized / "trajectory-lstm-calibration.json").read_text())
+    report = (finalized / "evaluation_report.md").read_text()
+    card = (finalized / "MODEL_CARD.md").read_text()
+    for text in (report, card):
+        assert f"trained again on everything known before {first_day}" in text
+        assert "people whose next title both know" in text
+        assert "as selected" in text
+
+
+def test_on_train_alone_the_bundle_is_what_was_selected(
+    searched_run: Run, finalized: Path, changing_snapshot: Snapshot, tmp_path: Path, metrics: dict
+) -> None:
+    bundle = finalize(finalizing(searched_run, refit_on="train"), out=tmp_path / "bundle", progress=silent)
+    found = json.loads((bundle / "metrics.json").read_text())
+    val = changing_snapshot.read("val")
+    assert (found["refit_on"], found["as_selected"]) == ("train", None)
+    assert found["cutoffs"] == changing_snapshot.manifest["cutoffs"]
+    assert found["calibration"]["num_examples"] == val.arrays.num_careers
+    changing_snapshot.encoder().save(tmp_path / "v.json")
+    assert (bundle / "trajectory-lstm-vocab.json").read_bytes() == (tmp_path / "v.json").read_bytes()
+    model = build_model(load_checkpoint(bundle / "best.pt"))
+    calibrated = calibrate(model, val, 0.8)
+    assert calibrated.table.to_json() == json.loads((bundle / "trajectory-lstm-calibration.json").read_text())
+    assert calibrated.record["tenure_margin_months"] == found["calibration"]["tenure_margin_months"]
+    for name in ("top1", "top5", "mrr", "nll"):
+        as_selected = metrics["as_selected"][name]
+        assert found["test"][f"next_role_{name}"] == pytest.approx(as_selected, rel=1e-5)
+    assert "As selected" not in (bundle / "evaluation_report.md").read_text()
+    assert (found["winner"], found["refits"]) == (metrics["winner"], metrics["refits"])
+
+
+def test_the_seeds_of_the_winner_are_averaged_in_the_bundle(
+    ray_local: None, tmp_path: Path, changing_snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = Params(hidden_dim=16, embedding_dim=32, num_layers=1, max_epochs=1, batch_size=128)
+    in_a_moment = small.model_copy(update={"repeat_gate": False})
+    monkeypatch.setattr(refit, "RESEARCH_DEFAULT", in_a_moment)
+    found = searched(tmp_path, changing_snapshot, [small], seeds=2)
+    said: list[str] = []
+    bundle = finalize(found, progress=said.append)
+    metrics = json.loads((bundle / "metrics.json").read_text())
+    name, seeds = metrics["winner"]["name"], metrics["winner"]["seeds"]
+    assert len(set(seeds)) == len(metrics["winner"]["epochs"]) == 2
+    assert f"{name} is best on val; exporting the mean of seeds {seeds[0]} and {seeds[1]}" in said
+    assert sum(line.startswith(f"trained {name} on everything known, seed ") for line in said) == 2
+    assert metrics["export"]["num_bytes"] == (bundle / "trajectory-lstm.onnx").stat().st_size
+    assert verify(bundle)["probes"] == 64
+
+    state = load_checkpoint(bundle / "best.pt")
+    assert [member["seed"] for member in state["members"]] == seeds
+    assert [member["epoch"] for member in state["members"]] == metrics["winner"]["epochs"]
+    members = [build_model(member) for member in state["members"]]
+    graph = Graph(bundle / "trajectory-lstm.onnx")
+    for career in histories(changing_snapshot.refit.read("val"), 20):
+        ids, lengths = career[None], np.array([len(career)])
+        with torch.no_grad():
+            predicted = [member(torch.from_numpy(ids), torch.from_numpy(lengths)) for member in members]
+        mean = np.mean([logits.softmax(1).numpy() for logits, _, _ in predicted], 0)
+        outputs = graph.run(ids, lengths)
+        np.testing.assert_allclose(np.exp(outputs["next_role_logits"]), mean, rtol=1e-4, atol=1e-7)
+        hireability = np.mean([output[2].numpy() for output in predicted], 0)
+        np.testing.assert_allclose(outputs["hireability"], hireability, rtol=1e-4)
+    vocabulary = bundle / "trajectory-lstm-vocab.json"
+    assert export_checkpoint(bundle / "best.pt", vocabulary, tmp_path / "x.onnx")["opset"] == 17
+    alone = finalize(finalizing(found, export="best_seed"), out=tmp_path / "alone", progress=silent)
+    winner = json.loads((alone / "metrics.json").read_text())["winner"]
+    (seed,) = winner["seeds"]
+    assert seed in seeds
+    assert "members" not in load_checkpoint(alone / "best.pt")
 
 
 def test_a_run_without_a_result_is_refused(tmp_path: Path, changing_snapshot: Snapshot) -> None:

@@ -1,7 +1,15 @@
 from pathlib import Path
 
 from trajtune.experiment.params import Params
-from trajtune.finalize.selection import Finalist, Refit, best_seed, selection, winner
+from trajtune.finalize.selection import (
+    Finalist,
+    Refit,
+    best_seed,
+    exported_refits,
+    selection,
+    selection_record,
+    winner,
+)
 
 
 def test_the_winner_has_the_least_mean_over_seeds_and_its_best_seed_is_exported(tmp_path: Path) -> None:
@@ -13,6 +21,12 @@ def test_the_winner_has_the_least_mean_over_seeds_and_its_best_seed_is_exported(
     assert winner(refits).name == "b"
     assert best_seed(refits, winner(refits)).seed == 1
     assert selection(refits)["a"]["spread"] == 2.0
+    best = exported_refits(refits, winner(refits), "best_seed")
+    averaged = exported_refits(refits, winner(refits), "average")
+    assert [refit.seed for refit in best] == [1]
+    assert averaged == refits[2:]
+    found = selection_record(winner(refits), averaged, refits)["winner"]
+    assert found == {"name": "b", "seeds": [0, 1], "epochs": [1, 1]}
 
 
 def test_the_winner_is_best_in_what_was_searched_for_and_keeps_the_constraints(tmp_path: Path) -> None:

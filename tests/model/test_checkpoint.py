@@ -8,6 +8,7 @@ import torch
 from tests.model.conftest import plain
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.errors import TrainingError
+from trajtune.experiment.params import Params
 from trajtune.model.checkpoint import build_model, load_checkpoint, save_checkpoint, without_optimizer
 from trajtune.model.training.fit import fit
 
@@ -69,6 +70,19 @@ def test_the_part_that_predicts_gives_the_same_model(state: dict[str, Any], tmp_
     model = build_model(load_checkpoint(tmp_path / "best.pt"))
     assert not model.training
     assert_same(dict(model.state_dict()), dict(state["model"]))
+
+
+def test_a_checkpoint_of_an_earlier_version_is_built_as_it_was_trained(
+    state: dict[str, Any], careers: Callable[..., CareerArrays], vocab_size: int
+) -> None:
+    params = {key: value for key, value in state["params"].items() if key not in Params.added}
+    model = build_model({**state, "params": params})
+    assert_same(dict(model.state_dict()), dict(state["model"]))
+    arrays = careers(100, seed=0)
+    same = Params.model_validate(params)
+    assert (
+        next(fit(same, arrays, arrays, vocab_size, seed=0, checkpoint={**state, "params": params})).epoch == 2
+    )
 
 
 def test_weights_of_another_vocabulary_are_refused(state: dict[str, Any]) -> None:

@@ -1,11 +1,9 @@
 """The benchmarks' peers by hand arithmetic, and the tables of real careers and of the ablation."""
 
 import json
-from datetime import date
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from benchmarks import classifier_peers
@@ -15,8 +13,6 @@ from benchmarks.peers import WITHOUT_BAR, over_titles, peers
 from benchmarks.real import BEST_BASELINE, GATE, summary
 from benchmarks.real_sets import SETS, experiment_of
 from benchmarks.rows import result
-from benchmarks.split_rules import move_cutoffs
-from trajtune.careers.schema import Precision
 from trajtune.dataset.arrays import CareerArrays, examples_of
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
@@ -98,17 +94,6 @@ def test_the_bars_over_all_sets_need_all_sets() -> None:
     assert [row["passed"] for row in summary(rows)] == [None, True, True, True]
     assert [row["passed"] for row in summary(rows[2:])] == [None, None, None, True]
     assert [row["value"] for row in summary(rows[2:])] == [7, 4, 7, 0]
-
-
-def test_cutoffs_by_moves_leave_out_first_roles_and_take_the_last_day_of_coarse_dates() -> None:
-    starts = [[date(2000, 1, 1)] + [date(2000 + year, 1, 1) for year in range(1, 21)]]
-    careers = pa.table(
-        {
-            "starts": pa.array(starts, pa.list_(pa.date32())),
-            "precisions": pa.array([[int(Precision.YEAR)] * 21], pa.list_(pa.int8())),
-        }
-    )
-    assert move_cutoffs(careers) == (date(2015, 12, 31), date(2018, 12, 31))
 
 
 def test_every_real_set_is_an_experiment(real_data: Path, tmp_path: Path) -> None:

@@ -17,10 +17,12 @@ from trajtune.search.estimate import epochs_of_others, estimate, expected_epochs
         ("asha", 1, 2, 4, 1 + 0.5 * 1 + 0.25 * 2),
         ("asha", 3, 3, 9, 3 + 6 / 3),
         ("asha", 10, 3, 5, 5.0),
+        ("asha", None, 3, 10, 6 + 4 / 3),
+        ("asha", None, 3, 1, 1.0),
     ],
 )
 def test_halving_stops_all_but_a_share_at_each_rung(
-    name: str, grace: int, factor: int, max_epochs: int, expected: float
+    name: str, grace: int | None, factor: int, max_epochs: int, expected: float
 ) -> None:
     pruner = PrunerSettings.model_validate({"name": name, "grace_period": grace, "reduction_factor": factor})
 

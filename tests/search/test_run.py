@@ -1,6 +1,7 @@
 """A search on a real Ray: what it leaves, and how it goes on."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.settings import Experiment
 from trajtune.experiment.space import load_space
 from trajtune.model.baselines.baselines import markov
+from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.model.checkpoint import build_model, load_checkpoint
 from trajtune.search.run import resume_search, search, start_search
 from trajtune.search.runs.directory import Run, open_run
@@ -103,11 +105,16 @@ def test_the_baselines_stand_beside_the_trials_and_are_measured_on_val_as_they_a
     val, vocab_size = small_snapshot.read("val").arrays, small_snapshot.encoder().vocab_size
     predicted = markov(small_snapshot.read("train").arrays, vocab_size).predict(val, examples_of(val, "last"))
 
-    assert set(status["baselines"]) == {"majority", "current_title", "markov", "markov2"}
+    assert set(status["baselines"]) == {"majority", "current_title", "markov", "ngram"}
     assert set(status["baselines"]["markov"]) <= set(status["best"]["metrics"])
     assert status["baselines"]["markov"]["val_top1"] == float((predicted.rank == 1).mean())
     least = min(found["val_next_role_nll"] for found in status["baselines"].values())
     assert f"best baseline {least:.4f}: " in shown
+    most = max(found["val_top1"] for found in status["baselines"].values())
+    assert f"; by val_top1 {most:.4f}: " in shown
+    choice = NGramChoice.from_dict(status["ngram"])
+    if f"best baseline {least:.4f}: ngram" in shown:
+        assert f": ngram ({choice.in_words()}); by" in shown
 
 
 def test_a_finished_search_is_extended_by_exactly_what_is_missing(
@@ -264,7 +271,7 @@ def test_a_warm_start_takes_the_best_configurations_of_an_earlier_run(
 
 def test_a_warm_start_from_data_split_otherwise_is_refused(finished: Run, small_snapshot: Snapshot) -> None:
     settings = {**small_snapshot.manifest["settings"], "split": {"fractions": [0.5, 0.6]}}
-    other = Snapshot(small_snapshot.path, {**small_snapshot.manifest, "settings": settings})
+    other = replace(small_snapshot, manifest={**small_snapshot.manifest, "settings": settings})
 
     with pytest.raises(RunError, match="comparable data, but since .* these changed: split"):
         with_warm_start(finished.experiment, finished, other)

@@ -12,6 +12,8 @@ from trajtune.simulation.split_probability import Window
 TINY = ProcessSettings(num_families=2, num_specialisations=2, years=2, drift=0.8, recency_years=1.0)
 
 
+PAST = TINY.model_copy(update={"returns": 0.3, "first_role_path": 0.4, "repeats": 0.5, "even_tenures": 0.5})
+
 TINY_WINDOW = Window(date(2024, 3, 1), date(2025, 2, 1), date(2025, 1, 31))
 
 
@@ -35,6 +37,24 @@ def transition(generator, persona, cohort, before, after):
     return total
 
 
+def next_title(generator, persona, cohort, seen, after):
+    """Probability of the next title given all before it, with the moves that depend on the past."""
+    markov = transition(generator, persona, cohort, seen[-1], after)
+    if len(seen) == 1:
+        path = generator.settings.first_role_path
+        return (1 - path) * markov + path * (generator.path[seen[0]] == after)
+    others = []
+    for title in reversed(seen):
+        if title != seen[-1] and title not in others:
+            others.append(title)
+    if not others:
+        return markov
+    weights = [1 / (number + 1) for number in range(len(others))]
+    share = weights[others.index(after)] / sum(weights) if after in others else 0.0
+    returns = generator.settings.returns
+    return (1 - returns) * markov + returns * share
+
+
 def first_title(generator, cohort, title):
     size = generator.settings.num_specialisations
     f, s, level = title // NUM_LEVELS // size, title // NUM_LEVELS % size, title % NUM_LEVELS
@@ -43,6 +63,12 @@ def first_title(generator, cohort, title):
 
 def months_between(start: date, end: date) -> int:
     return 12 * (end.year - start.year) + end.month - start.month - (end.day < start.day)
+
+
+def assert_mean_is(observed, expected):
+    """The mean of ``observed`` is that of ``expected`` up to 4.5 standard errors."""
+    difference = np.asarray(observed, float) - expected
+    assert abs(difference.mean()) < 4.5 * difference.std() / np.sqrt(len(difference))
 
 
 def brute_split_probability(generator, window, hireable_months):

@@ -7,43 +7,47 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tests.simulation.by_hand import TINY, first_title, transition
+from tests.simulation.by_hand import assert_mean_is, first_title, next_title
 from trajtune.experiment.sources import ProcessSettings
-from trajtune.simulation.bayes_optimum import bayes_optimum, kinds_of_moves, narrowest_intervals
+from trajtune.simulation.bayes_optimum import bayes_optimum, narrowest_intervals
 from trajtune.simulation.generator import MOVES, NUM_LEVELS, num_titles
+from trajtune.simulation.posterior import kinds_of_moves
 from trajtune.simulation.simulate import days_since_epoch, simulate
 from trajtune.simulation.split_probability import Window
 
 
 def test_the_optimum_is_what_enumeration_of_hidden_states_and_next_titles_gives(tiny):
     generator, window, (chosen, ended, stayed, left) = tiny
-    careers = simulate(60, 3, TINY)
-    found = bayes_optimum(TINY, careers.titles.astype(np.int64), careers.offsets, window, hireable_months=6)
+    settings = generator.settings
+    careers = simulate(60, 3, settings)
+    found = bayes_optimum(
+        settings, careers.titles.astype(np.int64), careers.offsets, window, hireable_months=6
+    )
     assert len(set(np.diff(careers.offsets))) > 3
     for i in range(len(careers)):
         *seen, target = careers.titles[careers.offsets[i] : careers.offsets[i + 1]].tolist()
-        next_title = np.zeros(num_titles(TINY))
+        by_title = np.zeros(num_titles(settings))
         months = np.zeros(ended.shape[-1])
         outcome, positive, negative = 0.0, 0.0, 0.0
         for y in range(2):
             for z in range(len(generator.persona)):
                 path = generator.persona[z] * first_title(generator, y, seen[0])
-                for before, after in pairwise(seen):
-                    path *= transition(generator, z, y, before, after)
-                for after in range(num_titles(TINY)):
-                    joint = path * transition(generator, z, y, seen[-1], after)
+                for role in range(1, len(seen)):
+                    path *= next_title(generator, z, y, seen[:role], seen[role])
+                for after in range(num_titles(settings)):
+                    joint = path * next_title(generator, z, y, seen, after)
                     level = after % NUM_LEVELS
-                    next_title[after] += joint * chosen[y, z, level]
+                    by_title[after] += joint * chosen[y, z, level]
                     months += joint * ended[y, z, level]
                     positive += joint * stayed[y, z, level]
                     negative += joint * left[y, z, level]
                     outcome += joint * chosen[y, z, level] * generator.hireable[z, level]
-        evidence = next_title.sum()
-        best = np.argsort(-next_title, kind="stable")
-        assert found.nll[i] == pytest.approx(-np.log(next_title[target] / evidence))
+        evidence = by_title.sum()
+        best = np.argsort(-by_title, kind="stable")
+        assert found.nll[i] == pytest.approx(-np.log(by_title[target] / evidence))
         assert found.rank[i] == list(best).index(target) + 1
         assert found.top[i].tolist() == best[:5].tolist()
-        assert found.top5[i] == pytest.approx(next_title[best[:5]].sum() / evidence)
+        assert found.top5[i] == pytest.approx(by_title[best[:5]].sum() / evidence)
         assert found.ended[i] == pytest.approx(months.sum() / evidence)
         assert found.tenure_months[i] == pytest.approx(months / months.sum(), abs=1e-12)
         assert found.stayed[i] == pytest.approx(positive / (positive + negative))
@@ -62,15 +66,11 @@ def in_window(careers, settings, window):
     return chosen, careers.titles[roles].astype(np.int64), offsets
 
 
-def assert_mean_is(observed, expected):
-    """The mean of ``observed`` is that of ``expected`` up to 4.5 standard errors."""
-    difference = np.asarray(observed, float) - expected
-    assert abs(difference.mean()) < 4.5 * difference.std() / np.sqrt(len(difference))
-
-
-@pytest.mark.parametrize("drift", [0.0, 1.0])
-def test_the_optimum_predicts_a_large_population_without_bias(drift):
-    settings = ProcessSettings(num_families=4, num_specialisations=4, drift=drift, years=8)
+@pytest.mark.parametrize(
+    "options", [{}, {"drift": 1.0}, {"drift": 1.0, "returns": 0.3, "first_role_path": 0.5}]
+)
+def test_the_optimum_predicts_a_large_population_without_bias(options):
+    settings = ProcessSettings(num_families=4, num_specialisations=4, years=8, **options)
     careers = simulate(40_000, 1, settings)
     window = Window(date(2024, 1, 1), None, settings.as_of)
     chosen, titles, offsets = in_window(careers, settings, window)
@@ -98,6 +98,11 @@ def test_the_optimum_predicts_a_large_population_without_bias(drift):
     for group in range(len(MOVES)):
         members = (kind == group) & (np.diff(offsets) > 2)
         assert_mean_is((best.rank == 1)[members], best.top1[members])
+    # Where somebody may come back to an earlier title, and where the first title decides.
+    can_return = np.array([len(set(titles[a : b - 1])) > 1 for a, b in pairwise(offsets.tolist())])
+    for members in (can_return, np.diff(offsets) == 2):
+        assert_mean_is((best.rank == 1)[members], best.top1[members])
+        assert_mean_is((best.rank <= 5)[members], best.top5[members])
     for level in range(NUM_LEVELS):
         members = ended & (titles[offsets[1:] - 1] % NUM_LEVELS == level)
         assert members.any()
@@ -138,3 +143,15 @@ def test_the_intervals_are_the_narrowest_that_cover_as_much():
                 break
         else:
             pytest.fail("no quantiles cover so much")
+
+
+def test_what_depends_on_the_past_is_worth_knowing():
+    settings = ProcessSettings(num_families=4, num_specialisations=4, returns=0.4, first_role_path=0.5)
+    without = settings.model_copy(update={"returns": 0.0, "first_role_path": 0.0})
+    window = Window(date(2024, 1, 1), None, settings.as_of)
+    _, titles, offsets = in_window(simulate(20_000, 2, settings), settings, window)
+    best, other = (bayes_optimum(known, titles, offsets, window) for known in (settings, without))
+    possible = np.isfinite(other.nll)
+    assert possible.mean() < 1  # some moves have no probability without the past
+    assert best.nll[possible].mean() < other.nll[possible].mean() - 0.1
+    assert (best.rank == 1).mean() > (other.rank == 1).mean() + 0.05

@@ -1,11 +1,20 @@
 """Simulated careers: the same for a seed, and distributed as the generator says."""
 
+from hashlib import sha256
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from trajtune.experiment.sources import ProcessSettings
-from trajtune.simulation.bayes_optimum import kinds_of_moves
-from trajtune.simulation.generator import DAYS_PER_MONTH, MOVES, NUM_LEVELS, build_generator
+from trajtune.simulation.generator import (
+    DAYS_PER_MONTH,
+    GENERATOR_VERSION,
+    MOVES,
+    NUM_LEVELS,
+    build_generator,
+)
+from trajtune.simulation.posterior import kinds_of_moves
 from trajtune.simulation.simulate import BLOCK, days_since_epoch, simulate, simulate_blocks
 
 SMALL = ProcessSettings(num_families=3, num_specialisations=3)
@@ -27,6 +36,18 @@ def test_same_seed_same_careers_and_another_seed_others():
     one, same, other = simulate(500, 7, SMALL), simulate(500, 7, SMALL), simulate(500, 8, SMALL)
     assert all((getattr(one, name) == getattr(same, name)).all() for name in COLUMNS)
     assert not np.array_equal(one.titles[:500], other.titles[:500])
+
+
+def digest(careers):
+    columns = (getattr(careers, name).tobytes() for name in ("offsets", *COLUMNS))
+    return sha256(b"".join(columns)).hexdigest()[:16]
+
+
+def test_careers_are_those_of_this_version_of_the_generator():
+    assert GENERATOR_VERSION == 1
+    assert digest(simulate(1000, 0)) == "43518b4d526c25c8"
+    assert digest(simulate(1000, 0, ProcessSettings(drift=1.0))) == "c254a0dface2b2fb"
+    assert digest(simulate(1000, 0, ProcessSettings(num_specialisations=120))) == "aef692e035f7aab4"
 
 
 def test_a_career_is_the_same_however_many_are_drawn(many):
@@ -107,3 +128,29 @@ def test_drift_changes_the_families_over_the_years_and_none_does_not():
 def test_single_roles_are_drawn_only_when_asked_for():
     careers = simulate(BLOCK, 0, SMALL.model_copy(update={"min_roles": 1}))
     assert np.diff(careers.offsets).min() == 1
+
+
+def test_the_first_title_leads_to_its_own_second_and_later_ones_do_not():
+    settings = SMALL.model_copy(update={"first_role_path": 0.6})
+    careers = simulate(2 * BLOCK, 0, settings)
+    path = build_generator(settings).path
+    first, three = careers.offsets[:-1], np.diff(careers.offsets) > 2
+    followed = careers.titles[first + 1] == path[careers.titles[first]]
+    later = (careers.titles[first + 2] == path[careers.titles[first + 1]])[three]
+    assert 0.6 < followed.mean() < 0.67
+    assert later.mean() < 0.2
+
+
+def test_people_come_back_to_earlier_titles_as_often_as_the_settings_say():
+    settings = SMALL.model_copy(update={"num_families": 12, "num_specialisations": 10, "returns": 0.4})
+    careers = simulate(BLOCK, 0, settings)
+    possible, happened, latest = 0, 0, 0
+    for begin, end in pairwise(careers.offsets.tolist()):
+        titles = careers.titles[begin:end].tolist()
+        for role in range(2, len(titles)):
+            earlier = [title for title in titles[:role] if title != titles[role - 1]]
+            possible += bool(earlier)
+            happened += titles[role] in earlier
+            latest += bool(earlier) and titles[role] == earlier[-1]
+    assert 0.42 < happened / possible < 0.48  # some by an ordinary move
+    assert 0.6 < latest / happened < 0.9

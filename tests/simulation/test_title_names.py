@@ -7,9 +7,9 @@ from trajtune.simulation.spellings import canonical_table
 from trajtune.simulation.title_names import LANGUAGES
 
 
-def test_the_default_has_840_titles_and_the_largest_over_ten_thousand_all_different():
+def test_the_default_has_840_titles_and_the_largest_over_fifty_thousand_all_different():
     assert num_titles(ProcessSettings()) == 840
-    largest = ProcessSettings(num_families=12, num_specialisations=120)
+    largest = ProcessSettings(num_families=12, num_specialisations=600)
     titles = canonical_table(largest)
-    assert len(titles) == len(LANGUAGES) * num_titles(largest) == 3 * 10_080
+    assert len(titles) == len(LANGUAGES) * num_titles(largest) == 3 * 50_400
     assert len({identity(title) for title in titles}) == len(titles)

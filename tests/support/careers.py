@@ -79,6 +79,7 @@ def careers_of(population: Population, num_careers: int, seed: int) -> pa.Table:
                 "starts": starts,
                 "ends": ends,
                 "precisions": [1] * len(titles),
+                "end_precisions": [1 if end else None for end in ends],
                 "hireable": None,
             }
         )

@@ -6,7 +6,7 @@ Reads no source and parses nothing. docs/reference/careers.md states each rule i
 # N careers, R roles of all careers, K roles of the careers that stay
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from trajtune.careers.parse.precision import last_days
 from trajtune.careers.reasons import Reason
-from trajtune.careers.role_validation import CURRENT_WITH_END, ENDS_IN_FUTURE, LONGEST_DETAIL
-from trajtune.careers.schema import CAREERS, QUARANTINE, Precision
+from trajtune.careers.role_validation import CURRENT_WITH_END, ENDS_IN_FUTURE, ENDS_TOO_LATE, LONGEST_DETAIL
+from trajtune.careers.schema import CAREERS, QUARANTINE
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,12 @@ def assemble(
     Args:
         ids: string ``[N]``; null: no id.
         owners: int64 ``[R]``: the career of each role.
-        roles: `role_validation.ROLES` ``[R]``; roles of the same start and end keep this order.
+        roles: `role_validation.ROLES` ``[R]``; their order has no effect.
         career_faults: string ``[N]``: why a history cannot be read at all, else null.
         labels: float32 ``[N]``: hireability, NaN unknown.
         unit: What one source row is.
-        merge_repeats: Join consecutive roles of the same title.
+        merge_repeats: Consecutive roles of the same title will be joined into one by
+            `dataset.as_of.careers_as_of`. Here they are counted, and a career of one title is too short.
     """
     num_careers = len(ids)
     columns = _Columns.of(owners, roles)
@@ -63,14 +65,12 @@ def assemble(
     good = np.bincount(
         columns.owners[order], minlength=num_careers
     )  # roles of each career before repeats are merged
-    if merge_repeats:
-        columns, order = _merge_repeats(columns, order)
-    num_left = np.bincount(columns.owners[order], minlength=num_careers)
+    num_left = _num_runs(columns, order, num_careers) if merge_repeats else good
     no_id = ids.is_null().to_numpy(zero_copy_only=False)
     unreadable = career_faults.is_valid().to_numpy(zero_copy_only=False)
     kept = (num_left >= 2) & ~no_id & ~unreadable
     order = order[kept[columns.owners[order]]]
-    careers = _career_table(columns, order, ids.filter(pa.array(kept)), labels[kept], num_left[kept])
+    careers = _career_table(columns, order, ids.filter(pa.array(kept)), labels[kept], good[kept])
 
     left_out, faulty = np.flatnonzero(~kept), np.flatnonzero(columns.faults)
     reasons = np.select(
@@ -112,7 +112,7 @@ def assemble(
         "careers": int(kept.sum()),
         "careers_quarantined": len(left_out),
         "roles_in": roles.num_rows,
-        "roles": len(order),
+        "roles": int(num_left[kept].sum()),
         "roles_quarantined": len(faulty) + int(good[~kept].sum()),
         "roles_duplicate": num_duplicates,
         "roles_merged": int((good - num_left)[kept].sum()),
@@ -132,6 +132,7 @@ class _Columns:
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
     precisions: NDArray[np.int8]
+    end_precisions: NDArray[np.int8]  # 0 where there is no end
     faults: NDArray[np.int8]
     notes: NDArray[np.int8]
     details: pa.Array
@@ -151,6 +152,7 @@ class _Columns:
             starts=roles["start"].to_numpy().astype(np.int64),
             ends=roles["end"].fill_null(NEVER).to_numpy().astype(np.int64),
             precisions=roles["precision"].to_numpy(),
+            end_precisions=roles["end_precision"].fill_null(0).to_numpy(),
             faults=roles["fault"].to_numpy(),
             notes=roles["notes"].to_numpy(),
             details=roles["detail"].combine_chunks().fill_null(""),
@@ -162,42 +164,47 @@ NEVER = 2**31 - 1
 
 
 def _ordered_without_duplicates(columns: _Columns) -> tuple[NDArray[np.int64], int]:
-    """Indices of the good roles, in order and without exact duplicates; and the number of duplicates."""
+    """Indices of the good roles, in order and without duplicates; and the number of duplicates.
+
+    Roles are ordered by start, then title, then precision: by what was known when they began, never by how
+    they ended. Of roles that are equal in these, whatever their ends, the one with the earliest end stays,
+    because it was known first.
+    """
     good = np.flatnonzero(columns.faults == 0)
-    order = good[_stable_order(columns.owners[good], columns.starts[good], columns.ends[good])]
-    same = _equals_previous(columns, order, "owners", "starts", "ends")
-    tied = order[same | np.append(same[1:], False)]
-    # Roles of equal dates keep the source's order, so duplicates among them need not be neighbours.
-    by_title = tied[
-        np.lexsort(
-            (
-                tied,
-                columns.precisions[tied],
-                columns.titles[tied],
-                columns.ends[tied],
-                columns.starts[tied],
-                columns.owners[tied],
-            )
+    order = good[_stable_order(columns.owners[good], columns.starts[good])]
+    same = _equals_previous(columns, order, "owners", "starts")
+    at = np.flatnonzero(same | np.append(same[1:], False))
+    order[at] = order[at][_order_of_tied(columns, order[at])]
+    is_duplicate = _equals_previous(columns, order, "owners", "starts", "titles", "precisions")
+    return order[~is_duplicate], int(is_duplicate.sum())
+
+
+def _order_of_tied(columns: _Columns, tied: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The order of roles that share their start with another role of the same career."""
+    ends, precisions = columns.ends[tied], columns.end_precisions[tied]
+    known = np.where(ends == NEVER, NEVER, _last_days(ends, precisions))
+    return np.lexsort(
+        (
+            columns.notes[tied],
+            ends,
+            known,
+            columns.precisions[tied],
+            columns.titles[tied],
+            columns.starts[tied],
+            columns.owners[tied],
         )
-    ]
-    again = by_title[_equals_previous(columns, by_title, "owners", "starts", "ends", "titles", "precisions")]
-    is_duplicate = np.zeros(len(columns.owners), bool)
-    is_duplicate[again] = True
-    return order[~is_duplicate[order]], len(again)
+    )
 
 
-def _stable_order(
-    owners: NDArray[np.int64], starts: NDArray[np.int64], ends: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """The stable order by owner, start and end; for speed, on one number for each role if it fits 64 bits."""
+def _stable_order(owners: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The stable order by owner and start; for speed, on one number for each role if it fits 64 bits."""
     if not len(owners):
         return owners
-    first = min(int(starts.min()), int(ends.min()))
-    ends = np.minimum(ends, max(int(starts.max()), int(ends[ends != NEVER].max(initial=first))) + 1)
-    span = int(ends.max()) - first + 1
-    if (int(owners.max()) + 1) * span * span >= 2**63:
-        return np.lexsort((ends, starts, owners))
-    return np.argsort((owners * span + (starts - first)) * span + (ends - first), kind="stable")
+    first = int(starts.min())
+    span = int(starts.max()) - first + 1
+    if (int(owners.max()) + 1) * span >= 2**63:
+        return np.lexsort((starts, owners))
+    return np.argsort(owners * span + (starts - first), kind="stable")
 
 
 def _equals_previous(columns: _Columns, at: NDArray[np.int64], *names: str) -> NDArray[np.bool_]:
@@ -210,22 +217,10 @@ def _equals_previous(columns: _Columns, at: NDArray[np.int64], *names: str) -> N
     return same
 
 
-def _merge_repeats(columns: _Columns, order: NDArray[np.int64]) -> tuple[_Columns, NDArray[np.int64]]:
-    """Join consecutive roles of one title: first start to last end, as coarse as the coarsest.
-
-    If the last of them has no end, the merged role has none. An earlier one without an end, which nobody
-    recorded, counts as known by its start.
-    """
-    if not len(order):
-        return columns, order
-    first = np.flatnonzero(~_equals_previous(columns, order, "owners", "titles"))
-    at = order[first]
-    ends, precisions = columns.ends.copy(), columns.precisions.copy()
-    last = np.append(first[1:], len(order)) - 1
-    last_known = np.where(columns.ends[order] == NEVER, columns.starts[order], columns.ends[order])
-    ends[at] = np.where(columns.ends[order][last] == NEVER, NEVER, np.maximum.reduceat(last_known, first))
-    precisions[at] = np.maximum.reduceat(columns.precisions[order], first)
-    return replace(columns, ends=ends, precisions=precisions), at
+def _num_runs(columns: _Columns, order: NDArray[np.int64], num_careers: int) -> NDArray[np.int64]:
+    """int64 ``[N]``: the roles of each career after consecutive ones of the same title are joined."""
+    starts_a_run = ~_equals_previous(columns, order, "owners", "titles")
+    return np.bincount(columns.owners[order[starts_a_run]], minlength=num_careers)
 
 
 def _career_table(
@@ -242,6 +237,7 @@ def _career_table(
         pa.array(columns.starts[order], pa.int32()).cast(pa.date32()),
         pa.array(ends, pa.int32(), mask=ends == NEVER).cast(pa.date32()),
         pa.array(columns.precisions[order]),
+        pa.array(columns.end_precisions[order], mask=ends == NEVER),
     )
     lists = [pa.ListArray.from_arrays(offsets, value) for value in values]
     return pa.table([ids, *lists, pa.array(labels, mask=np.isnan(labels))], schema=CAREERS)
@@ -288,24 +284,20 @@ def _unusual_counts(columns: _Columns, order: NDArray[np.int64]) -> dict[str, in
         "roles_without_end": int((ends == NEVER).sum()),
         "ends_in_future": int((columns.notes[order] & ENDS_IN_FUTURE != 0).sum()),
         "ends_of_current_roles": int((columns.notes[order] & CURRENT_WITH_END != 0).sum()),
+        "ends_too_late": int((columns.notes[order] & ENDS_TOO_LATE != 0).sum()),
     }
 
 
 def _latest_day(columns: _Columns, order: NDArray[np.int64]) -> int | None:
+    if not len(order):
+        return None
     ends = columns.ends[order]
-    days = np.where(ends == NEVER, columns.starts[order], np.maximum(ends, columns.starts[order]))
-    latest = [
-        _last_day(int(days[selected].max()), precision)
-        for precision in Precision
-        if (selected := columns.precisions[order] == precision).any()
-    ]
-    return max(latest, default=None)
+    has_end = ends != NEVER
+    latest = int(_last_days(columns.starts[order], columns.precisions[order]).max())
+    ended = _last_days(ends[has_end], columns.end_precisions[order][has_end])
+    return max(latest, int(ended.max(initial=latest)))
 
 
-def _last_day(day: int, precision: Precision) -> int:
-    """The last day of the month or year that begins on a day, in days since 1970."""
-    if precision == Precision.DAY:
-        return day
-    unit = "datetime64[M]" if precision == Precision.MONTH else "datetime64[Y]"
-    following = (np.datetime64(day, "D").astype(unit) + 1).astype("datetime64[D]")
-    return int(following.astype(np.int64)) - 1
+def _last_days(days: NDArray[np.int64], precisions: NDArray[np.int8]) -> NDArray[np.int64]:
+    """`last_days` of days since 1970."""
+    return last_days(days.astype("datetime64[D]"), precisions).astype(np.int64)

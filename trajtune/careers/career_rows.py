@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -88,11 +89,15 @@ def _deserialised(scalar: pa.Scalar) -> pa.Table:
         return reader.read_all()
 
 
-def join_parts(parts: Sequence[Part]) -> Part:
+def join_parts(parts: Sequence[Part], merge_repeats: bool = False) -> Part:
     """All careers as one part, ids unique.
 
     Of several careers with one id the one with most roles is kept, of equally long ones the one that is
     the latest by its starts, ends and titles; the others are quarantined. The order of rows has no effect.
+
+    Args:
+        parts: From `unpack`.
+        merge_repeats: As of `assemble`.
     """
     counts: Counter[str] = Counter()
     for part in parts:
@@ -116,10 +121,14 @@ def join_parts(parts: Sequence[Part]) -> Part:
         is_kept[duplicates] = False
         careers = careers.filter(pa.array(is_kept))
         num_roles = int(pc.sum(roles).as_py())
-        counts.update(rows_kept=-len(duplicates), rows_quarantined=len(duplicates), roles=-num_roles)
-        counts.update(
-            careers=-len(duplicates), careers_quarantined=len(duplicates), roles_quarantined=num_roles
-        )
+        num_merged = 0
+        if merge_repeats:
+            num_merged = num_roles - sum(
+                len(list(groupby(titles))) for titles in left_out["titles"].to_pylist()
+            )
+        counts.update(rows_kept=-len(duplicates), rows_quarantined=len(duplicates))
+        counts.update(careers=-len(duplicates), careers_quarantined=len(duplicates))
+        counts.update(roles=num_merged - num_roles, roles_merged=-num_merged, roles_quarantined=num_roles)
     latest = max((part.latest for part in parts if part.latest is not None), default=None)
     return Part(careers, quarantine, dict(counts), latest)
 
@@ -134,7 +143,15 @@ def _indices_of_duplicates(careers: pa.Table) -> NDArray[np.int64]:
     for at, row in zip(shared.tolist(), rows, strict=True):
         ends = [(end is None, end or date.min) for end in row["ends"]]
         label = -1.0 if row["hireable"] is None else row["hireable"]
-        rank = (len(row["titles"]), row["starts"], ends, row["titles"], row["precisions"], label)
+        rank = (
+            len(row["titles"]),
+            row["starts"],
+            ends,
+            row["titles"],
+            row["precisions"],
+            row["end_precisions"],
+            label,
+        )
         if row["candidate_id"] not in best or rank > best[row["candidate_id"]][0]:
             best[row["candidate_id"]] = (rank, at)
     kept = {at for _, at in best.values()}

@@ -118,7 +118,7 @@ def _load(
         if isinstance(layout, JsonHistory):
             parse_block = partial(career_part, layout=layout, settings=data, today=today)
             parts = [part for block in _blocks(rows, parse_block, advance, source) for part in unpack(block)]
-            part = join_parts(parts)
+            part = join_parts(parts, data.merge_repeats)
         else:
             parse_block = partial(role_block, layout=layout, settings=data, today=today)
             part = join_roles(list(_blocks(rows, parse_block, advance, source)), data)

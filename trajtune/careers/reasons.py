@@ -18,9 +18,8 @@ class Reason(IntEnum):
     AMBIGUOUS_DATE = 9
     START_IN_FUTURE = 10
     END_BEFORE_START = 11
-    TENURE_TOO_LONG = 12
-    TOO_FEW_ROLES = 13
-    DUPLICATE_ID = 14
+    TOO_FEW_ROLES = 12
+    DUPLICATE_ID = 13
 
     @property
     def code(self) -> str:

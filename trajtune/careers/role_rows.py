@@ -45,7 +45,7 @@ def join_roles(blocks: Sequence[pa.Table], settings: DataSettings) -> Part:
     rows = pa.concat_tables([_BLOCK.empty_table(), *blocks])
     has_id = rows["id"].is_valid()
     without_id = rows.filter(pc.invert(has_id))
-    rows = _sorted_by_content(rows.filter(has_id))
+    rows = rows.filter(has_id)
     coded = rows["id"].combine_chunks().dictionary_encode()
     owners = coded.indices.to_numpy().astype(np.int64)
     labels, num_unreadable = _labels(owners, rows["label"].combine_chunks(), len(coded.dictionary))
@@ -70,11 +70,6 @@ def join_roles(blocks: Sequence[pa.Table], settings: DataSettings) -> Part:
         np.ones(num_without_id, np.int64),
     )
     return Part(part.careers, pa.concat_tables([part.quarantine, without_id_rows]), counts, part.latest)
-
-
-def _sorted_by_content(rows: pa.Table) -> pa.Table:
-    """Rows of a table have no order, so their content decides the order of roles with the same dates."""
-    return rows.sort_by([(name, "ascending") for name in ("title", "precision")])
 
 
 def _labels(owners: NDArray[np.int64], texts: pa.Array, num_careers: int) -> tuple[NDArray[np.float32], int]:

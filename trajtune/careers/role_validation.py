@@ -24,6 +24,7 @@ EPOCH: Final = date(1970, 1, 1)
 # Notes of a role that stays.
 ENDS_IN_FUTURE: Final = 1
 CURRENT_WITH_END: Final = 2
+ENDS_TOO_LATE: Final = 4
 
 LONGEST_DETAIL: Final = 200
 
@@ -54,9 +55,10 @@ ROLES: Final = pa.schema(
         pa.field("title", pa.string()),
         pa.field("start", pa.int32()),  # days since 1970
         pa.field("end", pa.int32()),  # days since 1970; null: still held, or nobody recorded it
-        pa.field("precision", pa.int8()),
+        pa.field("precision", pa.int8()),  # of the start
+        pa.field("end_precision", pa.int8()),  # null where there is no end
         pa.field("fault", pa.int8()),  # a `Reason`; 0: none
-        pa.field("notes", pa.int8()),  # bits: ENDS_IN_FUTURE, CURRENT_WITH_END
+        pa.field("notes", pa.int8()),  # bits: ENDS_IN_FUTURE, CURRENT_WITH_END, ENDS_TOO_LATE
         pa.field("detail", pa.string()),  # the value at fault; null where there is none
     ]
 )
@@ -80,32 +82,31 @@ def check_roles(raw: RawRoles, settings: DataSettings, today: date) -> pa.Table:
     has_end = end.readings == Reading.DATE
     in_future = has_end & (end.days > limit)
     ended = has_end & ~in_future & ~is_current
-    precision = np.where(ended, np.maximum(start.precisions, end.precisions), start.precisions)
+    coarser = np.where(ended, np.maximum(start.precisions, end.precisions), start.precisions)
     fault = _first_faults(raw, titles, start, end, is_current)
     for broken, reason in (
         (start.days > limit, Reason.START_IN_FUTURE),
         (
-            _judged(ended & (end.days < start.days), _is_before, start.days, end.days, precision),
+            _judged(ended & (end.days < start.days), _is_before, start.days, end.days, coarser),
             Reason.END_BEFORE_START,
-        ),
-        (
-            _judged(
-                ended & (end.days - start.days > _SUSPICIOUS_DAYS),
-                _is_too_long,
-                start.days,
-                end.days,
-                precision,
-            ),
-            Reason.TENURE_TOO_LONG,
         ),
     ):
         fault = np.where((fault == 0) & broken, reason, fault)
-    notes = ENDS_IN_FUTURE * (in_future & ~is_current) + CURRENT_WITH_END * (has_end & is_current)
+    # The end is left out, not the role: how long somebody stayed was not known when the role began.
+    suspicious = ended & (end.days - start.days > _SUSPICIOUS_DAYS)
+    too_late = _judged(suspicious, _is_too_long, start.days, end.days, coarser)
+    ended &= ~too_late
+    notes = (
+        ENDS_IN_FUTURE * (in_future & ~is_current)
+        + CURRENT_WITH_END * (has_end & is_current)
+        + ENDS_TOO_LATE * too_late
+    )
     columns = [
         titles,
         pa.array(start.days),
         pa.array(end.days, mask=~ended),
-        pa.array(precision.astype(np.int8)),
+        pa.array(start.precisions.astype(np.int8)),
+        pa.array(end.precisions.astype(np.int8), mask=~ended),
         pa.array(fault.astype(np.int8)),
         pa.array(notes.astype(np.int8)),
         _details(raw, fault),

@@ -20,11 +20,12 @@ class Precision(IntEnum):
 CAREERS = pa.schema(
     [
         pa.field("candidate_id", pa.string(), nullable=False),
-        # One entry a role in each list, oldest first (start, then end, then source order).
+        # One entry a role in each list, oldest first (start, then title, then precision).
         pa.field("titles", pa.list_(pa.string()), nullable=False),
         pa.field("starts", pa.list_(pa.date32()), nullable=False),
         pa.field("ends", pa.list_(pa.date32()), nullable=False),  # null: still held, or nobody recorded it
-        pa.field("precisions", pa.list_(pa.int8()), nullable=False),  # the coarser of start and end
+        pa.field("precisions", pa.list_(pa.int8()), nullable=False),  # of the starts
+        pa.field("end_precisions", pa.list_(pa.int8()), nullable=False),  # null where there is no end
         pa.field("hireable", pa.float32()),  # the label column, if the experiment names one; null: unknown
     ]
 )

@@ -6,6 +6,7 @@ import typer
 
 from trajtune.cli.arguments import AsJson, database_url
 from trajtune.cli.output import as_json_text
+from trajtune.experiment.populations import Population
 
 
 def simulate(
@@ -15,6 +16,9 @@ def simulate(
         typer.Option(help="`postgres` (the database in POSTGRES_URL), or a .parquet, .jsonl or .csv file."),
     ],
     seed: Annotated[int, typer.Option(help="Same seed, same careers.")] = 0,
+    population: Annotated[
+        Population, typer.Option(help="What the careers are like; see `source.process.population`.")
+    ] = "default",
     as_json: AsJson = False,
 ) -> None:
     """Write simulated careers, and print the best that any model could reach on them.
@@ -26,10 +30,15 @@ def simulate(
     from trajtune.page.format import number
     from trajtune.simulation.write_careers import write_simulated
 
-    write_simulated(careers, seed, database_url() if to == "postgres" else to)
-    optimum = population_optimum(careers, seed, ProcessSettings())
+    settings = ProcessSettings(population=population)
+    write_simulated(careers, seed, database_url() if to == "postgres" else to, settings)
+    optimum = population_optimum(careers, seed, settings)
     if as_json:
-        print(as_json_text({"careers": careers, "seed": seed, "to": to, "limit": optimum}))
+        print(
+            as_json_text(
+                {"careers": careers, "seed": seed, "population": population, "to": to, "limit": optimum}
+            )
+        )
         return
     print(f"{careers:,} simulated careers in {'the table candidates' if to == 'postgres' else to}")
     print("The best that any model could reach on their last moves:")

@@ -1,24 +1,24 @@
 """Encode the careers of one split: titles to indices, dates to tenure and hireability labels.
 
-Labels hold what was known when the split ended. A role still held today may have been young at the
-cutoff; that somebody stayed in it became known later and would leak.
+The careers are those of `dataset.as_of`, so labels hold what was known when the split ended. A role still
+held today may have been young at the cutoff; that somebody stayed in it became known later and would leak.
 """
 
 # N careers, R roles of all careers
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trajtune.careers.parse.tenure import tenure_months
 from trajtune.careers.schema import Precision
 from trajtune.dataset.arrays import CareerArrays
-from trajtune.dataset.split import SplitBy, last_days, split_dates
+from trajtune.dataset.as_of import Roles
+from trajtune.dataset.split import SPLIT_DATE
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.experiment.settings import DataSettings
 
@@ -42,60 +42,45 @@ class SplitData:
     split_dates: pa.Array
 
 
+def with_vocabulary(data: SplitData, encoder: TitleEncoder) -> SplitData:
+    """The same careers with the title ids of another vocabulary."""
+    return replace(data, arrays=replace(data.arrays, title_ids=_title_ids(data.titles.flatten(), encoder)))
+
+
 def encode_split(
     careers: pa.Table,
     encoder: TitleEncoder,
     settings: DataSettings,
     *,
     observed: date,
-    as_of: date,
-    by: SplitBy = "career",
 ) -> SplitData:
     """Encode one split's careers.
 
     Args:
-        careers: `careers.schema.CAREERS` ``[N]``.
+        careers: `careers.schema.CAREERS` ``[N]`` with `split.SPLIT_DATE`, as known on ``observed``.
         encoder: Fitted on train.
         settings: Where the hireability label comes from.
-        observed: The last day that this split knows of: the day before its cutoff, or ``as_of``.
-        as_of: The day that the data describes; no date in the data is later.
-        by: The split rule; see `split_dates`.
+        observed: The last day that this split knows of: the day before its cutoff, or the as-of date.
     """
-    titles = careers["titles"].combine_chunks()
-    offsets = np.asarray(titles.offsets).astype(np.int64)
-    first, num_roles = int(offsets[0]), int(offsets[-1] - offsets[0])
-    offsets -= first
-    starts, ends, precisions = (
-        careers[name].combine_chunks().values.slice(first, num_roles)
-        for name in ("starts", "ends", "precisions")
-    )
-    precision = precisions.to_numpy(zero_copy_only=False)
-    ends = _known_ends(ends, precision, observed, as_of)
-    tenure = tenure_months(starts, ends, precisions)
-    at_least = np.where(np.isnan(tenure), _held_months(starts, precision, offsets, observed), tenure)
+    roles = Roles.of(careers)
+    starts, ends = (pa.array(days, pa.date32()) for days in (roles.starts, roles.ends))
+    coarser = np.maximum(roles.precisions, roles.end_precisions)
+    tenure = tenure_months(starts, ends, pa.array(coarser))
+    at_least = np.where(np.isnan(tenure), _held_months(roles, observed), tenure)
     arrays = CareerArrays(
-        title_ids=_title_ids(titles.values.slice(first, num_roles), encoder),
-        offsets=offsets,
+        title_ids=_title_ids(roles.titles, encoder),
+        offsets=roles.offsets,
         tenure_months=tenure,
         tenure_at_least=at_least.astype(np.float32),
         hireable=(
-            _stayed(tenure, at_least, precision, settings.hireable_months)
+            _stayed(tenure, at_least, coarser, settings.hireable_months)
             if settings.hireable_key is None
-            else _labelled(careers["hireable"], offsets)
+            else _labelled(careers["hireable"], roles.offsets)
         ),
-        start_days=last_days(
-            np.asarray(starts.to_numpy(zero_copy_only=False)).astype("datetime64[D]"), precision
-        ).astype(np.int32),
+        start_days=roles.begun.astype(np.int32),
     )
-    dates = pa.array(split_dates(careers, by), type=pa.date32())
-    return SplitData(arrays, careers["candidate_id"].combine_chunks(), titles, dates)
-
-
-def _known_ends(ends: pa.Array, precision: NDArray[np.int8], observed: date, as_of: date) -> pa.Array:
-    """The ends that were known on ``observed``; a later one is null, as if the role were still held."""
-    days = np.asarray(ends.to_numpy(zero_copy_only=False)).astype("datetime64[D]")
-    known_on = np.minimum(last_days(days, precision), np.datetime64(as_of))
-    return pc.if_else(pa.array(known_on > np.datetime64(observed)), pa.scalar(None, ends.type), ends)
+    ids, titles, dates = (careers[name].combine_chunks() for name in ("candidate_id", "titles", SPLIT_DATE))
+    return SplitData(arrays, ids, titles, dates)
 
 
 def _title_ids(titles: pa.Array, encoder: TitleEncoder) -> NDArray[np.int32]:
@@ -108,21 +93,17 @@ def _title_ids(titles: pa.Array, encoder: TitleEncoder) -> NDArray[np.int32]:
     return np.concatenate(blocks)
 
 
-def _held_months(
-    starts: pa.Array, precision: NDArray[np.int8], offsets: NDArray[np.int64], observed: date
-) -> NDArray[np.float32]:
+def _held_months(roles: Roles, observed: date) -> NDArray[np.float32]:
     """Complete months that a last role is known to have been held on ``observed``; NaN for every other role.
 
     An earlier role without an end is not known to be held: nobody recorded when it ended.
     """
-    days = np.asarray(starts.to_numpy(zero_copy_only=False)).astype("datetime64[D]")
-    latest = pa.array(last_days(days, precision), type=pa.date32())
-    seen = pa.array(np.full(len(days), np.datetime64(observed)), type=pa.date32())
-    exact = pa.array(np.full(len(days), Precision.DAY, np.int8))
-    months = np.maximum(tenure_months(latest, seen, exact), 0)
-    held = np.full(len(days), np.nan, np.float32)
-    last = offsets[1:] - 1
-    held[last] = months[last]
+    last = roles.offsets[1:] - 1
+    latest = pa.array(roles.begun[last], type=pa.date32())
+    seen = pa.array(np.full(len(last), np.datetime64(observed)), type=pa.date32())
+    exact = pa.array(np.full(len(last), Precision.DAY, np.int8))
+    held = np.full(len(roles.begun), np.nan, np.float32)
+    held[last] = np.maximum(tenure_months(latest, seen, exact), 0)
     return held
 
 

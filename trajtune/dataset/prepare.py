@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from importlib.metadata import version
 from typing import Any
 
-import pyarrow as pa
+import numpy as np
+from numpy.typing import NDArray
 
 from trajtune.careers.parse.text import arrow_overflow_explained
 from trajtune.careers.schema import LoadedCareers
@@ -14,7 +15,14 @@ from trajtune.dataset.data_report import write_data_report
 from trajtune.dataset.encode import SplitData, encode_split
 from trajtune.dataset.profile import profile, warnings
 from trajtune.dataset.snapshot import Division, Snapshot, open_snapshot, write_snapshot
-from trajtune.dataset.split import Splits, calibration_window, resolve_cutoffs, split_dates, temporal_split
+from trajtune.dataset.split import (
+    Splits,
+    calibration_window,
+    deciding_dates,
+    last_days_known,
+    resolve_cutoffs,
+    temporal_split,
+)
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.dataset.vocabulary_counts import count_titles
 from trajtune.experiment.settings import Experiment
@@ -62,42 +70,60 @@ def write_content(loaded: LoadedCareers, experiment: Experiment) -> tuple[Snapsh
     Returns:
         The snapshot, and the careers of each split.
     """
-    dates = split_dates(loaded.careers, experiment.split.by)
-    cutoffs = resolve_cutoffs(dates, experiment.split)
-    window = calibration_window(dates, *cutoffs, experiment.finalize.calibration_share)
-    selection = _divide(loaded, experiment, *cutoffs)
+    split = experiment.split
+    dates = deciding_dates(
+        loaded.careers, split.by, as_of=loaded.as_of, merge_repeats=experiment.data.merge_repeats
+    )
+    cutoffs = resolve_cutoffs(dates, split)
+    selection = divide(loaded, experiment, *cutoffs, dates)
+    val_dates = selection.splits["val"].split_dates.to_numpy(zero_copy_only=False)
+    window = calibration_window(val_dates, cutoffs[0], experiment.finalize.calibration_share)
     path = write_snapshot(
         stored_path(experiment.storage.snapshots),
         selection,
-        _divide(loaded, experiment, window, cutoffs[1]),
+        divide(loaded, experiment, window, cutoffs[1], dates),
         loaded.quarantine,
         {name: version(name) for name in ("trajtune", "pyarrow", "numpy", "ray")},
     )
     return open_snapshot(path), dict(selection.splits)
 
 
-def _divide(loaded: LoadedCareers, experiment: Experiment, train_cutoff: date, val_cutoff: date) -> Division:
-    """Split, fit the vocabulary on this train, encode."""
-    by = experiment.split.by
-    splits = temporal_split(loaded.careers, train_cutoff, val_cutoff, by)
-    tally = count_titles(
-        {"train": splits.train["titles"], "val": splits.val["titles"], "test": splits.test["titles"]},
-        experiment.vocabulary,
+def divide(
+    loaded: LoadedCareers,
+    experiment: Experiment,
+    train_cutoff: date,
+    val_cutoff: date,
+    dates: NDArray[np.datetime64],
+) -> Division:
+    """Split, fit the vocabulary on this train, encode.
+
+    Args:
+        loaded: What was read.
+        experiment: How to split it; its cutoffs are not used.
+        train_cutoff: First day that is not train; for the refit, the first day of the calibration window.
+        val_cutoff: First day that is not val.
+        dates: From `deciding_dates`, for the warnings.
+    """
+    data, as_of = experiment.data, loaded.as_of
+    splits = temporal_split(
+        loaded.careers,
+        train_cutoff,
+        val_cutoff,
+        experiment.split.by,
+        as_of=as_of,
+        merge_repeats=data.merge_repeats,
     )
+    careers = {"train": splits.train, "val": splits.val, "test": splits.test}
+    tally = count_titles({name: part["titles"] for name, part in careers.items()}, experiment.vocabulary)
     # From train alone: `tally.train` holds no other spelling.
     encoder = TitleEncoder.fit(tally.train)
-    eve = timedelta(days=1)
-    known_until = {
-        "train": (splits.train, splits.train_cutoff - eve),
-        "val": (splits.val, splits.val_cutoff - eve),
-        "test": (splits.test, loaded.as_of),
-    }
+    known_until = last_days_known(train_cutoff, val_cutoff, as_of)
     encoded = {
-        name: encode_split(careers, encoder, experiment.data, observed=day, as_of=loaded.as_of, by=by)
-        for name, (careers, day) in known_until.items()
+        name: encode_split(part, encoder, data, observed=day)
+        for (name, part), day in zip(careers.items(), known_until, strict=True)
     }
     return Division(
-        encoded, encoder, _description(loaded, splits, encoded, encoder, tally.unseen, experiment)
+        encoded, encoder, _description(loaded, splits, encoded, encoder, tally.unseen, experiment, dates)
     )
 
 
@@ -108,11 +134,11 @@ def _description(
     encoder: TitleEncoder,
     unseen: Mapping[str, tuple[int, int]],
     experiment: Experiment,
+    dates: NDArray[np.datetime64],
 ) -> dict[str, Any]:
     reasons: Counter[str] = Counter(loaded.quarantine["reason"].to_pylist())
-    described = profile(encoded, unseen)
+    described = profile(encoded, unseen, splits.train_cutoff)
     cutoffs = {"train": splits.train_cutoff, "val": splits.val_cutoff}
-    dates = pa.concat_arrays([data.split_dates for data in encoded.values()])
     return {
         "source": dict(loaded.source),
         "as_of": loaded.as_of.isoformat(),
@@ -120,7 +146,7 @@ def _description(
         "counts": dict(loaded.counts),
         "quarantine": dict(sorted(reasons.items())),
         "splits": described,
-        "warnings": warnings(described, dates, cutoffs),
+        "warnings": warnings(described, dates, cutoffs, experiment.split.by),
         "vocab_size": encoder.vocab_size,
         "hireability": (
             f"label {experiment.data.hireable_key}"

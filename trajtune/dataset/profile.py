@@ -5,12 +5,14 @@ from datetime import date
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trajtune.dataset.encode import SplitData
+from trajtune.dataset.split import SplitBy
 from trajtune.dataset.titles import UNKNOWN
+
+_EPOCH: Final = date(1970, 1, 1)
 
 COMMON_TITLES: Final = 50
 """The commonest train titles have a bin each in the stability index; the others share one."""
@@ -19,25 +21,32 @@ DRIFTED: Final = 0.25
 """A population stability index above this is commonly called a major shift (Siddiqi 2006)."""
 
 CROWDED: Final = 0.2
-"""Share of all careers on one date from which a cutoff on that date is worth a warning."""
+"""Share of all dates that are one date, from which a cutoff on that date is worth a warning."""
+
+
+CONCURRENT: Final = 0.2
+"""Share of a split's targets that begin on the day of the last input from which it is worth a warning."""
 
 
 def profile(
-    splits: Mapping[str, SplitData], unseen: Mapping[str, tuple[int, int]]
+    splits: Mapping[str, SplitData], unseen: Mapping[str, tuple[int, int]], train_cutoff: date
 ) -> dict[str, dict[str, Any]]:
     """Describe each split in plain JSON values.
 
     Args:
         splits: By name.
         unseen: For each split, the number of roles and of last roles whose title is not in train.
+        train_cutoff: First day that is not train.
 
     Returns:
         For each split ``careers``, ``roles``, ``first`` and ``last`` split date, ``still_held`` (share
         of last roles whose end is unknown), ``unseen_titles`` (share of its roles whose title no
         career of train has, in any spelling that counts as the same), ``unknown_titles`` (share whose
         title the vocabulary does not hold: too rare a one too), ``unseen_targets`` and
-        ``unknown_targets`` (the same of its last roles) and ``psi``, the population stability index
-        of its titles against train's.
+        ``unknown_targets`` (the same of its last roles), ``targets_before_train_cutoff`` (share of last
+        roles that began before the train cutoff), ``targets_on_input_day`` (share of last roles that
+        began on the day on which the role before began, as far as their dates tell) and ``psi``, the
+        population stability index of its titles against train's.
     """
     train = _bins(splits["train"].arrays.title_ids)
     described = {}
@@ -45,6 +54,7 @@ def profile(
         ids, last = data.arrays.title_ids, data.arrays.offsets[1:] - 1
         dates = pc.min_max(data.split_dates).as_py()
         unseen_roles, unseen_targets = unseen[name]
+        starts = data.arrays.start_days
         described[name] = {
             "careers": data.arrays.num_careers,
             "roles": len(ids),
@@ -55,6 +65,8 @@ def profile(
             "unseen_targets": round(unseen_targets / len(last), 4),
             "unknown_titles": _share(ids == UNKNOWN),
             "unknown_targets": _share(ids[last] == UNKNOWN),
+            "targets_before_train_cutoff": _share(starts[last] < (train_cutoff - _EPOCH).days),
+            "targets_on_input_day": _share(starts[last] == starts[last - 1]),
             "psi": round(stability_index(train, _bins(ids)), 4),
         }
     return described
@@ -73,29 +85,39 @@ def stability_index(expected: NDArray[np.int64], observed: NDArray[np.int64]) ->
 
 
 def warnings(
-    described: Mapping[str, Mapping[str, Any]], dates: pa.Array, cutoffs: Mapping[str, date]
+    described: Mapping[str, Mapping[str, Any]],
+    dates: NDArray[np.datetime64],
+    cutoffs: Mapping[str, date],
+    by: SplitBy,
 ) -> list[str]:
     """Warnings to read before searching, a sentence each.
 
     Args:
         described: From `profile`.
-        dates: Split dates of all careers, date32.
+        dates: From `split.deciding_dates`.
         cutoffs: First day that is not in the split of that name.
+        by: The split rule.
     """
     sentences = []
-    counts = pc.value_counts(dates)
-    by_date = dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True))
+    dated = "moves" if by == "move" else "careers"
     for name, cutoff in cutoffs.items():
-        share = by_date.get(cutoff, 0) / len(dates)
+        share = float((dates == np.datetime64(cutoff)).mean())
         if share >= CROWDED:
             sentences.append(
-                f"{share:.0%} of all careers are dated {cutoff}, the {name} cutoff: is it a date that "
+                f"{share:.0%} of all {dated} are dated {cutoff}, the {name} cutoff: is it a date that "
                 "somebody filled in? They are all in the later split."
             )
     for name in ("val", "test"):
         psi = described[name]["psi"]
         if psi > DRIFTED:
             sentences.append(f"The titles of {name} differ much from train's: stability index {psi:.2f}.")
+    concurrent = {name: split["targets_on_input_day"] for name, split in described.items()}
+    if max(concurrent.values()) > CONCURRENT:
+        shares = ", ".join(f"{share:.0%} of {name}'s" for name, share in concurrent.items())
+        sentences.append(
+            f"Many next roles begin on the same day as the role before them ({shares}). Which came first is "
+            "not known, so they are ordered by title. Give exact dates, or one role for each time."
+        )
     return sentences
 
 

@@ -66,8 +66,10 @@ def drift(page: Page, manifest: Mapping[str, Any]) -> None:
         "The splits, and drift",
         "Still held: last roles whose end is unknown. Unseen: titles that no career of train has. Unknown: "
         "titles that the vocabulary, fitted on train alone, does not hold, which are the unseen and those it "
-        "left out as too rare. PSI: population stability index of the titles against train's; above 0.25 is "
-        "a major shift.",
+        "left out as too rare. Before the cutoff: next roles that began before the train cutoff, so train "
+        "may know of later moves. On the same day: next roles that began on the day on which the role "
+        "before them began. PSI: population stability index of the titles against train's; above 0.25 is a "
+        "major shift.",
     )
     described = manifest["splits"]
     columns = {
@@ -79,11 +81,13 @@ def drift(page: Page, manifest: Mapping[str, Any]) -> None:
         "unseen_targets": "next titles unseen",
         "unknown_titles": "titles unknown",
         "unknown_targets": "next titles unknown",
+        "targets_before_train_cutoff": "next roles before the cutoff",
+        "targets_on_input_day": "next roles on the same day",
         "psi": "PSI",
     }
     page.table(
         ["Split", *columns.values()],
-        [(name, *(split[key] for key in columns)) for name, split in described.items()],
+        [(name, *(split.get(key) for key in columns)) for name, split in described.items()],
     )
     figure = go.Figure()
     for key in ("unseen_titles", "unseen_targets", "unknown_targets", "psi"):

@@ -1,28 +1,31 @@
-"""The temporal split: careers are split by the last date on which anything in them is known to have happened.
+"""The temporal split, by one of three rules: which careers are in train, val and test, as known when.
 
-If the experiment asks for it, they are split by the start of the last role instead. What became known of a
-career after its split's cutoff is then masked by `dataset.encode`.
+`career` and `transition` give each career to one split, by the last thing that is known of it or by the start
+of its last role. `move` gives each move to the split in which its next role began. By every rule a split
+holds careers as they were known on its last day; see `dataset.as_of`.
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Final, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trajtune.careers.schema import Precision
+from trajtune.dataset.as_of import Roles, careers_as_of
 from trajtune.errors import SplitError
 from trajtune.experiment.settings import AUTO, SplitSettings
 
-SplitBy = Literal["career", "transition"]
+SplitBy = Literal["career", "transition", "move"]
+
+SPLIT_DATE: Final = "split_date"
+"""The column that a split's careers have besides `careers.schema.CAREERS`: the date that put them there."""
 
 
 @dataclass(frozen=True)
 class Splits:
-    """Careers of each split, in their original order, and the cutoffs."""
+    """Careers of each split as known on its last day, in their original order, with `SPLIT_DATE`."""
 
     train: pa.Table
     val: pa.Table
@@ -37,42 +40,49 @@ def split_dates(careers: pa.Table, by: SplitBy = "career") -> NDArray[np.datetim
     By ``career`` it is the latest of its end dates and its last role's start: a start is known when
     it happens, so a role still held keeps nobody out of training. By ``transition`` it is the last
     role's start alone, or that of an earlier role which is known so much less exactly that it may
-    have begun later. A date of month or year precision counts as its last day, because what it says
-    may have happened as late as that.
+    have begun later. By ``move`` it is the last role's start. A date of month or year precision counts
+    as its last day, because what it says may have happened as late as that.
 
     Args:
-        careers: `careers.schema.CAREERS`.
+        careers: `careers.schema.CAREERS`; for ``move`` as known on the last day of the split.
         by: See `SplitSettings.by`.
     """
-    starts, ends, precisions = (careers[name].combine_chunks() for name in ("starts", "ends", "precisions"))
-    offsets = np.asarray(starts.offsets)
-    first, last = offsets[0], offsets[-1]
-    coarse = precisions.values.slice(first, last - first).to_numpy(zero_copy_only=False)
-    start_days = last_days(_days(starts.values.slice(first, last - first)), coarse)
-    end_days = last_days(_days(ends.values.slice(first, last - first)), coarse)
-    # A role without an end is known by its start alone; every end is at or after its own start.
-    last_known = np.where(np.isnat(end_days), start_days, end_days)
+    roles = Roles.of(careers)
     if not len(careers):
-        return last_known[:0]
-    return np.maximum.reduceat(start_days if by == "transition" else last_known, offsets[:-1] - first)
+        return roles.begun
+    if by == "move":
+        return roles.last_begun()
+    if by == "transition":
+        return roles.latest_begun()
+    ended = np.where(np.isnat(roles.ended), roles.begun, roles.ended)
+    return np.maximum.reduceat(np.maximum(roles.begun, ended), roles.offsets[:-1])
 
 
-def last_days(days: NDArray[np.datetime64], precisions: NDArray[np.int8]) -> NDArray[np.datetime64]:
-    """The last day of the month or year that a date of that precision stands for; NaT stays NaT."""
-    months, years = days.astype("datetime64[M]"), days.astype("datetime64[Y]")
-    month_ends = (months + 1).astype("datetime64[D]") - 1
-    year_ends = (years + 1).astype("datetime64[D]") - 1
-    return np.where(
-        precisions == Precision.YEAR, year_ends, np.where(precisions == Precision.MONTH, month_ends, days)
-    )
+def deciding_dates(
+    careers: pa.Table, by: SplitBy, *, as_of: date = date.max, merge_repeats: bool = False
+) -> NDArray[np.datetime64]:
+    """The dates that ``auto`` cutoffs are quantiles of: of all careers, or by ``move`` of all moves.
+
+    Args:
+        careers: `careers.schema.CAREERS` ``[N]``.
+        by: See `SplitSettings.by`.
+        as_of: The day that the data describes.
+        merge_repeats: See `careers_as_of`.
+    """
+    if by != "move":
+        return split_dates(careers, by)
+    roles = Roles.of(careers_as_of(careers, as_of, as_of=as_of, merge_repeats=merge_repeats), as_of)
+    is_move = np.ones(len(roles.begun), bool)
+    is_move[roles.offsets[:-1]] = False
+    return roles.begun[is_move]
 
 
 def resolve_cutoffs(dates: NDArray[np.datetime64], settings: SplitSettings) -> tuple[date, date]:
-    """The cutoffs as dates: those of the experiment, or for ``auto`` the quantiles of the split dates.
+    """The cutoffs as dates: those of the experiment, or for ``auto`` quantiles of the deciding dates.
 
     Args:
-        dates: ``datetime64[D]`` ``[N]``, from `split_dates`.
-        settings: Cutoffs, and for ``auto`` the shares of careers before each.
+        dates: ``datetime64[D]``, from `deciding_dates`; at least one.
+        settings: Cutoffs, and for ``auto`` the shares of dates before each.
     """
     if isinstance(settings.train_cutoff, date) and isinstance(settings.val_cutoff, date):
         return settings.train_cutoff, settings.val_cutoff
@@ -90,35 +100,45 @@ FEWEST_TO_CALIBRATE: Final = 100
 """People that the calibration window holds at least: fewer would make the calibration a guess."""
 
 
-def calibration_window(
-    dates: NDArray[np.datetime64], train_cutoff: date, val_cutoff: date, share: float
-) -> date:
+def calibration_window(val_dates: NDArray[np.datetime64], train_cutoff: date, share: float) -> date:
     """The first day of the calibration window: the newest part of val.
 
     Args:
-        dates: ``datetime64[D]`` ``[N]``, from `split_dates`.
-        train_cutoff, val_cutoff: Of the split.
+        val_dates: ``datetime64[D]`` ``[N]``: the split dates of val's people.
+        train_cutoff: Of the split.
         share: Share of val's people in the window; at least `FEWEST_TO_CALIBRATE`, or all of val.
     """
-    val = np.sort(dates[(dates >= np.datetime64(train_cutoff)) & (dates < np.datetime64(val_cutoff))])
+    val = np.sort(val_dates)
     wanted = max(FEWEST_TO_CALIBRATE, round(share * len(val)))
     return train_cutoff if wanted >= len(val) else val[-wanted].astype(date)
 
 
-def temporal_split(careers: pa.Table, train_cutoff: date, val_cutoff: date, by: SplitBy = "career") -> Splits:
-    """Split careers by the last date on which anything in them is known to have happened.
+def temporal_split(
+    careers: pa.Table,
+    train_cutoff: date,
+    val_cutoff: date,
+    by: SplitBy = "career",
+    *,
+    as_of: date = date.max,
+    merge_repeats: bool = False,
+) -> Splits:
+    """Split careers in time; nothing in a split is later than its last day.
 
-    Whole careers are split before any example is made, so no example in train depends on
-    anything at or after ``train_cutoff``.
+    By ``career`` and ``transition`` whole careers are split before any example is made, by their
+    `split_dates`. By ``move`` train is everybody's career on the eve of ``train_cutoff``; val is the careers
+    on the eve of ``val_cutoff`` whose last role began on or after ``train_cutoff``, and test those on
+    ``as_of`` whose last role began on or after ``val_cutoff``, so a person may be in several splits.
 
     Args:
         careers: One row per career, ``[N]``; see `careers.schema.CAREERS`.
         train_cutoff: First day that is not train (exclusive end).
         val_cutoff: First day that is not val; after ``train_cutoff``.
-        by: Which date decides; see `split_dates`.
+        by: The rule; see `SplitSettings.by`.
+        as_of: The day that the data describes, the last day of test.
+        merge_repeats: See `careers_as_of`.
 
     Returns:
-        The careers of train, val and test, each with all its columns.
+        The careers of train, val and test with at least two roles, each with all its columns.
 
     Raises:
         SplitError: If the cutoffs are not in order, or a split would be empty; names the split and
@@ -129,20 +149,54 @@ def temporal_split(careers: pa.Table, train_cutoff: date, val_cutoff: date, by: 
             f"`train_cutoff < val_cutoff` must hold, but got train_cutoff={train_cutoff}, "
             f"val_cutoff={val_cutoff}. Swap them, or leave both auto."
         )
-    dates = split_dates(careers, by)
-    boundaries = np.array([train_cutoff, val_cutoff], dtype="datetime64[D]")
-    split_of = np.searchsorted(boundaries, dates, side="right")
-    train, val, test = (careers.filter(pc.equal(pa.array(split_of), index)) for index in range(3))
-    for name, part in (("train", train), ("val", val), ("test", test)):
+    divide = _moves if by == "move" else _whole_careers
+    parts = divide(careers, (train_cutoff, val_cutoff), by, as_of, merge_repeats)
+    for name, part in zip(("train", "val", "test"), parts, strict=True):
         if not len(part):
+            dates = deciding_dates(careers, by, as_of=as_of, merge_repeats=merge_repeats)
             covered = f"{dates.min()} to {dates.max()}" if len(dates) else "nothing"
             raise SplitError(
                 f"Each split needs careers, but {name} has none: the data's split dates cover {covered} and "
                 f"the cutoffs are {train_cutoff} and {val_cutoff}. Choose cutoffs inside that range, or auto."
             )
+    train, val, test = parts
     return Splits(train, val, test, train_cutoff, val_cutoff)
 
 
-def _days(dates: pa.Array) -> NDArray[np.datetime64]:
-    """date32 to ``datetime64[D]``; null to NaT."""
-    return np.asarray(dates.to_numpy(zero_copy_only=False)).astype("datetime64[D]")
+_EVE: Final = timedelta(days=1)
+
+
+def last_days_known(train_cutoff: date, val_cutoff: date, as_of: date) -> tuple[date, date, date]:
+    """The last day that train, val and test know of."""
+    return train_cutoff - _EVE, val_cutoff - _EVE, as_of
+
+
+def _whole_careers(
+    careers: pa.Table, cutoffs: tuple[date, date], by: SplitBy, as_of: date, merge_repeats: bool
+) -> list[pa.Table]:
+    """Each career in the split of its date, which is found before anything is masked or merged."""
+    dates = split_dates(careers, by)
+    split_of = np.searchsorted(np.array(cutoffs, dtype="datetime64[D]"), dates, side="right")
+    dated = careers.append_column(SPLIT_DATE, pa.array(dates, pa.date32()))
+    return [
+        careers_as_of(
+            dated.filter(pa.array(split_of == index)), day, as_of=as_of, merge_repeats=merge_repeats
+        )
+        for index, day in enumerate(last_days_known(*cutoffs, as_of))
+    ]
+
+
+def _moves(
+    careers: pa.Table, cutoffs: tuple[date, date], by: SplitBy, as_of: date, merge_repeats: bool
+) -> list[pa.Table]:
+    """The careers known on each split's last day whose last role then began after the split before it."""
+    parts = []
+    latest = Roles.of(careers, as_of).latest_begun()
+    for since, day in zip((date.min, *cutoffs), last_days_known(*cutoffs, as_of), strict=True):
+        # Only these can have moved since; reading the others again would change nothing.
+        moved = careers.filter(pa.array(latest >= np.datetime64(since)))
+        known = careers_as_of(moved, day, as_of=as_of, merge_repeats=merge_repeats)
+        dates = Roles.of(known, as_of).last_begun()
+        dated = known.append_column(SPLIT_DATE, pa.array(dates, pa.date32()))
+        parts.append(dated.filter(pa.array(dates >= np.datetime64(since))))
+    return parts

@@ -1,5 +1,8 @@
 """A snapshot on one screen: rows read, rows left out and why, and the splits in time."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from trajtune.dataset.snapshot import Snapshot
 
 
@@ -21,13 +24,20 @@ def summary(snapshot: Snapshot) -> str:
             f"  {name:<11} {split['careers']:,} careers, {split['first']} to {split['last']}, "
             f"{split['still_held']:.0%} still in the last role, "
             f"of the last titles {split['unseen_targets']:.1%} never seen in train and "
-            f"{split['unknown_targets']:.1%} unknown, drift {split['psi']:.2f}"
+            f"{split['unknown_targets']:.1%} unknown, {_times(name, split)}drift {split['psi']:.2f}"
         )
     if manifest["quarantine"]:
         reasons = sorted(manifest["quarantine"].items(), key=lambda item: (-item[1], item[0]))
         lines.append("  quarantine  " + ", ".join(f"{reason} {count:,}" for reason, count in reasons))
     lines += [f"  WARNING     {warning}" for warning in manifest["warnings"]]
     return "\n".join(lines)
+
+
+def _times(name: str, split: Mapping[str, Any]) -> str:
+    """When the last roles began, as far as it is worth a word."""
+    early, same_day = split["targets_before_train_cutoff"], split["targets_on_input_day"]
+    words = f"{early:.1%} of the last roles begun before the train cutoff, " if name != "train" else ""
+    return words + (f"{same_day:.1%} on the day of the role before, " if same_day else "")
 
 
 def describe_source(source: dict[str, object]) -> str:

@@ -18,16 +18,25 @@ class Settings(BaseModel):
     value is an unknown key.
     """
 
+    added: ClassVar[Mapping[str, object]] = {}
+    """Settings that earlier versions lacked, each with the value that they worked with.
+
+    A mapping that holds every other setting is a record of such a version and is read with these values. A
+    file that a user writes leaves other settings out too, so it gets the defaults.
+    """
+
     @model_validator(mode="before")
     @classmethod
-    def _without_removed(cls, content: Any) -> Any:
+    def _as_recorded(cls, content: Any) -> Any:
         if not isinstance(content, Mapping):
             return content
-        return {
+        kept = {
             key: value
             for key, value in content.items()
             if key not in cls.removed or value != cls.removed[key]
         }
+        is_whole = cls.model_fields.keys() - cls.added.keys() <= kept.keys()
+        return {**cls.added, **kept} if is_whole else kept
 
 
 class Params(Settings):
@@ -37,6 +46,11 @@ class Params(Settings):
     """
 
     removed: ClassVar[Mapping[str, object]] = {"clip_norm": 0.0}
+    added: ClassVar[Mapping[str, object]] = {
+        "career_start": False,
+        "copy_head": False,
+        "recency_half_life": 0.0,
+    }
 
     embedding_dim: int = Field(128, ge=1, description="Size of a title's vector.")
     hidden_dim: int = Field(16, ge=1, description="Hidden units of each LSTM direction.")
@@ -55,12 +69,19 @@ class Params(Settings):
         "every_transition",
         description="Training examples of a career: each prefix and its next title, or the last one alone.",
     )
+    recency_half_life: float = Field(
+        0.0, ge=0, description="Years after which a train example weighs half; 0: all weigh the same."
+    )
     tie_weights: bool = Field(True, description="The output layer scores titles by their own vectors.")
     skip_last_title: bool = Field(True, description="The last title's vector also goes to the heads.")
     title_changes: bool = Field(
         True, description="The LSTM also reads how far a title's vector is from the one before."
     )
+    career_start: bool = Field(True, description="The LSTM reads a learned vector before the first role.")
     repeat_gate: bool = Field(True, description="Whether to stay is learned apart from where to go.")
+    copy_head: bool = Field(
+        True, description="Part of the next title's probability is copied from earlier titles of the career."
+    )
     title_vectors: Literal["id", "id_and_words"] = Field(
         "id_and_words", description="A vector for each title, or that plus the vectors of the title's words."
     )
@@ -90,10 +111,13 @@ RESEARCH_DEFAULT = Params(
     decay_embeddings=False,
     tenure_loss="mse",
     examples="last",
+    recency_half_life=0.0,
     tie_weights=False,
     skip_last_title=False,
     title_changes=False,
+    career_start=False,
     repeat_gate=False,
+    copy_head=False,
     title_vectors="id",
     markov_prior=False,
 )

@@ -47,14 +47,15 @@ class DataSettings(Settings):
 class SplitSettings(Settings):
     """The temporal split: both dates are exclusive ends."""
 
-    by: Literal["career", "transition"] = Field(
-        "career",
-        description="What dates a career: the last thing known of it, or the start of its last role.",
+    by: Literal["career", "transition", "move"] = Field(
+        "move",
+        description="What is split. move: each move, by the start of its next role. career, transition: "
+        "whole careers, by the last thing known of them, or by the start of their last role.",
     )
     train_cutoff: date | Literal["auto"] = Field(AUTO, description="First day that is not train.")
     val_cutoff: date | Literal["auto"] = Field(AUTO, description="First day that is not val but test.")
     fractions: tuple[float, float] = Field(
-        (0.70, 0.85), description="Where auto cuts: shares of careers before each cutoff."
+        (0.70, 0.85), description="Where auto cuts: shares of moves (or careers) before each cutoff."
     )
 
     @model_validator(mode="after")
@@ -82,8 +83,17 @@ class PrunerSettings(Settings):
     name: Literal["asha", "hyperband", "median", "none"] = Field(
         "asha", description="none: no trial is stopped."
     )
-    grace_period: int = Field(3, ge=1, description="Epochs before a trial may be stopped.")
+    grace_period: int | None = Field(
+        None,
+        ge=1,
+        description="Epochs before a trial may be stopped; null: 60 % of `training.max_epochs`, because a "
+        "falling learning rate shows only then which trials end well.",
+    )
     reduction_factor: int = Field(3, ge=2, description="One in so many goes on at each rung.")
+
+    def first_rung(self, max_epochs: int) -> int:
+        """The epoch after which a trial of at most ``max_epochs`` may first be stopped."""
+        return self.grace_period or max(1, round(0.6 * max_epochs))
 
 
 class SearchSettings(Settings):
@@ -214,6 +224,11 @@ class FinalizeSettings(Settings):
         "known",
         description="What the winner is trained on for export: train, as in the search, or everything known "
         "before the calibration window.",
+    )
+    export: Literal["average", "best_seed"] = Field(
+        "average",
+        description="What is exported of the winner: the mean of its seeds' predictions, as one graph, "
+        "or its best seed alone.",
     )
     calibration_share: float = Field(
         1 / 3,

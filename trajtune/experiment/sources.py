@@ -1,12 +1,14 @@
 """Where an experiment's careers come from, and what their columns and keys are called."""
 
 import re
+from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from trajtune.experiment.params import Settings
+from trajtune.experiment.populations import POPULATIONS, Population
 
 # No bucket's name holds a colon; a key may hold a slash.
 _KEYS_IN_PATH: Final = re.compile(r"s3://[^/]*[:@]|\w+://[^/@]*:[^/]*@")
@@ -73,10 +75,34 @@ class FileSource(Settings):
 
 
 class ProcessSettings(Settings):
-    """What a simulated population is like; `docs/explanation/simulation.md` argues the defaults."""
+    """What a simulated population is like; `docs/explanation/simulation.md` argues the defaults.
 
+    A population sets the defaults of the other settings. A setting that is given is used as it is.
+    """
+
+    population: Population = Field(
+        "default",
+        description="Sets the defaults of the other settings. returning: few titles, and people come back "
+        "to earlier ones. first_role: short careers whose first title leads to the second. long_tail: many "
+        "rare titles.",
+    )
     num_families: int = Field(12, ge=2, le=12, description="Job families.")
-    num_specialisations: int = Field(10, ge=2, le=120, description="Of each family; 10 give 840 titles.")
+    num_specialisations: int = Field(10, ge=2, le=600, description="Of each family; 10 give 840 titles.")
+    repeats: float = Field(
+        1.0, ge=0, le=10, description="Weight of staying on the same title; 1: about a third of the moves."
+    )
+    returns: float = Field(
+        0.0,
+        ge=0,
+        le=0.9,
+        description="Probability of going back to an earlier title, where there is one besides the last.",
+    )
+    first_role_path: float = Field(
+        0.0, ge=0, le=0.9, description="Probability that a career's first title decides its second."
+    )
+    even_tenures: float = Field(
+        0.0, ge=0, le=1, description="0: tenures depend on the persona; 1: on the title's level alone."
+    )
     drift: float = Field(0.0, ge=0, le=2, description="Change of the families' attraction over the years.")
     years: int = Field(15, ge=1, le=40, description="Last moves lie at most so many years back.")
     as_of: date = Field(date(2025, 6, 30), description="The day the data describes.")
@@ -91,6 +117,14 @@ class ProcessSettings(Settings):
         0.25, ge=0, le=1, description="Share of roles whose title is not written as it should be."
     )
     broken: float = Field(0.0, ge=0, le=1, description="Share of careers with a fault in their rows.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_population(cls, content: Any) -> Any:
+        if not isinstance(content, Mapping):
+            return content
+        name = content.get("population")
+        return {**POPULATIONS.get(name, {}), **content} if isinstance(name, str) else content
 
 
 class SimulatedSource(Settings):

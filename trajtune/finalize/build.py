@@ -1,9 +1,9 @@
-"""From a trained network to the exported graph: calibrate it on val, export it, compare it with torch."""
+"""From a trained model to the exported graph: calibrate it, export it, compare it with torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,17 @@ from trajtune.finalize.export.exported_module import ExportedModule
 from trajtune.finalize.export.parity import check_parity
 from trajtune.finalize.export.to_onnx import check_graph, export_to_onnx, simplify_onnx
 from trajtune.model.metrics import reliability
-from trajtune.model.network.lstm import CareerTrajectoryLSTM
+from trajtune.model.network.average import CareerModel
 from trajtune.model.predict import predict
 
 if TYPE_CHECKING:
     from sklearn.isotonic import IsotonicRegression
 
-METHOD = "isotonic regression of being right on the top title's probability, fitted on val"
+VAL: Final = "val"
+WINDOW: Final = "the calibration window"
+"""What the careers that calibrate are called in the record and the report."""
+
+METHOD: Final = "isotonic regression of being right on the top title's probability, fitted on {}"
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,14 @@ class Calibrated:
     record: dict[str, Any]
 
 
-def calibrate(model: CareerTrajectoryLSTM, val: SplitData, coverage: float) -> Calibrated:
-    """Fit confidence and tenure interval on val.
+def calibrate(model: CareerModel, val: SplitData, coverage: float, name: str = VAL) -> Calibrated:
+    """Fit confidence and tenure interval on careers that the model was not trained on.
 
     Args:
         model: In eval mode; the predictions on val are torch's, which the graph must match later.
-        val: The validation split.
+        val: The careers: those of val, or of the calibration window.
         coverage: Nominal coverage of the tenure interval.
+        name: What to call them in the record: `VAL` or `WINDOW`.
 
     Raises:
         TrainingError: If val is too small.
@@ -62,7 +67,8 @@ def calibrate(model: CareerTrajectoryLSTM, val: SplitData, coverage: float) -> C
     margin = conformal_margin(on_val.tenure, on_val.tenure_months, coverage)
     folded = cross_fitted(on_val.confidence, on_val.correct)
     record: dict[str, Any] = {
-        "method": METHOD,
+        "method": METHOD.format(name),
+        "fitted_on": name,
         "num_examples": len(on_val),
         "num_knots": len(table.breakpoints),
         "compared_on_val": compare_calibrations(
@@ -76,11 +82,13 @@ def calibrate(model: CareerTrajectoryLSTM, val: SplitData, coverage: float) -> C
     }
     if len(on_val) < ENOUGH:
         record["warning"] = (
-            f"val has {len(on_val)} people, under {ENOUGH}: the calibration is itself uncertain by many "
+            f"{name} has {len(on_val)} people, under {ENOUGH}: the calibration is itself uncertain by many "
             "points"
         )
     if margin is None:
-        record["tenure_margin_months_reason"] = "too few roles of val have ended; the interval is the model's"
+        record["tenure_margin_months_reason"] = (
+            f"too few roles of {name} have ended; the interval is the model's"
+        )
     return Calibrated(
         ExportedModule(model, model.vocab_size, table, margin or 0.0).eval(), calibrator, table, record
     )

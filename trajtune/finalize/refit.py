@@ -1,12 +1,14 @@
 """Train the finalists and the research default again, from scratch, over several seeds.
 
-A search's best score is partly luck: the best of many noisy numbers, so the refits decide. Checkpoints and
+A search's best score is partly luck: the best of many noisy numbers, so the refits decide. The winner is then
+trained once more on everything known before the calibration window (`refit_on_known`). Checkpoints and
 finished refits are kept in the run directory, so an interrupted finalize goes on where it stopped.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from trajtune.cluster import ray_session
@@ -21,6 +23,23 @@ from trajtune.storage.path import StoredPath, remove_tree
 
 RESEARCH_DEFAULT_NAME: Final = "research default"
 FOLDER: Final = "refits"
+
+
+@dataclass(frozen=True)
+class _Training:
+    """A refit that is trained, or found in the run directory.
+
+    Attributes:
+        finalist: The configuration.
+        seed: Seed of weights, shuffling and dropout.
+        path: The finished refit.
+        stop_after: Epochs to train exactly; None: it stops early.
+    """
+
+    finalist: Finalist
+    seed: int
+    path: StoredPath
+    stop_after: int | None = None
 
 
 def finalists(
@@ -76,60 +95,125 @@ def refit_all(
         TrainingError: If a refit cannot be written, or there cannot be so many workers.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    jobs = [(finalist, seed) for finalist in chosen for seed in seeds]
-    paths = [
-        finalist.searched
-        if finalist.searched and seed == seeds[0]
-        else folder / f"{_key(finalist, seed, snapshot.id, workers)}.pt"
-        for finalist, seed in jobs
+    trainings = [
+        _Training(
+            finalist,
+            seed,
+            finalist.searched
+            if finalist.searched and seed == seeds[0]
+            else folder / f"{_key(finalist, seed, snapshot.id, workers)}.pt",
+        )
+        for finalist in chosen
+        for seed in seeds
     ]
-    done: dict[int, Refit] = {
-        i: _kept(jobs[i][0], jobs[i][1], path) for i, path in enumerate(paths) if path.exists()
-    }
-    missing = [i for i in range(len(jobs)) if i not in done]
+    return _all_trained(trainings, snapshot, workers, "refitted {}", verbose, progress)
+
+
+def refit_on_known(
+    selected: Sequence[Refit],
+    division: Snapshot,
+    folder: StoredPath,
+    *,
+    workers: int = 1,
+    verbose: bool = False,
+    progress: Callable[[str], None] = lambda line: None,
+) -> list[Refit]:
+    """Train the winner again, with the same seeds, on everything known before the calibration window.
+
+    Each training takes as many epochs as were best on val with its seed, at the learning rates that these
+    epochs had there. The calibration window stops none of them, and chooses nothing.
+
+    Args:
+        selected: The winner's refits on train that are exported.
+        division: `Snapshot.refit`.
+        folder: As in `refit_all`.
+        workers: As in `refit_all`.
+        verbose: Show Ray's logs.
+        progress: Called with a line about each finished refit.
+
+    Returns:
+        Seed by seed, in the order given.
+
+    Raises:
+        TrainingError: If a refit failed or cannot be written, or there cannot be so many workers.
+    """
+    trainings = []
+    for refit in selected:
+        # The metric only says which epoch is best, and none is looked for. The NLL is defined on any careers.
+        finalist = replace(refit.finalist, searched=None, metric=METRIC)
+        key = _key(finalist, refit.seed, division.id, workers, refit.epoch)
+        trainings.append(_Training(finalist, refit.seed, folder / f"{key}.pt", refit.epoch))
+    said = "trained {} on everything known"
+    refits = _all_trained(trainings, division, workers, said, verbose, progress)
+    for refit in refits:
+        if refit.error:
+            raise TrainingError(
+                f"{refit.finalist.name} could not be trained on everything known: {refit.error} "
+                "Set `finalize.refit_on: train`, or search again."
+            )
+    return refits
+
+
+def _all_trained(
+    trainings: Sequence[_Training],
+    snapshot: Snapshot,
+    workers: int,
+    said: str,
+    verbose: bool,
+    progress: Callable[[str], None],
+) -> list[Refit]:
+    """The refits of all trainings, in their order; those that are not in the run directory are trained."""
+    done = {i: _kept(training) for i, training in enumerate(trainings) if training.path.exists()}
+    missing = [i for i in range(len(trainings)) if i not in done]
     if missing:
         with ray_session(verbose=verbose):
-            to_train = [_job(*jobs[i], paths[i]) for i in missing]
+            to_train = [_job(trainings[i]) for i in missing]
             for number, outcome in train_refits(to_train, snapshot, workers):
                 i = missing[number]
-                finalist, seed = jobs[i]
+                training = trainings[i]
+                name = training.finalist.name
                 if DAMAGE in outcome:
-                    progress(f"{finalist.name}, seed {seed}: {outcome[DAMAGE]}")
-                done[i] = _keep(finalist, seed, paths[i], outcome)
-                if _in_progress(paths[i]).exists():
-                    remove_tree(_in_progress(paths[i]))
-                progress(f"refitted {finalist.name}, seed {seed} ({len(done)} of {len(jobs)})")
-    return [done[i] for i in range(len(jobs))]
+                    progress(f"{name}, seed {training.seed}: {outcome[DAMAGE]}")
+                done[i] = _keep(training, outcome)
+                if _in_progress(training.path).exists():
+                    remove_tree(_in_progress(training.path))
+                progress(f"{said.format(name)}, seed {training.seed} ({len(done)} of {len(trainings)})")
+    return [done[i] for i in range(len(trainings))]
 
 
-def _keep(finalist: Finalist, seed: int, path: StoredPath, outcome: Mapping[str, Any]) -> Refit:
+def _keep(training: _Training, outcome: Mapping[str, Any]) -> Refit:
     from trajtune.model.checkpoint import save_checkpoint
+
+    path = training.path
 
     if "lost" in outcome:
         raise TrainingError(f"{outcome['lost']} Finalize again; what is refitted is kept.")
     if "error" in outcome:
-        return Refit(finalist, seed, None, 0, {}, outcome["error"])
+        return Refit(training.finalist, training.seed, None, 0, {}, outcome["error"])
     try:
         save_checkpoint(outcome["state"], path)
     except OSError as error:
         raise TrainingError(
             f"Cannot write {path}: {error.strerror}. Make room and finalize again; what is refitted is kept."
         ) from error
-    return _kept(finalist, seed, path)
+    return _kept(training)
 
 
-def _kept(finalist: Finalist, seed: int, path: StoredPath) -> Refit:
+def _kept(training: _Training) -> Refit:
     from trajtune.model.checkpoint import load_checkpoint
 
+    finalist, path = training.finalist, training.path
     state = load_checkpoint(path)
     if path == finalist.searched:
         state = predicting(state)
-    own_seed = int(state.get("seed", seed))
+    own_seed = int(state.get("seed", training.seed))
     return Refit(finalist, own_seed, path, int(state["best_epoch"]), dict(state["best_metrics"]), None)
 
 
-def _job(finalist: Finalist, seed: int, path: StoredPath) -> Job:
-    return Job(finalist.params, seed, finalist.metric, _in_progress(path).absolute())
+def _job(training: _Training) -> Job:
+    directory = _in_progress(training.path).absolute()
+    finalist = training.finalist
+    return Job(finalist.params, training.seed, finalist.metric, directory, training.stop_after)
 
 
 def _in_progress(path: StoredPath) -> StoredPath:
@@ -137,9 +221,11 @@ def _in_progress(path: StoredPath) -> StoredPath:
     return path.parent / path.name.removesuffix(".pt")
 
 
-def _key(finalist: Finalist, seed: int, snapshot_id: str, workers: int) -> str:
+def _key(finalist: Finalist, seed: int, snapshot_id: str, workers: int, stop_after: int | None = None) -> str:
     """A name for a refit made of everything that decides its result."""
     inputs = [finalist.params.model_dump(mode="json"), finalist.metric, seed, snapshot_id]
     if workers > 1:
         inputs.append(workers)
+    if stop_after is not None:
+        inputs.append({"stop_after": stop_after})
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]

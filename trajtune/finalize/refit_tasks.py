@@ -14,7 +14,7 @@ from trajtune.dataset.arrays import CareerArrays
 from trajtune.dataset.snapshot import PER_ROLE, Snapshot, arrays_of, split_file
 from trajtune.errors import StorageError, TrainingError
 from trajtune.experiment.params import Params
-from trajtune.search.trial import BEST, DAMAGE, predicting, train_trial
+from trajtune.search.trial import BEST, DAMAGE, LAST, predicting, train_trial
 from trajtune.storage.path import StoredPath, on_filesystem, remove_tree
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _MAX_FAILURES: Final = 3
 """How often workers are started again: enough for lost and preempted nodes, and no endless loop."""
 
 Outcome = dict[str, Any]
-"""``state`` of the epoch with the best metric; or ``error``: why this training always fails; or ``lost``: why
+"""``state`` of the epoch that is kept; or ``error``: why this training always fails; or ``lost``: why
 it has to be done again. Also ``damage``, if a checkpoint was damaged."""
 
 
@@ -41,12 +41,15 @@ class Job:
         seed: Seed of weights, shuffling and dropout.
         metric: The metric whose best epoch is kept.
         directory: Directory of its checkpoints, where every node can write.
+        stop_after: Epochs to train exactly, of which the last one is kept, whatever its metric; None:
+            training stops early, and the best epoch is kept.
     """
 
     params: Params
     seed: int
     metric: str
     directory: StoredPath
+    stop_after: int | None = None
 
 
 def train_refits(jobs: Sequence[Job], snapshot: Snapshot, workers: int) -> Iterator[tuple[int, Outcome]]:
@@ -108,7 +111,7 @@ def _alone(
         outcome = _trained(job, *arrays, vocab_size, words)
     except (StorageError, OSError) as error:
         return {"lost": _why_lost(error, job.directory)}
-    return outcome if "error" in outcome else {**outcome, **_result(job.directory)}
+    return outcome if "error" in outcome else {**outcome, **_result(job)}
 
 
 def _together(
@@ -145,7 +148,7 @@ def _together(
         failures = getattr(error, "worker_failures", {})
         of_storage = [e for e in failures.values() if isinstance(e, StorageError | OSError)]
         return {"lost": _why_lost((of_storage or [error])[0], job.directory)}
-    return outcome if "error" in outcome else {**outcome, **_result(job.directory)}
+    return outcome if "error" in outcome else {**outcome, **_result(job)}
 
 
 def _on_share(config: Mapping[str, Any]) -> Outcome:
@@ -177,30 +180,37 @@ def _trained(
     import torch
 
     torch.set_num_threads(1)  # one CPU a worker; more threads would fight over it
+    params = job.params
+    if job.stop_after is not None:
+        params = params.model_copy(update={"patience": params.max_epochs})  # val must not stop it earlier
     outcome: Outcome = {}
     try:
         for report in train_trial(
-            *(job.params, train, val, vocab_size, job.directory),
+            *(params, train, val, vocab_size, job.directory),
             title_words=words,
             metric=job.metric,
             seed=job.seed,
             workers=workers,
         ):
             outcome |= {key: report[key] for key in (DAMAGE,) if key in report}
+            if report["epoch"] == job.stop_after:
+                break
     except TrainingError as error:
         return {**outcome, "error": str(error)}
     return outcome
 
 
-def _result(directory: StoredPath) -> Outcome:
+def _result(job: Job) -> Outcome:
     """The state that training left, if it is intact."""
-    from trajtune.model.checkpoint import load_checkpoint
+    from trajtune.model.checkpoint import load_checkpoint, without_optimizer
 
+    kept = BEST if job.stop_after is None else LAST
     try:
-        return {"state": predicting(load_checkpoint(directory / BEST))}
+        state = without_optimizer(predicting(load_checkpoint(job.directory / kept)))
     except TrainingError as error:
-        remove_tree(directory)
+        remove_tree(job.directory)
         return {"lost": f"{error} It is deleted."}
+    return {"state": {**state, "params": job.params.model_dump(mode="json")}}
 
 
 def _why_lost(error: Exception, directory: StoredPath) -> str:

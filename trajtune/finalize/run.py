@@ -1,7 +1,7 @@
 """Finalize: from a run to a bundle. The order of the steps, and nothing else."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,27 +22,22 @@ from trajtune.bundle.manifest import (
 )
 from trajtune.dataset.snapshot import Snapshot, open_snapshot
 from trajtune.errors import GateError, SnapshotError
-from trajtune.finalize.build import calibrate, export_checked
+from trajtune.finalize.build import VAL, WINDOW, calibrate, export_checked
 from trajtune.finalize.bundle_directory import bundle_directory, refuse_existing, write_manifest
 from trajtune.finalize.calibrate.isotonic import refuse_too_few, save_calibrator
+from trajtune.finalize.choose import choose
 from trajtune.finalize.evaluate.gates import failed, gate_lines, gates
 from trajtune.finalize.evaluate.last_transitions import histories
 from trajtune.finalize.evaluate.on_test import measure_on_test, origin
 from trajtune.finalize.export.latency import measure_latency
 from trajtune.finalize.export.probes import write_probes
-from trajtune.finalize.refit import FOLDER, RESEARCH_DEFAULT_NAME, finalists, refit_all
 from trajtune.finalize.report.html import write_html_report
 from trajtune.finalize.report.markdown import generate_report
 from trajtune.finalize.report.model_card import model_card
-from trajtune.finalize.selection import Refit, best_seed, selection_record, winner
-from trajtune.model.checkpoint import build_model, load_checkpoint, save_checkpoint, vocabulary_id
-from trajtune.model.network.lstm import CareerTrajectoryLSTM
+from trajtune.finalize.selection import selection_record
+from trajtune.model.checkpoint import build_model, save_checkpoint, vocabulary_id
 from trajtune.model.threads import one_thread
 from trajtune.search.runs.directory import Run, open_run
-from trajtune.search.runs.retention import top_trials
-from trajtune.search.study.open import read_study
-from trajtune.search.study.trial_records import read_trials, research_default
-from trajtune.search.trial import BEST
 from trajtune.storage.files import write_json
 
 Progress = Callable[[str], None]
@@ -70,7 +65,7 @@ def finalize(
     verbose: bool = False,
     progress: Progress | None = None,
 ) -> Path:
-    """Refit the best, choose on val, export, calibrate, evaluate on test once, write the bundle.
+    """Refit the best, choose on val, refit the winner on all known, export, evaluate on test once.
 
     Args:
         run: A run with at least one finished trial, its path or its name; None: the latest.
@@ -95,42 +90,50 @@ def finalize(
         run = open_run(run)
     path = out or Path(run.experiment.storage.bundles) / run.name
     refuse_existing(path)
-    coverage = run.experiment.finalize.tenure_coverage
+    settings = run.experiment.finalize
     snapshot = _snapshot_of(run)
-    val = snapshot.read("val")
+    on_known = settings.refit_on == "known"
+    division = snapshot.refit if on_known else snapshot
+    val = division.read("val")  # on everything known, this is the calibration window
     refuse_too_few(val.arrays.num_careers)  # before hours of refitting, not after
     say(f"finalizing {run.name}")
-    refits = _refit(run, snapshot, verbose=verbose, say=say)
-    chosen = winner(refits)
-    exported = best_seed(refits, chosen)
-    assert exported.checkpoint is not None
-    say(f"{chosen.name} is best on val, with seed {exported.seed}; exporting")
-    state = load_checkpoint(exported.checkpoint)
+    choice = choose(run, snapshot, division, verbose=verbose, say=say)
+    encoder = division.encoder()
     careers = histories(val, _LATENCY_CAREERS)
     with bundle_directory(path) as folder:
-        calibrated = calibrate(build_model(state), val, coverage)
+        name = WINDOW if on_known else VAL
+        calibrated = calibrate(build_model(choice.state), val, settings.tenure_coverage, name)
         export = export_checked(calibrated.module, folder / MODEL, careers[:_PARITY_CAREERS])
         graph = Graph(folder / MODEL)
-        snapshot.encoder().save(folder / VOCABULARY)
+        encoder.save(folder / VOCABULARY)
         save_calibrator(calibrated.calibrator, folder / CALIBRATOR)
         calibrated.table.save(folder / CALIBRATION)
-        save_checkpoint({**state, "vocabulary": vocabulary_id(snapshot.encoder())}, folder / CHECKPOINT)
+        save_checkpoint(
+            {**choice.state, "vocabulary": vocabulary_id(encoder), "refit_on": settings.refit_on},
+            folder / CHECKPOINT,
+        )
         say("evaluating on the test split")
-        research = _research_model(refits)
         metrics = {
-            **origin(snapshot, run.name),
-            **selection_record(chosen, exported, refits),
-            **measure_on_test(snapshot, graph, research, run=run.name, purpose="finalize", coverage=coverage),
+            **origin(snapshot, division, run.name),
+            **selection_record(choice.winner, choice.exported, choice.refits),
+            "ngram_share": choice.mixture.ngram_share,
+            **measure_on_test(
+                *(division, graph, choice.references),
+                ngram_choice=choice.mixture.choice,
+                run=run.name,
+                purpose="finalize",
+                coverage=settings.tenure_coverage,
+            ),
             "calibration": calibrated.record,
             "export": export,
             "latency": measure_latency(graph, folder / MODEL, careers),
         }
-        metrics["gates"] = gates(metrics, nominal_coverage=coverage)
+        metrics["gates"] = gates(metrics, nominal_coverage=settings.tenure_coverage)
         write_json(folder / METRICS, metrics)
         generate_report(metrics, folder)
         write_html_report(metrics, folder / HTML_REPORT, run)
         (folder / MODEL_CARD).write_text(model_card(metrics), encoding="utf-8")
-        write_probes(calibrated.module, snapshot.encoder(), folder / PROBES)
+        write_probes(calibrated.module, encoder, folder / PROBES)
         write_manifest(folder, _manifest(run, snapshot, metrics))
     for line in gate_lines(metrics["gates"]):
         say(line)
@@ -159,51 +162,13 @@ def _snapshot_of(run: Run) -> Snapshot:
     return snapshot
 
 
-def _refit(run: Run, snapshot: Snapshot, *, verbose: bool, say: Progress) -> list[Refit]:
-    run.best()  # raises in one line if there is no result yet
-    settings = run.experiment.finalize
-    best = top_trials(run, settings.top_k)
-    research = research_default(read_trials(read_study(run.path)))
-    # With one seed, the search's own training of the research default serves as its refit.
-    on_all = run.experiment.search.max_train_careers is None
-    searched = (
-        run.path / research.directory / BEST
-        if settings.seeds == 1 and on_all and research and research.state == "COMPLETE"
-        else None
-    )
-    chosen = finalists(
-        [(trial.number, trial.params, trial.value) for trial in best],
-        research.value if research else None,
-        searched if searched and searched.is_file() else None,
-        metric=run.experiment.search.metric,
-        research_may_win=research is None or research.is_feasible,
-    )
-    say(f"refitting {len(chosen)} configurations with {settings.seeds} seeds each")
-    # Not the search's own seed: a refit with it would repeat the luck that chose the configuration.
-    seeds = [run.experiment.search.seed + 1 + i for i in range(settings.seeds)]
-    return refit_all(
-        chosen,
-        seeds,
-        snapshot,
-        run.path / FOLDER,
-        workers=settings.workers,
-        verbose=verbose,
-        progress=say,
-    )
-
-
-def _research_model(refits: Sequence[Refit]) -> CareerTrajectoryLSTM | None:
-    own = next(refit.finalist for refit in refits if refit.finalist.name == RESEARCH_DEFAULT_NAME)
-    best = best_seed(refits, own)
-    return None if best.checkpoint is None else build_model(load_checkpoint(best.checkpoint))
-
-
 def _manifest(run: Run, snapshot: Snapshot, metrics: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "run": run.name,
         "snapshot": snapshot.id,
         "source": dict(snapshot.manifest["source"]),
+        "refit_on": metrics["refit_on"],
         "cutoffs": metrics["cutoffs"],
         "as_of": metrics["as_of"],
         "params": metrics["params"],

@@ -1,9 +1,9 @@
-"""Which refit is exported: of the finalist with the best mean over its seeds, the best seed."""
+"""Which refits are exported: those of the finalist with the best mean over its seeds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from trajtune.errors import TrainingError
 from trajtune.experiment.objective import cost
@@ -83,6 +83,13 @@ def best_seed(refits: Sequence[Refit], finalist: Finalist) -> Refit:
     return min(_by_finalist(refits)[finalist.name], key=lambda refit: (refit.cost, refit.seed))
 
 
+def exported_refits(
+    refits: Sequence[Refit], finalist: Finalist, export: Literal["average", "best_seed"]
+) -> list[Refit]:
+    """The finalist's refits that make up the exported model: all of them, or the best seed alone."""
+    return [best_seed(refits, finalist)] if export == "best_seed" else _by_finalist(refits)[finalist.name]
+
+
 def selection(refits: Sequence[Refit]) -> dict[str, dict[str, float | None]]:
     """The numbers that the selection rests on, by finalist; None where training failed or was not searched.
 
@@ -93,12 +100,16 @@ def selection(refits: Sequence[Refit]) -> dict[str, dict[str, float | None]]:
     return {name: _summary(own) for name, own in _by_finalist(refits).items()}
 
 
-def selection_record(chosen: Finalist, exported: Refit, refits: Sequence[Refit]) -> dict[str, Any]:
+def selection_record(chosen: Finalist, exported: Sequence[Refit], refits: Sequence[Refit]) -> dict[str, Any]:
     """The keys of ``metrics.json`` about the selection."""
     return {
         "params": chosen.params.model_dump(mode="json"),
         "research_default_params": RESEARCH_DEFAULT.model_dump(mode="json"),
-        "winner": {"name": chosen.name, "seed": exported.seed, "epoch": exported.epoch},
+        "winner": {
+            "name": chosen.name,
+            "seeds": [refit.seed for refit in exported],
+            "epochs": [refit.epoch for refit in exported],
+        },
         "refits": [
             {
                 "name": refit.finalist.name,

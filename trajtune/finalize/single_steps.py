@@ -6,24 +6,25 @@ from typing import Any
 from trajtune.bundle.graph import Graph
 from trajtune.bundle.manifest import CALIBRATION, CALIBRATOR, HTML_REPORT, METRICS
 from trajtune.dataset.arrays import examples_of
-from trajtune.dataset.snapshot import open_snapshot
+from trajtune.dataset.snapshot import Snapshot, open_snapshot
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import ExportError, TrainingError
 from trajtune.experiment.settings import FinalizeSettings
-from trajtune.finalize.build import calibrate, export_checked
+from trajtune.finalize.build import VAL, WINDOW, calibrate, export_checked
 from trajtune.finalize.bundle_directory import bundle_directory, refuse_existing
 from trajtune.finalize.calibrate.comparison import cross_fitted
 from trajtune.finalize.calibrate.isotonic import save_calibrator
 from trajtune.finalize.evaluate.evaluate import evaluate_calibration
 from trajtune.finalize.evaluate.gates import gates
 from trajtune.finalize.evaluate.last_transitions import histories
-from trajtune.finalize.evaluate.on_test import measure_on_test, origin
+from trajtune.finalize.evaluate.on_test import References, measure_on_test, origin
 from trajtune.finalize.export.latency import measure_latency
 from trajtune.finalize.export.to_onnx import check_graph, export_to_onnx, simplify_onnx
 from trajtune.finalize.report.html import write_html_report
 from trajtune.finalize.report.markdown import generate_report
-from trajtune.model.checkpoint import build_model, load_checkpoint, vocabulary_id
-from trajtune.model.network.lstm import CareerTrajectoryLSTM
+from trajtune.model.baselines.ngram import choose_ngram
+from trajtune.model.checkpoint import State, build_model, load_checkpoint, vocabulary_id
+from trajtune.model.network.average import CareerModel
 from trajtune.model.predict import predict
 from trajtune.model.threads import one_thread
 from trajtune.storage.files import write_json
@@ -53,7 +54,7 @@ def export_checkpoint(checkpoint: Path, vocab: Path, output: Path) -> dict[str, 
     if output.suffix != ".onnx":
         raise ExportError(f"The model's file must end in .onnx, but got {output}. Name it so.")
     encoder = TitleEncoder.load(vocab)
-    model = _model_of(checkpoint, encoder, str(vocab))
+    model = _model_of(load_checkpoint(checkpoint), checkpoint, encoder, str(vocab))
     output.parent.mkdir(parents=True, exist_ok=True)
     export_to_onnx(model, output)
     simplify_onnx(output)
@@ -64,6 +65,8 @@ def export_checkpoint(checkpoint: Path, vocab: Path, output: Path) -> dict[str, 
 @one_thread()
 def calibrate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: Path) -> dict[str, Any]:
     """Fit the calibration of a checkpoint on a snapshot's val split.
+
+    A bundle's checkpoint that was trained on everything known is calibrated on the calibration window.
 
     Args:
         checkpoint: A file that training wrote.
@@ -77,10 +80,11 @@ def calibrate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: 
         SnapshotError: If the snapshot is missing or altered.
         TrainingError: If the checkpoint does not fit, or val is too small.
     """
-    snapshot = open_snapshot(data_path)
-    model = _model_of(checkpoint, snapshot.encoder(), str(data_path))
-    val = snapshot.read("val")
-    calibrated = calibrate(model, val, FinalizeSettings().tenure_coverage)
+    state = load_checkpoint(checkpoint)
+    division = _division_of(open_snapshot(data_path), state)
+    model = _model_of(state, checkpoint, division.encoder(), str(data_path))
+    val = division.read("val")
+    calibrated = calibrate(model, val, FinalizeSettings().tenure_coverage, _name_of_val(state))
     output.mkdir(parents=True, exist_ok=True)
     calibrated.table.save(output / CALIBRATION)
     save_calibrator(calibrated.calibrator, output / CALIBRATOR)
@@ -113,21 +117,24 @@ def evaluate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: P
     """
     refuse_existing(output)
     snapshot = open_snapshot(data_path)
-    model = _model_of(checkpoint, snapshot.encoder(), str(data_path))
-    val = snapshot.read("val")
+    state = load_checkpoint(checkpoint)
+    division = _division_of(snapshot, state)
+    model = _model_of(state, checkpoint, division.encoder(), str(data_path))
+    train, val = division.read("train").arrays, division.read("val")
     coverage = FinalizeSettings().tenure_coverage
     with bundle_directory(output) as folder:
-        calibrated = calibrate(model, val, coverage)
+        calibrated = calibrate(model, val, coverage, _name_of_val(state))
         graph_file = folder / "graph.onnx"
         careers = histories(val, _PARITY_CAREERS)
         export = export_checked(calibrated.module, graph_file, careers)
         graph = Graph(graph_file)
         metrics = {
-            **origin(snapshot, str(checkpoint)),
+            **origin(snapshot, division, str(checkpoint)),
             **measure_on_test(
-                snapshot,
+                division,
                 graph,
-                None,
+                References({}, division.encoder()),
+                ngram_choice=choose_ngram(train, val.arrays, division.encoder().vocab_size),
                 run=str(checkpoint),
                 purpose="evaluate",
                 coverage=coverage,
@@ -145,8 +152,16 @@ def evaluate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: P
     return metrics
 
 
-def _model_of(checkpoint: Path, encoder: TitleEncoder, where: str) -> CareerTrajectoryLSTM:
-    state = load_checkpoint(checkpoint)
+def _division_of(snapshot: Snapshot, state: State) -> Snapshot:
+    """The division of a snapshot that a checkpoint was trained on: a bundle's may be on everything known."""
+    return snapshot.refit if state.get("refit_on") == "known" else snapshot
+
+
+def _name_of_val(state: State) -> str:
+    return WINDOW if state.get("refit_on") == "known" else VAL
+
+
+def _model_of(state: State, checkpoint: Path, encoder: TitleEncoder, where: str) -> CareerModel:
     if state["vocab_size"] != encoder.vocab_size:
         raise TrainingError(
             f"{checkpoint} was trained on {state['vocab_size'] - 1} titles, but {where} has "

@@ -36,6 +36,7 @@ class Batch:
         lengths: int64 ``[B]`` on the CPU, or None where all are T.
         next_title: int64 ``[B]``; 0 is no target.
         tenure_months, hireable: float32 ``[B]``; NaN is no target.
+        weight: float32 ``[B]``: each example's weight in the losses; None: 1.
     """
 
     index: Tensor
@@ -44,6 +45,7 @@ class Batch:
     next_title: Tensor
     tenure_months: Tensor
     hireable: Tensor
+    weight: Tensor | None = None
 
 
 class Loader:
@@ -62,12 +64,14 @@ class Loader:
         *,
         generator: torch.Generator | None = None,
         device: str | torch.device = "cpu",
+        weights: NDArray[np.float32] | None = None,
     ) -> None:
         self.arrays, self.examples = arrays, examples
         self.batch_size, self.generator, self.device = batch_size, generator, torch.device(device)
         self._titles = shared(arrays.title_ids).to(self.device)
         self._tenure = shared(arrays.tenure_months).to(self.device)
         self._hireable = shared(arrays.hireable).to(self.device)
+        self._weights = None if weights is None else shared(weights).to(self.device)
         self._start = shared(examples.start).to(self.device)
         self._length = shared(examples.length)
 
@@ -112,8 +116,11 @@ class Loader:
             self._tenure[target],
             self._hireable[target],
         )
-        parts = zip(plan, *(torch.split(column, sizes) for column in columns), strict=True)
-        for index, length, start, target, next_title, tenure, hireable in parts:
+        weights: Sequence[Tensor | None] = [None] * len(plan)
+        if self._weights is not None:
+            weights = torch.split(self._weights[on_device], sizes)
+        parts = zip(plan, weights, *(torch.split(column, sizes) for column in columns), strict=True)
+        for index, weight, length, start, target, next_title, tenure, hireable in parts:
             shortest, longest = length[0].item(), length[-1].item()  # they rise within a batch
             position = start[:, None] + torch.arange(longest, device=self.device)
             equal = shortest == longest
@@ -126,6 +133,7 @@ class Loader:
                 next_title=next_title,
                 tenure_months=tenure,
                 hireable=hireable,
+                weight=weight,
             )
 
 
@@ -137,6 +145,7 @@ def create_dataloaders(
     *,
     seed: int,
     device: str | torch.device = "cpu",
+    weights: NDArray[np.float32] | None = None,
 ) -> tuple[Loader, Loader]:
     """The loaders that `fit` trains and validates with.
 
@@ -147,6 +156,7 @@ def create_dataloaders(
         vocab_size: V; bounds the size of a validation batch.
         seed: Of the shuffling.
         device: Where the batches are wanted.
+        weights: ``[E]``, of the train examples, from `recency_weights`; None: all are 1.
 
     Returns:
         Of train and of val.
@@ -154,7 +164,12 @@ def create_dataloaders(
     generator = torch.Generator().manual_seed(seed)
     return (
         Loader(
-            train, examples_of(train, params.examples), params.batch_size, generator=generator, device=device
+            train,
+            examples_of(train, params.examples),
+            params.batch_size,
+            generator=generator,
+            device=device,
+            weights=weights,
         ),
         Loader(val, examples_of(val, "last"), prediction_batch_size(vocab_size), device=device),
     )

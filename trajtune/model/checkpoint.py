@@ -10,7 +10,7 @@ import json
 import os
 import struct
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import IO, Any, cast
 
@@ -20,8 +20,10 @@ from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import TrainingError
 from trajtune.experiment.load import validate
 from trajtune.experiment.params import Params
+from trajtune.model.network.average import AveragedModel, CareerModel
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.network.markov_prior import MarkovCounts
+from trajtune.model.network.ngram_module import build_ngram
 from trajtune.model.network.title_vectors import TitleWords
 from trajtune.storage.files import open_new_file
 from trajtune.storage.path import StoredPath
@@ -29,7 +31,8 @@ from trajtune.storage.path import StoredPath
 State = Mapping[str, Any]
 """What `fit` resumes from: ``params``, ``vocab_size``, ``seed``, ``epoch``, ``best_epoch``, ``best_metrics``,
 ``model``, ``optimizer``, ``rng``. Only tensors, numbers, strings, lists and dicts. Those that leave their
-snapshot also hold ``vocabulary``, a `vocabulary_id`."""
+snapshot also hold ``vocabulary``, a `vocabulary_id`. That of an `AveragedModel` holds ``members`` (a state
+each, that of an n-gram too), ``title_weights``, ``outcome_weights`` and ``vocab_size`` instead."""
 
 _MARK = b"sha256:"
 _COMMENT = len(_MARK) + 64
@@ -126,12 +129,42 @@ def vocabulary_id(encoder: TitleEncoder) -> str:
     return hashlib.sha256(json.dumps(titles).encode()).hexdigest()
 
 
-def build_model(state: State) -> CareerTrajectoryLSTM:
+def averaged(states: Sequence[State], ngram: State | None = None, ngram_share: float = 0) -> dict[str, Any]:
+    """The state of the mean of trained networks, each with the same weight; of one network, its own state.
+
+    Args:
+        states: Of the networks.
+        ngram: State of a `NGramModule` to mix with them; it says nothing of tenure and hireability.
+        ngram_share: Its weight in the probabilities of titles, in 0..1; the networks share the rest.
+    """
+    if len(states) == 1 and ngram is None:
+        return dict(states[0])
+    networks = [1 / len(states)] * len(states)
+    of_titles = [weight * (1 - ngram_share) for weight in networks]
+    return {
+        "members": [*states] if ngram is None else [*states, ngram],
+        "title_weights": of_titles if ngram is None else [*of_titles, ngram_share],
+        "outcome_weights": networks if ngram is None else [*networks, 0.0],
+        "vocab_size": states[0]["vocab_size"],
+    }
+
+
+def build_model(state: State) -> CareerModel:
     """The model of a checkpoint, in eval mode on the CPU, with plain title vectors: ready for export.
 
     Raises:
         TrainingError: If the weights do not fit the params and vocabulary in the checkpoint.
     """
+    if "members" not in state:
+        return _build_network(state)
+    members = [
+        build_ngram(member) if "levels" in member else _build_network(member) for member in state["members"]
+    ]
+    weights = state["title_weights"], state["outcome_weights"]
+    return AveragedModel(members, state["vocab_size"], *weights).eval()
+
+
+def _build_network(state: State) -> CareerTrajectoryLSTM:
     params = validate(Params, dict(state["params"]), "checkpoint")
     weights = state["model"]
     words = counts = None
@@ -164,7 +197,9 @@ def new_model(
         tie_weights=params.tie_weights,
         skip_last_title=params.skip_last_title,
         title_changes=params.title_changes,
+        career_start=params.career_start,
         repeat_gate=params.repeat_gate,
+        copy_head=params.copy_head,
         embedding_dropout=params.embedding_dropout,
         title_words=title_words,
         markov_counts=markov_counts,

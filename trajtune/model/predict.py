@@ -3,6 +3,7 @@
 # E examples, B examples in a batch, V titles, K top titles
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from trajtune.dataset.arrays import CareerArrays, Examples
 from trajtune.model.batches import Loader, prediction_batch_size
+from trajtune.model.network.average import CareerModel
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.predictions import Predictions
 
@@ -35,7 +37,7 @@ class NextRole:
 
 
 def predict(
-    model: CareerTrajectoryLSTM, arrays: CareerArrays, examples: Examples, batch_size: int | None = None
+    model: CareerModel, arrays: CareerArrays, examples: Examples, batch_size: int | None = None
 ) -> Predictions:
     """Predict examples with the model in eval mode, and restore its mode.
 
@@ -46,15 +48,16 @@ def predict(
         batch_size: Examples in a batch; None: as many as keep the logits at 8 MB.
     """
     size = batch_size or prediction_batch_size(model.vocab_size)
-    return predict_batches(model, Loader(arrays, examples, size, device=model.tenure_mean.device))
+    return predict_batches(model, Loader(arrays, examples, size, device=next(model.buffers()).device))
 
 
-def predict_batches(model: CareerTrajectoryLSTM, loader: Loader) -> Predictions:
+def predict_batches(model: CareerModel, loader: Loader) -> Predictions:
     """`predict` on a loader; the result is in the order of the loader's examples."""
     was_training = model.training
     model.eval()
     index, next_roles, tenures, hireabilities = [], [], [], []
-    with torch.inference_mode(), model.titles_composed_once():
+    composed_once = model.titles_composed_once() if isinstance(model, CareerTrajectoryLSTM) else nullcontext()
+    with torch.inference_mode(), composed_once:
         for batch in loader:
             logits_BV, tenure_B2, hireability_B1 = model(batch.title_ids, batch.lengths)
             index.append(batch.index.numpy())

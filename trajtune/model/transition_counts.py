@@ -13,16 +13,14 @@ from trajtune.dataset.arrays import CareerArrays, examples_of
 
 @dataclass(frozen=True)
 class Transitions:
-    """Each transition of the careers: int64 ``[E]`` each; ``next`` is never 0, the contexts may be.
+    """Each transition of the careers: int64 ``[E]`` each; ``next`` is never 0, ``last`` may be.
 
     Attributes:
         last: The last title.
-        before: The title before it; -1 where the career began with the last title.
         next: The title that followed.
     """
 
     last: NDArray[np.int64]
-    before: NDArray[np.int64]
     next: NDArray[np.int64]
 
 
@@ -31,10 +29,8 @@ def transitions_of(arrays: CareerArrays) -> Transitions:
     examples = examples_of(arrays, "every_transition")
     ids = arrays.title_ids.astype(np.int64)
     target = examples.target
-    # Position target - 2 of a career's first transition belongs to another career, or is -1.
-    before = np.where(examples.length >= 2, ids[target - 2], -1)
     known = ids[target] != 0
-    return Transitions(ids[target - 1][known], before[known], ids[target][known])
+    return Transitions(ids[target - 1][known], ids[target][known])
 
 
 def unigram(next_titles: NDArray[np.int64], vocab_size: int) -> NDArray[np.float64]:

@@ -109,7 +109,7 @@ def expected_epochs(pruner: PrunerSettings, params: Params) -> float:
     if pruner.name == "none":
         return float(params.max_epochs)
     epochs, reached, share = 0.0, 0, 1.0
-    rung = pruner.grace_period
+    rung = pruner.first_rung(params.max_epochs)
     while rung < params.max_epochs:
         epochs += share * (rung - reached)
         reached, rung, share = rung, rung * pruner.reduction_factor, share / pruner.reduction_factor

@@ -2,7 +2,8 @@
 
 Conditions on the canonical titles before the last (and with them on the language), and on the career
 being in the split; not on dates, which no model gets. The number of roles is drawn independently of
-everything else, so it carries no information.
+everything else, so it carries no information, except in a split by move: there it is the number of roles
+that had begun on the eve of the split's end, and `move_probability` has the probabilities for each.
 """
 
 # N careers, R roles of all careers, C careers at once, Y cohorts, Z personas, H = Y * Z hidden states,
@@ -23,9 +24,10 @@ from trajtune.simulation.generator import (
     NUM_LEVELS,
     CareerGenerator,
     build_generator,
-    num_cohorts,
     num_titles,
 )
+from trajtune.simulation.move_probability import move_probabilities
+from trajtune.simulation.posterior import family_of, past_moves_of, posterior_of
 from trajtune.simulation.split_probability import SplitProbability, Window, split_probability
 
 TOP: Final = 5
@@ -47,7 +49,7 @@ class BayesOptimum:
         ended: float64 ``[N]``: probability that the last role's tenure is known.
         tenure_months: float64 ``[N, M]``: distribution of the complete months of a known tenure.
         stayed: float64 ``[N]``: probability that the proxy label is 1, given that it is known.
-        hireable: float64 ``[N]``: probability of the outcome.
+        hireable: float64 ``[N]``: probability of the outcome, given that it is known.
     """
 
     rank: NDArray[np.int32]
@@ -88,14 +90,34 @@ def bayes_optimum(
             Probabilities are then conditional on the last title being one of them.
     """
     generator = build_generator(settings)
-    split = split_probability(generator, window, hireable_months)
-    chunks = list(_chunks(generator, split, titles, offsets, allowed))
+    if window.by == "move" and window.end is not None:
+        splits = move_probabilities(generator, window, hireable_months)
+        num_roles = np.diff(offsets)
+    else:  # the same for any number of roles
+        splits = {0: split_probability(generator, window, hireable_months)}
+        num_roles = np.zeros(len(offsets) - 1, np.int64)
+    chunks: list[BayesOptimum] = []
+    groups = [np.flatnonzero(num_roles == number) for number in splits]
+    for split, careers in zip(splits.values(), groups, strict=True):
+        chosen = None if allowed is None else allowed[careers]
+        chunks.extend(_chunks(generator, split, *_select(titles, offsets, careers), chosen))
+    original_order = np.argsort(np.concatenate(groups))
     return BayesOptimum(
         **{
-            field.name: np.concatenate([getattr(chunk, field.name) for chunk in chunks])
+            field.name: np.concatenate([getattr(chunk, field.name) for chunk in chunks])[original_order]
             for field in fields(BayesOptimum)
         }
     )
+
+
+def _select(
+    titles: NDArray[np.int64], offsets: NDArray[np.int64], careers: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Titles and offsets of some careers."""
+    num_roles = np.diff(offsets)[careers]
+    chosen = np.concatenate([np.zeros(1, np.int64), np.cumsum(num_roles)])
+    roles = np.repeat(offsets[careers] - chosen[:-1], num_roles) + np.arange(chosen[-1])
+    return titles[roles], chosen
 
 
 def narrowest_intervals(optimum: BayesOptimum, coverage: float) -> NDArray[np.int64]:
@@ -149,78 +171,67 @@ def _chunks(
     allowed: NDArray[np.bool_] | None,
 ) -> Iterator[BayesOptimum]:
     """The `BayesOptimum` of a chunk of careers at a time, so that memory is bounded."""
-    posterior = _posterior(generator, titles, offsets)
+    if len(offsets) == 1:
+        return
+    posterior = posterior_of(generator, titles, offsets)
+    past_titles, past_probability = past_moves_of(generator, titles, offsets)
     current, target = titles[offsets[1:] - 2], titles[offsets[1:] - 1]
     size = max(1, _MOST_NUMBERS // (num_titles(generator.settings) + 8 * posterior[0].size))
     for first in range(0, len(target), size):
         chunk = slice(first, first + size)
-        chunk_allowed = None if allowed is None else allowed[chunk]
-        yield _predict(generator, split, posterior[chunk], current[chunk], target[chunk], chunk_allowed)
+        known = _Known(posterior[chunk], current[chunk], past_titles[chunk], past_probability[chunk])
+        yield _predict(generator, split, known, target[chunk], None if allowed is None else allowed[chunk])
 
 
-def _posterior(
-    generator: CareerGenerator, titles: NDArray[np.int64], offsets: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Persona and cohort given all titles but the last ``[N, Y, Z]``.
+@dataclass(frozen=True)
+class _Known:
+    """What is known of careers from the titles before the target.
 
-    The cohort's prior is left out, because `SplitProbability` holds it. Specialisations and the first
-    level depend on neither, so they cancel.
+    Attributes:
+        posterior: ``[C, Y, Z]``.
+        current: The last of these titles ``[C]``.
+        past_titles, past_probability: Moves that depend on the titles so far ``[C, P]``; see `past_moves`.
     """
-    family, level = _family(generator, titles), titles % NUM_LEVELS
-    kind = kinds_of_moves(generator.settings, titles[:-1], titles[1:])
-    with np.errstate(divide="ignore"):
-        log_move, log_family = np.log(generator.move), np.log(generator.new_family)
-        log_first = np.log(generator.first_family)
-    is_first = np.zeros(len(titles), bool)
-    is_first[offsets[:-1]] = True
-    is_last = np.zeros(len(titles), bool)
-    is_last[offsets[1:] - 1] = True
-    seen = ~(is_first | is_last)[1:]  # moves within a career, but not the one to be predicted
-    changed = seen & IS_NEW_FAMILY[kind]
-    by_persona = np.zeros((len(titles), len(generator.persona)))
-    by_persona[1:][seen] = log_move[:, level[:-1][seen], kind[seen]].T
-    by_cohort = np.zeros((len(titles), num_cohorts(generator.settings)))
-    by_cohort[is_first] = log_first[:, family[is_first]].T
-    by_cohort[1:][changed] = log_family[:, family[:-1][changed], family[1:][changed]].T
-    persona = np.add.reduceat(by_persona, offsets[:-1]) + np.log(generator.persona)
-    cohort = np.add.reduceat(by_cohort, offsets[:-1])
-    log = cohort[:, :, None] + persona[:, None, :]
-    weight = np.exp(log - log.max(axis=(1, 2), keepdims=True))
-    return np.asarray(weight / weight.sum(axis=(1, 2), keepdims=True))
 
+    posterior: NDArray[np.float64]
+    current: NDArray[np.int64]
+    past_titles: NDArray[np.int64]
+    past_probability: NDArray[np.float64]
 
-def kinds_of_moves(
-    settings: ProcessSettings, before: NDArray[np.int64], after: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """The kind of each move, an index of `generator.MOVES`; 0 where no move leads from one to the other."""
-    size = settings.num_specialisations * NUM_LEVELS
-    change = after % NUM_LEVELS - before % NUM_LEVELS
-    same_family = before // size == after // size
-    same_specialisation = before // NUM_LEVELS == after // NUM_LEVELS
-    group = np.where(same_specialisation, 0, np.where(same_family, 3, 5))
-    kind = np.zeros(len(before), np.int64)
-    for number, (base, step) in enumerate(zip((0, 0, 0, 3, 3, 5, 5, 5), LEVEL_CHANGE, strict=True)):
-        kind[(group == base) & (change == step)] = number
-    return kind
+    @property
+    def markov(self) -> NDArray[np.float64]:
+        """Posterior and the probability of a move that depends on the current title alone ``[C, Y, Z]``."""
+        return np.asarray(self.posterior * (1 - self.past_probability.sum(1))[:, None, None])
+
+    @property
+    def past_levels(self) -> NDArray[np.float64]:
+        """Probability of the other moves, by the level to which they lead ``[C, L]``."""
+        levels = np.eye(NUM_LEVELS)[self.past_titles % NUM_LEVELS]
+        return np.asarray(np.einsum("cp,cpl->cl", self.past_probability, levels))
 
 
 def _predict(
     generator: CareerGenerator,
     split: SplitProbability,
-    posterior: NDArray[np.float64],
-    current: NDArray[np.int64],
+    known: _Known,
     target: NDArray[np.int64],
     allowed: NDArray[np.bool_] | None,
 ) -> BayesOptimum:
+    current = known.current
     level = current % NUM_LEVELS
     next_level = np.clip(
         level[:, None] + LEVEL_CHANGE, 0, NUM_LEVELS - 1
     )  # [C, K]; impossible ones have probability 0
-    kinds = posterior[..., None] * generator.move[:, level].transpose(1, 0, 2)[:, None]  # [C, Y, Z, K]
+    kinds = known.markov[..., None] * generator.move[:, level].transpose(1, 0, 2)[:, None]  # [C, Y, Z, K]
     of_level = np.einsum("cyzk,ckl->cyzl", kinds, np.eye(NUM_LEVELS)[next_level])
+    of_level += known.posterior[..., None] * known.past_levels[:, None, None]
     evidence = np.einsum("cyzl,yzl->c", of_level, split.in_split)
     kinds = kinds * np.moveaxis(split.in_split[:, :, next_level], 2, 0) / evidence[:, None, None, None]
     titles = _next_titles(generator, kinds, current)
+    in_split = np.einsum("cyz,yzl->cl", known.posterior, split.in_split) / evidence[:, None]
+    each = np.arange(len(current))[:, None]
+    past_in_split = in_split[each, known.past_titles % NUM_LEVELS]
+    np.add.at(titles, (each, known.past_titles), known.past_probability * past_in_split)
     if allowed is not None:
         titles *= allowed
         total = titles.sum(axis=1, keepdims=True)
@@ -233,7 +244,8 @@ def _predict(
     months = np.einsum("cyzl,yzlm->cm", of_level, split.ended_months, optimize=True)
     ended = months.sum(1)
     stayed, left = (np.einsum("cyzl,yzl->c", of_level, joint) for joint in (split.stayed, split.left))
-    outcome = np.einsum("cyzl,yzl,zl->c", of_level, split.in_split, generator.hireable, optimize=True)
+    whole = np.einsum("cyzl,yzl->c", of_level, split.whole)
+    outcome = np.einsum("cyzl,yzl,zl->c", of_level, split.whole, generator.hireable, optimize=True)
     return BayesOptimum(
         rank=np.where(can_hit, np.count_nonzero(titles >= hit[:, None], axis=1), 0).astype(np.int32),
         nll=-np.log(hit, out=np.full(len(hit), np.nan), where=can_hit),
@@ -244,7 +256,7 @@ def _predict(
         ended=ended / evidence,
         tenure_months=months / ended[:, None],
         stayed=stayed / (stayed + left),
-        hireable=outcome / evidence,
+        hireable=outcome / whole,
     )
 
 
@@ -254,7 +266,7 @@ def _next_titles(
     """Distribution of the next title ``[C, V]`` from that of state and kind of move ``[C, Y, Z, K]``."""
     settings = generator.settings
     each = np.arange(len(current))
-    family, level = _family(generator, current), current % NUM_LEVELS
+    family, level = family_of(generator, current), current % NUM_LEVELS
     specialisation = current // NUM_LEVELS % settings.num_specialisations
     by_cohort = kinds.sum(2)
     by_kind = by_cohort.sum(1)
@@ -277,7 +289,3 @@ def _top(titles: NDArray[np.float64]) -> NDArray[np.int32]:
     some = np.sort(np.argpartition(-titles, min(TOP, titles.shape[1]) - 1, axis=1)[:, :TOP], axis=1)
     order = np.argsort(-np.take_along_axis(titles, some, 1), axis=1, kind="stable")
     return np.take_along_axis(some, order, 1).astype(np.int32)
-
-
-def _family(generator: CareerGenerator, titles: NDArray[np.int64]) -> NDArray[np.int64]:
-    return titles // (generator.settings.num_specialisations * NUM_LEVELS)

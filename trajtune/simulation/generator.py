@@ -2,7 +2,8 @@
 
 Knows nothing of how careers are sampled, written or predicted. `docs/explanation/simulation.md` justifies
 the numbers. The hidden state of a career is its persona and its cohort; given both, its titles are a
-Markov chain, and the number of roles and the date of the last move are independent of them.
+Markov chain, except for the moves that `past_moves` derives from the titles so far. The number of roles and
+the date of the last move are independent of all that.
 """
 
 # Z personas, Y cohorts, F families, S specialisations of each, L levels, K kinds of move
@@ -51,6 +52,13 @@ _PROMOTION_BY_LEVEL = np.array([2.2, 1.6, 1.0, 0.6, 0.4, 0.25, 0.0])  # [L], mul
 _MEDIAN_MONTHS = np.array([12.0, 20.0, 26.0, 32.0, 36.0, 42.0, 48.0])  # [L]
 _PERSONA_TENURE = np.array([1.6, 0.75, 1.15, 0.85, 0.65])  # [Z], multiplies the median
 _PERSONA_SIGMA = np.array([0.60, 0.45, 0.55, 0.60, 0.65])  # [Z], of log tenure
+
+GAP_SHARE: Final = 0.4
+"""Share of moves with a pause before the next role; the others begin on the next day."""
+LOG_PAUSE_MEAN: Final = float(np.log(60.0))
+LOG_PAUSE_SIGMA: Final = 0.8
+"""The pause is log-normal, in days."""
+
 _FIRST_LEVEL = np.array([0.22, 0.34, 0.28, 0.10, 0.04, 0.015, 0.005])  # [L]
 _HIREABLE_PERSONA = np.array([0.2, 1.8, 1.0, -0.2, -1.6])  # [Z], log odds
 _HIREABLE_LEVEL = np.array([-0.6, -0.3, 0.0, 0.3, 0.4, 0.2, 0.0])  # [L], log odds
@@ -68,7 +76,7 @@ def num_cohorts(settings: ProcessSettings) -> int:
 
 @dataclass(frozen=True)
 class CareerGenerator:
-    """The distributions of a population; every one sums to 1 over its last axis.
+    """The tables of a population; every distribution sums to 1 over its last axis.
 
     Attributes:
         settings: The settings that it was built from.
@@ -83,6 +91,7 @@ class CareerGenerator:
         new_family: ``[Y, F, F]``; the diagonal is zero.
         log_tenure_mean, log_tenure_sigma: ``[Z, L]`` and ``[Z]``, of the tenure in months.
         hireable: ``[Z, L]``: probability of the outcome by the last role's level.
+        path: int64 ``[V]``: the title to which a career's first title may lead.
     """
 
     settings: ProcessSettings
@@ -98,6 +107,7 @@ class CareerGenerator:
     log_tenure_mean: NDArray[np.float64]
     log_tenure_sigma: NDArray[np.float64]
     hireable: NDArray[np.float64]
+    path: NDArray[np.int64]
 
     def cohort_of_age(self, days: NDArray[np.int64]) -> NDArray[np.int64]:
         """Cohort of a last role that began this many days before the as-of date; 0 is the oldest."""
@@ -128,21 +138,33 @@ def build_generator(settings: ProcessSettings) -> CareerGenerator:
         first_family=_normalised(popularity * tilt),
         specialisation=specialisation,
         first_level=_FIRST_LEVEL,
-        move=_move_table(),
+        move=_move_table(settings.repeats),
         new_specialisation=_specialisation_changes(specialisation, rng),
         new_family=_normalised(graph * tilt[:, None, :]),
-        log_tenure_mean=np.log(_MEDIAN_MONTHS * _PERSONA_TENURE[:, None]),
+        log_tenure_mean=np.log(_MEDIAN_MONTHS * (_PERSONA_TENURE ** (1 - settings.even_tenures))[:, None]),
         log_tenure_sigma=_PERSONA_SIGMA,
         hireable=1 / (1 + np.exp(-(_HIREABLE_PERSONA[:, None] + _HIREABLE_LEVEL))),
+        path=_paths(popularity, specialisation),
     )
 
 
-def _move_table() -> NDArray[np.float64]:
+def _move_table(repeats: float) -> NDArray[np.float64]:
     """Moves by persona and level ``[Z, L, K]``: promotion gets rarer, impossible moves have weight 0."""
     level = np.arange(NUM_LEVELS)[:, None] + LEVEL_CHANGE
     possible = (level >= 0) & (level < NUM_LEVELS)
     promotion = np.where(LEVEL_CHANGE > 0, _PROMOTION_BY_LEVEL[:, None], 1.0)
-    return _normalised(_MOVE_WEIGHT[:, None, :] * promotion * possible)
+    stay = np.where(np.arange(len(MOVES)) == MOVES.index("same title"), repeats, 1.0)
+    return _normalised(_MOVE_WEIGHT[:, None, :] * promotion * possible * stay)
+
+
+def _paths(popularity: NDArray[np.float64], specialisation: NDArray[np.float64]) -> NDArray[np.int64]:
+    """For each title another one ``[V]``, a level higher in a popular specialisation of any family."""
+    rng = np.random.default_rng(20_250_701)
+    families, specialisations = specialisation.shape
+    share = (popularity[:, None] * specialisation).ravel()
+    cores = rng.choice(len(share), (families * specialisations, NUM_LEVELS), p=share / share.sum())
+    level = np.minimum(np.arange(NUM_LEVELS) + 1, NUM_LEVELS - 1)
+    return np.asarray(cores * NUM_LEVELS + level, np.int64).ravel()
 
 
 def _specialisation_changes(

@@ -18,13 +18,17 @@ from numpy.typing import NDArray
 from trajtune.experiment.sources import ProcessSettings
 from trajtune.simulation.generator import (
     DAYS_PER_MONTH,
+    GAP_SHARE,
     IS_NEW_FAMILY,
     IS_NEW_SPECIALISATION,
     LEVEL_CHANGE,
+    LOG_PAUSE_MEAN,
+    LOG_PAUSE_SIGMA,
     NUM_LEVELS,
     CareerGenerator,
     build_generator,
 )
+from trajtune.simulation.past_moves import has_past_moves, past_moves
 from trajtune.simulation.spellings import NUM_SPELLINGS
 
 BLOCK: Final = 8192
@@ -104,7 +108,9 @@ def _block(generator: CareerGenerator, seed: int, number: int, keep: int) -> Sim
     cohort = generator.cohort_of_age(age)
     foreign = rng.random(BLOCK)
     language = np.select([foreign < settings.foreign_share, foreign < 2 * settings.foreign_share], [1, 2], 0)
-    titles = _titles(generator, persona, cohort, rng)
+    # A random stream of their own for the moves that depend on the past: without them, the same careers.
+    past = np.random.default_rng([seed, number, 2])
+    titles = _titles(generator, persona, cohort, rng, past)
     level = titles % NUM_LEVELS
     tenure = _tenures(generator, persona, level, rng)
     start, end = _dates(settings.as_of, age, num_roles, tenure, rng)
@@ -136,8 +142,9 @@ def _titles(
     persona: NDArray[np.int64],
     cohort: NDArray[np.int64],
     rng: np.random.Generator,
+    past: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Title numbers ``[B, M]``: the Markov chain of each career, as long as the longest career."""
+    """Title numbers ``[B, M]``: the chain of each career, as long as the longest career."""
     num_specialisations = generator.settings.num_specialisations
     move, near, switch, popular = (
         np.cumsum(table, axis=-1)
@@ -163,7 +170,25 @@ def _titles(
         specialisation = np.where(IS_NEW_FAMILY[kind] | IS_NEW_SPECIALISATION[kind], moved, specialisation)
         family = np.where(IS_NEW_FAMILY[kind], next_family, family)
         level = level + LEVEL_CHANGE[kind]
+        if has_past_moves(generator):
+            markov = (family * num_specialisations + specialisation) * NUM_LEVELS + level
+            title = _past_or(markov, *past_moves(generator, titles[:, : step + 1]), past)
+            level, core = title % NUM_LEVELS, title // NUM_LEVELS
+            family, specialisation = core // num_specialisations, core % num_specialisations
     return titles
+
+
+def _past_or(
+    markov: NDArray[np.int64],
+    titles: NDArray[np.int64],
+    probability: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:
+    """One of ``titles`` with its probability, else ``markov``, ``[B]``."""
+    options = np.column_stack([titles, markov])
+    rest = 1 - probability.sum(1, keepdims=True)
+    drawn = _draw(np.cumsum(np.column_stack([probability, rest]), axis=1), rng.random(len(markov)))
+    return options[np.arange(len(markov)), drawn]
 
 
 def _tenures(
@@ -184,8 +209,8 @@ def _dates(
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Starts and ends ``[B, M]`` in days since 1970, laid backwards from the last role's start."""
-    pause = np.rint(np.exp(np.log(60.0) + 0.8 * rng.standard_normal(tenure.shape)))
-    gap = np.where(rng.random(tenure.shape) < 0.6, 1, 1 + pause).astype(np.int64)
+    pause = np.rint(np.exp(LOG_PAUSE_MEAN + LOG_PAUSE_SIGMA * rng.standard_normal(tenure.shape)))
+    gap = np.where(rng.random(tenure.shape) < 1 - GAP_SHARE, 1, 1 + pause).astype(np.int64)
     is_before_last = np.arange(tenure.shape[1]) < num_roles[:, None] - 1
     step = np.where(is_before_last, tenure + gap, 0)
     days_to_last = np.cumsum(step[:, ::-1], axis=1)[:, ::-1]

@@ -9,14 +9,14 @@ for the examples that are evaluated. Sums run over every day, so nothing is appr
 
 import math
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trajtune.simulation.generator import DAYS_PER_MONTH, CareerGenerator, num_cohorts
-from trajtune.simulation.simulate import SHORTEST_TENURE_DAYS
+from trajtune.simulation.simulate import LONGEST_TENURE_DAYS, SHORTEST_TENURE_DAYS
 
 _DAYS_AT_ONCE = 64
 
@@ -30,13 +30,14 @@ class Window:
         end: First day after the last split date; None: everything later belongs to it.
         observed: The last day of which anything is known; see `dataset.encode`.
         by: What the split date is; see `experiment.SplitSettings`. ``career``: the end of the last role,
-            or its start if it is still held on the as-of date. ``transition``: its start.
+            or its start if it is still held on the as-of date. ``transition``: its start. ``move``: the
+            start of the last role that began before the window's end; further roles are not known.
     """
 
     first: date
     end: date | None
     observed: date
-    by: Literal["career", "transition"] = "career"
+    by: Literal["career", "transition", "move"] = "career"
 
 
 @dataclass(frozen=True)
@@ -48,22 +49,29 @@ class SplitProbability:
         ended_months: ``[Y, Z, L, M]``: also, the last role ended after that many complete months.
         stayed: Also, known to have been held for the months that make somebody hireable.
         left: Also, known not to have been held for that long.
+        whole: Also, the career has no further role, so its outcome is known.
     """
 
     in_split: NDArray[np.float64]
     ended_months: NDArray[np.float64]
     stayed: NDArray[np.float64]
     left: NDArray[np.float64]
+    whole: NDArray[np.float64]
 
 
 def split_probability(generator: CareerGenerator, window: Window, hireable_months: int) -> SplitProbability:
-    """Sum the generator's probabilities over every start and tenure of the last role, by day."""
+    """Sum the generator's probabilities over every start and tenure of the last role, by day.
+
+    A window by ``move`` must have no end. Its careers are those by ``transition``, because no role began
+    after the target; `move_probability` has the windows with an end.
+    """
+    assert window.by != "move" or window.end is None
     settings = generator.settings
     ages = len(generator.last_start_age)
     cohorts = num_cohorts(settings)
     in_cohort = np.eye(cohorts)[generator.cohort_of_age(np.arange(ages))]
     of_age = in_cohort * generator.last_start_age[:, None]  # [A, Y]
-    tenure, longer = _tenure_days(generator, ages)
+    tenure, longer = tenure_days(generator, ages)
 
     oldest = (settings.as_of - window.first).days
     youngest = 0 if window.end is None else (settings.as_of - window.end).days + 1
@@ -73,22 +81,26 @@ def split_probability(generator: CareerGenerator, window: Window, hireable_month
     still_held = np.ones_like(longer)
     still_held[..., unseen:] = longer[..., : ages - unseen]
     held = np.einsum("ay,zla->yzl", of_age * in_window[:, None], still_held)
-    long_held = in_window & (_months(settings.as_of, ages, window.observed) >= hireable_months)
+    oldest_start = settings.as_of - timedelta(days=ages - 1)
+    long_held = in_window & (complete_months(oldest_start, ages, window.observed)[::-1] >= hireable_months)
     stayed = np.einsum("ay,zla->yzl", of_age * long_held[:, None], still_held)
 
     ended = _ended_months(generator, of_age, in_window, window.by, unseen, tenure)
+    in_split = held + ended.sum(-1)
     return SplitProbability(
-        in_split=held + ended.sum(-1),
+        in_split=in_split,
         ended_months=ended,
         stayed=stayed + ended[..., hireable_months:].sum(-1),
         left=ended[..., :hireable_months].sum(-1),
+        whole=in_split,
     )
 
 
-def _tenure_days(generator: CareerGenerator, days: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def tenure_days(generator: CareerGenerator, days: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Probability of a tenure of exactly, and of more than, 0 to ``days - 1`` days; both ``[Z, L, T]``."""
     edges = np.arange(days) + 0.5  # tenures are rounded to whole days
     edges[:SHORTEST_TENURE_DAYS] = 0.0  # and shorter ones made the shortest
+    edges[LONGEST_TENURE_DAYS:] = np.inf  # and longer ones the longest
     with np.errstate(divide="ignore"):
         log_months = np.log(edges / DAYS_PER_MONTH)
     z = (log_months - generator.log_tenure_mean[..., None]) / generator.log_tenure_sigma[:, None, None]
@@ -100,13 +112,14 @@ def _ended_months(
     generator: CareerGenerator,
     of_age: NDArray[np.float64],
     in_window: NDArray[np.bool_],
-    by: Literal["career", "transition"],
+    by: Literal["career", "transition", "move"],
     unseen: int,
     tenure: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Probability of being in the split and known to have ended, by complete months ``[Y, Z, L, M]``."""
     ages, cohorts = of_age.shape
-    number, day = _calendar(generator.settings.as_of, ages)
+    oldest_start = generator.settings.as_of - timedelta(days=ages - 1)
+    number, day = (part[::-1] for part in month_and_day(oldest_start, ages))  # by age
     months = int(number[0] - number[-1]) + 1
     joint = np.zeros((*tenure.shape[:2], cohorts * months))
     which = generator.cohort_of_age(np.arange(ages)) * months
@@ -126,15 +139,15 @@ def _ended_months(
     return np.moveaxis(joint.reshape(*joint.shape[:2], cohorts, months), 2, 0)
 
 
-def _months(as_of: date, ages: int, observed: date) -> NDArray[np.int64]:
-    """Complete months from each start to ``observed``, 0 if that is earlier, ``[A]``."""
-    number, day = _calendar(as_of, ages)
+def complete_months(first: date, days: int, observed: date) -> NDArray[np.int64]:
+    """Complete months to ``observed`` from each of ``days`` days, from ``first`` on; 0 if it is earlier."""
+    number, day = month_and_day(first, days)
     complete = observed.year * 12 + observed.month - number - (observed.day < day)
     return np.maximum(complete, 0)
 
 
-def _calendar(as_of: date, ages: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Month number (twelve times the year and the month) and day of the month, by age in days ``[A]``."""
-    days = np.datetime64(as_of) - np.arange(ages)
-    month = days.astype("datetime64[M]")
-    return month.astype(np.int64) + 1970 * 12 + 1, (days - month).astype(np.int64) + 1
+def month_and_day(first: date, days: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Month number (twelve times the year and the month) and day of the month, for ``days`` days."""
+    each = np.datetime64(first) + np.arange(days)
+    month = each.astype("datetime64[M]")
+    return month.astype(np.int64) + 1970 * 12 + 1, (each - month).astype(np.int64) + 1

@@ -110,6 +110,7 @@ def test_every_kind_of_file_gives_the_same_careers(
             "starts": [date(2000, 1, 1), date(2001, 2, 3)],
             "ends": [date(2001, 1, 31), None],
             "precisions": [1, 1],
+            "end_precisions": [1, None],
             "hireable": None,
         },
         {
@@ -118,6 +119,7 @@ def test_every_kind_of_file_gives_the_same_careers(
             "starts": [date(1999, 5, 5), date(2000, 5, 5)],
             "ends": [date(2000, 5, 5), date(2002, 5, 5)],
             "precisions": [1, 1],
+            "end_precisions": [1, 1],
             "hireable": None,
         },
     ]
@@ -255,7 +257,7 @@ def test_real_careers_are_counted_as_pandas_counts_them(real_data: Path, name: s
     frame["end"] = frame["end_date"].str.strip()
     broken = frame["start"].isna() | (frame["end"].notna() & (frame["end"] < frame["start"]))
     frame["title"] = frame["title"].str.strip()
-    unique = frame[~broken].drop_duplicates(["candidate_id", "title", "start", "end"])
+    unique = frame[~broken].drop_duplicates(["candidate_id", "title", "start"])
     assert loaded.counts["rows_duplicate"] == (~broken).sum() - len(unique)
     roles = unique.groupby("candidate_id").size()
     kept = roles[roles >= 2]

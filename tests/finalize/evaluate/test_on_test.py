@@ -25,7 +25,8 @@ def test_metrics_hold_what_the_specification_names(metrics: dict) -> None:
     assert {"num", "top1", "top5", "same_title_rate", "one_step_lag_detected"} <= set(
         metrics["career_changers"]
     )
-    assert set(metrics["baselines"]) == {"majority", "current_title", "markov", "markov2"}
+    assert set(metrics["baselines"]) == {"majority", "current_title", "markov", "ngram"}
+    assert set(metrics["ngram"]) == {"order", "moves", "half_life_years", "discount", "copy_share"}
     for baseline in metrics["baselines"].values():
         assert {"top1", "top5", "nll"} <= set(baseline)
     assert {"opset", "parity_max_abs_error", "num_nodes"} <= set(metrics["export"])
@@ -56,7 +57,7 @@ def test_gains_hold_their_own_interval(metrics: dict) -> None:
 
 def test_baselines_stand_beside_every_number(metrics: dict) -> None:
     everybody = metrics["test"]["num_examples"]
-    for name, baseline in {**metrics["baselines"], "research_default": metrics["research_default"]}.items():
+    for name, baseline in _compared(metrics).items():
         low, high = baseline["top1_interval"]
         assert low <= baseline["top1"] <= high
         assert baseline["num_tenures"] == metrics["test"]["num_tenures"]
@@ -71,6 +72,17 @@ def test_baselines_stand_beside_every_number(metrics: dict) -> None:
     assert metrics["baselines"]["current_title"]["career_changers"]["same_title_rate"] == 1
 
 
+def test_the_winner_as_it_was_selected_stands_beside_the_refit_on_the_titles_that_both_know(
+    metrics: dict,
+) -> None:
+    selected, gain = metrics["as_selected"], metrics["gains"]["as_selected"]
+    known = selected["both_know"]
+    assert 0 < known["num"] <= metrics["test"]["num_examples"] - metrics["test"]["num_unseen_targets"]
+    assert gain["nll"]["gain"] == pytest.approx(known["as_selected_nll"] - known["nll"])
+    assert gain["top1"]["gain"] == pytest.approx(metrics["test"]["next_role_top1"] - selected["top1"])
+    assert selected["career_changers"]["num"] == metrics["career_changers"]["num"]
+
+
 def test_hireability_says_how_far_it_is_from_calibrated(metrics: dict) -> None:
     bins, test = metrics["reliability"]["hireability"], metrics["test"]
     assert sum(row["num"] for row in bins) == test["num_hireabilities"]
@@ -81,3 +93,8 @@ def test_hireability_says_how_far_it_is_from_calibrated(metrics: dict) -> None:
 def test_test_was_opened_once_and_the_ledger_knows(finalized: Path, changing_snapshot: Snapshot) -> None:
     first = openings(changing_snapshot)[0]
     assert (first["run"], first["purpose"]) == ("searched", "finalize")
+
+
+def _compared(metrics: dict) -> dict:
+    references = {name: metrics[name] for name in ("as_selected", "research_default")}
+    return {**metrics["baselines"], **references}

@@ -9,8 +9,11 @@ from torch import Tensor, nn
 from tests.model.conftest import plain
 from trajtune.bundle.graph import Graph
 from trajtune.dataset.arrays import CareerArrays
+from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import ExportError
+from trajtune.experiment.params import Params
 from trajtune.finalize.calibrate.isotonic import CalibrationTable
+from trajtune.finalize.evaluate.last_transitions import histories
 from trajtune.finalize.export.exported_module import ExportedModule
 from trajtune.finalize.export.parity import check_parity
 from trajtune.finalize.export.to_onnx import (
@@ -20,9 +23,9 @@ from trajtune.finalize.export.to_onnx import (
     export_to_onnx,
     simplify_onnx,
 )
-from trajtune.model.checkpoint import build_model
+from trajtune.model.checkpoint import averaged, build_model, load_checkpoint, save_checkpoint
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
-from trajtune.model.network.title_vectors import number_words
+from trajtune.model.network.title_vectors import number_words, words_of
 from trajtune.model.training.fit import fit
 
 
@@ -123,8 +126,11 @@ def test_fewer_than_five_titles_give_fewer_columns(tmp_path: Path) -> None:
         {"tie_weights": True, "skip_last_title": True, "title_vectors": "id_and_words", "markov_prior": True},
         {"skip_last_title": True, "markov_prior": True},
         {"tie_weights": True, "title_vectors": "id_and_words", "title_changes": True, "repeat_gate": True},
+        {"title_changes": True, "career_start": True},
+        {"tie_weights": True, "skip_last_title": True, "repeat_gate": True, "copy_head": True},
+        {"copy_head": True, "markov_prior": True, "career_start": True},
     ],
-    ids=["tied", "untied", "changes and gate"],
+    ids=["tied", "untied", "changes and gate", "start", "copy", "copy and prior"],
 )
 def test_every_model_option_exports_exactly(options: dict, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
@@ -146,3 +152,62 @@ def test_every_model_option_exports_exactly(options: dict, tmp_path: Path) -> No
     assert found["parity_max_abs_error"] < 1e-4
     out = Graph(path).run(np.array([[0]]), np.array([1]))
     assert 0 not in out["top5_ids"]
+
+
+@pytest.mark.slow
+def test_a_title_that_is_held_twice_is_copied_from_both_roles_in_the_graph(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = CareerTrajectoryLSTM(30, 8, 4, copy_head=True, skip_last_title=True).eval()
+    assert model.copy_head is not None
+    torch.nn.init.constant_(model.copy_head.gate.bias, 2.0)
+    export_to_onnx(model, tmp_path / "x.onnx")
+    simplify_onnx(tmp_path / "x.onnx")
+    ids, lengths = np.array([[5, 9, 5, 5, 2], [0, 0, 3, 3, 3], [7, 0, 7, 1, 4]]), np.array([4, 2, 5])
+    logits = Graph(tmp_path / "x.onnx").run(ids, lengths)["next_role_logits"]
+    with torch.no_grad():
+        expected, _, _ = model(torch.from_numpy(ids), torch.from_numpy(lengths))
+        factored, _, _ = model.scores(torch.from_numpy(ids), torch.from_numpy(lengths))
+    np.testing.assert_allclose(logits, expected.numpy(), rtol=1e-4, atol=1e-5)
+    copied = np.exp(factored.log_copy.numpy())
+    assert np.exp(logits[0, 5]) > copied[0, [0, 2, 3]].sum() > 2 * copied[0, [0, 2, 3]].min()
+    assert np.exp(logits[1, 3]) < 0.2, "padding is copied"
+    np.testing.assert_allclose(np.exp(logits).sum(1), 1, rtol=1e-5)
+
+
+def test_the_graph_of_several_seeds_gives_the_mean_of_their_predictions(
+    changing_snapshot: Snapshot, tmp_path: Path
+) -> None:
+    encoder = changing_snapshot.encoder()
+    train, val = (changing_snapshot.read(split) for split in ("train", "val"))
+    params = Params(embedding_dim=8, hidden_dim=4, num_layers=1, max_epochs=1, batch_size=256)
+    states = []
+    for seed in range(3):
+        data = (train.arrays, val.arrays, encoder.vocab_size)
+        (result,) = fit(params, *data, seed=seed, title_words=words_of(encoder))
+        states.append(result.checkpoint())
+    save_checkpoint(averaged(states), tmp_path / "best.pt")
+    table = CalibrationTable((0.0, 1.0), (0.0, 1.0))
+    model = build_model(load_checkpoint(tmp_path / "best.pt"))
+    module = ExportedModule(model, encoder.vocab_size, table, 0.0).eval()
+    path = tmp_path / "x.onnx"
+    export_to_onnx(module, path)
+    simplify_onnx(path)
+    assert check_graph(path)["opset"] == 17
+    careers = histories(val, 60)
+    assert check_parity(Graph(path), module, careers)["parity_passed"]
+
+    members = [build_model(state) for state in states]
+    graph = Graph(path)
+    for career in careers:
+        ids, lengths = career[None], np.array([len(career)])
+        found = graph.run(ids, lengths)
+        with torch.no_grad():
+            predicted = [member(torch.from_numpy(ids), torch.from_numpy(lengths)) for member in members]
+        mean = np.mean([logits.softmax(1).numpy() for logits, _, _ in predicted], 0)
+        np.testing.assert_allclose(np.exp(found["next_role_logits"]), mean, rtol=1e-4, atol=1e-7)
+        np.testing.assert_allclose(found["top5_probabilities"][0], -np.sort(-mean[0])[:5], rtol=1e-4)
+        for number, name in ((1, "tenure_pred"), (2, "hireability")):
+            mean = np.mean([outputs[number].numpy() for outputs in predicted], 0)
+            np.testing.assert_allclose(found[name], mean, rtol=1e-4)
+        assert 0 not in found["top5_ids"]
+        assert np.isfinite(found["next_role_logits"]).all()

@@ -77,12 +77,12 @@ def section(page: Any, heading: str) -> str:
 def test_accuracies_stand_beside_the_baselines_with_their_intervals(
     page: Any, metrics: dict[str, Any]
 ) -> None:
-    assert "markov2 what followed the last two" in page.inner_text("main")
+    assert "ngram counts what followed the last titles" in page.inner_text("main")
     first = drawn(page, 1)["first guess"]
-    names = ["this model", "research default", "majority", "current title", "markov", "markov2"]
+    names = ["this model", "as selected", "research default", "majority", "current title", "markov", "ngram"]
     assert first["x"] == names
     test = metrics["test"]
-    baselines = [metrics["research_default"], *metrics["baselines"].values()]
+    baselines = [metrics["as_selected"], metrics["research_default"], *metrics["baselines"].values()]
     assert first["y"] == pytest.approx([test["next_role_top1"], *(b["top1"] for b in baselines)], rel=DIGITS)
     high = [test["next_role_top1_interval"][1], *(b["top1_interval"][1] for b in baselines)]
     assert [y + e for y, e in zip(first["y"], first["high"], strict=True)] == pytest.approx(high, rel=DIGITS)
@@ -210,7 +210,7 @@ def test_a_refit_that_failed_is_reported_with_its_reason(metrics: dict[str, Any]
 
 def test_what_is_not_known_is_said_and_breaks_no_report(metrics: dict[str, Any], tmp_path: Path) -> None:
     poor = copy.deepcopy(metrics)
-    poor["research_default"] = None
+    poor["as_selected"] = poor["research_default"] = None
     poor["gains"].pop("research_default")
     poor["latency"] |= {"node": None, "node_reason": "Node is not installed"}
     poor["calibration"] |= {"reliability_val": None, "warning": "val has 31 people, under 200"}

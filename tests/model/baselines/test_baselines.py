@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from trajtune.dataset.arrays import CareerArrays, examples_of
-from trajtune.model.baselines import baselines
-from trajtune.model.baselines.baselines import current_title, majority, markov, markov2
+from trajtune.model.baselines import baselines, blocks
+from trajtune.model.baselines.baselines import current_title, majority, markov
 
 
 @pytest.fixture(scope="module")
@@ -42,15 +42,13 @@ def markov_by_hand(train: CareerArrays, vocab_size: int, last: int) -> dict[int,
     return lower if not n else {w: (after[last][w] + d * lower[w]) / (n + d) for w in lower}
 
 
-@pytest.mark.parametrize("fit", [majority, current_title, markov, markov2])
+@pytest.mark.parametrize("fit", [majority, current_title, markov])
 def test_distributions_sum_to_one_without_index_0(
     fit: Callable[..., baselines.Baseline], train: CareerArrays, vocab_size: int
 ) -> None:
     baseline = fit(train, vocab_size)
     titles = np.arange(-1, vocab_size)
-    contexts = np.stack([np.repeat(titles, len(titles)), np.tile(titles, len(titles))], 1)[
-        :, 2 - baseline.order :
-    ]
+    contexts = titles[:, None][:, 1 - baseline.order :]
     p = baseline.distribution(contexts)
     np.testing.assert_allclose(p.sum(1), 1, atol=1e-12)
     assert not p[:, 0].any()
@@ -95,7 +93,7 @@ def test_chunks_change_nothing(
 ) -> None:
     examples = examples_of(test, "every_transition")
     whole = markov(train, vocab_size).predict(test, examples)
-    monkeypatch.setattr(baselines, "_MOST_NUMBERS", 3 * vocab_size)
+    monkeypatch.setattr(blocks, "MOST_NUMBERS", 3 * vocab_size)
     for name, values in vars(markov(train, vocab_size).predict(test, examples)).items():
         np.testing.assert_array_equal(values, getattr(whole, name))
 
@@ -115,26 +113,3 @@ def test_without_any_transition_markov_is_the_uniform_majority(test: CareerArray
     nothing = replace(test, title_ids=np.zeros_like(test.title_ids))
     p = markov(nothing, vocab_size).distribution(np.array([[3]]))
     np.testing.assert_allclose(p[0, 1:], 1 / (vocab_size - 1))
-
-
-def test_second_order_is_a_plain_count_interpolated_with_the_first(
-    train: CareerArrays, test: CareerArrays, vocab_size: int
-) -> None:
-    p = markov2(train, vocab_size).predict(test, examples_of(test, "last"))
-    after: defaultdict[tuple[int, int], Counter[int]] = defaultdict(Counter)
-    for career in careers_of(train):
-        for triple in zip(career, career[1:], career[2:], strict=False):
-            if all(triple):
-                after[triple[:2]][triple[2]] += 1
-    used = 0
-    for e, career in enumerate(careers_of(test)):
-        if not career[-1]:
-            continue
-        by_hand = markov_by_hand(train, vocab_size, career[-2])
-        counts = after.get((career[-3], career[-2])) if len(career) > 2 else None
-        if counts:
-            used += 1
-            n, d = counts.total(), len(counts)
-            by_hand = {w: (counts[w] + d * q) / (n + d) for w, q in by_hand.items()}
-        assert p.nll[e] == pytest.approx(-np.log(by_hand[career[-1]]), abs=1e-9)
-    assert used > 30

@@ -1,6 +1,7 @@
 """The Bayes optimum on a snapshot, through the metrics that the model and the baselines go through."""
 
 from datetime import date
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
@@ -42,6 +43,7 @@ def snapshot_and_truth(path, settings, num_careers, data=None, split=None):
         pa.array(careers.starts).cast(pa.date32()),
         ends,
         pa.array(np.full(len(careers.titles), Precision.DAY, np.int8)),
+        pa.array(np.full(len(careers.titles), Precision.DAY, np.int8), mask=careers.held),
     ]
     ids = pa.array([str(number) for number in careers.candidate_ids])
     label = pa.array(careers.hireable.astype(np.float32))
@@ -59,7 +61,7 @@ def snapshot_and_truth(path, settings, num_careers, data=None, split=None):
     experiment = Experiment(
         source=source,
         data=data or DataSettings(),
-        split=split or SplitSettings(),
+        split=split or SplitSettings(by="career"),
         storage=StorageSettings(snapshots=str(path)),
     )
     return snapshot_of(loaded, experiment), careers
@@ -81,8 +83,15 @@ def test_titles_are_recognised_however_they_are_written(prepared):
         assert (found == int(careers.languages[person]) * num_titles(SETTINGS) + truth).all()
 
 
-def test_the_optimum_is_better_than_a_baseline_on_the_same_careers_and_reports_every_key(prepared):
-    snapshot, _ = prepared
+@pytest.fixture(scope="module")
+def returning(tmp_path_factory):
+    settings = ProcessSettings(population="returning", years=8)
+    return snapshot_and_truth(tmp_path_factory.mktemp("snapshots"), settings, 30_000)
+
+
+@pytest.mark.parametrize("name", ["prepared", "returning"])
+def test_the_optimum_is_better_than_a_baseline_on_the_same_careers_and_reports_every_key(name, request):
+    snapshot, _ = request.getfixturevalue(name)
     data = snapshot.read("val")
     found = optimum_metrics(bayes_predictions(snapshot.manifest, data, "val", snapshot.encoder()))
     train = snapshot.read("train").arrays
@@ -99,9 +108,11 @@ def test_the_optimum_is_better_than_a_baseline_on_the_same_careers_and_reports_e
     assert all(value is not None for value in found.values())
 
 
-@pytest.mark.parametrize("by", ["career", "transition"])
-def test_the_optimum_is_right_on_average_about_labels_of_val_and_test(tmp_path, by):
-    snapshot, _ = snapshot_and_truth(tmp_path, SETTINGS, 20_000, split=SplitSettings(by=by))
+@pytest.mark.parametrize("by", get_args(SplitSettings.model_fields["by"].annotation))
+@pytest.mark.parametrize("label", [None, "hireable"])
+def test_the_optimum_is_right_on_average_about_labels_of_val_and_test(tmp_path, by, label):
+    data, split = DataSettings(hireable_key=label), SplitSettings(by=by)
+    snapshot, _ = snapshot_and_truth(tmp_path, SETTINGS, 20_000, data, split)
     for split in ("val", "test"):
         data = read_split(split_file(snapshot.path, split))
         found = bayes_predictions(snapshot.manifest, data, split, snapshot.encoder()).predictions
@@ -111,16 +122,15 @@ def test_the_optimum_is_right_on_average_about_labels_of_val_and_test(tmp_path, 
         assert abs((found.hireability - found.hireable)[known].sum()) <= 4 * spread
 
 
-def test_a_split_is_observed_on_the_day_that_the_snapshot_observed_it():
+@pytest.mark.parametrize("by", ["career", "transition", "move"])
+def test_a_split_is_observed_on_the_day_that_the_snapshot_observed_it(by):
     manifest = {
         "cutoffs": {"train": "2023-01-01", "val": "2024-01-01"},
         "as_of": "2025-06-29",
-        "settings": {"split": {"by": "transition"}},
+        "settings": {"split": {"by": by}},
     }
-    assert window_of(manifest, "val") == Window(
-        date(2023, 1, 1), date(2024, 1, 1), date(2023, 12, 31), "transition"
-    )
-    assert window_of(manifest, "test") == Window(date(2024, 1, 1), None, date(2025, 6, 29), "transition")
+    assert window_of(manifest, "val") == Window(date(2023, 1, 1), date(2024, 1, 1), date(2023, 12, 31), by)
+    assert window_of(manifest, "test") == Window(date(2024, 1, 1), None, date(2025, 6, 29), by)
 
 
 def test_a_title_that_the_vocabulary_lacks_is_neither_named_nor_hit(tmp_path):
@@ -166,6 +176,18 @@ def test_only_simulated_careers_without_faults_have_a_known_optimum(prepared):
     for other in ({"as_of": "2020-01-01"}, {"merge_repeats": True}):
         data = {**snapshot.manifest["settings"]["data"], **other}
         assert not has_bayes_optimum({**snapshot.manifest, "settings": {"data": data}})
+
+
+def test_val_by_move_has_no_known_optimum_where_people_come_back(prepared):
+    snapshot, _ = prepared
+    settings = {**snapshot.manifest["settings"], "split": {"by": "move"}}
+    by_move = {**snapshot.manifest, "settings": settings}
+    source = snapshot.manifest["source"]
+    returning = {**by_move, "source": {**source, "process": {**source["process"], "returns": 0.1}}}
+    assert has_bayes_optimum(by_move, "val")
+    assert has_bayes_optimum(returning, "test")
+    assert not has_bayes_optimum(returning, "val")
+    assert has_bayes_optimum({**returning, "settings": snapshot.manifest["settings"]}, "val")
 
 
 def test_titles_of_another_population_are_an_error(prepared):

@@ -2,6 +2,7 @@ from math import exp, log
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from tests.model.conftest import plain
 from trajtune.model.fast.losses import hireability_loss, next_role_loss, pinball_loss, squared_loss
@@ -71,6 +72,50 @@ def test_logits_that_never_exist_as_a_whole_have_the_same_loss_and_gradients(
     torch.testing.assert_close(losses[0], losses[1])
     ours, theirs = (torch.autograd.grad(3 * loss, made_of) for loss in losses)
     torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("num_titles", [50, 20_000])  # one block, and three
+def test_a_mixture_with_copied_titles_has_the_loss_and_gradients_of_its_probabilities(
+    num_titles: int, smoothing: float
+) -> None:
+    torch.manual_seed(0)
+    shapes = [(40, 8), (num_titles, 8), (num_titles,), (40, 1), (40, 1), (40, 6)]
+    made_of = [torch.randn(shape, dtype=torch.double, requires_grad=True) for shape in shapes]
+    hidden, weight, bias, stays, gate, scores = made_of
+    held = torch.randint(1, num_titles, (40, 6))
+    held[:, 4] = held[:, 1]  # a title that is held twice
+    held[::3, 3:], held[7] = 0, 0  # unknown titles, and a career of them alone
+    last = held[:, :1]
+    titles = torch.randint(0, num_titles, (40,)).where(torch.arange(40) % 5 > 0, 0)
+    titles[1:20:2] = held[1:20:2, 1]
+    nothing, is_copied = torch.tensor(-1e4, dtype=torch.double), held > 0
+    attention = torch.where(is_copied, scores, nothing).log_softmax(1)
+    log_generate = torch.where(is_copied.any(1, keepdim=True), F.logsigmoid(-gate), 0.0)
+    log_copy = torch.where(is_copied, F.logsigmoid(gate) + attention, nothing)
+    logits = FactoredLogits(hidden, weight, bias, stays, last, log_generate, log_copy, held)
+
+    p_generated = logits.generated().softmax(1)
+    p = log_generate.exp() * p_generated
+    for role in range(6):
+        p = p + log_copy[:, role : role + 1].exp() * F.one_hot(held[:, role], num_titles)
+    torch.testing.assert_close(p.sum(1), torch.ones(40, dtype=torch.double))
+    torch.testing.assert_close(logits.multiplied(), p.log())
+    known = titles > 0
+    spread = -p_generated.log()[:, 1:].mean(1)
+    loss = (1 - smoothing) * -p[torch.arange(40), titles].log() + smoothing * spread
+    expected = loss[known].mean()
+    unknown = torch.full((40,), NAN, dtype=torch.double)
+    others = torch.zeros(40, 2, dtype=torch.double), torch.zeros(40, 1, dtype=torch.double)
+    found = training_loss((logits, *others), titles, unknown, unknown, plain(label_smoothing=smoothing))
+    torch.testing.assert_close(found, expected)
+    ours, theirs = (torch.autograd.grad(3 * of, made_of, retain_graph=True) for of in (found, expected))
+    torch.testing.assert_close(ours, theirs)
+    if not smoothing:
+        dense = torch.autograd.grad(
+            3 * F.cross_entropy(logits.multiplied(), titles, ignore_index=0), made_of, retain_graph=True
+        )
+        torch.testing.assert_close(dense, theirs)
 
 
 def test_a_target_as_good_as_impossible_has_a_finite_loss() -> None:

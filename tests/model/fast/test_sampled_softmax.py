@@ -8,14 +8,15 @@ from trajtune.dataset.arrays import CareerArrays
 from trajtune.errors import TrainingError
 from trajtune.model.fast.losses import factored_next_role_loss
 from trajtune.model.fast.sampled_softmax import sample_titles, sampled_next_role_loss
+from trajtune.model.network.copy_head import NOTHING
 from trajtune.model.network.lstm import UNKNOWN_LOGIT, FactoredLogits
 from trajtune.model.training.fit import fit
 
 TITLES, EXAMPLES, WIDTH = 60, 40, 8
 
 
-def logits(*, with_stays: bool) -> tuple[FactoredLogits, torch.Tensor]:
-    """Logits of random weights, and targets: some unknown, some the last title."""
+def logits(*, with_stays: bool, with_copies: bool = False) -> tuple[FactoredLogits, torch.Tensor]:
+    """Logits of random weights, and targets: some unknown, some the last title or another earlier one."""
     random = torch.Generator().manual_seed(0)
 
     def normal(*shape: int) -> torch.Tensor:
@@ -29,12 +30,19 @@ def logits(*, with_stays: bool) -> tuple[FactoredLogits, torch.Tensor]:
     last[:3], target[:5], target[5:15] = 0, 0, last[5:15, 0]
     stays = normal(EXAMPLES, 1) * (last > 0)
     hidden, weight = normal(EXAMPLES, WIDTH), normal(TITLES, WIDTH)
-    return FactoredLogits(hidden, weight, bias, *((stays, last) if with_stays else (None, None))), target
+    factored = FactoredLogits(hidden, weight, bias, *((stays, last) if with_stays else (None, None)))
+    if with_copies:
+        held = titles(EXAMPLES, 4)
+        target[20:30] = held[20:30, 2]
+        log_copy = (normal(EXAMPLES, 4).log_softmax(1) - 1).masked_fill(held == 0, NOTHING)
+        factored = factored._replace(log_generate=normal(EXAMPLES, 1), log_copy=log_copy, held=held)
+    return factored, target
 
 
+@pytest.mark.parametrize("with_copies", [True, False])
 @pytest.mark.parametrize("with_stays", [True, False])
-def test_with_every_title_drawn_it_is_the_exact_loss(with_stays: bool) -> None:
-    factored, target = logits(with_stays=with_stays)
+def test_with_every_title_drawn_it_is_the_exact_loss(with_stays: bool, with_copies: bool) -> None:
+    factored, target = logits(with_stays=with_stays, with_copies=with_copies)
     exact = factored_next_role_loss(factored, target)
     drawn = sampled_next_role_loss(factored, target, 10_000)
     torch.testing.assert_close(drawn.value, exact.value)

@@ -97,7 +97,7 @@ def test_tenure_is_in_months_and_in_order(model: CareerTrajectoryLSTM) -> None:
     torch.testing.assert_close(model(title_ids)[1], head.sort(1).values * 12 + 30)
 
 
-@pytest.mark.parametrize("options", OPTIONS[:5], ids=lambda options: "+".join(options))
+@pytest.mark.parametrize("options", OPTIONS[:10], ids=lambda options: "+".join(options))
 def test_with_each_architecture_padding_never_matters(
     options: dict[str, Any], train: CareerArrays, vocab_size: int, words: TitleWords
 ) -> None:
@@ -126,3 +126,19 @@ def test_tied_logits_are_products_with_the_titles_own_vectors(vocab_size: int) -
         torch.nn.functional.linear(query, table, model.tied_bias)[:, 1:],
         query @ table[1:].T + model.tied_bias[1:],
     )
+
+
+@pytest.mark.parametrize("lengths", [None, torch.tensor([3, 1])])
+def test_the_lstm_reads_the_start_of_a_career_before_its_roles(lengths: torch.Tensor | None) -> None:
+    model = CareerTrajectoryLSTM(10, 6, 4, title_changes=True, career_start=True).eval()
+    assert model.start_vector is not None
+    title_ids, read = torch.tensor([[1, 2, 2], [3, 4, 4]]), []
+    model.final_state = lambda *inputs: read.append(inputs) or torch.zeros(2, 8)  # type: ignore[method-assign]
+    model.scores(title_ids, lengths)
+    roles, num_read = read[0]
+    assert torch.equal(roles[:, 0], model.start_vector.expand(2, -1))
+    vectors = model.embedding(title_ids)
+    assert torch.equal(roles[:, 1:, :6], vectors)
+    assert not roles[:, 1, 6:].any(), "the change at the first role compares with the start"
+    assert torch.equal(roles[:, 2, 6:], (vectors[:, 1] - vectors[:, 0]).abs())
+    assert num_read is None if lengths is None else num_read.tolist() == [4, 2]

@@ -3,6 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from tests.model.conftest import plain
+from trajtune.model.network.lstm import FactoredLogits
 from trajtune.model.training.training_loss import training_loss
 
 NAN = float("nan")
@@ -47,6 +48,38 @@ def test_value_and_gradients_are_those_of_autograd(tenure_loss: str, smoothing: 
         torch.autograd.grad(2 * loss, scores), torch.autograd.grad(2 * expected, scores), strict=True
     ):
         torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("tenure_loss", ["mse", "pinball"])
+@pytest.mark.parametrize("kind", ["dense", "factored", "sampled"])
+def test_weights_multiply_each_examples_losses(kind: str, tenure_loss: str) -> None:
+    torch.manual_seed(0)
+    made_of = tuple(torch.randn(shape, requires_grad=True) for shape in [(7, 5), (6, 5), (6,)])
+    others = tuple(torch.randn(7, width, requires_grad=True) for width in (2, 1))
+    copied = (torch.full((7, 1), -0.2), torch.randn(7, 2).log_softmax(1) - 1.7, torch.randint(1, 6, (7, 2)))
+    titles = torch.tensor([1, 2, 0, 3, 5, 0, 4])
+    months = torch.tensor([0.3, -1.0, NAN, 0.2, 2.0, NAN, 0.0])
+    hireable = torch.tensor([1, 0, NAN, 1, 1, NAN, 1])
+    samples = 1_000 if kind == "sampled" else 0
+    params = plain(tenure_loss=tenure_loss, softmax_samples=samples)
+
+    def loss(rows: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
+        hidden, weights, bias = made_of
+        logits = FactoredLogits(hidden[rows], weights, bias, None, None, *(values[rows] for values in copied))
+        own = logits.multiplied() if kind == "dense" else logits
+        scores = (own, *(values[rows] for values in others))
+        return training_loss(scores, titles[rows], months[rows], hireable[rows], params, weight)
+
+    weight = torch.tensor([0.5, 3.0, 1.0, 0.0, 2.0, 1.0, 0.5])
+    alone = torch.stack([loss(torch.tensor([row])) for row in range(7)])
+    expected = torch.dot(weight, alone) / 5  # five have known targets
+    found = loss(torch.arange(7), weight)
+    torch.testing.assert_close(found, expected)
+    inputs = (*made_of, *others)
+    for ours, theirs in zip(
+        torch.autograd.grad(found, inputs), torch.autograd.grad(expected, inputs), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-4)
 
 
 def test_going_back_twice_fails_rather_than_being_wrong() -> None:

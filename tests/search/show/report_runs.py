@@ -9,6 +9,7 @@ from trajtune.experiment.load import validate
 from trajtune.experiment.params import RESEARCH_DEFAULT
 from trajtune.experiment.settings import Experiment
 from trajtune.experiment.space import load_space
+from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.search.runs.create import create_run
 from trajtune.search.runs.directory import Run
 from trajtune.search.study.open import create_study
@@ -35,7 +36,12 @@ def run_of(folder: Path, snapshot: Snapshot, trials: int, **search: Any) -> Run:
     study = create_study(run.path, experiment.search, EPOCHS)
     enqueue(study, space, RESEARCH_DEFAULT, RESEARCH_DEFAULT_ORIGIN)
     run.write_baselines(
-        {"markov": {"val_next_role_nll": 3.1, "val_top1": 0.21}, "majority": {"val_top1": 0.1}}
+        {
+            "markov": {"val_next_role_nll": 3.1, "val_top1": 0.21},
+            "majority": {"val_top1": 0.1},
+            "ngram": {"val_next_role_nll": 3.2, "val_top1": 0.22},
+        },
+        NGramChoice(2, "last", 20.0, None, 0.15).to_dict(),
     )
     return run
 

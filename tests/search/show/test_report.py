@@ -76,7 +76,8 @@ def test_the_lead_says_the_state_and_the_best_beside_default_and_baseline(page: 
     lead = page.locator("p.lead").inner_text()
     assert lead.startswith("Complete: 50 of 50 trials have ended (36 complete, 9 stopped early, 5 failed).")
     assert f"The best NLL on val is {best.value:.4g}, of trial {best.number}" in lead
-    assert "the best one-line rule (markov) has 3.1" in lead
+    assert "the best baseline (markov) has 3.1" in lead
+    assert "ngram is counts of the last two titles, on last moves, half-life 20" in page.inner_text("main")
 
 
 def test_a_trials_number_opens_its_params_by_keyboard(page: Any, ended: Run) -> None:

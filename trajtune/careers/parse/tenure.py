@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trajtune.careers.schema import Precision
 
 MAX_TENURE_YEARS: Final = 70
-"""A longer tenure is taken for an error in the source."""
+"""An end that makes a longer tenure is taken for an error in the source."""
 
 
 def tenure_months(starts: pa.Array, ends: pa.Array, precisions: pa.Array) -> NDArray[np.float32]:

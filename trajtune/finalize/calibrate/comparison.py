@@ -16,7 +16,7 @@ from trajtune.dataset.arrays import CareerArrays, Examples
 from trajtune.finalize.calibrate.isotonic import TOO_FEW, table_of, train_calibrator
 from trajtune.model.batches import Loader, prediction_batch_size
 from trajtune.model.metrics import brier_score, calibration_metrics
-from trajtune.model.network.lstm import CareerTrajectoryLSTM
+from trajtune.model.network.average import CareerModel
 
 FOLDS: Final = 5
 _MOST_LOGITS: Final = 2**24
@@ -43,7 +43,7 @@ def cross_fitted(confidence: NDArray[np.floating], correct: NDArray[np.bool_]) -
 
 
 def compare_calibrations(
-    model: CareerTrajectoryLSTM,
+    model: CareerModel,
     arrays: CareerArrays,
     examples: Examples,
     confidence: NDArray[np.floating],
@@ -86,7 +86,7 @@ def compare_calibrations(
 
 
 def _temperature(
-    model: CareerTrajectoryLSTM, arrays: CareerArrays, examples: Examples
+    model: CareerModel, arrays: CareerArrays, examples: Examples
 ) -> tuple[float, NDArray[np.float64]]:
     """The temperature with the least NLL on all, and cross-fitted confidences ``[E]``."""
     logits_EV, target_E = _logits(model, arrays, examples)
@@ -107,7 +107,7 @@ def _temperature(
 
 
 @torch.inference_mode()
-def _logits(model: CareerTrajectoryLSTM, arrays: CareerArrays, examples: Examples) -> tuple[Tensor, Tensor]:
+def _logits(model: CareerModel, arrays: CareerArrays, examples: Examples) -> tuple[Tensor, Tensor]:
     loader = Loader(arrays, examples, prediction_batch_size(model.vocab_size))
     batches = [(batch.index, model(batch.title_ids, batch.lengths)[0], batch.next_title) for batch in loader]
     original_order = torch.argsort(torch.cat([index for index, _, _ in batches]))

@@ -1,13 +1,18 @@
-"""The one measurement on test: the exported graph, the research default, the baselines, the Bayes limit."""
+"""The one measurement on test: the exported graph, what it is compared with, and the Bayes limit.
+
+It is compared with the winner as it was selected, the research default and the baselines.
+"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from trajtune.bundle.graph import Graph
-from trajtune.dataset.encode import SplitData
+from trajtune.dataset.encode import SplitData, with_vocabulary
 from trajtune.dataset.report_sections import RECORDED
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.test_split import open_test_split, openings
+from trajtune.dataset.titles import TitleEncoder
 from trajtune.finalize.evaluate.bootstrap import gain
 from trajtune.finalize.evaluate.career_changers import LAG_LIMIT
 from trajtune.finalize.evaluate.evaluate import (
@@ -20,22 +25,46 @@ from trajtune.finalize.evaluate.example_careers import example_careers
 from trajtune.finalize.evaluate.last_transitions import LastTransitions, last_transitions
 from trajtune.finalize.evaluate.segments import by_segment
 from trajtune.finalize.export.graph_predictions import predict_with_graph
-from trajtune.model.baselines.baselines import BASELINES
+from trajtune.model.baselines.baselines import fit_baselines
 from trajtune.model.baselines.bayes import bayes_predictions, has_bayes_optimum, optimum_metrics
-from trajtune.model.metrics import known_hireability, reliability
-from trajtune.model.network.lstm import CareerTrajectoryLSTM
+from trajtune.model.baselines.ngram_choice import NGramChoice
+from trajtune.model.metrics import known_hireability, next_role, reliability
+from trajtune.model.network.average import CareerModel
 from trajtune.model.predict import predict
 from trajtune.model.predictions import Predictions
 
 
-def origin(snapshot: Snapshot, run: str) -> dict[str, Any]:
-    """The keys of ``metrics.json`` that say what was measured, and on what."""
+@dataclass(frozen=True)
+class References:
+    """Trained models that the exported one is compared with.
+
+    Attributes:
+        models: By name: ``as_selected`` and ``research_default``; neither needs to be there.
+        encoder: The vocabulary of all of them.
+    """
+
+    models: Mapping[str, CareerModel]
+    encoder: TitleEncoder
+
+
+def origin(snapshot: Snapshot, division: Snapshot, run: str) -> dict[str, Any]:
+    """The keys of ``metrics.json`` that say what was measured, and on what.
+
+    Args:
+        snapshot: What the search read.
+        division: What the exported model was trained on: the snapshot, or its `Snapshot.refit`.
+        run: Name of the run.
+    """
     manifest = snapshot.manifest
+    cutoffs = dict(manifest["cutoffs"])
+    if division != snapshot:
+        cutoffs["calibration"] = division.manifest["cutoffs"]["train"]
     return {
         "source": manifest["source"]["kind"],
         "snapshot": snapshot.id,
         "run": run,
-        "cutoffs": manifest["cutoffs"],
+        "refit_on": "train" if division == snapshot else "known",
+        "cutoffs": cutoffs,
         "as_of": manifest["as_of"],
         "hireability_label": manifest["hireability"],
         "data": {name: manifest[name] for name in RECORDED},
@@ -45,8 +74,9 @@ def origin(snapshot: Snapshot, run: str) -> dict[str, Any]:
 def measure_on_test(
     snapshot: Snapshot,
     graph: Graph,
-    research: CareerTrajectoryLSTM | None,
+    references: References,
     *,
+    ngram_choice: NGramChoice,
     run: str,
     purpose: str,
     coverage: float,
@@ -54,17 +84,19 @@ def measure_on_test(
     """Open the test split, which the ledger records, and measure everything on it.
 
     Args:
-        snapshot: The snapshot whose test split is opened.
+        snapshot: The division that the model was trained on; the baselines are fitted on its train, and its
+            test split is opened.
         graph: The exported model.
-        research: The trained research default; None if there is none to compare with.
+        references: Trained models to compare it with.
+        ngram_choice: What the baseline `ngram` chose on val.
         run: Entry in the ledger.
         purpose: Entry in the ledger.
         coverage: Nominal coverage of the tenure interval.
 
     Returns:
         The keys of ``metrics.json`` that come from test: ``test``, ``career_changers``, ``baselines``,
-        ``research_default``, ``gains``, ``segments``, ``reliability``, ``bayes_limit``, ``examples``,
-        ``test_openings``.
+        ``ngram`` (its choice), ``as_selected`` and ``research_default`` (None if not given), ``gains``,
+        ``segments``, ``reliability``, ``bayes_limit``, ``examples``, ``test_openings``.
     """
     train = snapshot.read("train").arrays
     data = open_test_split(snapshot, run=run, purpose=purpose)
@@ -73,17 +105,21 @@ def measure_on_test(
     predicted = predict_with_graph(graph, data.arrays, examples)
     own = predicted.predictions
     others: dict[str, Predictions] = {
-        name: fit_baseline(train, graph.vocab_size).predict(data.arrays, examples)
-        for name, fit_baseline in BASELINES.items()
+        name: baseline.predict(data.arrays, examples)
+        for name, baseline in fit_baselines(train, graph.vocab_size, ngram_choice).items()
     }
     baselines = {name: evaluate_baseline(predictions, transitions) for name, predictions in others.items()}
-    if research is not None:
-        others = {"research_default": predict(research, data.arrays, examples), **others}
+    trained, of_trained = _references(references, data, transitions)
+    if "as_selected" in trained:
+        of_trained["as_selected"]["both_know"] = _both_know(own, trained["as_selected"])
+    others = {**trained, **others}
     return {
         "test": evaluate_model(own, predicted.calibrated_confidence),
         "career_changers": {**changers_and_everybody(own, transitions), "lag_limit": LAG_LIMIT},
         "baselines": baselines,
-        "research_default": evaluate_baseline(others["research_default"], transitions) if research else None,
+        "ngram": ngram_choice.to_dict(),
+        "as_selected": of_trained.get("as_selected"),
+        "research_default": of_trained.get("research_default"),
         "gains": {name: gain(own, predictions) for name, predictions in others.items()},
         "segments": by_segment(predicted, others, transitions, data.split_dates),
         "reliability": {
@@ -94,6 +130,26 @@ def measure_on_test(
         **_bayes_limit(snapshot, data, transitions, coverage),
         "examples": example_careers(graph, snapshot.encoder(), data, transitions, predicted),
         "test_openings": len(openings(snapshot)),
+    }
+
+
+def _references(
+    references: References, data: SplitData, transitions: LastTransitions
+) -> tuple[dict[str, Predictions], dict[str, dict[str, Any]]]:
+    """Predictions of each reference, which sees the careers with its own vocabulary, and its metrics."""
+    examples, seen = transitions.examples, with_vocabulary(data, references.encoder)
+    same_people = replace(transitions, current_ids=seen.arrays.title_ids[examples.target - 1])
+    predicted = {name: predict(model, seen.arrays, examples) for name, model in references.models.items()}
+    return predicted, {name: evaluate_baseline(p, same_people) for name, p in predicted.items()}
+
+
+def _both_know(own: Predictions, selected: Predictions) -> dict[str, Any]:
+    """The NLL of both on the next titles in both vocabularies; `gain` is on the same ones."""
+    known = (own.rank > 0) & (selected.rank > 0)
+    return {
+        "num": int(known.sum()),
+        "nll": next_role(own.take(known))["nll"],
+        "as_selected_nll": next_role(selected.take(known))["nll"],
     }
 
 

@@ -36,7 +36,7 @@ def export_to_onnx(model: nn.Module, path: Path) -> None:
     """Write a model as one self-contained ONNX file; the same weights give the same bytes.
 
     Args:
-        model: `CareerTrajectoryLSTM` (three outputs) or `ExportedModule` (six), in eval mode.
+        model: `CareerModel` (three outputs) or `ExportedModule` (six), in eval mode.
         path: The file, written atomically.
 
     Raises:

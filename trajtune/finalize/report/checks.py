@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from trajtune.experiment.objective import DIRECTIONS, label
 from trajtune.finalize.report.predictors import THIS_MODEL, compared
-from trajtune.page.format import number, percent, significant
+from trajtune.page.format import listed, number, percent, significant
 from trajtune.page.page import COLOURS, Page
 
 _METHODS: Final = ("none", "isotonic", "temperature")
@@ -19,8 +19,9 @@ _ERRORS: Final = {
 
 
 def confidence(page: Page, m: Mapping[str, Any]) -> None:
-    """Reliability before and after calibration, on test and cross-fitted on val."""
+    """Reliability before and after calibration, on test and cross-fitted where it was fitted."""
     test, calibration = m["test"], m["calibration"]
+    where = calibration["fitted_on"]
     on_val_by_method = calibration["compared_on_val"]
     page.section(
         "Confidence",
@@ -33,10 +34,10 @@ def confidence(page: Page, m: Mapping[str, Any]) -> None:
     on_val = {"before calibration": calibration["reliability_val_raw"]}
     if calibration["reliability_val"]:
         on_val["after, cross-fitted"] = calibration["reliability_val"]
-    _reliability(page, "On val", on_val)
+    _reliability(page, f"On {where}", on_val)
     methods = [on_val_by_method[name] or {} for name in _METHODS]
     page.table(
-        ["", "test, before", "test, after", *(f"val, {name}" for name in _METHODS)],
+        ["", "test, before", "test, after", *(f"{where}, {name}" for name in _METHODS)],
         [
             (
                 name,
@@ -117,8 +118,9 @@ def refits(page: Page, m: Mapping[str, Any]) -> None:
     best = "lowest" if DIRECTIONS[metric] == "minimize" else "highest"
     page.section(
         "How it was chosen",
-        f"{winner['name'].capitalize()}, seed {winner['seed']}: the {best} {label(metric)} on val, averaged "
-        f"over {seeds}. A search's best value is partly luck; the difference shows how much.",
+        f"{winner['name'].capitalize()}: the {best} {label(metric)} on val, averaged over {seeds}. "
+        f"{_exported(winner['seeds'], num_seeds)}{_again(m)} "
+        "A search's best value is partly luck; the difference shows how much.",
     )
     figure = go.Figure()
     trained = [refit for refit in m["refits"] if refit[metric] is not None]
@@ -177,6 +179,26 @@ def export(page: Page, m: Mapping[str, Any]) -> None:
     )
 
 
+def _exported(seeds: Sequence[int], trained: int) -> str:
+    """Which of the winner's trainings the graph is made of."""
+    if len(seeds) > 1:
+        return (
+            f"The exported graph gives the mean of the predictions of seeds {listed(list(map(str, seeds)))}."
+        )
+    return f"Seed {seeds[0]} is exported{', the best of them' if trained > 1 else ''}."
+
+
+def _again(m: Mapping[str, Any]) -> str:
+    """How the winner was trained for export, if that was not on train."""
+    if m["refit_on"] == "train":
+        return ""
+    epochs = listed([str(epochs) for epochs in m["winner"]["epochs"]])
+    return (
+        f" For export it was trained again on everything known before {m['cutoffs']['calibration']}, for "
+        f"as many epochs as were best on val: {epochs}."
+    )
+
+
 def _best_calibration(best: str) -> str:
     """Whether another calibration would be better than the one in the bundle."""
     if best == "isotonic":
@@ -188,13 +210,13 @@ def _best_calibration(best: str) -> str:
 
 
 def _margin(calibration: Mapping[str, Any]) -> str:
-    """How the interval was corrected on val."""
+    """How the interval was corrected."""
     margin = calibration["tenure_margin_months"]
     if margin is None:
         return f"Not corrected: {calibration['tenure_margin_months_reason']}."
     return (
         f"Both ends were moved outwards by {margin:.1f} months, from {calibration['tenure_num_ended']:,} "
-        "ended roles of val."
+        f"ended roles of {calibration['fitted_on']}."
     )
 
 

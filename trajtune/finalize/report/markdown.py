@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from trajtune.bundle.manifest import HTML_REPORT, METRICS, REPORT
-from trajtune.finalize.report.predictors import BASELINES_IN_WORDS, THIS_MODEL, next_role_rows
-from trajtune.finalize.report.verdict import gate_rows, measured_on, verdict, warnings
+from trajtune.finalize.report.predictors import THIS_MODEL, baselines_in_words, next_role_rows
+from trajtune.finalize.report.verdict import freshness, gate_rows, measured_on, verdict, warnings
 from trajtune.page.format import number
 
 _HEADLINE: Final = {"top1": "top 1", "top5": "top 5", "nll": "NLL (nats)"}
@@ -46,7 +46,8 @@ def report_text(m: Mapping[str, Any]) -> str:
         table(["Gate", "Result", "Value", "Limit", "Rule"], gates),
         "## Next role",
         table(["", *_HEADLINE.values()], headline),
-        BASELINES_IN_WORDS,
+        *([sentences] if (sentences := freshness(m)) else []),
+        baselines_in_words(m),
         "## What was measured",
         measured_on(m),
         f"Everything else is in `{HTML_REPORT}`, which opens offline, and in `{METRICS}`.",

@@ -5,7 +5,7 @@ from typing import Any
 
 from trajtune.bundle.manifest import HTML_REPORT, METRICS
 from trajtune.finalize.report.markdown import table
-from trajtune.finalize.report.verdict import verdict
+from trajtune.finalize.report.verdict import freshness, measured_on, verdict
 from trajtune.page.format import number, percent
 
 
@@ -16,6 +16,8 @@ def model_card(m: Mapping[str, Any]) -> str:
     rows = [
         ["next role, top 1", percent(test["next_role_top1"])],
         ["next role, top 5", percent(test["next_role_top5"])],
+        ["next role, NLL in nats", number(test["next_role_nll"])],
+        *_as_selected(m),
         ["expected calibration error", number(test["ece"])],
         ["tenure interval holds", percent(test["tenure_coverage"])],
         ["hireability AUC", number(test["hireability_auc"])],
@@ -42,13 +44,14 @@ careers of another country, trade or time than those it was trained on.
 
 ## Data
 
-Source: {m["source"]}, snapshot `{m["snapshot"]}`, as of {m["as_of"]}. Trained on careers whose last
-known date is before {m["cutoffs"]["train"]}, calibrated on those before {m["cutoffs"]["val"]}, measured
-on {test["num_examples"]:,} later ones. Hireability means: {m["hireability_label"]}.
+{measured_on(m)}
+Hireability means: {m["hireability_label"]}.
 
 ## Metrics on test
 
 {table(["", ""], rows)}
+
+{freshness(m)}
 
 By length of history, level and time: `{HTML_REPORT}` and `{METRICS}`.
 
@@ -70,3 +73,13 @@ the data holds none. Before it touches decisions on people: compare its errors b
 law lets you know them, let people see and contest what it says of them, and check what the law where
 you are asks of automated decisions in hiring.
 """
+
+
+def _as_selected(m: Mapping[str, Any]) -> list[list[str]]:
+    """The same metrics of the winner before it was trained again; none if it was not."""
+    selected = m["as_selected"]
+    if selected is None:
+        return []
+    shown = {"top 1": percent(selected["top1"]), "top 5": percent(selected["top5"])}
+    shown["NLL in nats"] = number(selected["nll"])
+    return [[f"as selected: next role, {name}", value] for name, value in shown.items()]

@@ -3,20 +3,34 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.model.metrics import NEXT_ROLE
 from trajtune.page.format import words
 
 THIS_MODEL: Final = "this model"
 
-BASELINES_IN_WORDS: Final = (
-    "The one-line rules: majority always names the commonest next titles; current title says that nothing "
-    "changes; markov looks up what most often followed the current title, markov2 what followed the last two."
-)
+_IN_WORDS: Final = {
+    "majority": "majority always names the commonest next titles",
+    "current_title": "current title says that nothing changes",
+    "markov": "markov looks up what most often followed the current title",
+    "markov2": "markov2 looks up what most often followed the last two titles",
+    "ngram": "ngram counts what followed the last titles, and gives a share to titles held earlier",
+}
+"""What each baseline does; `markov2` is in bundles of earlier versions."""
+
+
+def baselines_in_words(m: Mapping[str, Any]) -> str:
+    """A sentence that says what each baseline does, and one with what `ngram` chose."""
+    rules = "; ".join(_IN_WORDS[name] for name in m["baselines"] if name in _IN_WORDS)
+    sentence = f"The baselines only count: {rules}."
+    if not (chosen := m.get("ngram")):
+        return sentence
+    return f"{sentence} On val, ngram chose {NGramChoice.from_dict(chosen).in_words()}."
 
 
 def compared(m: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The research default, where there is one, and the baselines, by name in words."""
-    others = {"research_default": m["research_default"], **m["baselines"]}
+    """The winner as it was selected, the research default, if they were measured, and the baselines."""
+    others = {**{name: m[name] for name in ("as_selected", "research_default")}, **m["baselines"]}
     return {words(name): metrics for name, metrics in others.items() if metrics}
 
 

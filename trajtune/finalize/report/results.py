@@ -6,11 +6,12 @@ from typing import Any, Final
 import plotly.graph_objects as go
 
 from trajtune.finalize.report.predictors import (
-    BASELINES_IN_WORDS,
     THIS_MODEL,
+    baselines_in_words,
     next_role_rows,
     with_best_possible,
 )
+from trajtune.finalize.report.verdict import freshness
 from trajtune.model.metrics import NEXT_ROLE
 from trajtune.page.format import NOT_KNOWN, number, percent, significant, words
 from trajtune.page.page import Page
@@ -35,7 +36,7 @@ def next_role(page: Page, m: Mapping[str, Any]) -> None:
         f"Share of {test['num_examples']:,} people whose next title is the first guess, or among the "
         f"first five, with 95 % bootstrap intervals by person. {test['num_unseen_targets']:,} moved to a "
         "title that training never saw; they count as misses, and are left out of the NLL. "
-        f"{BASELINES_IN_WORDS}",
+        f"{baselines_in_words(m)}",
     )
     names = list(rows)
     figure = go.Figure()
@@ -54,6 +55,8 @@ def next_role(page: Page, m: Mapping[str, Any]) -> None:
     named = zip(_HEADER, NEXT_ROLE, strict=True)
     own_intervals = "; ".join(f"{label} {_interval(own[f'{key}_interval'])}" for label, key in named)
     page.note(f"95 % intervals of this model: {own_intervals}.")
+    if sentences := freshness(m):
+        page.text(sentences)
 
 
 def gains(page: Page, m: Mapping[str, Any]) -> None:

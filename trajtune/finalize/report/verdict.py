@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from trajtune.finalize.evaluate.gates import failed
-from trajtune.page.format import listed, percent, words
+from trajtune.page.format import listed, number, percent, words
 
 
 def verdict(m: Mapping[str, Any]) -> tuple[str, str]:
@@ -14,11 +14,11 @@ def verdict(m: Mapping[str, Any]) -> tuple[str, str]:
     best_name, best = max(m["baselines"].items(), key=lambda item: item[1]["top1"])
     reason = (
         f"It names the next role of {percent(test['next_role_top1'])} of {test['num_examples']:,} people "
-        f"it never saw; the best one-line rule ({words(best_name)}) of {percent(best['top1'])}."
+        f"it never saw; the best baseline ({words(best_name)}) of {percent(best['top1'])}."
         f"{_doubt(m['gains'][best_name]['top1'], test['num_examples'])}"
     )
     if "beats_baselines" in not_passed:
-        return "Do not ship: the model does not beat a one-line rule.", reason
+        return "Do not ship: the model does not beat every baseline.", reason
     if not_passed:
         return f"Do not ship yet: {listed([words(name) for name in not_passed])} failed.", reason
     return "Ship.", f"{reason} Every gate passed."
@@ -62,11 +62,40 @@ def warnings(m: Mapping[str, Any]) -> list[str]:
 def measured_on(m: Mapping[str, Any]) -> str:
     """The data, the splits, and how often test has been opened."""
     cutoffs = m["cutoffs"]
+    if m["refit_on"] == "train":
+        how = (
+            f"Trained on careers before {cutoffs['train']}, chosen and calibrated on those before "
+            f"{cutoffs['val']}"
+        )
+    else:
+        how = (
+            f"Chosen by training on careers before {cutoffs['train']} and measuring on those before "
+            f"{cutoffs['val']}, trained again on everything known before {cutoffs['calibration']}, "
+            f"calibrated on the careers from then to {cutoffs['val']}"
+        )
     first = " This test split has been opened for the first time." if m["test_openings"] == 1 else ""
     return (
-        f"Source: {m['source']}, snapshot {m['snapshot'][:12]}, as of {m['as_of']}. Trained on careers "
-        f"before {cutoffs['train']}, chosen and calibrated on those before {cutoffs['val']}, measured on "
+        f"Source: {m['source']}, snapshot {m['snapshot'][:12]}, as of {m['as_of']}. {how}, measured on "
         f"{m['test']['num_examples']:,} later ones.{first}"
+    )
+
+
+def freshness(m: Mapping[str, Any]) -> str:
+    """What training again on everything known is worth, in sentences; empty where that was not done."""
+    selected, gain = m["as_selected"], m["gains"].get("as_selected", {}).get("nll")
+    if selected is None:
+        return ""
+    known = selected["both_know"]
+    compared = (
+        ""
+        if gain is None
+        else f" On the {known['num']:,} people whose next title both know, this model has an NLL of "
+        f"{number(known['nll'])} and the other of {number(known['as_selected_nll'])}: a gain of "
+        f"{gain['gain']:+.3f} nats ({gain['low']:+.3f} to {gain['high']:+.3f}, 95 %)."
+    )
+    return (
+        f"As selected: the same configuration trained on careers before {m['cutoffs']['train']} alone, as it "
+        f"was chosen. This model knows everything before {m['cutoffs']['calibration']}.{compared}"
     )
 
 

@@ -1,26 +1,37 @@
-"""Baselines, fitted on every transition of the train careers: of the next title, its tenure, hireability."""
+"""The baselines: what the moves of the train careers say of the next title, its tenure and hireability."""
 
 # E examples, C contexts (distinct), V titles
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from trajtune.dataset.arrays import CareerArrays, Examples
+from trajtune.model.baselines.blocks import score_in_blocks
+from trajtune.model.baselines.ngram import ngram
+from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.model.baselines.outcomes import Outcomes, outcomes_by_last_title, overall_outcomes
-from trajtune.model.predict import NextRole, concatenate, predictions, score_next_role
+from trajtune.model.ngram_counts import contexts_of
+from trajtune.model.predict import predictions
 from trajtune.model.predictions import Predictions
 from trajtune.model.transition_counts import successors, transitions_of, unigram
 
 CURRENT_TITLE_SHARE = 0.9
 """Probability that the current-title baseline gives to the current title."""
 
-_MOST_NUMBERS = 2**23
-"""Probabilities held at once: 64 MB."""
+
+class Predictor(Protocol):
+    """A fitted baseline."""
+
+    @property
+    def name(self) -> str:
+        """As in reports."""
+
+    def predict(self, arrays: CareerArrays, examples: Examples) -> Predictions:
+        """Predict examples, in their order."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +56,14 @@ class Baseline:
     def predict(self, arrays: CareerArrays, examples: Examples) -> Predictions:
         """Predict examples; tenure and hireability are NaN where train knew of none.
 
-        Each distinct pair of context and target is computed once, some at a time, so the memory
-        does not grow with E × V.
+        Each distinct pair of context and target is computed once.
         """
-        back = np.arange(-self.order, 0)
-        at = examples.target[:, None] + back
-        inside = at >= examples.start[:, None]
         ids = arrays.title_ids.astype(np.int64)
-        contexts = np.where(inside, ids[np.where(inside, at, 0)], -1)
-        asked = np.column_stack([contexts, ids[examples.target]])
+        asked = np.column_stack([contexts_of(arrays, examples, self.order), ids[examples.target]])
         distinct, which = np.unique(asked, axis=0, return_inverse=True)
-        size = max(1, _MOST_NUMBERS // self.vocab_size)
-        scored = concatenate(self._score(distinct[i : i + size]) for i in range(0, len(distinct), size))
+        scored = score_in_blocks(
+            lambda rows: self.distribution(distinct[rows, :-1]), distinct[:, -1], self.vocab_size
+        )
         return predictions(
             arrays,
             examples,
@@ -64,12 +71,6 @@ class Baseline:
             self.outcomes.tenure[ids[examples.target - 1]],
             self.outcomes.hireability[ids[examples.target - 1]],
         )
-
-    def _score(self, asked: NDArray[np.int64]) -> NextRole:
-        probabilities = self.distribution(asked[:, :-1])
-        with np.errstate(divide="ignore"):
-            logits = np.log(probabilities)
-        return score_next_role(torch.from_numpy(logits), torch.from_numpy(asked[:, -1].copy()))
 
 
 def majority(train: CareerArrays, vocab_size: int) -> Baseline:
@@ -112,26 +113,21 @@ def markov(train: CareerArrays, vocab_size: int) -> Baseline:
     return Baseline("markov", 1, vocab_size, distribution, outcomes_by_last_title(train, vocab_size))
 
 
-def markov2(train: CareerArrays, vocab_size: int) -> Baseline:
-    """Second-order Markov: what followed the last two titles, interpolated with `markov`."""
-    transitions = transitions_of(train)
-    known = (transitions.last > 0) & (transitions.before > 0)
-    pairs = transitions.before[known] * vocab_size + transitions.last[known]
-    second = successors(pairs, transitions.next[known], vocab_size)
-    first = markov(train, vocab_size)
-
-    def distribution(contexts: NDArray[np.int64]) -> NDArray[np.float64]:
-        before, last = contexts.T
-        pair = np.where((before > 0) & (last > 0), before * vocab_size + last, -1)
-        return second.add_to(first.distribution(contexts[:, 1:]), pair)
-
-    return Baseline("markov2", 2, vocab_size, distribution, first.outcomes)
-
-
 BASELINES: Final = {
     "majority": majority,
     "current_title": current_title,
     "markov": markov,
-    "markov2": markov2,
 }
-"""Every baseline, by its name; a model stands beside all of them."""
+"""The baselines that choose nothing, by name."""
+
+
+def fit_baselines(train: CareerArrays, vocab_size: int, choice: NGramChoice) -> dict[str, Predictor]:
+    """Every baseline, fitted, by name; a model stands beside all of them.
+
+    Args:
+        train: Careers to count.
+        vocab_size: V.
+        choice: What `choose_ngram` chose on val.
+    """
+    simple = {name: fit(train, vocab_size) for name, fit in BASELINES.items()}
+    return {**simple, "ngram": ngram(train, vocab_size, choice)}

@@ -52,10 +52,16 @@ class BayesPredictions:
     tenure_median: NDArray[np.int64]
 
 
-def has_bayes_optimum(manifest: Mapping[str, Any]) -> bool:
-    """Whether a snapshot's careers are simulated and without faults, so that the optimum is known."""
+def has_bayes_optimum(manifest: Mapping[str, Any], split: Literal["val", "test"] = "test") -> bool:
+    """Whether the optimum of a split is known: its careers are simulated and without faults.
+
+    With `source.process.returns`, val of `split.by: move` has none. Whether somebody moved again before the
+    val cutoff then depends on all earlier titles; see `move_probability`.
+    """
     source, data = manifest["source"], manifest["settings"]["data"]
     if source["kind"] != "simulated" or source["process"]["broken"] > 0 or data["merge_repeats"]:
+        return False
+    if split == "val" and manifest["settings"]["split"]["by"] == "move" and source["process"].get("returns"):
         return False
     return data["as_of"] in (AUTO, source["process"]["as_of"])
 
@@ -121,7 +127,7 @@ def bayes_predictions(
     """The best predictions of the split's last transitions.
 
     Args:
-        manifest: Of a snapshot that `has_bayes_optimum`.
+        manifest: Of a snapshot that `has_bayes_optimum` for this split.
         data: The split's careers.
         split: Which split it is.
         encoder: The snapshot's vocabulary.

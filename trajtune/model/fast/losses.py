@@ -2,7 +2,9 @@
 
 Plain form: ``F.cross_entropy(logits, target, ignore_index=0, label_smoothing=...)``, a pinball or squared
 loss, ``F.binary_cross_entropy_with_logits``, and ``loss.backward()``. Each loss is a mean over the examples
-whose target is known; unknown targets add nothing, and a batch without a known target has a loss of 0.
+whose target is known; unknown targets add nothing, and a batch without a known target has a loss of 0. With
+weights it is the sum of weight × loss over those examples, divided by their number and not by the sum of
+their weights: weights have a mean of 1 over an epoch, so a batch of old examples takes a smaller step.
 
 Why by hand: for models this small, autograd's bookkeeping costs more than the arithmetic, and the softmax is
 computed once for value and gradient. The logits of a batch never exist as one tensor: a block of examples at
@@ -18,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from trajtune.model.fast.copied_target import CopiedTarget
 from trajtune.model.network.lstm import FactoredLogits
 
 QUANTILES = (0.1, 0.9)
@@ -39,31 +42,43 @@ class Loss(NamedTuple):
     gradients: Sequence[Tensor | None]
 
 
-def next_role_loss(logits_BV: Tensor, next_title_B: Tensor, smoothing: float = 0.0) -> Loss:
+def next_role_loss(
+    logits_BV: Tensor, next_title_B: Tensor, smoothing: float = 0.0, weight_B: Tensor | None = None
+) -> Loss:
     """Plain form: ``F.cross_entropy(logits, target, ignore_index=0)``, in nats, with its gradient.
 
     Args:
         logits_BV: Index 0 far below the others.
         next_title_B: int64.
         smoothing: Share of each target that is spread evenly over all titles but 0.
+        weight_B: Weights of the examples; None: all are 1.
     """
-    share_B = shares(next_title_B != 0, logits_BV.dtype)
-    loss_B, excess_BV = _compare(logits_BV, next_title_B, smoothing)
+    share_B = shares(next_title_B != 0, logits_BV.dtype, weight_B)
+    loss_B, excess_BV, _ = _compare(logits_BV, next_title_B, smoothing)
     return Loss(torch.dot(loss_B, share_B), (excess_BV.mul_(share_B[:, None]),))
 
 
-def factored_next_role_loss(logits: FactoredLogits, next_title_B: Tensor, smoothing: float = 0.0) -> Loss:
-    """Plain form: `next_role_loss` of ``hidden @ weight.T + bias``, with gradients in each factor."""
-    hidden_BD, weight_VD, bias_V, stays_B1, last_B1 = logits
+def factored_next_role_loss(
+    logits: FactoredLogits, next_title_B: Tensor, smoothing: float = 0.0, weight_B: Tensor | None = None
+) -> Loss:
+    """Plain form: `next_role_loss` of ``logits.multiplied()``, with gradients in each factor.
+
+    Where titles are copied, `smoothing` spreads its share over the classifier's own probabilities:
+    ``(1 - smoothing) × -log p(target) + smoothing × mean(-log softmax)``, ``p`` being the mixture.
+    """
+    hidden_BD, weight_VD, bias_V, stays_B1, last_B1, *_ = logits
     num_examples, num_titles = len(hidden_BD), len(weight_VD)
-    share_B = shares(next_title_B != 0, hidden_BD.dtype)
-    shared_BD = hidden_BD * share_B[:, None]
+    share_B = shares(next_title_B != 0, hidden_BD.dtype, weight_B)
+    # What the gradient in an example's logits is multiplied with.
+    scale_B = share_B.clone()
+    target = None if logits.copied is None else CopiedTarget.of(logits.copied, next_title_B)
     rows = num_examples
     if hidden_BD.device.type == "cpu":
         rows = min(rows, max(16, _MOST_IN_A_BLOCK // num_titles // 16 * 16))
     logits_RV = hidden_BD.new_empty(rows, num_titles)
     p_RV = torch.empty_like(logits_RV)
     losses: list[Tensor] = []
+    generated: list[Tensor] = []
     d_hidden_BD, d_weight_VD = torch.empty_like(hidden_BD), torch.empty_like(weight_VD)
     d_bias_V = torch.empty_like(bias_V)
     d_stays_B1 = None if stays_B1 is None else torch.empty_like(stays_B1)
@@ -73,53 +88,77 @@ def factored_next_role_loss(logits: FactoredLogits, next_title_B: Tensor, smooth
         block_RV = torch.addmm(bias_V, hidden_BD[block], weight_VD.t(), out=logits_RV[:size])
         if last_B1 is not None and stays_B1 is not None:
             block_RV.scatter_add_(1, last_B1[block], stays_B1[block])
-        loss_R, excess_RV = _compare(block_RV, next_title_B[block], smoothing, out=p_RV[:size])
+        copied = None if target is None else target.part(block)
+        loss_R, excess_RV, generated_R = _compare(
+            block_RV, next_title_B[block], smoothing, copied, out=p_RV[:size]
+        )
         losses.append(loss_R)
+        if generated_R is not None:
+            generated.append(generated_R)
+            scale_B[block].mul_((1 - smoothing) * generated_R + smoothing)
         torch.mm(excess_RV, weight_VD, out=d_hidden_BD[block])
         # The first block is written rather than added to zeros (beta 0).
-        d_weight_VD.addmm_(excess_RV.t(), shared_BD[block], beta=float(begin > 0))
-        d_bias_V.addmv_(excess_RV.t(), share_B[block], beta=float(begin > 0))
+        d_weight_VD.addmm_(excess_RV.t(), hidden_BD[block] * scale_B[block, None], beta=float(begin > 0))
+        d_bias_V.addmv_(excess_RV.t(), scale_B[block], beta=float(begin > 0))
         if d_stays_B1 is not None and last_B1 is not None:
             torch.gather(excess_RV, 1, last_B1[block], out=d_stays_B1[block])
-    d_hidden_BD.mul_(share_B[:, None])
+    d_hidden_BD.mul_(scale_B[:, None])
     if d_stays_B1 is not None:
-        d_stays_B1.mul_(share_B[:, None])
+        d_stays_B1.mul_(scale_B[:, None])
     value = torch.dot(torch.cat(losses), share_B)
-    return Loss(value, (d_hidden_BD, d_weight_VD, d_bias_V, d_stays_B1, None))
+    d_copied: tuple[Tensor | None, ...] = (None, None, None)
+    if target is not None:
+        d_copied = target.gradients(torch.cat(generated), (1 - smoothing) * share_B)
+    return Loss(value, (d_hidden_BD, d_weight_VD, d_bias_V, d_stays_B1, None, *d_copied))
 
 
 def _compare(
-    logits_RV: Tensor, target_R: Tensor, smoothing: float, out: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
-    """Each example's cross-entropy ``[R]``, and its gradient in the logits ``[R, V]``."""
+    logits_RV: Tensor,
+    target_R: Tensor,
+    smoothing: float,
+    copied: CopiedTarget | None = None,
+    out: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Compare a block of examples with their targets.
+
+    Returns:
+        Each example's cross-entropy ``[R]``. Its gradient in the logits ``[R, V]``; where titles are
+        copied, divided by ``(1 - smoothing) × generated + smoothing``. ``generated`` ``[R]``: the share of
+        the target's probability that is not copied; None without `copied`.
+    """
     target_R1 = target_R[:, None]
     p_RV = torch.softmax(logits_RV, 1, out=out)
     # The largest logit is the likeliest title's, whose probability cannot underflow as the target's can.
     normaliser_R = logits_RV.amax(1) - p_RV.amax(1).log()
-    aim_R = logits_RV.gather(1, target_R1).squeeze(1)
-    if smoothing:
-        aim_R = (1 - smoothing) * aim_R + smoothing * logits_RV[:, 1:].mean(1)
-        p_RV[:, 1:] -= smoothing / (logits_RV.shape[1] - 1)
-    p_RV.scatter_add_(1, target_R1, p_RV.new_full((1, 1), smoothing - 1).expand_as(target_R1))
-    return normaliser_R - aim_R, p_RV
+    log_p_R = logits_RV.gather(1, target_R1).squeeze(1) - normaliser_R
+    loss_R, generated_R = (-log_p_R, None) if copied is None else copied.mixed(log_p_R)
+    if not smoothing:
+        p_RV.scatter_add_(1, target_R1, p_RV.new_full((1, 1), -1.0).expand_as(target_R1))
+        return loss_R, p_RV, generated_R
+    loss_R = (1 - smoothing) * loss_R + smoothing * (normaliser_R - logits_RV[:, 1:].mean(1))
+    of_target_R = (1 - smoothing) * (torch.ones_like(loss_R) if generated_R is None else generated_R)
+    scale_R1 = (of_target_R + smoothing)[:, None]
+    p_RV[:, 1:] -= smoothing / (logits_RV.shape[1] - 1) / scale_R1
+    p_RV.scatter_add_(1, target_R1, -of_target_R[:, None] / scale_R1)
+    return loss_R, p_RV, generated_R
 
 
-def squared_loss(tenure_B2: Tensor, target_B: Tensor) -> Loss:
+def squared_loss(tenure_B2: Tensor, target_B: Tensor, weight_B: Tensor | None = None) -> Loss:
     """Plain form: ``F.mse_loss`` of both outputs over known targets, as specified."""
-    share_B1, target_B1 = _known(target_B)
+    share_B1, target_B1 = _known(target_B, weight_B)
     error_B2 = tenure_B2 - target_B1
     gradient_B2 = error_B2 * share_B1
     return Loss(torch.dot(error_B2.flatten(), gradient_B2.flatten()) / 2, (gradient_B2,))
 
 
-def pinball_loss(tenure_B2: Tensor, target_B: Tensor) -> Loss:
+def pinball_loss(tenure_B2: Tensor, target_B: Tensor, weight_B: Tensor | None = None) -> Loss:
     """Plain form: mean of ``max(q * error, (q - 1) * error)`` over `QUANTILES` and known targets.
 
     The pinball loss (Koenker and Bassett 1978). The smaller output counts as the lower quantile. Sorting
     quantiles never raises their loss (Chernozhukov et al. 2010, "Quantile and probability curves without
     crossing").
     """
-    share_B1, target_B1 = _known(target_B)
+    share_B1, target_B1 = _known(target_B, weight_B)
     ordered_B2, order_B2 = tenure_B2.sort(1)
     error_B2 = target_B1 - ordered_B2
     below_B2 = (error_B2 < 0).to(error_B2.dtype) - error_B2.new_tensor(QUANTILES)
@@ -128,24 +167,25 @@ def pinball_loss(tenure_B2: Tensor, target_B: Tensor) -> Loss:
     return Loss(value, (gradient_B2.gather(1, order_B2),))  # the order of two is its own inverse
 
 
-def hireability_loss(logit_B1: Tensor, hireable_B: Tensor) -> Loss:
+def hireability_loss(logit_B1: Tensor, hireable_B: Tensor, weight_B: Tensor | None = None) -> Loss:
     """Plain form: ``F.binary_cross_entropy_with_logits`` over known targets, in nats."""
-    share_B1, target_B1 = _known(hireable_B)
+    share_B1, target_B1 = _known(hireable_B, weight_B)
     cost_B1 = F.softplus(logit_B1) - logit_B1 * target_B1
     value = torch.dot(cost_B1.flatten(), share_B1.flatten())
     return Loss(value, ((torch.sigmoid(logit_B1) - target_B1).mul_(share_B1),))
 
 
-def _known(target_B: Tensor) -> tuple[Tensor, Tensor]:
+def _known(target_B: Tensor, weight_B: Tensor | None) -> tuple[Tensor, Tensor]:
     """Each example's share in a mean over known targets, and its target or 0: both ``[B, 1]``."""
-    share_B = shares(target_B.isnan().logical_not_(), target_B.dtype)
+    share_B = shares(target_B.isnan().logical_not_(), target_B.dtype, weight_B)
     return share_B[:, None], target_B.nan_to_num()[:, None]
 
 
-def shares(known_B: Tensor, dtype: torch.dtype) -> Tensor:
-    """1 / the number of known targets for each of these, 0 for the others."""
+def shares(known_B: Tensor, dtype: torch.dtype, weight_B: Tensor | None = None) -> Tensor:
+    """Weight / the number of known targets for each of these, 0 for the others."""
     share_B = known_B.to(dtype)
-    return share_B.div_(share_B.sum().clamp_(min=1))
+    share_B = share_B.div_(share_B.sum().clamp_(min=1))
+    return share_B if weight_B is None else share_B.mul_(weight_B)
 
 
 class PrecomputedGradients(torch.autograd.Function):

@@ -3,7 +3,8 @@
 Plain form: ``F.cross_entropy(logits, target, ignore_index=0)`` over all titles. With a large vocabulary
 the softmax takes nearly all of a training step. Its normaliser is a sum over titles. Here it is estimated
 from the target and the last title, which are always included, and from titles sampled for the whole
-batch, each divided by its inclusion probability (Horvitz and Thompson 1952). Titles are sampled
+batch, each divided by its inclusion probability (Horvitz and Thompson 1952). What is copied is not estimated:
+it is mixed with the estimate as with the whole softmax. Titles are sampled
 log-uniformly by rank, which needs no counts, because indices are ordered by falling frequency (Jean et al.
 2015, section 3).
 """
@@ -15,20 +16,24 @@ import math
 import torch
 from torch import Tensor
 
+from trajtune.model.fast.copied_target import CopiedTarget
 from trajtune.model.fast.losses import Loss, shares
 from trajtune.model.network.lstm import FactoredLogits
 
 
-def sampled_next_role_loss(logits: FactoredLogits, next_title_B: Tensor, num_samples: int) -> Loss:
+def sampled_next_role_loss(
+    logits: FactoredLogits, next_title_B: Tensor, num_samples: int, weight_B: Tensor | None = None
+) -> Loss:
     """Plain form: `losses.factored_next_role_loss` without smoothing, which this estimates.
 
     Args:
         logits: Index 0 is never sampled.
         next_title_B: int64; 0 is no target.
         num_samples: Draws with replacement, from torch's global random state; duplicates count once.
+        weight_B: Weights of the examples; None: all are 1.
     """
-    hidden_BD, weight_VD, bias_V, stays_B1, last_B1 = logits
-    share_B = shares(next_title_B != 0, hidden_BD.dtype)
+    hidden_BD, weight_VD, bias_V, stays_B1, last_B1, *_ = logits
+    share_B = shares(next_title_B != 0, hidden_BD.dtype, weight_B)
     drawn_S, log_chance_S = sample_titles(len(weight_VD), num_samples, hidden_BD.device)
     last_B = next_title_B if last_B1 is None else last_B1.squeeze(1)
     named_B2 = torch.stack([next_title_B, last_B], 1)
@@ -49,10 +54,18 @@ def sampled_next_role_loss(logits: FactoredLogits, next_title_B: Tensor, num_sam
 
     scores = torch.cat([of_named_B2, of_drawn_BS], 1)
     log_p = torch.log_softmax(scores, 1)
-    value = -torch.dot(log_p[:, 0], share_B)
+    scale_B = share_B
+    d_copied: tuple[Tensor | None, ...] = (None, None, None)
+    if logits.copied is None:
+        value = -torch.dot(log_p[:, 0], share_B)
+    else:
+        target = CopiedTarget.of(logits.copied, next_title_B)
+        loss_B, generated_B = target.mixed(log_p[:, 0])
+        value, scale_B = torch.dot(loss_B, share_B), share_B * generated_B
+        d_copied = target.gradients(generated_B, share_B)
     d_scores = log_p.exp_()
     d_scores[:, 0] -= 1
-    d_scores.mul_(share_B[:, None])
+    d_scores.mul_(scale_B[:, None])
     d_named_B2, d_drawn_BS = d_scores[:, :2], d_scores[:, 2:]
 
     d_hidden_BD = d_drawn_BS @ weight_VD[drawn_S] + torch.einsum("bn,bnd->bd", d_named_B2, named_B2D)
@@ -65,7 +78,7 @@ def sampled_next_role_loss(logits: FactoredLogits, next_title_B: Tensor, num_sam
     d_stays_B1 = None
     if stays_B1 is not None:
         d_stays_B1 = (d_named_B2[:, 1] + d_named_B2[:, 0] * is_same_B)[:, None]
-    return Loss(value, (d_hidden_BD, d_weight_VD, d_bias_V, d_stays_B1, None))
+    return Loss(value, (d_hidden_BD, d_weight_VD, d_bias_V, d_stays_B1, None, *d_copied))
 
 
 def sample_titles(num_titles: int, num_samples: int, device: torch.device) -> tuple[Tensor, Tensor]:

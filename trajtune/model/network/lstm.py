@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from trajtune.model.network.copy_head import Copied, CopyHead, mixed
 from trajtune.model.network.markov_prior import MarkovCounts, MarkovPrior
 from trajtune.model.network.title_vectors import TitleVectors, TitleWords
 
@@ -28,6 +29,7 @@ class FactoredLogits(NamedTuple):
         bias: ``[V]``: its bias.
         stays: ``[B, 1]``: added to the logit of the last title; None: nothing is.
         last: int64 ``[B, 1]``: the last titles; None as `stays` is.
+        log_generate, log_copy, held: What is copied, as in `copy_head.Copied`; None: nothing is.
     """
 
     hidden: Tensor
@@ -35,9 +37,27 @@ class FactoredLogits(NamedTuple):
     bias: Tensor
     stays: Tensor | None
     last: Tensor | None
+    log_generate: Tensor | None = None
+    log_copy: Tensor | None = None
+    held: Tensor | None = None
+
+    @property
+    def copied(self) -> Copied | None:
+        """What is copied, if anything is."""
+        if self.log_generate is None or self.log_copy is None or self.held is None:
+            return None
+        return Copied(self.log_generate, self.log_copy, self.held)
 
     def multiplied(self) -> Tensor:
-        """The logits ``[B, V]``."""
+        """The logits ``[B, V]``; log-probabilities where titles are copied."""
+        return self.mixed(self.generated())
+
+    def mixed(self, generated_BV: Tensor) -> Tensor:
+        """These logits ``[B, V]`` in the place of the classifier's, mixed with what is copied."""
+        return generated_BV if self.copied is None else mixed(generated_BV, self.copied)
+
+    def generated(self) -> Tensor:
+        """The logits ``[B, V]`` of the classifier alone."""
         logits_BV = F.linear(self.hidden, self.weight, self.bias)
         if self.stays is None or self.last is None:
             return logits_BV
@@ -66,7 +86,9 @@ class CareerTrajectoryLSTM(nn.Module):
         tie_weights: bool = False,
         skip_last_title: bool = False,
         title_changes: bool = False,
+        career_start: bool = False,
         repeat_gate: bool = False,
+        copy_head: bool = False,
         embedding_dropout: float = 0.0,
         title_words: TitleWords | None = None,
         markov_counts: MarkovCounts | None = None,
@@ -82,7 +104,9 @@ class CareerTrajectoryLSTM(nn.Module):
             tie_weights: A title's logit is the product of its vector with the classifier's.
             skip_last_title: The heads also get the last title's vector.
             title_changes: The LSTM also reads how far each title's vector is from the one before.
+            career_start: The LSTM reads a learned vector before the first role.
             repeat_gate: A score of staying, learned from the state, is added to the last title's logit.
+            copy_head: Part of the next title's probability is copied from the career's titles.
             embedding_dropout: On titles' vectors, before anything reads them.
             title_words: Compose title vectors of words.
             markov_counts: Add a Markov prior to the logits.
@@ -97,8 +121,10 @@ class CareerTrajectoryLSTM(nn.Module):
             else TitleVectors(vocab_size, embedding_dim, title_words)
         )
         self.embedding_dropout = nn.Dropout(embedding_dropout)
+        input_size = 2 * embedding_dim if title_changes else embedding_dim
+        self.start_vector = nn.Parameter(torch.randn(input_size)) if career_start else None
         self.lstm = nn.LSTM(
-            2 * embedding_dim if title_changes else embedding_dim,
+            input_size,
             hidden_dim,
             num_layers,
             batch_first=True,
@@ -115,6 +141,7 @@ class CareerTrajectoryLSTM(nn.Module):
         self.repeat_head = (
             nn.Sequential(nn.Linear(width, 32), nn.ReLU(), nn.Linear(32, 1)) if repeat_gate else None
         )
+        self.copy_head = CopyHead(width, embedding_dim) if copy_head else None
         self.markov_prior = None if markov_counts is None else MarkovPrior(markov_counts)
         self.register_buffer("tenure_mean", torch.zeros(()))
         self.register_buffer("tenure_std", torch.ones(()))
@@ -159,15 +186,26 @@ class CareerTrajectoryLSTM(nn.Module):
         if self.tie_weights:  # what the layers read has the scale that it has without tied weights
             embedded_BTE = embedded_BTE * self.embedding.embedding_dim**0.5
         roles_BTX = _with_changes(embedded_BTE) if self.title_changes else embedded_BTE
-        state_BS = self.final_state(roles_BTX, lengths)
+        state_BS = self.final_state(*self._from_the_start(roles_BTX, lengths))
         if self.skip_last_title:
             state_BS = torch.cat([state_BS, _at_last(embedded_BTE, lengths)], 1)
         tenure_B2, hireability_B1 = self.tenure_head(state_BS), self.hireability_head(state_BS)
         logits = self._classify(state_BS, table_VE, title_ids, lengths)
+        if self.copy_head is not None:
+            copied = self.copy_head(state_BS, embedded_BTE, title_ids, lengths)
+            logits = logits._replace(**copied._asdict())
         if self.markov_prior is not None:
             last_B = _at_last(title_ids.unsqueeze(2), lengths).squeeze(1).long()
-            return self.markov_prior(logits.multiplied(), last_B, left_out), tenure_B2, hireability_B1
+            generated_BV = self.markov_prior(logits.generated(), last_B, left_out)
+            return logits.mixed(generated_BV), tenure_B2, hireability_B1
         return logits, tenure_B2, hireability_B1
+
+    def _from_the_start(self, roles_BTX: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """What the LSTM reads: the roles, after the vector of the start where the model has one."""
+        if self.start_vector is None:
+            return roles_BTX, lengths
+        start_B1X = self.start_vector.expand(roles_BTX.shape[0], 1, -1)
+        return torch.cat([start_B1X, roles_BTX], 1), None if lengths is None else lengths + 1
 
     def _classify(
         self, state_BS: Tensor, table_VE: Tensor, title_ids: Tensor, lengths: Tensor | None

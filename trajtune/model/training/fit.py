@@ -15,6 +15,7 @@ import torch
 
 from trajtune.dataset.arrays import CareerArrays, Examples
 from trajtune.errors import TrainingError
+from trajtune.experiment.load import validate
 from trajtune.experiment.objective import cost
 from trajtune.experiment.params import Params
 from trajtune.model.batches import Loader, create_dataloaders
@@ -27,6 +28,7 @@ from trajtune.model.network.title_vectors import TitleWords
 from trajtune.model.training.epoch import EXPLODED, diverged, evaluate, train_epoch
 from trajtune.model.training.optimizer import create_optimizer
 from trajtune.model.training.random_state import RandomState
+from trajtune.model.training.recency import recency_weights
 
 _MAY_DIFFER = {"max_epochs", "patience"}
 
@@ -107,7 +109,10 @@ def fit(
     device = torch.device(device)
     random_state = RandomState(seed, device)
     own = params.model_copy(update={"batch_size": workers.share_of(params.batch_size)})
-    train_loader, val_loader = create_dataloaders(own, train, val, vocab_size, seed=seed, device=device)
+    weights = recency_weights(params, train, workers)
+    train_loader, val_loader = create_dataloaders(
+        own, train, val, vocab_size, seed=seed, device=device, weights=weights
+    )
     _check_targets(train_loader, val_loader, workers)
     with random_state.in_use():
         model = _new_model(params, train, vocab_size, title_words, workers).to(device)
@@ -227,7 +232,8 @@ def _check_same(checkpoint: Mapping[str, Any], params: Params, vocab_size: int, 
     may_differ = _MAY_DIFFER if params.schedule == "constant" else _MAY_DIFFER - {"max_epochs"}
     # Checkpoints of earlier versions name no metric: their best epoch was always by this one.
     metric_before = checkpoint.get("metric", "val_next_role_nll")
-    before = {**checkpoint["params"], "vocab_size": checkpoint["vocab_size"], "metric": metric_before}
+    recorded = validate(Params, dict(checkpoint["params"]), "checkpoint").model_dump(mode="json")
+    before = {**recorded, "vocab_size": checkpoint["vocab_size"], "metric": metric_before}
     now = {**params.model_dump(mode="json"), "vocab_size": vocab_size, "metric": metric}
     faults = [
         f"{key} {before.get(key)!r} → {now[key]!r}"

@@ -24,6 +24,7 @@ def training_loss(
     tenure_B: Tensor,
     hireable_B: Tensor,
     params: Params,
+    weight_B: Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy + ``tenure_weight`` × tenure + ``hireability_weight`` × hireability, a scalar.
 
@@ -32,7 +33,8 @@ def training_loss(
         next_title_B: int64; 0 is no target.
         tenure_B: float32, standardised; NaN is no target.
         hireable_B: float32, 1 or 0; NaN is no target.
-        params: Gives the weights, the kind of tenure loss and how much of the softmax is computed.
+        params: Gives the losses' weights, the kind of tenure loss and how much of the softmax is computed.
+        weight_B: float32, the examples' weights in each loss; None: all are 1.
 
     Returns:
         The loss; autograd can go back through it once.
@@ -41,17 +43,19 @@ def training_loss(
     tenure_loss = pinball_loss if params.tenure_loss == "pinball" else squared_loss
 
     def compute(tenure_B2: Tensor, hireability_B1: Tensor, *classifier: Tensor) -> Loss:
-        tenure, (d_tenure_B2,) = tenure_loss(tenure_B2, tenure_B)
-        hireability, (d_hireability_B1,) = hireability_loss(hireability_B1, hireable_B)
+        tenure, (d_tenure_B2,) = tenure_loss(tenure_B2, tenure_B, weight_B)
+        hireability, (d_hireability_B1,) = hireability_loss(hireability_B1, hireable_B, weight_B)
         if not isinstance(logits, FactoredLogits):
-            next_role, d_classifier = next_role_loss(classifier[0], next_title_B, params.label_smoothing)
+            next_role, d_classifier = next_role_loss(
+                classifier[0], next_title_B, params.label_smoothing, weight_B
+            )
         elif params.softmax_samples:
             next_role, d_classifier = sampled_next_role_loss(
-                FactoredLogits(*classifier), next_title_B, params.softmax_samples
+                FactoredLogits(*classifier), next_title_B, params.softmax_samples, weight_B
             )
         else:
             next_role, d_classifier = factored_next_role_loss(
-                FactoredLogits(*classifier), next_title_B, params.label_smoothing
+                FactoredLogits(*classifier), next_title_B, params.label_smoothing, weight_B
             )
         value = next_role + params.tenure_weight * tenure + params.hireability_weight * hireability
         assert d_tenure_B2 is not None

@@ -9,7 +9,7 @@
       search.log                    what the search printed to stderr
       trials/0000/best.pt           checkpoints
       best.json                     the best finished trial so far
-      baselines.json                val metrics of the counting baselines
+      baselines.json                val metrics of the counting baselines, and what `ngram` chose
       lock                          held by the process that searches
     runs/latest                     a link to the newest run
 
@@ -46,6 +46,7 @@ SPACE: Final = "space.yaml"
 MANIFEST: Final = "run.json"
 _BEST: Final = "best.json"
 _BASELINES: Final = "baselines.json"
+_CHOICE: Final = "choice"
 _LOCK: Final = "lock"
 
 
@@ -112,12 +113,28 @@ class Run:
 
     def baselines(self) -> dict[str, dict[str, float | None]]:
         """Val metrics of every baseline, by name; empty before a search has measured them."""
+        return {
+            name: {metric: value for metric, value in found.items() if metric != _CHOICE}
+            for name, found in self._baselines().items()
+        }
+
+    def ngram_choice(self) -> dict[str, Any] | None:
+        """What the baseline `ngram` chose on val; None before that, and in runs of earlier versions."""
+        choice: dict[str, Any] | None = self._baselines().get("ngram", {}).get(_CHOICE)
+        return choice
+
+    def write_baselines(
+        self, metrics: Mapping[str, Mapping[str, float | None]], choice: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write what `baselines` and `ngram_choice` read."""
+        content = dict[str, Mapping[str, Any]](metrics)
+        if choice is not None:
+            content["ngram"] = {**content["ngram"], _CHOICE: dict(choice)}
+        write_json(self.path / _BASELINES, content, allow_nan=True)
+
+    def _baselines(self) -> dict[str, dict[str, Any]]:
         path = self.path / _BASELINES
         return json.loads(path.read_text("utf-8")) if path.exists() else {}
-
-    def write_baselines(self, content: Mapping[str, Mapping[str, float | None]]) -> None:
-        """Write what `baselines` reads."""
-        write_json(self.path / _BASELINES, content, allow_nan=True)
 
     def with_requested(self, requested: int) -> "Run":
         """The same run with another number of requested trials, which is written to its manifest."""

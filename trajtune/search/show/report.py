@@ -8,6 +8,7 @@ from trajtune.dataset.report_sections import data_sections
 from trajtune.dataset.snapshot import Snapshot, open_snapshot
 from trajtune.errors import SnapshotError
 from trajtune.experiment.objective import DIRECTIONS, label
+from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.page.format import number, significant, words
 from trajtune.page.page import Page
 from trajtune.search.runs.directory import Run
@@ -117,7 +118,7 @@ def _verdict(run: Run, trials: Sequence[TrialRecord], metrics: Sequence[str]) ->
             else f"; the research default has {number(default.value)}, which is no worse"
         )
     if baseline := best_baseline(run.baselines(), metrics[0]):
-        verdict += f"; the best one-line rule ({words(baseline[0])}) has {number(baseline[1])}"
+        verdict += f"; the best baseline ({words(baseline[0])}) has {number(baseline[1])}"
     if len(metrics) > 1:
         numbers = ", ".join(str(trial.number) for trial in pareto_front(trials))
         verdict += f". On the Pareto front are trials {numbers}"
@@ -133,9 +134,11 @@ def _compared(page: Page, run: Run, trials: Sequence[TrialRecord]) -> None:
     if default and default.epochs and default is not best:
         rows[f"research default (trial {default.number})"] = default.metrics
     rows |= {words(name): metrics for name, metrics in run.baselines().items()}
-    page.section("The best so far", "On val, compared with the research default and the one-line rules.")
+    chosen = run.ngram_choice()
+    ngram = f" ngram is {NGramChoice.from_dict(chosen).in_words()}." if chosen else ""
+    page.section("The best so far", f"On val, compared with the research default and the baselines.{ngram}")
     if not rows:
-        page.note("No trial has ended an epoch, and the one-line rules are not measured yet.")
+        page.note("No trial has ended an epoch, and the baselines are not measured yet.")
         return
     shown = [metric for metric in DIRECTIONS if any(row.get(metric) is not None for row in rows.values())]
     page.table(

@@ -8,6 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from trajtune.experiment.objective import DIRECTIONS, cost
+from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.page.format import metric_value, significant
 from trajtune.search.runs.directory import Run
 from trajtune.search.study.open import read_study
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 STATES: Final = ("WAITING", "RUNNING", "COMPLETE", "PRUNED", "FAIL")
+_TOP1: Final = "val_top1"
 _SHOWN: Final = 20
 
 
@@ -41,7 +43,8 @@ def status_of(run: Run) -> dict[str, Any]:
         ``counts`` by state; ``best`` and ``research_default``: the entries of those trials, None without
         a result; ``front``: numbers of the Pareto front, the best trial first, empty with one
         objective; ``gain``: by how much the best trial beats the research default in the metric, None if
-        either has no result; ``baselines``: val metrics by name, empty before a search has measured them.
+        either has no result; ``baselines``: val metrics by name, empty before a search has measured them;
+        ``ngram``: what the baseline `ngram` chose on val, None if it is not known.
     """
     trials = read_trials(read_study(run.path))
     counts = Counter(trial.state for trial in trials)
@@ -62,6 +65,7 @@ def status_of(run: Run) -> dict[str, Any]:
         "gain": default.costs[0] - best.costs[0] if compared else None,  # type: ignore[union-attr]
         "front": [trial.number for trial in pareto_front(trials)] if settings.other_metrics else [],
         "baselines": run.baselines(),
+        "ngram": run.ngram_choice(),
         "trials": [_entry(trial) for trial in trials],
     }
 
@@ -82,8 +86,8 @@ def print_status(status: dict[str, Any], file: TextIO | None = None) -> None:
         console.print(
             f"research default {metric_value(default['metrics'][metric])}: trial {default['number']}"
         )
-    if baseline := best_baseline(status["baselines"], metric):
-        console.print(f"best baseline {metric_value(baseline[1])}: {baseline[0]}")
+    if line := _baseline_line(status):
+        console.print(line)
     if status["gain"] is not None:
         console.print(f"gain over the research default {metric_value(status['gain'])}")
     if status["front"]:
@@ -99,6 +103,24 @@ def print_status(status: dict[str, Any], file: TextIO | None = None) -> None:
         if trial["damage"]:
             console.print(f"trial {trial['number']}: {trial['damage']}")
     console.print(_leaderboard(status))
+
+
+def _baseline_line(status: dict[str, Any]) -> str | None:
+    """The best baseline by the deciding metric, and by top-1 where that is another metric."""
+    baselines, metric = status["baselines"], status["metric"]
+    best = best_baseline(baselines, metric)
+    if best is None:
+        return None
+    name, value = best
+    chosen = status["ngram"] if name == "ngram" else None
+    words = f" ({NGramChoice.from_dict(chosen).in_words()})" if chosen else ""
+    line = f"best baseline {metric_value(value)}: {name}{words}"
+    by_top1 = best_baseline(baselines, _TOP1)
+    return (
+        f"{line}; by {_TOP1} {metric_value(by_top1[1])}: {by_top1[0]}"
+        if by_top1 and metric != _TOP1
+        else line
+    )
 
 
 def _leaderboard(status: dict[str, Any]) -> "Table":

@@ -55,7 +55,7 @@ class AshaPruner(BasePruner):
 
 def make_pruner(settings: PrunerSettings, max_epochs: int) -> BasePruner:
     """The pruner that the experiment names, for trials of at most ``max_epochs``."""
-    grace_period, reduction_factor = settings.grace_period, settings.reduction_factor
+    grace_period, reduction_factor = settings.first_rung(max_epochs), settings.reduction_factor
     if settings.name == "none":
         return NopPruner()
     if settings.name == "median":

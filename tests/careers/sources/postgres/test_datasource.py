@@ -67,6 +67,7 @@ def test_role_rows_of_real_types_are_read(database: str, execute: Execute):
             "starts": [date(2000, 1, 1), date(2001, 1, 1)],
             "ends": [date(2000, 12, 31), None],
             "precisions": [1, 1],
+            "end_precisions": [1, None],
             "hireable": None,
         }
     ]

@@ -1,0 +1,25 @@
+import pytest
+from pydantic import ValidationError
+
+from trajtune.experiment.params import RESEARCH_DEFAULT, Params
+
+
+def test_a_record_of_an_earlier_version_has_the_settings_that_it_worked_with() -> None:
+    earlier = {key: value for key, value in Params().model_dump().items() if key not in Params.added}
+    assert Params.model_validate(earlier) == Params.model_validate({**earlier, **Params.added})
+    assert Params.model_validate({**earlier, "clip_norm": 0.0}).career_start is False
+    assert Params.model_validate({**earlier, "career_start": True}).career_start is True
+
+
+def test_a_file_that_leaves_settings_out_gets_the_defaults() -> None:
+    assert Params.model_validate({}) == Params()
+    assert Params.model_validate({"embedding_dim": 64}).career_start is True
+
+
+def test_what_earlier_versions_worked_with_is_the_research_default() -> None:
+    assert {name: getattr(RESEARCH_DEFAULT, name) for name in Params.added} == Params.added
+
+
+def test_a_record_with_an_unknown_setting_is_refused() -> None:
+    with pytest.raises(ValidationError, match="extra_forbidden"):
+        Params.model_validate({**Params().model_dump(), "hidden_dims": 3})

@@ -1,0 +1,160 @@
+"""Careers as they were known on a day: the only way from the careers that were read to those of a split.
+
+Everything later than the day is removed before any other rule sees the career, so a fact that became known
+later changes nothing.
+"""
+
+# N careers, R roles of all careers
+
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from trajtune.careers.parse.precision import last_days
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The roles of some careers in numpy, with the days on which their dates were certainly known.
+
+    Attributes:
+        offsets: int64 ``[N + 1]``: the roles of career ``i`` are ``[offsets[i], offsets[i + 1])``.
+        titles: string ``[R]``.
+        starts: ``datetime64[D]`` ``[R]``.
+        ends: ``datetime64[D]`` ``[R]``, NaT where there is none.
+        precisions: int8 ``[R]``, of the starts.
+        end_precisions: int8 ``[R]``, 0 where there is no end.
+        begun: ``datetime64[D]`` ``[R]``: the first day on which the role had certainly begun. A start of
+            month or year precision counts as its last day, but not as later than the data itself.
+        ended: ``datetime64[D]`` ``[R]``: the same of its end, NaT where there is none.
+    """
+
+    offsets: NDArray[np.int64]
+    titles: pa.Array
+    starts: NDArray[np.datetime64]
+    ends: NDArray[np.datetime64]
+    precisions: NDArray[np.int8]
+    end_precisions: NDArray[np.int8]
+    begun: NDArray[np.datetime64]
+    ended: NDArray[np.datetime64]
+
+    @classmethod
+    def of(cls, careers: pa.Table, as_of: date = date.max) -> "Roles":
+        """The roles of `careers.schema.CAREERS`.
+
+        Args:
+            careers: ``[N]``.
+            as_of: The day that the data describes; everything in it was known then.
+        """
+        lists = careers["titles"].combine_chunks()
+        offsets = np.asarray(lists.offsets).astype(np.int64)
+        starts, ends = (_days(careers[name].combine_chunks().flatten()) for name in ("starts", "ends"))
+        precisions, end_precisions = (
+            careers[name].combine_chunks().flatten().fill_null(0).to_numpy(zero_copy_only=False)
+            for name in ("precisions", "end_precisions")
+        )
+        begun, ended = (
+            np.minimum(last_days(days, known_to), np.datetime64(as_of))
+            for days, known_to in ((starts, precisions), (ends, end_precisions))
+        )
+        titles = lists.flatten()
+        return cls(offsets - offsets[0], titles, starts, ends, precisions, end_precisions, begun, ended)
+
+    def last_begun(self) -> NDArray[np.datetime64]:
+        """``datetime64[D]`` ``[N]``: when the last role of each career had certainly begun."""
+        return self.begun[self.offsets[1:] - 1]
+
+    def latest_begun(self) -> NDArray[np.datetime64]:
+        """``datetime64[D]`` ``[N]``: when all roles of each career had certainly begun."""
+        return np.maximum.reduceat(self.begun, self.offsets[:-1]) if len(self.offsets) > 1 else self.begun
+
+    def count(self, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """int64 ``[N]``: the roles of each career in a mask ``[R]``."""
+        before = np.concatenate([[0], np.cumsum(mask)])
+        counts: NDArray[np.int64] = np.diff(before[self.offsets])
+        return counts
+
+
+def careers_as_of(
+    careers: pa.Table, day: date, *, as_of: date = date.max, merge_repeats: bool = False
+) -> pa.Table:
+    """The careers as they were known on a day.
+
+    A role that had not certainly begun is removed, an end that was not certainly known is null, as if the
+    role were still held, and the label of a career whose later roles are removed is unknown. Repeats
+    are merged afterwards, so that a later repeat changes nothing that is earlier.
+
+    Args:
+        careers: `careers.schema.CAREERS` ``[N]``; further columns are kept.
+        day: The last day that is known.
+        as_of: The day that the data describes; everything in it was known then.
+        merge_repeats: Join consecutive roles of the same title: first start to latest end, without
+            an end if the last of them has none.
+
+    Returns:
+        The same columns, of the careers that then had at least two roles.
+    """
+    roles = Roles.of(careers, as_of)
+    known = roles.begun <= np.datetime64(day)
+    seen = roles.ended <= np.datetime64(day)  # NaT is not
+    roles = replace(
+        roles,
+        ends=np.where(seen, roles.ends, np.datetime64("NaT")),
+        ended=np.where(seen, roles.ended, np.datetime64("NaT")),
+    )
+    num_known = roles.count(known)
+    if merge_repeats:
+        known, roles = _merge_repeats(roles, known)
+    num_roles = roles.count(known)
+    is_career = num_roles >= 2
+    known &= np.repeat(is_career, np.diff(roles.offsets))
+    is_whole = (num_known == np.diff(roles.offsets))[is_career]
+    ends = roles.ends[known]
+    values = {
+        "titles": roles.titles.filter(pa.array(known)),
+        "starts": pa.array(roles.starts[known]),
+        "ends": pa.array(ends),
+        "precisions": pa.array(roles.precisions[known]),
+        "end_precisions": pa.array(roles.end_precisions[known], mask=np.isnat(ends)),
+    }
+    offsets = pa.array(np.concatenate([[0], np.cumsum(num_roles[is_career])]), pa.int32())
+    table = careers.filter(pa.array(is_career))
+    labels = table["hireable"].combine_chunks().to_numpy(zero_copy_only=False)
+    columns = {name: pa.ListArray.from_arrays(offsets, values[name]) for name in values}
+    columns["hireable"] = pa.array(labels, pa.float32(), mask=np.isnan(labels) | ~is_whole)
+    for name, column in columns.items():
+        at = table.schema.get_field_index(name)
+        table = table.set_column(at, table.schema.field(at), column)
+    return table
+
+
+def _merge_repeats(roles: Roles, known: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Roles]:
+    """The first role of each run of one title, and the roles with the end of its run in its place."""
+    at = np.flatnonzero(known)
+    if not len(at):
+        return known, roles
+    titles = roles.titles.dictionary_encode().indices.to_numpy()[at]
+    owners = np.repeat(np.arange(len(roles.offsets) - 1), np.diff(roles.offsets))[at]
+    is_first = np.append(True, (titles[1:] != titles[:-1]) | (owners[1:] != owners[:-1]))
+    firsts = np.flatnonzero(is_first)
+    lasts = np.append(firsts[1:], len(at)) - 1
+    # NaT is the smallest of all integers.
+    ended = roles.ended[at].astype(np.int64)
+    is_latest = ended == np.repeat(np.maximum.reduceat(ended, firsts), lasts - firsts + 1)
+    latest = np.minimum.reduceat(np.where(is_latest, np.arange(len(at)), len(at)), firsts)
+    # A role without an end at the end of the run: the run has none.
+    source = at[np.where(np.isnat(roles.ended[at[lasts]]), lasts, latest)]
+    target = at[firsts]
+    ends, precisions = roles.ends.copy(), roles.end_precisions.copy()
+    ends[target], precisions[target] = roles.ends[source], roles.end_precisions[source]
+    heads = np.zeros(len(known), bool)
+    heads[target] = True
+    return heads, replace(roles, ends=ends, end_precisions=precisions)
+
+
+def _days(dates: pa.Array) -> NDArray[np.datetime64]:
+    """date32 to ``datetime64[D]``; null to NaT."""
+    return np.asarray(dates.to_numpy(zero_copy_only=False)).astype("datetime64[D]")

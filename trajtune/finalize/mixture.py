@@ -1,0 +1,76 @@
+"""Mix the winner's networks with the n-gram baseline, by what each predicted on val.
+
+Networks generalise and counts remember. On small and repetitive data the mixture is better than either.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from trajtune.dataset.arrays import CareerArrays, examples_of
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.model.baselines.ngram import exportable, ngram
+from trajtune.model.baselines.ngram_choice import NGramChoice
+from trajtune.model.checkpoint import State, averaged, build_model
+from trajtune.model.predict import predict
+from trajtune.model.predictions import Predictions
+
+_LEAST_SHARE: Final = 0.02
+"""A smaller share is none: it would change little, and cost the graph its counts."""
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """How the exported model is put together.
+
+    Attributes:
+        choice: What the n-gram counts.
+        ngram_share: Weight of the n-gram in the probabilities of titles, in 0..1; the networks share the
+            rest. Tenure and hireability are the networks' alone.
+    """
+
+    choice: NGramChoice
+    ngram_share: float
+
+    def state(self, networks: Sequence[State], train: CareerArrays) -> dict[str, Any]:
+        """The state of networks that were trained on ``train``, mixed with the counts of ``train``."""
+        counts = self._counts(networks, train) if self.ngram_share else None
+        return averaged(networks, counts, self.ngram_share)
+
+    def _counts(self, networks: Sequence[State], train: CareerArrays) -> dict[str, Any]:
+        return exportable(train, networks[0]["vocab_size"], self.choice)
+
+
+def fit_mixture(networks: Sequence[State], choice: NGramChoice, snapshot: Snapshot) -> Mixture:
+    """Choose the n-gram's share on val, for networks that were trained on train.
+
+    Args:
+        networks: Their states.
+        choice: What the n-gram counts.
+        snapshot: Its train is counted; val decides.
+    """
+    train, val = (snapshot.read(split).arrays for split in ("train", "val"))
+    examples = examples_of(val, "last")
+    of_networks = predict(build_model(averaged(networks)), val, examples)
+    of_counts = ngram(train, networks[0]["vocab_size"], choice).predict(val, examples)
+    return Mixture(choice, best_share(of_networks, of_counts))
+
+
+def best_share(first: Predictions, second: Predictions) -> float:
+    """The weight of the second in the mixture of two predictors with the least log-loss, in 0..1."""
+    known = ~np.isnan(first.nll)
+    if not known.any():
+        return 0.0
+    p, q = np.exp(-first.nll[known]), np.exp(-second.nll[known])
+    tiny = np.finfo(np.float64).tiny
+
+    def loss(share: float) -> float:
+        return float(-np.log(np.maximum((1 - share) * p + share * q, tiny)).mean())
+
+    # The loss is convex in the share.
+    share = round(float(minimize_scalar(loss, bounds=(0, 1), method="bounded").x), 2)
+    # The networks always keep a part: they alone predict tenure and hireability.
+    return 0.0 if share < _LEAST_SHARE else min(share, 1 - _LEAST_SHARE)

@@ -1,0 +1,81 @@
+"""The weighted mean of several models' predictions, as one model with the same inputs and outputs."""
+
+# B careers in a batch, T roles (padded), V titles, M members, O members that predict outcomes
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from trajtune.model.network.lstm import CareerTrajectoryLSTM
+
+
+class AveragedModel(nn.Module):
+    """Several models as one: probabilities, tenure bounds and hireability are means over its members.
+
+    A member is any module from ``(title_ids, lengths)`` to ``(logits, tenure, hireability)``, like
+    `CareerTrajectoryLSTM`; all have the same titles. A member with an outcome weight of 0 predicts the next
+    title alone, and what it returns as tenure and hireability is never used.
+    """
+
+    title_weights: Tensor
+    outcome_weights: Tensor
+
+    def __init__(
+        self,
+        members: Sequence[nn.Module],
+        vocab_size: int,
+        title_weights: Sequence[float] | None = None,
+        outcome_weights: Sequence[float] | None = None,
+    ) -> None:
+        """Join trained models.
+
+        Args:
+            members: The models, ``[M]``. To be exported they must have plain title vectors.
+            vocab_size: V, index 0 included.
+            title_weights: Each member's weight in the probabilities of titles, ``[M]``, above 0 with the
+                sum 1; None: equal weights.
+            outcome_weights: Each member's weight in tenure and hireability, ``[M]``, at least 0 with the
+                sum 1; None: the weights of titles.
+        """
+        super().__init__()
+        num = len(members)
+        titles = [1 / num] * num if title_weights is None else list(title_weights)
+        outcomes = titles if outcome_weights is None else list(outcome_weights)
+        for weights in (titles, outcomes):
+            assert len(weights) == num, f"{len(weights)} weights of {num} members"
+            assert abs(sum(weights) - 1) < 1e-6, f"weights add up to {sum(weights)}"
+        assert min(titles) > 0, "a member without a weight has no logarithm"
+        assert min(outcomes) >= 0, "a negative weight gives no mean"
+        self.members = nn.ModuleList(members)
+        self.vocab_size = vocab_size
+        # Which members predict outcomes is part of the exported graph's structure, so it is no tensor.
+        self._outcome_members = [number for number, weight in enumerate(outcomes) if weight > 0]
+        self.register_buffer("title_weights", torch.tensor(titles))
+        self.register_buffer("outcome_weights", torch.tensor([outcomes[i] for i in self._outcome_members]))
+
+    def forward(self, title_ids: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Predict what comes next, in the serving contract's units.
+
+        Args:
+            title_ids: Integer ``[B, T]``, oldest role first; anything past a length never matters.
+            lengths: int64 ``[B]``, each in 1..T; None: every position is a role.
+
+        Returns:
+            Logits ``[B, V]``, the logarithms of the mean probabilities, far below the others at index 0;
+            tenure ``[B, 2]`` in months, lower ≤ upper; hireability ``[B, 1]`` in 0..1.
+        """
+        predicted = [member(title_ids, lengths) for member in self.members]
+        log_probabilities_MBV = torch.stack([torch.log_softmax(logits, 1) for logits, _, _ in predicted])
+        shares_MBV = log_probabilities_MBV + self.title_weights.log()[:, None, None]
+        # torch.logsumexp exports with an attribute that opset 17 does not have.
+        largest_BV = shares_MBV.amax(0)
+        logits_BV = largest_BV + (shares_MBV - largest_BV).exp().sum(0).log()
+        tenure_OB2 = torch.stack([predicted[number][1] for number in self._outcome_members])
+        hireability_OB1 = torch.stack([predicted[number][2] for number in self._outcome_members])
+        weights_O11 = self.outcome_weights[:, None, None]
+        return logits_BV, (weights_O11 * tenure_OB2).sum(0), (weights_O11 * hireability_OB1).sum(0)
+
+
+CareerModel = CareerTrajectoryLSTM | AveragedModel
+"""What a checkpoint predicts with: one network, or the mean of several."""
