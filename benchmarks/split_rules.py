@@ -1,9 +1,9 @@
 """The split rules on the same test moves: which rule's training predicts what came next.
 
 The cutoffs are the same for all rules: those that ``auto`` gives for ``move``. The test moves are the test
-split of ``move``: each person's last move, if it began at or after the val cutoff, with all roles before it as
-input. For each rule the default params are trained on its train, the best epoch is chosen on its val, and the
-test moves are predicted. The test moves whose target every rule's vocabulary holds are compared.
+split of ``move``: each person's last move, if it began at or after the val cutoff, with all roles before it.
+For each rule the default params are trained on its train, the best epoch is chosen on its val, and the test
+moves are predicted. The test moves whose target every rule's vocabulary holds are compared.
 """
 
 import sys
@@ -38,7 +38,7 @@ Row = dict[str, Any]
 
 
 def compare_rules(name: str, rules: Sequence[str], directory: Path, num_seeds: int) -> Iterator[Row]:
-    """Log-loss and top-1 of each rule on the same moves, mean over seeds; a rule without a split is skipped."""
+    """Log-loss and top-1 of each rule on the same moves, mean over seeds; a rule may have no split."""
     experiment = experiment_of(name, directory, split={"by": "move"})
     with ray_session():
         loaded = load_career_sequences(experiment.source, experiment.data)
