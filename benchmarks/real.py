@@ -23,7 +23,7 @@ from benchmarks.peers import WITHOUT_BAR, peers
 from benchmarks.real_sets import QUICK_SETS, SETS, WORK, experiment_of, skip_without_data
 from benchmarks.rows import result
 from trajtune.bundle.graph import Graph
-from trajtune.bundle.manifest import METRICS, MODEL, VOCABULARY
+from trajtune.bundle.manifest import METRICS, MODEL
 from trajtune.cluster import ray_session
 from trajtune.dataset.arrays import examples_of
 from trajtune.dataset.prepare import prepare
@@ -37,7 +37,12 @@ from trajtune.model.metrics import expected_calibration_error, next_role
 from trajtune.search.run import start_search
 from trajtune.storage.atomic import write_atomically
 
-WINNER, RESEARCH = "winner", "research default"
+WINNER: Final = "winner"
+TRAINED: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "as_selected": ("winner before the refit", ()),
+    "research_default": ("research default", ("top1",)),
+}
+"""Models of ``metrics.json`` beside the winner: how they are called, and the metrics with a bar."""
 ALL: Final = "all sets"
 TRIALS: Final = 16
 LEAST_SIGNIFICANT, LEAST_GATES = 5, 6
@@ -90,7 +95,8 @@ def measured(name: str, trials: int, *, quick: bool) -> Iterator[Row]:
     metrics = json.loads((bundle / METRICS).read_text("utf-8"))
     yield from sizes(snapshot)
     yield from of_product(metrics)
-    yield from of_peers(snapshot, bundle, run.name)
+    learned = snapshot.refit if metrics["refit_on"] == "known" else snapshot
+    yield from of_peers(snapshot, learned, bundle, run.name)
     gate = metrics["gates"]["beats_baselines"]["passed"] is True
     yield result(GATE, float(gate), "passed")
 
@@ -109,9 +115,10 @@ def of_product(metrics: Mapping[str, Any]) -> Iterator[Row]:
     test, gains = metrics["test"], metrics["gains"]
     own = {metric: test[metric if metric == "ece" else f"next_role_{metric}"] for metric in UNITS}
     yield from of_predictor(WINNER, own)
-    if metrics["research_default"]:
-        yield from of_predictor(RESEARCH, metrics["research_default"])
-        yield from of_gains(RESEARCH, gains["research_default"], bars=("top1",))
+    for key, (name, bars) in TRAINED.items():
+        if metrics[key]:
+            yield from of_predictor(name, metrics[key])
+            yield from of_gains(name, gains[key], bars=bars)
     for name, baseline in metrics["baselines"].items():
         yield from of_predictor(name, baseline)
         yield from of_gains(name, gains[name], bars=("nll", "top1"))
@@ -119,9 +126,15 @@ def of_product(metrics: Mapping[str, Any]) -> Iterator[Row]:
     yield result(BEST_BASELINE, gains[best]["nll"]["low"], "nats")
 
 
-def of_peers(snapshot: Snapshot, bundle: Path, run: str) -> Iterator[Row]:
-    """The peers on test, beside the exported graph on the same people."""
-    learned = learned_from(snapshot, bundle)
+def of_peers(snapshot: Snapshot, learned: Snapshot, bundle: Path, run: str) -> Iterator[Row]:
+    """The peers on test, beside the exported graph on the same people.
+
+    Args:
+        snapshot: What peers are tuned on.
+        learned: What the winner was trained on, with the test split in its vocabulary.
+        bundle: Where the graph is.
+        run: Entry in the ledger of the test split.
+    """
     test = open_test_split(learned, run=run, purpose="benchmark").arrays
     examples = examples_of(test, "last")
     own = predict_with_graph(Graph(bundle / MODEL), test, examples).predictions
@@ -136,13 +149,6 @@ def of_peers(snapshot: Snapshot, bundle: Path, run: str) -> Iterator[Row]:
         yield from ({**row, "settings": peer.settings} for row in rows)
         bars = () if name == WITHOUT_BAR else ("nll", "top1")
         yield from of_gains(name, gain(own, peer.predictions), bars=bars)
-
-
-def learned_from(snapshot: Snapshot, bundle: Path) -> Snapshot:
-    """What the winner was trained on: the refit if the bundle has its vocabulary, else the snapshot."""
-    refit = snapshot.refit
-    titles = (bundle / VOCABULARY).read_bytes()
-    return refit if titles == (refit.path / VOCABULARY).read_bytes() else snapshot
 
 
 def of_predictor(name: str, metrics: Mapping[str, Any]) -> Iterator[Row]:
