@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.careers.parts import from_json, from_rows, sorted_table
-from tests.dataset.test_later_facts import CUTOFFS, Career, last_day, some_career
+from tests.dataset.later_facts import CUTOFFS, Career, last_day, some_career
 from tests.dataset.test_split import career, table
 from trajtune.dataset.as_of import careers_as_of
 from trajtune.dataset.split import temporal_split

@@ -1,11 +1,11 @@
 """Properties of the way from rows to a snapshot, for careers of any dates and precisions, by every rule."""
 
 import json
-import random
 import tempfile
-from calendar import monthrange
+from copy import deepcopy
 from datetime import date, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,15 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.careers.parts import from_json
+from tests.careers.parts import from_json, from_rows
+from tests.dataset import later_facts
+from tests.dataset.later_facts import CHANGES, Career, Later, last_day, role, some_career
 from trajtune.careers import read
 from trajtune.careers.schema import LoadedCareers
-from trajtune.dataset.prepare import snapshot_of, write_content
-from trajtune.dataset.snapshot import Snapshot
-from trajtune.dataset.split import SplitBy
+from trajtune.dataset.encode import SplitData
+from trajtune.dataset.prepare import divide, snapshot_of, write_content
+from trajtune.dataset.snapshot import Division, Snapshot
+from trajtune.dataset.split import SplitBy, deciding_dates
 from trajtune.dataset.test_split import read_split, split_file
 from trajtune.experiment.settings import DataSettings, Experiment, SplitSettings, StorageSettings
 
@@ -83,15 +86,6 @@ def prepare(rows: Rows, folder: str, cutoffs: list[date], by: SplitBy, pieces: i
     return write_content(load(rows, pieces), experiment)[0]
 
 
-def last_day(text: str | None) -> date | None:
-    """The last day that a date as it was written may stand for."""
-    if text is None:
-        return None
-    year, *rest = map(int, text.split("-"))
-    month = rest[0] if rest else 12
-    return date(year, month, rest[1] if len(rest) > 1 else monthrange(year, month)[1])
-
-
 @whole_careers
 @some
 @given(CAREERS, CUTOFFS)
@@ -113,12 +107,12 @@ def test_no_career_is_in_two_splits_and_nothing_from_a_cutoff_on_is_before_it(
         tenures = np.split(data.arrays.tenure_months, data.arrays.offsets[1:-1])
         bounds = np.split(data.arrays.tenure_at_least, data.arrays.offsets[1:-1])
         for who, tenure, bound in zip(data.candidate_ids.to_pylist(), tenures, bounds, strict=True):
-            starts = [last_day(role["start_date"]) for role in written[who]]
-            ends = [last_day(role.get("end_date")) for role in written[who]]
+            starts = [last_day(entry["start_date"]) for entry in written[who]]
+            ends = [last_day(entry.get("end_date")) for entry in written[who]]
             assert all(start < cutoff for start in starts)
-            known = [end for end in ends if end is not None and end < cutoff]
+            known = [end for end in ends if end < cutoff]
             if by == "career":
-                assert len(known) == sum(end is not None for end in ends)
+                assert len(known) == sum(end <= TODAY for end in ends)  # a later one means still held
             # No more ends are told than were known, and no bound reaches beyond the cutoff.
             assert np.isfinite(tenure).sum() <= len(known)
             months = 12 * (cutoff.year - 2000) + cutoff.month
@@ -156,7 +150,7 @@ def test_the_order_of_rows_changes_no_byte_of_the_snapshot(
     by: SplitBy,
     careers: list[Any],
     cutoffs: list[date],
-    rng: random.Random,
+    rng: Random,
     pieces: int,
 ) -> None:
     rows = [*rows_of(careers), *anchors(cutoffs), ("c0", []), (None, []), *rows_of(careers[:1])]
@@ -211,3 +205,92 @@ def test_any_json_as_a_history_is_accounted_for_in_the_snapshot(rows: list[Any],
     left_out = [entry for entry in loaded.quarantine.to_pylist() if entry["level"] == "career"]
     assert len(loaded.careers) + len(left_out) == len(rows) + 1 == loaded.counts["rows_in"]
     assert "good" in loaded.careers["candidate_id"].to_pylist()
+
+
+def one_for_each_split() -> list[Career]:
+    """A career for each split, by every rule and on either side of each cutoff."""
+    days = (date(2000, 6, 1), *later_facts.CUTOFFS)
+    return [[role("A", day.isoformat(), None), role("B", day.isoformat(), None)] for day in days]
+
+
+def load_either_way(careers: list[Career], data: DataSettings, as_rows: bool) -> LoadedCareers:
+    everybody = [(f"c{number}", career) for number, career in enumerate([*careers, *one_for_each_split()])]
+    if as_rows:
+        part = from_rows(
+            [
+                (who, entry["title"], entry["start_date"], entry["end_date"], entry["is_current"] and "true")
+                for who, career in everybody
+                for entry in career
+            ],
+            data,
+        )
+    else:
+        part = from_json(everybody, data)
+    return read._checked_and_sorted(part, {"kind": "test"}, data, TODAY)
+
+
+def divided(loaded: LoadedCareers, experiment: Experiment, cutoffs: tuple[date, date]) -> Division:
+    dates = deciding_dates(loaded.careers, experiment.split.by, as_of=loaded.as_of)
+    return divide(loaded, experiment, *cutoffs, dates)
+
+
+def by_person(data: SplitData) -> dict[str, tuple[Any, ...]]:
+    """Everything that a split says of each person, but the numbers of the titles."""
+    arrays = data.arrays
+    columns = (arrays.tenure_months, arrays.tenure_at_least, arrays.hireable, arrays.start_days)
+    parts = zip(*(np.split(column, arrays.offsets[1:-1]) for column in columns), strict=True)
+    return {
+        who: (titles, day, *(part.tobytes() for part in roles))
+        for who, titles, day, roles in zip(
+            data.candidate_ids.to_pylist(),
+            data.titles.to_pylist(),
+            data.split_dates.to_pylist(),
+            parts,
+            strict=True,
+        )
+    }
+
+
+@every_rule
+@settings(some, max_examples=60)
+@given(
+    seed=st.integers(0, 2**32),
+    split=st.sampled_from(["train", "train of the refit", "val"]),
+    merge_repeats=st.booleans(),
+    as_of=st.sampled_from([TODAY, "auto"]),
+    as_rows=st.booleans(),
+)
+def test_no_later_fact_changes_what_a_split_holds(
+    by: SplitBy,
+    seed: int,
+    split: str,
+    merge_repeats: bool,
+    as_of: Any,
+    as_rows: bool,
+) -> None:
+    """By `career` and `transition` later facts decide who is in a split: only who is in both is compared."""
+    train, window, val = later_facts.CUTOFFS
+    name, cutoffs, day = {
+        "train": ("train", (train, val), train),
+        "train of the refit": ("train", (window, val), window),
+        "val": ("val", (train, val), val),
+    }[split]
+    rng = Random(seed)
+    careers = [some_career(rng) for _ in range(30)]
+    changed = deepcopy(careers)
+    for career in changed:
+        for change in rng.choices(CHANGES, k=rng.randint(1, 3)):
+            change(career, Later(rng, day))
+    options = DataSettings(merge_repeats=merge_repeats, as_of=as_of, max_quarantine_fraction=1)
+    experiment = Experiment(data=options, split=SplitSettings(by=by))
+    before, after = (
+        divided(load_either_way(rows, options, as_rows), experiment, cutoffs) for rows in (careers, changed)
+    )
+    old, new = (by_person(division.splits[name]) for division in (before, after))
+    if by == "move":
+        assert list(old) == list(new)
+    both = old.keys() & new.keys()
+    assert {who: old[who] for who in both} == {who: new[who] for who in both}
+    ids = [division.splits["train"].candidate_ids for division in (before, after)]
+    if ids[0] == ids[1]:
+        assert before.encoder.title_to_idx == after.encoder.title_to_idx

@@ -77,3 +77,32 @@ def test_the_stability_index_is_zero_without_change_and_grows_with_it() -> None:
     assert stability_index(np.array([1, 3]) * 10**6, np.array([3, 1]) * 10**6) == pytest.approx(
         by_hand, rel=1e-4
     )
+
+
+def test_targets_before_the_train_cutoff_and_on_the_day_of_the_last_input_are_counted(tmp_path: Path) -> None:
+    """By career, val's first person began the last role before the train cutoff and left it after."""
+    careers = table(
+        career(("A", "2001-01-01", None), ("B", "2001-01-01", None), name="a"),
+        career(("A", "2001-01-01", None), ("B", "2002-01-01", None), name="b"),
+        career(("A", "2005-01-01", None), ("B", "2006-01-01", "2010-01-01"), name="c"),
+        career(("A", "2009-01-01", None), ("B", "2010-01-01", None), name="d"),
+        career(("A", "2015-01-01", None), ("B", "2016-01-01", None), name="e"),
+    )
+    settings = {
+        "split": {"by": "career", "train_cutoff": "2008-01-01", "val_cutoff": "2014-01-01"},
+        "storage": {"snapshots": str(tmp_path)},
+    }
+    snapshot = snapshot_of(loaded(careers), validate(Experiment, settings, "test"))
+    described = snapshot.manifest["splits"].values()
+    assert [split["targets_before_train_cutoff"] for split in described] == [1, 0.5, 0]
+    assert [split["targets_on_input_day"] for split in described] == [0.5, 0, 0]
+    assert "50.0% of the last roles begun before the train cutoff" in summary(snapshot)
+    assert [
+        text
+        for text in snapshot.manifest["warnings"]
+        if "(50% of train's, 0% of val's, 0% of test's)" in text
+    ]
+    by_move = {**settings, "split": {**settings["split"], "by": "move"}}
+    snapshot = snapshot_of(loaded(careers), validate(Experiment, by_move, "test"))
+    assert [split["careers"] for split in snapshot.manifest["splits"].values()] == [3, 1, 1]
+    assert snapshot.manifest["splits"]["val"]["targets_before_train_cutoff"] == 0

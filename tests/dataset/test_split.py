@@ -1,6 +1,6 @@
 """The temporal split lets nothing later than a cutoff into an earlier split."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,13 @@ import pytest
 
 from tests.support.careers import ladder_careers
 from trajtune.careers.schema import CAREERS
-from trajtune.dataset.split import resolve_cutoffs, split_dates, temporal_split
+from trajtune.dataset.split import (
+    calibration_window,
+    deciding_dates,
+    resolve_cutoffs,
+    split_dates,
+    temporal_split,
+)
 from trajtune.errors import SplitError
 from trajtune.experiment.settings import SplitSettings
 
@@ -110,3 +116,20 @@ def test_by_transition_an_earlier_role_known_by_its_year_may_have_begun_last() -
     row = career(("A", "2019-01-01", None), ("B", "2019-02-01", "2019-03-01"))
     row["precisions"] = [3, 1]
     assert str(split_dates(table(row), "transition")[0]) == "2019-12-31"
+
+
+def test_by_move_auto_cuts_at_shares_of_all_moves() -> None:
+    careers = ladder_careers(1000)
+    dates = deciding_dates(careers, "move")
+    assert len(dates) == sum(len(titles) - 1 for titles in careers["titles"].to_pylist())
+    train, val = resolve_cutoffs(dates, SplitSettings())
+    shares = [(dates < np.datetime64(cutoff)).mean() for cutoff in (train, val)]
+    assert shares == pytest.approx([0.70, 0.85], abs=0.005)
+
+
+def test_the_calibration_window_is_the_newest_part_of_val_but_at_least_a_hundred_people() -> None:
+    days = np.datetime64("2020-01-01") + np.arange(300)
+    cutoff = date(2019, 12, 1)
+    assert calibration_window(days, cutoff, 0.5) == date(2020, 1, 1) + timedelta(days=150)
+    assert calibration_window(days, cutoff, 0.1) == date(2020, 1, 1) + timedelta(days=200)
+    assert calibration_window(days[:100], cutoff, 0.1) == cutoff

@@ -1,26 +1,10 @@
-"""No fact that became known later changes what a split holds, whatever kind of fact it is."""
+"""Careers of a few titles and near dates, and every kind of change to what became known after a day."""
 
 from calendar import monthrange
-from copy import deepcopy
 from datetime import date, timedelta
 from random import Random
 from typing import Any
 
-import numpy as np
-import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
-
-from tests.careers.parts import from_json, from_rows
-from trajtune.careers import read
-from trajtune.careers.schema import LoadedCareers
-from trajtune.dataset.encode import SplitData
-from trajtune.dataset.prepare import divide
-from trajtune.dataset.snapshot import Division
-from trajtune.dataset.split import SplitBy, deciding_dates
-from trajtune.experiment.settings import DataSettings, Experiment, SplitSettings
-
-TODAY = date(2026, 1, 1)
 FORMS = ("%Y-%m-%d", "%Y-%m", "%Y")
 TITLES = ("A", "B", "Söme one")
 Role = dict[str, Any]
@@ -155,92 +139,3 @@ CHANGES = (
     repeat_a_role_with_a_later_end,
     reverse_the_list,
 )
-
-
-def anchors() -> list[Career]:
-    """A career for each split, by every rule and on either side of each cutoff."""
-    days = (date(2000, 6, 1), *CUTOFFS)
-    return [[role("A", day.isoformat(), None), role("B", day.isoformat(), None)] for day in days]
-
-
-def load(careers: list[Career], data: DataSettings, as_rows: bool) -> LoadedCareers:
-    everybody = [(f"c{number}", career) for number, career in enumerate([*careers, *anchors()])]
-    if as_rows:
-        part = from_rows(
-            [
-                (who, entry["title"], entry["start_date"], entry["end_date"], entry["is_current"] and "true")
-                for who, career in everybody
-                for entry in career
-            ],
-            data,
-        )
-    else:
-        part = from_json(everybody, data)
-    return read._checked_and_sorted(part, {"kind": "test"}, data, TODAY)
-
-
-def divided(loaded: LoadedCareers, experiment: Experiment, cutoffs: tuple[date, date]) -> Division:
-    dates = deciding_dates(loaded.careers, experiment.split.by, as_of=loaded.as_of)
-    return divide(loaded, experiment, *cutoffs, dates)
-
-
-def by_person(data: SplitData) -> dict[str, tuple[Any, ...]]:
-    """Everything that a split says of each person, but the numbers of the titles."""
-    arrays = data.arrays
-    columns = (arrays.tenure_months, arrays.tenure_at_least, arrays.hireable, arrays.start_days)
-    parts = zip(*(np.split(column, arrays.offsets[1:-1]) for column in columns), strict=True)
-    return {
-        who: (titles, day, *(part.tobytes() for part in roles))
-        for who, titles, day, roles in zip(
-            data.candidate_ids.to_pylist(),
-            data.titles.to_pylist(),
-            data.split_dates.to_pylist(),
-            parts,
-            strict=True,
-        )
-    }
-
-
-@pytest.mark.parametrize("by", ["career", "transition", "move"])
-@settings(max_examples=60, phases=[Phase.explicit, Phase.generate])
-@given(
-    seed=st.integers(0, 2**32),
-    split=st.sampled_from(["train", "train of the refit", "val"]),
-    merge_repeats=st.booleans(),
-    as_of=st.sampled_from([TODAY, "auto"]),
-    as_rows=st.booleans(),
-)
-def test_no_later_fact_changes_what_a_split_holds(
-    by: SplitBy,
-    seed: int,
-    split: str,
-    merge_repeats: bool,
-    as_of: Any,
-    as_rows: bool,
-) -> None:
-    """By `career` and `transition` later facts decide who is in a split: only who is in both is compared."""
-    train, window, val = CUTOFFS
-    name, cutoffs, day = {
-        "train": ("train", (train, val), train),
-        "train of the refit": ("train", (window, val), window),
-        "val": ("val", (train, val), val),
-    }[split]
-    rng = Random(seed)
-    careers = [some_career(rng) for _ in range(30)]
-    changed = deepcopy(careers)
-    for career in changed:
-        for change in rng.choices(CHANGES, k=rng.randint(1, 3)):
-            change(career, Later(rng, day))
-    options = DataSettings(merge_repeats=merge_repeats, as_of=as_of, max_quarantine_fraction=1)
-    experiment = Experiment(data=options, split=SplitSettings(by=by))
-    before, after = (
-        divided(load(rows, options, as_rows), experiment, cutoffs) for rows in (careers, changed)
-    )
-    old, new = (by_person(division.splits[name]) for division in (before, after))
-    if by == "move":
-        assert list(old) == list(new)
-    both = old.keys() & new.keys()
-    assert {who: old[who] for who in both} == {who: new[who] for who in both}
-    ids = [division.splits["train"].candidate_ids for division in (before, after)]
-    if ids[0] == ids[1]:
-        assert before.encoder.title_to_idx == after.encoder.title_to_idx
