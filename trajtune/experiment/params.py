@@ -70,7 +70,7 @@ class Params(Settings):
         description="Training examples of a career: each prefix and its next title, or the last one alone.",
     )
     recency_half_life: float = Field(
-        0.0, ge=0, description="Years after which a train example weighs half; 0: all weigh the same."
+        20.0, ge=0, description="Years after which a train example weighs half; 0: all weigh the same."
     )
     tie_weights: bool = Field(True, description="The output layer scores titles by their own vectors.")
     skip_last_title: bool = Field(True, description="The last title's vector also goes to the heads.")
