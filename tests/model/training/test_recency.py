@@ -39,7 +39,7 @@ def test_each_transition_has_the_age_of_its_own_next_role() -> None:
 
 
 def test_without_a_half_life_there_are_no_weights() -> None:
-    assert recency_weights(plain(), arrays([0, 1])) is None
+    assert recency_weights(plain(recency_half_life=0.0), arrays([0, 1])) is None
 
 
 class _Others(Workers):

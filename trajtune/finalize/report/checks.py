@@ -119,7 +119,7 @@ def refits(page: Page, m: Mapping[str, Any]) -> None:
     page.section(
         "How it was chosen",
         f"{winner['name'].capitalize()}: the {best} {label(metric)} on val, averaged over {seeds}. "
-        f"{_exported(winner['seeds'], num_seeds)}{_again(m)} "
+        f"{_exported(winner['seeds'], num_seeds)}{_mixed(m)}{_again(m)} "
         "A search's best value is partly luck; the difference shows how much.",
     )
     figure = go.Figure()
@@ -186,6 +186,17 @@ def _exported(seeds: Sequence[int], trained: int) -> str:
             f"The exported graph gives the mean of the predictions of seeds {listed(list(map(str, seeds)))}."
         )
     return f"Seed {seeds[0]} is exported{', the best of them' if trained > 1 else ''}."
+
+
+def _mixed(m: Mapping[str, Any]) -> str:
+    """How much the n-gram says in the exported graph."""
+    share = m["ngram_share"]
+    if not share:
+        return ""
+    return (
+        f" It is mixed with the baseline ngram, whose probabilities of titles have a weight of "
+        f"{percent(share, 0)}: the weight with the lowest NLL on val."
+    )
 
 
 def _again(m: Mapping[str, Any]) -> str:

@@ -31,7 +31,7 @@ def model_card(m: Mapping[str, Any]) -> str:
 
 A bidirectional LSTM over the titles of a career so far ({params["num_layers"]} layers of
 {params["hidden_dim"]} units each way, title vectors of {params["embedding_dim"]}). It reads titles and
-their order: no names, no ages, no employers, no dates, no schools.
+their order: no names, no ages, no employers, no dates, no schools.{_mixed(m)}
 
 ## Intended use
 
@@ -73,6 +73,16 @@ the data holds none. Before it touches decisions on people: compare its errors b
 law lets you know them, let people see and contest what it says of them, and check what the law where
 you are asks of automated decisions in hiring.
 """
+
+
+def _mixed(m: Mapping[str, Any]) -> str:
+    """A sentence on the n-gram, if it is part of the model."""
+    if not m["ngram_share"]:
+        return ""
+    return (
+        "\nIts probabilities of titles are mixed with those of an n-gram model, which counts what followed "
+        f"the last\ntitles; the n-gram has a weight of {percent(m['ngram_share'], 0)}."
+    )
 
 
 def _as_selected(m: Mapping[str, Any]) -> list[list[str]]:
