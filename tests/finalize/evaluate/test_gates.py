@@ -18,7 +18,13 @@ def test_every_gate_has_value_limit_and_result(metrics: dict, finalized: Path) -
     assert metrics["gates"]["parity"]["passed"]
 
 
-def _gates(*, nominal_coverage: float = 0.8, **test: float | None) -> dict[str, Any]:
+_GAINS: dict[str, Any] = {
+    "nll": {"gain": 0.1, "low": 0.01, "high": 0.2},
+    "top1": {"gain": 0.0, "low": -0.02, "high": 0.02},
+}
+
+
+def _gates(*, nominal_coverage: float = 0.8, gains: Any = None, **test: float | None) -> dict[str, Any]:
     """The gates of a model that passes all of them but for what is given."""
     values = {"ece": 0.02, "tenure_coverage": 0.8, "next_role_top1": 0.5, "next_role_nll": 2.0}
     metrics = {
@@ -30,6 +36,7 @@ def _gates(*, nominal_coverage: float = 0.8, **test: float | None) -> dict[str, 
             "parity_passed": True,
         },
         "baselines": {"majority": {"top1": 0.1, "nll": None}, "markov": {"top1": 0.4, "nll": 2.5}},
+        "gains": {name: {**_GAINS, **(gains or {})} for name in ("majority", "markov")},
         "latency": {"p95_ms": 1.0, "node": None},
     }
     return gates(metrics, nominal_coverage=nominal_coverage)
@@ -47,14 +54,13 @@ def test_a_good_model_passes_every_gate() -> None:
         ({"tenure_coverage": 0.86}, "tenure_coverage"),
         ({"tenure_coverage": 0.74}, "tenure_coverage"),
         ({"tenure_coverage": None}, "tenure_coverage"),
-        ({"next_role_top1": 0.4}, "beats_baselines"),
-        ({"next_role_nll": 2.5}, "beats_baselines"),
-        ({"next_role_nll": None}, "beats_baselines"),
+        ({"gains": {"nll": {"gain": 0.1, "low": 0.0, "high": 0.2}}}, "beats_baselines"),
+        ({"gains": {"nll": None}}, "beats_baselines"),
+        ({"gains": {"top1": {"gain": -0.02, "low": -0.03, "high": -0.01}}}, "beats_baselines"),
+        ({"gains": {"top1": None}}, "beats_baselines"),
     ],
 )
-def test_a_value_at_its_limit_or_unknown_fails_its_gate_alone(
-    test: dict[str, float | None], gate: str
-) -> None:
+def test_a_value_at_its_limit_or_unknown_fails_its_gate_alone(test: dict[str, Any], gate: str) -> None:
     assert failed(_gates(**test)) == [gate]
 
 

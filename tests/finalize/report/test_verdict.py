@@ -1,3 +1,7 @@
+"""The first sentences of the report: what they say where people are few."""
+
+from statistics import NormalDist
+
 import pytest
 
 from trajtune.finalize.report.verdict import verdict
@@ -10,12 +14,13 @@ from trajtune.finalize.report.verdict import verdict
         ({"gain": -0.1, "low": -0.15, "high": -0.05}, None),
         (
             {"gain": 0.02, "low": -0.02, "high": 0.06},
-            "between -2.0 and +6.0 points (95 %). About 400 people would be needed to confirm a difference "
-            "of this size.",
+            "between -2.0 and +6.0 points (95 %). About 820 people would show a difference of this size in "
+            "four tests of five.",
         ),
+        ({"gain": -0.02, "low": -0.06, "high": 0.02}, "between -6.0 and +2.0 points (95 %). Its NLL"),
         ({"gain": 0.0, "low": -0.1, "high": 0.1}, "between -10.0 and +10.0 points (95 %)."),
     ],
-    ids=["better", "worse", "perhaps better", "equal"],
+    ids=["better", "worse", "perhaps better", "perhaps worse", "equal"],
 )
 def test_the_verdict_says_when_people_are_too_few_to_tell(
     gain: dict, said: str | None, metrics: dict
@@ -28,3 +33,27 @@ def test_the_verdict_says_when_people_are_too_few_to_tell(
         assert "too few" not in reason
     else:
         assert f"100 people are too few to tell the two apart: the difference is {said}" in reason
+
+
+def test_so_many_people_show_the_gain_with_a_probability_of_80_percent() -> None:
+    """820 people where 100 have an interval of four points each way, and the gain is two points."""
+    standard_error = 0.04 / 1.96 * (100 / 820) ** 0.5
+
+    power = 1 - NormalDist(0.02, standard_error).cdf(1.96 * standard_error)
+
+    assert power == pytest.approx(0.8, abs=0.01)
+
+
+def test_a_model_that_is_better_on_too_few_people_is_not_called_worse(metrics: dict) -> None:
+    few = {"nll": {"gain": 0.02, "low": -0.01, "high": 0.05}, "top1": {"gain": 0.0, "low": -0.1, "high": 0.1}}
+    worse = {**few, "nll": {"gain": -0.02, "low": -0.05, "high": 0.01}}
+    gates = {**metrics["gates"], "beats_baselines": {"passed": False}}
+
+    def said(gains: dict) -> str:
+        everyone = {**metrics["gains"], **{name: gains for name in metrics["baselines"]}}
+        return verdict({**metrics, "gates": gates, "gains": everyone})[0]
+
+    assert said(few) == (
+        "Do not ship yet: test has too few people to show that the model beats every baseline."
+    )
+    assert said(worse) == "Do not ship: the model does not beat every baseline."

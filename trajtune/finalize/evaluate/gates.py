@@ -24,9 +24,9 @@ def gates(metrics: Mapping[str, Any], *, nominal_coverage: float) -> dict[str, d
     test, changers, export = metrics["test"], metrics["career_changers"], metrics["export"]
     coverage = test["tenure_coverage"]
     off = None if coverage is None else abs(coverage - nominal_coverage)
-    best = max(baseline["top1"] for baseline in metrics["baselines"].values())
-    nll = _lowest(baseline["nll"] for baseline in metrics["baselines"].values())
-    beats_nll = nll is not None and test["next_role_nll"] is not None and test["next_role_nll"] < nll
+    gains = [metrics["gains"][name] for name in metrics["baselines"]]
+    nll_gain = min((gain["nll"]["low"] for gain in gains if gain["nll"]), default=None)
+    top1_is_worse = any(gain["top1"] is None or gain["top1"]["high"] < 0 for gain in gains)
     lag = changers["one_step_lag_detected"]
     return {
         "calibration": _below(
@@ -56,10 +56,11 @@ def gates(metrics: Mapping[str, Any], *, nominal_coverage: float) -> dict[str, d
             "the model does not merely repeat the current title of career changers",
         ),
         "beats_baselines": _gate(
-            test["next_role_top1"],
-            best,
-            test["next_role_top1"] > best and beats_nll,
-            "top-1 accuracy on test is above that of every baseline, and the NLL below",
+            nll_gain,
+            0.0,
+            nll_gain is not None and nll_gain > 0 and not top1_is_worse,
+            "the NLL on test is below every baseline's by more than chance: on the same people, the low end of "
+            "the 95 % interval of the gain is above 0; and top-1 is not significantly below any of theirs",
         ),
         "parity": _gate(
             export["parity_max_abs_error"],
@@ -90,7 +91,3 @@ def _below(value: float | None, limit: float, rule: str) -> dict[str, Any]:
 
 def _gate(value: float | None, limit: float, passed: bool, rule: str) -> dict[str, Any]:
     return {"value": value, "limit": limit, "passed": passed, "rule": rule}
-
-
-def _lowest(values: Any) -> float | None:
-    return min((value for value in values if value is not None), default=None)

@@ -15,9 +15,12 @@ def verdict(m: Mapping[str, Any]) -> tuple[str, str]:
     reason = (
         f"It names the next role of {percent(test['next_role_top1'])} of {test['num_examples']:,} people "
         f"it never saw; the best baseline ({words(best_name)}) of {percent(best['top1'])}."
-        f"{_doubt(m['gains'][best_name]['top1'], test['num_examples'])}"
+        f"{_doubt(m['gains'][best_name]['top1'], test['num_examples'])}{_nll_gain(m)}"
     )
     if "beats_baselines" in not_passed:
+        if _is_better(m):
+            too_few = "test has too few people to show that the model beats every baseline"
+            return f"Do not ship yet: {too_few}.", reason
         return "Do not ship: the model does not beat every baseline.", reason
     if not_passed:
         return f"Do not ship yet: {listed([words(name) for name in not_passed])} failed.", reason
@@ -34,11 +37,35 @@ def _doubt(gain: Mapping[str, float] | None, people: int) -> str:
     )
     if not gain["gain"]:
         return too_few
-    # The interval narrows with the root of the number of people, and must not reach from the gain to 0.
-    needed = people * ((gain["high"] - gain["low"]) / 2 / abs(gain["gain"])) ** 2
+    if gain["gain"] < 0:
+        return too_few
+    # Half the interval is 1.96 standard errors, which shrink with the root of the number of people. A true
+    # gain of this size shows with a probability of 80 % where it is 1.96 + 0.84 standard errors.
+    needed = people * ((gain["high"] - gain["low"]) / 2 / gain["gain"] * (1.96 + 0.84) / 1.96) ** 2
     return (
-        f"{too_few} About {float(f'{needed:.2g}'):,.0f} people would be needed to confirm a difference of "
-        "this size."
+        f"{too_few} About {float(f'{needed:.2g}'):,.0f} people would show a difference of this size in four "
+        "tests of five."
+    )
+
+
+def _is_better(m: Mapping[str, Any]) -> bool:
+    """Whether the NLL is below every baseline's, and top-1 not significantly below any of theirs."""
+    gains = [m["gains"][name] for name in m["baselines"]]
+    return all(
+        gain["nll"] and gain["nll"]["gain"] > 0 and gain["top1"] and gain["top1"]["high"] >= 0
+        for gain in gains
+    )
+
+
+def _nll_gain(m: Mapping[str, Any]) -> str:
+    """The gain in NLL over the baseline where it is smallest."""
+    gains = {name: gain for name in m["baselines"] if (gain := m["gains"][name]["nll"])}
+    if not gains:
+        return ""
+    name, gain = min(gains.items(), key=lambda item: item[1]["gain"])
+    return (
+        f" Its NLL is {number(m['test']['next_role_nll'])} nats, {gain['gain']:+.3f} better than that of the "
+        f"nearest baseline ({words(name)}; {gain['low']:+.3f} to {gain['high']:+.3f}, 95 %)."
     )
 
 
