@@ -50,7 +50,7 @@ def test_a_model_that_is_better_on_too_few_people_is_not_called_worse(metrics: d
     gates = {**metrics["gates"], "beats_baselines": {"passed": False}}
 
     def said(gains: dict) -> str:
-        everyone = {**metrics["gains"], **{name: gains for name in metrics["baselines"]}}
+        everyone = {**metrics["gains"], **dict.fromkeys(metrics["baselines"], gains)}
         return verdict({**metrics, "gates": gates, "gains": everyone})[0]
 
     assert said(few) == (

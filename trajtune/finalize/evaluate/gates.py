@@ -59,8 +59,8 @@ def gates(metrics: Mapping[str, Any], *, nominal_coverage: float) -> dict[str, d
             nll_gain,
             0.0,
             nll_gain is not None and nll_gain > 0 and not top1_is_worse,
-            "the NLL on test is below every baseline's by more than chance: on the same people, the low end of "
-            "the 95 % interval of the gain is above 0; and top-1 is not significantly below any of theirs",
+            "the NLL on test is below every baseline's by more than chance: on the same people, the low end "
+            "of the 95 % interval of the gain is above 0; and top-1 is not significantly below any of theirs",
         ),
         "parity": _gate(
             export["parity_max_abs_error"],
