@@ -63,7 +63,11 @@ class Params(Settings):
     learning_rate: float = Field(1e-3, gt=0, description="Adam's learning rate.")
     batch_size: int = Field(32, ge=1, description="Examples in a training step.")
     max_epochs: int = Field(10, ge=1, description="Most passes over the training examples.")
-    patience: int = Field(5, ge=1, description="Epochs without a better `search.metric` before stopping.")
+    patience: int = Field(
+        5,
+        ge=1,
+        description="Epochs without a better `search.metric` before stopping; `schedule: constant` only.",
+    )
     tenure_weight: float = Field(0.1, ge=0, description="Weight of the tenure loss beside the cross-entropy.")
     hireability_weight: float = Field(0.1, ge=0, description="Weight of the hireability loss.")
     tenure_loss: Literal["pinball", "mse"] = Field(

@@ -77,7 +77,8 @@ def fit(
 ) -> Iterator[EpochResult]:
     """Train one configuration, yielding after each epoch.
 
-    Ends after ``max_epochs``, or after ``patience`` epochs without a better value of ``metric``.
+    Ends after ``max_epochs``. Where the schedule is constant it also ends after ``patience`` epochs without a
+    better value of ``metric``; one that falls is always run to its end, as its best epochs are the last.
     The same arguments give the same results on one machine and number of threads, and continuing
     from any epoch's checkpoint gives what an uninterrupted run gives, bit for bit. The caller's
     random state is left as it is.
@@ -93,7 +94,7 @@ def fit(
         val: Careers to validate on, of this worker, each on its last transition.
         vocab_size: V, index 0 included.
         seed: Of the weights, the shuffling and the dropout.
-        metric: Decides which epoch is the best, and when patience has run out.
+        metric: Decides which epoch is the best, and so when patience has run out.
         checkpoint: A result of `EpochResult.checkpoint`, of a training by the same metric. Only ``patience``
             and, where no schedule depends on it, ``max_epochs`` may differ from its params.
         title_words: `words_of` the vocabulary; needed by ``title_vectors: id_and_words`` alone.
@@ -143,7 +144,8 @@ def fit(
             "rng": {"shuffling": shuffling.get_state(), **random_state.get()},
         }
 
-    while epoch < params.max_epochs and epoch - best_epoch < params.patience:
+    patience = params.patience if params.schedule == "constant" else params.max_epochs
+    while epoch < params.max_epochs and epoch - best_epoch < patience:
         began = time.perf_counter()
         if workers.size > 1:
             # Set again each epoch, so that the first worker's checkpoint need not hold the others' states.
