@@ -48,11 +48,9 @@ OTHER_VALUES: Final[dict[str, tuple[Any, ...]]] = {
     "title_changes": (True, False),
     "repeat_gate": (True, False),
     "title_vectors": ("id", "id_and_words"),
-    "markov_prior": (True, False),
     "weight_decay": (0.0, 0.3, 1.0),
     "decay_embeddings": (True, False),
     "embedding_dropout": (0.0, 0.2),
-    "label_smoothing": (0.0, 0.05),
     "schedule": ("constant", "cosine", "one_cycle"),
     "batch_size": (32, 128),
 }

@@ -43,7 +43,6 @@ def test_the_research_default_file_is_the_specification() -> None:
             repeat_gate=False,
             copy_head=False,
             title_vectors="id",
-            markov_prior=False,
             weight_decay=0.0,
             decay_embeddings=False,
             schedule="constant",

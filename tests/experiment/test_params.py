@@ -7,8 +7,14 @@ from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 def test_a_record_of_an_earlier_version_has_the_settings_that_it_worked_with() -> None:
     earlier = {key: value for key, value in Params().model_dump().items() if key not in Params.added}
     assert Params.model_validate(earlier) == Params.model_validate({**earlier, **Params.added})
-    assert Params.model_validate({**earlier, "clip_norm": 0.0}).career_start is False
+    assert Params.model_validate({**earlier, **Params.removed}).career_start is False
     assert Params.model_validate({**earlier, "career_start": True}).career_start is True
+
+
+@pytest.mark.parametrize("setting", [{"markov_prior": True}, {"label_smoothing": 0.1}, {"clip_norm": 1.0}])
+def test_a_removed_setting_that_had_an_effect_is_unknown(setting: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="extra_forbidden"):
+        Params.model_validate({**Params().model_dump(), **setting})
 
 
 def test_a_file_that_leaves_settings_out_gets_the_defaults() -> None:

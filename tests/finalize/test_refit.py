@@ -18,6 +18,11 @@ from trajtune.model.network.title_vectors import words_of
 from trajtune.model.training.fit import fit
 from trajtune.search.trial import train_trial
 
+IMPATIENT = Params(
+    hidden_dim=4, embedding_dim=8, num_layers=1, patience=1, schedule="constant", learning_rate=0.2
+)
+"""Patience counts, and the learning rate is so high that one epoch without a better NLL comes early."""
+
 
 def refitted(finalist: Finalist, snapshot: Snapshot, folder: Path, said: list[str]) -> Path:
     """One refit with seed 0, and where it is kept."""
@@ -153,8 +158,7 @@ def selected(finalist: Finalist, epoch: int) -> Refit:
 def test_the_winner_is_trained_again_for_exactly_the_epochs_that_were_best_on_val(
     ray_local: None, tmp_path: Path, changing_snapshot: Snapshot
 ) -> None:
-    # The learning rate is so high that one epoch without a better NLL comes early.
-    params = Params(hidden_dim=4, embedding_dim=8, num_layers=1, max_epochs=6, patience=1, learning_rate=0.1)
+    params = IMPATIENT.model_copy(update={"max_epochs": 6})
     division = changing_snapshot.refit
     train, window, encoder = division.read("train").arrays, division.read("val").arrays, division.encoder()
     words = words_of(encoder)
@@ -206,7 +210,7 @@ def test_the_winner_is_trained_again_for_exactly_the_epochs_that_were_best_on_va
 def test_the_calibration_window_decides_nothing_about_the_weights(
     tmp_path: Path, changing_snapshot: Snapshot
 ) -> None:
-    params = Params(hidden_dim=4, embedding_dim=8, num_layers=1, max_epochs=3, patience=1, learning_rate=0.1)
+    params = IMPATIENT.model_copy(update={"max_epochs": 3})
     division = changing_snapshot.refit
     train, encoder = division.read("train").arrays, division.encoder()
     windows = {"window": division.read("val").arrays, "others": part_of(train, 0, 40)}

@@ -10,6 +10,7 @@ import torch
 
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.experiment.params import Params
+from trajtune.model.network.lstm import FactoredLogits
 from trajtune.model.network.title_vectors import TitleWords, number_words
 
 VOCAB_SIZE = 25
@@ -25,12 +26,18 @@ def plain(**options: Any) -> Params:
         "repeat_gate": False,
         "copy_head": False,
         "title_vectors": "id",
-        "markov_prior": False,
         "weight_decay": 0.0,
         "decay_embeddings": False,
         "schedule": "constant",
     }
     return Params(**{**off, **options})
+
+
+def factored(logits: torch.Tensor) -> FactoredLogits:
+    """Logits ``[B, V]`` as the product of themselves with the identity."""
+    num_titles = logits.shape[1]
+    identity = torch.eye(num_titles, dtype=logits.dtype)
+    return FactoredLogits(logits, identity, logits.new_zeros(num_titles), None, None)
 
 
 SMALL = plain(embedding_dim=16, hidden_dim=8, max_epochs=4, learning_rate=5e-3)
@@ -40,17 +47,15 @@ OPTIONS: list[dict[str, Any]] = [
     {"tie_weights": True},
     {"skip_last_title": True},
     {"title_vectors": "id_and_words"},
-    {"markov_prior": True},
     {"title_changes": True},
     {"career_start": True},
     {"title_changes": True, "career_start": True},
     {"copy_head": True},
     {"tie_weights": True, "skip_last_title": True, "copy_head": True, "repeat_gate": True},
-    {"copy_head": True, "markov_prior": True, "label_smoothing": 0.1},
     {"repeat_gate": True},
-    {"tie_weights": True, "skip_last_title": True, "title_vectors": "id_and_words", "markov_prior": True},
+    {"tie_weights": True, "skip_last_title": True, "title_vectors": "id_and_words"},
     {"tie_weights": True, "skip_last_title": True, "title_changes": True, "repeat_gate": True},
-    {"embedding_dropout": 0.2, "label_smoothing": 0.1, "weight_decay": 0.1},
+    {"embedding_dropout": 0.2, "weight_decay": 0.1},
     {"schedule": "cosine", "warmup_epochs": 0.5},
     {"schedule": "one_cycle", "weight_decay": 0.1, "decay_embeddings": True},
 ]

@@ -89,22 +89,18 @@ def together(folder: Path, size: int, jobs: list[tuple[Params, bool]]) -> list[A
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], list[Any]]:
-    """What three workers found of a job: 0 exact, 1 exact with what is counted, 2 as usual, 3 diverging,
-    4 exact with weights by age."""
+    """What three workers found of a job: 0 exact, 1 exact with weights by age, 2 as usual, 3 diverging."""
     jobs = [
         (exact(), False),
-        (exact(markov_prior=True), False),
+        (exact(recency_half_life=1.0), False),
         (as_usual(), True),
         (as_usual().model_copy(update={"learning_rate": 1e9}), False),
-        (exact(recency_half_life=1.0), False),
     ]
     of_workers = together(tmp_path_factory.mktemp("workers"), 3, jobs)
     return lambda job: [worker[job] for worker in of_workers]
 
 
-@pytest.mark.parametrize(
-    ("job", "params"), [(0, exact()), (1, exact(markov_prior=True)), (4, exact(recency_half_life=1.0))]
-)
+@pytest.mark.parametrize(("job", "params"), [(0, exact()), (1, exact(recency_half_life=1.0))])
 def test_three_workers_train_the_model_that_one_trains(
     found: Callable[[int], list[Any]], job: int, params: Params
 ) -> None:

@@ -36,7 +36,7 @@ def test_the_training_that_is_tried_has_the_values_that_the_space_fixes() -> Non
     space = Space.model_validate({"params": {"learning_rate": entry, **fixed}})
 
     *_, (origin, params) = start_points(
-        SearchSettings(), space, Params(hidden_dim=64, label_smoothing=0.1), 2
+        SearchSettings(), space, Params(hidden_dim=64, embedding_dropout=0.1), 2
     )
 
-    assert (origin, params) == ("training", Params(hidden_dim=16, label_smoothing=0.1))
+    assert (origin, params) == ("training", Params(hidden_dim=16, embedding_dropout=0.1))

@@ -45,7 +45,11 @@ class Params(Settings):
     The defaults are trajtune's own. `RESEARCH_DEFAULT` is the specification's point.
     """
 
-    removed: ClassVar[Mapping[str, object]] = {"clip_norm": 0.0}
+    removed: ClassVar[Mapping[str, object]] = {
+        "clip_norm": 0.0,
+        "label_smoothing": 0.0,
+        "markov_prior": False,
+    }
     added: ClassVar[Mapping[str, object]] = {
         "career_start": False,
         "copy_head": False,
@@ -59,7 +63,11 @@ class Params(Settings):
     learning_rate: float = Field(1e-3, gt=0, description="Adam's learning rate.")
     batch_size: int = Field(32, ge=1, description="Examples in a training step.")
     max_epochs: int = Field(10, ge=1, description="Most passes over the training examples.")
-    patience: int = Field(5, ge=1, description="Epochs without a better `search.metric` before stopping.")
+    patience: int = Field(
+        5,
+        ge=1,
+        description="Epochs without a better `search.metric` before stopping; `schedule: constant` only.",
+    )
     tenure_weight: float = Field(0.1, ge=0, description="Weight of the tenure loss beside the cross-entropy.")
     hireability_weight: float = Field(0.1, ge=0, description="Weight of the hireability loss.")
     tenure_loss: Literal["pinball", "mse"] = Field(
@@ -85,11 +93,7 @@ class Params(Settings):
     title_vectors: Literal["id", "id_and_words"] = Field(
         "id_and_words", description="A vector for each title, or that plus the vectors of the title's words."
     )
-    markov_prior: bool = Field(
-        False, description="Add the log-odds of a back-off Markov model, each example left out of its counts."
-    )
     embedding_dropout: float = Field(0.0, ge=0, lt=1, description="Dropout on the titles' vectors.")
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of a target spread over all titles.")
     softmax_samples: int = Field(
         0,
         ge=0,
@@ -119,6 +123,5 @@ RESEARCH_DEFAULT = Params(
     repeat_gate=False,
     copy_head=False,
     title_vectors="id",
-    markov_prior=False,
 )
 """The specification to the letter; always trial 0, and every result is shown beside it."""

@@ -33,7 +33,7 @@ class _Training:
         finalist: The configuration.
         seed: Seed of weights, shuffling and dropout.
         path: The finished refit.
-        stop_after: Epochs to train exactly; None: it stops early.
+        stop_after: Epochs to train exactly; None: as the params say.
     """
 
     finalist: Finalist

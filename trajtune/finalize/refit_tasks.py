@@ -42,7 +42,7 @@ class Job:
         metric: The metric whose best epoch is kept.
         directory: Directory of its checkpoints, where every node can write.
         stop_after: Epochs to train exactly, of which the last one is kept, whatever its metric; None:
-            training stops early, and the best epoch is kept.
+            training ends as the params say, and the best epoch is kept.
     """
 
     params: Params

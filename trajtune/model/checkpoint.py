@@ -22,7 +22,6 @@ from trajtune.experiment.load import validate
 from trajtune.experiment.params import Params
 from trajtune.model.network.average import AveragedModel, CareerModel
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
-from trajtune.model.network.markov_prior import MarkovCounts
 from trajtune.model.network.ngram_module import build_ngram
 from trajtune.model.network.title_vectors import TitleWords
 from trajtune.storage.files import open_new_file
@@ -167,12 +166,10 @@ def build_model(state: State) -> CareerModel:
 def _build_network(state: State) -> CareerTrajectoryLSTM:
     params = validate(Params, dict(state["params"]), "checkpoint")
     weights = state["model"]
-    words = counts = None
+    words = None
     if params.title_vectors == "id_and_words":
         words = TitleWords(*(weights[f"embedding.{f.name}"].numpy() for f in fields(TitleWords)))
-    if params.markov_prior:
-        counts = MarkovCounts(*(weights[f"markov_prior.{f.name}"].numpy() for f in fields(MarkovCounts)))
-    model = new_model(params, state["vocab_size"], words, counts)
+    model = new_model(params, state["vocab_size"], words)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -181,12 +178,7 @@ def _build_network(state: State) -> CareerTrajectoryLSTM:
     return model.eval().collapse()
 
 
-def new_model(
-    params: Params,
-    vocab_size: int,
-    title_words: TitleWords | None = None,
-    markov_counts: MarkovCounts | None = None,
-) -> CareerTrajectoryLSTM:
+def new_model(params: Params, vocab_size: int, title_words: TitleWords | None = None) -> CareerTrajectoryLSTM:
     """An untrained model; its weights come from torch's global random state."""
     return CareerTrajectoryLSTM(
         vocab_size,
@@ -202,7 +194,6 @@ def new_model(
         copy_head=params.copy_head,
         embedding_dropout=params.embedding_dropout,
         title_words=title_words,
-        markov_counts=markov_counts,
     )
 
 

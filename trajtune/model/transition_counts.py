@@ -2,7 +2,6 @@
 
 # V titles, P pairs seen, C contexts asked about
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,31 +84,13 @@ class Successors:
         return lower_CV
 
 
-def successors(
-    contexts: NDArray[np.int64],
-    next_titles: NDArray[np.int64],
-    vocab_size: int,
-    times: NDArray[np.float64] | None = None,
-) -> Successors:
-    """Count what followed each context; int64 ``[E]``, and how often each was seen if more than once."""
-    pair, place = np.unique(contexts * vocab_size + next_titles, return_inverse=True)
+def successors(contexts: NDArray[np.int64], next_titles: NDArray[np.int64], vocab_size: int) -> Successors:
+    """Count what followed each context; int64 ``[E]`` both."""
+    pair, count = np.unique(contexts * vocab_size + next_titles, return_counts=True)
     context, begin = np.unique(pair // vocab_size, return_index=True)
     return Successors(
         context,
         np.append(begin, len(pair)).astype(np.int64),
         pair % vocab_size,
-        np.bincount(place, times, minlength=len(pair)).astype(np.float64),
-    )
-
-
-def add_up(parts: Sequence[Successors], vocab_size: int) -> Successors:
-    """What all of them counted together; at least one."""
-    if len(parts) == 1:
-        return parts[0]
-    contexts = [np.repeat(part.contexts, np.diff(part.offsets)) for part in parts]
-    return successors(
-        np.concatenate(contexts),
-        np.concatenate([part.next for part in parts]),
-        vocab_size,
-        np.concatenate([part.count for part in parts]),
+        count.astype(np.float64),
     )

@@ -26,7 +26,7 @@ TIMED_CAREERS: Final = 2_000
 
 @dataclass(frozen=True)
 class Estimate:
-    """The expected cost; patience can only lower it.
+    """The expected cost; patience can only lower it, where the learning rate is constant.
 
     Attributes:
         seconds_per_epoch: Seconds of an epoch of the research default on all train careers.

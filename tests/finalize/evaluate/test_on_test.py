@@ -63,6 +63,7 @@ def test_baselines_stand_beside_every_number(metrics: dict) -> None:
         assert baseline["num_tenures"] == metrics["test"]["num_tenures"]
         assert baseline["tenure_mae_months"] > 0
         assert 0 <= baseline["hireability_auc"] <= 1
+        assert 0 <= baseline["ece"] <= 1
         changers = baseline["career_changers"]
         assert changers["num"] == metrics["career_changers"]["num"]
         assert changers["everybody"]["num"] == everybody

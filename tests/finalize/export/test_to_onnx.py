@@ -123,14 +123,14 @@ def test_fewer_than_five_titles_give_fewer_columns(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"tie_weights": True, "skip_last_title": True, "title_vectors": "id_and_words", "markov_prior": True},
-        {"skip_last_title": True, "markov_prior": True},
+        {"tie_weights": True, "skip_last_title": True, "title_vectors": "id_and_words"},
+        {"skip_last_title": True},
         {"tie_weights": True, "title_vectors": "id_and_words", "title_changes": True, "repeat_gate": True},
         {"title_changes": True, "career_start": True},
         {"tie_weights": True, "skip_last_title": True, "repeat_gate": True, "copy_head": True},
-        {"copy_head": True, "markov_prior": True, "career_start": True},
+        {"copy_head": True, "career_start": True},
     ],
-    ids=["tied", "untied", "changes and gate", "start", "copy", "copy and prior"],
+    ids=["tied", "untied", "changes and gate", "start", "copy", "copy and start"],
 )
 def test_every_model_option_exports_exactly(options: dict, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
@@ -149,7 +149,8 @@ def test_every_model_option_exports_exactly(options: dict, tmp_path: Path) -> No
     simplify_onnx(path)
     check_graph(path)
     found = check_parity(Graph(path), module, [np.array([0]), np.array([1, 0, 2])])
-    assert found["parity_max_abs_error"] < 1e-4
+    # Copying makes the logits log-probabilities; that of index 0 is near -10,000, where floats are far apart.
+    assert found["parity_max_abs_error"] < (1e-3 if params.copy_head else 1e-4)
     out = Graph(path).run(np.array([[0]]), np.array([1]))
     assert 0 not in out["top5_ids"]
 

@@ -5,8 +5,7 @@ import torch
 
 from tests.model.conftest import plain
 from trajtune.dataset.arrays import CareerArrays
-from trajtune.errors import TrainingError
-from trajtune.model.fast.losses import factored_next_role_loss
+from trajtune.model.fast.losses import next_role_loss
 from trajtune.model.fast.sampled_softmax import sample_titles, sampled_next_role_loss
 from trajtune.model.network.copy_head import NOTHING
 from trajtune.model.network.lstm import UNKNOWN_LOGIT, FactoredLogits
@@ -43,7 +42,7 @@ def logits(*, with_stays: bool, with_copies: bool = False) -> tuple[FactoredLogi
 @pytest.mark.parametrize("with_stays", [True, False])
 def test_with_every_title_drawn_it_is_the_exact_loss(with_stays: bool, with_copies: bool) -> None:
     factored, target = logits(with_stays=with_stays, with_copies=with_copies)
-    exact = factored_next_role_loss(factored, target)
+    exact = next_role_loss(factored, target)
     drawn = sampled_next_role_loss(factored, target, 10_000)
     torch.testing.assert_close(drawn.value, exact.value)
     for ours, theirs in zip(drawn.gradients, exact.gradients, strict=True):
@@ -113,12 +112,3 @@ def test_what_is_drawn_is_drawn_again_after_an_interruption(
     torch.rand(3)
     resumed = fit(params, *data, seed=0, checkpoint=states[0])
     assert [result.train_loss for result in resumed] == results[1:]
-
-
-@pytest.mark.parametrize("option", [{"markov_prior": True}, {"label_smoothing": 0.1}])
-def test_what_needs_every_title_is_refused(
-    careers: Callable[..., CareerArrays], vocab_size: int, option: dict[str, float]
-) -> None:
-    params = plain(softmax_samples=5, **option)
-    with pytest.raises(TrainingError, match="Set it to 0, or those to false and 0"):
-        next(fit(params, careers(50, seed=0), careers(20, seed=1), vocab_size, seed=0))

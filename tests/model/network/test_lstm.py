@@ -4,10 +4,8 @@ import pytest
 import torch
 
 from tests.model.conftest import OPTIONS, SMALL
-from trajtune.dataset.arrays import CareerArrays
 from trajtune.model.checkpoint import new_model
 from trajtune.model.network.lstm import UNKNOWN_LOGIT, CareerTrajectoryLSTM
-from trajtune.model.network.markov_prior import count_transitions
 from trajtune.model.network.title_vectors import TitleWords
 
 
@@ -99,16 +97,11 @@ def test_tenure_is_in_months_and_in_order(model: CareerTrajectoryLSTM) -> None:
 
 @pytest.mark.parametrize("options", OPTIONS[:10], ids=lambda options: "+".join(options))
 def test_with_each_architecture_padding_never_matters(
-    options: dict[str, Any], train: CareerArrays, vocab_size: int, words: TitleWords
+    options: dict[str, Any], vocab_size: int, words: TitleWords
 ) -> None:
     torch.manual_seed(0)
     params = SMALL.model_copy(update=options)
-    model = new_model(
-        params,
-        vocab_size,
-        words if params.title_vectors == "id_and_words" else None,
-        count_transitions(train, vocab_size) if params.markov_prior else None,
-    ).eval()
+    model = new_model(params, vocab_size, words if params.title_vectors == "id_and_words" else None).eval()
     title_ids, lengths = torch.randint(0, vocab_size, (6, 9)), torch.tensor([1, 4, 9, 2, 2, 7])
     together = model(title_ids, lengths)
     for row, length in enumerate(lengths.tolist()):

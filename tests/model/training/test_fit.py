@@ -92,6 +92,19 @@ def test_patience_counts_epochs_since_the_best(
     assert results[-1].checkpoint()["best_metrics"] == results[best - 1].metrics
 
 
+@pytest.mark.parametrize("schedule", ["cosine", "one_cycle"])
+def test_a_rate_that_falls_is_run_to_its_end_and_the_best_epoch_is_kept(
+    train: CareerArrays, val: CareerArrays, vocab_size: int, schedule: str
+) -> None:
+    changed = {"max_epochs": 12, "patience": 1, "learning_rate": 0.1, "schedule": schedule}
+    results = list(fit(SMALL.model_copy(update=changed), train, val, vocab_size, seed=0))
+    nll = [result.metrics["val_next_role_nll"] for result in results]
+    assert len(results) == 12
+    best = [int(np.argmin(nll[: seen + 1])) + 1 for seen in range(12)]
+    assert [result.best_epoch for result in results] == best
+    assert max(epoch - kept for epoch, kept in enumerate(best, 1)) > 1, "patience would not have stopped it"
+
+
 @pytest.mark.slow
 def test_training_learns_the_process(careers: Callable[..., CareerArrays], vocab_size: int) -> None:
     params = plain(learning_rate=5e-3, max_epochs=6, dropout=0.0)

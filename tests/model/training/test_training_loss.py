@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tests.model.conftest import plain
+from tests.model.conftest import factored, plain
 from trajtune.model.network.lstm import FactoredLogits
 from trajtune.model.training.training_loss import training_loss
 
@@ -13,36 +13,37 @@ NAN = float("nan")
 def test_what_is_unknown_has_no_loss_and_no_gradient(tenure_loss: str) -> None:
     scores = tuple(torch.randn(4, width, requires_grad=True) for width in (6, 2, 1))
     unknown = torch.full((4,), NAN)
+    logits, *others = scores
     loss = training_loss(
-        scores, torch.zeros(4, dtype=torch.int64), unknown, unknown, plain(tenure_loss=tenure_loss)
+        (factored(logits), *others),
+        torch.zeros(4, dtype=torch.int64),
+        unknown,
+        unknown,
+        plain(tenure_loss=tenure_loss),
     )
     assert loss.item() == 0
     for gradient in torch.autograd.grad(loss, scores):
         assert torch.equal(gradient, torch.zeros_like(gradient))
 
 
-@pytest.mark.parametrize("smoothing", [0.0, 0.2])
 @pytest.mark.parametrize("tenure_loss", ["mse", "pinball"])
-def test_value_and_gradients_are_those_of_autograd(tenure_loss: str, smoothing: float) -> None:
+def test_value_and_gradients_are_those_of_autograd(tenure_loss: str) -> None:
     torch.manual_seed(0)
     scores = tuple(torch.randn(7, width, dtype=torch.double, requires_grad=True) for width in (6, 2, 1))
     logits, tenure, hireability = scores
     titles = torch.tensor([1, 2, 0, 3, 5, 0, 4])
     months = torch.tensor([0.3, -1.0, NAN, 0.2, 2.0, NAN, 0.0], dtype=torch.double)
     hireable = torch.tensor([1, 0, NAN, 1, 1, 0, 1], dtype=torch.double)
-    params = plain(
-        tenure_weight=0.3, hireability_weight=0.7, tenure_loss=tenure_loss, label_smoothing=smoothing
-    )
+    params = plain(tenure_weight=0.3, hireability_weight=0.7, tenure_loss=tenure_loss)
     cross_entropy = F.cross_entropy(logits, titles, ignore_index=0)
-    spread = -logits.log_softmax(1)[:, 1:].mean(1)[titles > 0].mean()
     known = ~months.isnan()
     error = months[known, None] - tenure[known].sort(1).values
     quantiles = torch.tensor([0.1, 0.9])
     by_output = error.square() if tenure_loss == "mse" else error * (quantiles - (error < 0).double())
     judged = ~hireable.isnan()
     outcome = F.binary_cross_entropy_with_logits(hireability[judged, 0], hireable[judged])
-    expected = (1 - smoothing) * cross_entropy + smoothing * spread + 0.3 * by_output.mean() + 0.7 * outcome
-    loss = training_loss(scores, titles, months, hireable, params)
+    expected = cross_entropy + 0.3 * by_output.mean() + 0.7 * outcome
+    loss = training_loss((factored(logits), tenure, hireability), titles, months, hireable, params)
     torch.testing.assert_close(loss, expected)
     for ours, theirs in zip(
         torch.autograd.grad(2 * loss, scores), torch.autograd.grad(2 * expected, scores), strict=True
@@ -51,8 +52,8 @@ def test_value_and_gradients_are_those_of_autograd(tenure_loss: str, smoothing: 
 
 
 @pytest.mark.parametrize("tenure_loss", ["mse", "pinball"])
-@pytest.mark.parametrize("kind", ["dense", "factored", "sampled"])
-def test_weights_multiply_each_examples_losses(kind: str, tenure_loss: str) -> None:
+@pytest.mark.parametrize("samples", [0, 1_000])
+def test_weights_multiply_each_examples_losses(samples: int, tenure_loss: str) -> None:
     torch.manual_seed(0)
     made_of = tuple(torch.randn(shape, requires_grad=True) for shape in [(7, 5), (6, 5), (6,)])
     others = tuple(torch.randn(7, width, requires_grad=True) for width in (2, 1))
@@ -60,14 +61,12 @@ def test_weights_multiply_each_examples_losses(kind: str, tenure_loss: str) -> N
     titles = torch.tensor([1, 2, 0, 3, 5, 0, 4])
     months = torch.tensor([0.3, -1.0, NAN, 0.2, 2.0, NAN, 0.0])
     hireable = torch.tensor([1, 0, NAN, 1, 1, NAN, 1])
-    samples = 1_000 if kind == "sampled" else 0
     params = plain(tenure_loss=tenure_loss, softmax_samples=samples)
 
     def loss(rows: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
         hidden, weights, bias = made_of
         logits = FactoredLogits(hidden[rows], weights, bias, None, None, *(values[rows] for values in copied))
-        own = logits.multiplied() if kind == "dense" else logits
-        scores = (own, *(values[rows] for values in others))
+        scores = (logits, *(values[rows] for values in others))
         return training_loss(scores, titles[rows], months[rows], hireable[rows], params, weight)
 
     weight = torch.tensor([0.5, 3.0, 1.0, 0.0, 2.0, 1.0, 0.5])
@@ -84,7 +83,10 @@ def test_weights_multiply_each_examples_losses(kind: str, tenure_loss: str) -> N
 
 def test_going_back_twice_fails_rather_than_being_wrong() -> None:
     scores = tuple(torch.randn(2, width, requires_grad=True) for width in (6, 2, 1))
-    loss = training_loss(scores, torch.tensor([1, 2]), torch.ones(2), torch.ones(2), plain())
+    logits, *others = scores
+    loss = training_loss(
+        (factored(logits), *others), torch.tensor([1, 2]), torch.ones(2), torch.ones(2), plain()
+    )
     loss.backward(retain_graph=True)
     with pytest.raises(AttributeError):
         loss.backward()

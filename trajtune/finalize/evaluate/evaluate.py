@@ -65,11 +65,12 @@ def evaluate_calibration(
 
 
 def evaluate_baseline(predictions: Predictions, transitions: LastTransitions) -> dict[str, Any]:
-    """Metrics of a predictor that the model is compared with: next role, tenure, hireability, changers."""
+    """Metrics of a predictor that the model is compared with; its confidence is not calibrated."""
     scores = next_role_scores(predictions)
     metrics = {
         **next_role(predictions),
         **{f"{name}_interval": interval(scores[name]) for name in ("top1", "top5")},
+        "ece": expected_calibration_error(predictions.confidence, predictions.correct),
         **tenure_metrics(predictions),
         **hireability_metrics(predictions),
     }

@@ -1,7 +1,7 @@
 """Losses of the heads with gradients written by hand: next title, tenure, hireability.
 
-Plain form: ``F.cross_entropy(logits, target, ignore_index=0, label_smoothing=...)``, a pinball or squared
-loss, ``F.binary_cross_entropy_with_logits``, and ``loss.backward()``. Each loss is a mean over the examples
+Plain form: ``F.cross_entropy(logits, target, ignore_index=0)``, a pinball or squared loss,
+``F.binary_cross_entropy_with_logits``, and ``loss.backward()``. Each loss is a mean over the examples
 whose target is known; unknown targets add nothing, and a batch without a known target has a loss of 0. With
 weights it is the sum of weight × loss over those examples, divided by their number and not by the sum of
 their weights: weights have a mean of 1 over an epoch, so a batch of old examples takes a smaller step.
@@ -42,29 +42,13 @@ class Loss(NamedTuple):
     gradients: Sequence[Tensor | None]
 
 
-def next_role_loss(
-    logits_BV: Tensor, next_title_B: Tensor, smoothing: float = 0.0, weight_B: Tensor | None = None
-) -> Loss:
-    """Plain form: ``F.cross_entropy(logits, target, ignore_index=0)``, in nats, with its gradient.
+def next_role_loss(logits: FactoredLogits, next_title_B: Tensor, weight_B: Tensor | None = None) -> Loss:
+    """Plain form: ``F.cross_entropy(logits.multiplied(), target, ignore_index=0)``, in nats.
 
     Args:
-        logits_BV: Index 0 far below the others.
-        next_title_B: int64.
-        smoothing: Share of each target that is spread evenly over all titles but 0.
+        logits: Index 0 far below the others. Each factor gets a gradient.
+        next_title_B: int64; 0 is no target.
         weight_B: Weights of the examples; None: all are 1.
-    """
-    share_B = shares(next_title_B != 0, logits_BV.dtype, weight_B)
-    loss_B, excess_BV, _ = _compare(logits_BV, next_title_B, smoothing)
-    return Loss(torch.dot(loss_B, share_B), (excess_BV.mul_(share_B[:, None]),))
-
-
-def factored_next_role_loss(
-    logits: FactoredLogits, next_title_B: Tensor, smoothing: float = 0.0, weight_B: Tensor | None = None
-) -> Loss:
-    """Plain form: `next_role_loss` of ``logits.multiplied()``, with gradients in each factor.
-
-    Where titles are copied, `smoothing` spreads its share over the classifier's own probabilities:
-    ``(1 - smoothing) × -log p(target) + smoothing × mean(-log softmax)``, ``p`` being the mixture.
     """
     hidden_BD, weight_VD, bias_V, stays_B1, last_B1, *_ = logits
     num_examples, num_titles = len(hidden_BD), len(weight_VD)
@@ -89,13 +73,11 @@ def factored_next_role_loss(
         if last_B1 is not None and stays_B1 is not None:
             block_RV.scatter_add_(1, last_B1[block], stays_B1[block])
         copied = None if target is None else target.part(block)
-        loss_R, excess_RV, generated_R = _compare(
-            block_RV, next_title_B[block], smoothing, copied, out=p_RV[:size]
-        )
+        loss_R, excess_RV, generated_R = _compare(block_RV, next_title_B[block], copied, out=p_RV[:size])
         losses.append(loss_R)
         if generated_R is not None:
             generated.append(generated_R)
-            scale_B[block].mul_((1 - smoothing) * generated_R + smoothing)
+            scale_B[block].mul_(generated_R)
         torch.mm(excess_RV, weight_VD, out=d_hidden_BD[block])
         # The first block is written rather than added to zeros (beta 0).
         d_weight_VD.addmm_(excess_RV.t(), hidden_BD[block] * scale_B[block, None], beta=float(begin > 0))
@@ -108,23 +90,19 @@ def factored_next_role_loss(
     value = torch.dot(torch.cat(losses), share_B)
     d_copied: tuple[Tensor | None, ...] = (None, None, None)
     if target is not None:
-        d_copied = target.gradients(torch.cat(generated), (1 - smoothing) * share_B)
+        d_copied = target.gradients(torch.cat(generated), share_B)
     return Loss(value, (d_hidden_BD, d_weight_VD, d_bias_V, d_stays_B1, None, *d_copied))
 
 
 def _compare(
-    logits_RV: Tensor,
-    target_R: Tensor,
-    smoothing: float,
-    copied: CopiedTarget | None = None,
-    out: Tensor | None = None,
+    logits_RV: Tensor, target_R: Tensor, copied: CopiedTarget | None, out: Tensor
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Compare a block of examples with their targets.
 
     Returns:
-        Each example's cross-entropy ``[R]``. Its gradient in the logits ``[R, V]``; where titles are
-        copied, divided by ``(1 - smoothing) × generated + smoothing``. ``generated`` ``[R]``: the share of
-        the target's probability that is not copied; None without `copied`.
+        Each example's cross-entropy ``[R]``. Its gradient in the logits ``[R, V]``, written to `out`; where
+        titles are copied, divided by ``generated``. ``generated`` ``[R]``: the share of the target's
+        probability that is not copied; None without `copied`.
     """
     target_R1 = target_R[:, None]
     p_RV = torch.softmax(logits_RV, 1, out=out)
@@ -132,14 +110,7 @@ def _compare(
     normaliser_R = logits_RV.amax(1) - p_RV.amax(1).log()
     log_p_R = logits_RV.gather(1, target_R1).squeeze(1) - normaliser_R
     loss_R, generated_R = (-log_p_R, None) if copied is None else copied.mixed(log_p_R)
-    if not smoothing:
-        p_RV.scatter_add_(1, target_R1, p_RV.new_full((1, 1), -1.0).expand_as(target_R1))
-        return loss_R, p_RV, generated_R
-    loss_R = (1 - smoothing) * loss_R + smoothing * (normaliser_R - logits_RV[:, 1:].mean(1))
-    of_target_R = (1 - smoothing) * (torch.ones_like(loss_R) if generated_R is None else generated_R)
-    scale_R1 = (of_target_R + smoothing)[:, None]
-    p_RV[:, 1:] -= smoothing / (logits_RV.shape[1] - 1) / scale_R1
-    p_RV.scatter_add_(1, target_R1, -of_target_R[:, None] / scale_R1)
+    p_RV.scatter_add_(1, target_R1, p_RV.new_full((1, 1), -1.0).expand_as(target_R1))
     return loss_R, p_RV, generated_R
 
 

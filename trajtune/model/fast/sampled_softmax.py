@@ -24,7 +24,7 @@ from trajtune.model.network.lstm import FactoredLogits
 def sampled_next_role_loss(
     logits: FactoredLogits, next_title_B: Tensor, num_samples: int, weight_B: Tensor | None = None
 ) -> Loss:
-    """Plain form: `losses.factored_next_role_loss` without smoothing, which this estimates.
+    """Plain form: `losses.next_role_loss`, which this estimates.
 
     Args:
         logits: Index 0 is never sampled.

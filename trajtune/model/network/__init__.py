@@ -1,1 +1,1 @@
-"""The network: title vectors, LSTM, heads, and the Markov prior inside it."""
+"""The network: title vectors, LSTM and heads; the n-gram as a module; the average of several models."""

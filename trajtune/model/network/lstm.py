@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from trajtune.model.network.copy_head import Copied, CopyHead, mixed
-from trajtune.model.network.markov_prior import MarkovCounts, MarkovPrior
 from trajtune.model.network.title_vectors import TitleVectors, TitleWords
 
 UNKNOWN_LOGIT = -1e4
@@ -50,10 +49,7 @@ class FactoredLogits(NamedTuple):
 
     def multiplied(self) -> Tensor:
         """The logits ``[B, V]``; log-probabilities where titles are copied."""
-        return self.mixed(self.generated())
-
-    def mixed(self, generated_BV: Tensor) -> Tensor:
-        """These logits ``[B, V]`` in the place of the classifier's, mixed with what is copied."""
+        generated_BV = self.generated()
         return generated_BV if self.copied is None else mixed(generated_BV, self.copied)
 
     def generated(self) -> Tensor:
@@ -91,7 +87,6 @@ class CareerTrajectoryLSTM(nn.Module):
         copy_head: bool = False,
         embedding_dropout: float = 0.0,
         title_words: TitleWords | None = None,
-        markov_counts: MarkovCounts | None = None,
     ) -> None:
         """Build the layers with torch's default initialisation.
 
@@ -109,7 +104,6 @@ class CareerTrajectoryLSTM(nn.Module):
             copy_head: Part of the next title's probability is copied from the career's titles.
             embedding_dropout: On titles' vectors, before anything reads them.
             title_words: Compose title vectors of words.
-            markov_counts: Add a Markov prior to the logits.
         """
         super().__init__()
         self.hidden_dim, self.num_layers, self.vocab_size = hidden_dim, num_layers, vocab_size
@@ -142,7 +136,6 @@ class CareerTrajectoryLSTM(nn.Module):
             nn.Sequential(nn.Linear(width, 32), nn.ReLU(), nn.Linear(32, 1)) if repeat_gate else None
         )
         self.copy_head = CopyHead(width, embedding_dim) if copy_head else None
-        self.markov_prior = None if markov_counts is None else MarkovPrior(markov_counts)
         self.register_buffer("tenure_mean", torch.zeros(()))
         self.register_buffer("tenure_std", torch.ones(()))
         with torch.no_grad():
@@ -167,19 +160,18 @@ class CareerTrajectoryLSTM(nn.Module):
             Logits ``[B, V]``; tenure ``[B, 2]`` in months, lower ≤ upper; hireability ``[B, 1]`` in 0..1.
         """
         logits, tenure_B2, hireability_B1 = self.scores(title_ids, lengths)
-        logits_BV = logits.multiplied() if isinstance(logits, FactoredLogits) else logits
         ordered_B2 = torch.cat([tenure_B2.amin(1, keepdim=True), tenure_B2.amax(1, keepdim=True)], 1)
-        return logits_BV, ordered_B2 * self.tenure_std + self.tenure_mean, torch.sigmoid(hireability_B1)
+        tenure_months_B2 = ordered_B2 * self.tenure_std + self.tenure_mean
+        return logits.multiplied(), tenure_months_B2, torch.sigmoid(hireability_B1)
 
     def scores(
-        self, title_ids: Tensor, lengths: Tensor | None = None, left_out: Tensor | None = None
-    ) -> tuple[Tensor | FactoredLogits, Tensor, Tensor]:
+        self, title_ids: Tensor, lengths: Tensor | None = None
+    ) -> tuple[FactoredLogits, Tensor, Tensor]:
         """What the losses are computed on: logits, standardised tenure in no order, hireability as a logit.
 
         Args:
             title_ids: As in `forward`.
             lengths: As in `forward`.
-            left_out: int64 ``[B]``: in training, the next titles, for the prior to leave out.
         """
         table_VE = self.title_table()
         embedded_BTE = self.embedding_dropout(F.embedding(title_ids, table_VE, padding_idx=0))
@@ -194,10 +186,6 @@ class CareerTrajectoryLSTM(nn.Module):
         if self.copy_head is not None:
             copied = self.copy_head(state_BS, embedded_BTE, title_ids, lengths)
             logits = logits._replace(**copied._asdict())
-        if self.markov_prior is not None:
-            last_B = _at_last(title_ids.unsqueeze(2), lengths).squeeze(1).long()
-            generated_BV = self.markov_prior(logits.generated(), last_B, left_out)
-            return logits.mixed(generated_BV), tenure_B2, hireability_B1
         return logits, tenure_B2, hireability_B1
 
     def _from_the_start(self, roles_BTX: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:

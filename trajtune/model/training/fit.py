@@ -23,7 +23,6 @@ from trajtune.model.checkpoint import new_model
 from trajtune.model.data_parallel import ALONE, Workers
 from trajtune.model.metrics import Metrics
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
-from trajtune.model.network.markov_prior import count_transitions
 from trajtune.model.network.title_vectors import TitleWords
 from trajtune.model.training.epoch import EXPLODED, diverged, evaluate, train_epoch
 from trajtune.model.training.optimizer import create_optimizer
@@ -78,14 +77,15 @@ def fit(
 ) -> Iterator[EpochResult]:
     """Train one configuration, yielding after each epoch.
 
-    Ends after ``max_epochs``, or after ``patience`` epochs without a better value of ``metric``.
+    Ends after ``max_epochs``. Where the schedule is constant it also ends after ``patience`` epochs without a
+    better value of ``metric``; one that falls is always run to its end, as its best epochs are the last.
     The same arguments give the same results on one machine and number of threads, and continuing
     from any epoch's checkpoint gives what an uninterrupted run gives, bit for bit. The caller's
     random state is left as it is.
 
     With several workers, each calls this with its own careers and otherwise equal arguments, and each gets
-    the same results. A step takes ``batch_size`` examples, divided among the workers. Counts of train,
-    gradients and metrics cover all careers. Compared with one worker, the order of examples and the dropout
+    the same results. A step takes ``batch_size`` examples, divided among the workers. Gradients and metrics
+    cover all careers. Compared with one worker, the order of examples and the dropout
     masks differ, and the tenure and hireability losses of a step are means of the workers' means.
 
     Args:
@@ -94,7 +94,7 @@ def fit(
         val: Careers to validate on, of this worker, each on its last transition.
         vocab_size: V, index 0 included.
         seed: Of the weights, the shuffling and the dropout.
-        metric: Decides which epoch is the best, and when patience has run out.
+        metric: Decides which epoch is the best, and so when patience has run out.
         checkpoint: A result of `EpochResult.checkpoint`, of a training by the same metric. Only ``patience``
             and, where no schedule depends on it, ``max_epochs`` may differ from its params.
         title_words: `words_of` the vocabulary; needed by ``title_vectors: id_and_words`` alone.
@@ -105,7 +105,6 @@ def fit(
         TrainingError: If a split holds no known target, the loss diverges, the metric is undefined, the
             checkpoint is of another configuration, or the words are missing.
     """
-    _check_softmax(params)
     device = torch.device(device)
     random_state = RandomState(seed, device)
     own = params.model_copy(update={"batch_size": workers.share_of(params.batch_size)})
@@ -115,7 +114,7 @@ def fit(
     )
     _check_targets(train_loader, val_loader, workers)
     with random_state.in_use():
-        model = _new_model(params, train, vocab_size, title_words, workers).to(device)
+        model = _new_model(params, vocab_size, title_words).to(device)
     _set_tenure_scale(model, train, train_loader.examples, workers)
     optimizer = create_optimizer(model, params)
     epoch, best_epoch, best_metrics = 0, 0, Metrics()
@@ -145,7 +144,8 @@ def fit(
             "rng": {"shuffling": shuffling.get_state(), **random_state.get()},
         }
 
-    while epoch < params.max_epochs and epoch - best_epoch < params.patience:
+    patience = params.patience if params.schedule == "constant" else params.max_epochs
+    while epoch < params.max_epochs and epoch - best_epoch < patience:
         began = time.perf_counter()
         if workers.size > 1:
             # Set again each epoch, so that the first worker's checkpoint need not hold the others' states.
@@ -176,14 +176,6 @@ def _is_better(metric: str, metrics: Metrics, best: Metrics) -> bool:
     return best_value is None or cost(metric, value) < cost(metric, best_value)
 
 
-def _check_softmax(params: Params) -> None:
-    if params.softmax_samples and (params.markov_prior or params.label_smoothing):
-        raise TrainingError(
-            f"`softmax_samples` leaves titles out, but markov_prior ({params.markov_prior}) and "
-            f"label_smoothing ({params.label_smoothing:g}) need all. Set it to 0, or those to false and 0."
-        )
-
-
 def _check_targets(train: Loader, val: Loader, workers: Workers) -> None:
     for name, loader in (("train", train), ("val", val)):
         has_target = bool(np.any(loader.arrays.title_ids[loader.examples.target]))
@@ -196,21 +188,14 @@ def _check_targets(train: Loader, val: Loader, workers: Workers) -> None:
             )
 
 
-def _new_model(
-    params: Params, train: CareerArrays, vocab_size: int, title_words: TitleWords | None, workers: Workers
-) -> CareerTrajectoryLSTM:
+def _new_model(params: Params, vocab_size: int, title_words: TitleWords | None) -> CareerTrajectoryLSTM:
     with_words = params.title_vectors == "id_and_words"
     if with_words and title_words is None:
         raise TrainingError(
             "title_vectors: id_and_words needs the words of the vocabulary, but there are none. "
             "Give title_words=words_of(encoder)."
         )
-    return new_model(
-        params,
-        vocab_size,
-        title_words if with_words else None,
-        count_transitions(train, vocab_size, workers) if params.markov_prior else None,
-    )
+    return new_model(params, vocab_size, title_words if with_words else None)
 
 
 def _set_tenure_scale(

@@ -8,7 +8,6 @@ from trajtune.experiment.params import Params
 from trajtune.model.fast.losses import (
     Loss,
     PrecomputedGradients,
-    factored_next_role_loss,
     hireability_loss,
     next_role_loss,
     pinball_loss,
@@ -19,7 +18,7 @@ from trajtune.model.network.lstm import FactoredLogits
 
 
 def training_loss(
-    scores: tuple[Tensor | FactoredLogits, Tensor, Tensor],
+    scores: tuple[FactoredLogits, Tensor, Tensor],
     next_title_B: Tensor,
     tenure_B: Tensor,
     hireable_B: Tensor,
@@ -29,7 +28,7 @@ def training_loss(
     """Cross-entropy + ``tenure_weight`` × tenure + ``hireability_weight`` × hireability, a scalar.
 
     Args:
-        scores: Logits ``[B, V]``, standardised tenure ``[B, 2]``, hireability logit ``[B, 1]``.
+        scores: Logits, standardised tenure ``[B, 2]``, hireability logit ``[B, 1]``.
         next_title_B: int64; 0 is no target.
         tenure_B: float32, standardised; NaN is no target.
         hireable_B: float32, 1 or 0; NaN is no target.
@@ -45,18 +44,12 @@ def training_loss(
     def compute(tenure_B2: Tensor, hireability_B1: Tensor, *classifier: Tensor) -> Loss:
         tenure, (d_tenure_B2,) = tenure_loss(tenure_B2, tenure_B, weight_B)
         hireability, (d_hireability_B1,) = hireability_loss(hireability_B1, hireable_B, weight_B)
-        if not isinstance(logits, FactoredLogits):
-            next_role, d_classifier = next_role_loss(
-                classifier[0], next_title_B, params.label_smoothing, weight_B
-            )
-        elif params.softmax_samples:
+        if params.softmax_samples:
             next_role, d_classifier = sampled_next_role_loss(
                 FactoredLogits(*classifier), next_title_B, params.softmax_samples, weight_B
             )
         else:
-            next_role, d_classifier = factored_next_role_loss(
-                FactoredLogits(*classifier), next_title_B, params.label_smoothing, weight_B
-            )
+            next_role, d_classifier = next_role_loss(FactoredLogits(*classifier), next_title_B, weight_B)
         value = next_role + params.tenure_weight * tenure + params.hireability_weight * hireability
         assert d_tenure_B2 is not None
         assert d_hireability_B1 is not None
@@ -64,6 +57,5 @@ def training_loss(
         d_hireability_B1.mul_(params.hireability_weight)
         return Loss(value, (d_tenure_B2, d_hireability_B1, *d_classifier))
 
-    classifier = logits if isinstance(logits, FactoredLogits) else (logits,)
-    loss: Tensor = PrecomputedGradients.apply(compute, tenure_B2, hireability_B1, *classifier)  # type: ignore[no-untyped-call]
+    loss: Tensor = PrecomputedGradients.apply(compute, tenure_B2, hireability_B1, *logits)  # type: ignore[no-untyped-call]
     return loss
