@@ -53,6 +53,7 @@ def encode_split(
     settings: DataSettings,
     *,
     observed: date,
+    ended_since: date | None = None,
 ) -> SplitData:
     """Encode one split's careers.
 
@@ -61,6 +62,8 @@ def encode_split(
         encoder: Fitted on train.
         settings: Where the hireability label comes from.
         observed: The last day that this split knows of: the day before its cutoff, or the as-of date.
+        ended_since: The split's first day, by ``split.by: move``: outcomes are measured on the roles that ended
+            on it or later. None: on last roles alone.
     """
     roles = Roles.of(careers)
     starts, ends = (pa.array(days, pa.date32()) for days in (roles.starts, roles.ends))
@@ -78,6 +81,7 @@ def encode_split(
             else _labelled(careers["hireable"], roles.offsets)
         ),
         start_days=roles.begun.astype(np.int32),
+        is_outcome=_outcomes(roles, ended_since),
     )
     ids, titles, dates = (careers[name].combine_chunks() for name in ("candidate_id", "titles", SPLIT_DATE))
     return SplitData(arrays, ids, titles, dates)
@@ -91,6 +95,22 @@ def _title_ids(titles: pa.Array, encoder: TitleEncoder) -> NDArray[np.int32]:
         ids = np.array([encoder.encode(title) for title in coded.dictionary.to_pylist()], dtype=np.int32)
         blocks.append(ids[coded.indices.to_numpy()])
     return np.concatenate(blocks)
+
+
+def _outcomes(roles: Roles, ended_since: date | None) -> NDArray[np.bool_]:
+    """Roles that tenure and hireability are measured on, bool ``[R]``; see `arrays.outcome_examples`.
+
+    A last role of which the end is known began in the window too, if the split is by move, so the long ones
+    among them are in no split. A first role has no input.
+    """
+    first, last = roles.offsets[:-1], roles.offsets[1:] - 1
+    if ended_since is None:
+        is_last = np.zeros(len(roles.begun), bool)
+        is_last[last] = True
+        return is_last
+    is_outcome = roles.ended >= np.datetime64(ended_since)  # NaT is not
+    is_outcome[first] = is_outcome[last] = False
+    return is_outcome
 
 
 def _held_months(roles: Roles, observed: date) -> NDArray[np.float32]:
