@@ -98,6 +98,13 @@ def examples_of(arrays: CareerArrays, examples: Literal["last", "every_transitio
     return Examples(starts, lengths)
 
 
+def last_roles(offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which roles are the last of their career, bool ``[R]``."""
+    is_last = np.zeros(int(offsets[-1]), bool)
+    is_last[offsets[1:] - 1] = True
+    return is_last
+
+
 def outcome_examples(arrays: CareerArrays) -> Examples:
     """The roles that tenure and hireability are measured on, each with the roles before it as input.
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from trajtune.careers.parse.tenure import tenure_months
 from trajtune.careers.schema import Precision
-from trajtune.dataset.arrays import CareerArrays
+from trajtune.dataset.arrays import CareerArrays, last_roles
 from trajtune.dataset.as_of import Roles
 from trajtune.dataset.split import SPLIT_DATE
 from trajtune.dataset.titles import TitleEncoder
@@ -62,8 +62,8 @@ def encode_split(
         encoder: Fitted on train.
         settings: Where the hireability label comes from.
         observed: The last day that this split knows of: the day before its cutoff, or the as-of date.
-        ended_since: The split's first day, by ``split.by: move``: outcomes are measured on the roles that ended
-            on it or later. None: on last roles alone.
+        ended_since: The split's first day, by ``split.by: move``: outcomes are measured on the roles that
+            ended on it or later. None: on last roles alone.
     """
     roles = Roles.of(careers)
     starts, ends = (pa.array(days, pa.date32()) for days in (roles.starts, roles.ends))
@@ -103,13 +103,11 @@ def _outcomes(roles: Roles, ended_since: date | None) -> NDArray[np.bool_]:
     A last role of which the end is known began in the window too, if the split is by move, so the long ones
     among them are in no split. A first role has no input.
     """
-    first, last = roles.offsets[:-1], roles.offsets[1:] - 1
+    is_last = last_roles(roles.offsets)
     if ended_since is None:
-        is_last = np.zeros(len(roles.begun), bool)
-        is_last[last] = True
         return is_last
-    is_outcome = roles.ended >= np.datetime64(ended_since)  # NaT is not
-    is_outcome[first] = is_outcome[last] = False
+    is_outcome = np.asarray(roles.ended >= np.datetime64(ended_since)) & ~is_last  # NaT is not
+    is_outcome[roles.offsets[:-1]] = False
     return is_outcome
 
 

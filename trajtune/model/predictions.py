@@ -67,7 +67,7 @@ class SplitPredictions:
 
     @property
     def labelled(self) -> Predictions:
-        """The examples that hireability is measured on: the outcomes, or the last moves if those have no label.
+        """What hireability is measured on: the outcomes, or the last moves if no outcome has a label.
 
         The proxy label is known of outcomes. A label from the data belongs to the last role of a career.
         """

@@ -35,7 +35,10 @@ def test_in_training_each_example_is_left_out_of_the_counts(train: CareerArrays,
         offsets = train.offsets - (np.arange(len(train.offsets)) > career)
         rest = [
             np.delete(values, end - 1)
-            for values in (train.tenure_months, train.tenure_at_least, train.hireable, train.start_days)
+            for values in (
+                *(train.tenure_months, train.tenure_at_least, train.hireable),
+                *(train.start_days, train.is_outcome),
+            )
         ]
         if offsets[career + 1] - offsets[career] < 2:
             ids, rest = np.delete(ids, begin), [np.delete(values, begin) for values in rest]

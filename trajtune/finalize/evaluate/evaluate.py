@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trajtune.finalize.evaluate.bootstrap import interval
 from trajtune.finalize.evaluate.career_changers import evaluate_career_changers
-from trajtune.finalize.evaluate.last_transitions import LastTransitions
+from trajtune.finalize.evaluate.last_transitions import Transitions
 from trajtune.model.metrics import (
     calibration_metrics,
     expected_calibration_error,
@@ -63,7 +63,7 @@ def evaluate_calibration(
     return {**{f"{name}_raw": value for name, value in before.items()}, **after}
 
 
-def evaluate_baseline(on_test: SplitPredictions, transitions: LastTransitions) -> dict[str, Any]:
+def evaluate_baseline(on_test: SplitPredictions, transitions: Transitions) -> dict[str, Any]:
     """Metrics of a predictor that the model is compared with: next role, tenure, hireability, changers."""
     predictions = on_test.moves
     scores = next_role_scores(predictions)
@@ -75,7 +75,7 @@ def evaluate_baseline(on_test: SplitPredictions, transitions: LastTransitions) -
     return {**with_reasons(metrics), "career_changers": changers_and_everybody(predictions, transitions)}
 
 
-def changers_and_everybody(predictions: Predictions, transitions: LastTransitions) -> dict[str, Any]:
+def changers_and_everybody(predictions: Predictions, transitions: Transitions) -> dict[str, Any]:
     """`evaluate_career_changers`, and the same for all people under ``everybody``."""
     return {
         **evaluate_career_changers(predictions, transitions.current_ids, transitions.changers),
