@@ -73,7 +73,7 @@ def make_careers(num: int, num_titles: int) -> CareerArrays:
     offsets = np.concatenate([[0], np.cumsum(random.integers(2, 11, num))])
     ids = random.integers(1, num_titles + 1, offsets[-1]).astype(np.int32)
     none = np.full(len(ids), np.nan, np.float32)
-    return CareerArrays(ids, offsets, none, none, none, ids)
+    return CareerArrays(ids, offsets, none, none, none, ids, ids < 0)
 
 
 def write_careers(careers: CareerArrays, bundle: Bundle, path: Path) -> None:

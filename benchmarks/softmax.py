@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.rows import result
-from trajtune.dataset.arrays import CareerArrays
+from trajtune.dataset.arrays import CareerArrays, last_roles
 from trajtune.experiment.params import Params
 from trajtune.model.batches import create_dataloaders
 from trajtune.model.checkpoint import new_model
@@ -113,6 +113,7 @@ def careers(number: int, seed: int, num_titles: int) -> CareerArrays:
         months,
         (months > 12).astype(np.float32),
         np.zeros(titles.size, np.int32),
+        last_roles(offsets),
     )
 
 

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
-from trajtune.dataset.arrays import CareerArrays, examples_of
+from trajtune.dataset.arrays import CareerArrays, examples_of, last_roles
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.sources import ProcessSettings
 from trajtune.model.batches import Loader, create_dataloaders
@@ -335,7 +335,9 @@ def megabytes_of_a_trial() -> float:
     def careers(vocab_size: int) -> CareerArrays:
         titles = np.random.default_rng(0).integers(1, vocab_size, 10_000).astype(np.int32)
         months = titles.astype(np.float32)
-        return CareerArrays(titles, np.arange(0, 10_001, 5), months, months, months % 2, titles)
+        offsets = np.arange(0, 10_001, 5)
+        is_last = last_roles(offsets)
+        return CareerArrays(titles, offsets, months, months, months % 2, titles, is_last)
 
     def train(vocab_size: int, folder: str) -> float:
         arrays = careers(vocab_size)
@@ -360,7 +362,8 @@ def simulated_arrays(num_careers: int, seed: int) -> CareerArrays:
     months = ((careers.ends - careers.starts) / 30.4375).astype(np.float32)
     known = np.where(careers.held, np.nan, months).astype(np.float32)
     hireable = np.where(careers.held, np.nan, months >= 12).astype(np.float32)
-    return CareerArrays(careers.titles + 1, careers.offsets, known, months, hireable, careers.starts)
+    is_last = last_roles(careers.offsets)
+    return CareerArrays(careers.titles + 1, careers.offsets, known, months, hireable, careers.starts, is_last)
 
 
 def result(

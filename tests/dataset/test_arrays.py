@@ -1,20 +1,24 @@
 """Examples are slices of the ragged arrays."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from trajtune.dataset.arrays import CareerArrays, examples_of
+from trajtune.dataset.arrays import CareerArrays, examples_of, last_roles, outcome_examples
 
 
 def careers(*num_roles: int) -> CareerArrays:
     total = sum(num_roles)
     values = np.arange(total, dtype=np.float32)
+    offsets = np.cumsum([0, *num_roles]).astype(np.int64)
     return CareerArrays(
         np.arange(1, total + 1, dtype=np.int32),
-        np.cumsum([0, *num_roles]).astype(np.int64),
+        offsets,
         values,
         values,
         values,
         values.astype(np.int32),
+        last_roles(offsets),
     )
 
 
@@ -37,3 +41,14 @@ def test_no_careers_give_no_examples() -> None:
 def test_arrays_round_trip_through_a_dict_without_a_copy() -> None:
     arrays = careers(3)
     assert CareerArrays.from_dict(arrays.to_dict()).title_ids is arrays.title_ids
+
+
+def test_outcomes_are_the_marked_roles_with_the_roles_before_them() -> None:
+    arrays = careers(2, 4, 3)
+    last, found = examples_of(arrays, "last"), outcome_examples(arrays)
+    assert found.equals(last)
+    marked = np.isin(np.arange(9), [3, 4, 7])
+    found = outcome_examples(replace(arrays, is_outcome=marked))
+    assert (found.start.tolist(), found.length.tolist()) == ([2, 2, 6], [1, 2, 1])
+    assert found.target.tolist() == [3, 4, 7]
+    assert not found.equals(last)

@@ -106,3 +106,29 @@ def test_another_vocabulary_changes_the_title_ids_alone() -> None:
             np.testing.assert_array_equal(values, getattr(seen.arrays, name))
     again = with_vocabulary(seen, ENCODER)
     np.testing.assert_array_equal(again.arrays.title_ids, own.arrays.title_ids)
+
+
+def test_by_move_outcomes_ended_in_the_window_and_were_followed_by_another_role() -> None:
+    careers = (
+        career(
+            ("A", "2010-01-01", "2012-06-30"),
+            ("B", "2012-07-01", "2017-12-31"),  # ended on the eve of the window
+            ("C", "2018-01-01", "2019-12-31"),
+            ("D", "2020-01-01", None),
+        ),
+        career(("A", "2012-01-01", "2018-06-30"), ("B", "2018-07-01", "2019-01-31")),
+        career(("A", "2012-01-01", "2018-06-30"), ("B", "2018-07-01", None), ("C", "2019-07-01", None)),
+    )
+    known = careers_as_of(table(*careers), date(2020, 6, 30), as_of=date(2026, 1, 1))
+    dated = known.append_column(SPLIT_DATE, pa.nulls(len(known), pa.date32()))
+
+    def marked(since: date | None) -> list[list[int]]:
+        arrays = encode_split(
+            dated, ENCODER, DataSettings(), observed=date(2020, 6, 30), ended_since=since
+        ).arrays
+        return [part.astype(int).tolist() for part in np.split(arrays.is_outcome, arrays.offsets[1:-1])]
+
+    assert marked(date(2018, 1, 1)) == [[0, 0, 1, 0], [0, 0], [0, 0, 0]]
+    assert marked(date(2017, 12, 31)) == [[0, 1, 1, 0], [0, 0], [0, 0, 0]]
+    assert marked(date.min) == [[0, 1, 1, 0], [0, 0], [0, 0, 0]]
+    assert marked(None) == [[0, 0, 0, 1], [0, 1], [0, 0, 1]]

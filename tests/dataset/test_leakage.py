@@ -237,8 +237,9 @@ def divided(loaded: LoadedCareers, experiment: Experiment, cutoffs: tuple[date, 
 def by_person(data: SplitData) -> dict[str, tuple[Any, ...]]:
     """Everything that a split says of each person, but the numbers of the titles."""
     arrays = data.arrays
-    columns = (arrays.tenure_months, arrays.tenure_at_least, arrays.hireable, arrays.start_days)
-    parts = zip(*(np.split(column, arrays.offsets[1:-1]) for column in columns), strict=True)
+    columns = arrays.to_dict()
+    of_roles = [columns[name] for name in columns if name not in ("title_ids", "offsets")]
+    parts = zip(*(np.split(column, arrays.offsets[1:-1]) for column in of_roles), strict=True)
     return {
         who: (titles, day, *(part.tobytes() for part in roles))
         for who, titles, day, roles in zip(

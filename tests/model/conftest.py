@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from trajtune.dataset.arrays import CareerArrays
+from trajtune.dataset.arrays import CareerArrays, last_roles
 from trajtune.experiment.params import Params
 from trajtune.model.network.lstm import FactoredLogits
 from trajtune.model.network.title_vectors import TitleWords, number_words
@@ -84,7 +84,7 @@ def process_arrays(num_careers: int, seed: int, most_roles: int = 6) -> CareerAr
     hireable = np.where(np.isnan(months), np.nan, months >= 20).astype(np.float32)
     ids[random.random(len(ids)) < 0.05] = 0
     starts = np.arange(len(ids), dtype=np.int32)
-    arrays = CareerArrays(ids, offsets, months, at_least, hireable, starts)
+    arrays = CareerArrays(ids, offsets, months, at_least, hireable, starts, last_roles(offsets))
     for array in arrays.to_dict().values():
         array.setflags(write=False)
     return arrays

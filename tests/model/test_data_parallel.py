@@ -1,6 +1,7 @@
 """Several processes train one model, as Ray Train's workers do, without Ray."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,18 @@ def share(arrays: CareerArrays, workers: Workers) -> CareerArrays:
     return part_of(arrays, cuts[workers.rank], cuts[workers.rank + 1])
 
 
+def by_move(arrays: CareerArrays) -> CareerArrays:
+    """Careers whose outcomes are other roles than the last; the last third of the careers has none."""
+    marked = ~arrays.is_outcome
+    marked[arrays.offsets[:-1]] = False
+    marked[arrays.offsets[arrays.num_careers * 2 // 3] :] = False
+    return replace(arrays, is_outcome=marked)
+
+
 def trained(params: Params, workers: Workers, checkpoint: Any = None) -> tuple[Told, list[dict[str, Any]]]:
     """What each epoch says, and its checkpoint."""
     told, states = [], []
-    train, val = (share(process_arrays(num, seed), workers) for num, seed in ((300, 0), (120, 1)))
+    train, val = (share(by_move(process_arrays(num, seed)), workers) for num, seed in ((300, 0), (120, 1)))
     try:
         for result in fit(params, train, val, VOCAB_SIZE, seed=0, workers=workers, checkpoint=checkpoint):
             told.append({"loss": result.train_loss, **result.metrics})

@@ -16,10 +16,12 @@ from trajtune.model.metrics import (
     next_role,
     next_role_metrics,
     next_role_scores,
+    outcome_metrics,
     reliability,
     tenure_metrics,
+    val_metrics,
 )
-from trajtune.model.predictions import Predictions
+from trajtune.model.predictions import Predictions, SplitPredictions
 
 NAN = np.nan
 
@@ -176,3 +178,28 @@ def test_an_unknown_target_is_a_miss_in_every_share() -> None:
 def test_equal_confidences_are_never_parted_by_their_outcome() -> None:
     confidence, correct = np.full(300, 0.5), np.arange(300) % 2 == 0
     assert equal_mass_calibration_error(confidence, correct) == pytest.approx(0, abs=1e-9)
+
+
+def test_a_split_is_measured_on_last_moves_and_on_outcomes(four: Predictions) -> None:
+    outcomes = replace(four, tenure_months=np.full(4, 14, np.float32), hireable=np.array([0, 1, 1, 1], float))
+    both = SplitPredictions(four, outcomes.take(np.arange(3)))
+    found = val_metrics(both)
+    assert found["val_top1"] == 1 / 4
+    assert found["val_tenure_mae_months"] == 1
+    assert found["val_hireability_auc"] == 0.0
+    of_both = outcome_metrics(both)
+    assert (of_both["num_tenures"], of_both["num_tenures_still_held"]) == (3, 2)
+    assert (of_both["tenure_coverage"], of_both["tenure_coverage_highest"]) == (1, 2 / 4)
+
+
+def test_where_the_outcomes_are_the_last_moves_nothing_differs(four: Predictions) -> None:
+    assert outcome_metrics(SplitPredictions(four, four)) == {
+        **tenure_metrics(four),
+        **hireability_metrics(four),
+    }
+
+
+def test_a_label_of_last_roles_alone_is_measured_on_last_moves(four: Predictions) -> None:
+    unlabelled = replace(four, hireable=np.full(4, NAN, np.float32))
+    assert SplitPredictions(four, unlabelled).labelled is four
+    assert SplitPredictions(unlabelled, four).labelled is four

@@ -24,7 +24,7 @@ def moves(careers: list[list[int]], years: list[list[float]] | None = None) -> M
     nothing = np.full(len(ids), np.nan, np.float32)
     began = np.concatenate(years) if years else np.zeros(len(ids))
     offsets = np.cumsum([0, *map(len, careers)])
-    arrays = CareerArrays(ids, offsets, nothing, nothing, nothing, (began * 365.25).astype(np.int32))
+    arrays = CareerArrays(ids, offsets, nothing, nothing, nothing, (began * 365.25).astype(np.int32), ids < 0)
     return Moves(arrays, examples_of(arrays, "last"), 4)
 
 

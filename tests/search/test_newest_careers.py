@@ -26,7 +26,15 @@ def split_of(days: list[int], num_roles: list[int]) -> SplitData:
     offsets = np.concatenate([[0], np.cumsum(num_roles)]).astype(np.int64)
     values = np.array(titles, np.float32)
     return SplitData(
-        CareerArrays(np.array(titles, np.int32), offsets, values, values, values, np.array(titles, np.int32)),
+        CareerArrays(
+            np.array(titles, np.int32),
+            offsets,
+            values,
+            values,
+            values,
+            np.array(titles, np.int32),
+            values > 0,
+        ),
         pa.array([str(career) for career in range(len(days))]),
         pa.array([["a"] * length for length in num_roles], pa.list_(pa.string())),
         pa.array([date(2020, 1, 1) + timedelta(days=day) for day in days]),

@@ -1,14 +1,15 @@
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.search.runs.created import create
-from trajtune.dataset.arrays import examples_of
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.model.baselines.baselines import fit_baselines
 from trajtune.model.baselines.ngram import choose_ngram
 from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.model.metrics import val_metrics
+from trajtune.model.predict import predict_split
 from trajtune.search.val_baselines import best_baseline, keep_baselines, kept_choice
 
 EARLIER = {"markov": {"val_next_role_nll": 3.1}, "markov2": {"val_next_role_nll": 3.0}}
@@ -25,7 +26,7 @@ def test_a_run_keeps_what_each_baseline_reaches_and_what_ngram_chose(
     choice = choose_ngram(train, val, vocab_size)
     assert run.ngram_choice() == choice.to_dict()
     assert run.baselines() == {
-        name: val_metrics(baseline.predict(val, examples_of(val, "last")))
+        name: val_metrics(predict_split(partial(baseline.predict, val), val))
         for name, baseline in fit_baselines(train, vocab_size, choice).items()
     }
 

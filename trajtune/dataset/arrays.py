@@ -25,6 +25,8 @@ class CareerArrays:
             is known; NaN where nothing is known.
         hireable: float32 ``[R]``; 1 or 0 for the role as somebody's next role, NaN unknown.
         start_days: int32 ``[R]``; days since 1970 of the last day on which the role may have begun.
+        is_outcome: bool ``[R]``; whether tenure and hireability are measured on the role; see
+            `outcome_examples`.
     """
 
     title_ids: NDArray[np.int32]
@@ -33,6 +35,7 @@ class CareerArrays:
     tenure_at_least: NDArray[np.float32]
     hireable: NDArray[np.float32]
     start_days: NDArray[np.int32]
+    is_outcome: NDArray[np.bool_]
 
     @property
     def num_careers(self) -> int:
@@ -69,6 +72,10 @@ class Examples:
         """int64 ``[E]``: where each example's targets stand."""
         return self.start + self.length
 
+    def equals(self, other: "Examples") -> bool:
+        """Whether these are the same examples in the same order."""
+        return np.array_equal(self.start, other.start) and np.array_equal(self.length, other.length)
+
     def __len__(self) -> int:
         return len(self.start)
 
@@ -89,3 +96,24 @@ def examples_of(arrays: CareerArrays, examples: Literal["last", "every_transitio
     before = np.concatenate([[0], np.cumsum(per_career)[:-1]]) if len(per_career) else per_career
     lengths = np.arange(len(starts), dtype=np.int64) - np.repeat(before, per_career) + 1
     return Examples(starts, lengths)
+
+
+def last_roles(offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which roles are the last of their career, bool ``[R]``."""
+    is_last = np.zeros(int(offsets[-1]), bool)
+    is_last[offsets[1:] - 1] = True
+    return is_last
+
+
+def outcome_examples(arrays: CareerArrays) -> Examples:
+    """The roles that tenure and hireability are measured on, each with the roles before it as input.
+
+    By ``split.by: move`` they are the roles that ended in the split's window and were followed by another.
+    How long a role lasted does not change the chance that its end falls in the window, so these tenures are
+    an unbiased sample; those of roles that also began in the window would all be short. By the other rules
+    they are the last roles.
+    """
+    first, num_roles = arrays.offsets[:-1], np.diff(arrays.offsets)
+    target = np.flatnonzero(arrays.is_outcome)
+    start = np.repeat(first, num_roles)[target]
+    return Examples(start, target - start)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from trajtune.careers.parse.tenure import tenure_months
 from trajtune.careers.schema import Precision
-from trajtune.dataset.arrays import CareerArrays
+from trajtune.dataset.arrays import CareerArrays, last_roles
 from trajtune.dataset.as_of import Roles
 from trajtune.dataset.split import SPLIT_DATE
 from trajtune.dataset.titles import TitleEncoder
@@ -53,6 +53,7 @@ def encode_split(
     settings: DataSettings,
     *,
     observed: date,
+    ended_since: date | None = None,
 ) -> SplitData:
     """Encode one split's careers.
 
@@ -61,6 +62,8 @@ def encode_split(
         encoder: Fitted on train.
         settings: Where the hireability label comes from.
         observed: The last day that this split knows of: the day before its cutoff, or the as-of date.
+        ended_since: The split's first day, by ``split.by: move``: outcomes are measured on the roles that
+            ended on it or later. None: on last roles alone.
     """
     roles = Roles.of(careers)
     starts, ends = (pa.array(days, pa.date32()) for days in (roles.starts, roles.ends))
@@ -78,6 +81,7 @@ def encode_split(
             else _labelled(careers["hireable"], roles.offsets)
         ),
         start_days=roles.begun.astype(np.int32),
+        is_outcome=_outcomes(roles, ended_since),
     )
     ids, titles, dates = (careers[name].combine_chunks() for name in ("candidate_id", "titles", SPLIT_DATE))
     return SplitData(arrays, ids, titles, dates)
@@ -91,6 +95,20 @@ def _title_ids(titles: pa.Array, encoder: TitleEncoder) -> NDArray[np.int32]:
         ids = np.array([encoder.encode(title) for title in coded.dictionary.to_pylist()], dtype=np.int32)
         blocks.append(ids[coded.indices.to_numpy()])
     return np.concatenate(blocks)
+
+
+def _outcomes(roles: Roles, ended_since: date | None) -> NDArray[np.bool_]:
+    """Roles that tenure and hireability are measured on, bool ``[R]``; see `arrays.outcome_examples`.
+
+    A last role of which the end is known began in the window too, if the split is by move, so the long ones
+    among them are in no split. A first role has no input.
+    """
+    is_last = last_roles(roles.offsets)
+    if ended_since is None:
+        return is_last
+    is_outcome = np.asarray(roles.ended >= np.datetime64(ended_since)) & ~is_last  # NaT is not
+    is_outcome[roles.offsets[:-1]] = False
+    return is_outcome
 
 
 def _held_months(roles: Roles, observed: date) -> NDArray[np.float32]:

@@ -118,9 +118,11 @@ def divide(
     # From train alone: `tally.train` holds no other spelling.
     encoder = TitleEncoder.fit(tally.train)
     known_until = last_days_known(train_cutoff, val_cutoff, as_of)
+    is_by_move = experiment.split.by == "move"
+    first_days = (date.min, train_cutoff, val_cutoff) if is_by_move else (None, None, None)
     encoded = {
-        name: encode_split(part, encoder, data, observed=day)
-        for (name, part), day in zip(careers.items(), known_until, strict=True)
+        name: encode_split(part, encoder, data, observed=day, ended_since=since)
+        for (name, part), day, since in zip(careers.items(), known_until, first_days, strict=True)
     }
     return Division(
         encoded, encoder, _description(loaded, splits, encoded, encoder, tally.unseen, experiment, dates)

@@ -41,7 +41,14 @@ VOCABULARY: Final = "vocabulary.json"
 QUARANTINE: Final = "quarantine.parquet"
 REFIT: Final = "refit"
 LEDGER: Final = "ledger.jsonl"
-PER_ROLE: Final = ("title_ids", "tenure_months", "tenure_at_least", "hireable", "start_days")
+PER_ROLE: Final = (
+    "title_ids",
+    "tenure_months",
+    "tenure_at_least",
+    "hireable",
+    "start_days",
+    "is_outcome",
+)
 """The columns of a split's file that a `CareerArrays` is made of."""
 
 Source = Path | io.BytesIO

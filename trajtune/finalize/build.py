@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +20,7 @@ from trajtune.finalize.export.parity import check_parity
 from trajtune.finalize.export.to_onnx import check_graph, export_to_onnx, simplify_onnx
 from trajtune.model.metrics import reliability
 from trajtune.model.network.average import CareerModel
-from trajtune.model.predict import predict
+from trajtune.model.predict import predict, with_outcomes
 
 if TYPE_CHECKING:
     from sklearn.isotonic import IsotonicRegression
@@ -64,7 +65,8 @@ def calibrate(model: CareerModel, val: SplitData, coverage: float, name: str = V
     on_val = predict(model, val.arrays, examples)
     calibrator = train_calibrator(on_val.confidence, on_val.correct)
     table = table_of(calibrator)
-    margin = conformal_margin(on_val.tenure, on_val.tenure_months, coverage)
+    outcomes = with_outcomes(on_val, partial(predict, model, val.arrays), val.arrays).outcomes
+    margin = conformal_margin(outcomes.tenure, outcomes.tenure_months, coverage)
     folded = cross_fitted(on_val.confidence, on_val.correct)
     record: dict[str, Any] = {
         "method": METHOD.format(name),
@@ -78,7 +80,7 @@ def calibrate(model: CareerModel, val: SplitData, coverage: float, name: str = V
         "reliability_val": None if folded is None else reliability(folded, on_val.correct),
         "tenure_nominal_coverage": coverage,
         "tenure_margin_months": margin,
-        "tenure_num_ended": int((~np.isnan(on_val.tenure_months)).sum()),
+        "tenure_num_ended": int((~np.isnan(outcomes.tenure_months)).sum()),
     }
     if len(on_val) < ENOUGH:
         record["warning"] = (

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.dlpack import from_dlpack
 
-from trajtune.dataset.arrays import CareerArrays, Examples, examples_of
+from trajtune.dataset.arrays import CareerArrays, Examples, examples_of, outcome_examples
 from trajtune.experiment.params import Params
 
 _MOST_LOGITS = 2**21
@@ -173,6 +173,14 @@ def create_dataloaders(
         ),
         Loader(val, examples_of(val, "last"), prediction_batch_size(vocab_size), device=device),
     )
+
+
+def outcome_batches(val: Loader) -> Loader:
+    """The loader of val's `outcome_examples`: ``val`` itself where these are what it gives."""
+    examples = outcome_examples(val.arrays)
+    if examples.equals(val.examples):
+        return val
+    return Loader(val.arrays, examples, val.batch_size, device=val.device)
 
 
 def prediction_batch_size(vocab_size: int) -> int:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from trajtune.model.predictions import Predictions
+from trajtune.model.predictions import Predictions, SplitPredictions
 
 Metrics = dict[str, float | None]
 
@@ -47,16 +47,31 @@ def next_role_metrics(p: Predictions) -> Metrics:
     }
 
 
-def val_metrics(p: Predictions) -> Metrics:
+def val_metrics(p: SplitPredictions) -> Metrics:
     """What a search measures on val, by the names that every record of it uses."""
-    of_title = next_role(p)
+    of_title = next_role(p.moves)
     return {
         "val_next_role_nll": of_title["nll"],
         "val_top1": of_title["top1"],
         "val_top5": of_title["top5"],
         "val_mrr": of_title["mrr"],
-        "val_tenure_mae_months": tenure_metrics(p)["tenure_mae_months"],
-        "val_hireability_auc": hireability_metrics(p)["hireability_auc"],
+        "val_tenure_mae_months": tenure_metrics(p.outcomes)["tenure_mae_months"],
+        "val_hireability_auc": hireability_metrics(p.labelled)["hireability_auc"],
+    }
+
+
+def outcome_metrics(p: SplitPredictions) -> Metrics:
+    """`tenure_metrics` and `hireability_metrics` of a split.
+
+    Tenures are those of the outcomes. The bounds with roles still held are over the last moves, because no
+    outcome is still held where the split is by move.
+    """
+    of_moves = tenure_metrics(p.moves)
+    bounds = ("num_tenures_still_held", "tenure_coverage_lowest", "tenure_coverage_highest")
+    return {
+        **tenure_metrics(p.outcomes),
+        **{name: of_moves[name] for name in bounds},
+        **hireability_metrics(p.labelled),
     }
 
 

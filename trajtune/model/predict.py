@@ -2,7 +2,7 @@
 
 # E examples, B examples in a batch, V titles, K top titles
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trajtune.dataset.arrays import CareerArrays, Examples
+from trajtune.dataset.arrays import CareerArrays, Examples, examples_of, outcome_examples
 from trajtune.model.batches import Loader, prediction_batch_size
 from trajtune.model.network.average import CareerModel
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
-from trajtune.model.predictions import Predictions
+from trajtune.model.predictions import Predictions, SplitPredictions
 
 TOP = 5
 
@@ -49,6 +49,20 @@ def predict(
     """
     size = batch_size or prediction_batch_size(model.vocab_size)
     return predict_batches(model, Loader(arrays, examples, size, device=next(model.buffers()).device))
+
+
+def predict_split(predict: Callable[[Examples], Predictions], arrays: CareerArrays) -> SplitPredictions:
+    """Predict all that is measured on a split; examples that are equal are predicted once."""
+    moves = predict(examples_of(arrays, "last"))
+    return with_outcomes(moves, predict, arrays)
+
+
+def with_outcomes(
+    moves: Predictions, predict: Callable[[Examples], Predictions], arrays: CareerArrays
+) -> SplitPredictions:
+    """Predict the outcomes of a split of which the last moves are predicted, unless they are the same."""
+    last, outcomes = examples_of(arrays, "last"), outcome_examples(arrays)
+    return SplitPredictions(moves, moves if outcomes.equals(last) else predict(outcomes))
 
 
 def predict_batches(model: CareerModel, loader: Loader) -> Predictions:

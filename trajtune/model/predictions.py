@@ -52,8 +52,31 @@ class Predictions:
         return len(self.target)
 
 
+@dataclass(frozen=True)
+class SplitPredictions:
+    """Predictions of everything that is measured on a split.
+
+    Attributes:
+        moves: Of each career's last move; the next role is measured on them.
+        outcomes: Of `outcome_examples`; the tenure is measured on them. The same object where these are
+            the last moves.
+    """
+
+    moves: Predictions
+    outcomes: Predictions
+
+    @property
+    def labelled(self) -> Predictions:
+        """What hireability is measured on: the outcomes, or the last moves if no outcome has a label.
+
+        The proxy label is known of outcomes. A label from the data belongs to the last role of a career.
+        """
+        return self.moves if np.isnan(self.outcomes.hireable).all() else self.outcomes
+
+
 def concatenate(parts: Sequence[Predictions]) -> Predictions:
     """The parts one after the other; at least one."""
+    parts = [part for part in parts if len(part)] or parts[:1]
     if len(parts) == 1:
         return parts[0]
     return Predictions(

@@ -1,9 +1,10 @@
 """The baselines on val: a search that does not beat them has found nothing."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
-from trajtune.dataset.arrays import CareerArrays, examples_of
+from trajtune.dataset.arrays import CareerArrays
 from trajtune.experiment.objective import cost
 from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.search.runs.directory import Run
@@ -24,13 +25,16 @@ def keep_baselines(run: Run, train: CareerArrays, val: CareerArrays, vocab_size:
     from trajtune.model.baselines.baselines import fit_baselines
     from trajtune.model.baselines.ngram import choose_ngram
     from trajtune.model.metrics import val_metrics
+    from trajtune.model.predict import predict_split
 
     if run.ngram_choice() is not None:
         return
     choice = choose_ngram(train, val, vocab_size)
-    examples = examples_of(val, "last")
     fitted = fit_baselines(train, vocab_size, choice)
-    metrics = {name: val_metrics(baseline.predict(val, examples)) for name, baseline in fitted.items()}
+    metrics = {
+        name: val_metrics(predict_split(partial(baseline.predict, val), val))
+        for name, baseline in fitted.items()
+    }
     run.write_baselines(metrics, choice.to_dict())
 
 

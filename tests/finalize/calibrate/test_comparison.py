@@ -45,7 +45,7 @@ def test_temperature_scaling_finds_the_temperature_of_an_overconfident_network()
         last = model.next_role_head[3]
         last.weight *= 4  # the truth is twice as sharp as the network was; now it is four times as sharp
         last.bias[1:] *= 4
-    arrays = CareerArrays(ids, offsets, known, known, known, ids)
+    arrays = CareerArrays(ids, offsets, known, known, known, ids, ids > 0)
     examples = examples_of(arrays, "last")
     said = predict(model, arrays, examples)
     found = compare_calibrations(model, arrays, examples, said.confidence, said.correct)

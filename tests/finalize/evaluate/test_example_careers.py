@@ -4,19 +4,19 @@ import pytest
 from tests.support.predictions import predictions
 from trajtune.dataset.arrays import Examples
 from trajtune.finalize.evaluate.example_careers import LONGEST, choose
-from trajtune.finalize.evaluate.last_transitions import LastTransitions
+from trajtune.finalize.evaluate.last_transitions import Transitions
 from trajtune.finalize.export.graph_predictions import GraphPredictions
 
 SURE, UNSURE = 0.9, 0.3
 RIGHT, WRONG = 1, 2
 
 
-def _predicted(people: list[tuple[float, int, bool, int]]) -> tuple[LastTransitions, GraphPredictions]:
+def _predicted(people: list[tuple[float, int, bool, int]]) -> tuple[Transitions, GraphPredictions]:
     """Each person: calibrated confidence, rank of what happened, whether a changer, roles seen."""
     size = len(people)
     confidence, rank, changers, length = (list(column) for column in zip(*people, strict=True))
     examples = Examples(np.arange(size, dtype=np.int64) * 100, np.array(length, np.int64))
-    transitions = LastTransitions(examples, np.ones(size, np.int32), [frozenset()] * size, np.array(changers))
+    transitions = Transitions(examples, np.ones(size, np.int32), [frozenset()] * size, np.array(changers))
     return transitions, GraphPredictions(predictions(rank), np.array(confidence, np.float32))
 
 

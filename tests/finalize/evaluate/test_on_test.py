@@ -4,6 +4,7 @@ import pytest
 
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.test_split import openings
+from trajtune.finalize.evaluate.on_test import _undefined_by_move
 
 
 def test_metrics_hold_what_the_specification_names(metrics: dict) -> None:
@@ -94,6 +95,21 @@ def test_hireability_says_how_far_it_is_from_calibrated(metrics: dict) -> None:
 def test_test_was_opened_once_and_the_ledger_knows(finalized: Path, changing_snapshot: Snapshot) -> None:
     first = openings(changing_snapshot)[0]
     assert (first["run"], first["purpose"]) == ("searched", "finalize")
+
+
+@pytest.mark.parametrize(
+    ("by", "label", "undefined"),
+    [
+        ("career", None, []),
+        ("transition", None, []),
+        ("move", None, ["tenure_coverage", "num_hireabilities", "hireability_auc"]),
+        ("move", "hireable", ["tenure_coverage"]),  # a label belongs to last roles, as the limit does
+    ],
+)
+def test_by_move_the_limit_says_nothing_of_outcomes(by: str, label: str | None, undefined: list[str]) -> None:
+    manifest = {"settings": {"split": {"by": by}, "data": {"hireable_key": label}}}
+    known = {"top1": 0.5, "tenure_coverage": 0.8, "num_hireabilities": 9, "hireability_auc": 0.7}
+    assert list(_undefined_by_move(manifest, known)) == undefined
 
 
 def _compared(metrics: dict) -> dict:

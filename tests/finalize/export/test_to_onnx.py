@@ -136,7 +136,7 @@ def test_every_model_option_exports_exactly(options: dict, tmp_path: Path) -> No
     random = np.random.default_rng(0)
     ids = random.integers(0, 30, 400).astype(np.int32)
     unknown = np.full(400, np.nan, np.float32)
-    train = CareerArrays(ids, np.arange(0, 401, 4), unknown, unknown, unknown, ids)
+    train = CareerArrays(ids, np.arange(0, 401, 4), unknown, unknown, unknown, ids, ids < 0)
     words = number_words([[f"w{i % 7}", f"w{i % 5}"] for i in range(1, 30)])
     params = plain(embedding_dim=8, hidden_dim=4, max_epochs=1, **options)
     needed = words if params.title_vectors == "id_and_words" else None

@@ -45,7 +45,9 @@ def of_careers(careers: list[list[int]]) -> CareerArrays:
     ids = np.concatenate(careers).astype(np.int32)
     offsets = np.cumsum([0, *map(len, careers)]).astype(np.int64)
     nothing = np.full(len(ids), np.nan, np.float32)
-    return CareerArrays(ids, offsets, nothing, nothing, nothing, np.zeros(len(ids), np.int32))
+    return CareerArrays(
+        ids, offsets, nothing, nothing, nothing, np.zeros(len(ids), np.int32), np.zeros(len(ids), bool)
+    )
 
 
 def moves_of(arrays: CareerArrays, which: str) -> Iterator[tuple[list[int], int, int]]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from trajtune.bundle.graph import Graph
-from trajtune.dataset.arrays import CareerArrays, examples_of
+from trajtune.dataset.arrays import CareerArrays, examples_of, last_roles
 from trajtune.finalize.calibrate.isotonic import CalibrationTable
 from trajtune.finalize.export.exported_module import ExportedModule
 from trajtune.finalize.export.parity import check_parity
@@ -32,7 +32,13 @@ def careers(num_careers: int, seed: int) -> CareerArrays:
     ids = (random.random(offsets[-1]) ** 2 * VOCAB_SIZE).astype(np.int32)  # 0, unknown, among them
     nothing = np.full(len(ids), np.nan, np.float32)
     return CareerArrays(
-        ids, offsets, nothing, nothing, nothing, random.integers(0, 9000, len(ids)).astype(np.int32)
+        ids,
+        offsets,
+        nothing,
+        nothing,
+        nothing,
+        random.integers(0, 9000, len(ids)).astype(np.int32),
+        last_roles(offsets),
     )
 
 

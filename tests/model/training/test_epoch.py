@@ -6,12 +6,14 @@ import pytest
 import torch
 
 from tests.model.conftest import SMALL
-from trajtune.dataset.arrays import CareerArrays, examples_of
+from trajtune.dataset.arrays import CareerArrays, examples_of, outcome_examples
 from trajtune.errors import TrainingError
 from trajtune.experiment.params import RESEARCH_DEFAULT
-from trajtune.model.batches import Loader
+from trajtune.model.batches import Loader, outcome_batches
 from trajtune.model.checkpoint import new_model
+from trajtune.model.metrics import tenure_metrics
 from trajtune.model.network.lstm import UNKNOWN_LOGIT
+from trajtune.model.predict import predict
 from trajtune.model.training.epoch import evaluate, train_epoch
 from trajtune.model.training.fit import fit
 
@@ -59,3 +61,29 @@ def test_unknown_tenures_and_outcomes_leave_their_metrics_undefined(
     assert metrics["val_tenure_mae_months"] is None
     assert metrics["val_hireability_auc"] is None
     assert metrics["val_next_role_nll"] is not None
+
+
+def test_tenure_is_measured_on_outcomes_and_the_next_role_on_last_moves(
+    val: CareerArrays, vocab_size: int
+) -> None:
+    marked = ~val.is_outcome
+    marked[val.offsets[:-1]] = False
+    by_move = replace(val, is_outcome=marked)
+    model = new_model(SMALL, vocab_size)
+    last, last_by_move = (Loader(arrays, examples_of(arrays, "last"), 64) for arrays in (val, by_move))
+    assert outcome_batches(last) is last
+    of_last = evaluate(model, last, outcomes=outcome_batches(last))
+    found = evaluate(model, last_by_move, outcomes=outcome_batches(last_by_move))
+    expected = tenure_metrics(predict(model, by_move, outcome_examples(by_move)))["tenure_mae_months"]
+    assert found["val_tenure_mae_months"] == pytest.approx(expected)
+    assert found["val_tenure_mae_months"] != of_last["val_tenure_mae_months"]
+    assert found["val_next_role_nll"] == of_last["val_next_role_nll"]
+
+
+def test_a_val_without_outcomes_leaves_their_metrics_undefined(val: CareerArrays, vocab_size: int) -> None:
+    nothing = np.full_like(val.hireable, np.nan)
+    none = replace(val, is_outcome=np.zeros_like(val.is_outcome), hireable=nothing)
+    loader = Loader(none, examples_of(none, "last"), 64)
+    found = evaluate(new_model(SMALL, vocab_size), loader, outcomes=outcome_batches(loader))
+    assert found["val_tenure_mae_months"] is found["val_hireability_auc"] is None
+    assert found["val_next_role_nll"] is not None

@@ -20,7 +20,7 @@ def arrays(*start_years: list[float]) -> CareerArrays:
     days = np.concatenate([np.array(years) * YEAR for years in start_years]).astype(np.int32)
     ones = np.ones(len(days), np.float32)
     offsets = np.cumsum([0, *map(len, start_years)])
-    return CareerArrays(ones.astype(np.int32), offsets, ones, ones, ones, days)
+    return CareerArrays(ones.astype(np.int32), offsets, ones, ones, ones, days, ones > 0)
 
 
 def test_an_example_weighs_half_after_the_half_life() -> None:

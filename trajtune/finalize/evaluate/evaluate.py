@@ -10,37 +10,36 @@ from numpy.typing import NDArray
 
 from trajtune.finalize.evaluate.bootstrap import interval
 from trajtune.finalize.evaluate.career_changers import evaluate_career_changers
-from trajtune.finalize.evaluate.last_transitions import LastTransitions
+from trajtune.finalize.evaluate.last_transitions import Transitions
 from trajtune.model.metrics import (
     calibration_metrics,
     expected_calibration_error,
-    hireability_metrics,
     known_hireability,
     next_role,
     next_role_metrics,
     next_role_scores,
-    tenure_metrics,
+    outcome_metrics,
 )
-from trajtune.model.predictions import Predictions
+from trajtune.model.predictions import Predictions, SplitPredictions
 
 
-def evaluate_model(predictions: Predictions, calibrated: NDArray[np.floating]) -> dict[str, Any]:
+def evaluate_model(on_test: SplitPredictions, calibrated: NDArray[np.floating]) -> dict[str, Any]:
     """Every metric of ``metrics.json``'s ``test``, with 95 % bootstrap intervals of the next-role ones.
 
     Args:
-        predictions: Predictions of the exported graph.
-        calibrated: Calibrated confidence of the top title, ``[E]``.
+        on_test: Predictions of the exported graph.
+        calibrated: Calibrated confidence of the top title of the last moves, ``[E]``.
 
     Returns:
         The metrics by name; an undefined one is None, with ``<name>_reason`` after it.
     """
+    predictions = on_test.moves
     scores = next_role_scores(predictions)
     metrics: dict[str, Any] = {
         **next_role_metrics(predictions),
         **{f"next_role_{name}_interval": interval(values) for name, values in scores.items()},
-        **tenure_metrics(predictions),
-        **hireability_metrics(predictions),
-        "hireability_ece": expected_calibration_error(*known_hireability(predictions)),
+        **outcome_metrics(on_test),
+        "hireability_ece": expected_calibration_error(*known_hireability(on_test.labelled)),
         **evaluate_calibration(predictions.confidence, calibrated, predictions.correct),
     }
     return with_reasons(metrics)
@@ -64,20 +63,20 @@ def evaluate_calibration(
     return {**{f"{name}_raw": value for name, value in before.items()}, **after}
 
 
-def evaluate_baseline(predictions: Predictions, transitions: LastTransitions) -> dict[str, Any]:
+def evaluate_baseline(on_test: SplitPredictions, transitions: Transitions) -> dict[str, Any]:
     """Metrics of a predictor that the model is compared with; its confidence is not calibrated."""
+    predictions = on_test.moves
     scores = next_role_scores(predictions)
     metrics = {
         **next_role(predictions),
         **{f"{name}_interval": interval(scores[name]) for name in ("top1", "top5")},
         "ece": expected_calibration_error(predictions.confidence, predictions.correct),
-        **tenure_metrics(predictions),
-        **hireability_metrics(predictions),
+        **outcome_metrics(on_test),
     }
     return {**with_reasons(metrics), "career_changers": changers_and_everybody(predictions, transitions)}
 
 
-def changers_and_everybody(predictions: Predictions, transitions: LastTransitions) -> dict[str, Any]:
+def changers_and_everybody(predictions: Predictions, transitions: Transitions) -> dict[str, Any]:
     """`evaluate_career_changers`, and the same for all people under ``everybody``."""
     return {
         **evaluate_career_changers(predictions, transitions.current_ids, transitions.changers),

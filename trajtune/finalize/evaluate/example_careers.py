@@ -15,7 +15,7 @@ from trajtune.bundle.explain import contributions
 from trajtune.bundle.graph import Graph
 from trajtune.dataset.encode import SplitData
 from trajtune.dataset.titles import TitleEncoder
-from trajtune.finalize.evaluate.last_transitions import LastTransitions
+from trajtune.finalize.evaluate.last_transitions import Transitions
 from trajtune.finalize.export.graph_predictions import GraphPredictions
 
 LONGEST: Final = 12
@@ -26,7 +26,7 @@ def example_careers(
     graph: Graph,
     encoder: TitleEncoder,
     data: SplitData,
-    transitions: LastTransitions,
+    transitions: Transitions,
     predicted: GraphPredictions,
 ) -> list[dict[str, Any]]:
     """One career of each kind, the first in the order of the split.
@@ -72,7 +72,7 @@ def example_careers(
     return careers
 
 
-def choose(transitions: LastTransitions, predicted: GraphPredictions) -> dict[str, int]:
+def choose(transitions: Transitions, predicted: GraphPredictions) -> dict[str, int]:
     """The number of the example chosen for each kind; a kind without a career is left out."""
     correct, sure = predicted.predictions.correct, predicted.calibrated_confidence >= LOW_CONFIDENCE
     length = transitions.examples.length

@@ -1,4 +1,4 @@
-"""The last transition of each career in a split: the examples of val and test, one for each person."""
+"""Transitions of a split and what reports show of them: the last of each career, and the outcomes."""
 
 # E examples
 
@@ -8,15 +8,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from trajtune.dataset.arrays import Examples, examples_of
+from trajtune.dataset.arrays import Examples, examples_of, outcome_examples
 from trajtune.dataset.encode import SplitData
 from trajtune.dataset.titles import readable_key
 from trajtune.finalize.evaluate.career_changers import career_changers
 
 
 @dataclass(frozen=True)
-class LastTransitions:
-    """The examples, with what reports show about them.
+class Transitions:
+    """Some examples, with what reports show about them.
 
     Attributes:
         examples: ``[E]``.
@@ -36,14 +36,23 @@ class LastTransitions:
         return np.ones(len(self.examples), np.bool_)
 
 
-def last_transitions(data: SplitData) -> LastTransitions:
-    """The last transitions of one split, in the order of its careers."""
-    examples = examples_of(data.arrays, "last")
+def last_transitions(data: SplitData) -> Transitions:
+    """The last transitions of one split, in the order of its careers: one for each person."""
+    return _transitions(data, examples_of(data.arrays, "last"))
+
+
+def with_outcome_transitions(data: SplitData, last: Transitions) -> tuple[Transitions, Transitions]:
+    """The last transitions, and those to the split's `outcome_examples`: one object if they are equal."""
+    outcomes = outcome_examples(data.arrays)
+    return last, last if outcomes.equals(last.examples) else _transitions(data, outcomes)
+
+
+def _transitions(data: SplitData, examples: Examples) -> Transitions:
     titles = data.titles.flatten()
     current = titles.take(pa.array(examples.target - 1)).to_pylist()
     following = titles.take(pa.array(examples.target)).to_pylist()
     words = {title: frozenset(readable_key(title).split()) for title in set(current)}
-    return LastTransitions(
+    return Transitions(
         examples,
         data.arrays.title_ids[examples.target - 1],
         [words[title] for title in current],

@@ -5,7 +5,8 @@ It is compared with the winner as it was selected, the research default and the 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from trajtune.bundle.graph import Graph
 from trajtune.dataset.encode import SplitData, with_vocabulary
@@ -22,16 +23,24 @@ from trajtune.finalize.evaluate.evaluate import (
     with_reasons,
 )
 from trajtune.finalize.evaluate.example_careers import example_careers
-from trajtune.finalize.evaluate.last_transitions import LastTransitions, last_transitions
+from trajtune.finalize.evaluate.last_transitions import (
+    Transitions,
+    last_transitions,
+    with_outcome_transitions,
+)
 from trajtune.finalize.evaluate.segments import by_segment
-from trajtune.finalize.export.graph_predictions import predict_with_graph
+from trajtune.finalize.export.graph_predictions import GraphPredictions, predict_with_graph
 from trajtune.model.baselines.baselines import fit_baselines
 from trajtune.model.baselines.bayes import bayes_predictions, has_bayes_optimum, optimum_metrics
 from trajtune.model.baselines.ngram_choice import NGramChoice
-from trajtune.model.metrics import known_hireability, next_role, reliability
+from trajtune.model.metrics import Metrics, known_hireability, next_role, reliability
 from trajtune.model.network.average import CareerModel
-from trajtune.model.predict import predict
-from trajtune.model.predictions import Predictions
+from trajtune.model.predict import predict, predict_split, with_outcomes
+from trajtune.model.predictions import Predictions, SplitPredictions
+
+ONLY_OF_LAST_MOVES: Final = (
+    "the limit is known for last moves, but with `split.by: move` tenures are measured on ended roles"
+)
 
 
 @dataclass(frozen=True)
@@ -101,31 +110,31 @@ def measure_on_test(
     train = snapshot.read("train").arrays
     data = open_test_split(snapshot, run=run, purpose=purpose)
     transitions = last_transitions(data)
-    examples = transitions.examples
-    predicted = predict_with_graph(graph, data.arrays, examples)
-    own = predicted.predictions
-    others: dict[str, Predictions] = {
-        name: baseline.predict(data.arrays, examples)
+    predicted = predict_with_graph(graph, data.arrays, transitions.examples)
+    own, on_test = predicted.predictions, _with_graph_outcomes(predicted, graph, data)
+    of_baselines = {
+        name: predict_split(partial(baseline.predict, data.arrays), data.arrays)
         for name, baseline in fit_baselines(train, graph.vocab_size, ngram_choice).items()
     }
-    baselines = {name: evaluate_baseline(predictions, transitions) for name, predictions in others.items()}
+    baselines = {name: evaluate_baseline(p, transitions) for name, p in of_baselines.items()}
     trained, of_trained = _references(references, data, transitions)
     if "as_selected" in trained:
         of_trained["as_selected"]["both_know"] = _both_know(own, trained["as_selected"])
-    others = {**trained, **others}
+    others = {**trained, **{name: p.moves for name, p in of_baselines.items()}}
+    both = with_outcome_transitions(data, transitions)
     return {
-        "test": evaluate_model(own, predicted.calibrated_confidence),
+        "test": evaluate_model(on_test, predicted.calibrated_confidence),
         "career_changers": {**changers_and_everybody(own, transitions), "lag_limit": LAG_LIMIT},
         "baselines": baselines,
         "ngram": ngram_choice.to_dict(),
         "as_selected": of_trained.get("as_selected"),
         "research_default": of_trained.get("research_default"),
         "gains": {name: gain(own, predictions) for name, predictions in others.items()},
-        "segments": by_segment(predicted, others, transitions, data.split_dates),
+        "segments": by_segment(predicted, on_test.outcomes, others, both, data.split_dates),
         "reliability": {
             "raw": reliability(own.confidence, own.correct),
             "calibrated": reliability(predicted.calibrated_confidence, own.correct),
-            "hireability": reliability(*known_hireability(own)),
+            "hireability": reliability(*known_hireability(on_test.labelled)),
         },
         **_bayes_limit(snapshot, data, transitions, coverage),
         "examples": example_careers(graph, snapshot.encoder(), data, transitions, predicted),
@@ -134,13 +143,24 @@ def measure_on_test(
 
 
 def _references(
-    references: References, data: SplitData, transitions: LastTransitions
+    references: References, data: SplitData, transitions: Transitions
 ) -> tuple[dict[str, Predictions], dict[str, dict[str, Any]]]:
-    """Predictions of each reference, which sees the careers with its own vocabulary, and its metrics."""
-    examples, seen = transitions.examples, with_vocabulary(data, references.encoder)
-    same_people = replace(transitions, current_ids=seen.arrays.title_ids[examples.target - 1])
-    predicted = {name: predict(model, seen.arrays, examples) for name, model in references.models.items()}
-    return predicted, {name: evaluate_baseline(p, same_people) for name, p in predicted.items()}
+    """Predictions of each reference for the last moves, and its metrics; it has its own vocabulary."""
+    seen = with_vocabulary(data, references.encoder).arrays
+    same_people = replace(transitions, current_ids=seen.title_ids[transitions.examples.target - 1])
+    predicted = {
+        name: predict_split(partial(predict, model, seen), seen) for name, model in references.models.items()
+    }
+    metrics = {name: evaluate_baseline(p, same_people) for name, p in predicted.items()}
+    return {name: p.moves for name, p in predicted.items()}, metrics
+
+
+def _with_graph_outcomes(moves: GraphPredictions, graph: Graph, data: SplitData) -> SplitPredictions:
+    return with_outcomes(
+        moves.predictions,
+        lambda examples: predict_with_graph(graph, data.arrays, examples).predictions,
+        data.arrays,
+    )
 
 
 def _both_know(own: Predictions, selected: Predictions) -> dict[str, Any]:
@@ -154,10 +174,23 @@ def _both_know(own: Predictions, selected: Predictions) -> dict[str, Any]:
 
 
 def _bayes_limit(
-    snapshot: Snapshot, data: SplitData, transitions: LastTransitions, coverage: float
+    snapshot: Snapshot, data: SplitData, transitions: Transitions, coverage: float
 ) -> Mapping[str, Any]:
     if not has_bayes_optimum(snapshot.manifest):
         return {"bayes_limit": None, "bayes_limit_reason": "only the process of simulated careers is known"}
     best = bayes_predictions(snapshot.manifest, data, "test", snapshot.encoder(), coverage=coverage)
     changers = changers_and_everybody(best.predictions, transitions)
-    return {"bayes_limit": {**with_reasons(optimum_metrics(best)), "career_changers": changers}}
+    known = optimum_metrics(best)
+    undefined = _undefined_by_move(snapshot.manifest, known)
+    reasons = {f"{name}_reason": ONLY_OF_LAST_MOVES for name in undefined}
+    metrics = {**with_reasons({**known, **undefined}), **reasons}
+    return {"bayes_limit": {**metrics, "career_changers": changers}}
+
+
+def _undefined_by_move(manifest: Mapping[str, Any], known: Metrics) -> dict[str, None]:
+    """The limit's metrics that would describe other examples than the model's: the limit is of last moves."""
+    settings = manifest["settings"]
+    if settings["split"]["by"] != "move":
+        return {}
+    kinds = ["tenure"] if settings["data"]["hireable_key"] else ["tenure", "hireab"]
+    return {name: None for name in known if any(kind in name for kind in kinds)}

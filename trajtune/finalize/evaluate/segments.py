@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from trajtune.finalize.evaluate.last_transitions import LastTransitions
+from trajtune.finalize.evaluate.last_transitions import Transitions
 from trajtune.finalize.export.graph_predictions import GraphPredictions
 from trajtune.model.metrics import expected_calibration_error, next_role, tenure_metrics
 from trajtune.model.predictions import Predictions
@@ -37,32 +37,51 @@ VICE_PRESIDENT: Final = frozenset({"vice", "president"})
 
 def by_segment(
     graph: GraphPredictions,
+    outcomes: Predictions,
     others: Mapping[str, Predictions],
-    transitions: LastTransitions,
+    transitions: tuple[Transitions, Transitions],
     split_dates: pa.Array,
 ) -> dict[str, list[dict[str, Any]]]:
     """Metrics of the graph in four ways to divide the people.
 
     Args:
-        graph: Predictions of the graph.
-        others: Predictions of the baselines for the same people, by name.
-        transitions: The people.
-        split_dates: date32 ``[E]``.
+        graph: Predictions of the graph for the last moves.
+        outcomes: Its predictions for the roles that the tenure is measured on.
+        others: Predictions of the baselines for the last moves, by name.
+        transitions: The last moves, and the transitions to the roles of ``outcomes``.
+        split_dates: date32 ``[E]``, of the last moves; a person's outcomes are in the same quarter.
 
     Returns:
-        By way, a row for each segment that has people, in a fixed order: ``segment``, ``num``, ``top1``,
+        By way, a row for each segment that has last moves, in a fixed order: ``segment``, ``num``, ``top1``,
         ``top5``, ``nll``, ``ece``, ``num_tenures``, ``tenure_coverage`` and ``tenure_width_months``, and
         under ``others`` each one's ``top1``, ``top5`` and ``nll``; None where undefined.
     """
-    ways: dict[str, tuple[NDArray[np.str_], Callable[[str], Any]]] = {
-        "history_length": (_lengths(transitions.examples.length), _LENGTHS.index),
-        "level": (np.array([level_of(words) for words in transitions.current_words]), _LEVEL_NAMES.index),
-        "last_title": (np.where(transitions.current_ids == 0, "unknown", "known"), str),
-        "quarter": (_quarters(split_dates), str),
-    }
+    last, of_outcomes = transitions
+    quarters = _quarters(split_dates)
+    labels = _labels(last, quarters)
+    outcome_labels = labels
+    if of_outcomes is not last:
+        person = np.searchsorted(last.examples.start, of_outcomes.examples.start)
+        outcome_labels = _labels(of_outcomes, quarters[person])
+    segments = {}
+    for way, order in _ORDERS.items():
+        segments[way] = [
+            {
+                **_row(name, labels[way] == name, graph, others),
+                **_tenure(outcomes.take(outcome_labels[way] == name)),
+            }
+            for name in sorted(set(labels[way].tolist()), key=order)
+        ]
+    return segments
+
+
+def _labels(transitions: Transitions, quarters: NDArray[np.str_]) -> dict[str, NDArray[np.str_]]:
+    """The segment of each transition ``[E]``, by way."""
     return {
-        way: [_row(name, labels == name, graph, others) for name in sorted(set(labels.tolist()), key=order)]
-        for way, (labels, order) in ways.items()
+        "history_length": _lengths(transitions.examples.length),
+        "level": np.array([level_of(words) for words in transitions.current_words], np.str_),
+        "last_title": np.where(transitions.current_ids == 0, "unknown", "known"),
+        "quarter": quarters,
     }
 
 
@@ -74,6 +93,12 @@ def level_of(words: frozenset[str]) -> str:
 
 _LENGTHS: Final = ["1 role", "2 roles", "3 to 4 roles", "5 to 9 roles", "10 or more roles"]
 _LEVEL_NAMES: Final = ["entry", OTHER_LEVEL, "senior", "manager", "executive"]
+_ORDERS: Final[Mapping[str, Callable[[str], Any]]] = {
+    "history_length": _LENGTHS.index,
+    "level": _LEVEL_NAMES.index,
+    "last_title": str,
+    "quarter": str,
+}
 
 
 def _lengths(length: NDArray[np.int64]) -> NDArray[np.str_]:
@@ -91,15 +116,18 @@ def _row(
     name: str, here: NDArray[np.bool_], graph: GraphPredictions, others: Mapping[str, Predictions]
 ) -> dict[str, Any]:
     own = graph.predictions.take(here)
-    tenure = tenure_metrics(own)
     return {
         "segment": name,
         "num": len(own),
         **_next_role(own),
         "ece": expected_calibration_error(graph.calibrated_confidence[here], own.correct),
-        **{key: tenure[key] for key in ("num_tenures", "tenure_coverage", "tenure_width_months")},
         "others": {other: _next_role(predictions.take(here)) for other, predictions in others.items()},
     }
+
+
+def _tenure(predictions: Predictions) -> dict[str, float | None]:
+    metrics = tenure_metrics(predictions)
+    return {name: metrics[name] for name in ("num_tenures", "tenure_coverage", "tenure_width_months")}
 
 
 def _next_role(predictions: Predictions) -> dict[str, float | None]:

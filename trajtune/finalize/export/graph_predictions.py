@@ -31,6 +31,8 @@ class GraphPredictions:
 
 def predict_with_graph(graph: Graph, arrays: CareerArrays, examples: Examples) -> GraphPredictions:
     """Run the examples through the graph; the result is in their order."""
+    if not len(examples):
+        return GraphPredictions(predictions(arrays, examples, concatenate([])), np.empty(0, np.float32))
     index, next_roles = [], []
     columns: dict[str, list[NDArray[Any]]] = {
         "tenure_pred": [],

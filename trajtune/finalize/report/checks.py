@@ -58,8 +58,8 @@ def tenure(page: Page, m: Mapping[str, Any]) -> None:
     page.section(
         "Tenure",
         f"The interval should hold {nominal} of the tenures that end. {_margin(calibration)} The tenure of "
-        f"the {test['num_tenures_still_held']:,} roles of test that are still held is unknown: with them, "
-        f"the share that will turn out inside lies between the two bounds.{unknown}",
+        f"the {test['num_tenures_still_held']:,} last roles of test that are still held is unknown: of all "
+        f"last roles, the share that will turn out inside lies between the two bounds.{unknown}",
     )
     rows = [row for row in m["segments"]["history_length"] if row["tenure_coverage"] is not None]
     if rows:

@@ -12,7 +12,7 @@ from trajtune.model.data_parallel import ALONE, Workers
 from trajtune.model.metrics import Metrics, val_metrics
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.predict import predict_batches
-from trajtune.model.predictions import concatenate
+from trajtune.model.predictions import SplitPredictions, concatenate
 from trajtune.model.training.schedule import learning_rate
 from trajtune.model.training.training_loss import training_loss
 
@@ -80,19 +80,33 @@ def _num_known(batch: Batch | None, workers: Workers) -> int:
     return 0 if batch is None or workers.size == 1 else int((batch.next_title != 0).sum())
 
 
-def evaluate(model: CareerTrajectoryLSTM, batches: Loader, workers: Workers = ALONE) -> Metrics:
+def evaluate(
+    model: CareerTrajectoryLSTM,
+    batches: Loader,
+    workers: Workers = ALONE,
+    *,
+    outcomes: Loader | None = None,
+) -> Metrics:
     """Measure a model as a search does.
 
     Args:
         model: Left in evaluation mode.
         batches: Of val, each career's last transition.
         workers: Who has the rest of val.
+        outcomes: From `outcome_batches`, the examples that tenure and hireability are measured on; None or
+            ``batches`` itself: they are the last transitions, which are predicted once.
 
     Returns:
         The val metrics by name; None where the split has no known target of the kind.
     """
-    predicted = concatenate(workers.all_gather(predict_batches(model, batches)))
-    return workers.broadcast(val_metrics(predicted))
+    own = predict_batches(model, batches)
+    own_outcomes = None if outcomes in (None, batches) else predict_batches(model, outcomes)
+    everyones = workers.all_gather((own, own_outcomes))
+    moves = concatenate([of_moves for of_moves, _ in everyones])
+    if all(of_outcomes is None for _, of_outcomes in everyones):
+        return workers.broadcast(val_metrics(SplitPredictions(moves, moves)))
+    parts = [of_moves if of_outcomes is None else of_outcomes for of_moves, of_outcomes in everyones]
+    return workers.broadcast(val_metrics(SplitPredictions(moves, concatenate(parts))))
 
 
 def diverged(name: str, value: float | None, where: str, params: Params, last_good: int) -> TrainingError:

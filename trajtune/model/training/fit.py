@@ -18,7 +18,7 @@ from trajtune.errors import TrainingError
 from trajtune.experiment.load import validate
 from trajtune.experiment.objective import cost
 from trajtune.experiment.params import Params
-from trajtune.model.batches import Loader, create_dataloaders
+from trajtune.model.batches import Loader, create_dataloaders, outcome_batches
 from trajtune.model.checkpoint import new_model
 from trajtune.model.data_parallel import ALONE, Workers
 from trajtune.model.metrics import Metrics
@@ -91,7 +91,8 @@ def fit(
     Args:
         params: The configuration.
         train: Careers to train on, of this worker; `params.examples` says which of their transitions.
-        val: Careers to validate on, of this worker, each on its last transition.
+        val: Careers to validate on, of this worker, each on its last transition, and on its
+            `outcome_examples`.
         vocab_size: V, index 0 included.
         seed: Of the weights, the shuffling and the dropout.
         metric: Decides which epoch is the best, and so when patience has run out.
@@ -113,6 +114,7 @@ def fit(
         own, train, val, vocab_size, seed=seed, device=device, weights=weights
     )
     _check_targets(train_loader, val_loader, workers)
+    outcomes = outcome_batches(val_loader)
     with random_state.in_use():
         model = _new_model(params, vocab_size, title_words).to(device)
     _set_tenure_scale(model, train, train_loader.examples, workers)
@@ -154,7 +156,7 @@ def fit(
             random_state.reseed(own_seed)
         with random_state.in_use():
             train_loss = train_epoch(model, train_loader, optimizer, params, epoch=epoch + 1, workers=workers)
-        metrics = evaluate(model, val_loader, workers)
+        metrics = evaluate(model, val_loader, workers, outcomes=outcomes)
         nll = metrics["val_next_role_nll"]
         if nll is None or not nll < EXPLODED:
             raise diverged("val_next_role_nll", nll, f"after epoch {epoch + 1}", params, epoch)
