@@ -26,6 +26,7 @@ from trajtune.finalize.selection import Finalist
 from trajtune.finalize.single_steps import export_checkpoint
 from trajtune.finalize.verify import verify
 from trajtune.model.checkpoint import build_model, load_checkpoint
+from trajtune.model.network.ngram_module import build_ngram
 from trajtune.search.runs.directory import Run
 from trajtune.storage.path import local_path
 
@@ -187,7 +188,7 @@ def test_nothing_reads_the_test_split_before_the_evaluation(
 
 
 def test_the_winner_is_calibrated_on_the_window_and_trained_on_what_was_known_before_it(
-    finalized: Path, changing_snapshot: Snapshot, metrics: dict
+    finalized: Path, changing_snapshot: Snapshot, metrics: dict, tmp_path: Path
 ) -> None:
     refit_on, window = changing_snapshot.refit, changing_snapshot.refit.read("val")
     manifest = json.loads((finalized / "manifest.json").read_text())
@@ -198,8 +199,8 @@ def test_the_winner_is_calibrated_on_the_window_and_trained_on_what_was_known_be
     assert metrics["calibration"]["fitted_on"] == "the calibration window"
     assert metrics["cutoffs"] == {**changing_snapshot.manifest["cutoffs"], "calibration": first_day}
     assert (manifest["refit_on"], manifest["cutoffs"]) == ("known", metrics["cutoffs"])
-    refit_on.encoder().save(finalized.parent / "vocabulary.json")
-    vocabulary = (finalized.parent / "vocabulary.json").read_bytes()
+    refit_on.encoder().save(tmp_path / "vocabulary.json")
+    vocabulary = (tmp_path / "vocabulary.json").read_bytes()
     assert (finalized / "trajectory-lstm-vocab.json").read_bytes() == vocabulary
     model = build_model(load_checkpoint(finalized / "best.pt"))
     table = calibrate(model, window, 0.8).table
@@ -252,15 +253,22 @@ def test_the_seeds_of_the_winner_are_averaged_in_the_bundle(
     assert verify(bundle)["probes"] == 64
 
     state = load_checkpoint(bundle / "best.pt")
-    assert [member["seed"] for member in state["members"]] == seeds
-    assert [member["epoch"] for member in state["members"]] == metrics["winner"]["epochs"]
-    members = [build_model(member) for member in state["members"]]
+    networks = [member for member in state["members"] if "seed" in member]
+    assert [member["seed"] for member in networks] == seeds
+    assert [member["epoch"] for member in networks] == metrics["winner"]["epochs"]
+    share = metrics["ngram_share"]
+    assert len(state["members"]) == len(networks) + (share > 0)
+    assert share > 0, "networks of one epoch are worse than counting here"
+    members = [build_model(member) for member in networks]
+    counts = build_ngram(state["members"][-1])
     graph = Graph(bundle / "trajectory-lstm.onnx")
     for career in histories(changing_snapshot.refit.read("val"), 20):
         ids, lengths = career[None], np.array([len(career)])
         with torch.no_grad():
             predicted = [member(torch.from_numpy(ids), torch.from_numpy(lengths)) for member in members]
-        mean = np.mean([logits.softmax(1).numpy() for logits, _, _ in predicted], 0)
+            counted = counts(torch.from_numpy(ids), torch.from_numpy(lengths))[0].exp().numpy()
+        mean = (1 - share) * np.mean([logits.softmax(1).numpy() for logits, _, _ in predicted], 0)
+        mean += share * counted
         outputs = graph.run(ids, lengths)
         np.testing.assert_allclose(np.exp(outputs["next_role_logits"]), mean, rtol=1e-4, atol=1e-7)
         hireability = np.mean([output[2].numpy() for output in predicted], 0)
