@@ -145,7 +145,12 @@ def test_a_configuration_that_breaks_is_reported_and_not_chosen(
     ]
     assert "Training needs a loss below" in (refits[0].error or "")
     assert winner(refits).name == "trial 2"
-    assert selection(refits)["trial 1"] == {"mean": None, "spread": None, "search_value": 0.1}
+    assert selection(refits)["trial 1"] == {
+        "mean": None,
+        "spread": None,
+        "search_value": 0.1,
+        "as_exported": None,
+    }
     with pytest.raises(TrainingError, match="No configuration could be refitted: Training needs"):
         winner(refits[:2])
 

@@ -1,6 +1,6 @@
 """Refit the finalists, choose the winner on val, and train it again on everything known."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,15 @@ from trajtune.dataset.snapshot import Snapshot
 from trajtune.finalize.evaluate.on_test import References
 from trajtune.finalize.mixture import Mixture, fit_mixture
 from trajtune.finalize.refit import FOLDER, RESEARCH_DEFAULT_NAME, finalists, refit_all, refit_on_known
-from trajtune.finalize.selection import Finalist, Refit, best_seed, exported_refits, winner
+from trajtune.finalize.selection import (
+    METRIC,
+    Finalist,
+    Refit,
+    best_seed,
+    exported_refits,
+    trained_with_every_seed,
+    winner,
+)
 from trajtune.model.checkpoint import State, build_model, load_checkpoint
 from trajtune.model.network.average import CareerModel
 from trajtune.page.format import listed, percent
@@ -32,6 +40,7 @@ class Choice:
         exported: The winner's trainings that are exported.
         state: What they predict with together; see `model.checkpoint.State`.
         mixture: How they are mixed with the n-gram baseline.
+        as_exported: NLL on val of what would be exported, by finalist, if that decided.
         references: What the exported model is compared with on test.
     """
 
@@ -40,6 +49,7 @@ class Choice:
     exported: Sequence[Refit]
     state: dict[str, Any]
     mixture: Mixture
+    as_exported: Mapping[str, float] | None
     references: References
 
 
@@ -58,16 +68,25 @@ def choose(run: Run, snapshot: Snapshot, division: Snapshot, *, verbose: bool, s
         TrainingError: If nothing could be refitted.
     """
     refits = _refit(run, snapshot, verbose=verbose, say=say)
-    chosen = winner(refits)
-    selected = exported_refits(refits, chosen, run.experiment.finalize.export)
+    settings = run.experiment.finalize
+    ngram_choice = kept_choice(run, snapshot)
+    mixtures = {}
+    if settings.export == "average":
+        mixtures = {
+            name: fit_mixture(_states_of(own), ngram_choice, snapshot)
+            for name, own in trained_with_every_seed(refits).items()
+        }
+    # Another metric than the NLL is compared over seeds: nothing says how a mixture does by it.
+    by_nll = mixtures and run.experiment.search.metric == METRIC
+    as_exported = {name: mixture.val_nll for name, mixture in mixtures.items()} if by_nll else None
+    chosen = winner(refits, as_exported)
+    selected = exported_refits(refits, chosen, settings.export)
     say(f"{chosen.name} is best on val; exporting {_in_words(selected)}")
     again = division != snapshot
     exported = _refit_on_known(run, division, selected, verbose=verbose, say=say) if again else selected
     networks = _states_of(selected)
-    ngram_choice = kept_choice(run, snapshot)
-    mixes = run.experiment.finalize.export == "average"
-    mixture = fit_mixture(networks, ngram_choice, snapshot) if mixes else Mixture(ngram_choice, 0.0)
-    if mixes:
+    mixture = mixtures.get(chosen.name) or Mixture(ngram_choice, 0.0)
+    if mixtures:
         say(f"on val the n-gram gets {percent(mixture.ngram_share, 0)} of the mixture with the networks")
     models = _reference_models(refits)
     if again:
@@ -75,7 +94,8 @@ def choose(run: Run, snapshot: Snapshot, division: Snapshot, *, verbose: bool, s
         models = {"as_selected": build_model(as_selected), **models}
         networks = _states_of(exported)
     state = mixture.state(networks, division.read("train").arrays)
-    return Choice(chosen, refits, exported, state, mixture, References(models, snapshot.encoder()))
+    references = References(models, snapshot.encoder())
+    return Choice(chosen, refits, exported, state, mixture, as_exported, references)
 
 
 def _refit(run: Run, snapshot: Snapshot, *, verbose: bool, say: Progress) -> list[Refit]:

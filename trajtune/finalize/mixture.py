@@ -30,10 +30,12 @@ class Mixture:
         choice: What the n-gram counts.
         ngram_share: Weight of the n-gram in the probabilities of titles, in 0..1; the networks share the
             rest. Tenure and hireability are the networks' alone.
+        val_nll: NLL of the mixture on val, of networks that were trained on train, in nats; NaN: not known.
     """
 
     choice: NGramChoice
     ngram_share: float
+    val_nll: float = float("nan")
 
     def state(self, networks: Sequence[State], train: CareerArrays) -> dict[str, Any]:
         """The state of networks that were trained on ``train``, mixed with the counts of ``train``."""
@@ -56,7 +58,8 @@ def fit_mixture(networks: Sequence[State], choice: NGramChoice, snapshot: Snapsh
     examples = examples_of(val, "last")
     of_networks = predict(build_model(averaged(networks)), val, examples)
     of_counts = ngram(train, networks[0]["vocab_size"], choice).predict(val, examples)
-    return Mixture(choice, best_share(of_networks, of_counts))
+    share = best_share(of_networks, of_counts)
+    return Mixture(choice, share, mixed_nll(of_networks, of_counts, share))
 
 
 def best_share(first: Predictions, second: Predictions) -> float:
@@ -64,13 +67,16 @@ def best_share(first: Predictions, second: Predictions) -> float:
     known = ~np.isnan(first.nll)
     if not known.any():
         return 0.0
-    p, q = np.exp(-first.nll[known]), np.exp(-second.nll[known])
-    tiny = np.finfo(np.float64).tiny
-
-    def loss(share: float) -> float:
-        return float(-np.log(np.maximum((1 - share) * p + share * q, tiny)).mean())
-
     # The loss is convex in the share.
-    share = round(float(minimize_scalar(loss, bounds=(0, 1), method="bounded").x), 2)
+    found = minimize_scalar(lambda share: mixed_nll(first, second, share), bounds=(0, 1), method="bounded")
+    share = round(float(found.x), 2)
     # The networks always keep a part: they alone predict tenure and hireability.
     return 0.0 if share < _LEAST_SHARE else min(share, 1 - _LEAST_SHARE)
+
+
+def mixed_nll(first: Predictions, second: Predictions, share: float) -> float:
+    """Log-loss of the mixture of two predictors, in nats; NaN without a known target."""
+    p, q = np.exp(-first.nll), np.exp(-second.nll)
+    mixed = np.maximum((1 - share) * p + share * q, np.finfo(np.float64).tiny)
+    known = ~np.isnan(p)
+    return float(-np.log(mixed[known]).mean()) if known.any() else float("nan")

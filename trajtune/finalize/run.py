@@ -115,7 +115,7 @@ def finalize(
         say("evaluating on the test split")
         metrics = {
             **origin(snapshot, division, run.name),
-            **selection_record(choice.winner, choice.exported, choice.refits),
+            **selection_record(choice.winner, choice.exported, choice.refits, choice.as_exported),
             "ngram_share": choice.mixture.ngram_share,
             **measure_on_test(
                 *(division, graph, choice.references),

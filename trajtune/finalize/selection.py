@@ -62,16 +62,26 @@ class Refit:
         return float("inf") if value is None else cost(self.finalist.metric, value)
 
 
-def winner(refits: Sequence[Refit]) -> Finalist:
-    """The finalist with the best mean metric over its seeds; ties go to the first one.
+def winner(refits: Sequence[Refit], as_exported: Mapping[str, float] | None = None) -> Finalist:
+    """The finalist that is best on val; ties go to the first one.
 
-    A finalist that broke the search's constraints cannot win.
+    A finalist that broke the search's constraints, or failed with a seed, cannot win.
+
+    Args:
+        refits: Of all finalists.
+        as_exported: NLL on val of what would be exported, by finalist, which decides; None: the mean of the
+            metric over seeds decides.
 
     Raises:
         TrainingError: If every finalist failed with some seed.
     """
     candidates = [own for own in _by_finalist(refits).values() if own[0].finalist.may_win]
-    best = min(candidates, key=_mean_cost)
+
+    def order(own: Sequence[Refit]) -> tuple[bool, float]:
+        mean = _mean_cost(own)
+        return mean == float("inf"), mean if as_exported is None else as_exported.get(_name(own), 0.0)
+
+    best = min(candidates, key=order)
     if _mean_cost(best) == float("inf"):
         reason = next(refit.error for own in candidates for refit in own if refit.error is not None)
         raise TrainingError(f"No configuration could be refitted: {reason}")
@@ -90,17 +100,34 @@ def exported_refits(
     return [best_seed(refits, finalist)] if export == "best_seed" else _by_finalist(refits)[finalist.name]
 
 
-def selection(refits: Sequence[Refit]) -> dict[str, dict[str, float | None]]:
+def trained_with_every_seed(refits: Sequence[Refit]) -> dict[str, list[Refit]]:
+    """The refits of each finalist that did not fail with any seed, by its name."""
+    return {name: own for name, own in _by_finalist(refits).items() if _mean_cost(own) < float("inf")}
+
+
+def selection(
+    refits: Sequence[Refit], as_exported: Mapping[str, float] | None = None
+) -> dict[str, dict[str, float | None]]:
     """The numbers that the selection rests on, by finalist; None where training failed or was not searched.
 
     Returns:
-        ``mean`` and ``spread`` (largest less smallest) of the metric over seeds, and ``search_value``.
+        ``mean`` and ``spread`` (largest less smallest) of the metric over seeds, ``search_value``, and
+        ``as_exported``, the NLL on val of what would be exported, if that decided.
         The mean less the search's value is the winner's curse: how much of that value was luck.
     """
-    return {name: _summary(own) for name, own in _by_finalist(refits).items()}
+    decided = as_exported or {}
+    return {
+        name: {**_summary(own), "as_exported": decided.get(name)}
+        for name, own in _by_finalist(refits).items()
+    }
 
 
-def selection_record(chosen: Finalist, exported: Sequence[Refit], refits: Sequence[Refit]) -> dict[str, Any]:
+def selection_record(
+    chosen: Finalist,
+    exported: Sequence[Refit],
+    refits: Sequence[Refit],
+    as_exported: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
     """The keys of ``metrics.json`` about the selection."""
     return {
         "params": chosen.params.model_dump(mode="json"),
@@ -122,7 +149,7 @@ def selection_record(chosen: Finalist, exported: Sequence[Refit], refits: Sequen
             }
             for refit in refits
         ],
-        "selection": selection(refits),
+        "selection": selection(refits, as_exported),
         "selection_metric": chosen.metric,
     }
 
@@ -132,6 +159,10 @@ def _by_finalist(refits: Sequence[Refit]) -> dict[str, list[Refit]]:
     for refit in refits:
         by_name.setdefault(refit.finalist.name, []).append(refit)
     return by_name
+
+
+def _name(own: Sequence[Refit]) -> str:
+    return own[0].finalist.name
 
 
 def _mean_cost(own: Sequence[Refit]) -> float:

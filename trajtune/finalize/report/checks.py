@@ -118,7 +118,7 @@ def refits(page: Page, m: Mapping[str, Any]) -> None:
     best = "lowest" if DIRECTIONS[metric] == "minimize" else "highest"
     page.section(
         "How it was chosen",
-        f"{winner['name'].capitalize()}: the {best} {label(metric)} on val, averaged over {seeds}. "
+        f"{winner['name'].capitalize()}: {_decided(m, f'the {best} {label(metric)} on val', seeds)} "
         f"{_exported(winner['seeds'], num_seeds)}{_mixed(m)}{_again(m)} "
         "A search's best value is partly luck; the difference shows how much.",
     )
@@ -148,8 +148,12 @@ def refits(page: Page, m: Mapping[str, Any]) -> None:
         [
             *("Configuration", f"{label(metric)} in the search", "refitted, mean", "difference"),
             "spread over seeds",
+            *(["NLL as exported"] if _by_export(m) else []),
         ],
-        [(name, *map(significant, _selection_cells(row))) for name, row in m["selection"].items()],
+        [
+            (name, *map(significant, _selection_cells(row, by_export=_by_export(m))))
+            for name, row in m["selection"].items()
+        ],
     )
     for refit in m["refits"]:
         if refit["error"]:
@@ -231,10 +235,24 @@ def _margin(calibration: Mapping[str, Any]) -> str:
     )
 
 
-def _selection_cells(row: Mapping[str, Any]) -> tuple[float | None, ...]:
+def _by_export(m: Mapping[str, Any]) -> bool:
+    return any(row["as_exported"] is not None for row in m["selection"].values())
+
+
+def _decided(m: Mapping[str, Any], best: str, seeds: str) -> str:
+    """What the winner was chosen by."""
+    if _by_export(m):
+        return (
+            "the lowest NLL on val of what would be exported, its seeds averaged and mixed with the n-gram."
+        )
+    return f"{best}, averaged over {seeds}."
+
+
+def _selection_cells(row: Mapping[str, Any], *, by_export: bool) -> tuple[float | None, ...]:
     searched, mean = row["search_value"], row["mean"]
     difference = None if searched is None or mean is None else mean - searched
-    return searched, mean, difference, row["spread"]
+    cells = searched, mean, difference, row["spread"]
+    return (*cells, row["as_exported"]) if by_export else cells
 
 
 def _reliability(page: Page, where: str, curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
