@@ -194,7 +194,7 @@ def decided_over_seeds(metrics: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_seeds_that_are_counted_are_the_winners(metrics: dict[str, Any], tmp_path: Path) -> None:
     seeds = [{**metrics["refits"][-1], "name": metrics["winner"]["name"], "seed": n} for n in (1, 2, 3)]
-    searched = {**metrics["refits"][0], "name": "research default", "seed": 0}
+    searched = {**metrics["refits"][0], "name": "another configuration", "seed": 0}
     decided = decided_over_seeds(metrics)
     assert "averaged over 3 seeds" in text_of({**decided, "refits": [searched, *seeds]}, tmp_path)
 
