@@ -92,7 +92,7 @@ def test_real_careers_go_the_whole_way(
     assert len(openings(open_snapshot(snapshot.path))) == 1
 
     prediction = load_bundle(bundle).predict([[REAL[name]]])[0]
-    known = set(snapshot.encoder().idx_to_title.values()) - {"<UNK>"}
+    known = set(snapshot.refit.encoder().idx_to_title.values()) - {"<UNK>"}
     assert prediction.unknown_titles == ()
     assert {title for title, _ in prediction.top5} <= known
     vocabulary = json.loads((bundle / "trajectory-lstm-vocab.json").read_text(encoding="utf-8"))

@@ -257,7 +257,7 @@ def test_prepare_as_a_user_types_it(s3_store: S3Store, tmp_path: Path) -> None:
 
     done = prepare(**s3_store.environment)
     assert done.returncode == 0, done.stderr
-    (manifest,) = tmp_path.glob("**/manifest.json")
+    (manifest,) = tmp_path.glob("snapshots/*/manifest.json")
     counts = json.loads(manifest.read_text())["counts"]
     assert (counts["rows_in"], counts["careers"]) == (len(rows), 400)
     for file in tmp_path.rglob("*"):
