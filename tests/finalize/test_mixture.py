@@ -9,7 +9,7 @@ import torch
 from trajtune.dataset.arrays import examples_of
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.experiment.params import Params
-from trajtune.finalize.mixture import Mixture, best_share, fit_mixture
+from trajtune.finalize.mixture import Mixture, best_share, fit_mixtures
 from trajtune.model.baselines.ngram import MOST_PAIRS, exportable, ngram
 from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.model.checkpoint import averaged, build_model, load_checkpoint, save_checkpoint
@@ -94,7 +94,7 @@ def test_on_val_the_mixture_is_at_least_as_good_as_its_parts(
     train, val = (changing_snapshot.read(split).arrays for split in ("train", "val"))
     examples = examples_of(val, "last")
 
-    mixture = fit_mixture(networks, CHOICE, changing_snapshot)
+    mixture = fit_mixtures({"trial 1": networks}, CHOICE, changing_snapshot)["trial 1"]
 
     def nll(predictions: Predictions) -> float:
         return float(np.nanmean(predictions.nll))

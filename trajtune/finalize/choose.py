@@ -6,7 +6,7 @@ from typing import Any
 
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.finalize.evaluate.on_test import References
-from trajtune.finalize.mixture import Mixture, fit_mixture
+from trajtune.finalize.mixture import Mixture, fit_mixtures
 from trajtune.finalize.refit import FOLDER, RESEARCH_DEFAULT_NAME, finalists, refit_all, refit_on_known
 from trajtune.finalize.selection import (
     METRIC,
@@ -72,10 +72,8 @@ def choose(run: Run, snapshot: Snapshot, division: Snapshot, *, verbose: bool, s
     ngram_choice = kept_choice(run, snapshot)
     mixtures = {}
     if settings.export == "average":
-        mixtures = {
-            name: fit_mixture(_states_of(own), ngram_choice, snapshot)
-            for name, own in trained_with_every_seed(refits).items()
-        }
+        networks_of = {name: _states_of(own) for name, own in trained_with_every_seed(refits).items()}
+        mixtures = fit_mixtures(networks_of, ngram_choice, snapshot)
     # Another metric than the NLL is compared over seeds: nothing says how a mixture does by it.
     by_nll = mixtures and run.experiment.search.metric == METRIC
     as_exported = {name: mixture.val_nll for name, mixture in mixtures.items()} if by_nll else None

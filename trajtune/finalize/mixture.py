@@ -3,7 +3,7 @@
 Networks generalise and counts remember. On small and repetitive data the mixture is better than either.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -46,20 +46,25 @@ class Mixture:
         return exportable(train, networks[0]["vocab_size"], self.choice)
 
 
-def fit_mixture(networks: Sequence[State], choice: NGramChoice, snapshot: Snapshot) -> Mixture:
-    """Choose the n-gram's share on val, for networks that were trained on train.
+def fit_mixtures(
+    networks: Mapping[str, Sequence[State]], choice: NGramChoice, snapshot: Snapshot
+) -> dict[str, Mixture]:
+    """Choose the n-gram's share on val for each configuration, whose networks were trained on train.
 
     Args:
-        networks: Their states.
+        networks: The states of its seeds, by the configuration's name.
         choice: What the n-gram counts.
         snapshot: Its train is counted; val decides.
     """
     train, val = (snapshot.read(split).arrays for split in ("train", "val"))
     examples = examples_of(val, "last")
-    of_networks = predict(build_model(averaged(networks)), val, examples)
-    of_counts = ngram(train, networks[0]["vocab_size"], choice).predict(val, examples)
-    share = best_share(of_networks, of_counts)
-    return Mixture(choice, share, mixed_nll(of_networks, of_counts, share))
+    of_counts = ngram(train, snapshot.encoder().vocab_size, choice).predict(val, examples)
+    mixtures = {}
+    for name, states in networks.items():
+        of_networks = predict(build_model(averaged(states)), val, examples)
+        share = best_share(of_networks, of_counts)
+        mixtures[name] = Mixture(choice, share, mixed_nll(of_networks, of_counts, share))
+    return mixtures
 
 
 def best_share(first: Predictions, second: Predictions) -> float:
