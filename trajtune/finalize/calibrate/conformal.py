@@ -1,8 +1,8 @@
 """Correction of the tenure interval by conformalised quantile regression on val (Romano et al. 2019).
 
 Only ended roles can calibrate, because the tenure of a role that is still held is unknown. Ended roles are
-shorter than the rest, so the coverage holds for roles that end within the period of the data. Which ended
-roles of a split are taken is said by `dataset.arrays.outcome_examples`.
+shorter than the rest, so the coverage holds for roles that end within the period of the data. See
+`dataset.arrays.outcome_examples` for the ended roles that count.
 """
 
 # E examples

@@ -122,7 +122,7 @@ BASELINES: Final = {
 
 
 def fit_baselines(train: CareerArrays, vocab_size: int, choice: NGramChoice) -> dict[str, Predictor]:
-    """Every baseline, fitted, by name; a model stands beside all of them.
+    """Fit every baseline; each model is compared with all of them.
 
     Args:
         train: Careers to count.
