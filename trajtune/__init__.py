@@ -7,6 +7,7 @@ The names below are imported when they are first used, so that importing the pac
 
 import os
 from importlib import import_module
+from importlib.metadata import version
 from typing import Any, Final
 
 # onnxruntime reads this when it is imported; else it collects telemetry and leaves a file in the
@@ -14,23 +15,25 @@ from typing import Any, Final
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _HOMES: Final = {
-    "load_career_sequences": "careers.read",
-    "temporal_split": "dataset.split",
-    "generate_sequences": "dataset.sequences",
-    "TitleEncoder": "dataset.titles",
-    "prepare": "dataset.prepare",
+    "load_career_sequences": "steps.careers",
+    "temporal_split": "steps.careers",
+    "generate_sequences": "steps.careers",
+    "TitleEncoder": "steps.titles",
     "CareerTrajectoryLSTM": "model.network.lstm",
-    "create_dataloaders": "model.batches",
-    "train_epoch": "model.training.epoch",
-    "evaluate": "model.training.epoch",
-    "export_to_onnx": "finalize.export.to_onnx",
-    "simplify_onnx": "finalize.export.to_onnx",
-    "train_calibrator": "finalize.calibrate.isotonic",
-    "save_calibrator": "finalize.calibrate.isotonic",
-    "evaluate_calibration": "finalize.evaluate.evaluate",
-    "evaluate_model": "finalize.evaluate.evaluate",
-    "evaluate_career_changers": "finalize.evaluate.career_changers",
-    "generate_report": "finalize.report.markdown",
+    "create_dataloaders": "steps.training",
+    "train_epoch": "steps.training",
+    "evaluate": "steps.training",
+    "export_to_onnx": "steps.export",
+    "simplify_onnx": "steps.export",
+    "train_calibrator": "steps.evaluation",
+    "save_calibrator": "steps.evaluation",
+    "evaluate_calibration": "steps.evaluation",
+    "evaluate_model": "steps.evaluation",
+    "evaluate_career_changers": "steps.evaluation",
+    "test_career_changers": "steps.evaluation",
+    "generate_report": "steps.evaluation",
+    "load_experiment": "experiment.load",
+    "prepare": "dataset.prepare",
     "load_bundle": "bundle",
 }
 
@@ -38,7 +41,13 @@ __all__ = [*_HOMES]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return version("trajtune")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'trajtune' has no attribute {name!r}")
     return getattr(import_module(f"trajtune.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

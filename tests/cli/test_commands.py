@@ -49,7 +49,16 @@ def test_the_commands_and_their_flags_are_these() -> None:
         "report": ["--output", "-o", "target"],
         "verify": ["--json", "bundle"],
         "train": [
-            *("--db-url", "--epochs", "--output", "--resume", "--snapshot", "--verbose", "experiment"),
+            *(
+                "--db-url",
+                "--epochs",
+                "--output",
+                "--research-default",
+                "--resume",
+                "--snapshot",
+                "--verbose",
+                "experiment",
+            ),
         ],
         "export": ["--checkpoint", "--output", "--vocab"],
         "calibrate": ["--checkpoint", "--data-path", "--output"],

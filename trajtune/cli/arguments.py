@@ -46,7 +46,12 @@ SnapshotPath = Annotated[
 ]
 Address = Annotated[str | None, typer.Option(help="Join a Ray cluster: auto or host:port.")]
 Checkpoint = Annotated[Path, typer.Option(help="A checkpoint, for example best.pt.")]
-DataPath = Annotated[str, typer.Option(metavar="PATH", help="A snapshot's directory, or its s3://... URI.")]
+DataPath = Annotated[
+    str,
+    typer.Option(
+        metavar="PATH", help="A snapshot's directory or s3://... URI, or the directory that holds snapshots."
+    ),
+]
 BundlePath = Annotated[Path, typer.Argument(help="A bundle's directory.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Also show Ray's logs.")]

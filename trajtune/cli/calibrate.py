@@ -12,11 +12,13 @@ from trajtune.cli.output import as_json_text
 def calibrate(
     checkpoint: Checkpoint,
     data_path: DataPath,
-    output: Annotated[Path, typer.Option(help="Directory for the table and the pickle.")],
+    output: Annotated[
+        Path, typer.Option(help="The pickle, X.pkl, with its table next to it; or a directory.")
+    ],
 ) -> None:
     """Fit the confidence calibration of a checkpoint on a snapshot's val split.
 
-    Example: trajtune calibrate --checkpoint models/best.pt --data-path snapshots/ID --output models/
+    Example: trajtune calibrate --checkpoint models/best.pt --data-path snapshots/ --output c.pkl
     """
     from trajtune.finalize.single_steps import calibrate_checkpoint
 

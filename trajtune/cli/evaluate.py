@@ -11,13 +11,16 @@ from trajtune.cli.arguments import Checkpoint, DataPath
 def evaluate(
     checkpoint: Checkpoint,
     data_path: DataPath,
-    output: Annotated[Path, typer.Option(help="Directory for metrics.json and reports; must not exist.")],
+    output: Annotated[
+        Path, typer.Option(help="The report, X.md, with X.json and X.html next to it; or a new directory.")
+    ],
 ) -> None:
     """Measure a checkpoint on a snapshot's test split; the snapshot's ledger records it.
 
-    Example: trajtune evaluate --checkpoint models/best.pt --data-path snapshots/ID --output evaluation/
+    Example: trajtune evaluate --checkpoint models/best.pt --data-path snapshots/ --output report.md
     """
-    from trajtune.finalize.single_steps import evaluate_checkpoint
+    from trajtune.bundle.manifest import REPORT
+    from trajtune.finalize.single_steps import MARKDOWN, evaluate_checkpoint
 
     evaluate_checkpoint(checkpoint, data_path, output)
-    print(output / "evaluation_report.md")
+    print(output if output.suffix == MARKDOWN else output / REPORT)

@@ -16,7 +16,7 @@ def export(
 ) -> None:
     """Export a checkpoint to ONNX, with its vocabulary beside it.
 
-    Example: trajtune export --checkpoint models/best.pt --vocab models/vocabulary.json --output m.onnx
+    Example: trajtune export --checkpoint models/best.pt --vocab models/vocab.json --output m.onnx
     """
     from trajtune.finalize.single_steps import export_checkpoint
 

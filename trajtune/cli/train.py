@@ -13,6 +13,9 @@ def train(
     experiment: ExperimentName = None,
     output: Annotated[Path, typer.Option(help="Directory for checkpoints, log and curves.")] = Path("models"),
     epochs: Annotated[int | None, typer.Option(min=1, help="At most this many.")] = None,
+    research_default: Annotated[
+        bool, typer.Option("--research-default", help="Train the specification's model, not `training`.")
+    ] = False,
     snapshot: SnapshotPath = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted training.")] = False,
     db_url: Annotated[
@@ -30,14 +33,16 @@ def train(
     from trajtune.cluster import ray_session
     from trajtune.dataset.prepare import prepare as prepare_snapshot
     from trajtune.dataset.snapshot import open_snapshot
+    from trajtune.experiment.params import RESEARCH_DEFAULT
     from trajtune.page.format import metric_value
     from trajtune.search.train_single import train_single
 
     if db_url:
         os.environ["POSTGRES_URL"] = db_url
     resolved = experiment_of(experiment, reads_source=snapshot is None)
-    if epochs:
-        params = resolved.training.model_copy(update={"max_epochs": epochs})
+    if epochs or research_default:
+        params = RESEARCH_DEFAULT if research_default else resolved.training
+        params = params.model_copy(update={"max_epochs": epochs or params.max_epochs})
         resolved = resolved.model_copy(update={"training": params})
     if snapshot:
         data = open_snapshot(snapshot)

@@ -1,14 +1,15 @@
 """The single steps export, calibrate and evaluate, on files and without a run."""
 
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, Final
 
 from trajtune.bundle.graph import Graph
-from trajtune.bundle.manifest import CALIBRATION, CALIBRATOR, HTML_REPORT, METRICS
+from trajtune.bundle.manifest import CALIBRATION, CALIBRATOR, HTML_REPORT, METRICS, REPORT
 from trajtune.dataset.arrays import examples_of
-from trajtune.dataset.snapshot import Snapshot, open_snapshot
+from trajtune.dataset.snapshot import MANIFEST, Snapshot, open_snapshot
 from trajtune.dataset.titles import TitleEncoder
-from trajtune.errors import ExportError, TrainingError
+from trajtune.errors import ExportError, SnapshotError, TrainingError
 from trajtune.experiment.settings import FinalizeSettings
 from trajtune.finalize.build import VAL, WINDOW, calibrate, export_checked
 from trajtune.finalize.bundle_directory import bundle_directory, refuse_existing
@@ -30,6 +31,8 @@ from trajtune.model.threads import one_thread
 from trajtune.storage.files import write_json
 from trajtune.storage.path import StoredPath
 
+PICKLE: Final = ".pkl"
+MARKDOWN: Final = ".md"
 _PARITY_CAREERS = 64
 
 
@@ -51,10 +54,19 @@ def export_checkpoint(checkpoint: Path, vocab: Path, output: Path) -> dict[str, 
         TrainingError: If the checkpoint cannot be read, or was trained with another vocabulary.
         ExportError: If the path does not end in .onnx, or the graph does not match the contract.
     """
-    if output.suffix != ".onnx":
-        raise ExportError(f"The model's file must end in .onnx, but got {output}. Name it so.")
+    _check_name(output)
     encoder = TitleEncoder.load(vocab)
     model = _model_of(load_checkpoint(checkpoint), checkpoint, encoder, str(vocab))
+    return export_model(model, encoder, output)
+
+
+def export_model(model: CareerModel, encoder: TitleEncoder, output: Path) -> dict[str, Any]:
+    """Write a model as ``output`` (X.onnx), and its vocabulary next to it (X-vocab.json).
+
+    Raises:
+        ExportError: If the path does not end in .onnx, or the graph does not match the contract.
+    """
+    _check_name(output)
     output.parent.mkdir(parents=True, exist_ok=True)
     export_to_onnx(model, output)
     simplify_onnx(output)
@@ -71,7 +83,8 @@ def calibrate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: 
     Args:
         checkpoint: A file that training wrote.
         data_path: The snapshot's directory, or its URI.
-        output: Directory of the calibration table and the pickle; made if missing.
+        output: The pickle to write, X.pkl, with the calibration table next to it as X.json; or a directory
+            for both, made if missing.
 
     Returns:
         Calibration metrics on val: ``_raw`` before, and after by cross-fitting.
@@ -81,13 +94,14 @@ def calibrate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: 
         TrainingError: If the checkpoint does not fit, or val is too small.
     """
     state = load_checkpoint(checkpoint)
-    division = _division_of(open_snapshot(data_path), state)
+    division = _division_of(_snapshot_at(data_path, state), state)
     model = _model_of(state, checkpoint, division.encoder(), str(data_path))
     val = division.read("val")
     calibrated = calibrate(model, val, FinalizeSettings().tenure_coverage, _name_of_val(state))
-    output.mkdir(parents=True, exist_ok=True)
-    calibrated.table.save(output / CALIBRATION)
-    save_calibrator(calibrated.calibrator, output / CALIBRATOR)
+    pickled = output if output.suffix == PICKLE else output / CALIBRATOR
+    pickled.parent.mkdir(parents=True, exist_ok=True)
+    calibrated.table.save(output.with_suffix(".json") if pickled == output else output / CALIBRATION)
+    save_calibrator(calibrated.calibrator, pickled)
     on_val = predict(model, val.arrays, examples_of(val.arrays, "last"))
     folded = cross_fitted(on_val.confidence, on_val.correct)
     after = calibrated.table(on_val.confidence) if folded is None else folded
@@ -105,7 +119,8 @@ def evaluate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: P
     Args:
         checkpoint: A file that training wrote.
         data_path: The snapshot's directory, or its URI.
-        output: Directory of ``metrics.json`` and the two reports; must not exist.
+        output: The report to write, X.md, with X.json and X.html next to it; or a directory for
+            ``evaluation_report.md``, ``metrics.json`` and ``report.html``. Neither may exist.
 
     Returns:
         The content of ``metrics.json``: that of a bundle without the search and the refits.
@@ -115,9 +130,22 @@ def evaluate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: P
         SnapshotError: If the snapshot is missing or altered.
         TrainingError: If the checkpoint does not fit, or val is too small to calibrate.
     """
+    if output.suffix != MARKDOWN:
+        return _evaluate(checkpoint, data_path, output)
     refuse_existing(output)
-    snapshot = open_snapshot(data_path)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=output.parent, prefix=".") as folder:
+        written = Path(folder) / "evaluation"
+        metrics = _evaluate(checkpoint, data_path, written)
+        for name, suffix in ((METRICS, ".json"), (HTML_REPORT, ".html"), (REPORT, MARKDOWN)):
+            (written / name).replace(output.with_suffix(suffix))
+    return metrics
+
+
+def _evaluate(checkpoint: Path, data_path: str | StoredPath, output: Path) -> dict[str, Any]:
+    refuse_existing(output)
     state = load_checkpoint(checkpoint)
+    snapshot = _snapshot_at(data_path, state)
     division = _division_of(snapshot, state)
     model = _model_of(state, checkpoint, division.encoder(), str(data_path))
     train, val = division.read("train").arrays, division.read("val")
@@ -150,6 +178,36 @@ def evaluate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: P
         no_search = "A single checkpoint was measured, so there is no search to show."
         write_html_report(metrics, folder / HTML_REPORT, no_search)
     return metrics
+
+
+def _check_name(output: Path) -> None:
+    if output.suffix != ".onnx":
+        raise ExportError(f"The model's file must end in .onnx, but got {output}. Name it so.")
+
+
+def _snapshot_at(data_path: str | StoredPath, state: State) -> Snapshot:
+    """The snapshot at a path; in a directory of snapshots, the one that a checkpoint was trained on.
+
+    Raises:
+        SnapshotError: If there is none, or more than one has the checkpoint's titles.
+    """
+    parent = Path(str(data_path))
+    if (parent / MANIFEST).exists() or not parent.is_dir():
+        return open_snapshot(data_path)
+    paths = sorted(manifest.parent for manifest in parent.glob(f"*/{MANIFEST}"))
+    found = [snapshot for snapshot in map(open_snapshot, paths) if _has_titles_of(snapshot, state)]
+    if len(found) != 1:
+        which = ", ".join(snapshot.path.name for snapshot in found) or "none"
+        raise SnapshotError(
+            f"One snapshot below {data_path} must have the checkpoint's titles; of {len(paths)} these do: "
+            f"{which}. Name the snapshot's own directory."
+        )
+    return found[0]
+
+
+def _has_titles_of(snapshot: Snapshot, state: State) -> bool:
+    encoder = _division_of(snapshot, state).encoder()
+    return bool(state.get("vocabulary", vocabulary_id(encoder)) == vocabulary_id(encoder))
 
 
 def _division_of(snapshot: Snapshot, state: State) -> Snapshot:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LOG: Final = "log.jsonl"
 CURVES: Final = "curves.html"
-VOCABULARY: Final = "vocabulary.json"
+VOCABULARY: Final = "vocab.json"
 _EXPERIMENT: Final = "experiment.yaml"
 _ORIGIN: Final = "origin.json"
 
@@ -29,7 +29,7 @@ def train_single(
 ) -> Iterator[dict[str, Any]]:
     """Train ``experiment.training`` on a snapshot, yielding what each epoch reports.
 
-    The directory then holds ``best.pt``, ``last.pt``, ``vocabulary.json``, ``log.jsonl``, ``curves.html`` and
+    The directory then holds ``best.pt``, ``last.pt``, ``vocab.json``, ``log.jsonl``, ``curves.html`` and
     the resolved experiment. A training that is interrupted and resumed ends with the same weights as one
     that is not.
 

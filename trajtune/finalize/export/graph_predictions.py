@@ -3,7 +3,7 @@
 # E examples
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -15,6 +15,8 @@ from trajtune.model.batches import Loader, prediction_batch_size
 from trajtune.model.predict import concatenate, predictions, score_next_role
 from trajtune.model.predictions import Predictions
 
+_CALIBRATED: Final = "next_role_confidence"
+
 
 @dataclass(frozen=True)
 class GraphPredictions:
@@ -22,7 +24,7 @@ class GraphPredictions:
 
     Attributes:
         predictions: Ranks, log-loss and so on; ``confidence`` is the plain softmax.
-        calibrated_confidence: float32 ``[E]``: the graph's own output.
+        calibrated_confidence: float32 ``[E]``: the graph's own output; the plain softmax without one.
     """
 
     predictions: Predictions
@@ -37,8 +39,10 @@ def predict_with_graph(graph: Graph, arrays: CareerArrays, examples: Examples) -
     columns: dict[str, list[NDArray[Any]]] = {
         "tenure_pred": [],
         "hireability": [],
-        "next_role_confidence": [],
+        _CALIBRATED: [],
     }
+    if _CALIBRATED not in graph.outputs:
+        del columns[_CALIBRATED]
     for batch in Loader(arrays, examples, prediction_batch_size(graph.vocab_size)):
         title_ids = batch.title_ids.long().numpy()
         full_lengths = np.full(len(title_ids), title_ids.shape[1], np.int64)
@@ -49,7 +53,8 @@ def predict_with_graph(graph: Graph, arrays: CareerArrays, examples: Examples) -
             parts.append(outputs[name])
     original_order = np.argsort(np.concatenate(index))
     next_role = concatenate(next_roles).take(original_order)
-    tenure, hireability, confidence = (np.concatenate(parts)[original_order] for parts in columns.values())
+    tenure, hireability, *confidence = (np.concatenate(parts)[original_order] for parts in columns.values())
     return GraphPredictions(
-        predictions(arrays, examples, next_role, tenure, hireability[:, 0]), confidence[:, 0]
+        predictions(arrays, examples, next_role, tenure, hireability[:, 0]),
+        confidence[0][:, 0] if confidence else next_role.confidence,
     )

@@ -1,0 +1,17 @@
+"""The vocabulary, filled in place or made by the class."""
+
+from pathlib import Path
+
+import trajtune
+from trajtune.dataset import titles
+
+
+def test_an_encoder_is_filled_in_place_or_made_by_the_class(tmp_path: Path) -> None:
+    words = ["Nurse", "Nurse", "Baker"]
+    encoder = trajtune.TitleEncoder()
+    assert (encoder.vocab_size, encoder.encode("Nurse"), encoder.decode(1)) == (1, 0, "<UNK>")
+    assert encoder.fit(words) is encoder
+    other = trajtune.TitleEncoder.fit(words)
+    assert vars(encoder) == vars(other) == vars(titles.TitleEncoder.fit(words))
+    encoder.save(str(tmp_path / "vocab.json"))
+    assert vars(trajtune.TitleEncoder().load(str(tmp_path / "vocab.json"))) == vars(other)
