@@ -9,7 +9,8 @@ import torch
 from trajtune.dataset.arrays import examples_of
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.experiment.params import Params
-from trajtune.finalize.mixture import Mixture, best_share, fit_mixtures
+from trajtune.finalize.mixture import Mixture, best_share, val_losses
+from trajtune.finalize.selection import Finalist, Refit
 from trajtune.model.baselines.ngram import MOST_PAIRS, exportable, ngram
 from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.model.checkpoint import averaged, build_model, load_checkpoint, save_checkpoint
@@ -21,28 +22,11 @@ from trajtune.model.training.fit import fit
 CHOICE = NGramChoice(2, "all", 20.0, 0.5, 0.15)
 
 
-def saying(probability: list[float]) -> Predictions:
-    """Predictions that give each target this probability."""
-    nothing = np.full(len(probability), np.nan, np.float32)
-    return Predictions(
-        target=np.ones(len(probability), np.int32),
-        rank=np.ones(len(probability), np.int32),
-        nll=-np.log(np.array(probability, np.float64)),
-        top_ids=np.ones((len(probability), 1), np.int32),
-        confidence=nothing,
-        tenure=np.stack([nothing, nothing], 1),
-        hireability=nothing,
-        tenure_months=nothing,
-        tenure_at_least=nothing,
-        hireable=nothing,
-    )
-
-
 def test_the_share_has_the_least_log_loss() -> None:
     random = np.random.default_rng(0)
     p, q = random.random(200), random.random(200)
 
-    share = best_share(saying(p.tolist()), saying(q.tolist()))
+    share = best_share(-np.log(p), -np.log(q))
 
     losses = {w: -np.log((1 - w) * p + w * q).mean() for w in np.linspace(0, 1, 101).round(2)}
     assert losses[share] == min(losses.values())
@@ -54,7 +38,7 @@ def test_the_share_has_the_least_log_loss() -> None:
     ids=["the network is always better", "counting is always better", "nobody moved to a known title"],
 )
 def test_the_share_at_the_ends(network: list[float], counts: list[float], expected: float) -> None:
-    assert best_share(saying(network), saying(counts)) == expected
+    assert best_share(-np.log(network), -np.log(counts)) == expected
 
 
 @pytest.fixture(scope="module")
@@ -89,17 +73,24 @@ def test_a_mixture_is_the_weighted_mean_of_networks_and_counts(
 
 
 def test_on_val_the_mixture_is_at_least_as_good_as_its_parts(
-    changing_snapshot: Snapshot, networks: list[dict]
+    changing_snapshot: Snapshot, networks: list[dict], tmp_path: Path
 ) -> None:
     train, val = (changing_snapshot.read(split).arrays for split in ("train", "val"))
     examples = examples_of(val, "last")
 
-    mixture = fit_mixtures({"trial 1": networks}, CHOICE, changing_snapshot)["trial 1"]
+    refits = []
+    for state in networks:
+        path = tmp_path / f"{state['seed']}.pt"
+        save_checkpoint(state, path)
+        refits.append(Refit(Finalist("trial 1", Params(), None), state["seed"], path, 1, {}, None))
+    share, losses = val_losses(refits, CHOICE, changing_snapshot).mixed(refits)
+    mixture = Mixture(CHOICE, share)
 
     def nll(predictions: Predictions) -> float:
         return float(np.nanmean(predictions.nll))
 
     mixed = nll(predict(build_model(mixture.state(networks, train)), val, examples))
+    assert mixed == pytest.approx(np.nanmean(losses), abs=1e-5)
     assert mixed <= nll(predict(build_model(averaged(networks)), val, examples)) + 1e-6
     # Networks of one epoch are so poor here that the n-gram would get more than the 98 % it may have.
     counts = nll(ngram(train, networks[0]["vocab_size"], CHOICE).predict(val, examples))

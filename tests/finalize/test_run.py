@@ -235,7 +235,7 @@ def test_on_train_alone_the_bundle_is_what_was_selected(
     assert (found["winner"], found["refits"]) == (metrics["winner"], metrics["refits"])
 
 
-def test_the_seeds_of_the_winner_are_averaged_in_the_bundle(
+def test_the_best_trainings_are_averaged_in_the_bundle(
     ray_local: None, tmp_path: Path, changing_snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = Params(hidden_dim=16, embedding_dim=32, num_layers=1, max_epochs=1, batch_size=128)
@@ -245,17 +245,19 @@ def test_the_seeds_of_the_winner_are_averaged_in_the_bundle(
     said: list[str] = []
     bundle = finalize(found, progress=said.append)
     metrics = json.loads((bundle / "metrics.json").read_text())
-    name, seeds = metrics["winner"]["name"], metrics["winner"]["seeds"]
-    assert len(set(seeds)) == len(metrics["winner"]["epochs"]) == 2
-    assert f"{name} is best on val; exporting the mean of seeds {seeds[0]} and {seeds[1]}" in said
-    assert sum(line.startswith(f"trained {name} on everything known, seed ") for line in said) == 2
+    name, averaged = metrics["winner"]["name"], metrics["winner"]["networks"]
+    assert averaged[0]["name"] == name
+    first, second = (f"{each['name']} with seed {each['seed']}" for each in averaged)
+    assert f"{name} is best on val; exporting the mean of {first} and {second}" in said
+    assert sum(" on everything known, seed " in line and line.startswith("trained ") for line in said) == 2
     assert metrics["export"]["num_bytes"] == (bundle / "trajectory-lstm.onnx").stat().st_size
     assert verify(bundle)["probes"] == 64
 
     state = load_checkpoint(bundle / "best.pt")
     networks = [member for member in state["members"] if "seed" in member]
-    assert [member["seed"] for member in networks] == seeds
-    assert [member["epoch"] for member in networks] == metrics["winner"]["epochs"]
+    assert [(member["seed"], member["epoch"]) for member in networks] == [
+        (each["seed"], each["epoch"]) for each in averaged
+    ]
     share = metrics["ngram_share"]
     assert len(state["members"]) == len(networks) + (share > 0)
     assert share > 0, "networks of one epoch are worse than counting here"
@@ -277,8 +279,7 @@ def test_the_seeds_of_the_winner_are_averaged_in_the_bundle(
     assert export_checkpoint(bundle / "best.pt", vocabulary, tmp_path / "x.onnx")["opset"] == 17
     alone = finalize(finalizing(found, export="best_seed"), out=tmp_path / "alone", progress=silent)
     winner = json.loads((alone / "metrics.json").read_text())["winner"]
-    (seed,) = winner["seeds"]
-    assert seed in seeds
+    assert [each["name"] for each in winner["networks"]] == [winner["name"]]
     assert "members" not in load_checkpoint(alone / "best.pt")
 
 

@@ -26,7 +26,7 @@ def test_the_winner_has_the_least_mean_over_seeds_and_its_best_seed_is_exported(
     assert [refit.seed for refit in best] == [1]
     assert averaged == refits[2:]
     found = selection_record(winner(refits), averaged, refits)["winner"]
-    assert found == {"name": "b", "seeds": [0, 1], "epochs": [1, 1]}
+    assert found == {"name": "b", "networks": [{"name": "b", "seed": seed, "epoch": 1} for seed in (0, 1)]}
 
 
 def test_what_would_be_exported_decides_if_it_is_known(tmp_path: Path) -> None:

@@ -227,8 +227,8 @@ class FinalizeSettings(Settings):
     )
     export: Literal["average", "best_seed"] = Field(
         "average",
-        description="What is exported of the winner: the mean of its seeds' predictions, as one graph, "
-        "or its best seed alone.",
+        description="What is exported: the mean of the best configurations, as one graph, or the "
+        "winner's best seed alone.",
     )
     calibration_share: float = Field(
         1 / 3,

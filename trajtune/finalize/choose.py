@@ -4,9 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from trajtune.dataset.snapshot import Snapshot
+from trajtune.finalize.averaging import averaged_refits
 from trajtune.finalize.evaluate.on_test import References
-from trajtune.finalize.mixture import Mixture, fit_mixtures
+from trajtune.finalize.mixture import Losses, Mixture, ValLosses, val_losses
 from trajtune.finalize.refit import FOLDER, RESEARCH_DEFAULT_NAME, finalists, refit_all, refit_on_known
 from trajtune.finalize.selection import (
     METRIC,
@@ -37,7 +40,7 @@ class Choice:
     Attributes:
         winner: The configuration.
         refits: The trainings on train that it was chosen by, of every finalist.
-        exported: The winner's trainings that are exported.
+        exported: The trainings whose mean is exported.
         state: What they predict with together; see `model.checkpoint.State`.
         mixture: How they are mixed with the n-gram baseline.
         as_exported: NLL on val of what would be exported, by finalist, if that decided.
@@ -70,21 +73,24 @@ def choose(run: Run, snapshot: Snapshot, division: Snapshot, *, verbose: bool, s
     refits = _refit(run, snapshot, verbose=verbose, say=say)
     settings = run.experiment.finalize
     ngram_choice = kept_choice(run, snapshot)
-    mixtures = {}
-    if settings.export == "average":
-        networks_of = {name: _states_of(own) for name, own in trained_with_every_seed(refits).items()}
-        mixtures = fit_mixtures(networks_of, ngram_choice, snapshot)
+    trained = trained_with_every_seed(refits)
+    averages = settings.export == "average"
     # Another metric than the NLL is compared over seeds: nothing says how a mixture does by it.
-    by_nll = mixtures and run.experiment.search.metric == METRIC
-    as_exported = {name: mixture.val_nll for name, mixture in mixtures.items()} if by_nll else None
+    by_nll = averages and run.experiment.search.metric == METRIC
+    losses = val_losses([refit for own in trained.values() for refit in own], ngram_choice, snapshot)
+    as_exported = {name: _mean_loss(losses, own) for name, own in trained.items()} if by_nll else None
     chosen = winner(refits, as_exported)
-    selected = exported_refits(refits, chosen, settings.export)
+    if as_exported is not None:
+        may_win = {name: own for name, own in trained.items() if own[0].finalist.may_win}
+        selected = averaged_refits(dict(sorted(may_win.items(), key=lambda own: as_exported[own[0]])), losses)
+    else:
+        selected = exported_refits(refits, chosen, settings.export)
     say(f"{chosen.name} is best on val; exporting {_in_words(selected)}")
     again = division != snapshot
     exported = _refit_on_known(run, division, selected, verbose=verbose, say=say) if again else selected
     networks = _states_of(selected)
-    mixture = mixtures.get(chosen.name) or Mixture(ngram_choice, 0.0)
-    if mixtures:
+    mixture = Mixture(ngram_choice, losses.mixed(selected)[0] if averages else 0.0)
+    if averages:
         say(f"on val the n-gram gets {percent(mixture.ngram_share, 0)} of the mixture with the networks")
     models = _reference_models(refits)
     if again:
@@ -129,16 +135,24 @@ def _refit(run: Run, snapshot: Snapshot, *, verbose: bool, say: Progress) -> lis
     )
 
 
+def _mean_loss(losses: ValLosses, refits: Sequence[Refit]) -> float:
+    """NLL on val of the mean of these refits, mixed with the n-gram."""
+    return float(np.mean(known)) if len(known := _known(losses.mixed(refits)[1])) else float("nan")
+
+
+def _known(losses: Losses) -> Losses:
+    return losses[~np.isnan(losses)]
+
+
 def _in_words(exported: Sequence[Refit]) -> str:
-    seeds = [str(refit.seed) for refit in exported]
-    return f"the mean of seeds {listed(seeds)}" if len(seeds) > 1 else f"seed {seeds[0]}"
+    each = [f"{refit.finalist.name} with seed {refit.seed}" for refit in exported]
+    return f"the mean of {listed(each)}" if len(each) > 1 else each[0]
 
 
 def _refit_on_known(
     run: Run, division: Snapshot, selected: Sequence[Refit], *, verbose: bool, say: Progress
 ) -> list[Refit]:
-    first_day = division.manifest["cutoffs"]["train"]
-    say(f"training {selected[0].finalist.name} again on everything known before {first_day}")
+    say(f"training again on everything known before {division.manifest['cutoffs']['train']}")
     workers = run.experiment.finalize.workers
     folder = run.path / FOLDER
     return refit_on_known(selected, division, folder, workers=workers, verbose=verbose, progress=say)

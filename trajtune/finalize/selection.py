@@ -1,4 +1,4 @@
-"""Which refits are exported: those of the finalist with the best mean over its seeds."""
+"""Which finalist wins on val, and the record of how it was chosen."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -134,8 +134,9 @@ def selection_record(
         "research_default_params": RESEARCH_DEFAULT.model_dump(mode="json"),
         "winner": {
             "name": chosen.name,
-            "seeds": [refit.seed for refit in exported],
-            "epochs": [refit.epoch for refit in exported],
+            "networks": [
+                {"name": refit.finalist.name, "seed": refit.seed, "epoch": refit.epoch} for refit in exported
+            ],
         },
         "refits": [
             {

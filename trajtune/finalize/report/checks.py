@@ -115,11 +115,12 @@ def refits(page: Page, m: Mapping[str, Any]) -> None:
     winner, metric = m["winner"], m["selection_metric"]
     num_seeds = sum(refit["name"] == winner["name"] for refit in m["refits"])
     seeds = "1 seed" if num_seeds == 1 else f"{num_seeds} seeds"
+    networks = winner["networks"]
     best = "lowest" if DIRECTIONS[metric] == "minimize" else "highest"
     page.section(
         "How it was chosen",
         f"{winner['name'].capitalize()}: {_decided(m, f'the {best} {label(metric)} on val', seeds)} "
-        f"{_exported(winner['seeds'], num_seeds)}{_mixed(m)}{_again(m)} "
+        f"{_exported(networks, num_seeds)}{_mixed(m)}{_again(m)} "
         "A search's best value is partly luck; the difference shows how much.",
     )
     figure = go.Figure()
@@ -183,13 +184,17 @@ def export(page: Page, m: Mapping[str, Any]) -> None:
     )
 
 
-def _exported(seeds: Sequence[int], trained: int) -> str:
-    """Which of the winner's trainings the graph is made of."""
-    if len(seeds) > 1:
+def _exported(networks: Sequence[Mapping[str, Any]], trained: int) -> str:
+    """Which trainings the graph is made of."""
+    each = [f"{network['name']} with seed {network['seed']}" for network in networks]
+    if len({network["name"] for network in networks}) > 1:
         return (
-            f"The exported graph gives the mean of the predictions of seeds {listed(list(map(str, seeds)))}."
+            f"The exported graph gives the mean of the predictions of {listed(each)}: on val, averaging that "
+            "many of the best configurations is as good as any other number of them, within the noise."
         )
-    return f"Seed {seeds[0]} is exported{', the best of them' if trained > 1 else ''}."
+    if len(each) > 1:
+        return f"The exported graph gives the mean of the predictions of {listed(each)}."
+    return f"Seed {networks[0]['seed']} is exported{', the best of them' if trained > 1 else ''}."
 
 
 def _mixed(m: Mapping[str, Any]) -> str:
@@ -207,7 +212,7 @@ def _again(m: Mapping[str, Any]) -> str:
     """How the winner was trained for export, if that was not on train."""
     if m["refit_on"] == "train":
         return ""
-    epochs = listed([str(epochs) for epochs in m["winner"]["epochs"]])
+    epochs = listed([str(network["epoch"]) for network in m["winner"]["networks"]])
     return (
         f" For export it was trained again on everything known before {m['cutoffs']['calibration']}, for "
         f"as many epochs as were best on val: {epochs}."
