@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.service.install import CLIENT, install_client
 from trajtune.bundle.bundle import load_bundle
 from trajtune.bundle.manifest import MODEL
-from trajtune.dataset.titles import service_key
+from trajtune.dataset.identity.service_key import service_key
 from trajtune.finalize.export.latency import ONNXRUNTIME_NODE, latency_in_node
 
 HARD = (

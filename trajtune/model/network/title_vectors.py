@@ -17,7 +17,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trajtune.dataset.titles import TitleEncoder, identity
+from trajtune.dataset.identity.unicode_key import identity
+from trajtune.dataset.titles import TitleEncoder
 
 
 @dataclass(frozen=True)
