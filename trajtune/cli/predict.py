@@ -47,8 +47,8 @@ def predict(
     for title in prediction.unknown_titles:
         print(f"Warning: the model does not know the title {title!r}.", file=sys.stderr)
     for title, other in prediction.service_sees:
-        does = "does not find the title" if other is None else f"reads as {other!r} the title"
-        print(f"Warning: the service {does} {title!r}.", file=sys.stderr)
+        does = f"does not find {title!r}" if other is None else f"reads {title!r} as {other!r}"
+        print(f"Warning: the service {does}.", file=sys.stderr)
     if as_json:
         reasons = {"explanation": explained.to_dict()} if explained else {}
         print(as_json_text({**prediction.to_dict(), **reasons}))

@@ -201,7 +201,9 @@ class TitleEncoder:
 
 def _shown(key: str, forms: list[str], rule: TitleRule) -> str:
     """The form that people read: the commonest that is no synonym, else what the user calls the title."""
-    return next((form for form in forms if rule.own_key(form) == key), None) or rule.names[key]
+    if key not in rule.names:
+        return forms[0]
+    return next((form for form in forms if rule.own_key(form) == key), rule.names[key])
 
 
 def _all_keys(
@@ -218,14 +220,15 @@ def _all_keys(
     indices = ((synonym, index_of.get(rule.key(synonym))) for synonym in rule.synonyms)
     synonyms = [(synonym, index) for synonym, index in indices if index is not None]
     titles = [(title, index) for index, title in shown.items() if index != UNKNOWN]
-    readable = ((identity(title), index) for title, index in titles)
+    readable = [(identity(title), index) for title, index in titles] if rule.by == "service" else []
     found: dict[str, int] = {}
     for key, index in chain(
         of_service.items(),
         ((service_key(title), index) for title, index in [*titles, *synonyms]),
         ((collapsed(key), index) for key, index in of_service.items()),
-        # By the service's rule, a key that the service may compute belongs to nobody else.
-        ((key, index) for key, index in readable if rule.by == "unicode" or not key.isascii()),
+        index_of.items(),
+        # A key that the service may compute is none of these.
+        ((key, index) for key, index in readable if not key.isascii()),
     ):
         if key.strip():  # a blank key is what the service computes for every title that it cannot read
             found.setdefault(key, index)

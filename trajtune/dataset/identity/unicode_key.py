@@ -69,16 +69,38 @@ def identity(title: str) -> str:
         >>> identity("  Sr.  Software Eng. "), identity("高级Ｃ＋＋工程师")
         ('senior software engineer', '高级 c++ 工程师')
     """
-    text = title.replace("&amp;", "&")
-    if text.isascii():
-        text = text.lower().translate(_CHARACTERS)
-    else:
-        text = unicodedata.normalize("NFKC", text.translate(_BEFORE)).casefold().translate(_CHARACTERS)
-        for letter, other in LETTERS.items():
-            text = text.replace(letter, other)
-        text = _STRAY_MARKS.sub("", unicodedata.normalize("NFKC", text))
-    text = _SIGN.sub(_with_its_word, text)
+    text = title.lower() if title.isascii() else _folded(title)
+    if not _is_plain(text):
+        text = _letters_and_signs(text)
     return " ".join([VARIATIONS.get(word, word) for word in text.split()])
+
+
+def _is_plain(text: str) -> bool:
+    """Whether there are letters, digits and blanks alone; most titles are so, and need nothing else."""
+    return text.replace(" ", "").isalnum() and (text.isascii() or not _INVISIBLE.search(text))
+
+
+def _folded(title: str) -> str:
+    """NFKC and case folding."""
+    if not _is_plain(title):
+        title = title.translate(_BEFORE)
+    return _composed(unicodedata.normalize("NFKC", title).casefold())
+
+
+def _composed(text: str) -> str:
+    """Composed letters, and one for those that are written in two ways."""
+    for letter, other in LETTERS.items():
+        text = text.replace(letter, other)
+    return unicodedata.normalize("NFKC", text)
+
+
+def _letters_and_signs(text: str) -> str:
+    """Nothing but letters, digits, combining marks, blanks and the signs that make another title."""
+    text = text.replace("&amp;", "&").translate(_CHARACTERS)
+    if not text.isascii():
+        # Again, because a removed character may have been between a letter and its mark.
+        text = _STRAY_MARKS.sub("", _composed(text))
+    return _SIGN.sub(_with_its_word, text)
 
 
 def _with_its_word(sign: re.Match[str]) -> str:
