@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.finalized import renamed
 from tests.support.installed import clean_environ, empty_environment, install, lend
 from trajtune.bundle.bundle import load_bundle, rounded
 from trajtune.bundle.manifest import CALIBRATION, MODEL, VOCABULARY
@@ -37,6 +38,39 @@ def test_accents_survive_to_the_prediction(finalized: Path) -> None:
     (found,) = load_bundle(finalized).predict(careers)
     assert found.unknown_titles == ()
     assert any("Geschäftsführer" in title for title, _ in found.top5)
+
+
+def test_titles_of_every_script_are_known_and_what_the_service_sees_is_said(
+    finalized: Path, tmp_path: Path
+) -> None:
+    path = renamed(finalized, tmp_path / "bundle", ["C++", "C", "工程师"])
+    bundle = load_bundle(path)
+    assert bundle.encode(["C++", "C", "工程师", "c ++", "C#"]) == [1, 2, 3, 1, 0]
+    (found, other) = bundle.predict([["C", "工程师", "C#", "Jr. Nurse"], ["C++", "Nobody"]])
+    assert found.unknown_titles == ("C#",)
+    assert found.service_sees == (("C", "C++"), ("工程师", None), ("C#", "C++"))
+    assert (other.unknown_titles, other.service_sees) == (("Nobody",), ())
+    assert found.to_dict()["service_sees"] == found.service_sees
+
+    as_service = load_bundle(path, as_service=True)
+    assert as_service.encode(["C++", "C", "工程师", "C#"]) == [1, 1, 0, 1]
+    (served,) = as_service.predict([["C", "工程师", "C#", "Jr. Nurse"]])
+    (same,) = bundle.predict([["C++", "Nobody", "C++", "Jr. Nurse"]])
+    assert served.top5 == same.top5
+    assert served.unknown_titles == ("工程师",)
+    assert served.service_sees == found.service_sees
+
+
+def test_a_bundle_of_before_the_record_is_read_with_the_services_rule(
+    finalized: Path, tmp_path: Path
+) -> None:
+    path = renamed(finalized, tmp_path / "bundle", ["C++", "C"])
+    manifest = json.loads((path / "manifest.json").read_text("utf-8"))
+    assert manifest.pop("titles")["identity"] == "unicode"
+    (path / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    (found,) = load_bundle(path).predict([["C"]])
+    assert load_bundle(path).encode(["C", "C#"]) == [1, 1]
+    assert found.service_sees == ()
 
 
 def test_the_answer_depends_neither_on_order_nor_on_batch_mates(finalized: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.finalized import renamed
 from trajtune import cli
 from trajtune.bundle.bundle import Bundle, load_bundle
 from trajtune.bundle.predict_file import BLOCK, predict_file, predict_lines
@@ -32,6 +33,12 @@ def test_each_line_gets_its_own_answer_in_order(bundle: Bundle, tmp_path: Path) 
         assert out[i]["next_role"] == alone.next_role
         assert out[i]["tenure_max_months"] == pytest.approx(alone.tenure_max_months, abs=1e-3)
         assert set(out[i]) - {"id"} == set(alone.to_dict())
+
+
+def test_each_line_says_what_the_service_sees(finalized: Path, tmp_path: Path) -> None:
+    renamed_bundle = load_bundle(renamed(finalized, tmp_path / "bundle", ["C++", "C", "工程师"]))
+    lines = predict_lines(renamed_bundle, ['["C", "工程师"]', '["C++"]'], "it")
+    assert [json.loads(line)["service_sees"] for line in lines] == [[["C", "C++"], ["工程师", None]], []]
 
 
 def test_the_command_streams_a_file(

@@ -4,7 +4,7 @@ import pytest
 
 from tests.careers.sources.postgres.reading import Execute, fill, history, load
 from trajtune.careers.read import load_career_sequences
-from trajtune.dataset.titles import identity
+from trajtune.dataset.identity.unicode_key import identity
 from trajtune.errors import SourceError
 from trajtune.experiment.settings import DataSettings
 from trajtune.experiment.sources import PostgresSource, ProcessSettings, SimulatedSource

@@ -45,7 +45,7 @@ def test_the_commands_and_their_flags_are_these() -> None:
         ],
         "status": ["--json", "run"],
         "finalize": ["--address", "--json", "--out", "--require-gates", "--verbose", "run"],
-        "predict": ["--explain", "--input", "--json", "--output", "bundle", "titles"],
+        "predict": ["--as-service", "--explain", "--input", "--json", "--output", "bundle", "titles"],
         "report": ["--output", "-o", "target"],
         "verify": ["--json", "bundle"],
         "train": [

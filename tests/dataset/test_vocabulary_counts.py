@@ -3,11 +3,17 @@ import random
 import pyarrow as pa
 import pytest
 
-from trajtune.dataset.titles import TitleEncoder, identity
+from trajtune.dataset.identity.rule import TitleRule, rule_with
+from trajtune.dataset.titles import TitleEncoder
 from trajtune.dataset.vocabulary_counts import VocabularyCounts, count_titles
 from trajtune.experiment.settings import VocabularySettings
 
-SPELLINGS = ("Nurse {}", "nurse {}", "Sr. Nurse {}", "senior nurse {}", "NURSE  {}", "工程师{}")
+SPELLINGS = ("Nurse {}", "nurse {}", "Sr. Nurse {}", "senior nurse {}", "NURSE  {}", "工程师{}", "护士", "-")
+RULES = (
+    TitleRule(),
+    TitleRule("service"),
+    rule_with("unicode", [("Nurse a", "Surgeon"), ("护士", "Nurse b"), ("Pilot", "Nurse c")], "here"),
+)
 
 
 def careers(num: int, seed: int, most: int) -> list[list[str]]:
@@ -28,32 +34,36 @@ SPLITS = {"train": careers(400, 0, 4), "val": careers(150, 1, 5), "test": career
 COLUMNS = {name: pa.chunked_array([found[:70], found[70:]]) for name, found in SPLITS.items()}
 
 
-def counted(settings: VocabularySettings, careers_in_a_block: int) -> VocabularyCounts:
-    return count_titles(COLUMNS, settings, careers_in_a_block=careers_in_a_block)
+def counted(settings: VocabularySettings, rule: TitleRule, careers_in_a_block: int) -> VocabularyCounts:
+    return count_titles(COLUMNS, settings, rule, careers_in_a_block=careers_in_a_block)
 
 
 @pytest.mark.parametrize(
     "settings", [{}, {"min_count": 4}, {"max_titles": 7}, {"min_count": 3, "max_titles": 30}]
 )
-def test_the_vocabulary_is_that_of_all_titles_at_once(ray_local: None, settings: dict[str, int]) -> None:
+@pytest.mark.parametrize("rule", RULES)
+def test_the_vocabulary_is_that_of_all_titles_at_once(
+    ray_local: None, settings: dict[str, int], rule: TitleRule
+) -> None:
     found = [title for career in SPLITS["train"] for title in career]
-    whole = TitleEncoder.fit(found, **settings)  # type: ignore[arg-type]
+    whole = TitleEncoder.fit(found, **settings, rule=rule)  # type: ignore[arg-type]
     for careers_in_a_block in (1_000, 90):
-        counts = counted(VocabularySettings(**settings), careers_in_a_block)
-        kept = TitleEncoder.fit(counts.train)
+        counts = counted(VocabularySettings(**settings), rule, careers_in_a_block)
+        kept = TitleEncoder.fit(counts.train, rule=rule)
         assert kept.title_to_idx == whole.title_to_idx
         assert kept.idx_to_title == whole.idx_to_title
         assert all(found.count(spelling) == count for spelling, count in counts.train.items())
-        assert {identity(spelling) for spelling in counts.train} == {
-            identity(title) for title in whole.idx_to_title.values() if title != "<UNK>"
+        assert {rule.key(spelling) for spelling in counts.train} == {
+            rule.key(title) for title in whole.idx_to_title.values() if title != "<UNK>"
         }, "nothing but what is kept leaves the process that counted it"
 
 
-def test_unseen_titles_are_those_that_no_career_of_train_has(ray_local: None) -> None:
-    seen = {identity(title) or title for career in SPLITS["train"] for title in career}
+@pytest.mark.parametrize("rule", RULES)
+def test_unseen_titles_are_those_that_no_career_of_train_has(ray_local: None, rule: TitleRule) -> None:
+    seen = {rule.key(title) or title for career in SPLITS["train"] for title in career}
 
     def unseen(titles: list[str]) -> int:
-        return sum((identity(title) or title) not in seen for title in titles)
+        return sum((rule.key(title) or title) not in seen for title in titles)
 
     expected = {
         name: (sum(map(unseen, found)), unseen([career[-1] for career in found]))
@@ -62,4 +72,4 @@ def test_unseen_titles_are_those_that_no_career_of_train_has(ray_local: None) ->
     assert expected["train"] == (0, 0)
     assert min(expected["val"] + expected["test"]) > 0
     for careers_in_a_block in (1_000, 90):
-        assert counted(VocabularySettings(min_count=5), careers_in_a_block).unseen == expected
+        assert counted(VocabularySettings(min_count=5), rule, careers_in_a_block).unseen == expected

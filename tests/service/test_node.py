@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.service.install import CLIENT, install_client
+from tests.support.finalized import renamed
 from trajtune.bundle.bundle import load_bundle
 from trajtune.bundle.manifest import MODEL
-from trajtune.dataset.titles import service_key
+from trajtune.dataset.identity.service_key import service_key
 from trajtune.finalize.export.latency import ONNXRUNTIME_NODE, latency_in_node
 
 HARD = (
@@ -94,6 +95,27 @@ def test_a_thousand_careers_get_the_same_answer_in_node(finalized: Path, node: s
     off = [abs(a["confidence"] - p.confidence) for a, p in zip(in_node, in_python, strict=True)]
     assert np.mean(off) < 1e-5
     assert np.mean(np.array(off) < 1e-6) > 0.99
+
+
+def test_titles_that_the_service_sees_otherwise_get_its_answer_in_python_too(
+    finalized: Path, tmp_path: Path, node: str, client: Path
+) -> None:
+    titles = ["C++", "C", "工程师", "C#", "Java实习生", "Java", "高级 工程师"]
+    path = renamed(finalized, tmp_path / "bundle", titles)
+    careers = careers_as_people_write_them(
+        [*titles, "Jr. Nurse", "Sr. Nurse", "R&D", "VP é", "초급 개발자"], 300
+    )
+    in_node = ask(node, client, careers, "predict", str(path / MODEL))
+    bundle = load_bundle(path, as_service=True)
+    assert [answer["ids"] for answer in in_node] == [bundle.encode(career) for career in careers]
+    predictions = bundle.predict(careers)
+    assert [answer["next_role"] for answer in in_node] == [p.next_role for p in predictions]
+    own = load_bundle(path)
+    for career, prediction in zip(careers, own.predict(careers), strict=True):
+        sees = dict(prediction.service_sees)
+        decoded = {title: index for index, title in own.encoder.idx_to_title.items()}
+        said = [decoded[sees[t] or "<UNK>"] if t in sees else own.encode([t])[0] for t in career]
+        assert said == bundle.encode(career), "what `service_sees` says is what the service does"
 
 
 def test_every_title_a_person_reads_is_found_by_the_service(finalized: Path, node: str, client: Path) -> None:

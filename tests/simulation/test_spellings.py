@@ -1,6 +1,6 @@
 """Spellings of titles: as people write them, and all read as the same title."""
 
-from trajtune.dataset.titles import identity
+from trajtune.dataset.identity.unicode_key import identity
 from trajtune.experiment.sources import ProcessSettings
 from trajtune.simulation.spellings import NUM_SPELLINGS, canonical_table, spelling_table, spellings_of
 

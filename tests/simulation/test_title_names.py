@@ -1,6 +1,6 @@
 """Simulated titles: as many as the settings say, all different."""
 
-from trajtune.dataset.titles import identity
+from trajtune.dataset.identity.unicode_key import identity
 from trajtune.experiment.sources import ProcessSettings
 from trajtune.simulation.generator import num_titles
 from trajtune.simulation.spellings import canonical_table

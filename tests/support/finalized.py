@@ -18,6 +18,25 @@ if TYPE_CHECKING:  # torch is heavy, and most tests need none of this
     from trajtune.search.runs.directory import Run
 
 
+def renamed(bundle: Path, folder: Path, titles: Sequence[str]) -> Path:
+    """A copy of a bundle in which the first titles are called otherwise; its hashes are right."""
+    import json
+    import shutil
+
+    from trajtune.bundle.manifest import VOCABULARY
+    from trajtune.dataset.titles import TitleEncoder
+    from trajtune.storage.hashes import file_sha256
+
+    copy = Path(shutil.copytree(bundle, folder))
+    former = [title for index, title in TitleEncoder.load(copy / VOCABULARY).idx_to_title.items() if index]
+    names = [*titles, *former[len(titles) :]]
+    TitleEncoder.fit({name: len(names) - index for index, name in enumerate(names)}).save(copy / VOCABULARY)
+    manifest = json.loads((copy / "manifest.json").read_text("utf-8"))
+    manifest["files"][VOCABULARY] = file_sha256(copy / VOCABULARY)
+    (copy / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    return copy
+
+
 def searched(folder: Path, snapshot: "Snapshot", trials: Sequence[Params], **finalize: int) -> "Run":
     """A run whose search is done, without having searched: the research default, then ``trials``."""
     from trajtune.experiment.space import load_space

@@ -1,4 +1,4 @@
-"""A finished bundle, read as the service reads it, with numpy and onnxruntime alone."""
+"""A finished bundle, read with numpy and onnxruntime alone."""
 
 from trajtune.bundle.bundle import Bundle, Prediction, load_bundle
 

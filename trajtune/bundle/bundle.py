@@ -1,4 +1,4 @@
-"""A finished bundle, read as the service reads it: onnxruntime, numpy, the vocabulary; no torch, no Ray.
+"""A finished bundle, read with onnxruntime, numpy and the vocabulary alone; no torch, no Ray.
 
 Each file is compared with its hash in the manifest before it is read. The pickle is never read.
 """
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from trajtune.bundle.graph import Graph
 from trajtune.bundle.manifest import MODEL, VOCABULARY, check_file, read_manifest
-from trajtune.dataset.titles import TitleEncoder
+from trajtune.dataset.titles import UNKNOWN, TitleEncoder
 from trajtune.errors import BundleError
 
 LOW_CONFIDENCE: Final = 0.6
@@ -42,6 +42,8 @@ class Prediction:
         hireability: 0..1.
         shown_hireability: As the service shows it: 0..100, rounded.
         unknown_titles: Titles of the career that the vocabulary does not hold.
+        service_sees: Titles of the career that the TypeScript service looks up otherwise, each with the title
+            that it takes it for; None: it finds none.
     """
 
     next_role: str
@@ -55,6 +57,7 @@ class Prediction:
     hireability: float
     shown_hireability: int
     unknown_titles: tuple[str, ...]
+    service_sees: tuple[tuple[str, str | None], ...]
 
     def to_dict(self) -> dict[str, Any]:
         """The prediction as JSON values.
@@ -73,11 +76,22 @@ class Bundle:
         manifest: The content of ``manifest.json``.
         encoder: The vocabulary.
         graph: The model.
+        as_service: Titles are looked up as the TypeScript service does it, and not by the vocabulary's rule.
     """
 
-    def __init__(self, path: Path, manifest: dict[str, Any], encoder: TitleEncoder, graph: Graph) -> None:
+    def __init__(
+        self,
+        path: Path,
+        manifest: dict[str, Any],
+        encoder: TitleEncoder,
+        graph: Graph,
+        *,
+        as_service: bool = False,
+    ) -> None:
         self.path, self.manifest, self.encoder, self.graph = path, manifest, encoder, graph
+        self.as_service = as_service
         self._ids: dict[str, int] = {}
+        self._seen_otherwise: dict[str, str | None] = {}
 
     def predict(self, careers: Iterable[Sequence[str]]) -> list[Prediction]:
         """Predict what comes next in each career, in the order given.
@@ -137,10 +151,21 @@ class Bundle:
     def _index(self, title: object, name: str) -> int:
         if not isinstance(title, str) or not title.strip():
             raise BundleError(f"{name} holds the title {title!r}. Give the title's text or leave it out.")
-        index = self.encoder.encode(title)
+        own, served = self.encoder.encode(title), self.encoder.encode_as_service(title)
+        index = served if self.as_service else own
         if len(self._ids) < _REMEMBERED:
             self._ids[title] = index
+        if own != served and len(self._seen_otherwise) < _REMEMBERED:
+            self._seen_otherwise[title] = self.encoder.decode(served) if served != UNKNOWN else None
         return index
+
+    def service_sees(self, career: Sequence[str]) -> tuple[tuple[str, str | None], ...]:
+        """What `Prediction.service_sees` holds for a career that `encode` was given."""
+        if not self._seen_otherwise:
+            return ()
+        return tuple(
+            (title, self._seen_otherwise[title]) for title in career if title in self._seen_otherwise
+        )
 
     def _prediction(
         self,
@@ -165,7 +190,8 @@ class Bundle:
             shown_max_months=max(shown_min, rounded(tenure[1])),
             hireability=hireability[0],
             shown_hireability=rounded(100 * hireability[0]),
-            unknown_titles=tuple(t for t, index in zip(career, encoded, strict=True) if index == 0),
+            unknown_titles=tuple(t for t, index in zip(career, encoded, strict=True) if index == UNKNOWN),
+            service_sees=self.service_sees(career),
         )
 
 
@@ -174,11 +200,13 @@ def rounded(value: float) -> int:
     return math.floor(value + 0.5)
 
 
-def load_bundle(path: str | Path) -> Bundle:
+def load_bundle(path: str | Path, *, as_service: bool = False) -> Bundle:
     """Open a bundle after comparing every file it reads with its hash in the manifest.
 
     Args:
         path: The bundle's directory.
+        as_service: Look titles up as the TypeScript service does, which reads the letters A to Z and digits
+            alone, and not by the rule that the model was trained with.
 
     Returns:
         The bundle, ready to predict.
@@ -190,11 +218,13 @@ def load_bundle(path: str | Path) -> Bundle:
     manifest = read_manifest(folder)
     for name in (MODEL, VOCABULARY):
         check_file(folder, name, manifest)
-    encoder = TitleEncoder.load(folder / VOCABULARY)
+    # Bundles without this record were trained with the service's rule.
+    by = manifest.get("titles", {"identity": "service"})["identity"]
+    encoder = TitleEncoder.load(folder / VOCABULARY, by)
     graph = Graph(folder / MODEL)
     if graph.vocab_size != encoder.vocab_size:
         raise BundleError(
             f"{folder}: the model knows {graph.vocab_size} titles and the vocabulary {encoder.vocab_size}. "
             "Finalize the run again."
         )
-    return Bundle(folder, manifest, encoder, graph)
+    return Bundle(folder, manifest, encoder, graph, as_service=as_service)

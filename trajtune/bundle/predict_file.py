@@ -70,7 +70,8 @@ def predict_lines(bundle: Bundle, lines: Iterable[str], name: str) -> Iterator[s
             heads.append(head)
             careers.append(career)
             encoded.append(bundle.encode(career, where))
-        yield from _lines(heads, careers, encoded, bundle.run(encoded), titles)
+        seen = [_json(bundle.service_sees(career)) for career in careers]
+        yield from _lines(heads, careers, encoded, bundle.run(encoded), titles, seen)
 
 
 def _career(line: str, where: str) -> tuple[str, list[str]]:
@@ -92,6 +93,7 @@ def _lines(
     encoded: Sequence[Sequence[int]],
     columns: Mapping[str, NDArray[Any]],
     titles: Sequence[str],
+    seen: Sequence[str],
 ) -> Iterator[str]:
     """The fields of `Prediction` as JSON, made column by column: a fifth of the time of objects.
 
@@ -102,10 +104,11 @@ def _lines(
     shown_max = np.maximum(shown_min, np.floor(tenure[:, 1] + 0.5).astype(np.int64))
     hireability = columns["hireability"][:, 0].astype(np.float64)
     confidence = columns["next_role_confidence"][:, 0].astype(np.float64)
-    for head, career, ids, c, low, low_month, high_month, shown, shown_to, h, percent, top, p in zip(
+    for head, career, ids, sees, c, low, low_month, high_month, shown, shown_to, h, percent, top, p in zip(
         heads,
         careers,
         encoded,
+        seen,
         np.round(confidence, 6).tolist(),
         (confidence < LOW_CONFIDENCE).tolist(),
         *np.round(tenure, 6).T.tolist(),
@@ -124,5 +127,6 @@ def _lines(
             f'"low_confidence":{"true" if low else "false"},"top5":[{five}],'
             f'"tenure_min_months":{low_month},"tenure_max_months":{high_month},'
             f'"shown_min_months":{shown},"shown_max_months":{shown_to},"hireability":{h},'
-            f'"shown_hireability":{percent},"unknown_titles":{_json(unknown) if unknown else "[]"}}}\n'
+            f'"shown_hireability":{percent},"unknown_titles":{_json(unknown) if unknown else "[]"},'
+            f'"service_sees":{sees}}}\n'
         )

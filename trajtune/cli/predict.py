@@ -21,6 +21,9 @@ def predict(
     with_reasons: Annotated[
         bool, typer.Option("--explain", help="Show what each role contributes to the prediction.")
     ] = False,
+    as_service: Annotated[
+        bool, typer.Option("--as-service", help="Look titles up as the TypeScript service does.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Predict what comes next in one career, or in each of a file.
@@ -35,7 +38,7 @@ def predict(
         raise BundleError("Give titles, or --input and --output together, but not both.")
     if source and with_reasons:
         raise BundleError("--explain is for the one career whose titles are given. Leave out --input.")
-    opened = load_bundle(bundle)
+    opened = load_bundle(bundle, as_service=as_service)
     if source and output:
         print(f"{predict_file(opened, source, output):,} predictions in {output}")
         return
@@ -43,6 +46,9 @@ def predict(
     prediction = explained.prediction if explained else opened.predict([titles or []])[0]
     for title in prediction.unknown_titles:
         print(f"Warning: the model does not know the title {title!r}.", file=sys.stderr)
+    for title, other in prediction.service_sees:
+        does = f"does not find {title!r}" if other is None else f"reads {title!r} as {other!r}"
+        print(f"Warning: the service {does}.", file=sys.stderr)
     if as_json:
         reasons = {"explanation": explained.to_dict()} if explained else {}
         print(as_json_text({**prediction.to_dict(), **reasons}))

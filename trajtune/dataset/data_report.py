@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import pyarrow.compute as pc
 
 from trajtune.dataset.encode import SplitData
-from trajtune.dataset.report_sections import drift, funnel
+from trajtune.dataset.report_sections import drift, funnel, served
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.summary import describe_source
 from trajtune.dataset.titles import UNKNOWN, TitleEncoder
@@ -43,6 +43,7 @@ def write_data_report(snapshot: Snapshot, splits: Mapping[str, SplitData]) -> St
     funnel(page, manifest)
     _examples(page, manifest, splits)
     drift(page, manifest)
+    served(page, manifest)
     _timeline(page, manifest, splits)
     _roles(page, splits)
     _titles(page, splits["train"], snapshot.encoder())

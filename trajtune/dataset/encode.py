@@ -6,6 +6,7 @@ held today may have been young at the cutoff; that somebody stayed in it became 
 
 # N careers, R roles of all careers
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -19,7 +20,7 @@ from trajtune.careers.schema import Precision
 from trajtune.dataset.arrays import CareerArrays, last_roles
 from trajtune.dataset.as_of import Roles
 from trajtune.dataset.split import SPLIT_DATE
-from trajtune.dataset.titles import TitleEncoder
+from trajtune.dataset.titles import UNKNOWN, TitleEncoder
 from trajtune.experiment.settings import DataSettings
 
 _TITLES_IN_A_BLOCK: Final = 2**21
@@ -44,7 +45,7 @@ class SplitData:
 
 def with_vocabulary(data: SplitData, encoder: TitleEncoder) -> SplitData:
     """The same careers with the title ids of another vocabulary."""
-    return replace(data, arrays=replace(data.arrays, title_ids=_title_ids(data.titles.flatten(), encoder)))
+    return replace(data, arrays=replace(data.arrays, title_ids=_ids(data.titles.flatten(), encoder.encode)))
 
 
 def encode_split(
@@ -71,7 +72,7 @@ def encode_split(
     tenure = tenure_months(starts, ends, pa.array(coarser))
     at_least = np.where(np.isnan(tenure), _held_months(roles, observed), tenure)
     arrays = CareerArrays(
-        title_ids=_title_ids(roles.titles, encoder),
+        title_ids=_ids(roles.titles, encoder.encode),
         offsets=roles.offsets,
         tenure_months=tenure,
         tenure_at_least=at_least.astype(np.float32),
@@ -87,12 +88,48 @@ def encode_split(
     return SplitData(arrays, ids, titles, dates)
 
 
-def _title_ids(titles: pa.Array, encoder: TitleEncoder) -> NDArray[np.int32]:
-    """int32 ``[R]``; each distinct title of a block is normalised once, which bounds the Python objects."""
+@dataclass(frozen=True)
+class AsServed:
+    """How many titles of a split the service does not see as the model does.
+
+    Attributes:
+        roles: Number of all roles.
+        targets: Number of last roles.
+        another_roles: Number of roles whose title the service takes for another one of the vocabulary.
+        another_targets: The same of last roles.
+        missing_roles: Number of roles whose title the vocabulary holds and the service does not find.
+        missing_targets: The same of last roles.
+    """
+
+    roles: int
+    targets: int
+    another_roles: int
+    another_targets: int
+    missing_roles: int
+    missing_targets: int
+
+
+def as_served(data: SplitData, encoder: TitleEncoder) -> AsServed:
+    """Compare the title ids of a split with those that the service finds.
+
+    Args:
+        data: Encoded by ``encoder``.
+        encoder: The vocabulary.
+    """
+    ids, last = data.arrays.title_ids, data.arrays.offsets[1:] - 1
+    served = _ids(data.titles.flatten(), encoder.encode_as_service)
+    differs = served != ids
+    another, missing = differs & (served != UNKNOWN), differs & (served == UNKNOWN)
+    counts = (int(mask.sum()) for mask in (another, another[last], missing, missing[last]))
+    return AsServed(len(ids), len(last), *counts)
+
+
+def _ids(titles: pa.Array, encode: Callable[[str], int]) -> NDArray[np.int32]:
+    """int32 ``[R]``; each distinct title of a block is encoded once, which bounds the Python objects."""
     blocks = [np.empty(0, np.int32)]
     for begin in range(0, len(titles), _TITLES_IN_A_BLOCK):
         coded = titles.slice(begin, _TITLES_IN_A_BLOCK).dictionary_encode()
-        ids = np.array([encoder.encode(title) for title in coded.dictionary.to_pylist()], dtype=np.int32)
+        ids = np.array([encode(title) for title in coded.dictionary.to_pylist()], dtype=np.int32)
         blocks.append(ids[coded.indices.to_numpy()])
     return np.concatenate(blocks)
 

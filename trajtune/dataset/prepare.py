@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
 from importlib.metadata import version
 from typing import Any
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 from trajtune.careers.parse.text import arrow_overflow_explained
 from trajtune.careers.schema import LoadedCareers
 from trajtune.dataset.data_report import write_data_report
-from trajtune.dataset.encode import SplitData, encode_split
-from trajtune.dataset.profile import profile, warnings
+from trajtune.dataset.encode import SplitData, as_served, encode_split
+from trajtune.dataset.identity.synonyms import title_rule
+from trajtune.dataset.profile import profile, refuse_unknown, served_warnings, warnings
 from trajtune.dataset.snapshot import Division, Snapshot, open_snapshot, write_snapshot
 from trajtune.dataset.split import (
     Splits,
@@ -43,11 +45,15 @@ def prepare(experiment: Experiment, *, url: str | None = None, progress: bool = 
         The snapshot, new or equal to one that existed.
 
     Raises:
-        SourceError: If there is nothing to read, or more text than a snapshot holds.
+        ExperimentError: If the file of synonyms cannot be read, or breaks a rule.
+        SourceError: If there is nothing to read, more text than a snapshot holds, or hardly a title that
+            the vocabulary of train holds.
         SplitError: If a split would be empty.
         StorageError: If the store of the snapshots does not answer, or refuses.
     """
-    check_reachable(stored_path(experiment.storage.snapshots))  # before an hour of reading, not after it
+    # Both before an hour of reading, not after it.
+    check_reachable(stored_path(experiment.storage.snapshots))
+    title_rule(experiment.vocabulary)
     # Reading needs Ray; encoding careers that were already read does not.
     from trajtune.careers.read import load_career_sequences
 
@@ -114,9 +120,11 @@ def divide(
         merge_repeats=data.merge_repeats,
     )
     careers = {"train": splits.train, "val": splits.val, "test": splits.test}
-    tally = count_titles({name: part["titles"] for name, part in careers.items()}, experiment.vocabulary)
+    rule = title_rule(experiment.vocabulary)
+    titles = {name: part["titles"] for name, part in careers.items()}
+    tally = count_titles(titles, experiment.vocabulary, rule)
     # From train alone: `tally.train` holds no other spelling.
-    encoder = TitleEncoder.fit(tally.train)
+    encoder = TitleEncoder.fit(tally.train, rule=rule)
     known_until = last_days_known(train_cutoff, val_cutoff, as_of)
     is_by_move = experiment.split.by == "move"
     first_days = (date.min, train_cutoff, val_cutoff) if is_by_move else (None, None, None)
@@ -124,16 +132,18 @@ def divide(
         name: encode_split(part, encoder, data, observed=day, ended_since=since)
         for (name, part), day, since in zip(careers.items(), known_until, first_days, strict=True)
     }
-    return Division(
-        encoded, encoder, _description(loaded, splits, encoded, encoder, tally.unseen, experiment, dates)
-    )
+    refuse_unknown({name: data.arrays for name, data in encoded.items()}, experiment.vocabulary)
+    served = {name: asdict(as_served(part, encoder)) for name, part in encoded.items()}
+    titles_read = {"identity": rule.by, "synonyms": len(rule.synonyms), "as_served": served}
+    described = _description(loaded, splits, encoded, tally.unseen, experiment, dates)
+    described["warnings"] += served_warnings(titles_read)
+    return Division(encoded, encoder, {**described, "vocab_size": encoder.vocab_size, "titles": titles_read})
 
 
 def _description(
     loaded: LoadedCareers,
     splits: Splits,
     encoded: Mapping[str, SplitData],
-    encoder: TitleEncoder,
     unseen: Mapping[str, tuple[int, int]],
     experiment: Experiment,
     dates: NDArray[np.datetime64],
@@ -149,7 +159,6 @@ def _description(
         "quarantine": dict(sorted(reasons.items())),
         "splits": described,
         "warnings": warnings(described, dates, cutoffs, experiment.split.by),
-        "vocab_size": encoder.vocab_size,
         "hireability": (
             f"label {experiment.data.hireable_key}"
             if experiment.data.hireable_key

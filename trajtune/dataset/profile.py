@@ -8,9 +8,12 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from trajtune.dataset.arrays import CareerArrays
 from trajtune.dataset.encode import SplitData
 from trajtune.dataset.split import SplitBy
 from trajtune.dataset.titles import UNKNOWN
+from trajtune.errors import SourceError
+from trajtune.experiment.settings import VocabularySettings
 
 _EPOCH: Final = date(1970, 1, 1)
 
@@ -23,9 +26,20 @@ DRIFTED: Final = 0.25
 CROWDED: Final = 0.2
 """Share of all dates that are one date, from which a cutoff on that date is worth a warning."""
 
-
 CONCURRENT: Final = 0.2
 """Share of a split's targets that begin on the day of the last input from which it is worth a warning."""
+
+SERVED_OTHERWISE: Final = 0.01
+"""Share of a split's roles or targets that the service does not see as the model does, worth a warning."""
+
+MOST_UNKNOWN: Final = 0.9
+"""Share of train's roles without an index from which a vocabulary is refused."""
+
+MOST_UNKNOWN_TARGETS: Final = 0.98
+"""Share of val's and test's targets without an index from which a vocabulary is refused."""
+
+_FEWEST_TARGETS: Final = 50
+"""With fewer targets that share says little."""
 
 
 def profile(
@@ -119,6 +133,61 @@ def warnings(
             "not known, so they are ordered by title. Give exact dates, or one role for each time."
         )
     return sentences
+
+
+def served_warnings(titles: Mapping[str, Any]) -> list[str]:
+    """A warning if the service does not see enough titles as the model does.
+
+    Args:
+        titles: ``titles`` of a snapshot's manifest.
+    """
+    parts = []
+    for name, counts in titles["as_served"].items():
+        roles, targets = (counts[f"another_{of}"] + counts[f"missing_{of}"] for of in ("roles", "targets"))
+        if max(roles / counts["roles"], targets / counts["targets"]) >= SERVED_OTHERWISE:
+            parts.append(
+                f"of {name}'s {counts['roles']:,} roles it sees {counts['another_roles']:,} as another title "
+                f"and {counts['missing_roles']:,} not at all (targets: {counts['another_targets']:,} and "
+                f"{counts['missing_targets']:,} of {counts['targets']:,})"
+            )
+    if not parts:
+        return []
+    return [
+        "The service cannot tell all titles apart, because it reads the letters A to Z and digits alone: "
+        f"{'; '.join(parts)}. If you serve through it, set `vocabulary.identity: service`."
+    ]
+
+
+def refuse_unknown(splits: Mapping[str, CareerArrays], settings: VocabularySettings) -> None:
+    """Refuse a vocabulary that holds hardly any of the titles.
+
+    Args:
+        splits: By name; encoded with the vocabulary.
+        settings: Which titles are kept.
+
+    Raises:
+        SourceError: If the vocabulary is empty, or nearly all of train's titles, or of the targets of val and
+            test, are unknown to it.
+    """
+    remedies = ["Check that the title column or key of `source` holds job titles, and not free text or ids"]
+    if settings.identity == "service":
+        remedies.append("set `vocabulary.identity: unicode`, which keeps the letters of every script")
+    if settings.min_count > 1:
+        remedies.append(f"lower `vocabulary.min_count` ({settings.min_count})")
+    remedy = "; ".join(remedies) + "."
+    train = splits["train"].title_ids == UNKNOWN
+    if train.mean() >= MOST_UNKNOWN:
+        raise SourceError(
+            f"The vocabulary must hold most titles of train, but {train.sum():,} of train's {len(train):,} "
+            f"roles have a title that it lacks ({_share(train):.0%}). {remedy}"
+        )
+    later = [splits[name].title_ids[splits[name].offsets[1:] - 1] for name in ("val", "test")]
+    targets = np.concatenate(later) == UNKNOWN
+    if len(targets) >= _FEWEST_TARGETS and targets.mean() >= MOST_UNKNOWN_TARGETS:
+        raise SourceError(
+            f"The vocabulary of train must hold some next titles of val and test, but {targets.sum():,} of "
+            f"{len(targets):,} are titles that it lacks ({_share(targets):.0%}). {remedy}"
+        )
 
 
 def _bins(title_ids: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -16,14 +16,15 @@ RECORDED: Final = ("counts", "quarantine", "splits", "warnings")
 
 
 def data_sections(page: Page, manifest: Mapping[str, Any]) -> None:
-    """The funnel, what was left out and why, and how the splits differ.
+    """The funnel, what was left out and why, how the splits differ, and what the service sees.
 
     Args:
-        page: The page that gets two sections.
-        manifest: At least the keys `RECORDED` of a snapshot's manifest.
+        page: The page that gets these sections.
+        manifest: At least the keys `RECORDED` of a snapshot's manifest, and ``titles`` if it has them.
     """
     funnel(page, manifest)
     drift(page, manifest)
+    served(page, manifest)
 
 
 def funnel(page: Page, manifest: Mapping[str, Any]) -> None:
@@ -98,4 +99,33 @@ def drift(page: Page, manifest: Mapping[str, Any]) -> None:
             f"{name}: {percent(split['unseen_targets'])} of next titles unseen, PSI {number(split['psi'], 2)}"
             for name, split in described.items()
         ),
+    )
+
+
+def served(page: Page, manifest: Mapping[str, Any]) -> None:
+    """How many titles the service takes for others or does not find, if the manifest says so."""
+    titles = manifest.get("titles", {"as_served": {}})
+    if not titles["as_served"]:
+        return
+    rule = {
+        "unicode": "Titles are told apart by the letters and digits of every script.",
+        "service": "Titles are told apart as the service does it, so none can differ here.",
+    }[titles["identity"]]
+    page.section(
+        "Titles as the service sees them",
+        f"{rule} The service reads the letters A to Z and digits alone. Where these are the same in several "
+        "titles, it sees the commonest. It does not find a title that has none of them, or those of no title "
+        "of train.",
+    )
+    columns = {
+        "roles": "roles",
+        "another_roles": "seen as another title",
+        "missing_roles": "not found",
+        "targets": "last roles",
+        "another_targets": "seen as another title, of last roles",
+        "missing_targets": "not found, of last roles",
+    }
+    page.table(
+        ["Split", *columns.values()],
+        [(name, *(counts[key] for key in columns)) for name, counts in titles["as_served"].items()],
     )

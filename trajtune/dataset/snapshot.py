@@ -51,6 +51,9 @@ PER_ROLE: Final = (
 )
 """The columns of a split's file that a `CareerArrays` is made of."""
 
+_BY_SERVICE: Final[Mapping[str, Any]] = {"identity": "service", "synonyms": 0, "as_served": {}}
+"""How titles were told apart before manifests said so."""
+
 Source = Path | io.BytesIO
 """What a file is read from: its path, or its content if it was fetched from a store."""
 
@@ -62,7 +65,7 @@ class Snapshot:
     Attributes:
         path: Its directory.
         manifest: What `manifest.json` says: ``id``, ``source``, ``as_of``, ``cutoffs``, ``counts``,
-            ``quarantine``, ``splits``, ``settings``, ``files`` (sha256) and ``versions``.
+            ``quarantine``, ``splits``, ``titles``, ``settings``, ``files`` (sha256) and ``versions``.
         ledger: The file that records each opening of the test split; one for a snapshot and its `refit`.
     """
 
@@ -87,7 +90,12 @@ class Snapshot:
 
     def encoder(self) -> TitleEncoder:
         """The vocabulary, fitted on train alone."""
-        return TitleEncoder.load(self.path / VOCABULARY)
+        return TitleEncoder.load(self.path / VOCABULARY, self.titles["identity"])
+
+    @property
+    def titles(self) -> Mapping[str, Any]:
+        """Which titles are one title, and how many the service sees otherwise; ``titles`` of the manifest."""
+        return dict(self.manifest.get("titles", _BY_SERVICE))
 
     def read(self, split: Literal["train", "val"]) -> SplitData:
         """Read train or val; test cannot be read here."""

@@ -26,6 +26,8 @@ def summary(snapshot: Snapshot) -> str:
             f"of the last titles {split['unseen_targets']:.1%} never seen in train and "
             f"{split['unknown_targets']:.1%} unknown, {_times(name, split)}drift {split['psi']:.2f}"
         )
+    if otherwise := _served_otherwise(manifest):
+        lines.append(f"  service     {otherwise}")
     if manifest["quarantine"]:
         reasons = sorted(manifest["quarantine"].items(), key=lambda item: (-item[1], item[0]))
         lines.append("  quarantine  " + ", ".join(f"{reason} {count:,}" for reason, count in reasons))
@@ -38,6 +40,17 @@ def _times(name: str, split: Mapping[str, Any]) -> str:
     early, same_day = split["targets_before_train_cutoff"], split["targets_on_input_day"]
     words = f"{early:.1%} of the last roles begun before the train cutoff, " if name != "train" else ""
     return words + (f"{same_day:.1%} on the day of the role before, " if same_day else "")
+
+
+def _served_otherwise(manifest: Mapping[str, Any]) -> str:
+    """How many roles and targets the service does not see as the model does; empty if none."""
+    parts = [
+        f"{name}: {counts['another_roles']:,} roles ({counts['another_targets']:,} targets) as another "
+        f"title, {counts['missing_roles']:,} ({counts['missing_targets']:,}) not at all"
+        for name, counts in manifest.get("titles", {"as_served": {}})["as_served"].items()
+        if counts["another_roles"] + counts["missing_roles"]
+    ]
+    return "sees " + "; ".join(parts) if parts else ""
 
 
 def describe_source(source: dict[str, object]) -> str:

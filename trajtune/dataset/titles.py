@@ -1,16 +1,21 @@
-"""Titles and their indices, normalised exactly as the service that reads the bundle does it.
+"""Titles and their indices: one index for all spellings of a title, and the keys that find it.
 
-Two titles that the service cannot tell apart share an index, so training sees what serving will
-see. Standard library only: a bundle's reader needs this file and nothing else of trajtune's.
+A vocabulary has two kinds of keys. Its own rule decides which titles are one title. The service looks titles
+up by a key of its own, which is a second key of the same index. Standard library only, because a bundle's
+reader needs this module.
 """
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Final, Protocol
 
+from trajtune.dataset.identity.rule import IdentityBy, TitleRule
+from trajtune.dataset.identity.service_key import collapsed, service_key, trimmed
+from trajtune.dataset.identity.unicode_key import identity
 from trajtune.errors import SnapshotError
 from trajtune.storage.atomic import write_atomically
 
@@ -19,68 +24,8 @@ UNKNOWN: Final = 0
 
 UNKNOWN_TITLE: Final = "<UNK>"
 
-# JavaScript's \s; Python's differs (it has U+001C to U+001F and U+0085, and lacks U+FEFF).
-_SPACE = "[\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]"
-_SPACE_RUN = re.compile(f"{_SPACE}+")
-_EDGES = re.compile(f"^{_SPACE}+|{_SPACE}+$")
-_NOT_KEPT = re.compile(r"[^A-Za-z0-9_ .]")
-_PUNCTUATION = re.compile(r"[^\w .]")
-
-_VARIATIONS: Final[Mapping[str, str]] = {
-    "sr": "senior",
-    "sr.": "senior",
-    "jr": "junior",
-    "jr.": "junior",
-    "mgr": "manager",
-    "mgr.": "manager",
-    "eng": "engineer",
-    "eng.": "engineer",
-    "dev": "developer",
-    "swe": "software engineer",
-    "pm": "product manager",
-    "vp": "vice president",
-    "cto": "chief technology officer",
-    "ceo": "chief executive officer",
-    "cfo": "chief financial officer",
-    "coo": "chief operating officer",
-}
-
-# The service's table is a plain JavaScript object, so these two words find what every object inherits.
-_INHERITED: Final[Mapping[str, str]] = {
-    "constructor": "function Object() { [native code] }",
-    "__proto__": "[object Object]",
-}
-_SERVICE_TABLE: Final[Mapping[str, str]] = {**_VARIATIONS, **_INHERITED}
-
-
-def service_key(title: str) -> str:
-    """The key under which the service looks a title up; the empty string if nothing of it is left.
-
-    Follows the service to the letter, its quirks included: accented letters are removed, not
-    folded, and a removed character may leave two spaces behind.
-    """
-    return _normalised(title, _NOT_KEPT, _SERVICE_TABLE)
-
-
-def readable_key(title: str) -> str:
-    """The normalised form with its accents kept, for people who read the vocabulary file."""
-    return " ".join(_normalised(title, _PUNCTUATION, _VARIATIONS).split())
-
-
-def identity(title: str) -> str:
-    """The key that titles with the same index share: the service's key, with runs of spaces as one.
-
-    The empty string identifies no title: the service removes every character of such a title.
-    """
-    return " ".join(service_key(title).split())
-
-
-def _normalised(title: str, removed: re.Pattern[str], table: Mapping[str, str]) -> str:
-    text = _SPACE_RUN.sub(" ", _EDGES.sub("", title.lower()))
-    words = removed.sub("", text).split(" ")
-    return " ".join(table.get(word) or table.get(word.removesuffix("."), word) for word in words).replace(
-        ".", ""
-    )
+_SYNONYM: Final = "="
+"""Marks the Unicode key of a synonym in the file. The service's keys never hold this sign."""
 
 
 class TextFile(Protocol):
@@ -95,13 +40,18 @@ class TitleEncoder:
     """Titles of the training split to indices from 1 and back; 0 is every other title.
 
     Attributes:
-        title_to_idx: Every key that finds a title: the service's, the identity and the readable one.
+        title_to_idx: Every key that finds a title. The service's keys take precedence; then come the Unicode
+            keys, which people can read. ``=`` stands before the Unicode key of a synonym.
         idx_to_title: The commonest surface form of each index, and `UNKNOWN_TITLE` for 0.
+        by: Whose key finds a title in `encode`.
     """
 
-    def __init__(self, title_to_idx: Mapping[str, int], idx_to_title: Mapping[int, str]) -> None:
+    def __init__(
+        self, title_to_idx: Mapping[str, int], idx_to_title: Mapping[int, str], by: IdentityBy = "unicode"
+    ) -> None:
         self.title_to_idx = dict(title_to_idx)
         self.idx_to_title = dict(idx_to_title)
+        self.by: IdentityBy = by
 
     @property
     def vocab_size(self) -> int:
@@ -110,7 +60,12 @@ class TitleEncoder:
 
     @classmethod
     def fit(
-        cls, titles: Iterable[str] | Mapping[str, int], *, min_count: int = 1, max_titles: int | None = None
+        cls,
+        titles: Iterable[str] | Mapping[str, int],
+        *,
+        min_count: int = 1,
+        max_titles: int | None = None,
+        rule: TitleRule = TitleRule(),
     ) -> "TitleEncoder":
         """Give an index to each title, the most frequent first; ties in alphabetical order.
 
@@ -118,9 +73,10 @@ class TitleEncoder:
             titles: Surface forms of the *training* split, or how often each occurs.
             min_count: Titles that occur less often in all their forms together are unknown.
             max_titles: Maximum number of titles that are kept.
+            rule: Which titles are one title.
 
         Returns:
-            The vocabulary.
+            The vocabulary. Where several titles share a key of the service, it finds the most frequent.
 
         Examples:
             >>> encoder = TitleEncoder.fit(["Nurse", "Nurse", "Sr. Engineer"])
@@ -131,27 +87,24 @@ class TitleEncoder:
         """
         surfaces: dict[str, Counter[str]] = {}
         for surface, count in Counter(titles).items():
-            surfaces.setdefault(identity(surface), Counter())[surface] = count
+            surfaces.setdefault(rule.key(surface), Counter())[surface] = count
         surfaces.pop("", None)
         totals = {key: forms.total() for key, forms in surfaces.items()}
         kept = sorted(
             (key for key in totals if totals[key] >= min_count), key=lambda key: (-totals[key], key)
         )
-        title_to_idx: dict[str, int] = {}
+        index_of = {key: index for index, key in enumerate(kept[:max_titles], start=1)}
         idx_to_title = {UNKNOWN: UNKNOWN_TITLE}
-        readable: dict[str, int] = {}
-        for index, key in enumerate(kept[:max_titles], start=1):
-            forms = sorted(surfaces[key].items(), key=lambda form: (-form[1], form[0]))
-            idx_to_title[index] = _EDGES.sub("", forms[0][0])
-            title_to_idx[key] = index
-            for surface, _ in forms:
-                title_to_idx[service_key(surface)] = index
-                readable.setdefault(readable_key(surface), index)
-        # The service's keys take precedence over the readable ones.
-        return cls({**readable, **title_to_idx}, idx_to_title)
+        of_service: dict[str, int] = {}
+        for key, index in index_of.items():
+            forms = [form for form, _ in sorted(surfaces[key].items(), key=lambda form: (-form[1], form[0]))]
+            idx_to_title[index] = trimmed(_shown(key, forms, rule))
+            for form in forms:
+                of_service.setdefault(service_key(form), index)
+        return cls(_all_keys(index_of, of_service, idx_to_title, rule), idx_to_title, rule.by)
 
     def encode(self, title: str) -> int:
-        """Look a title up as the service does.
+        """Look a title up.
 
         Args:
             title: As people write it.
@@ -159,7 +112,30 @@ class TitleEncoder:
         Returns:
             Its index; 0 if the vocabulary does not hold it.
         """
+        if self.by == "service":
+            return self.encode_as_service(title)
+        return self._unicode_keys.get(identity(title), UNKNOWN)
+
+    def encode_as_service(self, title: str) -> int:
+        """Look a title up as the service does.
+
+        Args:
+            title: As people write it.
+
+        Returns:
+            The index that the service finds; 0 if it finds none.
+        """
         return self.title_to_idx.get(service_key(title), UNKNOWN)
+
+    @cached_property
+    def _unicode_keys(self) -> Mapping[str, int]:
+        """The index of each title's Unicode key, and of its synonyms'.
+
+        `title_to_idx` alone does not say, because the service may find a commoner title by the same key.
+        """
+        own = {identity(title): index for index, title in self.idx_to_title.items() if index != UNKNOWN}
+        marked = {key[1:]: index for key, index in self.title_to_idx.items() if key.startswith(_SYNONYM)}
+        return own | marked
 
     def decode(self, index: int) -> str:
         """Look an index up.
@@ -186,11 +162,12 @@ class TitleEncoder:
         write_atomically(path, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode())
 
     @classmethod
-    def load(cls, path: TextFile) -> "TitleEncoder":
+    def load(cls, path: TextFile, by: IdentityBy = "unicode") -> "TitleEncoder":
         """Read a vocabulary file.
 
         Args:
             path: What `save` wrote.
+            by: Whose key it was fitted by; the file does not say, but the manifest beside it does.
 
         Returns:
             The vocabulary.
@@ -203,6 +180,7 @@ class TitleEncoder:
             encoder = cls(
                 {str(title): int(index) for title, index in content["title_to_idx"].items()},
                 {int(index): str(title) for index, title in content["idx_to_title"].items()},
+                by,
             )
             size = int(content["vocab_size"])
         except FileNotFoundError as error:
@@ -219,3 +197,41 @@ class TitleEncoder:
                 f"{len(encoder.idx_to_title)}. Prepare the snapshot again."
             )
         return encoder
+
+
+def _shown(key: str, forms: list[str], rule: TitleRule) -> str:
+    """The form that people read: the commonest that is no synonym, else what the user calls the title."""
+    if key not in rule.names:
+        return forms[0]
+    return next((form for form in forms if rule.own_key(form) == key), rule.names[key])
+
+
+def _all_keys(
+    index_of: Mapping[str, int], of_service: Mapping[str, int], shown: Mapping[int, str], rule: TitleRule
+) -> dict[str, int]:
+    """All keys of the file; where two are equal, the first counts.
+
+    Args:
+        index_of: The index of each title's key.
+        of_service: The index that the service finds, for each key that it computes for the titles of train.
+        shown: The form of each title that people read.
+        rule: Which titles are one title.
+    """
+    indices = ((synonym, index_of.get(rule.key(synonym))) for synonym in rule.synonyms)
+    synonyms = [(synonym, index) for synonym, index in indices if index is not None]
+    titles = [(title, index) for index, title in shown.items() if index != UNKNOWN]
+    readable = [(identity(title), index) for title, index in titles] if rule.by == "service" else []
+    found: dict[str, int] = {}
+    for key, index in chain(
+        of_service.items(),
+        ((service_key(title), index) for title, index in [*titles, *synonyms]),
+        ((collapsed(key), index) for key, index in of_service.items()),
+        index_of.items(),
+        # A key that the service may compute is none of these.
+        ((key, index) for key, index in readable if not key.isascii()),
+    ):
+        if key.strip():  # a blank key is what the service computes for every title that it cannot read
+            found.setdefault(key, index)
+    if rule.by == "unicode":
+        found.update({f"{_SYNONYM}{identity(synonym)}": index for synonym, index in synonyms})
+    return found

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trajtune.cluster import ray_session
-from trajtune.dataset.titles import identity
+from trajtune.dataset.identity.rule import TitleRule
 from trajtune.experiment.settings import VocabularySettings
 
 CAREERS_IN_A_BLOCK: Final = 500_000
@@ -26,7 +26,7 @@ _COUNTED = pa.schema(
     {
         "key": pa.string(),
         "surface": pa.string(),
-        "is_visible": pa.bool_(),
+        "is_identified": pa.bool_(),
         "split": pa.string(),
         "roles": pa.int64(),
         "targets": pa.int64(),
@@ -54,6 +54,7 @@ class VocabularyCounts:
 def count_titles(
     titles: Mapping[str, pa.ChunkedArray],
     settings: VocabularySettings,
+    rule: TitleRule,
     *,
     careers_in_a_block: int = CAREERS_IN_A_BLOCK,
 ) -> VocabularyCounts:
@@ -62,6 +63,7 @@ def count_titles(
     Args:
         titles: For each split, a list of strings for each career; only those of ``train`` become vocabulary.
         settings: Which titles are kept.
+        rule: Which titles are one title.
         careers_in_a_block: Number of careers that one process counts at a time.
     """
     blocks = [
@@ -77,10 +79,10 @@ def count_titles(
             yield split, pa.concat_arrays(chunks)
 
     if len(titles[_TRAIN]) <= careers_in_a_block:
-        counted = [_count_block(*block, 1)[0] for block in arguments()]
+        counted = [_count_block(rule, *block, 1)[0] for block in arguments()]
         parts = [_sum_part(settings, *counted)]
     else:
-        parts = _on_ray(arguments(), min(_MOST_PARTS, len(blocks)), settings)
+        parts = _on_ray(arguments(), min(_MOST_PARTS, len(blocks)), settings, rule)
     train = _kept_titles(pa.concat_tables([kept for kept, _ in parts]), settings)
     unseen = pa.concat_tables([unseen for _, unseen in parts]).group_by("split").aggregate(_SUMS)
     num_unseen = {row["split"]: (row["roles_sum"], row["targets_sum"]) for row in unseen.to_pylist()}
@@ -91,33 +93,37 @@ def count_titles(
 
 
 def _on_ray(
-    blocks: Iterator[tuple[str, pa.ListArray]], num_parts: int, settings: VocabularySettings
+    blocks: Iterator[tuple[str, pa.ListArray]],
+    num_parts: int,
+    settings: VocabularySettings,
+    rule: TitleRule,
 ) -> list[_Part]:
     import ray
 
     with ray_session():
         count = ray.remote(num_cpus=1, num_returns=num_parts)(_count_block)
         add_up = ray.remote(num_cpus=1)(_sum_part)
-        of_blocks = [count.remote(*block, num_parts) for block in blocks]
+        shared = ray.put(rule)  # once: synonyms may be many
+        of_blocks = [count.remote(shared, *block, num_parts) for block in blocks]
         parts: list[_Part] = ray.get(
             [add_up.remote(settings, *part) for part in zip(*of_blocks, strict=True)]
         )
         return parts
 
 
-def _count_block(split: str, titles: pa.ListArray, num_parts: int) -> list[pa.Table]:
+def _count_block(rule: TitleRule, split: str, titles: pa.ListArray, num_parts: int) -> list[pa.Table]:
     """Count a block's titles; a title's rows are in the same partition for every block."""
     coded = titles.flatten().dictionary_encode()
     surfaces, codes = coded.dictionary.to_pylist(), coded.indices.to_numpy()
     last = np.cumsum(pc.list_value_length(titles).to_numpy()) - 1
-    visible = [identity(surface) for surface in surfaces]
-    # Titles whose service key is empty are counted under their own spelling.
-    keys = [key or surface for key, surface in zip(visible, surfaces, strict=True)]
+    identified = [rule.key(surface) for surface in surfaces]
+    # Titles that nothing identifies, because they have no letter, are counted under their own spelling.
+    keys = [key or surface for key, surface in zip(identified, surfaces, strict=True)]
     counted = pa.table(
         {
             "key": keys,
             "surface": surfaces,
-            "is_visible": [bool(key) for key in visible],
+            "is_identified": [bool(key) for key in identified],
             "split": [split] * len(keys),
             "roles": np.bincount(codes, minlength=len(keys)),
             "targets": np.bincount(codes[last], minlength=len(keys)),
@@ -130,12 +136,12 @@ def _count_block(split: str, titles: pa.ListArray, num_parts: int) -> list[pa.Ta
 
 def _sum_part(settings: VocabularySettings, *counted: pa.Table) -> _Part:
     """Sum the blocks' counts of a partition."""
-    sums = pa.concat_tables(counted).group_by(["key", "surface", "is_visible", "split"]).aggregate(_SUMS)
+    sums = pa.concat_tables(counted).group_by(["key", "surface", "is_identified", "split"]).aggregate(_SUMS)
     rows = sums.rename_columns({f"{column}_sum": column for column, _ in _SUMS})
     is_train = pc.equal(rows["split"], _TRAIN)
     train = rows.filter(is_train)
     unseen = rows.filter(pc.invert(pc.is_in(rows["key"], train["key"])))
-    kept = _kept_titles(train.filter(train["is_visible"]), settings)
+    kept = _kept_titles(train.filter(train["is_identified"]), settings)
     return kept, unseen.select(["split", "roles", "targets"])
 
 

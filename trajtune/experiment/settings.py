@@ -75,6 +75,16 @@ class VocabularySettings(Settings):
 
     min_count: int = Field(1, ge=1, description="Rarer titles are unknown.")
     max_titles: int = Field(50_000, ge=1, description="The commonest so many are kept.")
+    identity: Literal["unicode", "service"] = Field(
+        "unicode",
+        description="Which titles are one title. unicode: those that differ in case, spaces, punctuation and "
+        "usual abbreviations, in every script. service: those that the TypeScript service cannot tell apart, "
+        "because it reads the letters A to Z and digits alone.",
+    )
+    synonyms: str | None = Field(
+        None,
+        description="A CSV file of two columns or a JSON object: a title, and the title that it stands for.",
+    )
 
 
 class PrunerSettings(Settings):

@@ -171,6 +171,7 @@ def _manifest(run: Run, snapshot: Snapshot, metrics: Mapping[str, Any]) -> dict[
         "refit_on": metrics["refit_on"],
         "cutoffs": metrics["cutoffs"],
         "as_of": metrics["as_of"],
+        "titles": metrics["data"]["titles"],
         "params": metrics["params"],
         "winner": metrics["winner"],
         "seeds": sorted({refit["seed"] for refit in metrics["refits"]}),

@@ -1,6 +1,6 @@
 """How people write titles: the spellings of each canonical title, all equal after normalisation.
 
-The normalisation of `dataset.titles` reverts each rule (case, white space, punctuation and the
+The normalisation of `dataset.identity` reverts each rule (case, white space, punctuation and the
 abbreviations of the serving contract), so the noise makes reading harder but not predicting.
 """
 

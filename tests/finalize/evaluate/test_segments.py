@@ -1,6 +1,6 @@
 import pytest
 
-from trajtune.dataset.titles import readable_key
+from trajtune.dataset.identity.unicode_key import identity
 from trajtune.finalize.evaluate.segments import level_of
 
 
@@ -19,7 +19,7 @@ from trajtune.finalize.evaluate.segments import level_of
     ],
 )
 def test_a_title_names_its_level(title: str, level: str) -> None:
-    assert level_of(frozenset(readable_key(title).split())) == level
+    assert level_of(frozenset(identity(title).split())) == level
 
 
 def test_segments_part_everybody(metrics: dict) -> None:

@@ -4,7 +4,8 @@ from statistics import NormalDist
 
 import pytest
 
-from trajtune.finalize.report.verdict import verdict
+from trajtune.finalize.report.model_card import model_card
+from trajtune.finalize.report.verdict import verdict, warnings
 
 
 @pytest.mark.parametrize(
@@ -57,3 +58,27 @@ def test_a_model_that_is_better_on_too_few_people_is_not_called_worse(metrics: d
         "Do not ship yet: test has too few people to show that the model beats every baseline."
     )
     assert said(worse) == "Do not ship: the model does not beat every baseline."
+
+
+def test_titles_that_the_service_sees_otherwise_are_warned_of(metrics: dict) -> None:
+    counts = {"roles": 200, "targets": 50, "another_roles": 0, "another_targets": 0}
+    counts |= {"missing_roles": 1, "missing_targets": 0}
+    assert metrics["data"]["titles"]["as_served"]["test"]["roles"] > 0
+
+    def said(**changes: int) -> list[str]:
+        titles = {"identity": "unicode", "synonyms": 0, "as_served": {"test": {**counts, **changes}}}
+        found = warnings({**metrics, "data": {**metrics["data"], "titles": titles}})
+        return [sentence for sentence in found if "vocabulary.identity" in sentence]
+
+    assert said() == []
+    (warning,) = said(another_targets=1)
+    assert (
+        "of test's 200 roles it sees 0 as another title and 1 not at all (targets: 1 and 0 of 50)" in warning
+    )
+
+
+def test_the_model_card_says_which_titles_are_one(metrics: dict) -> None:
+    before = {name: value for name, value in metrics["data"].items() if name != "titles"}
+    assert "Titles that differ in case, spaces, punctuation" in model_card(metrics)
+    assert "Titles are matched as the service matches them" in model_card({**metrics, "data": before})
+    assert warnings({**metrics, "data": before}) == warnings(metrics)

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from trajtune.dataset.titles import readable_key
+from trajtune.dataset.identity.unicode_key import identity
 from trajtune.model.metrics import NEXT_ROLE, next_role
 from trajtune.model.predictions import Predictions
 
@@ -40,7 +40,7 @@ LAG_LIMIT: Final = 0.5
 @lru_cache(maxsize=200_000)
 def core_words(title: str) -> frozenset[str]:
     """The words of a title that name an occupation: normalised, without stop words and seniority."""
-    return frozenset(readable_key(title).split()) - STOP_WORDS - SENIORITY_WORDS
+    return frozenset(identity(title).split()) - STOP_WORDS - SENIORITY_WORDS
 
 
 def is_change(current: str, following: str) -> bool:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trajtune.dataset.arrays import Examples, examples_of, outcome_examples
 from trajtune.dataset.encode import SplitData
-from trajtune.dataset.titles import readable_key
+from trajtune.dataset.identity.unicode_key import identity
 from trajtune.finalize.evaluate.career_changers import career_changers
 
 
@@ -51,7 +51,7 @@ def _transitions(data: SplitData, examples: Examples) -> Transitions:
     titles = data.titles.flatten()
     current = titles.take(pa.array(examples.target - 1)).to_pylist()
     following = titles.take(pa.array(examples.target)).to_pylist()
-    words = {title: frozenset(readable_key(title).split()) for title in set(current)}
+    words = {title: frozenset(identity(title).split()) for title in set(current)}
     return Transitions(
         examples,
         data.arrays.title_ids[examples.target - 1],

@@ -76,7 +76,7 @@ def origin(snapshot: Snapshot, division: Snapshot, run: str) -> dict[str, Any]:
         "cutoffs": cutoffs,
         "as_of": manifest["as_of"],
         "hireability_label": manifest["hireability"],
-        "data": {name: manifest[name] for name in RECORDED},
+        "data": {**{name: manifest[name] for name in RECORDED}, "titles": division.titles},
     }
 
 

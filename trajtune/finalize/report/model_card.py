@@ -60,8 +60,7 @@ By length of history, level and time: `{HTML_REPORT}` and `{METRICS}`.
 - Titles that training never saw are unknown: {test["num_unseen_targets"]:,} of {test["num_examples"]:,}
   people in test moved to one, and the model cannot name it.
 - Tenure is calibrated on roles that ended. Roles still held are longer, and their intervals too short.
-- Titles are matched as the service matches them: accents are dropped, and titles that differ in nothing
-  else are one.
+- {_identity(m)}
 - Careers change with the times. Measure again on later careers before relying on it for long.
 
 ## Fairness
@@ -73,6 +72,20 @@ the data holds none. Before it touches decisions on people: compare its errors b
 law lets you know them, let people see and contest what it says of them, and check what the law where
 you are asks of automated decisions in hiring.
 """
+
+
+def _identity(m: Mapping[str, Any]) -> str:
+    """Which titles are one title."""
+    if m["data"].get("titles", {}).get("identity") == "unicode":
+        return (
+            "Titles that differ in case, spaces, punctuation and usual abbreviations are one. The service\n"
+            "  reads the letters A to Z and digits alone, so it may take a title for another one: see\n"
+            f"  `{HTML_REPORT}`."
+        )
+    return (
+        "Titles are matched as the service matches them: accents are dropped, and titles that differ in\n"
+        "  nothing else are one."
+    )
 
 
 def _mixed(m: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from trajtune.dataset.profile import served_warnings
 from trajtune.finalize.evaluate.gates import failed
 from trajtune.page.format import listed, number, percent, words
 
@@ -83,6 +84,8 @@ def warnings(m: Mapping[str, Any]) -> list[str]:
         )
     if "warning" in m["calibration"]:
         sentences.append(f"{m['calibration']['warning']}.")
+    if "titles" in m["data"]:
+        sentences += served_warnings(m["data"]["titles"])
     return sentences
 
 

@@ -19,7 +19,8 @@ from trajtune.careers.parse.tenure import tenure_months
 from trajtune.careers.schema import Precision
 from trajtune.dataset.arrays import examples_of
 from trajtune.dataset.encode import SplitData
-from trajtune.dataset.titles import UNKNOWN, TitleEncoder, identity
+from trajtune.dataset.identity.unicode_key import identity
+from trajtune.dataset.titles import UNKNOWN, TitleEncoder
 from trajtune.errors import SnapshotError
 from trajtune.experiment.settings import AUTO
 from trajtune.experiment.sources import ProcessSettings

@@ -17,7 +17,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trajtune.dataset.titles import TitleEncoder, identity
+from trajtune.dataset.identity.rule import TitleRule
+from trajtune.dataset.titles import TitleEncoder
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ def words_of(encoder: TitleEncoder) -> TitleWords:
 
     A word of one title alone says nothing that the title's own vector cannot.
     """
-    words = [identity(encoder.decode(index)).split() for index in range(1, encoder.vocab_size)]
+    rule = TitleRule(encoder.by)
+    words = [rule.own_key(encoder.decode(index)).split() for index in range(1, encoder.vocab_size)]
     return number_words(words)
 
 
