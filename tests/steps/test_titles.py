@@ -15,3 +15,10 @@ def test_an_encoder_is_filled_in_place_or_made_by_the_class(tmp_path: Path) -> N
     assert vars(encoder) == vars(other) == vars(titles.TitleEncoder.fit(words))
     encoder.save(str(tmp_path / "vocab.json"))
     assert vars(trajtune.TitleEncoder().load(str(tmp_path / "vocab.json"))) == vars(other)
+
+
+def test_an_encoder_that_is_fitted_again_forgets_the_titles_before() -> None:
+    encoder = trajtune.TitleEncoder()
+    assert encoder.fit(["Nurse"]).encode("Nurse") == 1
+    assert encoder.fit(["Baker"]).encode("Nurse") == 0
+    assert encoder.encode("Baker") == 1

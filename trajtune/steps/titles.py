@@ -70,5 +70,6 @@ class TitleEncoder(titles.TitleEncoder):
         return self._take(titles.TitleEncoder.load(Path(path)))
 
     def _take(self, other: titles.TitleEncoder) -> Self:
+        self.__dict__.clear()  # what was derived from the titles before is no longer true
         self.__dict__.update(vars(other))
         return self
