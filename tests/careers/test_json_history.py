@@ -6,8 +6,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from trajtune.careers import json_history as history
-from trajtune.careers.json_history import Histories, read_histories, read_objects
+from trajtune.careers.histories import Histories
+from trajtune.careers.json_columns import OddTextError, read_columns, with_quotes
+from trajtune.careers.json_history import _form_of_history, read_histories
+from trajtune.careers.json_objects import parsed, read_objects
+from trajtune.careers.parse.text import value_text
 from trajtune.careers.reasons import Reason
 from trajtune.experiment.sources import JsonHistory
 
@@ -57,6 +60,18 @@ def read(*values: Any, layout: JsonHistory = LAYOUT, label: str | None = None) -
     return plain(read_histories(pa.array(texts, pa.string()), layout, label))
 
 
+def at_once(texts: list[str], layout: JsonHistory, label: str | None = None) -> Histories | None:
+    """What Arrow reads of all texts at once; None if it cannot, or is not sure."""
+    form = next((form for text in texts if (form := _form_of_history(text, layout, label))), None)
+    if form is None:
+        return None
+    try:
+        histories, is_doubtful = read_columns(with_quotes(pa.array(texts, pa.string()), form), form)
+    except OddTextError:
+        return None
+    return None if is_doubtful.any() else histories
+
+
 def role(title: str | None = "A", start: str | None = "2020", end: str | None = None) -> dict[str, Any]:
     return {"title": title, "start_date": start, "end_date": end}
 
@@ -65,12 +80,11 @@ def role(title: str | None = "A", start: str | None = "2020", end: str | None = 
 @example([[{"title": "A", "role": "B"}], None, [{"role": "B"}]], False)
 def test_both_ways_of_reading_give_the_same(values: list[Any], ascii_only: bool):
     texts = [None if value is None else json.dumps(value, ensure_ascii=ascii_only) for value in values]
-    together = history._read_columns(pa.array(texts, pa.string()), LAYOUT)
-    one_by_one = read_objects([history._parse(text) for text in texts], LAYOUT)
-    if together is None:
-        assert not any(text is not None for text in texts)
-    else:
-        assert plain(together) == plain(one_by_one)
+    together = at_once([text for text in texts if text is not None], LAYOUT)
+    one_by_one = read_objects([parsed(text) for text in texts], LAYOUT)
+    if together is not None:
+        assert plain(together) == plain(read_objects([parsed(text) for text in texts if text], LAYOUT))
+    assert read(*texts) == plain(one_by_one)
 
 
 LABELS = st.sampled_from(
@@ -91,10 +105,8 @@ def test_both_ways_of_reading_give_the_same_labels(data: st.DataObject, key: str
     person = st.fixed_dictionaries(beside, optional={"good": data.draw(LABELS), "title": TEXTS})
     values = data.draw(st.lists(st.none() | person, max_size=6))
     texts = [None if value is None else json.dumps(value, ensure_ascii=ascii_only) for value in values]
-    together = history._read_columns(pa.array(texts, pa.string()), layout, "good")
-    if together is not None:
-        one_by_one = read_objects([history._parse(text) for text in texts], layout, "good")
-        assert plain(together) == plain(one_by_one)
+    one_by_one = read_objects([parsed(text) for text in texts], layout, "good")
+    assert read(*texts, layout=layout, label="good") == plain(one_by_one)
 
 
 @pytest.mark.parametrize(
@@ -104,12 +116,14 @@ def test_both_ways_of_reading_give_the_same_labels(data: st.DataObject, key: str
 def test_a_label_beside_the_list_is_read_in_columns(labels: list[Any], key: str | None):
     layout = JsonHistory(history_key=key)
     inside = {"profile": {"jobs": [role()]}} if key else {"work_history": [role()]}
-    texts = [json.dumps({**inside, "good": label}) for label in labels] + [None, json.dumps(inside)]
-    together = history._read_columns(pa.array(texts, pa.string()), layout, "good")
+    texts = [json.dumps({**inside, "good": label}) for label in labels] + [json.dumps(inside)]
+    together = at_once(texts, layout, "good")
     assert together is not None
-    words = [None if label is None else history._text(label) for label in labels]
-    assert together.labels.to_pylist() == [*words, None, None]
-    assert together.owners.tolist() == [0, 1, 2, 4]
+    words = [None if label is None else value_text(label) for label in labels]
+    assert together.labels.to_pylist() == [*words, None]
+    found = read(*texts[:-1], None, texts[-1], layout=layout, label="good")
+    assert found["labels"] == [*words, None, None]
+    assert found["owners"] == [0, 1, 2, 4]
 
 
 def test_a_list_under_another_key_is_found_whatever_rows_share_a_block():
@@ -119,7 +133,7 @@ def test_a_list_under_another_key_is_found_whatever_rows_share_a_block():
 
 
 def test_lists_have_no_label_and_are_read_in_columns_all_the_same():
-    together = history._read_columns(pa.array([json.dumps([role()])]), LAYOUT, "good")
+    together = at_once([json.dumps([role()])], LAYOUT, "good")
     assert together is not None
     assert together.labels.to_pylist() == [None]
 
@@ -191,8 +205,11 @@ def test_json_within_a_json_text_is_read():
     assert read(json.dumps(json.dumps([role("A")])))["roles"] == [("A", "2020", None, None)]
 
 
-def test_half_a_surrogate_pair_does_no_harm():
-    assert read('[{"title": "\\ud800", "start_date": "2020"}]')["roles"] == [("?", "2020", None, None)]
+def test_half_a_surrogate_pair_is_no_text_and_spoils_no_other_role():
+    found = read('[{"title": "\\ud800", "start_date": "2020"}, {"title": "A", "start_date": "\\ud800"}]')
+    assert found["roles"] == [('"\\ud800"', "2020", None, None), ("A", '"\\ud800"', None, None)]
+    assert found["role_faults"] == [Reason.TITLE_NOT_TEXT, 0]
+    assert found["details"] == ['"\\ud800"', None]
 
 
 def test_a_label_beside_the_list_is_found():

@@ -102,7 +102,7 @@ def test_the_split_by_move_is_that_of_plain_loops(seed: int, merge_repeats: bool
         expected = {}
         for row in read.to_pylist():
             roles = as_of(row, day, merge_repeats)
-            if len(roles) >= 2 and begun(roles[-1]) >= since:
+            if len(roles) >= 2 and begun(roles[-1]) >= since and not held_too_long(row, roles[-1], day):
                 expected[row["candidate_id"]] = ([title for title, *_ in roles], begun(roles[-1]))
         found = {row["candidate_id"]: (row["titles"], row["split_date"]) for row in part.to_pylist()}
         assert found == expected
@@ -116,6 +116,18 @@ def fillers() -> list[Career]:
 def begun(role: Sequence[Any]) -> date:
     _, start, precision, *_ = role
     return last_day(str(start)[: {1: 10, 2: 7, 3: 4}[precision]])
+
+
+def held_too_long(row: dict[str, Any], last: Sequence[Any], day: date) -> bool:
+    """As far as the careers of this test need it: none has been held for seventy to seventy-one years."""
+    if day == date.max:
+        return False
+    keys = ("titles", "starts", "precisions", "ends", "end_precisions")
+    *_, end, end_precision = [
+        fact for fact in zip(*(row[key] for key in keys), strict=True) if begun(fact) <= day
+    ][-1]
+    is_open = end is None or begun((None, end, end_precision)) > day
+    return is_open and begun(last).replace(year=begun(last).year + 71) <= day
 
 
 def as_of(row: dict[str, Any], day: date, merge_repeats: bool) -> list[tuple[Any, ...]]:
@@ -165,3 +177,11 @@ def test_the_same_facts_as_rows_and_as_json_give_the_same_careers(seed: int) -> 
     assert from_lists.latest == from_table.latest
     for count in ("careers", "roles", "roles_duplicate", "roles_without_end", "roles_concurrent"):
         assert from_lists.counts[count] == from_table.counts[count]
+
+
+def test_a_role_held_for_more_than_seventy_years_is_no_career_from_then_on() -> None:
+    row = career(("A", "1900-01-01", None), ("B", "1910-01-01", None))
+    assert known(row, "1979-12-31")[1] == ("B", "1910-01-01", None)
+    assert known(row, "1980-02-01") == []
+    ended = career(("A", "1900-01-01", None), ("B", "1910-01-01", "1950-01-01"))
+    assert len(known(ended, "2020-01-01")) == 2

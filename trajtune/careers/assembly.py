@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 
 from trajtune.careers.parse.precision import last_days
 from trajtune.careers.reasons import Reason
-from trajtune.careers.role_validation import CURRENT_WITH_END, ENDS_IN_FUTURE, ENDS_TOO_LATE, LONGEST_DETAIL
+from trajtune.careers.role_validation import (
+    CURRENT_WITH_END,
+    ENDS_IN_FUTURE,
+    ENDS_TOO_LATE,
+    LONGEST_DETAIL,
+    UNREADABLE_CURRENT,
+)
 from trajtune.careers.schema import CAREERS, QUARANTINE
 
 
@@ -28,14 +34,21 @@ class Part:
         careers: `CAREERS`, in the order of the rows.
         quarantine: `QUARANTINE`, in no order.
         counts: As in `LoadedCareers`.
-        latest: The latest day, in days since 1970, on which anything in ``careers`` happened, as far as
-            its precision tells; None if there are none.
+        tallies: What `counts` has of each career by itself, and ``latest``: the latest day, in days since
+            1970, on which anything in it happened, as far as its precision tells. In the order of
+            ``careers``.
     """
 
     careers: pa.Table
     quarantine: pa.Table
     counts: Mapping[str, int]
-    latest: int | None
+    tallies: pa.Table
+
+    @property
+    def latest(self) -> int | None:
+        """The latest day on which anything in ``careers`` happened; None if there are none."""
+        latest: int | None = pc.max(self.tallies["latest"]).as_py()
+        return latest
 
 
 def assemble(
@@ -46,6 +59,7 @@ def assemble(
     labels: NDArray[np.float32],
     unit: Literal["career", "role"],
     merge_repeats: bool = False,
+    instead: pa.Array | None = None,
 ) -> Part:
     """Order the roles of each career, drop duplicates, and quarantine what is not a career.
 
@@ -58,6 +72,7 @@ def assemble(
         unit: What one source row is.
         merge_repeats: Consecutive roles of the same title will be joined into one by
             `dataset.as_of.careers_as_of`. Here they are counted, and a career of one title is too short.
+        instead: string ``[N]``: what there is where no history was found, for the quarantine.
     """
     num_careers = len(ids)
     columns = _Columns.of(owners, roles)
@@ -74,13 +89,15 @@ def assemble(
 
     left_out, faulty = np.flatnonzero(~kept), np.flatnonzero(columns.faults)
     reasons = np.select(
-        [no_id, unreadable],
-        [Reason.NO_ID, Reason.UNREADABLE_HISTORY],
+        [unreadable, no_id],
+        [Reason.UNREADABLE_HISTORY, Reason.NO_ID],
         _most_frequent_fault(columns, num_careers),
     )
     good_roles = pa.array(
         [f"{number} good role{'' if number == 1 else 's'}" for number in num_left[left_out].tolist()]
     )
+    if instead is not None:
+        good_roles = pc.coalesce(instead.take(pa.array(left_out)), good_roles.cast(pa.string()))
     is_row = unit == "role"
     quarantine = pa.concat_tables(
         [
@@ -116,10 +133,9 @@ def assemble(
         "roles_quarantined": len(faulty) + int(good[~kept].sum()),
         "roles_duplicate": num_duplicates,
         "roles_merged": int((good - num_left)[kept].sum()),
-        **_unusual_counts(columns, order),
-        "labels_known": int((~np.isnan(labels[kept])).sum()),
     }
-    return Part(careers, quarantine, counts, _latest_day(columns, order))
+    tallies = _tallies(columns, order, good[kept], labels[kept])
+    return Part(careers, quarantine, counts | sums(tallies), tallies)
 
 
 @dataclass(frozen=True)
@@ -267,8 +283,17 @@ def _most_frequent_fault(columns: _Columns, num_careers: int) -> NDArray[np.int6
     return most_frequent
 
 
-def _unusual_counts(columns: _Columns, order: NDArray[np.int64]) -> dict[str, int]:
-    """Counts of unusual roles among those that are kept."""
+def sums(tallies: pa.Table) -> dict[str, int]:
+    """The counts of all careers of some tallies."""
+    return {
+        name: int(pc.sum(tallies[name]).as_py() or 0) for name in tallies.column_names if name != "latest"
+    }
+
+
+def _tallies(
+    columns: _Columns, order: NDArray[np.int64], num_roles: NDArray[np.int64], labels: NDArray[np.float32]
+) -> pa.Table:
+    """`Part.tallies` of the careers that are kept: their unusual roles, their label and their latest day."""
     owners, starts, ends = columns.owners[order], columns.starts[order], columns.ends[order]
     follows = np.append(False, owners[1:] == owners[:-1])[: len(order)]
     # The latest end so far in the same career: owners rise, so one running maximum is enough.
@@ -278,24 +303,33 @@ def _unusual_counts(columns: _Columns, order: NDArray[np.int64]) -> dict[str, in
     latest = np.maximum.accumulate(career * span + last_known) - career * span if len(order) else last_known
     overlaps = follows.copy()
     overlaps[1:] &= (starts[1:] < latest[:-1]) | (starts[1:] == starts[:-1])
-    return {
-        "roles_concurrent": int(overlaps.sum()),
-        "titles_repeated": int((follows & _equals_previous(columns, order, "titles")).sum()),
-        "roles_without_end": int((ends == NEVER).sum()),
-        "ends_in_future": int((columns.notes[order] & ENDS_IN_FUTURE != 0).sum()),
-        "ends_of_current_roles": int((columns.notes[order] & CURRENT_WITH_END != 0).sum()),
-        "ends_too_late": int((columns.notes[order] & ENDS_TOO_LATE != 0).sum()),
+    notes = columns.notes[order]
+    masks = {
+        "roles_concurrent": overlaps,
+        "titles_repeated": follows & _equals_previous(columns, order, "titles"),
+        "roles_without_end": ends == NEVER,
+        "ends_in_future": notes & ENDS_IN_FUTURE != 0,
+        "ends_of_current_roles": notes & CURRENT_WITH_END != 0,
+        "ends_too_late": notes & ENDS_TOO_LATE != 0,
+        "currents_unreadable": notes & UNREADABLE_CURRENT != 0,
     }
+    firsts = np.cumsum(num_roles) - num_roles  # every career that is kept has roles
+    tallies = {
+        name: np.add.reduceat(mask.astype(np.int32), firsts) if len(firsts) else np.empty(0, np.int32)
+        for name, mask in masks.items()
+    }
+    tallies["labels_known"] = (~np.isnan(labels)).astype(np.int32)
+    days = _latest_days(columns, order)
+    tallies["latest"] = np.maximum.reduceat(days, firsts) if len(firsts) else days
+    return pa.table({name: pa.array(values, pa.int32()) for name, values in tallies.items()})
 
 
-def _latest_day(columns: _Columns, order: NDArray[np.int64]) -> int | None:
-    if not len(order):
-        return None
+def _latest_days(columns: _Columns, order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """int64 ``[K]``: the last day of each role's start, or of its end if that is later."""
     ends = columns.ends[order]
-    has_end = ends != NEVER
-    latest = int(_last_days(columns.starts[order], columns.precisions[order]).max())
-    ended = _last_days(ends[has_end], columns.end_precisions[order][has_end])
-    return max(latest, int(ended.max(initial=latest)))
+    begun = _last_days(columns.starts[order], columns.precisions[order])
+    ended = _last_days(np.where(ends == NEVER, 0, ends), columns.end_precisions[order])
+    return np.where(ends == NEVER, begun, np.maximum(begun, ended))
 
 
 def _last_days(days: NDArray[np.int64], precisions: NDArray[np.int8]) -> NDArray[np.int64]:

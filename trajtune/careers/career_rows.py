@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -12,13 +13,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trajtune.careers.assembly import Part, assemble, quarantine_rows
-from trajtune.careers.json_history import Histories, read_histories, read_lines, read_nested, read_objects
+from trajtune.careers.assembly import Part, assemble, quarantine_rows, sums
+from trajtune.careers.histories import Histories
+from trajtune.careers.json_columns import read_nested
+from trajtune.careers.json_history import read_histories, read_lines
+from trajtune.careers.json_objects import read_objects
 from trajtune.careers.parse.flags import parse_flags
-from trajtune.careers.parse.text import as_text, id_column, text_column
+from trajtune.careers.parse.text import as_text, id_column, is_not_text, plain, text_column, values_of
 from trajtune.careers.reasons import Reason
 from trajtune.careers.role_validation import check_roles
 from trajtune.careers.schema import CAREERS, QUARANTINE
+from trajtune.careers.sources.read_file import FAULT, SWALLOWED
 from trajtune.experiment.settings import DataSettings
 from trajtune.experiment.sources import JsonHistory
 
@@ -31,6 +36,8 @@ def career_part(rows: pa.Table, layout: JsonHistory, settings: DataSettings, tod
     else:
         in_json = label if "label" not in rows.column_names else None
         histories = _parse_histories(rows["history"].combine_chunks(), layout, in_json)
+    if FAULT in rows.column_names:
+        histories = replace(histories, faults=pc.coalesce(text_column(rows, FAULT), histories.faults))
     labels = text_column(rows, "label") if "label" in rows.column_names else histories.labels
     hireable, unreadable = parse_flags(labels)
     part = assemble(
@@ -41,24 +48,41 @@ def career_part(rows: pa.Table, layout: JsonHistory, settings: DataSettings, tod
         hireable,
         "career",
         settings.merge_repeats,
+        _found_instead(histories.absent, layout),
     )
-    counts = {**part.counts, "labels_unreadable": int(unreadable.sum())}
+    counts = {
+        **part.counts,
+        "labels_unreadable": int(unreadable.sum()),
+        "lines_swallowed": int(pc.sum(rows[SWALLOWED]).as_py() or 0) if SWALLOWED in rows.column_names else 0,
+        "histories_absent": len(histories.absent) - histories.absent.null_count,
+    }
     return pa.table(
         {
             "careers": _serialised(part.careers),
             "quarantine": _serialised(part.quarantine),
             "counts": [json.dumps(counts)],
-            "latest": pa.array([part.latest], pa.int64()),
+            "tallies": _serialised(part.tallies),
         }
     )
 
 
+def _found_instead(keys: pa.Array, layout: JsonHistory) -> pa.Array:
+    """string ``[N]``: the keys that are there in place of ``history_key``, in words."""
+    return pc.binary_join_element_wise(f"no {layout.history_key}, but the keys", keys, " ")
+
+
 def _parse_histories(column: pa.Array, layout: JsonHistory, label: str | None) -> Histories:
-    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        return read_nested(column, layout)
-    if pa.types.is_struct(column.type):
-        return read_objects(column.to_pylist(), layout, label)
-    return read_histories(as_text(column), layout, label)
+    column = plain(column)
+    if hasattr(column.type, "value_type") and not pa.types.is_map(column.type):
+        histories = read_nested(column, layout)
+        return histories if histories is not None else read_objects(values_of(column), layout)
+    if pa.types.is_nested(column.type):
+        return read_objects(values_of(column), layout, label)
+    histories = read_histories(as_text(column), layout, label)
+    if not (broken := is_not_text(column)).any():
+        return histories
+    faults = pc.if_else(pa.array(broken), pa.scalar("not UTF-8"), histories.faults)
+    return replace(histories, faults=faults)
 
 
 def unpack(block: pa.Table) -> list[Part]:
@@ -68,7 +92,7 @@ def unpack(block: pa.Table) -> list[Part]:
             _deserialised(block["careers"][row]),
             _deserialised(block["quarantine"][row]),
             json.loads(block["counts"][row].as_py()),
-            block["latest"][row].as_py(),
+            _deserialised(block["tallies"][row]),
         )
         for row in range(len(block))
     ]
@@ -104,6 +128,7 @@ def join_parts(parts: Sequence[Part], merge_repeats: bool = False) -> Part:
         counts.update(part.counts)
     careers = pa.concat_tables([CAREERS.empty_table(), *(part.careers for part in parts)])
     quarantine = pa.concat_tables([QUARANTINE.empty_table(), *(part.quarantine for part in parts)])
+    tallies = pa.concat_tables([part.tallies for part in parts])
     duplicates = _indices_of_duplicates(careers)
     if len(duplicates):
         left_out = careers.take(pa.array(duplicates))
@@ -120,6 +145,8 @@ def join_parts(parts: Sequence[Part], merge_repeats: bool = False) -> Part:
         is_kept = np.ones(len(careers), bool)
         is_kept[duplicates] = False
         careers = careers.filter(pa.array(is_kept))
+        counts.subtract(sums(tallies.take(pa.array(duplicates))))
+        tallies = tallies.filter(pa.array(is_kept))
         num_roles = int(pc.sum(roles).as_py())
         num_merged = 0
         if merge_repeats:
@@ -129,8 +156,7 @@ def join_parts(parts: Sequence[Part], merge_repeats: bool = False) -> Part:
         counts.update(rows_kept=-len(duplicates), rows_quarantined=len(duplicates))
         counts.update(careers=-len(duplicates), careers_quarantined=len(duplicates))
         counts.update(roles=num_merged - num_roles, roles_merged=-num_merged, roles_quarantined=num_roles)
-    latest = max((part.latest for part in parts if part.latest is not None), default=None)
-    return Part(careers, quarantine, dict(counts), latest)
+    return Part(careers, quarantine, dict(counts), tallies)
 
 
 def _indices_of_duplicates(careers: pa.Table) -> NDArray[np.int64]:

@@ -3,26 +3,36 @@
 import os
 import re
 import sys
+import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from trajtune.careers.assembly import Part
 from trajtune.careers.career_rows import career_part, join_parts, unpack
-from trajtune.careers.reasons import Reason
+from trajtune.careers.reasons import REMEDIES, Reason
 from trajtune.careers.role_rows import join_roles, role_block
 from trajtune.careers.role_validation import EPOCH, last_day
 from trajtune.careers.schema import LoadedCareers
+from trajtune.careers.sources.read_file import PLACE
 from trajtune.cluster import ray_data_for_reading, ray_session
 from trajtune.errors import SnapshotLostError, SourceError
 from trajtune.experiment.settings import DataSettings
-from trajtune.experiment.sources import FileSource, JsonHistory, PostgresSource, SimulatedSource
-from trajtune.storage.object_store import explain
+from trajtune.experiment.sources import (
+    FileSource,
+    JsonHistory,
+    Layout,
+    PostgresSource,
+    RoleRows,
+    SimulatedSource,
+)
 from trajtune.storage.retry import retrying
 
 if TYPE_CHECKING:
@@ -30,6 +40,7 @@ if TYPE_CHECKING:
 
 URL_VARIABLE: Final = "POSTGRES_URL"
 _ATTEMPTS: Final = 3
+_LONGEST_EXAMPLE: Final = 120
 
 
 def load_career_sequences(
@@ -116,20 +127,47 @@ def _load(
     layout = source.layout
     with _progress_bar(progress, num_blocks) as advance:
         if isinstance(layout, JsonHistory):
-            parse_block = partial(career_part, layout=layout, settings=data, today=today)
-            parts = [part for block in _blocks(rows, parse_block, advance, source) for part in unpack(block)]
+            parse_block = partial(
+                _parsed, career_part, source_facts, layout=layout, settings=data, today=today
+            )
+            parts = [part for block in _blocks(rows, parse_block, advance) for part in unpack(block)]
             part = join_parts(parts, data.merge_repeats)
         else:
-            parse_block = partial(role_block, layout=layout, settings=data, today=today)
-            part = join_roles(list(_blocks(rows, parse_block, advance, source)), data)
-    return _checked_and_sorted(part, {"kind": source.kind, **source_facts}, data, last_day(data, today))
+            parse_block = partial(
+                _parsed, role_block, source_facts, layout=layout, settings=data, today=today
+            )
+            part = join_roles(list(_blocks(rows, parse_block, advance)), data)
+    limit = last_day(data, today)
+    return _checked_and_sorted(part, {"kind": source.kind, **source_facts}, data, limit, layout)
+
+
+def _parsed(
+    parse: Callable[..., pa.Table], source_facts: dict[str, Any], rows: pa.Table, **arguments: Any
+) -> pa.Table:
+    """Parse a block; an error that nobody foresaw names the file, or the source, and the line of code.
+
+    Raises:
+        SourceError: If the block cannot be parsed.
+    """
+    try:
+        return parse(rows, **arguments)
+    except SourceError:
+        raise
+    except Exception as error:
+        place = (rows.schema.metadata or {}).get(PLACE, _source_name(source_facts).encode()).decode()
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        message = " ".join(str(error).split())[:_LONGEST_EXAMPLE]
+        raise SourceError(
+            f"Cannot read {place}: {type(error).__name__}: {message} ({Path(frame.filename).name}:"
+            f"{frame.lineno}). trajtune did not foresee this: report it with this line and what "
+            "`trajtune doctor` prints."
+        ) from error
 
 
 def _blocks(
     rows: "Dataset",
     parse_block: Callable[[pa.Table], pa.Table],
     advance: Callable[[int], None],
-    source: PostgresSource | FileSource,
 ) -> Iterator[pa.Table]:
     """The result of ``parse_block`` for each block, as it arrives."""
     import ray
@@ -142,13 +180,11 @@ def _blocks(
             advance(1)
             yield block
     except ray.exceptions.RayError as error:
-        raise _underlying_error(error, source) from None
+        raise _underlying_error(error) from None
 
 
-def _underlying_error(error: BaseException, source: PostgresSource | FileSource) -> BaseException:
+def _underlying_error(error: BaseException) -> BaseException:
     """The error that a Ray task raised, if it can be fixed or reading again helps; else Ray's own error."""
-    from ray.exceptions import UserCodeException
-
     inner: BaseException | None = error
     while inner is not None:
         # Ray raises an error of both classes whose text is a traceback; `cause` is the original error.
@@ -156,9 +192,6 @@ def _underlying_error(error: BaseException, source: PostgresSource | FileSource)
         for kind in (SourceError, SnapshotLostError):
             if isinstance(inner, kind):
                 return kind(_without_retry_note(plain))
-        in_a_reader = isinstance(inner, ValueError | OSError) and not isinstance(inner, UserCodeException)
-        if isinstance(source, FileSource) and in_a_reader:
-            return SourceError(f"Cannot read {source.path} as {source.kind}: {_file_error(plain)}.")
         inner = getattr(inner, "cause", None) or inner.__cause__
     return error
 
@@ -168,21 +201,17 @@ def _without_retry_note(error: BaseException) -> str:
     return re.split(r"\s+Failed to [\w ]+ after \d+/\d+ attempts", str(error))[0]
 
 
-def _file_error(error: BaseException) -> str:
-    if isinstance(error, UnicodeError):
-        return "it is not UTF-8. Write it as UTF-8"
-    if match := re.search(r"Failed to read CSV file: (.*?)\. Please check", str(error)):
-        return f"{match[1]} is not UTF-8, or has lines of different numbers of columns. Fix that file"
-    return explain(_without_retry_note(error))
-
-
-def _checked_and_sorted(part: Part, source: dict[str, Any], data: DataSettings, limit: date) -> LoadedCareers:
+def _checked_and_sorted(
+    part: Part, source: dict[str, Any], data: DataSettings, limit: date, layout: Layout = RoleRows()
+) -> LoadedCareers:
     counts = part.counts
     assert counts["rows_in"] == sum(counts[f"rows_{fate}"] for fate in ("kept", "quarantined", "duplicate"))
     assert counts["careers_in"] == counts["careers"] + counts["careers_quarantined"]
     if not counts["rows_in"]:
         raise SourceError(f"{_source_name(source)} holds no row. Name another source.")
+    _refuse_if_no_history_is_found(part, source, layout)
     _refuse_if_too_many_faults(part, source, data)
+    _warn(counts)
     if data.hireable_key is not None and not counts["labels_known"]:
         raise SourceError(
             f"No career has a label under `{data.hireable_key}`. Fix `data.hireable_key`, or leave it out."
@@ -207,12 +236,53 @@ def _refuse_if_too_many_faults(part: Part, source: dict[str, Any], data: DataSet
         return
     most_frequent = sorted(num_rows.items(), key=lambda item: (-item[1], item[0]))[:3]
     reasons = ", ".join(f"{reason} {number:,}" for reason, number in most_frequent)
+    details = "; ".join(filter(None, (_example(part.quarantine, reason) for reason, _ in most_frequent)))
     rule = f"more than `data.max_quarantine_fraction` {data.max_quarantine_fraction:.0%} allows"
     raise SourceError(
         f"{_source_name(source)}: {share:.0%} of {rows_in:,} rows are at fault, {rule}, and "
         f"{part.counts['careers']:,} careers are left; the commonest reasons are {reasons}. "
-        "See docs/reference/careers.md and fix the source."
+        f"{details}{'. ' if details else ''}See docs/reference/careers.md and fix the source."
     )
+
+
+def _example(quarantine: pa.Table, reason: str) -> str:
+    """A value that is at fault for a reason, and the setting that may help."""
+    details = quarantine["detail"].filter(pc.equal(quarantine["reason"], reason))
+    example = pc.min(details).as_py() if len(details) else None
+    shown = " ".join((example or "").split())[:_LONGEST_EXAMPLE]
+    remedy = REMEDIES.get(Reason[reason.upper()])
+    words = [f"for example `{shown}`"] if shown else []
+    words += [f"see {remedy}"] if remedy else []
+    return f"{reason}: {', '.join(words)}" if words else ""
+
+
+def _refuse_if_no_history_is_found(part: Part, source: dict[str, Any], layout: Layout) -> None:
+    """Raise if no row has anything under ``history_key``."""
+    counts = part.counts
+    if not isinstance(layout, JsonHistory) or layout.history_key is None or counts["careers"]:
+        return
+    if not counts["histories_absent"] or counts["roles_in"]:
+        return
+    found = [detail for detail in part.quarantine["detail"].to_pylist() if ", but the keys " in detail]
+    raise SourceError(
+        f"{_source_name(source)}: no row holds `{layout.history_column}.{layout.history_key}`; most rows "
+        f"have {Counter(found).most_common(1)[0][0]}. Fix `source.layout.history_key`."
+    )
+
+
+def _warn(counts: Mapping[str, int]) -> None:
+    """Say on stderr what was read otherwise than it was perhaps meant."""
+    if number := counts.get("lines_swallowed", 0):
+        print(
+            f"WARNING: {number:,} lines of CSV lie within a field of another row, which is in quarantine: a "
+            "closing quote may be missing there.",
+            file=sys.stderr,
+        )
+    if number := counts.get("currents_unreadable", 0):
+        print(
+            f"WARNING: {number:,} roles have a word for still held that is neither yes nor no: ignored.",
+            file=sys.stderr,
+        )
 
 
 def _source_name(source: dict[str, Any]) -> str:

@@ -13,13 +13,21 @@ from numpy.typing import NDArray
 from trajtune.careers.assembly import Part, assemble, quarantine_rows
 from trajtune.careers.json_history import read_role_lines
 from trajtune.careers.parse.flags import parse_flags
-from trajtune.careers.parse.text import id_column, text_column
+from trajtune.careers.parse.text import id_column, is_not_text, text_column
 from trajtune.careers.reasons import Reason
-from trajtune.careers.role_validation import ROLES, RawRoles, check_roles
+from trajtune.careers.role_validation import LONGEST_DETAIL, ROLES, RawRoles, check_roles
+from trajtune.careers.sources.read_file import FAULT, SWALLOWED
 from trajtune.experiment.settings import DataSettings
 from trajtune.experiment.sources import RoleRows
 
-_BLOCK = pa.schema([*ROLES, pa.field("id", pa.string()), pa.field("label", pa.string())])
+_BLOCK = pa.schema(
+    [
+        *ROLES,
+        pa.field("id", pa.string()),
+        pa.field("label", pa.string()),
+        pa.field("swallowed", pa.int32()),  # line breaks that a missing quote may have swallowed
+    ]
+)
 
 
 def role_block(rows: pa.Table, layout: RoleRows, settings: DataSettings, today: date) -> pa.Table:
@@ -27,22 +35,34 @@ def role_block(rows: pa.Table, layout: RoleRows, settings: DataSettings, today: 
     if "line" in rows.column_names:
         rows, raw = read_role_lines(text_column(rows, "line"), layout, settings.hireable_key)
     else:
-        raw = RawRoles(
-            text_column(rows, "title"),
-            text_column(rows, "start"),
-            text_column(rows, "end"),
-            text_column(rows, "current"),
-            np.zeros(len(rows), np.int8),
-            pa.nulls(len(rows), pa.string()),
-        )
+        raw = _raw_roles(rows)
     checked = check_roles(raw, settings, today)
     ids, labels = id_column(rows), text_column(rows, "label")
-    return checked.append_column("id", ids).append_column("label", labels).cast(_BLOCK)
+    swallowed = rows[SWALLOWED] if SWALLOWED in rows.column_names else pa.array(np.zeros(len(rows), np.int32))
+    columns = [*checked.columns, ids, labels, swallowed]
+    return pa.table(columns, schema=_BLOCK)
+
+
+def _raw_roles(rows: pa.Table) -> RawRoles:
+    titles = text_column(rows, "title")
+    not_text = is_not_text(rows["title"].combine_chunks())
+    row_faults = text_column(rows, FAULT)
+    is_faulty = row_faults.is_valid().to_numpy(zero_copy_only=False)
+    faults = np.where(is_faulty, Reason.UNREADABLE_ROW, np.where(not_text, Reason.TITLE_NOT_TEXT, 0))
+    return RawRoles(
+        titles,
+        text_column(rows, "start"),
+        text_column(rows, "end"),
+        text_column(rows, "current"),
+        faults.astype(np.int8),
+        pc.coalesce(row_faults, pc.if_else(pa.array(not_text), titles, pa.scalar(None, pa.string()))),
+    )
 
 
 def join_roles(blocks: Sequence[pa.Table], settings: DataSettings) -> Part:
     """All careers of all blocks as one part."""
     rows = pa.concat_tables([_BLOCK.empty_table(), *blocks])
+    num_swallowed = int(pc.sum(rows["swallowed"]).as_py() or 0)
     has_id = rows["id"].is_valid()
     without_id = rows.filter(pc.invert(has_id))
     rows = rows.filter(has_id)
@@ -59,17 +79,22 @@ def join_roles(blocks: Sequence[pa.Table], settings: DataSettings) -> Part:
         settings.merge_repeats,
     )
     num_without_id = len(without_id)
-    counts = {**part.counts, "labels_unreadable": num_unreadable}
+    counts = {**part.counts, "labels_unreadable": num_unreadable, "histories_absent": 0}
+    counts["lines_swallowed"] = num_swallowed
     for name in ("rows_in", "rows_quarantined", "roles_in", "roles_quarantined"):
         counts[name] += num_without_id
+    # A line that is no JSON has no id that could be missing.
+    faults = without_id["fault"].to_numpy()
+    is_no_row = np.isin(faults, (Reason.UNREADABLE_ROW, Reason.NOT_A_ROLE))
+    titles = pc.utf8_slice_codeunits(without_id["title"].combine_chunks().fill_null(""), 0, LONGEST_DETAIL)
     without_id_rows = quarantine_rows(
         without_id["id"].combine_chunks(),
         "role",
-        np.full(num_without_id, Reason.NO_ID),
-        pc.utf8_slice_codeunits(without_id["title"].combine_chunks().fill_null(""), 0, 200),
+        np.where(is_no_row, faults, Reason.NO_ID),
+        pc.if_else(pa.array(is_no_row), without_id["detail"].combine_chunks().fill_null(""), titles),
         np.ones(num_without_id, np.int64),
     )
-    return Part(part.careers, pa.concat_tables([part.quarantine, without_id_rows]), counts, part.latest)
+    return Part(part.careers, pa.concat_tables([part.quarantine, without_id_rows]), counts, part.tallies)
 
 
 def _labels(owners: NDArray[np.int64], texts: pa.Array, num_careers: int) -> tuple[NDArray[np.float32], int]:

@@ -2,7 +2,7 @@
 
 # R roles
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from trajtune.careers.parse.dates import ParsedDates, Reading, parse_dates
 from trajtune.careers.parse.flags import parse_flags
 from trajtune.careers.parse.tenure import MAX_TENURE_YEARS, tenure_months
+from trajtune.careers.parse.text import missing_to_null
 from trajtune.careers.reasons import Reason
 from trajtune.careers.schema import Precision
 from trajtune.experiment.settings import DataSettings
@@ -25,6 +26,7 @@ EPOCH: Final = date(1970, 1, 1)
 ENDS_IN_FUTURE: Final = 1
 CURRENT_WITH_END: Final = 2
 ENDS_TOO_LATE: Final = 4
+UNREADABLE_CURRENT: Final = 8
 
 LONGEST_DETAIL: Final = 200
 
@@ -49,6 +51,24 @@ class RawRoles:
     faults: NDArray[np.int8]
     details: pa.Array
 
+    @classmethod
+    def concatenated(cls, parts: Sequence["RawRoles"]) -> "RawRoles":
+        """The roles of several parts, one after the other."""
+        columns = (
+            pa.concat_arrays(list(column)) for column in zip(*(p.columns() for p in parts), strict=True)
+        )
+        titles, starts, ends, currents, details = columns
+        return cls(titles, starts, ends, currents, np.concatenate([part.faults for part in parts]), details)
+
+    def take(self, at: NDArray[np.int64]) -> "RawRoles":
+        """The roles at some indices."""
+        titles, starts, ends, currents, details = (column.take(pa.array(at)) for column in self.columns())
+        return RawRoles(titles, starts, ends, currents, self.faults[at], details)
+
+    def columns(self) -> tuple[pa.Array, ...]:
+        """All that are Arrow arrays, in the order of the fields."""
+        return self.titles, self.starts, self.ends, self.currents, self.details
+
 
 ROLES: Final = pa.schema(
     [
@@ -58,7 +78,7 @@ ROLES: Final = pa.schema(
         pa.field("precision", pa.int8()),  # of the start
         pa.field("end_precision", pa.int8()),  # null where there is no end
         pa.field("fault", pa.int8()),  # a `Reason`; 0: none
-        pa.field("notes", pa.int8()),  # bits: ENDS_IN_FUTURE, CURRENT_WITH_END, ENDS_TOO_LATE
+        pa.field("notes", pa.int8()),  # bits: ENDS_IN_FUTURE and those after it
         pa.field("detail", pa.string()),  # the value at fault; null where there is none
     ]
 )
@@ -76,9 +96,10 @@ def check_roles(raw: RawRoles, settings: DataSettings, today: date) -> pa.Table:
         `ROLES` ``[R]`` in the same order.
     """
     limit = (last_day(settings, today) - EPOCH).days
-    titles = pc.utf8_trim_whitespace(raw.titles)
+    titles = missing_to_null(pc.utf8_trim_whitespace(raw.titles))
     start, end = parse_dates(raw.starts, settings.day_first), parse_dates(raw.ends, settings.day_first)
-    is_current = parse_flags(raw.currents)[0] == 1
+    flags, unreadable_current = parse_flags(raw.currents)
+    is_current = flags == 1
     has_end = end.readings == Reading.DATE
     in_future = has_end & (end.days > limit)
     ended = has_end & ~in_future & ~is_current
@@ -100,6 +121,7 @@ def check_roles(raw: RawRoles, settings: DataSettings, today: date) -> pa.Table:
         ENDS_IN_FUTURE * (in_future & ~is_current)
         + CURRENT_WITH_END * (has_end & is_current)
         + ENDS_TOO_LATE * too_late
+        + UNREADABLE_CURRENT * unreadable_current
     )
     columns = [
         titles,
@@ -190,6 +212,7 @@ def _details(raw: RawRoles, fault: NDArray[np.int8]) -> pa.Array:
         span = f"{start} to {end}"
         word = {
             Reason.NOT_A_ROLE: detail,
+            Reason.UNREADABLE_ROW: detail,
             Reason.TITLE_NOT_TEXT: detail,
             Reason.NO_TITLE: span if start else "",
             Reason.NO_START: title,

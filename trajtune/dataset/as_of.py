@@ -14,6 +14,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from trajtune.careers.parse.precision import last_days
+from trajtune.careers.parse.tenure import MAX_TENURE_YEARS, tenure_months
+from trajtune.careers.schema import Precision
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ def careers_as_of(
 
     A role that had not certainly begun is removed, an end that was not certainly known is null, as if the
     role were still held, and the label of a career whose later roles are removed is unknown. Repeats
-    are merged afterwards, so that a later repeat changes nothing that is earlier.
+    are merged afterwards, so that a later repeat changes nothing that is earlier. A career whose last role
+    would be held for more than `MAX_TENURE_YEARS` is left out: nobody recorded the end of it.
 
     Args:
         careers: `careers.schema.CAREERS` ``[N]``; further columns are kept.
@@ -109,7 +112,7 @@ def careers_as_of(
     if merge_repeats:
         known, roles = _merge_repeats(roles, known)
     num_roles = roles.count(known)
-    is_career = num_roles >= 2
+    is_career = (num_roles >= 2) & ~_held_too_long(roles, known, day)
     known &= np.repeat(is_career, np.diff(roles.offsets))
     is_whole = (num_known == np.diff(roles.offsets))[is_career]
     ends = roles.ends[known]
@@ -129,6 +132,28 @@ def careers_as_of(
         at = table.schema.get_field_index(name)
         table = table.set_column(at, table.schema.field(at), column)
     return table
+
+
+def held_too_long(careers: pa.Table, day: date, as_of: date) -> NDArray[np.bool_]:
+    """bool ``[N]``: careers whose last role began too long before a day and has no end."""
+    roles = Roles.of(careers, as_of)
+    return _held_too_long(roles, np.ones(len(roles.begun), bool), day)
+
+
+def _held_too_long(roles: Roles, known: NDArray[np.bool_], day: date) -> NDArray[np.bool_]:
+    """bool ``[N]``: whether the last known role of each career has no end and began too long before a day."""
+    too_long = np.zeros(len(roles.offsets) - 1, bool)
+    at = np.flatnonzero(known)
+    if day == date.max or not len(at):
+        return too_long
+    owners = np.repeat(np.arange(len(too_long)), np.diff(roles.offsets))[at]
+    is_last = np.append(owners[1:] != owners[:-1], True)
+    last, owners = at[is_last], owners[is_last]
+    begun = pa.array(roles.begun[last], pa.date32())
+    days = pa.array(np.full(len(last), np.datetime64(day)), pa.date32())
+    months = tenure_months(begun, days, pa.array(np.full(len(last), Precision.DAY, np.int8)))
+    too_long[owners] = np.isnat(roles.ends[last]) & (months > 12 * MAX_TENURE_YEARS)
+    return too_long
 
 
 def _merge_repeats(roles: Roles, known: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Roles]:

@@ -15,6 +15,7 @@ from trajtune.careers.schema import LoadedCareers
 from trajtune.dataset.data_report import write_data_report
 from trajtune.dataset.encode import SplitData, as_served, encode_split
 from trajtune.dataset.identity.synonyms import title_rule
+from trajtune.dataset.implausible import without_endless_roles
 from trajtune.dataset.profile import profile, refuse_unknown, served_warnings, warnings
 from trajtune.dataset.snapshot import Division, Snapshot, open_snapshot, write_snapshot
 from trajtune.dataset.split import (
@@ -81,6 +82,8 @@ def write_content(loaded: LoadedCareers, experiment: Experiment) -> tuple[Snapsh
         loaded.careers, split.by, as_of=loaded.as_of, merge_repeats=experiment.data.merge_repeats
     )
     cutoffs = resolve_cutoffs(dates, split)
+    first_end = last_days_known(*cutoffs, loaded.as_of)[0]
+    loaded = without_endless_roles(loaded, first_end, experiment.data.merge_repeats)
     selection = divide(loaded, experiment, *cutoffs, dates)
     val_dates = selection.splits["val"].split_dates.to_numpy(zero_copy_only=False)
     window = calibration_window(val_dates, cutoffs[0], experiment.finalize.calibration_share)

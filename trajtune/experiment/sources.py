@@ -1,11 +1,12 @@
 """Where an experiment's careers come from, and what their columns and keys are called."""
 
+import codecs
 import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from trajtune.experiment.params import Settings
 from trajtune.experiment.populations import POPULATIONS, Population
@@ -57,12 +58,29 @@ class PostgresSource(Settings):
     layout: Layout = Field(JsonHistory(), description="What a row is, and what its columns are called.")
 
 
+class CsvSettings(Settings):
+    """How CSV files are written."""
+
+    delimiter: str = Field(",", min_length=1, max_length=1, description="Character between two fields.")
+    encoding: str = Field("utf-8", description="Encoding of the text, as Python names it, as latin-1.")
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        try:
+            codecs.lookup(value)
+        except LookupError:
+            raise ValueError(f"Python knows no encoding {value}. Try utf-8, latin-1 or cp1252") from None
+        return value
+
+
 class FileSource(Settings):
     """Files of role rows (CSV, Parquet) or of careers (JSONL, Parquet)."""
 
     kind: Literal["csv", "parquet", "jsonl"] = Field(description="How the files are written.")
     path: str = Field(description="A file, a directory or a glob.")
     layout: Layout = Field(RoleRows(), description="What a row is, and what its columns are called.")
+    csv: CsvSettings = Field(CsvSettings(), description="How CSV files are written.")
 
     @model_validator(mode="after")
     def _holds_no_keys(self) -> Self:

@@ -1,143 +1,163 @@
-"""Read career files through Ray Data's own readers: CSV, Parquet, JSON lines; local or s3://."""
+"""Career files as a Ray Data source: one read task for each file, or for a part of a large Parquet file."""
 
-import fnmatch
-import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.fs
 import pyarrow.parquet
+from ray.data.block import BlockMetadata
+from ray.data.datasource import Datasource, ReadTask
 
 from trajtune.careers.sources.column_names import choose_columns
+from trajtune.careers.sources.find_files import Files, find_files
+from trajtune.careers.sources.read_file import (
+    PLACE,
+    csv_blocks,
+    csv_names,
+    line_blocks,
+    not_utf8,
+    parquet_blocks,
+    parquet_groups,
+)
 from trajtune.errors import SourceError
 from trajtune.experiment.sources import FileSource
-from trajtune.storage.object_store import explain, open_uri, require_bucket
+from trajtune.storage.object_store import explain
 
 if TYPE_CHECKING:
     from ray.data import Dataset
 
-_LONGEST_ROW: Final = 8 << 20
-"""Bytes; a longer row of a text file is an error."""
-_EXTENSIONS: Final = {
-    "csv": (".csv",),
-    "parquet": (".parquet", ".pq"),
-    "jsonl": (".jsonl", ".ndjson", ".json"),
-}
+_TASK_BYTES: Final = 64 << 20
+"""A larger Parquet file is read by several tasks."""
+_MOST_NAMES: Final = 5
 
 
 def open_files(source: FileSource, label: str | None) -> "Dataset":
     """The rows of the files, lazily.
 
     Columns are called ``id`` and ``history``, or ``id``, ``title``, ``start``, ``end``, ``current``; and
-    ``label``. JSON lines are one column ``line``, which `json_history.read_lines` parses.
+    ``label``. JSON lines are one column ``line``, which `json_history.read_lines` parses. CSV files have
+    `read_file.FAULT` and `read_file.SWALLOWED` too.
 
     Raises:
         SourceError: If there is no such file or column, or the first file cannot be read.
     """
     import ray
 
-    filesystem, paths = find_files(source)
-    if source.kind == "jsonl":
-        # `read_text` would load complete files, and break lines at characters that JSON strings may hold.
-        one_column = pyarrow.csv.ParseOptions(delimiter="\x01", quote_char=False)
-        return _read_csv(paths, filesystem, ["line"], one_column, column_names=["line"])
-    try:
-        available = _columns_of(source, filesystem, paths[0])
-    except (pa.ArrowInvalid, OSError) as error:
-        raise SourceError(f"Cannot read {paths[0]} as {source.kind}: {explain(str(error))}.") from error
-    chosen = choose_columns(source.path, source.layout, available, label)
-    theirs = list(chosen.values())
-    if source.kind == "parquet":
-        rows = ray.data.read_parquet(paths, filesystem=filesystem, columns=theirs, file_extensions=None)
-    else:
-        rows = _read_csv(paths, filesystem, theirs, pyarrow.csv.ParseOptions(newlines_in_values=True))
-    return rows.rename_columns({name: ours for ours, name in chosen.items() if name != ours})
+    files = find_files(source)
+    if files.passed_over:
+        others = len(files.passed_over) - _MOST_NAMES
+        more = f" and {others:,} more" if others > 0 else ""
+        shown = ", ".join(files.passed_over[:_MOST_NAMES])
+        print(f"Note: in {source.path} these files are passed over: {shown}{more}", file=sys.stderr)
+    _check_first(files, source, label)
+    rows = FileRows(_tasks(files, source, label), sum(files.sizes))
+    return ray.data.read_datasource(rows, override_num_blocks=len(rows.readers))
 
 
-def _read_csv(
-    paths: list[str],
-    filesystem: pyarrow.fs.FileSystem,
-    columns: list[str],
-    parse_options: pyarrow.csv.ParseOptions,
-    column_names: list[str] | None = None,
-) -> "Dataset":
-    import ray
+class FileRows(Datasource):  # type: ignore[misc]
+    """The rows of some files, each read by one of the readers."""
 
-    return ray.data.read_csv(
-        paths,
-        filesystem=filesystem,
-        file_extensions=None,
-        partitioning=None,
-        read_options=pyarrow.csv.ReadOptions(column_names=column_names, block_size=_LONGEST_ROW),
-        parse_options=parse_options,
-        convert_options=pyarrow.csv.ConvertOptions(
-            include_columns=columns,
-            column_types=dict.fromkeys(columns, pa.string()),
-            null_values=[""],
-            strings_can_be_null=True,
-        ),
+    def __init__(self, readers: Sequence["FileReader"], num_bytes: int) -> None:
+        super().__init__()
+        self.readers = readers
+        self._num_bytes = num_bytes
+
+    def estimate_inmemory_data_size(self) -> int:
+        """Approximate number of bytes."""
+        return self._num_bytes
+
+    def get_read_tasks(
+        self, parallelism: int, per_task_row_limit: int | None = None, data_context: Any = None
+    ) -> list[ReadTask]:
+        """One task for each reader, whatever ``parallelism`` is."""
+        size = self._num_bytes // len(self.readers)
+        metadata = BlockMetadata(num_rows=None, size_bytes=size, exec_stats=None, input_files=None)
+        return [ReadTask(reader, metadata, per_task_row_limit=per_task_row_limit) for reader in self.readers]
+
+
+@dataclass(frozen=True)
+class FileReader:
+    """Reads a file or a part of it; Ray calls it on any node.
+
+    Attributes:
+        name: The file, as messages name it.
+        kind: The kind of the file, as messages name it.
+        blocks: Opens the file and gives its rows.
+    """
+
+    name: str
+    kind: str
+    blocks: Callable[[], Iterator[pa.Table]]
+
+    def __call__(self) -> Iterator[pa.Table]:
+        """The rows, with the file's name in their metadata.
+
+        Raises:
+            SourceError: If the file cannot be read.
+        """
+        try:
+            for block in self.blocks():
+                yield block.replace_schema_metadata({PLACE: self.name})
+        except SourceError:
+            raise
+        except Exception as error:
+            raise unreadable(self.name, self.kind, error) from error
+
+
+def unreadable(name: str, kind: str, error: Exception) -> SourceError:
+    """What to say of a file that cannot be read."""
+    if isinstance(error, UnicodeError):
+        return not_utf8(name)
+    reason = explain(str(error))
+    if "straddling object" in reason:
+        reason = "a row is longer than 8 MiB. Is there a quote that is never closed?"
+    if isinstance(error, pa.ArrowException | OSError | ValueError):
+        return SourceError(f"Cannot read {name} as {kind}: {reason.rstrip('.')}.")
+    return SourceError(
+        f"Cannot read {name} as {kind}: {type(error).__name__}: {reason}. trajtune did not foresee this: "
+        "report it with this line and what `trajtune doctor` prints."
     )
 
 
-def find_files(source: FileSource) -> tuple[pyarrow.fs.FileSystem, list[str]]:
-    """The files that a path, a directory or a glob names, sorted.
-
-    Raises:
-        SourceError: If there is none.
-    """
-    path = source.path
+def _check_first(files: Files, source: FileSource, label: str | None) -> None:
+    """Refuse a source whose first file cannot be read or lacks a column, before any task starts."""
+    path = files.paths[0]
     try:
-        if "://" in path:
-            filesystem, path = open_uri(path)
+        if source.kind == "csv":
+            choose_columns(path, source.layout, csv_names(files.filesystem, path, source.csv), label)
+        elif source.kind == "parquet":
+            with files.filesystem.open_input_file(path) as file:
+                choose_columns(path, source.layout, pyarrow.parquet.read_schema(file).names, label)
+    except SourceError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise unreadable(files.name(path), source.kind, error) from error
+
+
+def _tasks(files: Files, source: FileSource, label: str | None) -> list[FileReader]:
+    readers = []
+    filesystem = files.filesystem
+    for path, size in zip(files.paths, files.sizes, strict=True):
+        opened: list[Callable[[], Iterator[pa.Table]]]
+        if source.kind == "csv":
+            opened = [partial(csv_blocks, filesystem, path, source, label)]
+        elif source.kind == "jsonl":
+            opened = [partial(line_blocks, filesystem, path)]
+        elif size <= _TASK_BYTES:
+            opened = [partial(parquet_blocks, filesystem, path, source, label, None)]
         else:
-            # Ray's workers have another working directory.
-            filesystem, path = pyarrow.fs.LocalFileSystem(), os.path.abspath(path)
-        files = _expand(filesystem, path, _EXTENSIONS[source.kind])
-        if not files:
-            require_bucket(filesystem, path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise SourceError(f"Cannot look into {source.path}: {explain(str(error))}.") from error
-    if not files:
-        raise SourceError(
-            f"There is no file {source.path}. Give a file, a directory or a glob as `source.path`."
-        )
-    filled = sorted(info.path for info in files if info.size)  # of many files some may be empty
-    if not filled:
-        raise SourceError(f"{source.path} is empty and holds no row. Name another source.")
-    return filesystem, filled
+            groups = _groups(files, path)
+            opened = [partial(parquet_blocks, filesystem, path, source, label, group) for group in groups]
+        readers += [FileReader(files.name(path), source.kind, blocks) for blocks in opened]
+    return readers
 
 
-def _expand(
-    filesystem: pyarrow.fs.FileSystem, path: str, extensions: Sequence[str]
-) -> list[pyarrow.fs.FileInfo]:
-    if any(mark in path for mark in "*?["):
-        base = path[: min(path.find(mark) for mark in "*?[" if mark in path)].rpartition("/")[0] or "."
-        selector = pyarrow.fs.FileSelector(base, recursive=True, allow_not_found=True)
-        pattern = path if base != "." or path.startswith("./") else f"./{path}"
-        infos = filesystem.get_file_info(selector)
-        parts = pattern.split("/")
-        return [info for info in infos if info.is_file and _matches(info.path.split("/"), parts)]
-    info = filesystem.get_file_info(path)
-    if info.type == pyarrow.fs.FileType.Directory:
-        infos = filesystem.get_file_info(pyarrow.fs.FileSelector(path, recursive=True))
-        return [info for info in infos if info.is_file and info.path.endswith(tuple(extensions))]
-    return [info] if info.is_file else []
-
-
-def _matches(path: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Whether a path matches a glob, both split at slashes: ``**`` is any number of parts."""
-    if not pattern:
-        return not path
-    if pattern[0] == "**":
-        return any(_matches(path[at:], pattern[1:]) for at in range(len(path) + 1))
-    return bool(path) and fnmatch.fnmatchcase(path[0], pattern[0]) and _matches(path[1:], pattern[1:])
-
-
-def _columns_of(source: FileSource, filesystem: pyarrow.fs.FileSystem, path: str) -> list[str]:
-    if source.kind == "parquet":
-        with filesystem.open_input_file(path) as file:
-            return list(pyarrow.parquet.read_schema(file).names)
-    with filesystem.open_input_stream(path) as stream, pyarrow.csv.open_csv(stream) as reader:
-        return list(reader.schema.names)
+def _groups(files: Files, path: str) -> list[list[int]]:
+    try:
+        return parquet_groups(files.filesystem, path, _TASK_BYTES)
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable(files.name(path), "parquet", error) from error

@@ -1,0 +1,85 @@
+"""The work histories of a block in columns: one row for each role, and what is beside the roles."""
+
+# N careers, R roles of all careers
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from trajtune.careers.role_validation import RawRoles
+from trajtune.careers.sources.column_names import CURRENT_NAME, alternatives
+from trajtune.experiment.sources import JsonHistory
+
+FIELDS: Final = ("title", "start", "end", "current")
+"""What is read of a role."""
+
+
+@dataclass(frozen=True)
+class Histories:
+    """The histories of a block.
+
+    Attributes:
+        owners: int64 ``[R]``: the career of each role, ascending.
+        roles: As they are in the source, ``[R]``, in list order within a career.
+        faults: string ``[N]``: why a history cannot be read at all, else null.
+        labels: string ``[N]``: the value under the label's key beside the roles, null if there is none.
+        ids: string ``[N]``: the id beside the roles, null if there is none or it is not looked for.
+        absent: string ``[N]``: where ``history_key`` leads to nothing, the keys that are there, else null.
+    """
+
+    owners: NDArray[np.int64]
+    roles: RawRoles
+    faults: pa.Array
+    labels: pa.Array
+    ids: pa.Array
+    absent: pa.Array
+
+    def only(self, is_kept: NDArray[np.bool_]) -> "Histories":
+        """The histories of some careers, bool ``[N]``."""
+        new_owners = np.cumsum(is_kept) - 1
+        roles = np.flatnonzero(is_kept[self.owners])
+        careers = pa.array(np.flatnonzero(is_kept))
+        return Histories(
+            new_owners[self.owners[roles]],
+            self.roles.take(roles),
+            *(c.take(careers) for c in self._columns()),
+        )
+
+    def _columns(self) -> tuple[pa.Array, ...]:
+        """What there is of each career."""
+        return self.faults, self.labels, self.ids, self.absent
+
+
+Parts = list[tuple[NDArray[np.int64], Histories]]
+"""Histories of some careers of a block, with their places in it."""
+
+
+def joined(parts: Parts) -> Histories:
+    """The histories of all careers of a block, in the order of their places; at least one part."""
+    places = np.concatenate([at for at, _ in parts])
+    if len(parts) == 1 and (places == np.arange(len(places))).all():
+        return parts[0][1]
+    careers = pa.array(np.argsort(places))
+    owners = np.concatenate([at[histories.owners] for at, histories in parts])
+    by_owner = np.argsort(owners, kind="stable")
+    columns = zip(*(histories._columns() for _, histories in parts), strict=True)
+    return Histories(
+        owners[by_owner],
+        RawRoles.concatenated([histories.roles for _, histories in parts]).take(by_owner),
+        *(pa.concat_arrays(column).take(careers) for column in columns),
+    )
+
+
+def keys_by_field(layout: JsonHistory) -> dict[str, tuple[str, ...]]:
+    """The keys that each of `FIELDS` may have in a role, the first that holds anything first."""
+    keys = (layout.title_key, layout.start_key, layout.end_key, layout.current_key or CURRENT_NAME)
+    return {field: alternatives(key) for field, key in zip(FIELDS, keys, strict=True)}
+
+
+def path_of(history_key: str | None) -> Sequence[str]:
+    """The keys that a ``history_key`` consists of."""
+    return () if history_key is None else tuple(history_key.split("."))

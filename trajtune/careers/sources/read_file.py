@@ -1,0 +1,300 @@
+"""Read one file in blocks of tables with the columns that careers need; what is odd in it costs one row.
+
+Knows nothing of Ray. CSV is read as bytes and decoded value by value; JSON lines are cut at line feeds.
+"""
+
+# R rows of a block
+
+import codecs
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.fs
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from trajtune.careers.sources.column_names import choose_columns
+from trajtune.careers.sources.find_files import compression
+from trajtune.errors import SourceError
+from trajtune.experiment.sources import CsvSettings, FileSource
+
+FAULT: Final = "fault"
+"""A column: why a row cannot be read at all, else null."""
+BLOCK_BYTES: Final = 8 << 20
+"""Bytes of a block; a longer row of a CSV file is an error."""
+PLACE: Final = b"trajtune_place"
+"""The key of a block's metadata with the file or the range that it is from."""
+SWALLOWED: Final = "swallowed"
+"""A column of a CSV file: line breaks in a field that a missing quote may have swallowed."""
+_LONGEST_LINE: Final = 256 << 20
+
+
+@dataclass
+class Encoding:
+    """Counts rows that are not UTF-8, and rows with other letters than ASCII's that are.
+
+    A file with more of the first is in another encoding: the file is refused, not half of its rows.
+    """
+
+    path: str
+    num_broken: int = 0
+    num_right: int = 0
+    example: str = ""
+
+    def count(self, broken: NDArray[np.bool_], right: NDArray[np.bool_], texts: Any) -> None:
+        """Count the rows of a block, bool ``[R]`` each; ``texts`` shows those that are broken."""
+        self.num_broken += int(broken.sum())
+        self.num_right += int(right.sum())
+        if not self.example and broken.any():
+            self.example = str(texts[int(np.argmax(broken))])[:80].strip().removeprefix("not UTF-8: ")
+
+    def check(self) -> None:
+        """Raise if the file is in another encoding.
+
+        Raises:
+            SourceError: If it is.
+        """
+        if self.num_broken > self.num_right:
+            raise not_utf8(self.path, f" ({self.example})")
+
+
+def not_utf8(path: str, where: str = "") -> SourceError:
+    """The error for a file in another encoding."""
+    return SourceError(
+        f"{path} is not UTF-8{where}. Write it as UTF-8, or name its encoding as `source.csv.encoding`, for "
+        "example latin-1."
+    )
+
+
+def csv_blocks(
+    filesystem: pyarrow.fs.FileSystem, path: str, source: FileSource, label: str | None
+) -> Iterator[pa.Table]:
+    """The rows of a CSV file in blocks, each column as text, with `FAULT` and `SWALLOWED`."""
+    faulty: list[tuple[str, int]] = []
+
+    def keep(row: Any) -> str:
+        text = _row_text(row)
+        faulty.append((f"{row.actual_columns} columns, not {row.expected_columns}: {text}", text.count("\n")))
+        return "skip"
+
+    encoding, num_rows, num_faulty, example = Encoding(path), 0, 0, ""
+    with _opened(filesystem, path) as stream, _csv_reader(stream, path, source.csv, keep) as reader:
+        names = _names(reader, path)
+        chosen = choose_columns(path, source.layout, names, label)
+        places = {ours: names.index(theirs) for ours, theirs in chosen.items()}
+        for batch in reader:
+            num_rows += len(batch)
+            yield _decoded(batch.columns, places, encoding, source.csv.delimiter)
+            if faulty:
+                num_faulty, example = num_faulty + len(faulty), faulty[0][0]
+                yield _faulty_rows(faulty, places)
+                faulty.clear()
+    if faulty:
+        num_faulty, example = num_faulty + len(faulty), faulty[0][0]
+        yield _faulty_rows(faulty, places)
+    if num_faulty > num_rows:
+        raise SourceError(
+            f"{path} is not a table: of {num_faulty + num_rows:,} rows {num_faulty:,} have another number of "
+            f"columns than the first line, for example: Expected {len(names)} columns, got "
+            f"{example.split(' ')[0]}. Fix the file, or `source.csv.delimiter`."
+        )
+    encoding.check()
+
+
+def csv_names(filesystem: pyarrow.fs.FileSystem, path: str, settings: CsvSettings) -> list[str]:
+    """The names of a CSV file's columns."""
+    with _opened(filesystem, path) as stream, _csv_reader(stream, path, settings, _skip) as reader:
+        return _names(reader, path)
+
+
+def line_blocks(filesystem: pyarrow.fs.FileSystem, path: str) -> Iterator[pa.Table]:
+    """The lines of a text file that are not blank, in blocks, as one column ``line``."""
+    encoding, remainder = Encoding(path), b""
+    with _opened(filesystem, path) as stream:
+        while chunk := stream.read(BLOCK_BYTES):
+            if not remainder:
+                chunk = chunk.removeprefix(codecs.BOM_UTF8)
+            remainder += chunk
+            cut = remainder.rfind(b"\n") + 1
+            if cut:
+                yield _lines(remainder[:cut], encoding)
+                remainder = remainder[cut:]
+            elif len(remainder) > _LONGEST_LINE:
+                raise SourceError(
+                    f"A line of {path} is longer than {_LONGEST_LINE >> 20} MiB. Write an object a line."
+                )
+    if remainder.strip():
+        yield _lines(remainder + b"\n", encoding)
+    encoding.check()
+
+
+def parquet_blocks(
+    filesystem: pyarrow.fs.FileSystem,
+    path: str,
+    source: FileSource,
+    label: str | None,
+    row_groups: Sequence[int] | None,
+) -> Iterator[pa.Table]:
+    """The rows of a Parquet file's row groups, or of all, in blocks, with columns of any types."""
+    with (
+        filesystem.open_input_file(path) as stream,
+        pyarrow.parquet.ParquetFile(stream, pre_buffer=True) as file,
+    ):
+        chosen = choose_columns(path, source.layout, file.schema_arrow.names, label)
+        wanted = list(row_groups if row_groups is not None else range(file.num_row_groups))
+        size = sum(file.metadata.row_group(at).total_byte_size for at in wanted)
+        rows = sum(file.metadata.row_group(at).num_rows for at in wanted)
+        batch_size = max(1, min(rows, rows * 4 * BLOCK_BYTES // max(1, size)))
+        columns = sorted(set(chosen.values()))
+        for batch in file.iter_batches(batch_size, wanted, columns=columns, use_threads=False):
+            yield pa.table({ours: batch.column(theirs) for ours, theirs in chosen.items()})
+
+
+def parquet_groups(filesystem: pyarrow.fs.FileSystem, path: str, most_bytes: int) -> list[list[int]]:
+    """The row groups of a Parquet file in runs of about ``most_bytes`` at most."""
+    with filesystem.open_input_file(path) as stream:
+        metadata = pyarrow.parquet.read_metadata(stream)
+    runs: list[list[int]] = [[]]
+    size = 0
+    for at in range(metadata.num_row_groups):
+        size += metadata.row_group(at).total_byte_size
+        if runs[-1] and size > most_bytes:
+            runs.append([])
+            size = metadata.row_group(at).total_byte_size
+        runs[-1].append(at)
+    return runs
+
+
+def _skip(row: Any) -> str:
+    return "skip"
+
+
+def _row_text(row: Any) -> str:
+    try:
+        return str(row.text)
+    except UnicodeDecodeError:
+        return "(not UTF-8)"
+
+
+def _opened(filesystem: pyarrow.fs.FileSystem, path: str) -> pa.NativeFile:
+    return filesystem.open_input_stream(path, compression=compression(path))
+
+
+def _csv_reader(
+    stream: pa.NativeFile, path: str, settings: CsvSettings, on_faulty: Callable[[Any], str]
+) -> pyarrow.csv.CSVStreamingReader:
+    read = pyarrow.csv.ReadOptions(block_size=BLOCK_BYTES, encoding=settings.encoding, use_threads=False)
+    parse = pyarrow.csv.ParseOptions(
+        delimiter=settings.delimiter, newlines_in_values=True, invalid_row_handler=on_faulty
+    )
+    convert = pyarrow.csv.ConvertOptions(
+        default_column_type=pa.binary(), null_values=[""], strings_can_be_null=True
+    )
+    return pyarrow.csv.open_csv(stream, read, parse, convert)
+
+
+def _names(reader: pyarrow.csv.CSVStreamingReader, path: str) -> list[str]:
+    try:
+        return list(reader.schema.names)
+    except UnicodeDecodeError as error:
+        raise not_utf8(path, " (its first line)") from error
+
+
+def _decoded(
+    columns: Sequence[pa.Array], places: Mapping[str, int], encoding: Encoding, delimiter: str
+) -> pa.Table:
+    """The chosen columns as text; `FAULT` where a value is not UTF-8 or holds swallowed lines."""
+    count = len(columns[0])
+    faults = np.full(count, None, object)
+    swallowed = np.zeros(count, np.int32)
+    texts = {}
+    is_foreign, is_broken = np.zeros(count, bool), np.zeros(count, bool)
+    for at, column in enumerate(columns):
+        _note_swallowed(column, at, len(columns), delimiter, swallowed)
+        if at in places.values():
+            text, broken = decoded(column)
+            is_broken |= broken
+            is_foreign |= _is_foreign(column) & ~broken
+            texts[at] = text
+            for row in np.flatnonzero(broken).tolist():
+                faults[row] = f"not UTF-8: {text[row].as_py()}"
+    encoding.count(is_broken, is_foreign, faults)
+    for row in np.flatnonzero(swallowed).tolist():
+        faults[row] = f"{swallowed[row]} line breaks in one field: a quote may be missing"
+    table = {ours: texts[at] for ours, at in places.items()}
+    return pa.table(table | {FAULT: pa.array(faults, pa.string()), SWALLOWED: pa.array(swallowed)})
+
+
+def _note_swallowed(
+    column: pa.Array, at: int, num_columns: int, delimiter: str, swallowed: NDArray[np.int32]
+) -> None:
+    """Count the line breaks of values that have as many delimiters around them as the rows that they were."""
+    has_break = pc.match_substring(column, "\n")
+    if not pc.any(has_break).as_py():
+        return
+    mark = re.escape(delimiter)
+    before, after = rf"(?:[^\n]*{mark}){{{num_columns - 1 - at}}}", rf"(?:[^\n]*{mark}){{{at}}}"
+    # The end of one row and the beginning of another; or a row between two others.
+    complete = rf"\n(?:[^\n{mark}]*{mark}){{{num_columns - 1}}}[^\n{mark}]*\r?\n"
+    pattern = rf"(?s)^{before}[^\n{mark}]*\n(?:.*\n)?{after}[^\n{mark}]*$|{complete}"
+    rows = np.flatnonzero(has_break.fill_null(False).to_numpy(zero_copy_only=False))
+    values = column.take(pa.array(rows))
+    hit = pc.match_substring_regex(values, pattern).to_numpy(zero_copy_only=False)
+    breaks = pc.count_substring(values, "\n").to_numpy(zero_copy_only=False)
+    swallowed[rows[hit]] = np.maximum(swallowed[rows[hit]], breaks[hit])
+
+
+def _faulty_rows(faulty: Sequence[tuple[str, int]], places: Mapping[str, int]) -> pa.Table:
+    """Rows of which nothing is known but their fault and the line breaks in them."""
+    faults, breaks = zip(*faulty, strict=True)
+    nulls = pa.nulls(len(faulty), pa.string())
+    table = dict.fromkeys(places, nulls)
+    return pa.table(table | {FAULT: pa.array(faults, pa.string()), SWALLOWED: pa.array(breaks, pa.int32())})
+
+
+def _lines(content: bytes, encoding: Encoding) -> pa.Table:
+    """Complete lines as a column; those that are not UTF-8 with escapes, which no JSON reader takes."""
+    data = np.frombuffer(content, np.uint8)
+    ends = np.flatnonzero(data == ord("\n")) + 1
+    offsets = np.concatenate([[0], ends]).astype(np.int32)
+    lines = pa.Array.from_buffers(
+        pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(content)]
+    )
+    lines = lines.filter(pc.match_substring_regex(lines, r"[^ \t\r\n]"))
+    text, broken = decoded(lines)
+    encoding.count(broken, _is_foreign(lines) & ~broken, text)
+    return pa.table({"line": text})
+
+
+def decoded(column: pa.Array) -> tuple[pa.Array, NDArray[np.bool_]]:
+    """Bytes or strings as strings, and where they are not UTF-8: those are written with escapes."""
+    try:
+        text = column if pa.types.is_string(column.type) else column.cast(pa.string())
+        text.validate(full=True)
+        return text, np.zeros(len(column), bool)
+    except pa.ArrowInvalid:
+        values = column.cast(pa.large_binary()).to_pylist()
+    broken = np.zeros(len(values), bool)
+    texts = []
+    for at, value in enumerate(values):
+        try:
+            texts.append(None if value is None else value.decode())
+        except UnicodeDecodeError:
+            broken[at] = True
+            texts.append(value.decode("utf-8", "backslashreplace"))
+    return pa.array(texts, pa.string()), broken
+
+
+def _is_foreign(column: pa.Array) -> NDArray[np.bool_]:
+    """bool ``[R]``: values with other letters than ASCII's."""
+    content = column.buffers()[2]
+    if content is None or not (np.frombuffer(content, np.uint8) >= 128).any():
+        return np.zeros(len(column), bool)
+    found = pc.match_substring_regex(column.cast(pa.binary()), r"(?s)[\x80-\xff]")
+    return np.asarray(found.fill_null(False).to_numpy(zero_copy_only=False))
