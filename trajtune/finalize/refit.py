@@ -22,7 +22,6 @@ from trajtune.search.trial import DAMAGE, predicting
 from trajtune.storage.path import StoredPath, remove_tree
 
 RESEARCH_DEFAULT_NAME: Final = "research default"
-FOLDER: Final = "refits"
 
 
 @dataclass(frozen=True)
@@ -163,7 +162,10 @@ def _all_trained(
     progress: Callable[[str], None],
 ) -> list[Refit]:
     """The refits of all trainings, in their order; those that are not in the run directory are trained."""
-    done = {i: _kept(training) for i, training in enumerate(trainings) if training.path.exists()}
+    done = {}
+    for i, training in enumerate(trainings):
+        if (kept := _kept_or_deleted(training, progress)) is not None:
+            done[i] = kept
     missing = [i for i in range(len(trainings)) if i not in done]
     if missing:
         with ray_session(verbose=verbose):
@@ -197,6 +199,20 @@ def _keep(training: _Training, outcome: Mapping[str, Any]) -> Refit:
             f"Cannot write {path}: {error.strerror}. Make room and finalize again; what is refitted is kept."
         ) from error
     return _kept(training)
+
+
+def _kept_or_deleted(training: _Training, progress: Callable[[str], None]) -> Refit | None:
+    """The refit in the run directory; None without one. A damaged one is deleted, to be trained again."""
+    if not training.path.exists():
+        return None
+    try:
+        return _kept(training)
+    except TrainingError as error:
+        if isinstance(error.__cause__, OSError):
+            raise  # it cannot be read here, and may be intact
+        progress(f"{training.path.name} is damaged: {training.finalist.name} is trained again")
+        training.path.unlink()
+        return None
 
 
 def _kept(training: _Training) -> Refit:
