@@ -126,6 +126,7 @@ def _refit(run: Run, snapshot: Snapshot, *, verbose: bool, say: Progress) -> lis
         snapshot,
         run.path / REFITS,
         workers=settings.workers,
+        gpus=run.experiment.search.gpus_per_trial,
         verbose=verbose,
         progress=say,
     )
@@ -150,9 +151,13 @@ def _refit_on_known(
 ) -> list[Refit]:
     first_day = division.manifest["cutoffs"]["train"]
     say(f"training {selected[0].finalist.name} again on everything known before {first_day}")
-    workers = run.experiment.finalize.workers
-    folder = run.path / REFITS
-    return refit_on_known(selected, division, folder, workers=workers, verbose=verbose, progress=say)
+    return refit_on_known(
+        *(selected, division, run.path / REFITS),
+        workers=run.experiment.finalize.workers,
+        gpus=run.experiment.search.gpus_per_trial,
+        verbose=verbose,
+        progress=say,
+    )
 
 
 def _states_of(refits: Sequence[Refit]) -> list[State]:

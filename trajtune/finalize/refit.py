@@ -73,6 +73,7 @@ def refit_all(
     folder: StoredPath,
     *,
     workers: int = 1,
+    gpus: float = 0.0,
     verbose: bool = False,
     progress: Callable[[str], None] = lambda line: None,
 ) -> list[Refit]:
@@ -84,6 +85,7 @@ def refit_all(
         snapshot: Source of train and val; refits on another snapshot are not reused.
         folder: Directory of finished refits, which are reused.
         workers: CPUs that train each; refits by another number of workers are not reused.
+        gpus: Share of a GPU, or GPUs, that each worker trains on; 0: it trains on its CPU.
         verbose: Show Ray's logs.
         progress: Called with a line about each finished refit.
 
@@ -105,7 +107,7 @@ def refit_all(
         for finalist in chosen
         for seed in seeds
     ]
-    return _all_trained(trainings, snapshot, workers, "refitted {}", verbose, progress)
+    return _all_trained(trainings, snapshot, (workers, gpus), "refitted {}", verbose, progress)
 
 
 def refit_on_known(
@@ -114,6 +116,7 @@ def refit_on_known(
     folder: StoredPath,
     *,
     workers: int = 1,
+    gpus: float = 0.0,
     verbose: bool = False,
     progress: Callable[[str], None] = lambda line: None,
 ) -> list[Refit]:
@@ -127,6 +130,7 @@ def refit_on_known(
         division: `Snapshot.refit`.
         folder: As in `refit_all`.
         workers: As in `refit_all`.
+        gpus: As in `refit_all`.
         verbose: Show Ray's logs.
         progress: Called with a line about each finished refit.
 
@@ -143,7 +147,7 @@ def refit_on_known(
         key = _key(finalist, refit.seed, division.id, workers, refit.epoch)
         trainings.append(_Training(finalist, refit.seed, folder / f"{key}.pt", refit.epoch))
     said = "trained {} on everything known"
-    refits = _all_trained(trainings, division, workers, said, verbose, progress)
+    refits = _all_trained(trainings, division, (workers, gpus), said, verbose, progress)
     for refit in refits:
         if refit.error:
             raise TrainingError(
@@ -156,7 +160,7 @@ def refit_on_known(
 def _all_trained(
     trainings: Sequence[_Training],
     snapshot: Snapshot,
-    workers: int,
+    resources: tuple[int, float],
     said: str,
     verbose: bool,
     progress: Callable[[str], None],
@@ -170,7 +174,7 @@ def _all_trained(
     if missing:
         with ray_session(verbose=verbose):
             to_train = [_job(trainings[i]) for i in missing]
-            for number, outcome in train_refits(to_train, snapshot, workers):
+            for number, outcome in train_refits(to_train, snapshot, *resources):
                 i = missing[number]
                 training = trainings[i]
                 name = training.finalist.name
