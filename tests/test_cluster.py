@@ -2,8 +2,10 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -61,3 +63,51 @@ def test_an_address_where_nothing_answers_is_one_line(monkeypatch: pytest.Monkey
     refused = r"must answer at 127\.0\.0\.1:1, but none does: Connection refused\."
     with pytest.raises(RunError, match=refused), ray_session("127.0.0.1:1"):
         raise AssertionError("joined")
+
+
+def test_what_listens_at_the_address_but_is_no_ray_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    monkeypatch.setattr(cluster, "_HANDSHAKE_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        refused = rf"must answer at {address}, but none does: what listens there is not Ray\."
+        with pytest.raises(RunError, match=refused), ray_session(address):
+            raise AssertionError("joined")
+
+
+def test_a_long_temporary_directory_is_gone_round_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = tmp_path / ("x" * 60)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    directory = Path(cluster._session_directory())
+    try:
+        assert directory.parent == Path("/tmp")
+        assert f"{long} has too long a path for Ray's sockets, so Ray's files are in {directory}." in (
+            capsys.readouterr().err
+        )
+        longest = directory / "session_2026-11-28_01-37-29_123456_1234567/sockets/plasma_store"
+        assert len(str(longest)) <= 107
+        monkeypatch.setattr(cluster, "_OTHER_PLACES", (str(long),))
+        with pytest.raises(
+            RunError, match="Ray's sockets need a directory whose path has at most 43 bytes, but"
+        ):
+            cluster._session_directory()
+    finally:
+        directory.rmdir()
+
+
+@pytest.mark.slow
+def test_the_handler_of_sigterm_outlives_the_start_of_ray(short_tmp: Path) -> None:
+    code = """
+import signal
+from trajtune.cluster import ray_session
+handler = lambda number, frame: print("ours", flush=True)
+signal.signal(signal.SIGTERM, handler)
+with ray_session(num_cpus=1):
+    assert signal.getsignal(signal.SIGTERM) is handler
+assert signal.getsignal(signal.SIGTERM) is handler
+"""
+    environment = {**os.environ, "TMPDIR": str(short_tmp)}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0

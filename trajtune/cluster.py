@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -32,8 +33,29 @@ _ENVIRONMENT = {
 _STOP_WAIT_S: Final = 3.0
 """Time that Ray's last processes get to stop after the others, before they are killed."""
 
+_MOST_OF_A_SOCKET: Final = 107 - len("/session_2026-11-28_01-37-29_123456_1234567/sockets/plasma_store")
+"""Bytes of the directory of a Ray session: the path of a Unix socket has at most 107."""
+
+_OTHER_PLACES: Final = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108
+"""Where Ray's files go if the temporary directory has too long a path."""
+
 _ANSWER_WAIT_S: Final = 20.0
 """Time in which a cluster must accept a connection; it may still be starting."""
+
+_HANDSHAKE_S: Final = 5.0
+"""Time in which what accepts a connection must say that it is Ray."""
+
+_SETTINGS_FRAME: Final = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+_HTTP2_HELLO: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _SETTINGS_FRAME
+"""What every gRPC server, and so Ray's, answers with a settings frame of its own."""
+
+_joined: list[str] = []
+"""Addresses of the clusters that this process has joined, innermost last."""
+
+
+def is_joined() -> bool:
+    """Whether the open session is one of a cluster that was joined, rather than started on this machine."""
+    return bool(_joined)
 
 
 @contextmanager
@@ -66,18 +88,20 @@ def ray_session(
     if address is not None:
         _check_answers(address)
         try:
-            ray.init(address=address, log_to_driver=verbose, logging_level=level)
+            with _own_handler_of_sigterm():
+                ray.init(address=address, log_to_driver=verbose, logging_level=level)
         except ConnectionError as error:
             raise _no_cluster(address, str(error)) from error
+        _joined.append(address)
         try:
             yield
         finally:
+            _joined.pop()
             ray.shutdown()
         return
-    # Ray's sockets lie in this directory, and the path of a socket must be short.
-    directory = tempfile.mkdtemp(prefix="trajtune-")
+    directory = _session_directory()
     try:
-        with _interrupt_delayed():
+        with _interrupt_delayed(), _own_handler_of_sigterm():
             ray.init(
                 num_cpus=num_cpus or len(os.sched_getaffinity(0)),
                 include_dashboard=False,
@@ -99,18 +123,44 @@ def ray_session(
 
 def _check_answers(address: str) -> None:
     """Refuse an address where nothing accepts connections; `ray.init` would wait for it without an end."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    host, _, port = _resolved(address).removeprefix("ray://").rpartition(":")
     if not port.isdigit():
-        return  # "auto" and "local", which Ray itself resolves
+        return  # "local", which Ray itself resolves
     try:
-        retrying(
-            lambda: socket.create_connection((host.strip("[]"), int(port)), timeout=5).close(),
+        connection = retrying(
+            lambda: socket.create_connection((host.strip("[]"), int(port)), timeout=_HANDSHAKE_S),
             lambda error: isinstance(error, OSError),
             seconds=_ANSWER_WAIT_S,
             service=f"The Ray cluster at {address}",
         )
     except OSError as error:
         raise _no_cluster(address, error.strerror or str(error)) from error
+    with connection:
+        if os.environ.get("RAY_USE_TLS", "0") == "0" and not _speaks_grpc(connection):
+            raise _no_cluster(address, "what listens there is not Ray")
+
+
+def _resolved(address: str) -> str:
+    """The address that ``auto`` stands for; any other address as it is."""
+    if address != "auto":
+        return address
+    from ray._private.services import canonicalize_bootstrap_address
+
+    try:
+        found = canonicalize_bootstrap_address(address)
+    except ConnectionError as error:
+        raise _no_cluster(address, str(error)) from error
+    return str(found or address)
+
+
+def _speaks_grpc(connection: socket.socket) -> bool:
+    try:
+        connection.settimeout(_HANDSHAKE_S)
+        connection.sendall(_HTTP2_HELLO)
+        answer = connection.recv(9)
+    except OSError:
+        return False
+    return answer[3:4] == _SETTINGS_FRAME[3:4]
 
 
 def _no_cluster(address: str, reason: str) -> RunError:
@@ -155,6 +205,44 @@ def ray_data_for_reading(*, in_order: bool = False) -> Iterator[None]:
         for name, value in before.items():
             setattr(context, name, value)
         logger.setLevel(level)
+
+
+def _session_directory() -> str:
+    """A new directory for Ray's files: in the temporary directory, or elsewhere if its path is too long.
+
+    Raises:
+        RunError: If every place that could be used has too long a path or cannot be written to.
+    """
+    usual = tempfile.gettempdir()
+    for parent in (usual, *_OTHER_PLACES):
+        if len(os.fsencode(os.path.join(parent, "trajtune-12345678"))) > _MOST_OF_A_SOCKET:
+            continue
+        try:
+            directory = tempfile.mkdtemp(prefix="trajtune-", dir=parent)
+        except OSError:
+            continue
+        if parent != usual:
+            print(
+                f"The temporary directory {usual} has too long a path for Ray's sockets, so Ray's files "
+                f"are in {directory}.",
+                file=sys.stderr,
+            )
+        return directory
+    raise RunError(
+        f"Ray's sockets need a directory whose path has at most {_MOST_OF_A_SOCKET} bytes, but {usual}, "
+        f"{', '.join(_OTHER_PLACES)} are longer or cannot be written to. Set TMPDIR to a short path."
+    )
+
+
+@contextmanager
+def _own_handler_of_sigterm() -> Iterator[None]:
+    """Keep this process's handler of SIGTERM, which Ray replaces when it starts."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if callable(before) and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from trajtune.dataset.snapshot import Snapshot
-from trajtune.errors import RunError
+from trajtune.errors import RunError, StorageError
 from trajtune.experiment.load import validate
 from trajtune.experiment.settings import Experiment
 from trajtune.experiment.space import load_space
+from trajtune.search.budget import Budget
 from trajtune.search.runs.create import create_run
 from trajtune.search.session import SearchSession, open_session
 from trajtune.search.study.open import read_study
@@ -163,8 +164,41 @@ def test_each_event_comes_after_its_record(opened: Open) -> None:
     assert session.run.best()["number"] == 0
 
 
+def test_a_fault_of_the_place_ends_the_search_and_leaves_the_trial_unfinished(opened: Open) -> None:
+    session = opened(trials=2)
+    suggest(session, 2)
+    session.note_failure("1", "trajtune...PlaceFaultError: /runs/best.pt: No space left on device")
+
+    with pytest.raises(StorageError, match=r"unfinished: /runs/best.pt: No space left on device. Fix that, "):
+        session.end_failed("1")
+
+    assert [trial.state for trial in records(session)] == ["RUNNING", "RUNNING"]
+    after = opened()
+    assert [after.suggest(str(number))["number"] for number in range(2)] == [0, 1]  # type: ignore[index]
+
+
+def test_a_budget_leaves_a_reference_trial_unfinished_and_a_later_session_goes_on_with_it(
+    opened: Open,
+) -> None:
+    session = opened(max_epochs_total=3)
+    suggest(session, 3)
+
+    assert session.record_epoch("0", report(2.0))
+    assert session.record_epoch("1", report(2.0))
+    assert not session.record_epoch("2", report(2.0))
+    assert not session.record_epoch("0", report(2.0, epoch=2))
+    session.end("0")
+
+    assert [trial.state for trial in records(session)] == ["RUNNING", "RUNNING", "PRUNED"]
+    after = opened()
+    after.budget = Budget(None, None, "prune")
+    config = after.suggest("0")
+    assert config is not None
+    assert (config["number"], config["recorded"]) == (0, 2)
+
+
 @pytest.mark.parametrize(("at_budget", "goes_on"), [("prune", False), ("finish", True)])
-def test_a_spent_budget_suggests_nothing_and_prunes_reference_trials_too_if_it_is_to(
+def test_a_spent_budget_suggests_nothing_and_stops_reference_trials_too_if_it_is_to(
     opened: Open, at_budget: str, goes_on: bool
 ) -> None:
     session = opened(max_epochs_total=1, at_budget=at_budget)

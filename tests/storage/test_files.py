@@ -1,5 +1,7 @@
 """Files are written, appended, linked and published alike on a disk and in a store."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,23 @@ def test_a_link_names_another_entry_and_can_be_moved(folder: StoredPath) -> None
         target = follow_link(folder / "latest")
         assert target is not None
         assert target.read_bytes() == name.encode()
+
+
+def test_a_file_system_without_links_gets_a_file_with_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*arguments: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "symlink", refused)
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        set_link(tmp_path / "latest", name)
+        assert follow_link(tmp_path / "latest") == tmp_path / name
+    assert sorted(os.listdir(tmp_path)) == ["latest", "one", "two"]
+    monkeypatch.undo()
+    set_link(tmp_path / "latest", "one")
+    assert follow_link(tmp_path / "latest") == tmp_path / "one"
 
 
 def test_a_directory_is_published_with_everything_below(folder: StoredPath) -> None:

@@ -40,8 +40,12 @@ _COMMANDS: Final[tuple[Callable[..., Any], ...]] = (
 )
 
 
+_terminated: list[int] = []
+"""SIGTERM, once it has come."""
+
+
 class Commands(TyperGroup):
-    """The group of all commands: takes ``--quiet`` anywhere and exits 130 when interrupted."""
+    """The group of all commands: takes ``--quiet`` anywhere; exits 130 if interrupted, 143 if terminated."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Move ``--quiet`` to the front if it follows the command."""
@@ -60,8 +64,8 @@ class Commands(TyperGroup):
             try:
                 return super().invoke(ctx)
             except (KeyboardInterrupt, typer.Abort) as stopped:
-                print(str(stopped) or "Interrupted.", file=stderr)
-                raise typer.Exit(130) from stopped
+                print(str(stopped) or ("Terminated." if _terminated else "Interrupted."), file=stderr)
+                raise typer.Exit(143 if _terminated else 130) from stopped
 
 
 app = typer.Typer(
@@ -73,7 +77,7 @@ app = typer.Typer(
     epilog=(
         "Results go to stdout, everything else to stderr. Exit codes: 0 done; 1 a bug in trajtune, with "
         "its traceback; 2 an error that you can fix, in one line; 3 a gate failed under --require-gates; "
-        "130 interrupted."
+        "130 interrupted; 143 terminated."
     ),
 )
 for _command in _COMMANDS:
@@ -102,7 +106,7 @@ def main() -> None:
     home = os.environ.get("TRAJTUNE_HOME") or platformdirs.user_cache_dir("trajtune")
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.path.join(home, "torchinductor"))
     # A terminated command closes what it opened (the embedded PostgreSQL, Ray), like an interrupted one.
-    signal.signal(signal.SIGTERM, _exit_on_signal)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
     except TrajtuneError as error:
@@ -110,5 +114,10 @@ def main() -> None:
         sys.exit(3 if isinstance(error, GateError) else 2)
 
 
-def _exit_on_signal(number: int, frame: FrameType | None) -> None:
-    sys.exit(128 + number)
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Do what Ctrl-C does now: a search stops after the running epochs' reports, and says how to resume."""
+    _terminated.append(number)
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler):  # in the background, a shell has Ctrl-C ignored
+        raise KeyboardInterrupt
+    handler(signal.SIGINT, frame)

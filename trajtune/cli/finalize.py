@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from trajtune.cli.arguments import Address, AsJson, RunName, Verbose
+from trajtune.cli.arguments import Address, AsJson, RunName, SnapshotPath, Verbose
 from trajtune.cli.output import as_json_text
 
 
@@ -15,6 +15,7 @@ def finalize(
     out: Annotated[
         Path | None, typer.Option(help="Directory of the bundle; bundles/RUN if left out.")
     ] = None,
+    snapshot: SnapshotPath = None,
     require_gates: Annotated[bool, typer.Option(help="Exit 3 if a gate fails.")] = False,
     as_json: AsJson = False,
     address: Address = None,
@@ -27,7 +28,7 @@ def finalize(
     from trajtune.bundle.manifest import METRICS
     from trajtune.finalize.run import demand_gates
 
-    bundle = finalize_in_ray_session(run, out=out, address=address, verbose=verbose)
+    bundle = finalize_in_ray_session(run, out=out, snapshot=snapshot, address=address, verbose=verbose)
     metrics = json.loads((bundle / METRICS).read_text("utf-8"))
     shown = {name: metrics[name] for name in ("winner", "params", "test", "gates")}
     print(as_json_text({"bundle": str(bundle), **shown}) if as_json else bundle)
@@ -39,6 +40,7 @@ def finalize_in_ray_session(
     run: str | None,
     *,
     out: Path | None = None,
+    snapshot: str | None = None,
     address: str | None = None,
     verbose: bool = False,
 ) -> Path:
@@ -53,4 +55,4 @@ def finalize_in_ray_session(
 
     opened = open_run(run)
     with ray_session(address, verbose=verbose):
-        return finalize_run(opened, out=out)
+        return finalize_run(opened, out=out, snapshot_path=snapshot)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,7 @@ from trajtune.errors import RunError
 
 if TYPE_CHECKING:
     from trajtune.experiment.settings import Experiment
+    from trajtune.search.budget import SessionLimits
     from trajtune.search.run import SessionFlags
     from trajtune.storage.path import StoredPath
 
@@ -56,25 +57,28 @@ def search(
 
     Example: trajtune search --trials 50
     """
+    from trajtune.search.budget import SessionLimits
     from trajtune.search.run import SessionFlags, resume_search
+    from trajtune.search.runs.resume_check import Expected
 
     flags = SessionFlags(json_log, address, verbose)
-    budgets: dict[str, Any] = {
-        "max_concurrent": max_concurrent,
-        "time_budget_s": _seconds(time_budget),
-        "max_epochs_total": max_epochs_total,
-    }
+    limits = SessionLimits(max_concurrent, _seconds(time_budget), max_epochs_total)
     if resume is not None:
         if dry_run:
             raise RunError("--dry-run is for a new search. Leave out --resume or --dry-run.")
+        expected = Expected(
+            experiment_of(experiment, reads_source=False) if experiment else None,
+            *(space, run, snapshot),
+            warm_start=warm_start,
+        )
         path: StoredPath | None = resume_search(
-            resume, trials=trials, force=force, flags=flags, **budgets
+            resume, expected=expected, trials=trials, limits=limits, force=force, flags=flags
         ).path
     else:
-        settings = {"trials": trials, "space": space, **budgets}
+        settings = {"trials": trials, "space": space}
         resolved = _with_search_settings(experiment_of(experiment, reads_source=snapshot is None), settings)
         path = prepare_and_search(
-            resolved, flags, run=run, snapshot=snapshot, warm_start=warm_start, dry_run=dry_run
+            *(resolved, flags, limits), run=run, snapshot=snapshot, warm_start=warm_start, dry_run=dry_run
         )
     if path and not json_log:
         print(path)
@@ -83,6 +87,7 @@ def search(
 def prepare_and_search(
     experiment: "Experiment",
     flags: "SessionFlags",
+    limits: "SessionLimits | None" = None,
     *,
     run: str | None = None,
     snapshot: str | None = None,
@@ -99,21 +104,24 @@ def prepare_and_search(
     from trajtune.dataset.snapshot import open_snapshot
     from trajtune.experiment.load import experiment_yaml
     from trajtune.experiment.space import load_space
+    from trajtune.search.budget import SessionLimits
     from trajtune.search.estimate import estimate
     from trajtune.search.run import open_run, start_search
     from trajtune.search.start_points import check_start_points, with_warm_start
 
     space = load_space(experiment.search.space)  # checked before the database is read
     data = open_snapshot(snapshot) if snapshot else None
+    limits = limits or SessionLimits()
     with ray_session(flags.address, verbose=flags.verbose):
         data = data or prepare_snapshot(experiment, progress=True)
         if warm_start:
             experiment = with_warm_start(experiment, open_run(warm_start), data)
         if dry_run:
+            experiment = experiment.model_copy(update={"search": limits.on(experiment.search)})
             check_start_points(experiment.search, space)
             print(experiment_yaml(experiment) + estimate(experiment, space, data).describe())
             return None
-        return start_search(experiment, data, space=space, name=run, flags=flags).path
+        return start_search(experiment, data, space=space, name=run, limits=limits, flags=flags).path
 
 
 def _with_search_settings(experiment: "Experiment", settings: Mapping[str, object]) -> "Experiment":

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from trajtune.dataset.snapshot import Snapshot
+from trajtune.errors import TrainingError
 from trajtune.finalize.averaging import averaged_refits
 from trajtune.finalize.evaluate.on_test import References
 from trajtune.finalize.mixture import Losses, Mixture, ValLosses, val_losses
-from trajtune.finalize.refit import FOLDER, RESEARCH_DEFAULT_NAME, finalists, refit_all, refit_on_known
+from trajtune.finalize.refit import RESEARCH_DEFAULT_NAME, finalists, refit_all, refit_on_known
 from trajtune.finalize.selection import (
     METRIC,
     Finalist,
@@ -23,12 +24,13 @@ from trajtune.finalize.selection import (
 from trajtune.model.checkpoint import State, build_model, load_checkpoint
 from trajtune.model.network.average import CareerModel
 from trajtune.page.format import listed, percent
-from trajtune.search.runs.directory import Run
-from trajtune.search.runs.retention import top_trials
+from trajtune.search.runs.directory import REFITS, Run
+from trajtune.search.runs.retention import restore_best, top_trials
 from trajtune.search.study.open import read_study
 from trajtune.search.study.trial_records import read_trials, research_default
 from trajtune.search.trial import BEST
 from trajtune.search.val_baselines import kept_choice
+from trajtune.storage.path import StoredPath
 
 Progress = Callable[[str], None]
 
@@ -103,7 +105,7 @@ def choose(run: Run, snapshot: Snapshot, division: Snapshot, *, verbose: bool, s
 
 
 def _refit(run: Run, snapshot: Snapshot, *, verbose: bool, say: Progress) -> list[Refit]:
-    run.best()  # raises in one line if there is no result yet
+    restore_best(run)  # raises in one line if there is no result yet
     settings = run.experiment.finalize
     best = top_trials(run, settings.top_k)
     research = research_default(read_trials(read_study(run.path)))
@@ -117,7 +119,7 @@ def _refit(run: Run, snapshot: Snapshot, *, verbose: bool, say: Progress) -> lis
     chosen = finalists(
         [(trial.number, trial.params, trial.value) for trial in best],
         research.value if research else None,
-        searched if searched and searched.is_file() else None,
+        searched if searched and _is_intact(searched) else None,
         metric=run.experiment.search.metric,
         research_may_win=research is None or research.is_feasible,
     )
@@ -128,11 +130,21 @@ def _refit(run: Run, snapshot: Snapshot, *, verbose: bool, say: Progress) -> lis
         chosen,
         seeds,
         snapshot,
-        run.path / FOLDER,
+        run.path / REFITS,
         workers=settings.workers,
+        gpus=run.experiment.search.gpus_per_trial,
         verbose=verbose,
         progress=say,
     )
+
+
+def _is_intact(checkpoint: StoredPath) -> bool:
+    """Whether the search's own checkpoint can be used; otherwise the refit is trained."""
+    try:
+        load_checkpoint(checkpoint)
+    except TrainingError:
+        return False
+    return True
 
 
 def _mean_loss(losses: ValLosses, refits: Sequence[Refit]) -> float:
@@ -153,9 +165,13 @@ def _refit_on_known(
     run: Run, division: Snapshot, selected: Sequence[Refit], *, verbose: bool, say: Progress
 ) -> list[Refit]:
     say(f"training again on everything known before {division.manifest['cutoffs']['train']}")
-    workers = run.experiment.finalize.workers
-    folder = run.path / FOLDER
-    return refit_on_known(selected, division, folder, workers=workers, verbose=verbose, progress=say)
+    return refit_on_known(
+        *(selected, division, run.path / REFITS),
+        workers=run.experiment.finalize.workers,
+        gpus=run.experiment.search.gpus_per_trial,
+        verbose=verbose,
+        progress=say,
+    )
 
 
 def _states_of(refits: Sequence[Refit]) -> list[State]:

@@ -22,7 +22,6 @@ from trajtune.search.trial import DAMAGE, predicting
 from trajtune.storage.path import StoredPath, remove_tree
 
 RESEARCH_DEFAULT_NAME: Final = "research default"
-FOLDER: Final = "refits"
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,7 @@ def refit_all(
     folder: StoredPath,
     *,
     workers: int = 1,
+    gpus: float = 0.0,
     verbose: bool = False,
     progress: Callable[[str], None] = lambda line: None,
 ) -> list[Refit]:
@@ -85,6 +85,7 @@ def refit_all(
         snapshot: Source of train and val; refits on another snapshot are not reused.
         folder: Directory of finished refits, which are reused.
         workers: CPUs that train each; refits by another number of workers are not reused.
+        gpus: Share of a GPU, or GPUs, that each worker trains on; 0: it trains on its CPU.
         verbose: Show Ray's logs.
         progress: Called with a line about each finished refit.
 
@@ -106,7 +107,7 @@ def refit_all(
         for finalist in chosen
         for seed in seeds
     ]
-    return _all_trained(trainings, snapshot, workers, "refitted {}", verbose, progress)
+    return _all_trained(trainings, snapshot, (workers, gpus), "refitted {}", verbose, progress)
 
 
 def refit_on_known(
@@ -115,6 +116,7 @@ def refit_on_known(
     folder: StoredPath,
     *,
     workers: int = 1,
+    gpus: float = 0.0,
     verbose: bool = False,
     progress: Callable[[str], None] = lambda line: None,
 ) -> list[Refit]:
@@ -128,6 +130,7 @@ def refit_on_known(
         division: `Snapshot.refit`.
         folder: As in `refit_all`.
         workers: As in `refit_all`.
+        gpus: As in `refit_all`.
         verbose: Show Ray's logs.
         progress: Called with a line about each finished refit.
 
@@ -144,7 +147,7 @@ def refit_on_known(
         key = _key(finalist, refit.seed, division.id, workers, refit.epoch)
         trainings.append(_Training(finalist, refit.seed, folder / f"{key}.pt", refit.epoch))
     said = "trained {} on everything known"
-    refits = _all_trained(trainings, division, workers, said, verbose, progress)
+    refits = _all_trained(trainings, division, (workers, gpus), said, verbose, progress)
     for refit in refits:
         if refit.error:
             raise TrainingError(
@@ -157,18 +160,21 @@ def refit_on_known(
 def _all_trained(
     trainings: Sequence[_Training],
     snapshot: Snapshot,
-    workers: int,
+    resources: tuple[int, float],
     said: str,
     verbose: bool,
     progress: Callable[[str], None],
 ) -> list[Refit]:
     """The refits of all trainings, in their order; those that are not in the run directory are trained."""
-    done = {i: _kept(training) for i, training in enumerate(trainings) if training.path.exists()}
+    done = {}
+    for i, training in enumerate(trainings):
+        if (kept := _kept_or_deleted(training, progress)) is not None:
+            done[i] = kept
     missing = [i for i in range(len(trainings)) if i not in done]
     if missing:
         with ray_session(verbose=verbose):
             to_train = [_job(trainings[i]) for i in missing]
-            for number, outcome in train_refits(to_train, snapshot, workers):
+            for number, outcome in train_refits(to_train, snapshot, *resources):
                 i = missing[number]
                 training = trainings[i]
                 name = training.finalist.name
@@ -197,6 +203,20 @@ def _keep(training: _Training, outcome: Mapping[str, Any]) -> Refit:
             f"Cannot write {path}: {error.strerror}. Make room and finalize again; what is refitted is kept."
         ) from error
     return _kept(training)
+
+
+def _kept_or_deleted(training: _Training, progress: Callable[[str], None]) -> Refit | None:
+    """The refit in the run directory; None without one. A damaged one is deleted, to be trained again."""
+    if not training.path.exists():
+        return None
+    try:
+        return _kept(training)
+    except TrainingError as error:
+        if isinstance(error.__cause__, OSError):
+            raise  # it cannot be read here, and may be intact
+        progress(f"{training.path.name} is damaged: {training.finalist.name} is trained again")
+        training.path.unlink()
+        return None
 
 
 def _kept(training: _Training) -> Refit:

@@ -52,36 +52,49 @@ class Job:
     stop_after: int | None = None
 
 
-def train_refits(jobs: Sequence[Job], snapshot: Snapshot, workers: int) -> Iterator[tuple[int, Outcome]]:
-    """Train the refits in an open Ray session, as many at a time as it has CPUs for.
+def train_refits(
+    jobs: Sequence[Job], snapshot: Snapshot, workers: int, gpus: float = 0.0
+) -> Iterator[tuple[int, Outcome]]:
+    """Train the refits in an open Ray session, as many at a time as it has room for.
+
+    All of them are asked for at once, so a cluster with an autoscaler grows for them.
 
     Args:
         jobs: The refits.
         snapshot: Source of train and val.
         workers: Workers that train each refit.
+        gpus: Share of a GPU, or GPUs, of each worker; 0: it trains on its CPU.
 
     Yields:
         The number of a job among them and its outcome, in the order in which they end.
 
     Raises:
+        RunError: If Ray has too few GPUs and none may come.
         TrainingError: If Ray has too few CPUs, or there are too few examples or careers to share.
     """
     import ray
 
+    from trajtune.experiment.settings import SearchSettings
+    from trajtune.search.tune.demand import can_grow
+    from trajtune.search.tune.placement import place
+
+    grows = can_grow()
+    device = place(SearchSettings(gpus_per_trial=gpus), ray.cluster_resources(), can_grow=grows).device
     from trajtune.model.network.title_vectors import words_of
 
     encoder = snapshot.encoder()
     words = ray.put(words_of(encoder))
     if workers == 1:
         data = [ray.put(snapshot.read(split).arrays.to_dict()) for split in _SPLITS]
-        task, at_once = ray.remote(num_cpus=1)(_alone), len(jobs)
-        arguments = (*data, encoder.vocab_size, words)
+        task, at_once = ray.remote(num_cpus=1, num_gpus=gpus or None)(_alone), len(jobs)
+        arguments = (*data, encoder.vocab_size, words, device)
     else:
         cpus = int(ray.cluster_resources().get("CPU", 1))
-        _refuse_too_many(workers, cpus, jobs, snapshot)
+        _refuse_too_many(workers, None if grows else cpus, jobs, snapshot)
         # The task itself only waits for the workers.
-        task, at_once = ray.remote(num_cpus=0)(_together), cpus // workers
-        arguments = (_shares(snapshot, workers), workers, encoder.vocab_size, words)
+        task = ray.remote(num_cpus=0)(_together)
+        at_once = len(jobs) if grows else cpus // workers
+        arguments = (_shares(snapshot, workers), workers, encoder.vocab_size, words, gpus)
     waiting = list(enumerate(jobs))
     running: dict[Any, int] = {}
     while waiting or running:
@@ -92,8 +105,9 @@ def train_refits(jobs: Sequence[Job], snapshot: Snapshot, workers: int) -> Itera
         yield running.pop(ready), ray.get(ready)
 
 
-def _refuse_too_many(workers: int, cpus: int, jobs: Sequence[Job], snapshot: Snapshot) -> None:
-    limits = [(cpus, "Ray finds {} CPUs"), (min(job.params.batch_size for job in jobs), "a batch_size is {}")]
+def _refuse_too_many(workers: int, cpus: int | None, jobs: Sequence[Job], snapshot: Snapshot) -> None:
+    limits = [] if cpus is None else [(cpus, "Ray finds {} CPUs")]
+    limits += [(min(job.params.batch_size for job in jobs), "a batch_size is {}")]
     limits += [(snapshot.manifest["splits"][name]["careers"], f"{name} has {{}} careers") for name in _SPLITS]
     for limit, what in limits:
         if workers > limit:
@@ -103,12 +117,17 @@ def _refuse_too_many(workers: int, cpus: int, jobs: Sequence[Job], snapshot: Sna
 
 
 def _alone(
-    job: Job, train: Mapping[str, Any], val: Mapping[str, Any], vocab_size: int, words: "TitleWords"
+    job: Job,
+    train: Mapping[str, Any],
+    val: Mapping[str, Any],
+    vocab_size: int,
+    words: "TitleWords",
+    device: str,
 ) -> Outcome:
     """Train a refit in this process."""
     arrays = CareerArrays.from_dict(train), CareerArrays.from_dict(val)
     try:
-        outcome = _trained(job, *arrays, vocab_size, words)
+        outcome = _trained(job, *arrays, vocab_size, words, device=device)
     except (StorageError, OSError) as error:
         return {"lost": _why_lost(error, job.directory)}
     return outcome if "error" in outcome else {**outcome, **_result(job)}
@@ -120,6 +139,7 @@ def _together(
     num_workers: int,
     vocab_size: int,
     words: "TitleWords",
+    gpus: float,
 ) -> Outcome:
     """Train a refit with the workers of Ray Train, and wait for them."""
     from ray.train import DataConfig, FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
@@ -130,9 +150,18 @@ def _together(
     filesystem, path = on_filesystem(job.directory)
     trainer = TorchTrainer(
         _on_share,
-        train_loop_config={"job": job, "vocab_size": vocab_size, "words": words},
+        train_loop_config={
+            "job": job,
+            "vocab_size": vocab_size,
+            "words": words,
+            "device": "cuda" if gpus else "cpu",
+        },
         torch_config=GlooConfig(),
-        scaling_config=ScalingConfig(num_workers=num_workers, resources_per_worker={"CPU": 1}),
+        scaling_config=ScalingConfig(
+            num_workers=num_workers,
+            use_gpu=gpus > 0,
+            resources_per_worker={"CPU": 1, "GPU": gpus} if gpus else {"CPU": 1},
+        ),
         run_config=RunConfig(
             name="workers",
             storage_path=path,
@@ -165,7 +194,11 @@ def _on_share(config: Mapping[str, Any]) -> Outcome:
         share = train.get_dataset_shard(_share(split, workers.rank))
         return arrays_of(pa.concat_tables(share.iter_batches(batch_size=None, batch_format="pyarrow")))
 
-    return _trained(config["job"], own("train"), own("val"), config["vocab_size"], config["words"], workers)
+    return _trained(
+        *(config["job"], own("train"), own("val"), config["vocab_size"], config["words"]),
+        workers=workers,
+        device=config["device"],
+    )
 
 
 def _trained(
@@ -174,7 +207,9 @@ def _trained(
     val: CareerArrays,
     vocab_size: int,
     words: "TitleWords",
+    *,
     workers: "Workers | None" = None,
+    device: str = "cpu",
 ) -> Outcome:
     """Train to the end."""
     import torch
@@ -190,6 +225,7 @@ def _trained(
             title_words=words,
             metric=job.metric,
             seed=job.seed,
+            device=device,
             workers=workers,
         ):
             outcome |= {key: report[key] for key in (DAMAGE,) if key in report}

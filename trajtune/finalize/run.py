@@ -20,8 +20,8 @@ from trajtune.bundle.manifest import (
     SCHEMA_VERSION,
     VOCABULARY,
 )
-from trajtune.dataset.snapshot import Snapshot, open_snapshot
-from trajtune.errors import GateError, SnapshotError
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.errors import GateError
 from trajtune.finalize.build import VAL, WINDOW, calibrate, export_checked
 from trajtune.finalize.bundle_directory import bundle_directory, refuse_existing, write_manifest
 from trajtune.finalize.calibrate.isotonic import refuse_too_few, save_calibrator
@@ -38,6 +38,7 @@ from trajtune.finalize.selection import selection_record
 from trajtune.model.checkpoint import build_model, save_checkpoint, vocabulary_id
 from trajtune.model.threads import one_thread
 from trajtune.search.runs.directory import Run, open_run
+from trajtune.search.runs.snapshot_of_run import snapshot_of_run
 from trajtune.storage.files import write_json
 
 Progress = Callable[[str], None]
@@ -61,6 +62,7 @@ def finalize(
     run: Run | Path | str | None,
     *,
     out: Path | None = None,
+    snapshot_path: str | Path | None = None,
     require_gates: bool = False,
     verbose: bool = False,
     progress: Progress | None = None,
@@ -70,6 +72,7 @@ def finalize(
     Args:
         run: A run with at least one finished trial, its path or its name; None: the latest.
         out: The bundle's directory, which must not exist; None: ``<storage.bundles>/<run>``.
+        snapshot_path: The run's snapshot; None: where it was, or below ``storage.snapshots``.
         require_gates: Raise if a gate fails; the bundle is kept and marked as failed.
         verbose: Show Ray's logs.
         progress: Called with a line about each step; None: lines go to stderr.
@@ -91,7 +94,7 @@ def finalize(
     path = out or Path(run.experiment.storage.bundles) / run.name
     refuse_existing(path)
     settings = run.experiment.finalize
-    snapshot = _snapshot_of(run)
+    snapshot = snapshot_of_run(run, snapshot_path)
     on_known = settings.refit_on == "known"
     division = snapshot.refit if on_known else snapshot
     val = division.read("val")  # on everything known, this is the calibration window
@@ -150,16 +153,6 @@ def demand_gates(bundle: Path, decided: Mapping[str, Mapping[str, Any]]) -> None
     """
     if not_passed := failed(decided):
         raise GateError(f"Every gate must pass, but {', '.join(not_passed)} did not. Read {bundle / REPORT}.")
-
-
-def _snapshot_of(run: Run) -> Snapshot:
-    snapshot = open_snapshot(run.snapshot_path)
-    if snapshot.id != run.snapshot_id:
-        raise SnapshotError(
-            f"The run {run.name} searched on snapshot {run.snapshot_id[:12]}, but {run.snapshot_path} is "
-            f"{snapshot.id[:12]}. Put the run's snapshot back, or search again."
-        )
-    return snapshot
 
 
 def _manifest(run: Run, snapshot: Snapshot, metrics: Mapping[str, Any]) -> dict[str, Any]:

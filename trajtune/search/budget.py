@@ -1,7 +1,7 @@
 """When a search session stops, whatever the number of trials requested."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from trajtune.experiment.settings import SearchSettings
@@ -9,6 +9,26 @@ from trajtune.search.study.study import num_epochs
 
 if TYPE_CHECKING:
     from optuna import Study
+
+
+@dataclass(frozen=True)
+class SessionLimits:
+    """Limits that are given for one session; a later session does not have them.
+
+    Attributes:
+        max_concurrent: Trials that may run at once; None: the experiment's number.
+        time_budget_s: Seconds from now; None: the experiment's.
+        max_epochs_total: Epochs of all trials, earlier sessions included; None: the experiment's.
+    """
+
+    max_concurrent: int | None = None
+    time_budget_s: float | None = None
+    max_epochs_total: int | None = None
+
+    def on(self, settings: SearchSettings) -> SearchSettings:
+        """The settings of the session."""
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        return settings.model_copy(update=given)
 
 
 @dataclass(frozen=True)

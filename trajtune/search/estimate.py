@@ -15,6 +15,7 @@ from trajtune.experiment.space import Space
 from trajtune.search.newest_careers import train_careers
 from trajtune.search.start_points import start_points
 from trajtune.search.study.origins import TRAINING_ORIGIN
+from trajtune.search.tune.demand import can_grow
 from trajtune.search.tune.placement import place
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def estimate(
     with ray_session(address):
         import ray
 
-        concurrent = place(settings, ray.cluster_resources()).concurrent
+        concurrent = max(1, place(settings, ray.cluster_resources(), can_grow=can_grow()).concurrent)
         train, val = train_careers(snapshot, settings), snapshot.read("val").arrays
         timed = ray.remote(num_cpus=1, max_calls=1)(_timed_epoch)
         seconds, megabytes, checkpoint_bytes = ray.get(

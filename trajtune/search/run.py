@@ -2,22 +2,26 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from trajtune.cluster import ray_session
 from trajtune.errors import RunError
-from trajtune.experiment.settings import Experiment, SearchSettings
+from trajtune.experiment.settings import Experiment
 from trajtune.experiment.space import Space, load_space
+from trajtune.search.budget import SessionLimits
+from trajtune.search.readiness import check_ready
 from trajtune.search.runs.create import create_run
 from trajtune.search.runs.directory import Run, open_run
 from trajtune.search.runs.log import RunLog, run_log
-from trajtune.search.runs.resume_check import check_resumable
+from trajtune.search.runs.place_faults import refusing_for_place_faults, stopping_for_place_faults
+from trajtune.search.runs.resume_check import Expected, changed_settings, check_resumable
 from trajtune.search.runs.retention import retain_best
+from trajtune.search.runs.snapshot_of_run import snapshot_of_run
 from trajtune.search.session import SearchSession, open_session
-from trajtune.search.start_points import check_start_points
+from trajtune.search.start_points import check_start_points, with_warm_start
 from trajtune.search.study.sampler import check_sampler
 from trajtune.search.study.trial_records import WITH_RESULT, TrialRecord, ranked, read_trials
 from trajtune.search.tune.tracking import check_tracking
@@ -38,6 +42,8 @@ class SessionFlags:
 
 
 _DEFAULTS: Final = SessionFlags()
+_NO_LIMITS: Final = SessionLimits()
+_NOTHING_EXPECTED: Final = Expected()
 
 
 def search(
@@ -55,8 +61,8 @@ def search(
 
     Args:
         experiment: What to search and where to write it; in a resume it is compared with the run's own.
-        snapshot: The careers; a resumed run knows its own.
-        run: Name of the new run; None makes one from the time.
+        snapshot: The careers; in a resume they are compared with the run's own.
+        run: Name of the new run; None makes one from the time. In a resume it is compared with the run's.
         resume: A run's name or path.
         trials: Trials in total; None: the experiment's number, or that of the resumed run.
         json_log: Write each event as a line of JSON on stdout, instead of a display on stderr.
@@ -72,7 +78,8 @@ def search(
     """
     flags = SessionFlags(json_log, address, verbose)
     if resume is not None:
-        return resume_search(resume, experiment=experiment, trials=trials, flags=flags)
+        expected = Expected(experiment, run=run, snapshot_id=snapshot.id if snapshot else None)
+        return resume_search(resume, expected=expected, trials=trials, flags=flags)
     if experiment is None or snapshot is None:
         raise RunError("A new search needs an experiment and a snapshot. Give both, or a run to resume.")
     if trials is not None:
@@ -88,15 +95,19 @@ def start_search(
     *,
     space: Space | None = None,
     name: str | None = None,
+    limits: SessionLimits = _NO_LIMITS,
     flags: SessionFlags = _DEFAULTS,
 ) -> Run:
     """Search with as many trials as the experiment asks for.
+
+    The run directory is made when the search can begin, and not before.
 
     Args:
         experiment: Resolved.
         snapshot: Train and val are read; test is not.
         space: The experiment's, if it is loaded already; None: it is loaded from ``search.space``.
         name: Name of the run directory; None makes one from the time.
+        limits: Of this session alone.
         flags: How the session is shown, and which Ray runs it.
 
     Returns:
@@ -104,25 +115,38 @@ def start_search(
 
     Raises:
         ExperimentError: If the space breaks a rule.
-        RunError: If the name is taken, or every trial failed.
+        RunError: If the name is taken, the place cannot run the search, or every trial failed.
+        SnapshotError: If nothing can be trained on the snapshot.
+        StorageError: If the place fails while the search runs; the search can be resumed.
         KeyboardInterrupt: If stopped by Ctrl-C; the message says how to resume.
     """
     check_tracking(experiment.tracking, experiment.storage.runs)
     space = space or load_space(experiment.search.space)
     check_start_points(experiment.search, space)
     check_sampler(experiment.search, space)
-    run = create_run(experiment, space, name=name, snapshot_path=snapshot.path, snapshot_id=snapshot.id)
-    return _search(run, snapshot, experiment.search, flags)
+    check_ready(experiment, snapshot)
+    if experiment.storage.study_url_variable is not None:
+        from trajtune.search.study.database import database_storage, writer_retries
+
+        database_storage(writer_retries(experiment.storage.study_url_variable))
+    with ray_session(flags.address, verbose=flags.verbose):
+        from trajtune.search.tune.cluster_checks import check_cluster
+
+        runs = experiment.storage.runs
+        with refusing_for_place_faults(f"make a run in {runs}"):
+            check_cluster(limits.on(experiment.search), runs)
+            run = create_run(
+                experiment, space, name=name, snapshot_path=snapshot.path, snapshot_id=snapshot.id
+            )
+        return _search(run, snapshot, flags, limits)
 
 
 def resume_search(
     name: str | Path | None,
     *,
-    experiment: Experiment | None = None,
+    expected: Expected = _NOTHING_EXPECTED,
     trials: int | None = None,
-    max_concurrent: int | None = None,
-    time_budget_s: float | None = None,
-    max_epochs_total: int | None = None,
+    limits: SessionLimits = _NO_LIMITS,
     force: bool = False,
     flags: SessionFlags = _DEFAULTS,
 ) -> Run:
@@ -133,11 +157,10 @@ def resume_search(
 
     Args:
         name: A run's name or path; None is the latest.
-        experiment: What the caller expects to resume; refused where it differs from the run's own.
+        expected: What the caller expects to resume; refused where the run differs. Settings of its
+            experiment on which no trial's value depends are used from now on.
         trials: Trials in total from now on; None keeps the number.
-        max_concurrent: Trials that may run at once; None keeps the experiment's.
-        time_budget_s: Seconds from now; None keeps the experiment's.
-        max_epochs_total: Epochs of all trials, earlier sessions included; None keeps the experiment's.
+        limits: Of this session alone.
         force: Resume although the versions of trajtune or its libraries differ.
         flags: How the session is shown, and which Ray runs it.
 
@@ -145,37 +168,60 @@ def resume_search(
         RunError: If there is no such run, another process searches in it, a difference forbids the
             resume, the run holds more trials already, or every trial failed.
         SnapshotError: If the run's snapshot is gone or altered.
+        StorageError: If the place fails while the search runs; the search can be resumed.
         KeyboardInterrupt: If stopped by Ctrl-C; the message says how to resume.
     """
     from trajtune.dataset.snapshot import open_snapshot
 
+    experiment = expected.experiment
     run = open_run(name, experiment.storage if experiment else None)
-    check_tracking(run.experiment.tracking, str(run.path))
+    snapshot = open_snapshot(expected.snapshot) if expected.snapshot else snapshot_of_run(run)
+    expected = replace(expected, snapshot_id=expected.snapshot_id or snapshot.id)
+    if expected.warm_start is not None:
+        expected = _with_warm_start(run, expected, open_run(expected.warm_start), snapshot)
+    check_resumable(run, expected, force=force)
+    changed = changed_settings(run, experiment) if experiment else {}
+    check_tracking((experiment or run.experiment).tracking, str(run.path))
     check_sampler(run.experiment.search, run.space)
-    snapshot = open_snapshot(run.snapshot_path)
-    space = load_space(experiment.search.space) if experiment else None
-    check_resumable(run, snapshot.id, experiment=experiment, space=space, force=force)
-    given = {
-        "max_concurrent": max_concurrent,
-        "time_budget_s": time_budget_s,
-        "max_epochs_total": max_epochs_total,
-    }
-    settings = run.experiment.search.model_copy(
-        update={name: value for name, value in given.items() if value is not None}
-    )
-    return _search(run, snapshot, settings, flags, trials=trials)
+    return _search(run, snapshot, flags, limits, trials=trials, changed=changed)
+
+
+def _with_warm_start(run: Run, expected: Expected, earlier: Run, snapshot: "Snapshot") -> Expected:
+    """What is expected, with the start points of a warm start from ``earlier``.
+
+    Raises:
+        RunError: If the run has not started with them.
+    """
+    if expected.experiment is not None:
+        return replace(expected, experiment=with_warm_start(expected.experiment, earlier, snapshot))
+    own = run.experiment.search.start_points
+    warm = with_warm_start(run.experiment, earlier, snapshot).search.start_points[len(own) :]
+    if any(point not in own for point in warm):
+        raise RunError(
+            f"The run {run.name} did not start with the best configurations of {earlier.name}. Leave "
+            "--warm-start out, or start a new search."
+        )
+    return expected
 
 
 def _search(
     run: Run,
     snapshot: "Snapshot",
-    settings: SearchSettings,
     flags: SessionFlags,
+    limits: SessionLimits,
     *,
     trials: int | None = None,
+    changed: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Run:
     """Bring the run's study to the trials requested, with the settings of this session."""
-    with run.locked() as still_held, run_log(run.path) as log:
+    with (
+        stopping_for_place_faults(run.reference),
+        run.locked() as still_held,
+        run_log(run.path) as log,
+    ):
+        if changed:
+            run = run.with_changed(changed)
+        settings = limits.on(run.experiment.search)
         session = open_session(run, snapshot, settings, still_held, trials=trials)
         run, missing, budget_spent = session.run, session.num_missing, None
         print(f"search of {run.name} begins: {missing} of {run.requested} trials to go", file=log)

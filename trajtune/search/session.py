@@ -12,6 +12,7 @@ from trajtune.experiment.settings import SearchSettings
 from trajtune.search.budget import Budget
 from trajtune.search.runs.directory import TUNE_PREFIX, Run
 from trajtune.search.runs.lock import StillHeld
+from trajtune.search.runs.place_faults import place_fault_in, stopped
 from trajtune.search.runs.retention import retain_best
 from trajtune.search.show.events import Event, Listener
 from trajtune.search.start_points import start_points
@@ -108,7 +109,10 @@ class SearchSession:
         return None
 
     def record_epoch(self, trial_id: str, report: Mapping[str, Any]) -> bool:
-        """Record what an epoch reported, as `train_trial` yields it; returns whether the trial goes on."""
+        """Record what an epoch reported, as `train_trial` yields it; returns whether the trial goes on.
+
+        A spent budget ends a trial as pruned, but never a reference trial, which stays unfinished.
+        """
         self.still_held()
         trial = self._running.get(trial_id)
         if trial is None:
@@ -122,7 +126,14 @@ class SearchSession:
         report = {key: value for key, value in report.items() if key != DAMAGE}
         record_epoch(self.study, trial, self.settings.metric, report)
         self._tell("epoch", trial.number)
-        if not self._stops(trial, report["epoch"]):
+        if report["epoch"] >= trial.user_attrs["params"]["max_epochs"]:
+            return True
+        is_reference = trial.user_attrs["origin"] in REFERENCE_ORIGINS
+        if self.budget.at_budget == "prune" and self.budget.spent(self.study) is not None:
+            if is_reference:
+                del self._running[trial_id]  # it stays unfinished, and a resumed search goes on with it
+                return False
+        elif is_reference or has_several_objectives(self.study) or not should_prune(self.study, trial):
             return True
         tell_pruned(self.study, trial)
         self._ended(trial_id)
@@ -133,8 +144,15 @@ class SearchSession:
         self._last_failure[trial_id] = reason
 
     def end_failed(self, trial_id: str) -> None:
-        """Record that the last attempt at a trial failed."""
-        self.end(trial_id, error=self._last_failure.pop(trial_id, _LOST_WORKER))
+        """Record that the last attempt at a trial failed, unless its place is at fault.
+
+        Raises:
+            StorageError: If the place is at fault; the trial stays unfinished.
+        """
+        failure = self._last_failure.pop(trial_id, _LOST_WORKER)
+        if trial_id in self._running and (reason := place_fault_in(failure)) is not None:
+            raise stopped(self.run.reference, reason)
+        self.end(trial_id, error=failure)
 
     def end(self, trial_id: str, *, error: str | None = None) -> None:
         """Record that a trial ran to its end, or failed with ``error``, unless `record_epoch` stopped it."""
@@ -162,17 +180,6 @@ class SearchSession:
         ours |= {trial.number for waiting in self._waiting_for.values() for trial in waiting}
         running = trials_of(self.study, TrialState.RUNNING)
         return next((trial.number for trial in running if trial.number not in ours), None)
-
-    def _stops(self, trial: "Trial", epoch: int) -> bool:
-        """Whether a budget or the pruner stops a trial; the pruner never stops a reference trial."""
-        attributes = trial.user_attrs
-        if epoch >= attributes["params"]["max_epochs"]:
-            return False
-        if self.budget.at_budget == "prune" and self.budget.spent(self.study) is not None:
-            return True
-        if attributes["origin"] in REFERENCE_ORIGINS:
-            return False
-        return not has_several_objectives(self.study) and should_prune(self.study, trial)
 
     def _ended(self, trial_id: str) -> None:
         """A trial's end is recorded: give its results to its duplicates."""

@@ -9,6 +9,7 @@ from trajtune.experiment.settings import Experiment, SearchSettings
 from trajtune.experiment.space import Space
 from trajtune.search.runs.directory import Run
 from trajtune.search.runs.retention import top_trials
+from trajtune.search.runs.snapshot_of_run import find_snapshot
 from trajtune.search.study.origins import RESEARCH_DEFAULT_ORIGIN, START_POINT_ORIGIN, TRAINING_ORIGIN
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def with_warm_start(experiment: Experiment, earlier: Run, snapshot: "Snapshot") 
 
 
 def _manifest(run: Run) -> dict[str, Any]:
-    path = run.snapshot_path / "manifest.json"
+    path = find_snapshot(run) / "manifest.json"
     try:
         manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

@@ -143,7 +143,9 @@ def newest_checkpoint(directory: StoredPath) -> tuple[Mapping[str, Any] | None, 
             continue
         try:
             return load_checkpoint(path), damaged
-        except TrainingError:
+        except TrainingError as error:
+            if isinstance(error.__cause__, OSError):
+                raise error.__cause__ from None  # it cannot be read here, and may be intact
             damaged.append(name)
             path.unlink()
     return None, damaged

@@ -3,6 +3,7 @@
 Only this module and `storage.path` know that an object store has no renaming, no appending and no links.
 """
 
+import errno
 import io
 import json
 import os
@@ -20,6 +21,8 @@ from trajtune.storage.atomic import atomic_path, local_staging_directory, rename
 from trajtune.storage.path import ObjectPath, StoredPath, children
 
 _LOG_INTERVAL_S: Final = 5.0
+_NO_LINKS: Final = (errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+"""How file systems refuse to make a symbolic link."""
 
 
 def write_file(path: StoredPath, content: bytes) -> None:
@@ -111,13 +114,22 @@ class _ObjectLog(io.RawIOBase):
 
 
 def set_link(path: StoredPath, name: str) -> None:
-    """Point ``path`` at another entry of its folder: by a symbolic link, or an object that holds the name."""
+    """Point ``path`` at another entry of its folder: by a symbolic link, or a file that holds the name.
+
+    An object store has no links, nor have some file systems.
+    """
     if isinstance(path, ObjectPath):
         path.write_bytes(f"{name}\n".encode())
         return
     temporary = path.with_name(f".{path.name}.{name}")
     temporary.unlink(missing_ok=True)
-    temporary.symlink_to(name)
+    try:
+        temporary.symlink_to(name)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        write_atomically(path, f"{name}\n".encode())
+        return
     os.replace(temporary, path)
 
 
@@ -125,6 +137,8 @@ def follow_link(path: StoredPath) -> StoredPath | None:
     """The entry that `set_link` has pointed ``path`` at; None without a link."""
     if isinstance(path, ObjectPath):
         return path.parent / path.read_text().strip() if path.is_file() else None
+    if path.is_file():  # on a file system without links
+        path = path.parent / path.read_text("utf-8").strip()
     return path.resolve() if path.exists() else None
 
 

@@ -4,13 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from trajtune.experiment.params import Params
+from tests.search.runs.created import experiment
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.experiment.params import RESEARCH_DEFAULT, Params
+from trajtune.experiment.space import load_space
 from trajtune.model.checkpoint import save_checkpoint
+from trajtune.search.runs.create import create_run
 from trajtune.search.runs.directory import Run, open_run
 from trajtune.search.runs.doctor import examine, fix
 from trajtune.search.study.journal import JOURNAL
 from trajtune.search.study.open import create_study
-from trajtune.search.study.study import ask
+from trajtune.search.study.origins import RESEARCH_DEFAULT_ORIGIN
+from trajtune.search.study.study import ask, enqueue, tell_failed
 
 
 def test_a_sound_run_has_no_findings(run: Run) -> None:
@@ -69,4 +74,30 @@ def test_a_missing_snapshot_is_found(run: Run, tmp_path: Path) -> None:
 
     (finding,) = examine(open_run(run.path))
 
-    assert "No snapshot at" in finding.what
+    assert f"needs snapshot {run.snapshot_id[:16]}, but it is not at {tmp_path / 'gone'}" in finding.what
+
+
+def test_a_damaged_refit_is_found_and_deleted_to_be_trained_again(run: Run) -> None:
+    (run.path / "refits").mkdir()
+    save_checkpoint({"epoch": 1}, run.path / "refits/intact.pt")
+    (run.path / "refits/broken.pt").write_bytes(b"no checkpoint")
+    (run.path / "refits/unfinished").mkdir()
+
+    findings = examine(run)
+
+    assert [finding.what for finding in findings] == ["refits/broken.pt is damaged"]
+    assert fix(run, findings) == []
+    assert examine(run) == []
+    assert (run.path / "refits/intact.pt").exists()
+
+
+def test_a_research_default_that_failed_has_lost_nothing(small_snapshot: Snapshot, tmp_path: Path) -> None:
+    searched = experiment(tmp_path)
+    space, settings = load_space("smoke"), searched.search
+    path, snapshot_id = small_snapshot.path, small_snapshot.id
+    run = create_run(searched, space, name="run", snapshot_path=path, snapshot_id=snapshot_id)
+    study = create_study(run.path, settings, 50)
+    enqueue(study, space, RESEARCH_DEFAULT, RESEARCH_DEFAULT_ORIGIN)
+    tell_failed(study, ask(study, space, settings, Params()), "the loss diverged")
+
+    assert examine(run) == []

@@ -3,11 +3,16 @@
 import importlib.util
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from mlflow.exceptions import MlflowException
+from ray.air.integrations.mlflow import MLflowLoggerCallback
 
+from tests.search.faults.killing import check_invariants
+from tests.support.marked_password import PASSWORD
 from trajtune.dataset.snapshot import Snapshot
-from trajtune.errors import RunError
+from trajtune.errors import RunError, StorageError
 from trajtune.experiment.load import validate
 from trajtune.experiment.settings import Experiment
 from trajtune.search.run import resume_search, start_search
@@ -80,6 +85,39 @@ def test_mlflow_goes_where_its_own_variable_says_and_the_run_does_not_hold_that(
     assert not (run.path / MLFLOW).exists()
     files = [path for path in run.path.rglob("*") if path.is_file()]
     assert not [path for path in files if b"elsewhere-4711" in path.read_bytes()]
+
+
+def test_a_server_that_is_away_is_one_line_before_anything_is_written(
+    small_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(URI_VARIABLE, f"http://me:{PASSWORD}@127.0.0.1:9")
+
+    with pytest.raises(
+        RunError, match=r"cannot use the store that MLFLOW_TRACKING_URI names \(Mlflow"
+    ) as refused:
+        start_search(experiment(tmp_path), small_snapshot, name="run")
+
+    assert PASSWORD not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_fails_ends_the_search_which_resumes_when_it_is_back(
+    small_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged = MLflowLoggerCallback.log_trial_result
+
+    def away(self: Any, iteration: int, trial: Any, result: dict[str, Any]) -> None:
+        raise MlflowException("the server is away")
+
+    monkeypatch.setattr(MLflowLoggerCallback, "log_trial_result", away)
+    with pytest.raises(
+        StorageError, match=r"unfinished: MLflow cannot use the run's mlflow.db \(MlflowException\)"
+    ):
+        start_search(experiment(tmp_path, trials=1), small_snapshot, name="run")
+    assert read_trials(read_study(tmp_path / "runs" / "run"))[0].state == "RUNNING"
+
+    monkeypatch.setattr(MLflowLoggerCallback, "log_trial_result", logged)
+    check_invariants(resume_search(tmp_path / "runs" / "run"), 1)
 
 
 def test_what_is_not_installed_is_refused_before_anything_is_written(

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trajtune.dataset.arrays import CareerArrays, Examples
-from trajtune.finalize.calibrate.isotonic import TOO_FEW, table_of, train_calibrator
+from trajtune.finalize.calibrate.isotonic import table_of, train_calibrator
 from trajtune.model.batches import Loader, prediction_batch_size
 from trajtune.model.metrics import brier_score, calibration_metrics
 from trajtune.model.network.average import CareerModel
+from trajtune.search.readiness import TOO_FEW
 
 FOLDS: Final = 5
 _MOST_LOGITS: Final = 2**24

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trajtune.errors import BundleError, TrainingError
+from trajtune.search.readiness import TOO_FEW
 from trajtune.storage.atomic import write_atomically
 
 if TYPE_CHECKING:
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 ENOUGH: Final = 200
 """Below so many val examples the calibration is reported as uncertain."""
-
-TOO_FEW: Final = 30
-"""Below so many val examples there is no calibration, and therefore no bundle."""
 
 DECIMALS: Final = 4
 """Confidences are rounded to so many decimals before the fit.

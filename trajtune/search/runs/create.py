@@ -24,6 +24,7 @@ from trajtune.search.runs.directory import (
     reference,
 )
 from trajtune.storage.files import publish_directory, set_link, staging_directory, write_json
+from trajtune.storage.hashes import file_sha256
 from trajtune.storage.path import StoredPath, check_reachable, local_path, stored_path
 
 _VERSIONS: Final = ("trajtune", "torch", "optuna", "ray", "numpy")
@@ -74,6 +75,7 @@ def _write(folder: Path, experiment: Experiment, space: Space, manifest: dict[st
     save_experiment(experiment, folder / EXPERIMENT)
     content = yaml.safe_dump(space.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
     (folder / SPACE).write_text(content, "utf-8")
+    manifest["files"] = {name: file_sha256(folder / name) for name in (EXPERIMENT, SPACE)}
     write_json(folder / MANIFEST, manifest)
 
 

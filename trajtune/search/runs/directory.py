@@ -4,12 +4,14 @@
 
     runs/20261122-214403/
       experiment.yaml  space.yaml   resolved, as searched
-      run.json                      schema version, snapshot, trials requested, versions, created
+      run.json                      schema version, snapshot, trials requested, versions, created, sha256 of
+                                    the two files above, settings that were changed later
       study.journal                 the Optuna study: the record of all trials
       search.log                    what the search printed to stderr
       trials/0000/best.pt           checkpoints
       best.json                     the best finished trial so far
       baselines.json                val metrics of the counting baselines, and what `ngram` chose
+      refits/                       what finalize has trained
       lock                          held by the process that searches
     runs/latest                     a link to the newest run
 
@@ -19,6 +21,7 @@ also records which process searches in it, and ``latest`` is an object with the 
 Knows nothing of Ray, Optuna and torch.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -43,10 +46,13 @@ TUNE_PREFIX: Final = ".tune-"
 """Ray Tune's own files: nobody reads them; the process that made them deletes them, or the next one does."""
 EXPERIMENT: Final = "experiment.yaml"
 SPACE: Final = "space.yaml"
+REFITS: Final = "refits"
+"""What finalize has trained: checkpoints of finished refits, and a folder for each unfinished one."""
 MANIFEST: Final = "run.json"
 _BEST: Final = "best.json"
 _BASELINES: Final = "baselines.json"
 _CHOICE: Final = "choice"
+_CHANGED: Final = "changed"
 _LOCK: Final = "lock"
 
 
@@ -56,10 +62,11 @@ class Run:
 
     Attributes:
         path: Absolute, or a URI.
-        experiment: The experiment of the search, resolved.
+        experiment: The experiment of the search, resolved, with the settings that a resume has changed.
         space: The space of the search, resolved.
         manifest: What ``run.json`` says: ``schema_version``, ``snapshot`` (``path``, ``id``),
-            ``requested``, ``created``, ``versions``.
+            ``requested``, ``created``, ``versions``, ``files`` (sha256) and ``changed``: settings that
+            a resume has changed, which no trial's value depends on.
     """
 
     path: StoredPath
@@ -105,6 +112,10 @@ class Run:
                 f"The run {self.name} has no finished trial yet. Go on with "
                 f"`trajtune search --resume {self.reference}`."
             ) from error
+        except ValueError as error:
+            raise RunError(
+                f"{self.path / _BEST} is damaged. `trajtune doctor {self.reference} --mend` writes it again."
+            ) from error
         return content
 
     def write_best(self, content: Mapping[str, Any]) -> None:
@@ -134,13 +145,31 @@ class Run:
 
     def _baselines(self) -> dict[str, dict[str, Any]]:
         path = self.path / _BASELINES
-        return json.loads(path.read_text("utf-8")) if path.exists() else {}
+        try:
+            found: dict[str, dict[str, Any]] = json.loads(path.read_text("utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}  # a damaged file is written again by the next search
+        return found
 
     def with_requested(self, requested: int) -> "Run":
         """The same run with another number of requested trials, which is written to its manifest."""
         manifest = {**self.manifest, "requested": requested}
         write_json(self.path / MANIFEST, manifest)
         return replace(self, manifest=manifest)
+
+    def with_changed(self, changed: Mapping[str, Mapping[str, Any]]) -> "Run":
+        """The same run with some settings changed, by section; its manifest keeps them.
+
+        Its ``experiment.yaml`` stays as it is.
+        """
+        before = self.manifest.get(_CHANGED, {})
+        merged = {name: {**before.get(name, {}), **changed.get(name, {})} for name in {**before, **changed}}
+        manifest = {**self.manifest, _CHANGED: merged}
+        experiment = validate(
+            Experiment, _merged(self.experiment.model_dump(mode="json"), changed), self.name
+        )
+        write_json(self.path / MANIFEST, manifest)
+        return replace(self, manifest=manifest, experiment=experiment)
 
     def is_searching(self) -> bool:
         """Whether a process holds the run; in a store, a killed one still does for some seconds."""
@@ -188,9 +217,31 @@ def open_run(name: str | Path | None, storage: StorageSettings | None = None) ->
             f"This trajtune reads runs of version {SCHEMA_VERSION}, but {path} has "
             f"{manifest.get('schema_version')}. Search again."
         )
-    experiment = validate(Experiment, load_yaml(path / EXPERIMENT), str(path / EXPERIMENT))
+    for file, expected in manifest.get("files", {}).items():  # runs of earlier versions have no hashes
+        _check_unaltered(path / file, expected)
+    content = _merged(load_yaml(path / EXPERIMENT), manifest.get(_CHANGED, {}))
+    experiment = validate(Experiment, content, str(path / EXPERIMENT))
     space = validate(Space, load_yaml(path / SPACE), str(path / SPACE))
     return Run(path, experiment, space, manifest)
+
+
+def _check_unaltered(path: StoredPath, expected: str) -> None:
+    try:
+        actual = hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError as error:
+        raise RunError(f"{path} is gone, without which the run cannot be read. Put it back.") from error
+    if actual != expected:
+        raise RunError(
+            f"{path} was altered after the run began: its sha256 is {actual[:12]}..., {MANIFEST} says "
+            f"{expected[:12]}.... Put it back; settings that a run may change are taken from "
+            "`trajtune search EXPERIMENT --resume`."
+        )
+
+
+def _merged(content: Mapping[str, Any], changed: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """An experiment's content with some settings replaced."""
+    sections = {name: {**content.get(name, {}), **settings} for name, settings in changed.items()}
+    return {**content, **sections}
 
 
 def reference(path: StoredPath) -> str:

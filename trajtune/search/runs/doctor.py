@@ -5,16 +5,18 @@ inspection, and for runs that nobody wants to resume.
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from trajtune.errors import RunError, SnapshotError, TrainingError
-from trajtune.search.runs.directory import TUNE_PREFIX, Run
+from trajtune.search.runs.directory import REFITS, TUNE_PREFIX, Run
 from trajtune.search.runs.retention import best_entry, retain_best, retained_trials
+from trajtune.search.runs.snapshot_of_run import snapshot_of_run
 from trajtune.search.study.journal import JOURNAL, cut_incomplete_record, incomplete_bytes
 from trajtune.search.study.open import read_study
-from trajtune.search.study.trial_records import UNFINISHED, TrialRecord, read_trials
+from trajtune.search.study.trial_records import UNFINISHED, WITH_RESULT, TrialRecord, read_trials
 from trajtune.search.trial import BEST, LAST, PREVIOUS
 from trajtune.storage.path import StoredPath, children, local_path, remove_tree
 
@@ -49,6 +51,7 @@ def examine(run: Run) -> list[Finding]:
         findings += _checkpoints(run, trials)
         findings += _unknown_files(run, trials)
         findings += _best(run, trials)
+        findings += _refits(run)
         findings += _snapshot(run)
     return findings
 
@@ -74,7 +77,7 @@ def _journal(run: Run) -> Iterator[Finding]:
             lambda: cut_incomplete_record(journal),
         )
     lock = journal.with_name(f"{JOURNAL}.lock")
-    if lock.is_symlink():
+    if os.path.lexists(lock):  # earlier versions left a dangling symbolic link
         yield Finding(f"a killed process left {lock.name}", "remove it", lambda: lock.unlink())
 
 
@@ -93,7 +96,8 @@ def _checkpoints(run: Run, trials: list[TrialRecord]) -> Iterator[Finding]:
     retained = retained_trials(run, trials)
     for trial in trials:
         folder, ended = run.path / trial.directory, trial.state not in UNFINISHED
-        if ended and trial.number in retained and not (folder / BEST).exists():
+        has_result = trial.state in WITH_RESULT and trial.best_epoch is not None
+        if has_result and trial.number in retained and not (folder / BEST).exists():
             yield Finding(f"trial {trial.number} has lost {trial.directory}/{BEST}", _RETRAIN)
         for path in children(folder, "*.pt"):
             name = f"{trial.directory}/{path.name}"
@@ -140,19 +144,23 @@ def _best(run: Run, trials: list[TrialRecord]) -> Iterator[Finding]:
         )
 
 
-def _snapshot(run: Run) -> Iterator[Finding]:
-    from trajtune.dataset.snapshot import open_snapshot
+def _refits(run: Run) -> Iterator[Finding]:
+    from trajtune.model.checkpoint import load_checkpoint
 
+    for path in children(run.path / REFITS, "*.pt"):
+        try:
+            load_checkpoint(path)
+        except TrainingError:
+            yield Finding(
+                f"{REFITS}/{path.name} is damaged", "delete it; finalize trains it again", _unlink(path)
+            )
+
+
+def _snapshot(run: Run) -> Iterator[Finding]:
     try:
-        snapshot_id = open_snapshot(run.snapshot_path).id
+        snapshot_of_run(run)
     except SnapshotError as error:
         yield Finding(str(error), "put the snapshot back")
-        return
-    if snapshot_id != run.snapshot_id:
-        yield Finding(
-            f"the snapshot at {run.snapshot_path} is {snapshot_id}, the run's was {run.snapshot_id}",
-            "put the former one back",
-        )
 
 
 def _unlink(path: StoredPath) -> Callable[[], None]:

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trajtune.errors import RunError
+from trajtune.experiment.params import Settings
 from trajtune.experiment.settings import Experiment
-from trajtune.experiment.space import Space
+from trajtune.experiment.space import load_space
 from trajtune.search.runs.create import versions
 from trajtune.search.runs.directory import Run
+from trajtune.storage.path import StoredPath
 
 _MAY_DIFFER: Final = (
     "search.trials",
+    "search.space",  # its content is compared, not its name
     "search.max_concurrent",
     "search.gpus_per_trial",
     "search.keep_checkpoints",
@@ -20,10 +23,40 @@ _MAY_DIFFER: Final = (
     "search.max_epochs_total",
     "search.at_budget",
     "finalize.",
-    "storage.",
+    "storage.runs",
+    "storage.snapshots",
+    "storage.bundles",
     "tracking.",
 )
 """Settings that decide how much is searched and what happens afterwards, but not the value of a trial."""
+
+_KEPT: Final = ("search.trials", "search.space", "storage.runs")
+"""Those of them that a run keeps: the first is changed by --trials, the last is where the run was found."""
+
+
+_LONGEST: Final = 80
+"""Characters of a value in a message."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the caller of a resume says of the run; each part is compared with it, and None says nothing.
+
+    Attributes:
+        experiment: The experiment.
+        space: A name in search_spaces/ or a path; None: that of ``experiment``.
+        run: The run's name.
+        snapshot: Where its snapshot is now: a directory or a URI.
+        snapshot_id: Hash of its snapshot's content.
+        warm_start: The earlier run whose best configurations it started with.
+    """
+
+    experiment: Experiment | None = None
+    space: str | None = None
+    run: str | None = None
+    snapshot: str | StoredPath | None = None
+    snapshot_id: str | None = None
+    warm_start: str | None = None
 
 
 @dataclass(frozen=True)
@@ -42,35 +75,31 @@ class Difference:
     harmless: bool
 
     def __str__(self) -> str:
-        return f"{self.what} {self.before} → {self.now}"
+        return f"{self.what} {_short(self.before)} → {_short(self.now)}"
 
 
-def check_resumable(
-    run: Run,
-    snapshot_id: str,
-    *,
-    experiment: Experiment | None = None,
-    space: Space | None = None,
-    force: bool = False,
-) -> None:
-    """Refuse to resume a run if its new trials could not be compared with its old ones.
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def check_resumable(run: Run, expected: Expected = Expected(), *, force: bool = False) -> None:
+    """Refuse to resume a run that is not what the caller expects, or whose trials could not be compared.
 
     Args:
         run: The run.
-        snapshot_id: Hash of the present snapshot.
-        experiment: The present experiment; None is the run's own.
-        space: The space of ``experiment``.
+        expected: What the caller says of it.
         force: Allow harmless differences, which are other versions of packages.
 
     Raises:
         RunError: With every difference that forbids it.
     """
-    changes = list(differences(run, snapshot_id, experiment, space))
+    changes = list(differences(run, expected))
     harmful = [change for change in changes if not change.harmless]
     if harmful:
         raise RunError(
             f"The run {run.name} cannot go on, because its trials could not be compared: "
-            f"{', '.join(map(str, harmful))}. Put that back, or start a new search."
+            f"{', '.join(map(str, harmful))}. Put that back, leave it out, or start a new search."
         )
     if changes and not force:
         raise RunError(
@@ -79,26 +108,49 @@ def check_resumable(
         )
 
 
-def differences(
-    run: Run, snapshot_id: str, experiment: Experiment | None = None, space: Space | None = None
-) -> Iterator[Difference]:
-    """Everything that has changed since the run began."""
-    if snapshot_id != run.snapshot_id:
-        yield Difference("snapshot", run.snapshot_id, snapshot_id, harmless=False)
+def differences(run: Run, expected: Expected) -> Iterator[Difference]:
+    """Everything that has changed since the run began, and everything that it is not."""
+    if expected.run is not None and expected.run != run.name:
+        yield Difference("--run", run.name, expected.run, harmless=False)
+    if expected.snapshot_id is not None and expected.snapshot_id != run.snapshot_id:
+        yield Difference("snapshot", run.snapshot_id[:16], expected.snapshot_id[:16], harmless=False)
     now = versions()
     for name, before in run.manifest["versions"].items():
         if now[name] != before:
             yield Difference(name, before, now[name], harmless=True)
+    experiment, space = expected.experiment, expected.space
     if experiment is not None:
-        yield from _changed(run.experiment.model_dump(mode="json"), experiment.model_dump(mode="json"), "")
+        space = space or experiment.search.space
+        for name, a, b in _changed(run.experiment, experiment):
+            if not name.startswith(_MAY_DIFFER):
+                yield Difference(name, a, b, harmless=False)
     if space is not None:
-        yield from _changed(run.space.model_dump(mode="json"), space.model_dump(mode="json"), "space.")
+        for name, a, b in _changed(run.space, load_space(space)):
+            yield Difference(f"space.{name}", a, b, harmless=False)
 
 
-def _changed(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str) -> Iterator[Difference]:
+def changed_settings(run: Run, experiment: Experiment) -> dict[str, dict[str, Any]]:
+    """What a resume with ``experiment`` changes, by section: settings on which no trial's value depends."""
+    changed: dict[str, dict[str, Any]] = {}
+    content = experiment.model_dump(mode="json")
+    for name, _, _ in _changed(run.experiment, experiment):
+        if name.startswith(_MAY_DIFFER) and not name.startswith(_KEPT):
+            section, setting, *_ = name.split(".")
+            changed.setdefault(section, {})[setting] = content[section][setting]
+    return changed
+
+
+def _changed(before: Settings, now: Settings) -> Iterator[tuple[str, Any, Any]]:
+    """Name, former and present value of each setting that differs, by its path with dots."""
+    yield from _differing(before.model_dump(mode="json"), now.model_dump(mode="json"), "")
+
+
+def _differing(
+    before: Mapping[str, Any], now: Mapping[str, Any], prefix: str
+) -> Iterator[tuple[str, Any, Any]]:
     for key in {**before, **now}:
         name, a, b = f"{prefix}{key}", before.get(key), now.get(key)
         if isinstance(a, dict) and isinstance(b, dict):
-            yield from _changed(a, b, f"{name}.")
-        elif a != b and not name.startswith(_MAY_DIFFER):
-            yield Difference(name, a, b, harmless=False)
+            yield from _differing(a, b, f"{name}.")
+        elif a != b:
+            yield name, a, b

@@ -1,8 +1,10 @@
 """Which trials are the best, and whose checkpoints are kept."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
+from trajtune.errors import RunError
 from trajtune.search.runs.directory import Run
 from trajtune.search.study.open import read_study
 from trajtune.search.study.trial_records import (
@@ -36,6 +38,23 @@ def retain_best(run: Run, trials: Sequence[TrialRecord]) -> None:
             delete_resumable(folder)
         else:
             remove_tree(folder)
+
+
+def restore_best(run: Run) -> None:
+    """Write ``best.json`` again if it is missing, damaged or not what the study says.
+
+    Raises:
+        RunError: If no trial has a result yet.
+    """
+    entry = best_entry(read_trials(read_study(run.path)))
+    try:
+        written = run.best()
+    except RunError:
+        if entry is None:
+            raise
+        written = None
+    if entry is not None and json.dumps(entry, sort_keys=True) != json.dumps(written, sort_keys=True):
+        run.write_best(entry)
 
 
 def best_entry(trials: Sequence[TrialRecord]) -> dict[str, Any] | None:

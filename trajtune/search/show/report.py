@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from trajtune.dataset.report_sections import data_sections
-from trajtune.dataset.snapshot import Snapshot, open_snapshot
+from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import SnapshotError
 from trajtune.experiment.objective import DIRECTIONS, label
 from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.page.format import number, significant, words
 from trajtune.page.page import Page
 from trajtune.search.runs.directory import Run
+from trajtune.search.runs.snapshot_of_run import snapshot_of_run
 from trajtune.search.show import optuna_figures
 from trajtune.search.show.report_trials import IN_WORDS, curves, table, timeline
 from trajtune.search.study.objectives import objectives
@@ -150,7 +151,7 @@ def _compared(page: Page, run: Run, trials: Sequence[TrialRecord]) -> None:
 def _snapshot(run: Run) -> Snapshot | str:
     """The run's snapshot, or the reason why it cannot be shown."""
     try:
-        return open_snapshot(run.snapshot_path)
+        return snapshot_of_run(run)
     except SnapshotError as error:
         return f"The run's snapshot {run.snapshot_id[:12]} cannot be shown. {error}"
 

@@ -13,9 +13,11 @@ JOURNAL: Final = "study.journal"
 def journal_storage(directory: Path) -> "JournalStorage":
     """Optuna's storage in the run's journal, which is created if missing."""
     from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
+    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
-    return JournalStorage(JournalFileBackend(str(directory / JOURNAL)))
+    path = str(directory / JOURNAL)
+    # Optuna's default lock is a symbolic link, which some file systems do not have.
+    return JournalStorage(JournalFileBackend(path, lock_obj=JournalFileOpenLock(path)))
 
 
 def clear_crash(directory: Path) -> None:

@@ -17,10 +17,12 @@ from trajtune.errors import TrajtuneError
 from trajtune.experiment.objective import parse_constraint
 from trajtune.model.network.title_vectors import words_of
 from trajtune.search.newest_careers import train_careers
+from trajtune.search.runs.create import versions
 from trajtune.search.runs.directory import TUNE_PREFIX, Run
 from trajtune.search.runs.log import RunLog
 from trajtune.search.session import SearchSession
 from trajtune.search.show.display import display
+from trajtune.search.tune.demand import Demand, can_grow, visible_demand
 from trajtune.search.tune.placement import Placement, num_concurrent, place
 from trajtune.search.tune.scheduler import StudyScheduler
 from trajtune.search.tune.searcher import StudySearcher
@@ -38,7 +40,11 @@ def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: boo
     """
     run, settings = session.run, session.settings
     with _interrupt_handler_restored():
-        placement = place(settings, ray.cluster_resources())
+        # A resumed search on a new cluster has no node yet, and waits for the first.
+        grows = can_grow()
+        placement = place(settings, ray.cluster_resources(), can_grow=grows)
+        most = min(settings.max_concurrent or session.num_missing, session.num_missing)
+        demand = Demand(settings, most)
         train, val = train_careers(session.snapshot, settings), session.snapshot.read("val").arrays
         keep_baselines(run, train, val, session.snapshot.encoder().vocab_size)
         trainable = _trainable(session, placement, train, val)
@@ -46,14 +52,17 @@ def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: boo
             display(run, session.study, log, json_log=json_log) as listener,
             _tune_directory(run) as directory,
             tracked(run.experiment.tracking, run) as callbacks,
-            _actors_started_together(placement.concurrent),
+            _actors_started_together(most if grows else placement.concurrent),
+            visible_demand(demand),
         ):
             session.start(listener)
             tuner = tune.Tuner(
                 trainable,
                 tune_config=tune.TuneConfig(
                     search_alg=StudySearcher(
-                        session, lambda: num_concurrent(settings, ray.cluster_resources())
+                        session,
+                        lambda: num_concurrent(settings, ray.cluster_resources()),
+                        demand.set_unfinished,
                     ),
                     scheduler=StudyScheduler(session),
                     num_samples=-1,  # the searcher says when it is enough
@@ -87,6 +96,7 @@ def _trainable(session: SearchSession, placement: Placement, train: CareerArrays
         constrained=frozenset(parse_constraint(text).name for text in settings.constraints),
         seed=settings.seed,
         device=placement.device,
+        versions=versions(),
     )
     return tune.with_resources(with_data, dict(placement.resources))
 
@@ -95,8 +105,8 @@ def _fit(tuner: tune.Tuner) -> None:
     try:
         tuner.fit()
     except TuneError as error:
-        # Ray wraps what the searcher raises; ours is for the user.
-        if isinstance(error.__context__, TrajtuneError):
+        # Ray wraps what the searcher raises; these are for the user.
+        if isinstance(error.__context__, TrajtuneError | OSError):
             raise error.__context__ from None
         raise
 

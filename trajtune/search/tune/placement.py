@@ -22,20 +22,25 @@ class Placement:
     device: str
 
 
-def place(settings: SearchSettings, available: Mapping[str, float]) -> Placement:
+def place(settings: SearchSettings, available: Mapping[str, float], *, can_grow: bool = False) -> Placement:
     """Give each trial a CPU and the share of a GPU that the experiment asks for.
 
     Args:
         settings: ``max_concurrent`` and ``gpus_per_trial`` are used.
         available: Ray's resources, as from `ray.cluster_resources`.
+        can_grow: Whether nodes may come, so that no trial needs room yet.
 
     Raises:
-        RunError: If there are too few GPUs for one trial; nothing falls back to the CPU.
+        RunError: If there is no room for one trial and none may come; nothing falls back to the CPU.
     """
     share, concurrent = settings.gpus_per_trial, num_concurrent(settings, available)
     if not share:
+        if not concurrent and not can_grow:
+            raise RunError(
+                "A trial needs a CPU, but Ray finds none. Start a node that has some, or use an autoscaler."
+            )
         return Placement(concurrent, {"cpu": 1}, "cpu")
-    if not concurrent:
+    if not concurrent and not can_grow:
         raise RunError(
             f"`search.gpus_per_trial` is {share:g}, but Ray finds {available.get('GPU', 0.0):g} GPUs. "
             "Set it to 0 to train on the CPU, or resume where there is one."
@@ -44,10 +49,16 @@ def place(settings: SearchSettings, available: Mapping[str, float]) -> Placement
 
 
 def num_concurrent(settings: SearchSettings, available: Mapping[str, float]) -> int:
-    """How many trials fit at once on what Ray has now; nodes may join and leave."""
-    fits, share = int(available.get("CPU", 1)), settings.gpus_per_trial
+    """How many trials run at once on what Ray has now; nodes may join and leave."""
+    fits = num_slots(settings, available)
+    return min(settings.max_concurrent or fits, fits)
+
+
+def num_slots(settings: SearchSettings, available: Mapping[str, float]) -> int:
+    """How many trials have room, whatever ``max_concurrent`` is."""
+    fits, share = int(available.get("CPU", 0)), settings.gpus_per_trial
     if share:
         gpus = available.get("GPU", 0.0)
         # A share is of a single GPU: 0.4 fits twice on each GPU, so four times on two GPUs, not five times.
         fits = min(fits, int(gpus) * int(1 / share) if share <= 1 else int(gpus / share))
-    return min(settings.max_concurrent or fits, fits)
+    return fits

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from trajtune.errors import RunError
 from trajtune.experiment.settings import TrackingSettings
 from trajtune.search.runs.directory import Run
+from trajtune.search.runs.place_faults import stopped
 from trajtune.search.study.trial_records import trial_directory
 from trajtune.storage.path import is_uri
 
@@ -24,11 +25,11 @@ URI_VARIABLE: Final = "MLFLOW_TRACKING_URI"
 
 
 def check_tracking(settings: TrackingSettings, runs: str) -> None:
-    """Check, before a search starts, that MLflow is installed and can write where the runs are.
+    """Check, before a search starts, that MLflow is installed, answers and can write where the runs are.
 
     Raises:
-        RunError: If MLflow is wanted and the extra is not installed, or the runs are in an object store and
-            `URI_VARIABLE` is not set.
+        RunError: If MLflow is wanted and the extra is not installed, the runs are in an object store and
+            `URI_VARIABLE` is not set, or the store that it names does not answer.
     """
     if not settings.mlflow:
         return
@@ -42,6 +43,40 @@ def check_tracking(settings: TrackingSettings, runs: str) -> None:
             "The experiment's `tracking` needs mlflow, which is not installed. "
             "Run `pip install 'trajtune[tracking]'`."
         )
+    if uri := os.environ.get(URI_VARIABLE):
+        _check_answers(uri)
+
+
+def _check_answers(uri: str) -> None:
+    """Ask the tracking store for anything; it quotes no URI, which may hold a password."""
+    _quiet()
+    with _few_retries():
+        from mlflow import MlflowClient
+
+        try:
+            MlflowClient(uri).search_experiments(max_results=1)
+        except Exception as error:  # noqa: BLE001 - what may be raised differs from store to store
+            raise RunError(
+                f"{_refused(error)}. Start the server, fix the address, or leave `tracking` out."
+            ) from None
+
+
+def _refused(error: Exception) -> str:
+    where = f"the store that {URI_VARIABLE} names" if URI_VARIABLE in os.environ else f"the run's {MLFLOW}"
+    return f"MLflow cannot use {where} ({type(error).__name__})"
+
+
+@contextmanager
+def _few_retries() -> Iterator[None]:
+    """By default MLflow tries a server that is away for several minutes."""
+    wanted = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+    own = {name: value for name, value in wanted.items() if name not in os.environ}
+    os.environ.update(own)
+    try:
+        yield
+    finally:
+        for name in own:
+            os.environ.pop(name, None)
 
 
 @contextmanager
@@ -52,7 +87,8 @@ def tracked(settings: TrackingSettings, run: Run) -> "Iterator[list[Callback]]":
         return
     before = os.environ.get(URI_VARIABLE)
     try:
-        yield [_mlflow(before or f"sqlite:///{run.path / MLFLOW}", run)]
+        with _few_retries():
+            yield [_mlflow(before or f"sqlite:///{run.path / MLFLOW}", run)]
     finally:
         # The callback has changed mlflow's own setting, and through that the environment.
         import mlflow
@@ -67,16 +103,33 @@ def trial_name(trial: Any) -> str:
     return Path(trial_directory(trial.config["number"])).name
 
 
-def _mlflow(uri: str, run: Run) -> "Callback":
+def _quiet() -> None:
     # Read by mlflow when it is imported; a user's own setting wins.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    from ray.air.integrations.mlflow import MLflowLoggerCallback
-
     for logger in ("mlflow", "alembic"):
         logging.getLogger(logger).setLevel(logging.WARNING)
 
+
+def _mlflow(uri: str, run: Run) -> "Callback":
+    _quiet()
+    from ray.air.integrations.mlflow import MLflowLoggerCallback
+
+    def stopping(method: str) -> Any:
+        """The callback's method; if the store fails, the search stops and its trials stay unfinished."""
+
+        def log(self: Any, *args: Any, **kwargs: Any) -> None:
+            try:
+                getattr(super(Unpickled, self), method)(*args, **kwargs)
+            except Exception as error:  # noqa: BLE001 - what may be raised differs from store to store
+                raise stopped(run.reference, _refused(error)) from None
+
+        return log
+
     class Unpickled(MLflowLoggerCallback):  # type: ignore[misc]
         """Ray pickles its callbacks into a file that would hold the URI, maybe with a password."""
+
+        setup, log_trial_start = stopping("setup"), stopping("log_trial_start")
+        log_trial_result, log_trial_end = stopping("log_trial_result"), stopping("log_trial_end")
 
         def __reduce__(self) -> tuple[Any, ...]:
             return (object, ())

@@ -1,5 +1,6 @@
 """Ray Tune's trainable: an actor that trains one trial after another, an epoch in each step."""
 
+import socket
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -8,9 +9,12 @@ from ray import tune
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.errors import TrainingError
 from trajtune.experiment.params import Params
+from trajtune.search.runs.create import versions as versions_here
+from trajtune.search.runs.directory import MANIFEST
+from trajtune.search.runs.place_faults import PlaceFaultError, as_place_faults
 from trajtune.search.study.trial_records import trial_directory
 from trajtune.search.trial import train_trial
-from trajtune.storage.path import stored_path
+from trajtune.storage.path import StoredPath, stored_path
 
 if TYPE_CHECKING:
     from trajtune.model.network.title_vectors import TitleWords
@@ -21,7 +25,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
 
     Each step is an epoch and reports what `train_trial` yields; the step after the last epoch reports
     only ``done``. A `TrainingError` would occur again in every retry, so it is reported as ``error``;
-    Ray retries after any other exception.
+    Ray retries after any other exception. If the last one is a `PlaceFaultError`, the search stops.
     """
 
     def setup(
@@ -35,10 +39,12 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         constrained: frozenset[str],
         seed: int,
         device: str,
+        versions: Mapping[str, str],
     ) -> None:
         """Take the shared data, which lies in Ray's object store and is not copied, and start a trial."""
         import torch
 
+        _check_node(versions, stored_path(directory))
         torch.set_num_threads(1)
         self._train = CareerArrays.from_dict(data["train"])
         self._val = CareerArrays.from_dict(data["val"])
@@ -56,7 +62,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     def step(self) -> dict[str, Any]:
         """Train an epoch."""
         try:
-            report = next(self._epochs, None)
+            with as_place_faults():
+                report = next(self._epochs, None)
         except TrainingError as error:
             return {"error": str(error), "done": True}
         if report is None:
@@ -78,3 +85,15 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             device=self._device,
             recorded=config["recorded"],
         )
+
+
+def _check_node(versions: Mapping[str, str], run: StoredPath) -> None:
+    """Refuse a node that has joined since the search began, if it has other versions or sees another disk."""
+    here = versions_here()
+    others = [f"{name} {here[name]}" for name, version in versions.items() if here[name] != version]
+    if others:
+        raise PlaceFaultError(f"the node {socket.gethostname()} has other versions: {', '.join(others)}")
+    with as_place_faults():
+        sees_run = (run / MANIFEST).is_file()
+    if not sees_run:
+        raise PlaceFaultError(f"the node {socket.gethostname()} does not see the run at {run}")

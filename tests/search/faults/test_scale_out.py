@@ -1,0 +1,61 @@
+"""A cluster grows with a search, from no worker to as many as it may have, and back."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.search.faults.killing import ROOT, check_invariants
+from tests.support.autoscaling import autoscaling_cluster
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.experiment.load import save_experiment, validate
+from trajtune.experiment.settings import Experiment
+from trajtune.search.runs.directory import open_run
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+WATCH = """
+import sys, time, ray
+ray.init(sys.argv[1], log_to_driver=False, logging_level="ERROR")
+while True:
+    print(sum("CPU" in node["Resources"] for node in ray.nodes() if node["Alive"]), flush=True)
+    time.sleep(0.5)
+"""
+
+
+def test_a_search_grows_a_cluster_from_no_worker_to_four_and_gives_them_back(
+    ladder_snapshot: Snapshot, tmp_path: Path
+) -> None:
+    experiment = validate(
+        Experiment,
+        {
+            "training": {"max_epochs": 12},
+            "search": {"space": "smoke", "trials": 8, "pruner": {"name": "none"}},
+            "storage": {"runs": str(tmp_path / "runs")},
+        },
+        "test",
+    )
+    save_experiment(experiment, tmp_path / "e.yaml")
+    trajtune = str(Path(sys.executable).parent / "trajtune")
+    with autoscaling_cluster({"CPU": 1}, most=4, idle_s=5) as address:
+        watcher = subprocess.Popen(
+            [sys.executable, "-c", WATCH, address], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        )
+        try:
+            command = [trajtune, "search", str(tmp_path / "e.yaml"), "--snapshot", str(ladder_snapshot.path)]
+            said = subprocess.run(
+                [*command, "--run", "r", "--address", address], capture_output=True, text=True, check=False
+            )
+            assert said.returncode == 0, said.stderr
+            time.sleep(25)
+        finally:
+            watcher.kill()
+            seen = [int(line) for line in watcher.communicate()[0].split()]
+
+    assert "No node with CPUs is up yet; Ray's autoscaler is asked for some." in said.stderr
+    assert (seen[0], max(seen), seen[-1]) == (0, 4, 0), seen
+    check_invariants(open_run(tmp_path / "runs" / "r"), 8)
+    assert "trial" not in json.dumps(said.stdout)
