@@ -110,7 +110,7 @@ def prepare_and_search(
         if warm_start:
             experiment = with_warm_start(experiment, open_run(warm_start), data)
         if dry_run:
-            check_start_points(experiment.search, space)
+            check_start_points(experiment.search, space, experiment.training)
             print(experiment_yaml(experiment) + estimate(experiment, space, data).describe())
             return None
         return start_search(experiment, data, space=space, name=run, flags=flags).path

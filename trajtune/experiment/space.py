@@ -7,7 +7,7 @@ Optuna is imported only where a trial is asked.
 
 import difflib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, ValidationError, field_validator, model_validator
@@ -187,13 +187,22 @@ class Space(Settings):
             if not self.searched[name].holds(value)
         ]
 
+    def differences(self, params: Params, base: Params) -> list[str]:
+        """Names of settings, not searched, in which ``params`` differ from all trials around ``base``."""
+        expected = self.resolve(base, self.searched_values(params)).model_dump()
+        return [name for name, value in params.model_dump().items() if value != expected[name]]
+
     def suggest(self, trial: "Trial") -> dict[str, Value]:
         """Ask ``trial`` for every searched param that applies, in the file's order."""
-        suggested: dict[str, Value] = {}
+        return self.draw(lambda name, entry: entry.suggest(trial, name))
+
+    def draw(self, draw_one: "Callable[[str, FloatRange | IntRange | Choice], Value]") -> dict[str, Value]:
+        """A value by ``draw_one`` for every searched param that applies, in the file's order."""
+        drawn: dict[str, Value] = {}
         for name, entry in self.searched.items():
-            if _applies(entry, suggested):
-                suggested[name] = entry.suggest(trial, name)
-        return suggested
+            if _applies(entry, drawn):
+                drawn[name] = draw_one(name, entry)
+        return drawn
 
     def resolve(self, base: Params, suggested: Mapping[str, Value]) -> Params:
         """The whole params of a trial: the experiment's, then the fixed values, then the suggested."""

@@ -109,8 +109,8 @@ def start_search(
     """
     check_tracking(experiment.tracking, experiment.storage.runs)
     space = space or load_space(experiment.search.space)
-    check_start_points(experiment.search, space)
-    check_sampler(experiment.search, space)
+    check_start_points(experiment.search, space, experiment.training)
+    check_sampler(experiment.search, space, experiment.training)
     run = create_run(experiment, space, name=name, snapshot_path=snapshot.path, snapshot_id=snapshot.id)
     return _search(run, snapshot, experiment.search, flags)
 
@@ -151,7 +151,7 @@ def resume_search(
 
     run = open_run(name, experiment.storage if experiment else None)
     check_tracking(run.experiment.tracking, str(run.path))
-    check_sampler(run.experiment.search, run.space)
+    check_sampler(run.experiment.search, run.space, run.experiment.training)
     snapshot = open_snapshot(run.snapshot_path)
     space = load_space(experiment.search.space) if experiment else None
     check_resumable(run, snapshot.id, experiment=experiment, space=space, force=force)
