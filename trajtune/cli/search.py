@@ -108,7 +108,7 @@ def prepare_and_search(
     with ray_session(flags.address, verbose=flags.verbose):
         data = data or prepare_snapshot(experiment, progress=True)
         if warm_start:
-            experiment = with_warm_start(experiment, open_run(warm_start), data)
+            experiment = with_warm_start(experiment, space, open_run(warm_start), data)
         if dry_run:
             check_start_points(experiment.search, space, experiment.training)
             print(experiment_yaml(experiment) + estimate(experiment, space, data).describe())

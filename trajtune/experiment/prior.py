@@ -1,4 +1,4 @@
-"""A belief about where the best params lie, as an experiment gives it."""
+"""What an experiment believes or knows of its params before the search."""
 
 from pydantic import Field
 
@@ -26,3 +26,10 @@ class PriorSettings(Settings):
         description="After so many trials half of the next ones are drawn from the prior: in general "
         "trials / (trials + ended).",
     )
+
+
+class KnownTrial(Settings):
+    """A result of an earlier search of the same function on the same snapshot."""
+
+    params: dict[str, bool | int | float | str] = Field(description="The searched params.")
+    value: float = Field(description="Of `search.metric`.")

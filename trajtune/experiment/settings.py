@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from trajtune.experiment.objective import Metric, parse_constraint
 from trajtune.experiment.params import Params, Settings
-from trajtune.experiment.prior import PriorSettings
+from trajtune.experiment.prior import KnownTrial, PriorSettings
 from trajtune.experiment.sources import PostgresSource, Source
 from trajtune.storage.path import is_uri
 
@@ -100,7 +100,12 @@ class PrunerSettings(Settings):
 class SearchSettings(Settings):
     """The search over `space`."""
 
-    added: ClassVar[Mapping[str, object]] = {"repeats": 0, "stop_at_plateau": None, "prior": None}
+    added: ClassVar[Mapping[str, object]] = {
+        "repeats": 0,
+        "stop_at_plateau": None,
+        "prior": None,
+        "known_trials": [],
+    }
 
     space: str = Field("around_default", description="A name in search_spaces/ or a path.")
     trials: int = Field(50, ge=1, description="Trials in total, the research default counted in.")
@@ -147,6 +152,10 @@ class SearchSettings(Settings):
         default=[],
         description="Params to try after the research default; what a point leaves out is taken from "
         "`training`, which itself comes next, where the space holds it.",
+    )
+    known_trials: list[KnownTrial] = Field(
+        default=[],
+        description="What the sampler knows at the start; a warm start on the same snapshot adds to it.",
     )
     pruner: PrunerSettings = Field(PrunerSettings(), description="Which trials are stopped early.")
     max_train_careers: int | None = Field(

@@ -17,6 +17,7 @@ from trajtune.experiment.load import find_file, load_yaml, validate
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params, Settings
 
 if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
     from optuna.trial import Trial
 
 Value = bool | int | float | str | None
@@ -67,6 +68,12 @@ class FloatRange(Distribution):
         """Ask an Optuna trial."""
         return trial.suggest_float(name, self.low, self.high, log=self.log)
 
+    def distribution(self) -> "BaseDistribution":
+        """The distribution that Optuna notes of it."""
+        from optuna.distributions import FloatDistribution
+
+        return FloatDistribution(self.low, self.high, log=self.log)
+
 
 class IntRange(Distribution):
     """A whole number between two bounds, both inclusive."""
@@ -102,6 +109,12 @@ class IntRange(Distribution):
         """Ask an Optuna trial."""
         return trial.suggest_int(name, self.low, self.high, step=self.step, log=self.log)
 
+    def distribution(self) -> "BaseDistribution":
+        """The distribution that Optuna notes of it."""
+        from optuna.distributions import IntDistribution
+
+        return IntDistribution(self.low, self.high, step=self.step, log=self.log)
+
 
 class Choice(Distribution):
     """One of a few values with no order among them."""
@@ -121,6 +134,12 @@ class Choice(Distribution):
         """Ask an Optuna trial."""
         value: Value = trial.suggest_categorical(name, self.choices)
         return value
+
+    def distribution(self) -> "BaseDistribution":
+        """The distribution that Optuna notes of it."""
+        from optuna.distributions import CategoricalDistribution
+
+        return CategoricalDistribution(self.choices)
 
 
 def _kind(value: Any) -> str:
@@ -203,6 +222,10 @@ class Space(Settings):
             if _applies(entry, drawn):
                 drawn[name] = draw_one(name, entry)
         return drawn
+
+    def distributions(self, values: Mapping[str, Value]) -> "dict[str, BaseDistribution]":
+        """Optuna's distributions of the searched params in ``values``."""
+        return {name: entry.distribution() for name, entry in self.searched.items() if name in values}
 
     def resolve(self, base: Params, suggested: Mapping[str, Value]) -> Params:
         """The whole params of a trial: the experiment's, then the fixed values, then the suggested."""

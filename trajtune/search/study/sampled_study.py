@@ -9,12 +9,12 @@ seed. Both are recorded and shown, and both are hidden here.
 import copy
 import math
 import statistics
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from optuna import Study
 from optuna.samplers import BaseSampler
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 
 from trajtune.search.study.origins import RESEARCH_DEFAULT_ORIGIN
 
@@ -45,13 +45,16 @@ class SampledStudy(Study):
 
     Args:
         study: Read and written as before, except for the trials that the view lists.
+        known: Trials of earlier searches, which are listed first; see `known_trial`.
         stopped_count: Whether a trial that was stopped early is listed as COMPLETE, with the value that
             it would probably have reached; see `probable_end`.
     """
 
-    def __init__(self, study: Study, *, stopped_count: bool = False) -> None:
+    def __init__(
+        self, study: Study, known: "Sequence[FrozenTrial]" = (), *, stopped_count: bool = False
+    ) -> None:
         super().__init__(study.study_name, study._storage, sampler=study.sampler, pruner=study.pruner)
-        self._study, self._stopped_count = study, stopped_count
+        self._study, self._known, self._stopped_count = study, known, stopped_count
 
     def get_trials(
         self, deepcopy: bool = True, states: Container[TrialState] | None = None
@@ -66,6 +69,7 @@ class SampledStudy(Study):
         trials = [trial for trial in everything if is_sampled(trial)]
         if self._stopped_count and len(self.directions) == 1:
             trials = _with_probable_ends(trials, maximize=self.direction.name == "MAXIMIZE")
+        trials = [*self._known, *trials]
         if states is not None:
             trials = [trial for trial in trials if trial.state in states]
         return copy.deepcopy(trials) if deepcopy else trials
@@ -87,11 +91,13 @@ class SampledTrialsSampler(BaseSampler):
 
     Args:
         sampler: Suggests the params.
-        stopped_count: As in `SampledStudy`.
+        known, stopped_count: As in `SampledStudy`.
     """
 
-    def __init__(self, sampler: BaseSampler, *, stopped_count: bool = False) -> None:
-        self._sampler, self._stopped_count = sampler, stopped_count
+    def __init__(
+        self, sampler: BaseSampler, known: "Sequence[FrozenTrial]" = (), *, stopped_count: bool = False
+    ) -> None:
+        self._sampler, self._known, self._stopped_count = sampler, known, stopped_count
 
     def __str__(self) -> str:
         return str(self._sampler)
@@ -128,7 +134,19 @@ class SampledTrialsSampler(BaseSampler):
             self._sampler.after_trial(self._view(study), trial, state, values)
 
     def _view(self, study: Study) -> SampledStudy:
-        return SampledStudy(study, stopped_count=self._stopped_count)
+        return SampledStudy(study, self._known, stopped_count=self._stopped_count)
+
+
+def known_trial(
+    params: Mapping[str, Any], distributions: "dict[str, BaseDistribution]", value: float
+) -> "FrozenTrial":
+    """A complete trial that is not in the study.
+
+    All have the number -1: samplers leave out the trial that they suggest for by its number.
+    """
+    trial = create_trial(params=dict(params), distributions=distributions, value=value)
+    trial.number = -1
+    return trial
 
 
 def probable_end(trial: "FrozenTrial", complete: "list[FrozenTrial]", *, maximize: bool) -> float | None:

@@ -37,10 +37,14 @@ def seeing_sampled_trials(settings: SearchSettings, number: int, space: Space, b
     """
     from optuna.samplers import GPSampler
 
-    from trajtune.search.study.sampled_study import SampledTrialsSampler
+    from trajtune.search.study.sampled_study import SampledTrialsSampler, known_trial
 
     sampler = make_sampler(settings, number, space, base)
-    return SampledTrialsSampler(sampler, stopped_count=isinstance(sampler, GPSampler))
+    known = [
+        known_trial(trial.params, space.distributions(trial.params), trial.value)
+        for trial in settings.known_trials
+    ]
+    return SampledTrialsSampler(sampler, known, stopped_count=isinstance(sampler, GPSampler))
 
 
 def make_sampler(settings: SearchSettings, number: int, space: Space, base: Params) -> "BaseSampler":
