@@ -144,10 +144,11 @@ def test_a_finished_search_is_extended_by_exactly_what_is_missing(
 def test_start_points_come_second_and_equal_points_are_trained_once(
     small_snapshot: Snapshot, tmp_path: Path
 ) -> None:
-    run = start_search(experiment(tmp_path, trials=4, start_points=[LOW, LOW, {}]), small_snapshot)
+    research = RESEARCH_DEFAULT.model_dump()
+    run = start_search(experiment(tmp_path, trials=4, start_points=[LOW, LOW, research]), small_snapshot)
 
     default, first, second, third = read_trials(read_study(run.path))
-    assert Params.model_validate(first.params) == RESEARCH_DEFAULT.model_copy(update=LOW)
+    assert Params.model_validate(first.params) == run.experiment.training.model_copy(update=LOW)
     assert (second.duplicate_of, third.duplicate_of) == (1, 0)
     assert (second.epochs, third.epochs) == (first.epochs, default.epochs)
     assert (second.state, third.state) == (first.state, default.state)
@@ -336,11 +337,12 @@ def test_a_resume_with_another_version_needs_force(finished: Run) -> None:
 def test_a_warm_start_takes_the_best_configurations_of_an_earlier_run(
     finished: Run, small_snapshot: Snapshot
 ) -> None:
-    warm = with_warm_start(finished.experiment, finished, small_snapshot)
+    warm = with_warm_start(finished.experiment, finished.space, finished, small_snapshot)
 
     expected = [dict(t.params) for t in top_trials(finished, 5) if t.number != 0]
     assert warm.search.start_points == expected
     assert expected
+    assert warm.search.known_trials == []
 
 
 def test_a_warm_start_from_data_split_otherwise_is_refused(finished: Run, small_snapshot: Snapshot) -> None:
@@ -348,4 +350,4 @@ def test_a_warm_start_from_data_split_otherwise_is_refused(finished: Run, small_
     other = replace(small_snapshot, manifest={**small_snapshot.manifest, "settings": settings})
 
     with pytest.raises(RunError, match="comparable data, but since .* these changed: split"):
-        with_warm_start(finished.experiment, finished, other)
+        with_warm_start(finished.experiment, finished.space, finished, other)

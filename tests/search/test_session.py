@@ -1,6 +1,7 @@
 """A session's decisions, without Ray and without training: which trial is next, and what ends one."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from trajtune.search.budget import Budget
 from trajtune.search.runs.create import create_run
 from trajtune.search.session import SearchSession, open_session
 from trajtune.search.study.open import read_study
-from trajtune.search.study.trial_records import TrialRecord, read_trials
+from trajtune.search.study.trial_records import TrialRecord, ranked, read_trials
 from trajtune.search.trial import DAMAGE
 
 POINT = {"learning_rate": 0.0005, "embedding_dim": 32}
@@ -198,17 +199,119 @@ def test_a_budget_leaves_a_reference_trial_unfinished_and_a_later_session_goes_o
 
 
 @pytest.mark.parametrize(("at_budget", "goes_on"), [("prune", False), ("finish", True)])
-def test_a_spent_budget_suggests_nothing_and_stops_reference_trials_too_if_it_is_to(
+def test_a_spent_budget_suggests_nothing_and_stops_every_trial_if_it_is_to(
     opened: Open, at_budget: str, goes_on: bool
 ) -> None:
     session = opened(max_epochs_total=1, at_budget=at_budget)
-    session.suggest("0")
+    suggest(session, 3)
 
     assert session.record_epoch("0", report(2.0)) == goes_on
+    assert session.record_epoch("2", report(2.0)) == goes_on
+    assert records(session)[2].state == ("RUNNING" if goes_on else "PRUNED")
 
     assert session.suggest("1") is None
     assert not session.has_waiting_duplicates
     assert session.budget.spent(session.study) == "the budget of 1 epochs is spent"
+
+
+@pytest.mark.parametrize(
+    ("number", "search"),
+    [
+        (0, {}),
+        (1, {}),
+        (2, {"repeats": 2}),
+        (1, {"start_points": [{**POINT, "embedding_dropout": 0.3}]}),
+    ],
+    ids=["research default", "training", "repeat", "other settings"],
+)
+def test_a_trial_that_is_never_pruned_stays_unfinished_at_a_budget_and_is_continued_by_the_next_session(
+    opened: Open, number: int, search: dict[str, Any]
+) -> None:
+    session = opened(max_epochs_total=1, **search)
+    suggest(session, number + 1)
+
+    assert not session.record_epoch(str(number), report(2.0))
+    session.end(str(number))  # Ray Tune says so of every trial that it has stopped
+
+    assert session.num_running == number
+    assert records(session)[number].state == "RUNNING"
+    after = opened()
+    after.budget = replace(after.budget, max_epochs_total=None)
+    configs = [after.suggest(str(each)) for each in range(number + 1)]
+    assert [config and (config["number"], config["recorded"]) for config in configs][number] == (number, 1)
+
+
+def test_a_start_point_of_the_function_that_is_searched_may_be_pruned(opened: Open) -> None:
+    session = opened(trials=6, start_points=[POINT, {**POINT, "embedding_dropout": 0.3}])
+    suggest(session, 6)
+
+    goes_on = {number: session.record_epoch(str(number), report(9.0 - number)) for number in (5, 4, 2, 1)}
+
+    assert goes_on == {5: True, 4: False, 2: True, 1: False}
+
+
+VALUES = {6: 2.935, 7: 2.94, 8: 2.95}
+"""Trial 7 is another training of the params of trial 6, and trial 8 of trial 5."""
+
+
+def test_repeats_of_the_training_come_after_it_and_repeats_of_the_best_last(opened: Open) -> None:
+    session = opened(trials=9, repeats=4, seed=7)
+
+    trained = run_through(session, value=lambda number: VALUES.get(number, 3.0 - number / 100))
+
+    assert [(trial.origin, trial.repeat_of, trial.seed) for trial in records(session)] == [
+        ("research_default", None, None),
+        ("training", None, None),
+        ("training_repeat", 1, 1007),
+        ("training_repeat", 1, 2007),
+        *[("sampler", None, None)] * 3,
+        ("repeat", 6, 1007),
+        ("repeat", 5, 1007),
+    ]
+    assert [config["seed"] for config in trained] == [7, 7, 1007, 2007, 7, 7, 7, 1007, 1007]
+    assert trained[7]["params"] == records(session)[6].params
+    best = ranked(records(session))[0]
+    assert (best.number, best.seeds, best.state) == (6, 2, "COMPLETE")
+    assert best.mean_value == pytest.approx(2.9375)
+
+
+def test_a_search_that_was_killed_while_it_queued_a_repeat_asks_for_it(opened: Open) -> None:
+    session = opened(trials=6, repeats=3)
+    run_through(session, 5)
+    whole = opened()
+    whole._look_at_the_best()  # and no more
+
+    config = opened().suggest("5")
+
+    assert config is not None
+    assert (config["number"], config["seed"]) == (5, 1000)
+    assert len(records(session)) == 6
+
+
+def test_a_plateau_ends_a_search_after_the_repeats_that_it_has_left(opened: Open) -> None:
+    session = opened(trials=50, repeats=3, stop_at_plateau=3)
+
+    values = {1: 3.0, 2: 2.99, 3: 3.04, 5: 2.97}
+    run_through(session, value=lambda number: values.get(number, 3.2))
+
+    assert [trial.number for trial in records(session) if trial.origin == "repeat"] == [9]
+    assert len(records(session)) == 10
+    assert session.stopped_by() == "the last 3 trials were no better than luck (`search.stop_at_plateau`)"
+    assert opened().suggest("10") is None
+
+
+def run_through(
+    session: SearchSession,
+    trials: int = 99,
+    value: Callable[[int], float] = lambda number: 3.0 - number / 100,
+) -> list[dict[str, Any]]:
+    """Train one trial after another, an epoch each; gives their configs."""
+    configs = []
+    while len(configs) < trials and (config := session.suggest("next")) is not None:
+        configs.append(config)
+        session.record_epoch("next", report(value(config["number"]), epoch=9))
+        session.end("next")
+    return configs
 
 
 def test_a_session_whose_run_was_taken_over_writes_nothing_more(opened: Open) -> None:

@@ -115,10 +115,10 @@ def prepare_and_search(
     with ray_session(flags.address, verbose=flags.verbose):
         data = data or prepare_snapshot(experiment, progress=True)
         if warm_start:
-            experiment = with_warm_start(experiment, open_run(warm_start), data)
+            experiment = with_warm_start(experiment, space, open_run(warm_start), data)
         if dry_run:
             experiment = experiment.model_copy(update={"search": limits.on(experiment.search)})
-            check_start_points(experiment.search, space)
+            check_start_points(experiment.search, space, experiment.training)
             print(experiment_yaml(experiment) + estimate(experiment, space, data).describe())
             return None
         return start_search(experiment, data, space=space, name=run, limits=limits, flags=flags).path

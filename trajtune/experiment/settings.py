@@ -14,7 +14,8 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from trajtune.experiment.objective import Metric, parse_constraint
-from trajtune.experiment.params import RESEARCH_DEFAULT, Params, Settings
+from trajtune.experiment.params import Params, Settings
+from trajtune.experiment.prior import KnownTrial, PriorSettings
 from trajtune.experiment.sources import PostgresSource, Source
 from trajtune.storage.path import is_uri
 
@@ -109,6 +110,13 @@ class PrunerSettings(Settings):
 class SearchSettings(Settings):
     """The search over `space`."""
 
+    added: ClassVar[Mapping[str, object]] = {
+        "repeats": 0,
+        "stop_at_plateau": None,
+        "prior": None,
+        "known_trials": [],
+    }
+
     space: str = Field("around_default", description="A name in search_spaces/ or a path.")
     trials: int = Field(50, ge=1, description="Trials in total, the research default counted in.")
     metric: Metric = Field(
@@ -134,11 +142,30 @@ class SearchSettings(Settings):
     sampler_kwargs: dict[str, JsonValue] = Field(
         default={}, description="Keyword arguments of the sampler, for example n_startup_trials of tpe."
     )
-    seed: int = Field(0, description="Of the sampler and of each trial's training.")
+    seed: int = Field(0, description="Of the sampler and of each trial's training, except repeats.")
+    repeats: int | None = Field(
+        None,
+        ge=0,
+        description="Trials that train params again with another seed: two of `training`, early, and the "
+        "others of the best few, last. null: two and a tenth of `trials`, from 40 trials on; none below.",
+    )
+    stop_at_plateau: int | None = Field(
+        None,
+        ge=1,
+        description="End the search after so many trials whose gain is no more than a seed's luck; "
+        "null: never.",
+    )
+    prior: PriorSettings | None = Field(
+        None, description="A belief about where the best params lie; null: the sampler draws all trials."
+    )
     start_points: list[dict[str, bool | int | float | str]] = Field(
         default=[],
-        description="Params to try after the research default; what a point leaves out is taken from that. "
-        "The experiment's own `training` comes next, where the space holds it.",
+        description="Params to try after the research default; what a point leaves out is taken from "
+        "`training`, which itself comes next, where the space holds it.",
+    )
+    known_trials: list[KnownTrial] = Field(
+        default=[],
+        description="What the sampler knows at the start; a warm start on the same snapshot adds to it.",
     )
     pruner: PrunerSettings = Field(PrunerSettings(), description="Which trials are stopped early.")
     max_train_careers: int | None = Field(
@@ -172,7 +199,7 @@ class SearchSettings(Settings):
                 near = difflib.get_close_matches(unknown[0], sorted(Params.model_fields), n=1)
                 remedy = f"did you mean `{near[0]}`?" if near else "remove it"
                 raise ValueError(f"unknown param `{unknown[0]}` in start_points, {remedy}")
-            Params.model_validate({**RESEARCH_DEFAULT.model_dump(), **point})
+            Params.model_validate(point)
         return self
 
     @field_validator("sampler")

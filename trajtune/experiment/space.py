@@ -7,7 +7,7 @@ Optuna is imported only where a trial is asked.
 
 import difflib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, ValidationError, field_validator, model_validator
@@ -17,6 +17,7 @@ from trajtune.experiment.load import find_file, load_yaml, validate
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params, Settings
 
 if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
     from optuna.trial import Trial
 
 Value = bool | int | float | str | None
@@ -67,6 +68,12 @@ class FloatRange(Distribution):
         """Ask an Optuna trial."""
         return trial.suggest_float(name, self.low, self.high, log=self.log)
 
+    def distribution(self) -> "BaseDistribution":
+        """The distribution that Optuna notes of it."""
+        from optuna.distributions import FloatDistribution
+
+        return FloatDistribution(self.low, self.high, log=self.log)
+
 
 class IntRange(Distribution):
     """A whole number between two bounds, both inclusive."""
@@ -102,6 +109,12 @@ class IntRange(Distribution):
         """Ask an Optuna trial."""
         return trial.suggest_int(name, self.low, self.high, step=self.step, log=self.log)
 
+    def distribution(self) -> "BaseDistribution":
+        """The distribution that Optuna notes of it."""
+        from optuna.distributions import IntDistribution
+
+        return IntDistribution(self.low, self.high, step=self.step, log=self.log)
+
 
 class Choice(Distribution):
     """One of a few values with no order among them."""
@@ -121,6 +134,12 @@ class Choice(Distribution):
         """Ask an Optuna trial."""
         value: Value = trial.suggest_categorical(name, self.choices)
         return value
+
+    def distribution(self) -> "BaseDistribution":
+        """The distribution that Optuna notes of it."""
+        from optuna.distributions import CategoricalDistribution
+
+        return CategoricalDistribution(self.choices)
 
 
 def _kind(value: Any) -> str:
@@ -187,13 +206,26 @@ class Space(Settings):
             if not self.searched[name].holds(value)
         ]
 
+    def differences(self, params: Params, base: Params) -> list[str]:
+        """Names of settings, not searched, in which ``params`` differ from all trials around ``base``."""
+        expected = self.resolve(base, self.searched_values(params)).model_dump()
+        return [name for name, value in params.model_dump().items() if value != expected[name]]
+
     def suggest(self, trial: "Trial") -> dict[str, Value]:
         """Ask ``trial`` for every searched param that applies, in the file's order."""
-        suggested: dict[str, Value] = {}
+        return self.draw(lambda name, entry: entry.suggest(trial, name))
+
+    def draw(self, draw_one: "Callable[[str, FloatRange | IntRange | Choice], Value]") -> dict[str, Value]:
+        """A value by ``draw_one`` for every searched param that applies, in the file's order."""
+        drawn: dict[str, Value] = {}
         for name, entry in self.searched.items():
-            if _applies(entry, suggested):
-                suggested[name] = entry.suggest(trial, name)
-        return suggested
+            if _applies(entry, drawn):
+                drawn[name] = draw_one(name, entry)
+        return drawn
+
+    def distributions(self, values: Mapping[str, Value]) -> "dict[str, BaseDistribution]":
+        """Optuna's distributions of the searched params in ``values``."""
+        return {name: entry.distribution() for name, entry in self.searched.items() if name in values}
 
     def resolve(self, base: Params, suggested: Mapping[str, Value]) -> Params:
         """The whole params of a trial: the experiment's, then the fixed values, then the suggested."""

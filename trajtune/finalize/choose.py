@@ -117,7 +117,7 @@ def _refit(run: Run, snapshot: Snapshot, *, verbose: bool, say: Progress) -> lis
         else None
     )
     chosen = finalists(
-        [(trial.number, trial.params, trial.value) for trial in best],
+        [(trial.number, trial.params, trial.mean_value) for trial in best],
         research.value if research else None,
         searched if searched and _is_intact(searched) else None,
         metric=run.experiment.search.metric,

@@ -13,8 +13,9 @@ from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.settings import Experiment, PrunerSettings
 from trajtune.experiment.space import Space
 from trajtune.search.newest_careers import train_careers
+from trajtune.search.repeats import num_repeats
 from trajtune.search.start_points import start_points
-from trajtune.search.study.origins import TRAINING_ORIGIN
+from trajtune.search.study.origins import TRAINING_ORIGIN, TRAINING_REPEAT_ORIGIN
 from trajtune.search.tune.demand import can_grow
 from trajtune.search.tune.placement import place
 
@@ -94,10 +95,15 @@ def estimate(
 
 
 def epochs_of_others(experiment: Experiment, space: Space) -> float:
-    """Epochs of all trials but the research default; the experiment's own training is not pruned either."""
+    """Epochs of all trials but the research default; repeats and `training` itself are not pruned either."""
     settings, training = experiment.search, experiment.training
     points = start_points(settings, space, training, settings.trials)
-    not_pruned = [params.max_epochs for origin, params in points if origin == TRAINING_ORIGIN]
+    not_pruned = [
+        point.params.max_epochs
+        for point in points
+        if point.origin in (TRAINING_ORIGIN, TRAINING_REPEAT_ORIGIN)
+    ]
+    not_pruned += [training.max_epochs] * num_repeats(settings, settings.trials)[1]
     num_pruned = settings.trials - 1 - len(not_pruned)
     return sum(not_pruned) + num_pruned * expected_epochs(settings.pruner, training)
 

@@ -122,8 +122,8 @@ def start_search(
     """
     check_tracking(experiment.tracking, experiment.storage.runs)
     space = space or load_space(experiment.search.space)
-    check_start_points(experiment.search, space)
-    check_sampler(experiment.search, space)
+    check_start_points(experiment.search, space, experiment.training)
+    check_sampler(experiment.search, space, experiment.training)
     check_ready(experiment, snapshot)
     if experiment.storage.study_url_variable is not None:
         from trajtune.search.study.database import database_storage, writer_retries
@@ -182,7 +182,7 @@ def resume_search(
     check_resumable(run, expected, force=force)
     changed = changed_settings(run, experiment) if experiment else {}
     check_tracking((experiment or run.experiment).tracking, str(run.path))
-    check_sampler(run.experiment.search, run.space)
+    check_sampler(run.experiment.search, run.space, run.experiment.training)
     return _search(run, snapshot, flags, limits, trials=trials, changed=changed)
 
 
@@ -193,9 +193,10 @@ def _with_warm_start(run: Run, expected: Expected, earlier: Run, snapshot: "Snap
         RunError: If the run has not started with them.
     """
     if expected.experiment is not None:
-        return replace(expected, experiment=with_warm_start(expected.experiment, earlier, snapshot))
+        experiment = with_warm_start(expected.experiment, run.space, earlier, snapshot)
+        return replace(expected, experiment=experiment)
     own = run.experiment.search.start_points
-    warm = with_warm_start(run.experiment, earlier, snapshot).search.start_points[len(own) :]
+    warm = with_warm_start(run.experiment, run.space, earlier, snapshot).search.start_points[len(own) :]
     if any(point not in own for point in warm):
         raise RunError(
             f"The run {run.name} did not start with the best configurations of {earlier.name}. Leave "

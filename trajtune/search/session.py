@@ -8,17 +8,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from trajtune.errors import RunError
+from trajtune.experiment.params import Params
 from trajtune.experiment.settings import SearchSettings
 from trajtune.search.budget import Budget
+from trajtune.search.repeats import next_repeat, num_repeats, num_repeats_of, plateau, repeat
 from trajtune.search.runs.directory import TUNE_PREFIX, Run
 from trajtune.search.runs.lock import StillHeld
 from trajtune.search.runs.place_faults import place_fault_in, stopped
 from trajtune.search.runs.retention import retain_best
 from trajtune.search.show.events import Event, Listener
 from trajtune.search.start_points import start_points
-from trajtune.search.study.objectives import has_several_objectives
 from trajtune.search.study.open import create_study
-from trajtune.search.study.origins import REFERENCE_ORIGINS
+from trajtune.search.study.origins import REFERENCE_ORIGINS, REPEAT_ORIGIN
+from trajtune.search.study.sampled_study import DIFFERS_IN, REPEAT_OF
 from trajtune.search.study.study import (
     ask,
     ask_again,
@@ -71,6 +73,7 @@ class SearchSession:
         # Trials are known by the ids of whoever runs them; Ray Tune makes its own.
         self._running: dict[str, Trial] = {}
         self._last_failure: dict[str, str] = {}
+        self._plateau: str | None = None
         self._waiting_for: defaultdict[int, list[Trial]] = defaultdict(list)
 
     def start(self, listener: Listener) -> None:
@@ -92,6 +95,10 @@ class SearchSession:
         """Whether a trial waits for one with equal params; it will be trained itself if that one fails."""
         return bool(self._waiting_for) and self.budget.spent(self.study) is None
 
+    def stopped_by(self) -> str | None:
+        """Why no further trial is suggested, as a clause for a message; None while there may be one."""
+        return self.budget.spent(self.study) or self._plateau
+
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
         """The next trial to train: ``number``, ``params``, epochs ``recorded``; None if there is none now."""
         self.still_held()
@@ -101,7 +108,13 @@ class SearchSession:
                 self._running[trial_id] = trial
                 self._tell("start", trial.number)
                 recorded = num_recorded(self.study, trial)
-                return {"number": trial.number, "params": trial.user_attrs["params"], "recorded": recorded}
+                attributes = trial.user_attrs
+                return {
+                    "number": trial.number,
+                    "params": attributes["params"],
+                    "seed": attributes.get("seed", self.settings.seed),
+                    "recorded": recorded,
+                }
             if first.state.is_finished():
                 self._end_duplicate(trial, first.number)
             else:
@@ -128,12 +141,12 @@ class SearchSession:
         self._tell("epoch", trial.number)
         if report["epoch"] >= trial.user_attrs["params"]["max_epochs"]:
             return True
-        is_reference = trial.user_attrs["origin"] in REFERENCE_ORIGINS
-        if self.budget.at_budget == "prune" and self.budget.spent(self.study) is not None:
-            if is_reference:
-                del self._running[trial_id]  # it stays unfinished, and a resumed search goes on with it
-                return False
-        elif is_reference or has_several_objectives(self.study) or not should_prune(self.study, trial):
+        is_stopped = self.budget.at_budget == "prune" and self.budget.spent(self.study) is not None
+        if _is_never_pruned(trial):
+            if is_stopped:
+                self._leave_unfinished(trial_id)
+            return not is_stopped
+        if not is_stopped and not should_prune(self.study, trial):
             return True
         tell_pruned(self.study, trial)
         self._ended(trial_id)
@@ -170,7 +183,29 @@ class SearchSession:
         number = self._orphaned()
         if number is not None:
             return ask_again(self.study, number, *points)
-        return ask(self.study, *points) if _num_asked(self.study) < self.run.requested else None
+        left = self.run.requested - _num_asked(self.study)
+        if left <= 0:
+            return None
+        if (
+            self.settings.stop_at_plateau is not None
+            or left <= num_repeats(self.settings, self.run.requested)[1]
+        ):
+            self._look_at_the_best()
+        return None if self._plateau else ask(self.study, *points)
+
+    def _look_at_the_best(self) -> None:
+        """Queue a repeat of one of the best trials, if the next trial is to be one; notice a plateau."""
+        trials = read_trials(self.study)
+        if any(trial.state == "WAITING" for trial in trials):
+            return
+        reached = plateau(trials, self.settings)
+        original = next_repeat(trials, self.settings, self.run.requested, at_plateau=reached is not None)
+        if original is None:
+            self._plateau = reached
+            return
+        params = Params.model_validate(trials[original].params)
+        attributes = repeat(self.settings, original, num_repeats_of(trials, original))
+        enqueue(self.study, self.run.space, params, REPEAT_ORIGIN, attributes)
 
     def _orphaned(self) -> int | None:
         """The first trial that is RUNNING in the study, but neither here nor waiting for its first."""
@@ -180,6 +215,10 @@ class SearchSession:
         ours |= {trial.number for waiting in self._waiting_for.values() for trial in waiting}
         running = trials_of(self.study, TrialState.RUNNING)
         return next((trial.number for trial in running if trial.number not in ours), None)
+
+    def _leave_unfinished(self, trial_id: str) -> None:
+        """Stop a trial without an end in the study: the next session continues it from its checkpoint."""
+        del self._running[trial_id]
 
     def _ended(self, trial_id: str) -> None:
         """A trial's end is recorded: give its results to its duplicates."""
@@ -230,9 +269,19 @@ def open_session(
         run = run.with_requested(trials)
     points = start_points(settings, run.space, experiment.training, run.requested)
     # Trial i is point i, so a search that was killed while queueing goes on where it stopped.
-    for origin, params in points[len(trials_of(study)) :]:
-        enqueue(study, run.space, params, origin)
+    for point in points[len(trials_of(study)) :]:
+        enqueue(study, run.space, point.params, point.origin, point.attributes)
     return SearchSession(run, study, snapshot, settings, still_held)
+
+
+def _is_never_pruned(trial: "Trial") -> bool:
+    """Whether a trial is compared with others only by its end: a reference, a repeat, or other settings."""
+    attributes = trial.user_attrs
+    return (
+        attributes["origin"] in REFERENCE_ORIGINS
+        or REPEAT_OF in attributes
+        or bool(attributes.get(DIFFERS_IN))
+    )
 
 
 def _num_asked(study: "Study") -> int:

@@ -86,12 +86,12 @@ def test_a_sampler_by_its_import_path_suggests_the_trials_of_a_search(
 
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_every_named_sampler_suggests_a_point(name: str) -> None:
-    check_sampler(settings(sampler=name), SMOKE)
+    check_sampler(settings(sampler=name), SMOKE, Params())
 
 
 @pytest.mark.parametrize("name", ["CmaEsSampler", "NSGAIISampler", "QMCSampler"])
 def test_samplers_of_optuna_are_found_by_their_import_path(name: str) -> None:
-    check_sampler(settings(sampler=f"optuna.samplers:{name}"), SMOKE)
+    check_sampler(settings(sampler=f"optuna.samplers:{name}"), SMOKE, Params())
 
 
 def test_a_sampler_sees_the_params_that_it_has_suggested_for_the_trial_so_far(tmp_path: Path) -> None:
@@ -113,15 +113,42 @@ def test_a_sampler_sees_the_params_that_it_has_suggested_for_the_trial_so_far(tm
 
 def test_a_sampler_gets_the_seed_of_its_trial_unless_the_experiment_gives_one() -> None:
     by_path = {"sampler": f"{HERE}:LowestSampler"}
-    seeds = [make_sampler(settings(**by_path, seed=3), number, SMOKE).seed for number in (0, 1, 0)]
-    given = make_sampler(settings(**by_path, sampler_kwargs={"seed": 7}), 1, SMOKE).seed
+    seeds = [make_sampler(settings(**by_path, seed=3), number, SMOKE, Params()).seed for number in (0, 1, 0)]
+    given = make_sampler(settings(**by_path, sampler_kwargs={"seed": 7}), 1, SMOKE, Params()).seed
 
     assert seeds[0] == seeds[2] != seeds[1]
     assert given == 7
 
 
+def test_cma_es_starts_at_the_experiments_training_and_not_at_the_centre_of_the_space(tmp_path: Path) -> None:
+    entries = {
+        "learning_rate": {"type": "float", "low": 0.0005, "high": 0.01, "log": True},
+        "dropout": {"type": "float", "low": 0.0, "high": 0.5},
+        "num_layers": {"type": "int", "low": 1, "high": 3},
+    }
+    space = validate(
+        Space, {"params": {**SMOKE.params, "embedding_dim": 128, "batch_size": 32, **entries}}, "t"
+    )
+    chosen = settings(sampler="optuna.samplers:CmaEsSampler", sampler_kwargs={"sigma0": 0.01})
+    base = Params(learning_rate=0.009, dropout=0.4, num_layers=3)
+    study = create_study(tmp_path, chosen, 1)
+
+    for _ in range(4):
+        trial = ask(study, space, chosen, base)
+        record_epoch(study, trial, chosen.metric, {"epoch": 1, chosen.metric: 1.0, "seconds": 0.0})
+        tell_complete(study, trial)
+
+    # The first trial is drawn at random, since CMA-ES learns the space from it.
+    for record in read_trials(study)[1:]:
+        assert record.params["learning_rate"] == pytest.approx(0.009, rel=0.1)
+        assert record.params["dropout"] == pytest.approx(0.4, abs=0.05)
+        assert record.params["num_layers"] == 3
+
+
 def test_keyword_arguments_of_a_named_sampler_go_to_optunas_class() -> None:
-    sampler = make_sampler(settings(sampler="tpe", sampler_kwargs={"n_startup_trials": 5}), 0, SMOKE)
+    sampler = make_sampler(
+        settings(sampler="tpe", sampler_kwargs={"n_startup_trials": 5}), 0, SMOKE, Params()
+    )
 
     assert sampler._n_startup_trials == 5
 

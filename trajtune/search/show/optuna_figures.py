@@ -1,6 +1,7 @@
 """Figures of `optuna.visualization` for the report, with its colours and with points that open trials.
 
-Each function gives figures, or one sentence that says why there is none.
+Each function gives figures, or one sentence that says why there is none. They show the trials that the
+sampler sees; see `search.study.sampled_study`.
 """
 
 import re
@@ -14,6 +15,7 @@ from trajtune.experiment.objective import DIRECTIONS, cost, label
 from trajtune.page.format import number
 from trajtune.search.study.objectives import objectives
 from trajtune.search.study.retries import retried
+from trajtune.search.study.sampled_study import SampledStudy
 
 if TYPE_CHECKING:
     import optuna
@@ -49,6 +51,7 @@ def history(study: "optuna.Study") -> list[Figure] | str:
     """The best value by trial; with several objectives the Pareto front of the first and each other one."""
     from optuna import visualization
 
+    study = SampledStudy(study)
     trials = _complete(study)
     if not trials:
         return _nothing(study)
@@ -98,6 +101,7 @@ def importances(study: "optuna.Study") -> list[Figure] | str:
     from optuna import visualization
     from optuna.importance import PedAnovaImportanceEvaluator
 
+    study = SampledStudy(study)
     trials = _complete(study)
     if len(trials) < ENOUGH_FOR_IMPORTANCE:
         return (
@@ -134,6 +138,7 @@ def parallel_coordinates(study: "optuna.Study") -> list[Figure] | str:
     from optuna import visualization
     from plotly.colors import sample_colorscale
 
+    study = SampledStudy(study)
     trials = _complete(study)
     names = _varied(trials)
     if not trials or not names:
@@ -175,6 +180,7 @@ def slices(study: "optuna.Study") -> list[Figure] | str:
     """The value of each complete trial against each param, a few params in a row."""
     from optuna import visualization
 
+    study = SampledStudy(study)
     trials = _complete(study)
     names = _varied(trials)
     if not trials or not names:

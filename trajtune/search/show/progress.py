@@ -62,7 +62,7 @@ class Progress:
     def best(self) -> str:
         """The best trial so far, the research default and the best baseline."""
         best, default = best_trial(self.trials), research_default(self.trials)
-        text = f"best {metric_value(best.value)} (trial {best.number})" if best else "no result yet"
+        text = f"best {metric_value(best.mean_value)} (trial {best.number})" if best else "no result yet"
         if default and default.value is not None:
             text += f", research default {metric_value(default.value)}"
             if default.state not in FINISHED:

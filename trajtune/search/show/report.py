@@ -11,6 +11,7 @@ from trajtune.experiment.objective import DIRECTIONS, label
 from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.page.format import number, significant, words
 from trajtune.page.page import Page
+from trajtune.search.repeats import noise_in_words, seed_noise
 from trajtune.search.runs.directory import Run
 from trajtune.search.runs.snapshot_of_run import snapshot_of_run
 from trajtune.search.show import optuna_figures
@@ -71,7 +72,9 @@ def search_sections(page: Page, run: Run) -> None:
         "The search: Pareto front" if several else "The search: history",
         "Complete trials. To be better than a trial of the front in one objective is to be worse in another."
         if several
-        else "Complete trials by number. Those that were stopped early are in the learning curves.",
+        else "Complete trials by number. Those that were stopped early are in the learning curves. This and "
+        "the next figures show what the sampler sees: no research default, no repeats, and no points with "
+        "other settings.",
     )
     _figures(page, optuna_figures.history(study))
     page.section(
@@ -108,9 +111,10 @@ def _verdict(run: Run, trials: Sequence[TrialRecord], metrics: Sequence[str]) ->
     if best is None:
         return "No trial has a result that may win yet."
     name = label(metrics[0])
-    verdict = f"The best {name} on val is {number(best.value)}, of trial {best.number}"
+    mean = f" (the mean of {best.seeds} seeds)" if best.seeds > 1 else ""
+    verdict = f"The best {name} on val is {number(best.mean_value)}{mean}, of trial {best.number}"
     if default is not None and default.costs:
-        gain = default.costs[0] - best.costs[0]
+        gain = default.mean_costs[0] - best.mean_costs[0]
         verdict += (
             f"; the research default has {number(default.value)}, which is {number(abs(gain), 3)} worse"
             if gain > 0
@@ -120,6 +124,8 @@ def _verdict(run: Run, trials: Sequence[TrialRecord], metrics: Sequence[str]) ->
         )
     if baseline := best_baseline(run.baselines(), metrics[0]):
         verdict += f"; the best baseline ({words(baseline[0])}) has {number(baseline[1])}"
+    if noise := seed_noise(trials):
+        verdict += f". {noise_in_words(noise)}"
     if len(metrics) > 1:
         numbers = ", ".join(str(trial.number) for trial in pareto_front(trials))
         verdict += f". On the Pareto front are trials {numbers}"

@@ -71,8 +71,8 @@ def curves(page: Page, trials: Sequence[TrialRecord], metrics: Sequence[str]) ->
     """Each objective by epoch, for all trials."""
     page.section(
         "Learning curves",
-        "Each line is a trial. A cross is where the search stopped one early; the research default is never "
-        "stopped.",
+        "Each line is a trial. A cross is where the search stopped one early; the research default, the "
+        "experiment's training, repeats and points with other settings are never stopped.",
     )
     with_epochs = [trial for trial in trials if trial.epochs]
     if not with_epochs:
@@ -217,6 +217,12 @@ def _record(trial: TrialRecord, searched: Sequence[str]) -> Mapping[str, Mapping
         "best epoch": "none" if trial.best_epoch is None else str(trial.best_epoch),
         "seconds in epochs": f"{trial.seconds:.1f}",
     }
+    if trial.differs_in:
+        about["not searched, and different"] = ", ".join(trial.differs_in)
+    if trial.repeat_of is not None:
+        about["repeats"] = f"trial {trial.repeat_of}, with seed {trial.seed}"
+    if trial.seeds > 1:
+        about["mean over seeds"] = f"{number(trial.mean_value, 6)} of {trial.seeds} seeds"
     if trial.duplicate_of is not None:
         about["same params as"] = f"trial {trial.duplicate_of}, whose results these are"
     about |= {name: text for name, text in (("error", trial.error), ("damage", trial.damage)) if text}
@@ -234,7 +240,9 @@ def _record(trial: TrialRecord, searched: Sequence[str]) -> Mapping[str, Mapping
 
 def _state(trial: TrialRecord) -> str:
     words = [IN_WORDS[trial.state]]
-    if trial.origin in REFERENCE_ORIGINS:
+    if trial.repeat_of is not None:
+        words.append(f"trial {trial.repeat_of} with another seed")
+    elif trial.origin in REFERENCE_ORIGINS:
         words.append(f"the {REFERENCE_ORIGINS[trial.origin]}")
     if not trial.is_feasible:
         words.append("breaks a constraint")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 from trajtune.experiment.objective import DIRECTIONS, cost
 from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.page.format import metric_value, significant
+from trajtune.search.repeats import Noise, noise_in_words, seed_noise
 from trajtune.search.runs.directory import Run
 from trajtune.search.study.open import read_study
 from trajtune.search.study.origins import REFERENCE_ORIGINS
@@ -39,18 +40,22 @@ def status_of(run: Run) -> dict[str, Any]:
         ``trials``: ``number``, ``state`` (Optuna's name), ``origin``, ``params``, ``best_epoch``,
         ``epochs`` (their number), ``seconds``, ``metrics`` (of the best epoch), ``error``, ``duplicate_of``,
         ``damage`` (one line, if checkpoints were damaged),
-        ``violations`` (constraint to how far it is broken; 0 or less: kept), ``feasible``;
+        ``violations`` (constraint to how far it is broken; 0 or less: kept), ``feasible``,
+        ``differs_in`` (settings that the space does not search), ``seed`` (None: the search's),
+        ``repeat_of``, ``mean_value`` (of the metric, over the trial and its repeats), ``seeds`` (how many);
         ``counts`` by state; ``best`` and ``research_default``: the entries of those trials, None without
         a result; ``front``: numbers of the Pareto front, the best trial first, empty with one
         objective; ``gain``: by how much the best trial beats the research default in the metric, None if
         either has no result; ``baselines``: val metrics by name, empty before a search has measured them;
-        ``ngram``: what the baseline `ngram` chose on val, None if it is not known.
+        ``ngram``: what the baseline `ngram` chose on val, None if it is not known; ``noise``: the
+        ``standard_deviation`` of the metric between seeds, the difference that is ``luck``, and how many
+        ``trainings`` of how many ``points`` say so, None before there are two of one point.
     """
     trials = read_trials(read_study(run.path))
     counts = Counter(trial.state for trial in trials)
     best, default = best_trial(trials), research_default(trials)
     compared = best is not None and default is not None and bool(default.costs)
-    settings = run.experiment.search
+    settings, noise = run.experiment.search, seed_noise(trials)
     return {
         "run": run.name,
         "searching": run.is_searching(),
@@ -62,7 +67,8 @@ def status_of(run: Run) -> dict[str, Any]:
         "counts": {state: counts[state] for state in STATES},
         "best": _entry(best) if best else None,
         "research_default": _entry(default) if default and default.value is not None else None,
-        "gain": default.costs[0] - best.costs[0] if compared else None,  # type: ignore[union-attr]
+        "gain": default.mean_costs[0] - best.mean_costs[0] if compared else None,  # type: ignore[union-attr]
+        "noise": noise.to_dict() if noise else None,
         "front": [trial.number for trial in pareto_front(trials)] if settings.other_metrics else [],
         "baselines": run.baselines(),
         "ngram": run.ngram_choice(),
@@ -81,7 +87,9 @@ def print_status(status: dict[str, Any], file: TextIO | None = None) -> None:
     console.print(f"run {status['run']} ({activity}): {status['requested']} trials requested; {counts}")
     metric, best, default = status["metric"], status["best"], status["research_default"]
     if best:
-        console.print(f"best {metric} {metric_value(best['metrics'][metric])}: trial {best['number']}")
+        console.print(
+            f"best {metric} {metric_value(best['mean_value'])}{_over_seeds(best)}: trial {best['number']}"
+        )
     if default:
         console.print(
             f"research default {metric_value(default['metrics'][metric])}: trial {default['number']}"
@@ -90,6 +98,8 @@ def print_status(status: dict[str, Any], file: TextIO | None = None) -> None:
         console.print(line)
     if status["gain"] is not None:
         console.print(f"gain over the research default {metric_value(status['gain'])}")
+    if status["noise"]:
+        console.print(noise_in_words(Noise.from_dict(status["noise"])))
     if status["front"]:
         console.print(
             f"Pareto front of {', '.join(status['objectives'])}: trials {_numbers(status['front'])}"
@@ -130,9 +140,10 @@ def _leaderboard(status: dict[str, Any]) -> "Table":
     table = Table("trial", "state", *metrics, "best epoch", "epochs", "seconds", "params", box=None)
 
     def rank(trial: dict[str, Any]) -> tuple[Any, ...]:
-        value = trial["metrics"].get(metrics[0])
+        value = trial["mean_value"]
         return (
             value is None,
+            trial["repeat_of"] is not None,
             not trial["feasible"],
             trial["number"] not in (status["front"] or [trial["number"]]),
             0 if value is None else cost(metrics[0], value),
@@ -141,12 +152,18 @@ def _leaderboard(status: dict[str, Any]) -> "Table":
 
     for trial in sorted(status["trials"], key=rank)[:_SHOWN]:
         values = [metric_value(trial["metrics"][metric]) if trial["metrics"] else "" for metric in metrics]
-        if not trial["metrics"]:
+        if trial["metrics"]:
+            values[0] = metric_value(trial["mean_value"]) + _over_seeds(trial)
+        else:
             values[0] = trial["error"] or ""
         best_epoch = "" if trial["best_epoch"] is None else str(trial["best_epoch"])
         params = " ".join(f"{name}={significant(trial['params'].get(name))}" for name in status["searched"])
-        if trial["origin"] in REFERENCE_ORIGINS:
+        if trial["repeat_of"] is not None:
+            params = f"trial {trial['repeat_of']} with seed {trial['seed']}: {params}"
+        elif trial["origin"] in REFERENCE_ORIGINS:
             params = f"{REFERENCE_ORIGINS[trial['origin']]}: {params}"
+        elif trial["differs_in"]:
+            params = f"differs in {', '.join(trial['differs_in'])}: {params}"
         table.add_row(
             str(trial["number"]),
             trial["state"] if trial["feasible"] else f"{trial['state']}, infeasible",
@@ -157,6 +174,11 @@ def _leaderboard(status: dict[str, Any]) -> "Table":
             params,
         )
     return table
+
+
+def _over_seeds(trial: dict[str, Any]) -> str:
+    """A note on a value that is a mean."""
+    return f" (mean of {trial['seeds']} seeds)" if trial["seeds"] > 1 else ""
 
 
 def _numbers(numbers: list[int]) -> str:
@@ -178,4 +200,9 @@ def _entry(trial: TrialRecord) -> dict[str, Any]:
         "damage": trial.damage,
         "violations": dict(trial.violations),
         "feasible": trial.is_feasible,
+        "differs_in": list(trial.differs_in),
+        "seed": trial.seed,
+        "repeat_of": trial.repeat_of,
+        "mean_value": trial.mean_value,
+        "seeds": trial.seeds,
     }

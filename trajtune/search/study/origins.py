@@ -6,6 +6,9 @@ RESEARCH_DEFAULT_ORIGIN: Final = "research_default"
 START_POINT_ORIGIN: Final = "start_point"
 TRAINING_ORIGIN: Final = "training"
 SAMPLER_ORIGIN: Final = "sampler"
+PRIOR_ORIGIN: Final = "prior"
+TRAINING_REPEAT_ORIGIN: Final = "training_repeat"
+REPEAT_ORIGIN: Final = "repeat"
 
 REFERENCE_ORIGINS: Final = {
     RESEARCH_DEFAULT_ORIGIN: "research default",

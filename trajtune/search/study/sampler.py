@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from trajtune.errors import ExperimentError
 from trajtune.experiment.load import did_you_mean
+from trajtune.experiment.params import Params
 from trajtune.experiment.settings import SearchSettings
-from trajtune.experiment.space import Space
+from trajtune.experiment.space import Choice, Space
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -26,8 +27,28 @@ _REFUSALS: Final = (ImportError, NotImplementedError, RuntimeError, TypeError, V
 """What a sampler raises that does not take its arguments, the space or the number of objectives."""
 
 
-def make_sampler(settings: SearchSettings, number: int, space: Space) -> "BaseSampler":
-    """The sampler for trial ``number``.
+def seeing_sampled_trials(settings: SearchSettings, number: int, space: Space, base: Params) -> "BaseSampler":
+    """The sampler for trial ``number``, which sees the trials that `SampledStudy` lists.
+
+    Optuna's GPSampler learns from complete trials alone. So it sees the stopped ones as complete.
+
+    Raises:
+        ExperimentError: As `make_sampler`.
+    """
+    from optuna.samplers import GPSampler
+
+    from trajtune.search.study.sampled_study import SampledTrialsSampler, known_trial
+
+    sampler = make_sampler(settings, number, space, base)
+    known = [
+        known_trial(trial.params, space.distributions(trial.params), trial.value)
+        for trial in settings.known_trials
+    ]
+    return SampledTrialsSampler(sampler, known, stopped_count=isinstance(sampler, GPSampler))
+
+
+def make_sampler(settings: SearchSettings, number: int, space: Space, base: Params) -> "BaseSampler":
+    """The sampler for trial ``number``, of a search around ``base``.
 
     Raises:
         ExperimentError: If there is no such sampler, or it does not take ``search.sampler_kwargs``.
@@ -39,29 +60,32 @@ def make_sampler(settings: SearchSettings, number: int, space: Space) -> "BaseSa
     taken = inspect.signature(sampler_class).parameters
     _check_kwargs(settings, taken)
     seed = int(np.random.SeedSequence([settings.seed, number]).generate_state(1)[0])
-    defaults = _defaults(settings, space)
+    defaults = _defaults(settings, space) | _first_mean(sampler_class, settings, space, base)
     if "seed" in taken:
         defaults = {"seed": seed, **defaults}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
+        warnings.filterwarnings("ignore", "`(x0|sigma0)` has been deprecated", FutureWarning)
         return sampler_class(**{**defaults, **settings.sampler_kwargs})
 
 
-def check_sampler(settings: SearchSettings, space: Space) -> None:
-    """Check that the sampler can be made and suggests a first point of the space.
+def check_sampler(settings: SearchSettings, space: Space, base: Params) -> None:
+    """Check that the sampler can be made and suggests a first point of the space around ``base``.
 
     Raises:
-        ExperimentError: If it cannot.
+        ExperimentError: If it cannot, or `search.prior` is about params that the space does not search.
     """
     import optuna
 
     from trajtune.experiment.objective import DIRECTIONS
+    from trajtune.search.prior import check_prior
     from trajtune.search.study.suggestion import suggest
 
+    check_prior(settings.prior, space)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(directions=[DIRECTIONS[metric] for metric in settings.metrics])
     try:
-        study.sampler = make_sampler(settings, 0, space)
+        study.sampler = seeing_sampled_trials(settings, 0, space, base)
         suggest(study.ask(), space)
     except ExperimentError:
         raise
@@ -123,8 +147,27 @@ def _defaults(settings: SearchSettings, space: Space) -> dict[str, Any]:
     if settings.sampler == "tpe":
         return {"multivariate": True, "group": space.has_conditions}
     if settings.sampler == "gp":
-        return {"warn_independent_sampling": False}
+        # With the trials that it does not see, its thirteenth trial is not drawn at random.
+        return {"warn_independent_sampling": False, "n_startup_trials": 8}
     if settings.sampler == "qmc":
         # One sequence for the whole study; the study holds how far it has got.
         return {"scramble": True, "seed": settings.seed, "warn_independent_sampling": False}
     return {}
+
+
+def _first_mean(
+    sampler_class: "type[BaseSampler]", settings: SearchSettings, space: Space, base: Params
+) -> dict[str, Any]:
+    """Where CMA-ES starts: at the experiment's training; by itself it starts at the centre of the space."""
+    from optuna.samplers import CmaEsSampler
+
+    if not issubclass(sampler_class, CmaEsSampler) or "source_trials" in settings.sampler_kwargs:
+        return {}
+    values = base.model_dump()
+    return {
+        "x0": {
+            name: min(max(values[name], entry.low), entry.high)
+            for name, entry in space.searched.items()
+            if not isinstance(entry, Choice)
+        }
+    }

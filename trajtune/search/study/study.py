@@ -5,6 +5,9 @@ Everything that is known of a trial is written by the few functions below, and r
 
 - ``params``: its complete `Params`, which are trained; Optuna's own params are the searched ones alone;
 - ``origin``: where its params come from, see `search.study.origins`;
+- ``differs_in``: the names of settings that the space does not search, and in which it differs from the
+  experiment, for a trial that was queued;
+- ``repeat_of`` and ``seed``: the number of the trial whose params it trains again, and with which seed;
 - ``epoch_0001``, ``epoch_0002``, ...: what each epoch reported, written before its value;
 - ``error``: one line, for a trial that failed;
 - ``damage``: one line, for a trial that met damaged checkpoints and continued from earlier ones;
@@ -18,21 +21,26 @@ the last writer got, and a database may have done what it did not answer. Knows 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from trajtune.experiment.objective import best_epoch
 from trajtune.experiment.params import Params
 from trajtune.experiment.settings import SearchSettings
 from trajtune.experiment.space import Space
+from trajtune.search.prior import drawn_from_prior
 from trajtune.search.study.epochs import epoch_attribute, recorded_epochs, reports
 from trajtune.search.study.objectives import has_several_objectives, objectives, record_violations
-from trajtune.search.study.origins import SAMPLER_ORIGIN
+from trajtune.search.study.origins import PRIOR_ORIGIN, SAMPLER_ORIGIN
 from trajtune.search.study.retries import retried, with_retries
-from trajtune.search.study.sampler import make_sampler
+from trajtune.search.study.sampled_study import SampledStudy, is_sampled
+from trajtune.search.study.sampler import seeing_sampled_trials
 
 if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial, Trial, TrialState
+
+EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @retried
@@ -61,21 +69,24 @@ def ask_again(
     from optuna.trial import Trial, TrialState
 
     # The sampler is made again in each attempt, since a failed one has used up random numbers.
-    study.sampler = make_sampler(settings, number, space)
+    study.sampler = seeing_sampled_trials(settings, number, space, base)
     frozen = study.get_trials(deepcopy=False)[number : number + 1]
     is_begun = bool(frozen) and frozen[0].state != TrialState.WAITING
-    return _with_params(Trial(study, frozen[0]._trial_id) if is_begun else study.ask(), space, base)
+    trial = Trial(study, frozen[0]._trial_id) if is_begun else study.ask()
+    return _with_params(trial, space, settings, base)
 
 
-def enqueue(study: "optuna.Study", space: Space, params: Params, origin: str) -> None:
-    """Queue a point that is to be trained exactly as given."""
+def enqueue(
+    study: "optuna.Study", space: Space, params: Params, origin: str, attributes: Mapping[str, Any] = EMPTY
+) -> None:
+    """Queue a point that is to be trained exactly as given; ``attributes`` are written with it."""
     number = len(trials_of(study))
 
     def add() -> None:
         if len(study.get_trials(deepcopy=False)) == number:
             study.enqueue_trial(
                 space.searched_values(params),
-                user_attrs={"origin": origin, "params": params.model_dump(mode="json")},
+                user_attrs={**attributes, "origin": origin, "params": params.model_dump(mode="json")},
             )
 
     with_retries(study, add)
@@ -117,8 +128,13 @@ def num_epochs(study: "optuna.Study") -> int:
 
 
 def should_prune(study: "optuna.Study", trial: "Trial") -> bool:
-    """Whether the study's pruner stops a trial after its last epoch; never with several objectives."""
-    return not has_several_objectives(study) and with_retries(study, trial.should_prune)
+    """Whether the study's pruner stops a trial after its last epoch; never with several objectives.
+
+    The pruner compares it with the trials that `SampledStudy` lists.
+    """
+    if has_several_objectives(study):
+        return False
+    return with_retries(study, lambda: study.pruner.prune(SampledStudy(study), _frozen(study, trial)))
 
 
 def tell_complete(study: "optuna.Study", trial: "Trial") -> None:
@@ -158,17 +174,19 @@ def tell_failed(study: "optuna.Study", trial: "Trial", error: str) -> None:
 
 
 def find_original(study: "optuna.Study", trial: "Trial") -> "FrozenTrial | None":
-    """The first earlier trial with the same params, if ``trial`` duplicates one and need not be trained.
+    """The first earlier trial with the same params and seed, if ``trial`` need not be trained.
 
     Failed trials do not count: another node or another day may do better.
     """
     from optuna.trial import TrialState
 
-    params = trial.user_attrs["params"]
+    attributes = trial.user_attrs
+    params, seed = attributes["params"], attributes.get("seed")
     for earlier in trials_of(study)[: trial.number]:
         if (
             earlier.state not in (TrialState.FAIL, TrialState.WAITING)
             and earlier.user_attrs.get("params") == params
+            and earlier.user_attrs.get("seed") == seed
         ):
             return earlier
     return None
@@ -186,15 +204,30 @@ def tell_duplicate(study: "optuna.Study", trial: "Trial", original: int) -> None
         tell_pruned(study, trial)
 
 
-def _with_params(trial: "Trial", space: Space, base: Params) -> "Trial":
+def _with_params(trial: "Trial", space: Space, settings: SearchSettings, base: Params) -> "Trial":
     from trajtune.search.study.suggestion import set_params, suggest
 
     if "params" not in trial.user_attrs:
-        trial.set_user_attr("origin", SAMPLER_ORIGIN)
-        params = space.resolve(base, suggest(trial, space))
+        drawn = drawn_from_prior(
+            settings.prior,
+            space,
+            base,
+            seed=settings.seed,
+            number=trial.number,
+            ended=_num_ended(trial.study),
+        )
+        trial.set_user_attr("origin", SAMPLER_ORIGIN if drawn is None else PRIOR_ORIGIN)
+        params = space.resolve(base, suggest(trial, space) if drawn is None else drawn)
         trial.set_user_attr("params", params.model_dump(mode="json"))
     set_params(trial, space, space.searched_values(Params.model_validate(trial.user_attrs["params"])))
     return trial
+
+
+def _num_ended(study: "optuna.Study") -> int:
+    """Trials that the sampler may learn from."""
+    return sum(
+        frozen.state.name in ("COMPLETE", "PRUNED") and is_sampled(frozen) for frozen in trials_of(study)
+    )
 
 
 def _frozen(study: "optuna.Study", trial: "Trial") -> "FrozenTrial":

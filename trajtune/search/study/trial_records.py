@@ -1,7 +1,8 @@
 """The trials of a study as plain values, for displays, files and decisions."""
 
+import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,6 +10,7 @@ from trajtune.experiment.objective import best_epoch, cost
 from trajtune.search.study.epochs import reports
 from trajtune.search.study.objectives import objectives
 from trajtune.search.study.origins import RESEARCH_DEFAULT_ORIGIN
+from trajtune.search.study.sampled_study import REPEAT_OF, differs_in
 from trajtune.search.study.study import trials_of
 
 if TYPE_CHECKING:
@@ -42,6 +44,13 @@ class TrialRecord:
         started, ended: Local times of the machine that searched; None if that has not happened.
         error: One line, for a trial that failed.
         duplicate_of: The number of the trial whose results it has, if it was not trained itself.
+        repeat_of: The number of the trial whose params it trains with another seed.
+        seed: Its seed, if that is not the search's.
+        differs_in: Names of settings that the space does not search and in which it differs from the
+            experiment. The sampler does not see a trial that differs.
+        mean_costs: Its ``costs`` averaged with those of its complete repeats.
+        mean_value: The first objective, averaged in the same way.
+        seeds: How many trainings these are the means of; 0 without a result.
     """
 
     number: int
@@ -58,6 +67,17 @@ class TrialRecord:
     violations: Mapping[str, float] = field(default_factory=dict)
     started: datetime | None = None
     ended: datetime | None = None
+    repeat_of: int | None = None
+    seed: int | None = None
+    differs_in: tuple[str, ...] = ()
+    mean_costs: tuple[float, ...] = ()
+    mean_value: float | None = None
+    seeds: int = 0
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether the sampler sees it; see `search.study.sampled_study`."""
+        return self.repeat_of is None and not self.differs_in
 
     @property
     def is_feasible(self) -> bool:
@@ -91,6 +111,7 @@ def read_trial(frozen: "FrozenTrial", metrics: Sequence[str]) -> TrialRecord:
     epochs = reports(frozen, several=len(metrics) > 1)
     best = best_epoch(epochs, metrics[0])
     values = {metric: best[metric] for metric in metrics if best and best.get(metric) is not None}
+    costs = tuple(cost(*each) for each in values.items()) if len(values) == len(metrics) else ()
     return TrialRecord(
         number=frozen.number,
         state=frozen.state.name,
@@ -102,33 +123,67 @@ def read_trial(frozen: "FrozenTrial", metrics: Sequence[str]) -> TrialRecord:
         error=attrs.get("error"),
         duplicate_of=attrs.get("duplicate_of"),
         damage=attrs.get("damage"),
-        costs=tuple(cost(*each) for each in values.items()) if len(values) == len(metrics) else (),
+        costs=costs,
         violations=dict(frozen.constraints),
         started=frozen.datetime_start,
         ended=frozen.datetime_complete,
+        repeat_of=attrs.get(REPEAT_OF),
+        seed=attrs.get("seed"),
+        differs_in=differs_in(frozen),
+        mean_costs=costs,
+        mean_value=values.get(metrics[0]),
+        seeds=1 if costs else 0,
     )
 
 
 def read_trials(study: "optuna.Study") -> list[TrialRecord]:
     """All trials in the order of their numbers."""
     metrics = objectives(study)
-    return [read_trial(frozen, metrics) for frozen in trials_of(study)]
+    return with_means([read_trial(frozen, metrics) for frozen in trials_of(study)])
+
+
+def with_means(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """The trials, with the means of their costs over seeds."""
+    of_repeats: dict[int, list[TrialRecord]] = {}
+    for trial in trials:
+        if trial.repeat_of is not None and trial.state == "COMPLETE" and trial.costs:
+            of_repeats.setdefault(trial.repeat_of, []).append(trial)
+    return [_with_mean(trial, of_repeats.get(trial.number, [])) for trial in trials]
+
+
+def _with_mean(trial: TrialRecord, repeats: Sequence[TrialRecord]) -> TrialRecord:
+    if not trial.costs or not repeats:
+        return trial
+    trainings = [trial, *repeats]
+    return replace(
+        trial,
+        mean_costs=tuple(map(statistics.fmean, zip(*(each.costs for each in trainings), strict=True))),
+        mean_value=statistics.fmean(each.value for each in trainings if each.value is not None),
+        seeds=len(trainings),
+    )
 
 
 def ranked(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     """The finished trials that may win, best first; ties go to the lower number.
 
-    These have a result of their own and keep every constraint. With several objectives, the trials of the
-    Pareto front come first. Within the front and after it, the first objective decides.
+    These have a result of their own and keep every constraint. A trial stands for its repeats too, and is
+    ranked by the mean over seeds. With several objectives, the trials of the Pareto front come first. Within
+    the front and after it, the first objective decides.
     """
     candidates = [
         trial
         for trial in trials
-        if trial.state in WITH_RESULT and trial.costs and trial.duplicate_of is None and trial.is_feasible
+        if trial.state in WITH_RESULT
+        and trial.costs
+        and trial.duplicate_of is None
+        and trial.repeat_of is None
+        and trial.is_feasible
     ]
     several = any(len(trial.costs) > 1 for trial in candidates)
     dominated = {trial.number for trial in candidates if several and _is_dominated(trial, candidates)}
-    return sorted(candidates, key=lambda trial: (trial.number in dominated, trial.costs[0], trial.number))
+    return sorted(
+        candidates, key=lambda trial: (trial.number in dominated, trial.mean_costs[0], trial.number)
+    )
 
 
 def best_trial(trials: Sequence[TrialRecord]) -> TrialRecord | None:
@@ -145,7 +200,8 @@ def pareto_front(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
 def _is_dominated(trial: TrialRecord, others: Sequence[TrialRecord]) -> bool:
     """Whether another is better in one objective and at least equal in the rest."""
     return any(
-        other.costs != trial.costs and all(a <= b for a, b in zip(other.costs, trial.costs, strict=True))
+        other.mean_costs != trial.mean_costs
+        and all(a <= b for a, b in zip(other.mean_costs, trial.mean_costs, strict=True))
         for other in others
     )
 

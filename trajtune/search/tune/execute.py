@@ -80,7 +80,7 @@ def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: boo
                 ),
             )
             _fit(tuner)
-        return session.budget.spent(session.study)
+        return session.stopped_by()
 
 
 def _trainable(session: SearchSession, placement: Placement, train: CareerArrays, val: CareerArrays) -> Any:
@@ -94,7 +94,6 @@ def _trainable(session: SearchSession, placement: Placement, train: CareerArrays
         directory=str(session.run.path),
         metric=settings.metric,
         constrained=frozenset(parse_constraint(text).name for text in settings.constraints),
-        seed=settings.seed,
         device=placement.device,
         versions=versions(),
     )

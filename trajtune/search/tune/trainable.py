@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class TrialActor(tune.Trainable):  # type: ignore[misc]
-    """Trains the trial that its config names: ``number``, ``params``, and how many epochs are ``recorded``.
+    """Trains the trial that its config names: ``number``, ``params``, ``seed``, epochs ``recorded``.
 
     Each step is an epoch and reports what `train_trial` yields; the step after the last epoch reports
     only ``done``. A `TrainingError` would occur again in every retry, so it is reported as ``error``;
@@ -37,7 +37,6 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         directory: str,
         metric: str,
         constrained: frozenset[str],
-        seed: int,
         device: str,
         versions: Mapping[str, str],
     ) -> None:
@@ -50,7 +49,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self._val = CareerArrays.from_dict(data["val"])
         self._vocab_size, self._title_words = vocab_size, title_words
         self._directory = stored_path(directory)
-        self._metric, self._constrained, self._seed = metric, constrained, seed
+        self._metric, self._constrained = metric, constrained
         self._device = device
         self._epochs = self._start(config)
 
@@ -81,7 +80,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             title_words=self._title_words,
             metric=self._metric,
             constrained=self._constrained,
-            seed=self._seed,
+            seed=config["seed"],
             device=self._device,
             recorded=config["recorded"],
         )
