@@ -67,6 +67,12 @@ def test_synonyms_find_their_title_before_and_after_a_file(tmp_path: Path, by: I
         assert one.encode("Astronaut") == one.encode("Pilot") == one.encode("astronaut") == UNKNOWN
 
 
+@pytest.mark.parametrize("by", ["unicode", "service"])
+def test_a_title_that_train_holds_as_a_synonym_alone_is_found_by_the_service_too(by: IdentityBy) -> None:
+    encoder = TitleEncoder.fit(["Boss"], rule=rule_with(by, [("Boss", "Führungskraft")], "here"))
+    assert encoder.encode("führungskraft") == encoder.encode_as_service("Führungskraft") == 1
+
+
 def test_a_synonym_of_another_script_is_found_by_the_model_alone() -> None:
     encoder = TitleEncoder.fit(["Nurse"], rule=rule_with("unicode", [("护士", "Nurse")], "here"))
     assert encoder.encode("护士") == encoder.encode("Nurse")

@@ -174,6 +174,8 @@ def refuse_unknown(splits: Mapping[str, CareerArrays], settings: VocabularySetti
         remedies.append("set `vocabulary.identity: unicode`, which keeps the letters of every script")
     if settings.min_count > 1:
         remedies.append(f"lower `vocabulary.min_count` ({settings.min_count})")
+    if splits["train"].title_ids.max(initial=UNKNOWN) == settings.max_titles:
+        remedies.append(f"raise `vocabulary.max_titles` ({settings.max_titles})")
     remedy = "; ".join(remedies) + "."
     train = splits["train"].title_ids == UNKNOWN
     if train.mean() >= MOST_UNKNOWN:
