@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -31,6 +32,9 @@ _ENVIRONMENT = {
 
 _STOP_WAIT_S: Final = 3.0
 """Time that Ray's last processes get to stop after the others, before they are killed."""
+
+_SOCKET_PATH: Final = "trajtune-12345678/session_2026-11-28_12-34-56_123456_1234567/sockets/plasma_store"
+_LONGEST_SOCKET_PATH: Final = 103  # bytes; the limit is 104 on macOS and 108 on Linux, with a final zero
 
 _ANSWER_WAIT_S: Final = 20.0
 """Time in which a cluster must accept a connection; it may still be starting."""
@@ -74,8 +78,7 @@ def ray_session(
         finally:
             ray.shutdown()
         return
-    # Ray's sockets lie in this directory, and the path of a socket must be short.
-    directory = tempfile.mkdtemp(prefix="trajtune-")
+    directory = _session_directory()
     try:
         with _interrupt_delayed():
             ray.init(
@@ -95,6 +98,15 @@ def ray_session(
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _session_directory() -> str:
+    """A new directory for Ray's session: in TMPDIR, or in /tmp if a socket's path would be too long there."""
+    parent = tempfile.gettempdir()
+    if len(f"{parent}/{_SOCKET_PATH}".encode()) > _LONGEST_SOCKET_PATH:
+        print(f"Note: {parent} is too long a path for Ray's sockets: its files are in /tmp", file=sys.stderr)
+        parent = "/tmp"  # noqa: S108 - mkdtemp makes a private directory
+    return tempfile.mkdtemp(prefix="trajtune-", dir=parent)
 
 
 def _check_answers(address: str) -> None:

@@ -1,14 +1,19 @@
 """Files and directories on this machine appear complete or not at all."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from trajtune.storage.atomic import atomic_path, local_staging_directory, rename_directory, write_atomically
+from trajtune.storage.atomic import (
+    atomic_path,
+    local_staging_directory,
+    process_space,
+    rename_directory,
+    write_atomically,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -106,7 +111,7 @@ def test_a_name_that_is_taken_is_refused(tmp_path: Path, kind: str) -> None:
 def test_staging_directories_of_killed_processes_are_deleted_and_of_living_ones_kept(tmp_path: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    here = socket.gethostname()
+    here = process_space()
     for pid in (dead.pid, os.getppid()):
         (tmp_path / f".target.new-abc-{pid}@{here}").mkdir()
     kept = [f".another.new-abc-{dead.pid}@{here}", f".target.new-abc-{dead.pid}@other-{here}"]

@@ -16,6 +16,7 @@ from trajtune.careers.assembly import Part, assemble, quarantine_rows
 from trajtune.careers.json_history import Histories, read_histories, read_lines, read_nested, read_objects
 from trajtune.careers.parse.flags import parse_flags
 from trajtune.careers.parse.text import as_text, id_column, text_column
+from trajtune.careers.parse.timezone import in_timezone
 from trajtune.careers.reasons import Reason
 from trajtune.careers.role_validation import check_roles
 from trajtune.careers.schema import CAREERS, QUARANTINE
@@ -29,6 +30,7 @@ def career_part(rows: pa.Table, layout: JsonHistory, settings: DataSettings, tod
     if "line" in rows.column_names:
         rows, histories = read_lines(text_column(rows, "line"), layout, label)
     else:
+        rows = in_timezone(rows, settings.timezone)
         in_json = label if "label" not in rows.column_names else None
         histories = _parse_histories(rows["history"].combine_chunks(), layout, in_json)
     labels = text_column(rows, "label") if "label" in rows.column_names else histories.labels

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import date
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,10 @@ from trajtune.dataset.split import (
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.dataset.vocabulary_counts import count_titles
 from trajtune.experiment.settings import Experiment
-from trajtune.storage.path import check_reachable, stored_path
+from trajtune.storage.files import check_writable, storage_errors_explained
+from trajtune.storage.path import stored_path
+
+_SETTING: Final = "storage.snapshots"
 
 
 def prepare(experiment: Experiment, *, url: str | None = None, progress: bool = False) -> Snapshot:
@@ -45,9 +48,9 @@ def prepare(experiment: Experiment, *, url: str | None = None, progress: bool = 
     Raises:
         SourceError: If there is nothing to read, or more text than a snapshot holds.
         SplitError: If a split would be empty.
-        StorageError: If the store of the snapshots does not answer, or refuses.
+        StorageError: If the snapshots' directory cannot be written, or their store does not answer.
     """
-    check_reachable(stored_path(experiment.storage.snapshots))  # before an hour of reading, not after it
+    check_writable(stored_path(experiment.storage.snapshots), _SETTING)  # before an hour of reading
     # Reading needs Ray; encoding careers that were already read does not.
     from trajtune.careers.read import load_career_sequences
 
@@ -60,7 +63,8 @@ def snapshot_of(loaded: LoadedCareers, experiment: Experiment) -> Snapshot:
     """Write the snapshot of careers that were already read, and its data report; see `prepare`."""
     with arrow_overflow_explained():
         snapshot, encoded = write_content(loaded, experiment)
-    write_data_report(snapshot, encoded)
+    with storage_errors_explained(snapshot.path.parent, _SETTING):
+        write_data_report(snapshot, encoded)
     return snapshot
 
 
@@ -78,13 +82,11 @@ def write_content(loaded: LoadedCareers, experiment: Experiment) -> tuple[Snapsh
     selection = divide(loaded, experiment, *cutoffs, dates)
     val_dates = selection.splits["val"].split_dates.to_numpy(zero_copy_only=False)
     window = calibration_window(val_dates, cutoffs[0], experiment.finalize.calibration_share)
-    path = write_snapshot(
-        stored_path(experiment.storage.snapshots),
-        selection,
-        divide(loaded, experiment, window, cutoffs[1], dates),
-        loaded.quarantine,
-        {name: version(name) for name in ("trajtune", "pyarrow", "numpy", "ray")},
-    )
+    refit = divide(loaded, experiment, window, cutoffs[1], dates)
+    parent = stored_path(experiment.storage.snapshots)
+    versions = {name: version(name) for name in ("trajtune", "pyarrow", "numpy", "ray")}
+    with storage_errors_explained(parent, _SETTING):
+        path = write_snapshot(parent, selection, refit, loaded.quarantine, versions)
     return open_snapshot(path), dict(selection.splits)
 
 

@@ -52,6 +52,6 @@ def test_a_database_that_is_not_there_is_one_line_without_the_url(
     outcome = trajtune("init", "--yes")
     assert outcome.code == 2
     (line,) = outcome.err.splitlines()
-    assert "nothing listens there" in line
+    assert "Connection refused. Start the server, or fix host and port in POSTGRES_URL" in line
     assert PASSWORD not in line
     assert list(tmp_path.iterdir()) == []
