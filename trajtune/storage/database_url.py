@@ -95,7 +95,7 @@ _REMEDIES: Final = (
     ),
 )
 _ATTEMPT: Final = re.compile(
-    r"^connection to server (?:at|on socket) .*? failed: (?=FATAL|ERROR)|(?:FATAL|ERROR):  "
+    r"^connection to server (?:at|on socket) .*? failed: (?=FATAL|ERROR)|(?:FATAL|ERROR|DETAIL|HINT):  "
 )
 _LASTING: Final = re.compile(
     r"authentication failed|no password supplied|does not exist|pg_hba\.conf|not permitted to log in|"
