@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -61,3 +62,34 @@ def test_an_address_where_nothing_answers_is_one_line(monkeypatch: pytest.Monkey
     refused = r"must answer at 127\.0\.0\.1:1, but none does: Connection refused\."
     with pytest.raises(RunError, match=refused), ray_session("127.0.0.1:1"):
         raise AssertionError("joined")
+
+
+def test_a_path_too_long_for_rays_sockets_is_said_and_another_one_taken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for length, is_short in ((18, True), (28, False)):
+        folder = Path("/tmp") / ("x" * (length - len("/tmp/")))
+        folder.mkdir(exist_ok=True)
+        monkeypatch.setattr(tempfile, "tempdir", str(folder))
+        session = Path(cluster._session_directory())
+        assert session.parent == (folder if is_short else Path("/tmp"))
+        session.rmdir()
+        folder.rmdir()
+        assert ("too long a path for Ray's sockets" in capsys.readouterr().err) != is_short
+
+
+@pytest.mark.slow
+def test_ray_starts_however_long_the_path_for_temporary_files_is(tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 20)
+    folder.mkdir()
+    code = "from trajtune.cluster import ray_session\nwith ray_session(num_cpus=1): print('open')"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "TMPDIR": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "open\n"), done.stderr
+    assert done.stderr.count("too long a path for Ray's sockets") == 1
+    assert list(folder.iterdir()) == []

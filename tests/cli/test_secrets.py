@@ -49,7 +49,9 @@ def shape(
 def test_a_database_that_cannot_be_read_is_one_line_that_names_the_variable(
     trajtune: Trajtune, arguments: tuple[str, ...]
 ) -> None:
-    assert_one_line(trajtune(*arguments), "SourceError: ", "POSTGRES_URL")
+    outcome = trajtune(*arguments)
+    assert_one_line(outcome, "SourceError: ", "POSTGRES_URL")
+    assert "not set" not in outcome.err
 
 
 def test_a_target_on_the_command_line_is_not_repeated(trajtune: Trajtune) -> None:
