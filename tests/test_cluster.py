@@ -111,3 +111,20 @@ assert signal.getsignal(signal.SIGTERM) is handler
 """
     environment = {**os.environ, "TMPDIR": str(short_tmp)}
     assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
+
+
+@pytest.mark.slow
+def test_ray_starts_however_long_the_path_for_temporary_files_is(tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 20)
+    folder.mkdir()
+    code = "from trajtune.cluster import ray_session\nwith ray_session(num_cpus=1): print('open')"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "TMPDIR": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "open\n"), done.stderr
+    assert done.stderr.count("too long a path for Ray's sockets") == 1
+    assert list(folder.iterdir()) == []

@@ -1,5 +1,4 @@
 import json
-import os
 import sys
 import tracemalloc
 from pathlib import Path
@@ -11,6 +10,7 @@ from trajtune import cli
 from trajtune.bundle.bundle import Bundle, load_bundle
 from trajtune.bundle.predict_file import BLOCK, predict_file, predict_lines
 from trajtune.errors import BundleError
+from trajtune.storage import atomic
 
 
 @pytest.fixture(scope="module")
@@ -105,14 +105,15 @@ def test_a_file_that_is_not_utf8_is_one_line(bundle: Bundle, tmp_path: Path) -> 
         predict_file(bundle, tmp_path / "in.jsonl", tmp_path / "out.jsonl")
 
 
-def test_a_full_disk_is_one_line(bundle: Bundle, tmp_path: Path) -> None:
+def test_a_full_disk_is_one_line(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "in.jsonl").write_text('["Nurse"]\n' * 100_000)
     full = Path("/dev/full")
     if not full.exists():
         pytest.skip("no /dev/full here")
     link = tmp_path / "out.jsonl"
-    beside = tmp_path / f".out.jsonl.new-{os.getpid()}"
+    beside = tmp_path / ".out.jsonl.new"
     beside.symlink_to(full)
+    monkeypatch.setattr(atomic, "_own_name", lambda target: beside)
     with pytest.raises(BundleError, match="No space left on device"):
         predict_file(bundle, tmp_path / "in.jsonl", link)
     assert not link.exists()

@@ -74,3 +74,29 @@ def test_a_quiet_prepare_is_json_alone_and_what_it_would_note_is_dropped(
     outcome = trajtune("prepare", "e.yaml", "--json", "--quiet")
     assert (outcome.code, outcome.err) == (0, "")
     assert Path(json.loads(outcome.out)["snapshot"]).parent == Path("snapshots")
+
+
+@pytest.mark.parametrize("place", ["roles.csv", "roles.csv/x", "/proc/nope"])
+def test_snapshots_that_cannot_be_written_are_said_before_anything_is_read(
+    trajtune: Trajtune, tmp_path: Path, place: str
+) -> None:
+    write_csv(tmp_path / "roles.csv")
+    (tmp_path / "e.yaml").write_text(
+        f"source: {{kind: csv, path: missing.csv}}\nstorage: {{snapshots: {place}}}"
+    )
+    assert_one_line(trajtune("prepare", "e.yaml"), "StorageError", place, "`storage.snapshots`")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["e.yaml", "roles.csv"]
+
+
+def test_a_day_in_the_future_describes_no_data(trajtune: Trajtune, tmp_path: Path) -> None:
+    write_csv(tmp_path / "roles.csv")
+    (tmp_path / "e.yaml").write_text("source: {kind: csv, path: roles.csv}\ndata: {as_of: 2999-01-01}")
+    assert_one_line(trajtune("prepare", "e.yaml"), "SourceError", "`data.as_of`", "future", "2999-01-01")
+
+
+@pytest.mark.parametrize(
+    "text", ["source: {kind: simulated, seed: -5}", "search: {seed: -1}", "search: {seed: 4294967296}"]
+)
+def test_a_seed_that_numpy_refuses_is_one_line(trajtune: Trajtune, tmp_path: Path, text: str) -> None:
+    (tmp_path / "e.yaml").write_text(text)
+    assert_one_line(trajtune("prepare", "e.yaml"), "ExperimentError", "seed`: Input should be ")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ import pyarrow as pa
 import pytest
 
 from tests.support.careers import ladder_careers, loaded
+from tests.support.full_disk import no_file_larger_than
 from trajtune.dataset.prepare import snapshot_of
 from trajtune.dataset.snapshot import Snapshot, open_snapshot
 from trajtune.dataset.test_split import open_test_split, openings
-from trajtune.errors import SnapshotError, SourceError
+from trajtune.errors import SnapshotError, SourceError, StorageError
 from trajtune.experiment.load import validate
 from trajtune.experiment.settings import Experiment
 
@@ -150,3 +152,59 @@ def test_an_altered_manifest_is_refused(ladder_snapshot: Snapshot, tmp_path: Pat
 def test_a_missing_snapshot_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(SnapshotError, match="No snapshot at .*prepare"):
         open_snapshot(tmp_path / "nowhere")
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "altered": lambda path: (path / "vocabulary.json").write_text("{}"),
+    "split": lambda path: (path / "test/careers.parquet").write_bytes(b""),
+    "manifest": lambda path: (path / "manifest.json").write_text("{"),
+    "not_json": lambda path: (path / "manifest.json").write_text("[]"),
+    "missing": lambda path: (path / "refit/manifest.json").unlink(),
+    "folder": lambda path: shutil.rmtree(path / "train"),
+    "emptied": lambda path: [shutil.rmtree(path), path.mkdir()],
+    "file_for_folder": lambda path: [shutil.rmtree(path / "val"), (path / "val").write_text("")],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_snapshot_is_written_again_and_keeps_its_ledger(
+    ladder_snapshot: Snapshot, tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert isinstance(ladder_snapshot.path, Path)
+    copy = tmp_path / ladder_snapshot.path.name
+    shutil.copytree(ladder_snapshot.path, copy)
+    (copy / "ledger.jsonl").write_text('{"run": "one"}\n')
+    DAMAGES[damage](copy)
+    again = snapshot_of(loaded(ladder_careers()), experiment(tmp_path))
+    assert again.path == copy
+    open_test_split(again, run="two", purpose="p")
+    kept = [] if damage == "emptied" else ["one"]
+    assert [entry["run"] for entry in openings(again)] == [*kept, "two"]
+    for file in ladder_snapshot.path.rglob("*"):
+        if file.is_file() and file.name != "ledger.jsonl":
+            assert (copy / file.relative_to(ladder_snapshot.path)).read_bytes() == file.read_bytes()
+    assert ("was damaged; written again" in capsys.readouterr().err) == (damage != "emptied")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [copy.name]
+
+
+def test_an_intact_snapshot_of_other_versions_is_left_as_it_is(
+    ladder_snapshot: Snapshot, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / ladder_snapshot.path.name
+    shutil.copytree(str(ladder_snapshot.path), copy)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    (copy / "manifest.json").write_text(json.dumps(manifest | {"versions": {"trajtune": "0"}}))
+    before = (copy / "manifest.json").read_bytes()
+    snapshot_of(loaded(ladder_careers()), experiment(tmp_path))
+    assert (copy / "manifest.json").read_bytes() == before
+    assert capsys.readouterr().err == ""
+
+
+def test_a_disk_that_fills_while_a_snapshot_is_written_is_one_line(tmp_path: Path) -> None:
+    with (
+        no_file_larger_than(4_000),
+        pytest.raises(StorageError, match="^Cannot write into .*: .*set `storage.snapshots`") as caught,
+    ):
+        snapshot_of(loaded(ladder_careers()), experiment(tmp_path / "snapshots"))
+    assert "\n" not in str(caught.value)
+    assert list((tmp_path / "snapshots").iterdir()) == []

@@ -81,10 +81,15 @@ def test_the_report_stands_beside_it(stored: Snapshot) -> None:
     assert "Data report" in (stored.path / DATA_REPORT).read_text()
 
 
-def test_preparing_again_leaves_what_is_there(stored: Snapshot) -> None:
+def test_preparing_again_writes_what_is_damaged_and_leaves_the_rest(
+    stored: Snapshot, capsys: pytest.CaptureFixture[str]
+) -> None:
     (stored.path / "val/careers.parquet").write_bytes(b"altered")
     with pytest.raises(SnapshotError, match=r"val/careers\.parquet was altered"):
-        snapshot_of(loaded(ladder_careers()), experiment(SNAPSHOTS))
+        open_snapshot(stored.path)
+    again = snapshot_of(loaded(ladder_careers()), experiment(SNAPSHOTS))
+    assert open_snapshot(again.path).id == stored.id
+    assert f"{stored.path} was damaged; written again: val/careers.parquet." in capsys.readouterr().err
 
 
 def test_one_that_was_not_written_to_its_end_is_none_and_is_written_anew(stored: Snapshot) -> None:

@@ -1,11 +1,11 @@
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 from trajtune.finalize.bundle_directory import bundle_directory
+from trajtune.storage.atomic import process_space
 from trajtune.storage.hashes import file_sha256
 
 
@@ -39,10 +39,10 @@ def test_what_a_killed_finalize_left_is_removed_by_the_next(tmp_path: Path) -> N
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     for number in (dead.pid, os.getppid()):
-        (tmp_path / f".b.new-{number}@{socket.gethostname()}").mkdir()
+        (tmp_path / f".b.new-{number}@{process_space()}").mkdir()
     with bundle_directory(tmp_path / "b") as folder:
         (folder / "x").touch()
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        f".b.new-{os.getppid()}@{socket.gethostname()}",
+        f".b.new-{os.getppid()}@{process_space()}",
         "b",
     ]

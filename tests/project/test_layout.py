@@ -23,6 +23,7 @@ WITHOUT_A_MODULE = {
     "dataset/test_leakage.py": "what no stage may learn from later careers",
     "dataset/test_real_careers.py": "real careers, compared with what pandas counts",
     "cli/test_commands.py": "commands as a user types them, and what they refuse",
+    "cli/test_secrets.py": "a marked password in every shape, over several commands",
     "cli/test_terminal.py": "all commands, run in a terminal",
 }
 """Test files and folders that no single module answers to, with what they test instead."""

@@ -1,6 +1,7 @@
 """Files and directories on this machine appear complete or not at all."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -8,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from trajtune.storage.atomic import atomic_path, local_staging_directory, rename_directory, write_atomically
+from trajtune.storage import atomic
+from trajtune.storage.atomic import (
+    atomic_path,
+    local_staging_directory,
+    process_space,
+    rename_directory,
+    write_atomically,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -106,7 +114,7 @@ def test_a_name_that_is_taken_is_refused(tmp_path: Path, kind: str) -> None:
 def test_staging_directories_of_killed_processes_are_deleted_and_of_living_ones_kept(tmp_path: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    here = socket.gethostname()
+    here = process_space()
     for pid in (dead.pid, os.getppid()):
         (tmp_path / f".target.new-abc-{pid}@{here}").mkdir()
     kept = [f".another.new-abc-{dead.pid}@{here}", f".target.new-abc-{dead.pid}@other-{here}"]
@@ -117,3 +125,34 @@ def test_staging_directories_of_killed_processes_are_deleted_and_of_living_ones_
         pass
 
     assert names(tmp_path) == sorted([*kept, f".target.new-abc-{os.getppid()}@{here}"])
+
+
+def test_containers_of_one_name_on_one_volume_do_not_meet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have the same process id, or one that the other does not know."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for pid in (os.getpid(), dead.pid):
+        with monkeypatch.context() as other, local_staging_directory(tmp_path / "target") as theirs:
+            (theirs / "file").touch()
+            other.setattr(atomic, "process_space", lambda: f"{socket.gethostname()}-anotherone")
+            other.setattr(os, "getpid", lambda pid=pid: pid)
+            with local_staging_directory(tmp_path / "target") as ours:
+                assert ours != theirs
+                other.undo()
+                with local_staging_directory(tmp_path / "target"):
+                    assert ours.exists()
+            assert (theirs / "file").exists()
+    assert names(tmp_path) == []
+
+
+def test_a_process_space_is_a_host_and_its_namespace_of_processes() -> None:
+    assert process_space().startswith(f"{socket.gethostname()}-")
+    same = [sys.executable, "-c", "from trajtune.storage.atomic import process_space; print(process_space())"]
+    assert subprocess.run(same, capture_output=True, text=True, check=True).stdout.strip() == process_space()
+    if shutil.which("unshare") is None:
+        return
+    other = subprocess.run(["unshare", "--pid", "--fork", *same], capture_output=True, text=True, check=False)
+    if other.returncode == 0:  # not where a sandbox forbids it
+        assert other.stdout.strip() != process_space()

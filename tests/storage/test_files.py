@@ -6,13 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.full_disk import no_file_larger_than
+from trajtune.errors import StorageError
 from trajtune.storage.files import (
     append_line,
     appended_lines,
+    check_writable,
     follow_link,
     open_log,
     open_new_file,
     publish_directory,
+    repair_directory,
     set_link,
     staging_directory,
     write_file,
@@ -143,3 +147,73 @@ def test_a_store_gets_the_file_that_completes_a_directory_last(
     monkeypatch.setattr(ObjectPath, "write_bytes", lambda path, content: written.append(path.name))
     publish_directory(tmp_path, bucket / "target", last="manifest.json")
     assert written == ["a", "z", "manifest.json"]
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_without_symbolic_links_gets_a_file_with_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(path: Path, target: str) -> None:
+        raise OSError(number, os.strerror(number))
+
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    set_link(tmp_path / "latest", "one")
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    set_link(tmp_path / "latest", "two")
+    assert not (tmp_path / "latest").is_symlink()
+    assert follow_link(tmp_path / "latest") == tmp_path / "two"
+    monkeypatch.undo()
+    set_link(tmp_path / "latest", "one")
+    assert follow_link(tmp_path / "latest") == tmp_path / "one"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "one", "two"]
+
+
+def test_a_damaged_directory_gets_what_it_lacks_and_keeps_what_else_is_in_it(
+    folder: StoredPath, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    staged = tmp_path_factory.mktemp("staged")
+    for name in ("same", "altered", "below/missing", "manifest.json"):
+        (staged / name).parent.mkdir(exist_ok=True)
+        (staged / name).write_text(name)
+    target = folder / "target"
+    if isinstance(target, Path):
+        target.mkdir()
+        (target / "below").write_text("a file where a directory belongs")
+    write_file(target / "same", b"same")
+    write_file(target / "altered", b"{}")
+    write_file(target / "ledger.jsonl", b"kept")
+    assert repair_directory(staged, target, last="manifest.json", kept=("same",)) == [
+        "altered",
+        "below/missing",
+        "manifest.json",
+    ]
+    assert (target / "below" / "missing").read_text() == "below/missing"
+    assert (target / "ledger.jsonl").read_text() == "kept"
+    assert repair_directory(staged, target, last="manifest.json") == []
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv/x", "dangling", "dangling/x"])
+def test_a_directory_that_cannot_be_made_is_known_before_any_work(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.csv").write_text("id")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    with pytest.raises(
+        StorageError, match=f"^Cannot write into .*{name}: .* not a directory.*`x.y`"
+    ) as caught:
+        check_writable(tmp_path / name, "x.y")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_system_that_takes_no_file_is_known_before_any_work() -> None:
+    with pytest.raises(StorageError, match="^Cannot write into /proc/nope: .*set `x.y` to another directory"):
+        check_writable(Path("/proc/nope"), "x.y")
+
+
+def test_a_full_disk_is_known_before_any_work_and_nothing_is_left(tmp_path: Path) -> None:
+    with (
+        no_file_larger_than(16_000),
+        pytest.raises(StorageError, match=r"^Cannot write into .*/new/snapshots: File too large"),
+    ):
+        check_writable(tmp_path / "new" / "snapshots", "storage.snapshots")
+    check_writable(tmp_path / "new" / "snapshots", "storage.snapshots")
+    assert list(tmp_path.iterdir()) == []

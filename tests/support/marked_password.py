@@ -12,20 +12,21 @@ def check_password_shows_nowhere(driver: subprocess.Popen[bytes], directory: Pat
     """Look at a search's processes and files while it runs, and at its directory once it has ended."""
     processes = [psutil.Process(driver.pid), *psutil.Process(driver.pid).children(recursive=True)]
     commands = [" ".join(process.cmdline()) for process in processes if process.is_running()]
-    while_running = _files_with_it(temporary, directory)
+    while_running = files_with(PASSWORD, temporary, directory)
     assert driver.wait(120) == 0
 
     assert len(commands) > 3, "Ray's processes were among those looked at"
     assert not [command for command in commands if PASSWORD in command]
     assert while_running == []
-    assert _files_with_it(directory) == []
+    assert files_with(PASSWORD, directory) == []
 
 
-def _files_with_it(*folders: Path) -> list[str]:
+def files_with(password: str, *folders: Path) -> list[str]:
+    """The files below the folders that hold a password."""
     found = []
     for path in (path for folder in folders for path in folder.rglob("*")):
         try:
-            if path.is_file() and PASSWORD.encode() in path.read_bytes():
+            if path.is_file() and password.encode() in path.read_bytes():
                 found.append(str(path))
         except FileNotFoundError:
             continue  # a search renames and deletes as it goes

@@ -20,6 +20,7 @@ from trajtune.careers.json_history import read_histories, read_lines
 from trajtune.careers.json_objects import read_objects
 from trajtune.careers.parse.flags import parse_flags
 from trajtune.careers.parse.text import as_text, id_column, is_not_text, plain, text_column, values_of
+from trajtune.careers.parse.timezone import in_timezone
 from trajtune.careers.reasons import Reason
 from trajtune.careers.role_validation import check_roles
 from trajtune.careers.schema import CAREERS, QUARANTINE
@@ -34,6 +35,7 @@ def career_part(rows: pa.Table, layout: JsonHistory, settings: DataSettings, tod
     if "line" in rows.column_names:
         rows, histories = read_lines(text_column(rows, "line"), layout, label)
     else:
+        rows = in_timezone(rows, settings.timezone)
         in_json = label if "label" not in rows.column_names else None
         histories = _parse_histories(rows["history"].combine_chunks(), layout, in_json)
     if FAULT in rows.column_names:

@@ -64,6 +64,11 @@ def load_career_sequences(
     Raises:
         SourceError: If there is nothing to read, or too large a share of it cannot be used.
     """
+    if isinstance(data.as_of, date) and data.as_of > date.today():
+        raise SourceError(
+            f"`data.as_of` must not lie in the future, but is {data.as_of}, and today is {date.today()}. "
+            "Write the day on which the data was exported, or auto."
+        )
     with ray_session(), ray_data_for_reading():
         if isinstance(source, FileSource):
             from trajtune.careers.sources.files import open_files
@@ -95,7 +100,7 @@ def _load_postgres(
     from trajtune.careers.sources.postgres.datasource import open_postgres
 
     def load() -> LoadedCareers:
-        with open_postgres(source, data.hireable_key, url) as (rows, plan):
+        with open_postgres(source, data.hireable_key, url, data.timezone) as (rows, plan):
             if plan.note:
                 print(f"Note: {plan.note}", file=sys.stderr)
             dataset = ray.data.read_datasource(rows, override_num_blocks=len(plan.ranges))

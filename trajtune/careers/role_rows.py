@@ -14,6 +14,7 @@ from trajtune.careers.assembly import Part, assemble, quarantine_rows
 from trajtune.careers.json_history import read_role_lines
 from trajtune.careers.parse.flags import parse_flags
 from trajtune.careers.parse.text import id_column, is_not_text, text_column
+from trajtune.careers.parse.timezone import in_timezone
 from trajtune.careers.reasons import Reason
 from trajtune.careers.role_validation import LONGEST_DETAIL, ROLES, RawRoles, check_roles
 from trajtune.careers.sources.read_file import FAULT, SWALLOWED
@@ -35,6 +36,7 @@ def role_block(rows: pa.Table, layout: RoleRows, settings: DataSettings, today: 
     if "line" in rows.column_names:
         rows, raw = read_role_lines(text_column(rows, "line"), layout, settings.hireable_key)
     else:
+        rows = in_timezone(rows, settings.timezone)
         raw = _raw_roles(rows)
     checked = check_roles(raw, settings, today)
     ids, labels = id_column(rows), text_column(rows, "label")

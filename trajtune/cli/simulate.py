@@ -6,7 +6,7 @@ import typer
 
 from trajtune.cli.arguments import AsJson, database_url
 from trajtune.cli.output import as_json_text
-from trajtune.experiment.populations import Population
+from trajtune.experiment.populations import LARGEST_SEED, Population
 
 
 def simulate(
@@ -15,7 +15,7 @@ def simulate(
         str,
         typer.Option(help="`postgres` (the database in POSTGRES_URL), or a .parquet, .jsonl or .csv file."),
     ],
-    seed: Annotated[int, typer.Option(help="Same seed, same careers.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Same seed, same careers.")] = 0,
     population: Annotated[
         Population, typer.Option(help="What the careers are like; see `source.process.population`.")
     ] = "default",
@@ -28,19 +28,23 @@ def simulate(
     from trajtune.experiment.sources import ProcessSettings
     from trajtune.model.baselines.bayes import population_optimum
     from trajtune.page.format import number
-    from trajtune.simulation.write_careers import write_simulated
+    from trajtune.simulation.write_careers import write_simulated, write_simulated_table
 
     settings = ProcessSettings(population=population)
-    write_simulated(careers, seed, database_url() if to == "postgres" else to, settings)
+    if to == "postgres":
+        written = write_simulated_table(careers, seed, database_url(), settings)
+    else:
+        written = write_simulated(careers, seed, to, settings)
+    shown = to if to == "postgres" else written  # a URL is not repeated
     optimum = population_optimum(careers, seed, settings)
     if as_json:
         print(
             as_json_text(
-                {"careers": careers, "seed": seed, "population": population, "to": to, "limit": optimum}
+                {"careers": careers, "seed": seed, "population": population, "to": shown, "limit": optimum}
             )
         )
         return
-    print(f"{careers:,} simulated careers in {'the table candidates' if to == 'postgres' else to}")
+    print(f"{careers:,} simulated careers in {written}")
     print("The best that any model could reach on their last moves:")
     for name, value in optimum.items():
         print(f"  {name:<28} {number(value)}")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,10 @@ from trajtune.dataset.split import (
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.dataset.vocabulary_counts import count_titles
 from trajtune.experiment.settings import Experiment
-from trajtune.storage.path import check_reachable, stored_path
+from trajtune.storage.files import check_writable, storage_errors_explained
+from trajtune.storage.path import stored_path
+
+_SETTING: Final = "storage.snapshots"
 
 
 def prepare(experiment: Experiment, *, url: str | None = None, progress: bool = False) -> Snapshot:
@@ -50,10 +53,10 @@ def prepare(experiment: Experiment, *, url: str | None = None, progress: bool = 
         SourceError: If there is nothing to read, more text than a snapshot holds, or hardly a title that
             the vocabulary of train holds.
         SplitError: If a split would be empty.
-        StorageError: If the store of the snapshots does not answer, or refuses.
+        StorageError: If the snapshots' directory cannot be written, or their store does not answer.
     """
     # Both before an hour of reading, not after it.
-    check_reachable(stored_path(experiment.storage.snapshots))
+    check_writable(stored_path(experiment.storage.snapshots), _SETTING)
     title_rule(experiment.vocabulary)
     # Reading needs Ray; encoding careers that were already read does not.
     from trajtune.careers.read import load_career_sequences
@@ -67,7 +70,8 @@ def snapshot_of(loaded: LoadedCareers, experiment: Experiment) -> Snapshot:
     """Write the snapshot of careers that were already read, and its data report; see `prepare`."""
     with arrow_overflow_explained():
         snapshot, encoded = write_content(loaded, experiment)
-    write_data_report(snapshot, encoded)
+    with storage_errors_explained(snapshot.path.parent, _SETTING):
+        write_data_report(snapshot, encoded)
     return snapshot
 
 
@@ -87,13 +91,11 @@ def write_content(loaded: LoadedCareers, experiment: Experiment) -> tuple[Snapsh
     selection = divide(loaded, experiment, *cutoffs, dates)
     val_dates = selection.splits["val"].split_dates.to_numpy(zero_copy_only=False)
     window = calibration_window(val_dates, cutoffs[0], experiment.finalize.calibration_share)
-    path = write_snapshot(
-        stored_path(experiment.storage.snapshots),
-        selection,
-        divide(loaded, experiment, window, cutoffs[1], dates),
-        loaded.quarantine,
-        {name: version(name) for name in ("trajtune", "pyarrow", "numpy", "ray")},
-    )
+    refit = divide(loaded, experiment, window, cutoffs[1], dates)
+    parent = stored_path(experiment.storage.snapshots)
+    versions = {name: version(name) for name in ("trajtune", "pyarrow", "numpy", "ray")}
+    with storage_errors_explained(parent, _SETTING):
+        path = write_snapshot(parent, selection, refit, loaded.quarantine, versions)
     return open_snapshot(path), dict(selection.splits)
 
 

@@ -17,8 +17,8 @@ This module reads train and val. The test split is opened by `dataset.test_split
 import hashlib
 import io
 import json
+import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -31,7 +31,7 @@ from trajtune.dataset.arrays import CareerArrays
 from trajtune.dataset.encode import SplitData
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import SnapshotError
-from trajtune.storage.files import publish_directory, staging_directory, write_json
+from trajtune.storage.files import publish_directory, repair_directory, staging_directory, write_json
 from trajtune.storage.hashes import file_sha256
 from trajtune.storage.path import StoredPath, check_reachable, local_path, stored_path
 
@@ -212,7 +212,9 @@ def write_snapshot(
     quarantine: pa.Table,
     versions: Mapping[str, str],
 ) -> StoredPath:
-    """Write a snapshot below ``parent``, complete or not at all; an equal one that exists is kept.
+    """Write a snapshot below ``parent``, complete or not at all.
+
+    An equal one that exists is kept, and what is damaged in it is written again.
 
     Args:
         parent: Directory of snapshots, here or in an object store.
@@ -235,9 +237,25 @@ def write_snapshot(
         # The refit's manifest holds the hashes of the refit's files.
         manifest = _write_division(folder, selection, [QUARANTINE, f"{REFIT}/{MANIFEST}"], versions)
         target = parent / str(manifest["id"])[:16]
-        with suppress(FileExistsError):
+        try:
             publish_directory(folder, target, last=MANIFEST)
+        except FileExistsError:
+            # An intact manifest may name other versions of packages.
+            kept = (MANIFEST,) if _is_manifest_of(target, str(manifest["id"])) else ()
+            if names := repair_directory(folder, target, last=MANIFEST, kept=kept):
+                print(
+                    f"Warning: {target} was damaged; written again: {', '.join(names)}.",
+                    file=sys.stderr,
+                )
     return target
+
+
+def _is_manifest_of(path: StoredPath, snapshot_id: str) -> bool:
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        return bool(content_id(manifest) == manifest["id"] == snapshot_id)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def _write_division(

@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -14,6 +14,9 @@ from trajtune.experiment.settings import Experiment
 from trajtune.storage.path import StoredPath
 
 T = TypeVar("T", bound=BaseModel)
+
+_MAY_HOLD_A_SECRET: Final = re.compile(r"://|jdbc:|password|secret", re.IGNORECASE)
+"""A URL or a connection's settings where another value belongs."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -134,9 +137,9 @@ def _fault(model: type[BaseModel], error: dict[str, Any]) -> str:
         given = error["ctx"].get("tag", error["input"])
         question = did_you_mean(str(given), re.findall(r"'([^']*)'", allowed)).strip()
         message += f"; {question[0].lower()}{question[1:]}" if question else ""
-    return f"`{key or 'file'}`: {message}" + (
-        "" if isinstance(error["input"], dict) else f", got {error['input']!r}"
-    )
+    given = repr(error["input"])
+    is_shown = not isinstance(error["input"], dict) and not _MAY_HOLD_A_SECRET.search(given)
+    return f"`{key or 'file'}`: {message}" + (f", got {given}" if is_shown else "")
 
 
 def _all_keys(model: type[BaseModel]) -> set[str]:

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Final, Literal
 
+LARGEST_SEED: Final = 2**32 - 1
+"""NumPy's generators take no larger one."""
+
 Population = Literal["default", "returning", "first_role", "long_tail"]
 
 POPULATIONS: Final[Mapping[str, Mapping[str, int | float]]] = {

@@ -9,12 +9,14 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from typing import ClassVar, Final, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from trajtune.experiment.objective import Metric, parse_constraint
 from trajtune.experiment.params import Params, Settings
+from trajtune.experiment.populations import LARGEST_SEED
 from trajtune.experiment.prior import KnownTrial, PriorSettings
 from trajtune.experiment.sources import PostgresSource, Source
 from trajtune.storage.path import is_uri
@@ -39,10 +41,25 @@ class DataSettings(Settings):
     day_first: bool | None = Field(
         None, description="What 03/04/2020 is: true 3 April, false 4 March, null ambiguous, to quarantine."
     )
+    timezone: str | None = Field(
+        None,
+        description="The time zone, for example Europe/Berlin, whose day a timestamp with a time zone is; "
+        "null: the database's, or in a Parquet file the column's.",
+    )
     merge_repeats: bool = Field(False, description="Join consecutive roles of the same title into one.")
     max_quarantine_fraction: float = Field(
         0.2, ge=0, le=1, description="Stop if a larger share of the rows cannot be used."
     )
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_exists(cls, timezone: str | None) -> str | None:
+        try:
+            return timezone if timezone is None else ZoneInfo(timezone).key
+        except (ValueError, KeyError, OSError):
+            raise ValueError(
+                "must be a name of the time zone database. Write it as Europe/Berlin or UTC"
+            ) from None
 
 
 class SplitSettings(Settings):
@@ -142,7 +159,12 @@ class SearchSettings(Settings):
     sampler_kwargs: dict[str, JsonValue] = Field(
         default={}, description="Keyword arguments of the sampler, for example n_startup_trials of tpe."
     )
-    seed: int = Field(0, description="Of the sampler and of each trial's training, except repeats.")
+    seed: int = Field(
+        0,
+        ge=0,
+        le=LARGEST_SEED,
+        description="Of the sampler and of each trial's training, except repeats.",
+    )
     repeats: int | None = Field(
         None,
         ge=0,
@@ -321,12 +343,11 @@ class StorageSettings(Settings):
             raise ValueError("`bundles` must be a directory. Only `runs` and `snapshots` may be in a store")
         for name in ("snapshots", "runs"):
             place = getattr(self, name)
-            if is_uri(place) and not re.fullmatch(r"s3://[^/@?#]+(/[^/@?#]+)*/?", place):
-                # A key in it would stand in every run's experiment.yaml, so it is not repeated here either.
+            if is_uri(place) and not re.fullmatch(r"s3://[^/@?#:]+(/[^/@?#]+)*/?", place):
+                # A key in it would be in every run's experiment.yaml, so it is not repeated here either.
                 raise ValueError(
-                    f"`{name}` must be a directory or s3://bucket/folder, without keys or options, but is "
-                    f"{_without_user(place)}. Set AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and "
-                    "AWS_SECRET_ACCESS_KEY in the environment"
+                    f"`{name}` must be a directory or s3://bucket/folder, without keys or options. Set "
+                    "AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment"
                 )
         if is_uri(self.runs) and self.study_url_variable is None:
             raise ValueError(
@@ -335,12 +356,6 @@ class StorageSettings(Settings):
                 "TRAJTUNE_STUDY_URL"
             )
         return self
-
-
-def _without_user(uri: str) -> str:
-    """A URI without what may be a key."""
-    scheme, _, rest = uri.partition("://")
-    return f"{scheme}://{re.split('[?#]', rest)[0].rpartition('@')[2]}"
 
 
 class Experiment(Settings):

@@ -9,10 +9,15 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from trajtune.experiment.params import Settings
-from trajtune.experiment.populations import POPULATIONS, Population
+from trajtune.experiment.populations import LARGEST_SEED, POPULATIONS, Population
 
 # No bucket's name holds a colon; a key may hold a slash.
-_KEYS_IN_PATH: Final = re.compile(r"s3://[^/]*[:@]|\w+://[^/@]*:[^/]*@")
+_KEYS_IN_PATH: Final = re.compile(
+    r"s3://[^/]*[:@]"
+    r"|[\w+.-]+://[^/@:]*:(?!\d+/)[^@]*@"
+    r"|[\w+.-]+://.*[?&][^=&]*(key|secret|token|password|credential|signature)",
+    re.IGNORECASE,
+)
 
 
 class JsonHistory(Settings):
@@ -85,7 +90,7 @@ class FileSource(Settings):
     @model_validator(mode="after")
     def _holds_no_keys(self) -> Self:
         """The experiment is written beside every result, and shown."""
-        if _KEYS_IN_PATH.match(self.path):
+        if _KEYS_IN_PATH.match(self.path.strip()):
             raise ValueError(
                 "keys do not belong into `path`: put them into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             )
@@ -150,7 +155,7 @@ class SimulatedSource(Settings):
 
     kind: Literal["simulated"] = "simulated"
     careers: int = Field(20_000, ge=10, description="How many people.")
-    seed: int = Field(0, description="Same seed, same careers.")
+    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Same seed, same careers.")
     process: ProcessSettings = Field(ProcessSettings(), description="What they are like.")
 
 

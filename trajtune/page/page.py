@@ -150,7 +150,7 @@ class Page:
 
     def write(self, path: StoredPath) -> None:
         """Write the page atomically; the same parts give the same bytes."""
-        write_file(path, self.html().encode())
+        write_file(path, self.html().encode(), unique=True)
 
     def html(self) -> str:
         """The page's text."""

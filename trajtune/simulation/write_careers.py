@@ -1,6 +1,7 @@
 """Write simulated careers to a PostgreSQL table or to a file."""
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -18,29 +19,36 @@ from trajtune.simulation.generator import GENERATOR_VERSION
 from trajtune.simulation.simulate import DEFAULT_SETTINGS
 from trajtune.simulation.source_rows import RowLayout, simulated_rows
 from trajtune.storage.atomic import atomic_path
+from trajtune.storage.database_url import (
+    connection_reason,
+    hide_passwords,
+    libpq_url,
+    postgres_fault,
+    remedy,
+)
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812 - a class with a lower-case name
 
 TABLE: Final = "candidates"
 _OURS: Final = "Simulated by trajtune"
-_URL_SCHEMES: Final = ("postgresql://", "postgres://")
+_VARIABLE: Final = "POSTGRES_URL"
+_URL_LIKE: Final = re.compile(r"://|^jdbc:|=|@", re.IGNORECASE)
 _SUFFIXES: Final = (".parquet", ".jsonl", ".csv")
 
 
 def write_simulated(
     num_careers: int, seed: int, to: str, settings: ProcessSettings = DEFAULT_SETTINGS
 ) -> str:
-    """Write the careers 1 to ``num_careers`` to a database or a file.
+    """Write the careers 1 to ``num_careers`` to a file or a database.
 
-    A database gets the table ``candidates(id, work_history jsonb, hireable)``, all of it or
-    nothing; an earlier simulation in it is replaced. A ``.parquet`` or ``.jsonl`` file holds a row
-    a career in the same columns (in Parquet ``work_history`` is JSON text), a ``.csv`` file a row a role.
+    A ``.parquet`` or ``.jsonl`` file holds a row a career in the columns of `write_simulated_table` (in
+    Parquet ``work_history`` is JSON text), a ``.csv`` file a row a role.
 
     Args:
         num_careers: At least 1.
         seed: The same seed and settings give the same rows.
-        to: ``postgresql://...`` or the path of a file.
+        to: The path of a file, or what `write_simulated_table` takes.
         settings: The population.
 
     Returns:
@@ -50,11 +58,43 @@ def write_simulated(
         SourceError: If the database or the file cannot be written, the database has a table
             ``candidates`` that trajtune did not make, or the file's name has another ending.
     """
-    if to.startswith(_URL_SCHEMES):
-        _write_table(num_careers, seed, to, settings)
-        return f"the table `{TABLE}`"
+    if Path(to).suffix not in _SUFFIXES and _URL_LIKE.search(to):
+        return write_simulated_table(num_careers, seed, to, settings)
     _write_file(num_careers, seed, Path(to), settings)
     return to
+
+
+def write_simulated_table(
+    num_careers: int, seed: int, url: str, settings: ProcessSettings = DEFAULT_SETTINGS
+) -> str:
+    """Write the table ``candidates(id, work_history jsonb, hireable)``, all of it or nothing.
+
+    An earlier simulation in the database is replaced.
+
+    Args:
+        num_careers: At least 1.
+        seed: The same seed and settings give the same rows.
+        url: ``postgresql://...``, or libpq's ``key=value`` settings.
+        settings: The population.
+
+    Returns:
+        Where they are, in words; without the URL.
+
+    Raises:
+        SourceError: As of `write_simulated`.
+    """
+    with _transaction(url) as connection, connection.cursor() as cursor:
+        if _exists(connection, TABLE):
+            cursor.execute("select obj_description(to_regclass(%s), 'pg_class')", (TABLE,))
+            (comment,) = cursor.fetchone() or (None,)
+            if comment != _OURS:
+                raise SourceError(
+                    f"The database has a table `{TABLE}` that trajtune did not make. "
+                    "Drop or rename it, or give another database."
+                )
+            cursor.execute(sql.SQL("drop table {}").format(sql.Identifier(TABLE)))
+        _fill(connection, TABLE, num_careers, seed, settings)
+    return f"the table `{TABLE}`"
 
 
 def simulated_table(
@@ -72,20 +112,6 @@ def simulated_table(
         if not _exists(connection, name):
             _fill(connection, name, num_careers, seed, settings)
     return name
-
-
-def _write_table(num_careers: int, seed: int, url: str, settings: ProcessSettings) -> None:
-    with _transaction(url) as connection, connection.cursor() as cursor:
-        if _exists(connection, TABLE):
-            cursor.execute("select obj_description(to_regclass(%s), 'pg_class')", (TABLE,))
-            (comment,) = cursor.fetchone() or (None,)
-            if comment != _OURS:
-                raise SourceError(
-                    f"The database has a table `{TABLE}` that trajtune did not make. "
-                    "Drop or rename it, or give another database."
-                )
-            cursor.execute(sql.SQL("drop table {}").format(sql.Identifier(TABLE)))
-        _fill(connection, TABLE, num_careers, seed, settings)
 
 
 def _fill(
@@ -117,19 +143,27 @@ def _exists(connection: "Connection", name: str) -> bool:
 @contextmanager
 def _transaction(url: str) -> Iterator["Connection"]:
     """A connection that commits if the block ends without an error; no message holds the URL."""
+    if (fault := postgres_fault(url)) is not None:
+        raise SourceError(f"{_VARIABLE} {fault}.")
+    url = libpq_url(url)
     try:
         connection = psycopg2.connect(url)
-    except psycopg2.Error:
-        # `from None`: psycopg2's own message holds the host and the user.
+    except psycopg2.Error as error:
+        # `from None`: psycopg2's own message may repeat the URL.
+        reason = connection_reason(str(error), url)
         raise SourceError(
-            "Cannot connect to the database to write to. Check host, port, user and password of its URL."
+            f"Cannot connect to the database in {_VARIABLE} to write to: {reason}. "
+            f"{remedy(reason, _VARIABLE)}."
         ) from None
     try:
         yield connection
         connection.commit()
     except psycopg2.Error as error:
         reason = (error.diag.message_primary or "the connection was lost").splitlines()[0]
-        raise SourceError(f"The database refused the simulated careers: {reason}.") from None
+        raise SourceError(
+            f"The database refused the simulated careers: {hide_passwords(reason, url)}. "
+            "Fix the database, or give another one."
+        ) from None
     finally:
         connection.close()
 

@@ -10,27 +10,42 @@ import os
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
 
 from trajtune.errors import StorageError
-from trajtune.storage.atomic import atomic_path, local_staging_directory, rename_directory, write_atomically
-from trajtune.storage.path import ObjectPath, StoredPath, children
+from trajtune.storage.atomic import (
+    atomic_path,
+    local_staging_directory,
+    remove,
+    rename_directory,
+    write_atomically,
+)
+from trajtune.storage.hashes import file_sha256
+from trajtune.storage.path import ObjectPath, StoredPath, check_reachable, children
 
 _LOG_INTERVAL_S: Final = 5.0
 _NO_LINKS: Final = (errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 """How file systems refuse to make a symbolic link."""
 
+_PROBE_BYTES: Final = 1 << 20
 
-def write_file(path: StoredPath, content: bytes) -> None:
-    """Write or replace a file atomically."""
+
+def write_file(path: StoredPath, content: bytes, *, unique: bool = False) -> None:
+    """Write or replace a file atomically.
+
+    Args:
+        path: The file.
+        content: Its new content.
+        unique: Let several processes write it at once, also from several hosts; the last one wins.
+    """
     if isinstance(path, ObjectPath):
         path.write_bytes(content)
     else:
-        write_atomically(path, content)
+        write_atomically(path, content, unique=unique)
 
 
 @contextmanager
@@ -128,14 +143,14 @@ def set_link(path: StoredPath, name: str) -> None:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        write_atomically(path, f"{name}\n".encode())
-        return
-    os.replace(temporary, path)
+        write_atomically(path, f"{name}\n".encode(), unique=True)
+    else:
+        os.replace(temporary, path)
 
 
 def follow_link(path: StoredPath) -> StoredPath | None:
     """The entry that `set_link` has pointed ``path`` at; None without a link."""
-    if isinstance(path, ObjectPath):
+    if isinstance(path, ObjectPath) or (path.is_file() and not path.is_symlink()):
         return path.parent / path.read_text().strip() if path.is_file() else None
     if path.is_file():  # on a file system without links
         path = path.parent / path.read_text("utf-8").strip()
@@ -175,3 +190,101 @@ def publish_directory(folder: Path, target: StoredPath, *, last: str) -> None:
     names = [str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()]
     for name in sorted(names, key=lambda name: (name == last, name)):
         (target / name).write_bytes((folder / name).read_bytes())
+
+
+def repair_directory(folder: Path, target: StoredPath, *, last: str, kept: Collection[str] = ()) -> list[str]:
+    """Write every file of a staged directory that is missing in ``target`` or differs there.
+
+    What else is in the target stays. Several processes may repair it at once, because they write the same.
+
+    Args:
+        folder: What `staging_directory` gave, filled with the right content.
+        target: A directory that was published before, and may be damaged.
+        last: As of `publish_directory`.
+        kept: Names of files that may differ.
+
+    Returns:
+        The names of the files that were written.
+
+    Raises:
+        FileExistsError: If the target is a file.
+    """
+    names = [str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()]
+    written = []
+    for name in sorted(names, key=lambda name: (name == last, name)):
+        if name in kept or _is_same(folder / name, target / name):
+            continue
+        if not isinstance(target, ObjectPath):
+            _make_way(target, name)
+        write_file(target / name, (folder / name).read_bytes(), unique=True)
+        written.append(name)
+    return written
+
+
+def _is_same(file: Path, other: StoredPath) -> bool:
+    if not other.is_file():
+        return False
+    content = io.BytesIO(other.read_bytes()) if isinstance(other, ObjectPath) else other
+    return file_sha256(file) == file_sha256(content)
+
+
+def _make_way(target: Path, name: str) -> None:
+    """Remove what has the name of a file but is a directory, or the other way around."""
+    folder = target
+    folder.mkdir(exist_ok=True)
+    for part in PurePosixPath(name).parent.parts:
+        folder /= part
+        if not folder.is_dir():
+            remove(folder)
+        folder.mkdir(exist_ok=True)
+    if (target / name).is_dir():
+        remove(target / name)
+
+
+def check_writable(path: StoredPath, setting: str) -> None:
+    """Make sure, before any work, that a directory can be made and filled; nothing is left there.
+
+    Args:
+        path: The directory, which need not exist.
+        setting: Its setting, as the error names it.
+
+    Raises:
+        StorageError: If it is no directory, is not writable, or its disk is full; if a store does not answer.
+    """
+    check_reachable(path)
+    if isinstance(path, ObjectPath):
+        return
+    existing = path.absolute()
+    while not os.path.lexists(existing):
+        existing = existing.parent
+    with storage_errors_explained(path, setting):
+        if not existing.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{existing} is not a directory")
+        with tempfile.TemporaryFile(dir=existing, buffering=0) as probe:
+            written = 0
+            while written < _PROBE_BYTES:  # a disk that is nearly full takes a part
+                written += probe.write(bytes(_PROBE_BYTES - written))
+
+
+@contextmanager
+def storage_errors_explained(path: StoredPath, setting: str) -> Iterator[None]:
+    """Say in one line that a directory cannot be written.
+
+    Args:
+        path: The directory.
+        setting: Its setting, as the error names it.
+
+    Raises:
+        StorageError: Instead of an `OSError`.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        if error.errno == errno.ENOTDIR and error.strerror:
+            reason = error.strerror
+        remedy = "Free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Make it writable"
+        raise StorageError(
+            f"Cannot write into {path}: {' '.join(reason.split())}. {remedy}, or set `{setting}` to another "
+            "directory."
+        ) from error

@@ -8,11 +8,12 @@ import copy
 import os
 import re
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import pyarrow.fs
 
 from trajtune.errors import SourceError
+from trajtune.storage.database_url import url_fault
 
 _ENDPOINT_VARIABLES: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
@@ -66,6 +67,8 @@ def endpoint() -> str:
     """The store's address according to the environment, without a password that it may contain."""
     for name in _ENDPOINT_VARIABLES:
         if url := os.environ.get(name):
-            parts = urlsplit(url)
-            return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+            if url_fault(url) is not None:
+                return "no valid address (a password in it must be percent-encoded)"
+            scheme, _, rest = url.partition("://")
+            return f"{scheme}://{re.split('[/?#]', rest)[0].rpartition('@')[2]}"
     return "not set"

@@ -52,6 +52,26 @@ def test_a_database_that_is_not_there_is_one_line_without_the_url(
     outcome = trajtune("init", "--yes")
     assert outcome.code == 2
     (line,) = outcome.err.splitlines()
-    assert "nothing listens there" in line
+    assert "Connection refused. Start the server, or fix host and port in POSTGRES_URL" in line
     assert PASSWORD not in line
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("1 / (id - id)", "division by zero"),
+        (f"('{VALUE}' || id)::int", 'invalid input syntax for type integer: "…"'),
+    ],
+)
+def test_a_view_that_cannot_be_read_has_its_own_reason_without_a_value(
+    trajtune: Trajtune, database: Database, expression: str, reason: str
+) -> None:
+    database("create table numbers (id int)")
+    database("insert into numbers values (1)")
+    database(f"create view candidates as select id, {expression} as work_history from numbers")
+    outcome = trajtune("init", "--yes")
+    assert outcome.code == 2
+    (line,) = outcome.err.splitlines()
+    assert f"candidates ({reason})" in line
+    assert VALUE not in line

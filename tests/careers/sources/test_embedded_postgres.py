@@ -6,7 +6,6 @@ import pwd
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import pytest
 
 from trajtune.careers.sources.embedded_postgres import embedded_postgres
 from trajtune.errors import SourceError
+from trajtune.storage.atomic import process_space
 
 # Under nohup, SIGHUP is ignored by everything that is started; a command from a terminal has its default.
 HOLD = """
@@ -222,7 +222,7 @@ def group(home):
 def test_data_whose_making_was_interrupted_are_made_again(tmp_path):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    unfinished = tmp_path / f".postgres-18.new-{dead.pid}@{socket.gethostname()}"
+    unfinished = tmp_path / f".postgres-18.new-{dead.pid}@{process_space()}"
     unfinished.mkdir()
     (unfinished / "PG_VERSION").write_text("18\n")
     with embedded_postgres(tmp_path) as url:

@@ -209,10 +209,17 @@ def test_trials_are_the_same_wherever_their_connection_is_cut(
     ("value", "message"),
     [
         (None, f"{VARIABLE} is not set"),
-        (f"nonsense {PASSWORD}", f"{VARIABLE} is not the URL of a database"),
+        (f"nonsense {PASSWORD}", f"{VARIABLE} is no PostgreSQL URL"),
         (f"nosuch://me:{PASSWORD}@host/database", f"{VARIABLE} is not the URL of a database"),
         (f"postgresql://me:wrong-{PASSWORD}@HOST/postgres", "authentication failed"),
         (f"postgres://postgres:{PASSWORD}@HOST/nosuch", 'database "nosuch" does not exist'),
+        (f"postgresql://postgres:{PASSWORD}@HOST/postgres?sslmode=bogus", 'invalid sslmode value: "bogus"'),
+        (
+            f"postgresql://postgres:{PASSWORD}@HOST/postgres?schema=x",
+            f"{VARIABLE} has the parameter `schema`",
+        ),
+        (f"postgresql://postgres:x/{PASSWORD}@HOST/postgres", f"{VARIABLE} is ambiguous.* Percent-encode"),
+        (f"jdbc:postgresql://HOST/postgres?password={PASSWORD}", f"{VARIABLE} is a JDBC URL"),
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused_at_once_without_its_password(
@@ -227,6 +234,32 @@ def test_a_url_that_cannot_be_used_is_refused_at_once_without_its_password(
 
     assert PASSWORD not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("revoke create on schema public from public", "permission denied for schema public"),
+        ("alter role {role} set default_transaction_read_only = on", "cannot execute CREATE"),
+        ("alter role {role} set search_path = nosuch", "no schema has been selected to create in"),
+    ],
+)
+def test_a_user_who_may_not_make_tables_is_told_the_privilege(
+    server: Server, monkeypatch: pytest.MonkeyPatch, setting: str, message: str
+) -> None:
+    role = f"reader{abs(hash(setting)) % 10_000}"
+    server.run(f"create role {role} login password '{PASSWORD}'", f"create database {role}")
+    server.run(setting.format(role=role))
+    monkeypatch.setenv(VARIABLE, f"postgresql://{role}:{PASSWORD}@127.0.0.1:{server.port}/{role}")
+    began = time.monotonic()
+    with pytest.raises(
+        RunError, match=f"{VARIABLE}.* does not let this user make tables: {message}"
+    ) as caught:
+        database_storage(writer_retries(VARIABLE))
+    assert time.monotonic() - began < 20
+    assert "GRANT CREATE and USAGE" in str(caught.value)
+    assert PASSWORD not in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_url_in_the_experiment_is_refused_and_not_repeated(tmp_path: Path) -> None:

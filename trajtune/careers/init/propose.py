@@ -31,7 +31,8 @@ def propose(url: str) -> list[Proposal]:
         SourceError: If the database cannot be read, or if nothing in it fits; names what was found.
     """
     proposals, reasons = [], []
-    with database_errors_explained(url), Database(url).transaction() as connection:
+    database = Database.at(url)
+    with database_errors_explained(database.url), database.transaction() as connection:
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = %s", (_SAMPLE_TIMEOUT_MS,))
         for table in read_tables(connection)[:_MOST_TABLES]:
@@ -45,10 +46,10 @@ def propose(url: str) -> list[Proposal]:
     return sorted(proposals, key=lambda proposal: (-proposal.score, proposal.source.table))
 
 
-def _examine(table: Table, samples: Sequence[Mapping[str, str | None]] | None) -> Proposal | str:
+def _examine(table: Table, samples: Sequence[Mapping[str, str | None]] | str) -> Proposal | str:
     """The best proposal for one table, or why there is none."""
-    if samples is None:
-        return "it cannot be read within ten seconds"
+    if isinstance(samples, str):
+        return samples
     if not samples:
         return "empty"
     history_columns = [

@@ -1,5 +1,6 @@
 """What the database's catalog says of its tables, and a few rows of each."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,6 +9,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as PgConnection  # noqa: N812 (a class)
 
 from trajtune.careers.init.usual_names import is_history_name
+from trajtune.careers.sources.postgres.errors import server_message
 
 JSON_TYPES: Final = ("json", "jsonb")
 TEXT_TYPES: Final = ("text", "character varying", "character", "citext", "name")
@@ -49,7 +51,7 @@ def read_tables(connection: PgConnection) -> list[Table]:
             " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
             " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition"
             " AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%%'"
-            " AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')"
+            " AND has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT')"
             " GROUP BY c.oid, n.nspname, c.relname, c.reltuples",
             (),
         )
@@ -76,11 +78,11 @@ def read_tables(connection: PgConnection) -> list[Table]:
     return sorted(tables, key=lambda table: (not is_history_name(table.name), table.name))
 
 
-def sample_rows(connection: PgConnection, table: Table) -> list[dict[str, str | None]] | None:
+def sample_rows(connection: PgConnection, table: Table) -> list[dict[str, str | None]] | str:
     """A few rows as text, those with a JSON value first.
 
     Returns:
-        A dict for each row; None if the database does not give them in time.
+        A dict for each row; or why the database does not give them, without a value of the table.
     """
     columns = [
         sql.SQL("left(({})::text, {})").format(sql.Identifier(name), sql.Literal(_MOST_TEXT))
@@ -102,10 +104,20 @@ def sample_rows(connection: PgConnection, table: Table) -> list[dict[str, str | 
                 if error.diag.message_primary is None:
                     raise  # the connection failed, not the statement
                 cursor.execute("ROLLBACK TO SAVEPOINT sample")
-                return None
+                return _reason(error)
             if rows:
                 return [dict(zip(table.types, row, strict=True)) for row in rows]
     return []
+
+
+def _reason(error: psycopg2.Error) -> str:
+    if isinstance(error, psycopg2.errors.QueryCanceled):
+        return "it cannot be read within ten seconds"
+    if error.pgcode is not None and error.pgcode.startswith("P0"):
+        return "a function in it raises an exception"  # its message may hold a value
+    # An error about data quotes the value at fault.
+    message = server_message(error)
+    return re.sub('"[^"]*"', '"…"', message) if isinstance(error, psycopg2.DataError) else message
 
 
 def _schema_and_name(connection: PgConnection, oid: int) -> tuple[str, str]:

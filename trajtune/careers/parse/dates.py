@@ -130,7 +130,7 @@ _MONTHS: Final = (
 MONTHS: Final = {_plain(name): number for number, line in enumerate(_MONTHS, 1) for name in line.split("|")}
 
 _YEAR: Final = r"(?P<y>1[5-9]\d\d|[2-9]\d\d\d)"
-_TIME: Final = r"(?:t| |t ?)\d\d:?\d\d(?::?\d\d(?:[.,]\d+)?)? ?(?:z|utc|gmt|[+-]\d\d(?::?\d\d)?)?"
+_TIME: Final = r"(?:t| |t ?)\d\d:?\d\d(?::?\d\d(?:[.,]\d+)?)? ?(?:z|utc|gmt|[+-]\d\d(?::?\d\d){0,2})?"
 # 2020-01-15 (with or without a time), 2020/1/15, 2020.01.15, 2020-01, 2020/01, 2020.01, 2020; not 2020.1,
 # which is a number that may have been 2020.10.
 _ISO: Final = re.compile(rf"{_YEAR}(?!\.\d$)(?:(?P<s>[-/.])(?P<m>\d\d?)(?:(?P=s)(?P<d>\d\d?)(?:{_TIME})?)?)?")

@@ -19,14 +19,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import IO, Final
 from urllib.parse import quote
 
 import platformdirs
 import psycopg2
 
 from trajtune.errors import SourceError
-from trajtune.storage.atomic import local_staging_directory, rename_directory
+from trajtune.storage.atomic import (
+    local_staging_directory,
+    process_space,
+    rename_directory,
+    write_atomically,
+)
 
 MAJOR: Final = 18
 _SOCKET_PREFIX: Final = "trajtune-pg-"
@@ -60,6 +65,10 @@ class _Cluster:
     def pid_file(self) -> Path:
         return self.data / "postmaster.pid"
 
+    @property
+    def host_file(self) -> Path:
+        return self.home / "postgres.host"
+
 
 def cache_home() -> Path:
     """Directory of caches and of the embedded database: ``TRAJTUNE_HOME`` or the user's cache directory."""
@@ -88,14 +97,17 @@ def embedded_postgres(home: Path | None = None) -> Iterator[str]:
     with _signals_raise(), (cluster.home / "postgres.users").open("a") as users:
         try:
             with _exclusive_lock(cluster):
+                is_unused = _try_lock(users)
                 fcntl.flock(users, fcntl.LOCK_SH)
-                socket_directory = _running_socket_directory(cluster) or _start(cluster)
+                socket_directory = _running_socket_directory(cluster)
+                if socket_directory is None:
+                    _check_not_used_elsewhere(cluster, is_unused=is_unused)
+                    socket_directory = _start(cluster)
             yield f"postgresql://postgres@/postgres?host={quote(str(socket_directory), safe='')}"
         finally:
             with _exclusive_lock(cluster):
                 fcntl.flock(users, fcntl.LOCK_UN)
-                with suppress(BlockingIOError):  # another process uses the server
-                    fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _try_lock(users):  # else another process uses the server
                     _stop(cluster)
 
 
@@ -115,6 +127,25 @@ def _exclusive_lock(cluster: _Cluster) -> Iterator[None]:
     with (cluster.home / "postgres.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _try_lock(users: IO[str]) -> bool:
+    """Lock the file of the server's users for this process alone; False if another process holds it."""
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _check_not_used_elsewhere(cluster: _Cluster, *, is_unused: bool) -> None:
+    """Refuse to start a second server on the data of one that runs in another container."""
+    host = cluster.host_file.read_text() if cluster.host_file.exists() else process_space()
+    if not is_unused and host != process_space():
+        raise SourceError(
+            f"The embedded PostgreSQL in {cluster.home} is in use in another container or on another host. "
+            "Set TRAJTUNE_HOME to a directory of this one's own, or POSTGRES_URL to a database."
+        )
 
 
 @contextmanager
@@ -143,6 +174,7 @@ def _start(cluster: _Cluster) -> Path:
     if not cluster.data.exists():
         _make_data(cluster)
     _clear_after_crash(cluster)
+    write_atomically(cluster.host_file, process_space().encode())
     socket_directory = _make_socket_directory(cluster)
     options = " ".join([f"-k '{socket_directory}'", *_SERVER_SETTINGS])
     try:

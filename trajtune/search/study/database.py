@@ -20,6 +20,7 @@ from sqlalchemy.exc import (
 )
 
 from trajtune.errors import RunError
+from trajtune.storage.database_url import FORM, connection_reason, is_lasting, url_fault
 from trajtune.storage.retry import retrying
 
 T = TypeVar("T")
@@ -31,8 +32,8 @@ READER_WAIT_S: Final = 10.0
 """How long a command waits that only reads."""
 
 _CONNECT_TIMEOUT_S: Final = 10
-_REFUSALS: Final = ("authentication failed", "no password supplied", "does not exist", "pg_hba.conf")
-"""What PostgreSQL says where waiting does not help."""
+_PRIVILEGES: Final = ("42501", "25006", "3F000")
+"""SQLSTATEs of a user who may not create or change tables: no privilege, read only, no schema."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,21 @@ class DatabaseRetries:
         Raises:
             RunError: If it gives none in time.
         """
+        url = os.environ.get(self.url_variable, "")
         try:
             return retrying(
                 operation,
-                _is_transient,
+                lambda error: _is_transient(error, url),
                 seconds=self.seconds,
                 service=f"The study's database ({self.url_variable})",
             )
         except (StorageInternalError, DBAPIError) as error:
-            reason = _reason(error)
+            if (refusal := _missing_privilege(error)) is not None:
+                raise RunError(
+                    f"The study's database ({self.url_variable}) does not let this user make tables: "
+                    f"{refusal}. GRANT CREATE and USAGE on the schema to the user, or give another user."
+                ) from None
+            reason = _reason(error, url)
             if reason is None:
                 raise
             # Without the cause, which may quote the URL.
@@ -98,12 +105,14 @@ def usable_url(url_variable: str) -> Iterator[str]:
     Raises:
         RunError: If the variable is not set, or SQLAlchemy refuses the URL in the block.
     """
-    url = os.environ.get(url_variable)
+    url = os.environ.get(url_variable, "").strip()
     if not url:
         raise RunError(
             f"The study is in a database, but {url_variable} is not set. Set it to the database's URL, "
             "or put it in .env."
         )
+    if (fault := url_fault(url)) is not None:
+        raise RunError(f"{url_variable} {fault}.")
     if url.startswith(("postgres://", "postgresql://")):
         url = f"postgresql+psycopg2://{url.partition('://')[2]}"
     try:
@@ -111,8 +120,7 @@ def usable_url(url_variable: str) -> Iterator[str]:
     except (ArgumentError, NoSuchModuleError, ImportError):
         # The cause may quote the URL with its password.
         raise RunError(
-            f"{url_variable} is not the URL of a database that can be used here. Write it as "
-            "postgresql://USER:PASSWORD@HOST:PORT/DATABASE."
+            f"{url_variable} is not the URL of a database that can be used here. Write it as {FORM}."
         ) from None
 
 
@@ -128,18 +136,29 @@ def _make_storage(url: str) -> RDBStorage:
     """Connect, and make Optuna's tables if missing; another process may make them at the same time."""
     return retrying(
         lambda: RDBStorage(url, engine_kwargs=engine_options(url)),
-        lambda error: isinstance(error, IntegrityError | ProgrammingError),
+        lambda error: (
+            isinstance(error, IntegrityError | ProgrammingError) and _missing_privilege(error) is None
+        ),
         attempts=5,
     )
 
 
-def _is_transient(error: BaseException) -> bool:
+def _is_transient(error: BaseException, url: str) -> bool:
     """Whether the database did not answer; a refusal will be the same again."""
-    reason = _reason(error)
-    return reason is not None and not any(refusal in reason for refusal in _REFUSALS)
+    reason = _reason(error, url)
+    return reason is not None and _missing_privilege(error) is None and not is_lasting(reason)
 
 
-def _reason(error: BaseException) -> str | None:
+def _missing_privilege(error: BaseException) -> str | None:
+    """The server's message if the user lacks a privilege, else None."""
+    cause = error if isinstance(error, DBAPIError) else error.__cause__
+    original = cause.orig if isinstance(cause, DBAPIError) else None
+    if getattr(original, "pgcode", None) not in _PRIVILEGES:
+        return None
+    return str(getattr(original, "diag").message_primary)  # noqa: B009 (psycopg2's alone)
+
+
+def _reason(error: BaseException, url: str) -> str | None:
     """Why a database cannot be used, in its words; None if the error has another cause."""
     cause = error if isinstance(error, DBAPIError) else error.__cause__
     if isinstance(cause, PendingRollbackError):
@@ -149,4 +168,4 @@ def _reason(error: BaseException) -> str | None:
         return None
     if not cause.connection_invalidated and not isinstance(cause, OperationalError | InterfaceError):
         return None
-    return next(iter(str(cause.orig).strip().splitlines()), type(cause.orig).__name__)
+    return connection_reason(str(cause.orig), url)

@@ -2,10 +2,14 @@
 
 import socket
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.careers.sources.postgres.reading import load
+from tests.support.marked_password import PASSWORD
+from tests.support.postgres_server import Server
 from trajtune.errors import SourceError
 
 pytestmark = pytest.mark.usefixtures("ray_local")
@@ -14,10 +18,16 @@ pytestmark = pytest.mark.usefixtures("ray_local")
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("postgresql://me:hunter2@127.0.0.1:1/x", "127.0.0.1:1/x: nothing listens there"),
-        ("postgresql://me:hunter2@no-such-host.invalid/x", "there is no such host"),
+        (
+            "postgresql://me:hunter2@127.0.0.1:1/x",
+            'at "127.0.0.1", port 1 failed: Connection refused. Start the server',
+        ),
+        (
+            "postgresql://me:hunter2@no-such-host.invalid/x",
+            "could not translate host name .* Fix the host in POSTGRES_URL",
+        ),
         ("hunter2 hunter2", "no PostgreSQL URL"),
-        ("postgresql://me:hunter2@[/x", "no PostgreSQL URL"),
+        ("postgresql://me:hunter2@[/x", "no valid host and port"),
     ],
 )
 def test_a_database_that_is_not_there_is_one_line_without_the_password(url: str, message: str):
@@ -37,8 +47,91 @@ def test_a_server_that_takes_connections_and_says_nothing_is_one_line_after_a_bo
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://me:hunter2@127.0.0.1:{silent.getsockname()[1]}/x"
         started = time.monotonic()
-        with pytest.raises(SourceError, match="no answer in time. Start the server or fix") as caught:
+        with pytest.raises(SourceError, match="timeout expired. Start the server, or fix") as caught:
             load(url)
     assert time.monotonic() - started < 20
     assert "\n" not in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.fixture
+def url_of(own_server: Server) -> Callable[[str, str], str]:
+    """The URL of a user with the marked password, with parameters; the server asks for no password."""
+    if not own_server.run("select 1 from pg_database where datname = 'closed'"):
+        own_server.run("create role locked")
+        own_server.run("create role guest login")
+        own_server.run("create database closed")
+        own_server.run("revoke connect on database closed from public")
+    return lambda user, rest: f"postgresql://{user}:{PASSWORD}@127.0.0.1:{own_server.port}/{rest}"
+
+
+@pytest.mark.parametrize(
+    ("user", "rest", "message"),
+    [
+        ("postgres", "postgres?sslmode=bogus", 'invalid sslmode value: "bogus". Fix the SSL parameters'),
+        ("postgres", "postgres?sslmode=require", "server does not support SSL, but SSL was required. Fix"),
+        ("postgres", "postgres?sslmode=verify-full&sslrootcert=/no/root.crt", "Fix the SSL parameters"),
+        ("postgres", "postgres?service=nosuch", 'definition of service "nosuch" not found. Fix the service'),
+        ("postgres", "postgres?schema=public", "has the parameter `schema`, which .* write `source.table: "),
+        ("postgres", "postgres?pool_timeout=5", "has the parameter `pool_timeout`.* Remove it"),
+        ("postgres", "nosuch", 'database "nosuch" does not exist. Fix the user or the database'),
+        ("nobody", "postgres", 'role "nobody" does not exist. Fix the user or the database in POSTGRES_URL'),
+        ("locked", "postgres", 'role "locked" is not permitted to log in. Give that role LOGIN'),
+        ("guest", "closed", 'permission denied for database "closed"; .* Grant CONNECT on it'),
+    ],
+)
+def test_a_refusal_is_libpqs_own_reason_without_the_url(
+    url_of: Callable[[str, str], str], user: str, rest: str, message: str
+) -> None:
+    started = time.monotonic()
+    with pytest.raises(SourceError, match=message) as caught:
+        load(url_of(user, rest))
+    assert time.monotonic() - started < 15
+    assert "\n" not in str(caught.value)
+    assert PASSWORD not in str(caught.value)
+    assert "up?" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ("hostssl all all all trust", "no pg_hba.conf entry for .*no encryption. Add sslmode=require"),
+        ("host all all all reject", "pg_hba.conf rejects connection .* Add sslmode=require"),
+    ],
+)
+def test_a_server_that_admits_nobody_is_one_line_with_its_reason(
+    own_server: Server, url_of: Callable[[str, str], str], rule: str, message: str
+) -> None:
+    rules = Path(own_server.cluster.data) / "pg_hba.conf"
+    before = rules.read_text()
+    url = url_of("guest", "postgres")
+    rules.write_text(f"host all postgres all trust\n{rule}\n")
+    own_server.run("select pg_reload_conf()")
+    time.sleep(0.5)
+    try:
+        with pytest.raises(SourceError, match=message) as caught:
+            load(url)
+    finally:
+        rules.write_text(before)
+        own_server.run("select pg_reload_conf()")
+    assert "\n" not in str(caught.value)
+    assert PASSWORD not in str(caught.value)
+
+
+def test_settings_a_driver_and_white_space_are_read_as_a_url_is(own_server: Server) -> None:
+    port = own_server.port
+    for url in (
+        f"postgresql+psycopg2://postgres@127.0.0.1:{port}/postgres\n",
+        f"host=127.0.0.1 port={port} user=postgres dbname=postgres",
+    ):
+        assert load(url, table="careers").counts["careers"] == 400
+
+
+def test_a_role_with_timeouts_of_every_kind_is_read(own_server: Server) -> None:
+    if not own_server.run("select 1 from pg_roles where rolname = 'hurried'"):
+        own_server.run("create role hurried login", "grant select on careers to hurried")
+    for name in ("transaction_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
+        own_server.run(f"alter role hurried set {name} = '400ms'")
+    slow = "select c.id, c.work_history from careers c, (select pg_sleep(1)) as once"
+    url = f"postgresql://hurried@127.0.0.1:{own_server.port}/postgres"
+    assert load(url, query=slow).counts["careers"] == 400

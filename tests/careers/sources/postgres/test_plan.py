@@ -2,23 +2,29 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import psycopg2
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import ray
 from psycopg2.extensions import make_dsn
 
 from tests.careers.sources.postgres.reading import Execute, assert_complete, fill, fill_server, history, load
 from tests.support.postgres_server import Server, between, pooler, server, standby
+from trajtune.careers.init.propose import propose
+from trajtune.careers.read import load_career_sequences
 from trajtune.careers.sources.postgres import connection, plan
 from trajtune.careers.sources.postgres.connection import Database
 from trajtune.careers.sources.postgres.datasource import open_postgres
-from trajtune.errors import SourceError
-from trajtune.experiment.settings import DataSettings
-from trajtune.experiment.sources import JsonHistory, PostgresSource, RoleRows
+from trajtune.errors import ExperimentError, SourceError
+from trajtune.experiment.load import validate
+from trajtune.experiment.settings import DataSettings, Experiment
+from trajtune.experiment.sources import FileSource, JsonHistory, PostgresSource, RoleRows
 
 pytestmark = pytest.mark.usefixtures("ray_local")
 
@@ -208,3 +214,96 @@ def test_behind_pgbouncer_with_a_single_connection_one_reader_reads_and_says_so(
     assert said == (
         "Note: readers cannot share a snapshot here (no second connection answers): reading with one reader\n"
     )
+
+
+@pytest.mark.parametrize("is_partitioned", [False, True])
+def test_a_parent_is_read_in_ranges_of_the_pages_of_all_its_children(
+    database: str, execute: Execute, small_pages: None, is_partitioned: bool
+) -> None:
+    name = f"parent_{is_partitioned}".lower()
+    by_range = " partition by range (id)" if is_partitioned else ""
+    execute(f"create table {name} (id int, work_history jsonb){by_range}")
+    fill(execute, f"{name}_rows", 1500)
+    for first, last in ((0, 100), (100, 1500), (1500, 1600)):
+        child = f"{name}_{first}"
+        if is_partitioned:
+            execute(f"create table {child} partition of {name} for values from ({first}) to ({last})")
+        else:
+            execute(f"create table {child} () inherits ({name})")
+        execute(f"insert into {child} select * from {name}_rows where id >= {first} and id < {last}")
+    with open_postgres(PostgresSource(table=name), None, database) as (rows, read_plan):
+        assert read_plan.is_paged
+        assert len(read_plan.ranges) > 3
+        dataset = ray.data.read_datasource(rows, override_num_blocks=len(read_plan.ranges))
+        sizes = [sum(len(block) for block in task()) for task in rows.get_read_tasks(1)]
+        found = sorted(int(row["id"]) for row in dataset.take_all())
+    assert found == list(range(1500))
+    assert max(sizes) < 750
+    assert load(database, table=name).counts["careers"] == 1500
+
+
+def test_who_may_read_some_columns_alone_reads_them(database: str, execute: Execute) -> None:
+    execute(
+        "create table employment (candidate_id int, title text, start_date date, end_date date, salary int)"
+    )
+    execute(
+        "insert into employment values %s",
+        [(i, f"T{n}", date(2000 + n, 1, 1), None, 1) for i in range(50) for n in range(3)],
+    )
+    execute("create role reader login")
+    execute("grant select (candidate_id, title, start_date, end_date) on employment to reader")
+    url = make_dsn(database, user="reader")
+    assert load(url, table="employment", layout=RoleRows()).counts["careers"] == 50
+
+    (proposal,) = [found for found in propose(url) if found.source.table == "employment"]
+    assert "salary" not in proposal.choices["title_column"]
+    assert proposal.source.layout.model_dump()["title_column"] == "title"
+
+    execute("revoke select (end_date) on employment from reader")
+    with pytest.raises(SourceError, match="no column end_date.* GRANT SELECT .*not read end_date, sal"):
+        load(url, table="employment", layout=RoleRows())
+
+
+def test_a_schema_and_a_table_may_have_dots_in_their_names(database: str, execute: Execute) -> None:
+    execute('create schema "a.b"')
+    execute('create table "a.b"."c.d 🙂" (id int, work_history jsonb)')
+    execute('insert into "a.b"."c.d 🙂" values %s', [(1, history("A", "B"))])
+    assert load(database, table="a.b.c.d 🙂").counts["careers"] == 1
+
+
+@pytest.mark.parametrize(
+    ("timezone", "days"), [(None, ["2012-03-01", "2012-06-30"]), ("UTC", ["2012-02-29", "2012-06-29"])]
+)
+def test_a_timestamp_is_the_local_day_of_the_setting_or_of_the_database(
+    own_database: str, timezone: str | None, days: list[str], tmp_path: Path
+) -> None:
+    """The same from a table and from Parquet."""
+    name = own_database.partition("?")[0].rpartition("/")[2]
+    with closing(psycopg2.connect(own_database)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(f"alter database {name} set timezone = 'Europe/Berlin'")
+    with closing(psycopg2.connect(own_database)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(
+            "create table roles (candidate_id int, title text, start_date timestamptz, end_date timestamptz)"
+        )
+        cursor.execute(
+            "insert into roles select n, 'T' || m, timestamptz '2012-03-01 00:00+01' + m * interval '1 year',"
+            " timestamptz '2012-06-30 00:00+02' + m * interval '1 year'"
+            " from generate_series(1, 5) n, generate_series(0, 1) m"
+        )
+        cursor.execute("select candidate_id, title, start_date, end_date from roles")
+        rows = cursor.fetchall()
+    data = DataSettings(timezone=timezone)
+    loaded = load(own_database, data, table="roles", layout=RoleRows())
+    assert [str(loaded.careers[column][0].as_py()[0]) for column in ("starts", "ends")] == days
+
+    kinds = [pa.int32(), pa.string(), *[pa.timestamp("us", "Europe/Berlin")] * 2]
+    names = ("candidate_id", "title", "start_date", "end_date")
+    columns = [pa.array(values, kind) for values, kind in zip(zip(*rows, strict=True), kinds, strict=True)]
+    pq.write_table(pa.table(dict(zip(names, columns, strict=True))), tmp_path / "roles.parquet")
+    source = FileSource(kind="parquet", path=str(tmp_path / "roles.parquet"))
+    assert load_career_sequences(source, data).careers.equals(loaded.careers)
+
+
+def test_a_time_zone_that_is_none_is_refused() -> None:
+    with pytest.raises(ExperimentError, match="`data.timezone`: must be a name of the time zone database"):
+        validate(Experiment, {"data": {"timezone": "Berlin"}}, "test")

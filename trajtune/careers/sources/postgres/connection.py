@@ -12,8 +12,10 @@ import psycopg2
 from psycopg2.extensions import connection as PgConnection  # noqa: N812 (a class)
 from psycopg2.extensions import parse_dsn
 
+from trajtune.careers.sources.postgres.errors import URL_VARIABLE
 from trajtune.careers.sources.postgres.watchdog import connection_watchdog
-from trajtune.errors import SnapshotLostError
+from trajtune.errors import SnapshotLostError, SourceError
+from trajtune.storage.database_url import FORM, libpq_url, postgres_fault
 
 APPLICATION_NAME: Final = "trajtune"
 CONNECT_TIMEOUT_S: Final = 10
@@ -23,9 +25,11 @@ WATCHDOG_TIMEOUT_S: Final = 60.0
 _BEGIN: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # The last two let a query with a LIMIT and no ORDER BY give every reader the same rows.
 _SETTINGS: Final = (
-    "SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC'; SET LOCAL client_encoding = 'UTF8';"
+    "SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL client_encoding = 'UTF8';"
     "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;"
-    "SET LOCAL synchronize_seqscans = off; SET LOCAL max_parallel_workers_per_gather = 0"
+    "SET LOCAL synchronize_seqscans = off; SET LOCAL max_parallel_workers_per_gather = 0;"
+    # PostgreSQL 17 and later have it.
+    "SELECT set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'"
 )
 # A network that loses every packet is given up after about two minutes.
 _KEEPALIVES: Final = {
@@ -41,12 +45,31 @@ class Database:
     """Where the database is; never shown.
 
     Attributes:
-        url: With its password.
+        url: With its password; as libpq takes it.
         watchdog_timeout_s: See `WATCHDOG_TIMEOUT_S`.
+        timezone: In which a timestamp with a time zone is written; None: as the database says.
     """
 
     url: str
     watchdog_timeout_s: float = field(default_factory=lambda: WATCHDOG_TIMEOUT_S)
+    timezone: str | None = None
+
+    @classmethod
+    def at(cls, url: str, timezone: str | None = None) -> "Database":
+        """The database of a URL that a user wrote, or of libpq's ``key=value`` settings.
+
+        Raises:
+            SourceError: If it is not a URL, or can be read in several ways; repeats no part of it.
+        """
+        fault = postgres_fault(url)
+        if fault is None:
+            try:
+                parse_dsn(url := libpq_url(url))
+            except psycopg2.ProgrammingError:
+                fault = f"is no PostgreSQL URL. Write it as {FORM}"
+        if fault is not None:
+            raise SourceError(f"{URL_VARIABLE} {fault}.")
+        return cls(url, timezone=timezone)
 
     def __repr__(self) -> str:
         return "Database(url hidden)"
@@ -64,11 +87,21 @@ class Database:
             # A pooler without a free connection lets its clients wait, and nothing works for them meanwhile.
             waiting = connection_watchdog(connection, self.watchdog_timeout_s, int, lambda: False)
             with waiting, connection.cursor() as cursor:
-                cursor.execute(_BEGIN)
-                if snapshot is not None:
-                    _import_snapshot(cursor, snapshot)
-                cursor.execute(_SETTINGS)
+                self._begin(cursor, snapshot)
             yield connection
+
+    def restart_transaction(self, cursor: Any) -> None:
+        """Roll back after an error and begin the same kind of transaction again."""
+        cursor.execute("ROLLBACK")
+        self._begin(cursor, None)
+
+    def _begin(self, cursor: Any, snapshot: str | None) -> None:
+        cursor.execute(_BEGIN)
+        if snapshot is not None:
+            _import_snapshot(cursor, snapshot)
+        cursor.execute(_SETTINGS)
+        if self.timezone is not None:
+            cursor.execute("SELECT set_config('timezone', %s, true)", (self.timezone,))
 
     @contextmanager
     def watchdog(self, connection: PgConnection, progress: Callable[[], int] = int) -> Iterator[None]:
@@ -104,11 +137,6 @@ class Database:
         except psycopg2.Error as error:
             # A pooler without a free connection sends a message, and the server may well be working.
             return error.diag.message_primary is not None
-
-
-def restart_transaction(cursor: Any) -> None:
-    """Roll back after an error and begin the same kind of transaction again."""
-    cursor.execute(f"ROLLBACK; {_BEGIN}; {_SETTINGS}")
 
 
 def single_value(cursor: Any) -> Any:

@@ -4,14 +4,15 @@ import io
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any, Final
 
 import pyarrow as pa
+from psycopg2.extensions import connection as PgConnection  # noqa: N812 (a class)
 from ray.data.block import BlockMetadata
 from ray.data.datasource import Datasource, ReadTask
 
-from trajtune.careers.sources.postgres.connection import Database
+from trajtune.careers.sources.postgres.connection import Database, single_value
 from trajtune.careers.sources.postgres.copy_text import parse_lines
 from trajtune.careers.sources.postgres.errors import database_errors_explained, is_connection_error
 from trajtune.careers.sources.postgres.plan import ReadPlan, plan_reading
@@ -23,9 +24,15 @@ BLOCK_BYTES: Final = 32 << 20
 
 @contextmanager
 def open_postgres(
-    source: PostgresSource, label: str | None, url: str
+    source: PostgresSource, label: str | None, url: str, timezone: str | None = None
 ) -> Iterator[tuple["PostgresRows", ReadPlan]]:
     """Plan the reading of a source and hold its snapshot for the length of the block.
+
+    Args:
+        source: What to read.
+        label: A column with a hireability label, if any.
+        url: As the user wrote it.
+        timezone: In which a timestamp with a time zone is written; None: as the database says.
 
     Yields:
         The rows for `ray.data.read_datasource`, each column as text, and the plan.
@@ -33,13 +40,21 @@ def open_postgres(
     Raises:
         SourceError: If there is no such database, table or column, or no row.
     """
-    database = Database(url)
-    with database_errors_explained(url), database.transaction() as exporter:
+    database = Database.at(url, timezone)
+    with database_errors_explained(database.url), database.transaction() as exporter:
         plan = plan_reading(exporter, database, source, label)
+        # Readers on other machines may have other defaults.
+        database = replace(database, timezone=_session_timezone(exporter))
         if plan.snapshot is None:
             # A pooler may have one connection for all clients, which the reader needs.
             exporter.cursor().execute("COMMIT")
         yield PostgresRows(database, plan), plan
+
+
+def _session_timezone(exporter: PgConnection) -> str:
+    with exporter.cursor() as cursor:
+        cursor.execute("SELECT current_setting('timezone')")
+        return str(single_value(cursor))
 
 
 class PostgresRows(Datasource):  # type: ignore[misc]

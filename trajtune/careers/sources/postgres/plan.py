@@ -1,15 +1,17 @@
 """Plan the reading of a table or query: its columns, the ranges for the read tasks, and their snapshot."""
 
 import os
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as PgConnection  # noqa: N812 (a class)
 
 from trajtune.careers.sources.column_names import choose_columns, nearest
-from trajtune.careers.sources.postgres.connection import Database, restart_transaction, single_value
+from trajtune.careers.sources.postgres.connection import Database, single_value
 from trajtune.careers.sources.postgres.errors import server_message
 from trajtune.errors import SnapshotLostError, SourceError
 from trajtune.experiment.sources import PostgresSource
@@ -17,9 +19,8 @@ from trajtune.experiment.sources import PostgresSource
 RANGE_BYTES: Final = 32 << 20
 """Each read task gets about this many bytes of a table."""
 _MOST_QUERY_READERS: Final = 8
-# Kinds of relation: tables and materialized views have pages; views and partitioned tables have none.
-_PAGED_KINDS: Final = ("r", "m")
-_QUERY_KIND: Final = "q"
+# Tables and materialized views have pages, and a partitioned table has those of its partitions.
+_PAGED_KINDS: Final = ("r", "m", "p")
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def _export_snapshot(exporter: PgConnection, database: Database) -> tuple[str | 
             with database.transaction(snapshot):
                 return snapshot, ""
         except (psycopg2.Error, SnapshotLostError) as error:
-            restart_transaction(cursor)
+            database.restart_transaction(cursor)
             if isinstance(error, psycopg2.Error):
                 reason = error.diag.message_primary or "no second connection answers"
             else:
@@ -94,52 +95,71 @@ def _export_snapshot(exporter: PgConnection, database: Database) -> tuple[str | 
 def _resolve(
     exporter: PgConnection, snapshot: str | None, note: str, source: PostgresSource, label: str | None
 ) -> ReadPlan:
+    relation = _relation(exporter, source)
     with exporter.cursor() as cursor:
-        relation, kind = _relation(exporter, source)
-        try:
-            cursor.execute(f"SELECT * FROM {relation} LIMIT 0")  # noqa: S608 (quoted)
-        except psycopg2.Error as error:
-            raise SourceError(
-                f"The query cannot be run: {server_message(error)}. Fix `source.query`."
-            ) from None
-        available = [column.name for column in cursor.description or ()]
-        chosen = choose_columns(_display_name(source), source.layout, available, label)
-        runs_query = snapshot is not None and kind not in _PAGED_KINDS
-        rows = f"count(*) FROM {relation}" if runs_query else f"EXISTS (SELECT FROM {relation})"
+        chosen = _choose_columns(cursor, relation, source, label)
+        columns = {
+            name: f"({sql.Identifier(column).as_string(exporter)})::text" for name, column in chosen.items()
+        }
+        files = _files_of(cursor, relation) if snapshot is not None else None
+        runs_query = snapshot is not None and files is None
+        rows = f"count(*) FROM {relation.sql}" if runs_query else f"EXISTS (SELECT FROM {relation.sql})"
         cursor.execute(f"SELECT {rows}")
         if not (num_rows := int(single_value(cursor))):
             raise SourceError(
                 f"{_display_name(source)} is empty. Fill it, or name another one as `source.table`."
             )
-        columns = {
-            name: f"({sql.Identifier(column).as_string(exporter)})::text" for name, column in chosen.items()
-        }
-        if snapshot is None:
-            return ReadPlan(columns, relation, ("true",), None, False, 0, None, note)
-        if runs_query:
-            ranges = _hash_ranges(columns["id"], min(_MOST_QUERY_READERS, len(os.sched_getaffinity(0))))
-            return ReadPlan(columns, relation, ranges, snapshot, False, 0, num_rows, note)
-        cursor.execute(
-            "SELECT pg_relation_size(r) / current_setting('block_size')::int, pg_table_size(r)"
-            " FROM CAST(%s AS regclass) r",
-            (relation,),
-        )
-        num_pages, num_bytes = (int(size) for size in cursor.fetchone() or (0, 0))
-        ranges = _page_ranges(num_pages, max(1, num_bytes // RANGE_BYTES))
-        return ReadPlan(columns, relation, ranges, snapshot, True, num_bytes, None, note)
+    if snapshot is None:
+        return ReadPlan(columns, relation.sql, ("true",), None, False, 0, None, note)
+    if files is None:
+        ranges = _hash_ranges(columns["id"], min(_MOST_QUERY_READERS, len(os.sched_getaffinity(0))))
+        return ReadPlan(columns, relation.sql, ranges, snapshot, False, 0, num_rows, note)
+    ranges = _page_ranges(files.num_pages, max(1, files.num_bytes // RANGE_BYTES))
+    return ReadPlan(columns, relation.sql, ranges, snapshot, True, files.num_bytes, None, note)
 
 
-def _relation(exporter: PgConnection, source: PostgresSource) -> tuple[str, str]:
-    """The relation as SQL, and its kind as in pg_class (`_QUERY_KIND` for a query)."""
+@dataclass(frozen=True)
+class _Relation:
+    """A table or a query in the database.
+
+    Attributes:
+        sql: The table's name, or the query in brackets.
+        oid: The table's number in the catalog; None for a query.
+    """
+
+    sql: str
+    oid: int | None
+
+
+@dataclass(frozen=True)
+class _Files:
+    """The files of a table and of all tables that inherit from it.
+
+    Attributes:
+        num_pages: Pages of each; a page number names a page of every file that is long enough.
+        num_bytes: Approximate size of all, with what is stored out of line.
+    """
+
+    num_pages: tuple[int, ...]
+    num_bytes: int
+
+
+def _relation(exporter: PgConnection, source: PostgresSource) -> _Relation:
     if source.query is not None:
         # The line break ends a comment at the end of the query.
-        return f"({source.query.strip().rstrip(';')}\n) AS careers", _QUERY_KIND
+        return _Relation(f"({source.query.strip().rstrip(';')}\n) AS careers", None)
     with exporter.cursor() as cursor:
-        for parts in ((source.table,), tuple(source.table.split(".", 1))):
-            quoted = sql.Identifier(*parts).as_string(exporter)
-            cursor.execute("SELECT relkind FROM pg_class WHERE oid = to_regclass(%s)", (quoted,))
-            if (row := cursor.fetchone()) is not None:
-                return quoted, str(row[0])
+        # A dot may separate the schema from the table, and it may be part of either name.
+        parts = source.table.split(".")
+        names = [
+            (source.table,),
+            *((".".join(parts[:at]), ".".join(parts[at:])) for at in range(1, len(parts))),
+        ]
+        for name in names:
+            quoted = sql.Identifier(*name).as_string(exporter)
+            cursor.execute("SELECT to_regclass(%s)::oid", (quoted,))
+            if (oid := single_value(cursor)) is not None:
+                return _Relation(quoted, int(oid))
         cursor.execute(
             "SELECT CASE WHEN schemaname = ANY (current_schemas(false)) THEN '' ELSE schemaname || '.' END"
             " || tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
@@ -148,10 +168,86 @@ def _relation(exporter: PgConnection, source: PostgresSource) -> tuple[str, str]
     raise SourceError(f"There is no table {source.table} in this database. {nearest(source.table, tables)}")
 
 
-def _page_ranges(num_pages: int, count: int) -> tuple[str, ...]:
-    """Disjoint ranges of pages; the last has no end, for rows in pages added since the size was read."""
-    count = max(1, min(count, num_pages))
-    bounds = [num_pages * i // count for i in range(count)]
+def _choose_columns(
+    cursor: Any, relation: _Relation, source: PostgresSource, label: str | None
+) -> dict[str, str]:
+    """As `choose_columns`, from those of a query, or of a table's columns those that this user may read."""
+    if relation.oid is None:
+        try:
+            cursor.execute(f"SELECT * FROM {relation.sql} LIMIT 0")  # noqa: S608 (the experiment's own query)
+        except psycopg2.Error as error:
+            raise SourceError(
+                f"The query cannot be run: {server_message(error)}. Fix `source.query`."
+            ) from None
+        columns = {column.name: True for column in cursor.description or ()}
+    else:
+        cursor.execute(
+            "SELECT attname::text, has_column_privilege(attrelid, attnum, 'SELECT') FROM pg_attribute"
+            " WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+            (relation.oid,),
+        )
+        columns = dict(cursor.fetchall())
+    hidden = [name for name, is_readable in columns.items() if not is_readable]
+    try:
+        readable = [name for name, is_readable in columns.items() if is_readable]
+        return choose_columns(_display_name(source), source.layout, readable, label)
+    except SourceError as error:
+        if not hidden:
+            raise
+        names = ", ".join(hidden[:30])
+        raise SourceError(f"{error} GRANT SELECT to this user, who may not read {names}.") from None
+
+
+def _files_of(cursor: Any, relation: _Relation) -> _Files | None:
+    """The files of a table that can be read page by page; None if it cannot.
+
+    A view and a foreign table have no pages, and who may read some columns alone may not see where rows lie.
+    """
+    if relation.oid is None:
+        return None
+    cursor.execute(
+        "WITH RECURSIVE tree AS ("
+        " SELECT oid, relkind FROM pg_class WHERE oid = %s UNION"
+        " SELECT c.oid, c.relkind FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid"
+        " JOIN pg_class c ON c.oid = i.inhrelid)"
+        " SELECT relkind, has_table_privilege(%s, 'SELECT'),"
+        " pg_relation_size(oid) / current_setting('block_size')::int, pg_table_size(oid) FROM tree",
+        (relation.oid, relation.oid),
+    )
+    rows = cursor.fetchall()
+    if not all(is_readable and kind in _PAGED_KINDS for kind, is_readable, _, _ in rows):
+        return None
+    cursor.execute("SAVEPOINT pages")
+    try:
+        # Storage of extensions, for example compressed chunks of a hypertable, may have no pages.
+        cursor.execute(f"EXPLAIN SELECT FROM {relation.sql} WHERE ctid >= '(0,0)'::tid")
+    except psycopg2.Error as error:
+        if error.diag.message_primary is None:
+            raise  # the connection failed, not the statement
+        cursor.execute("ROLLBACK TO SAVEPOINT pages")
+        return None
+    return _Files(tuple(int(row[2] or 0) for row in rows), sum(int(row[3] or 0) for row in rows))
+
+
+def _page_ranges(num_pages: Sequence[int], count: int) -> tuple[str, ...]:
+    """Disjoint ranges of page numbers with about as many pages each.
+
+    The last has no end, for rows in pages added since the sizes were read.
+
+    Args:
+        num_pages: Pages of each file of the table; a range holds the pages of its numbers in every file.
+        count: Wanted number of ranges.
+    """
+    total, longest = sum(num_pages), max(num_pages)
+    count = max(1, min(count, longest))
+    numbers = range(longest + 1)
+    bounds = [
+        bisect_left(
+            numbers, total * at / count, key=lambda number: sum(min(number, size) for size in num_pages)
+        )
+        for at in range(count)
+    ]
+    bounds = sorted(set(bounds))
     return tuple(
         f"ctid >= '({first},0)'::tid"
         + (f" AND ctid < '({following},0)'::tid" if following is not None else "")
