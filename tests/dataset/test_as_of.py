@@ -127,7 +127,7 @@ def held_too_long(row: dict[str, Any], last: Sequence[Any], day: date) -> bool:
         fact for fact in zip(*(row[key] for key in keys), strict=True) if begun(fact) <= day
     ][-1]
     is_open = end is None or begun((None, end, end_precision)) > day
-    return is_open and begun(last).replace(year=begun(last).year + 71) <= day
+    return is_open and day - begun(last) > timedelta(days=365.25 * 71)
 
 
 def as_of(row: dict[str, Any], day: date, merge_repeats: bool) -> list[tuple[Any, ...]]:

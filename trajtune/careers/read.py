@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 URL_VARIABLE: Final = "POSTGRES_URL"
 _ATTEMPTS: Final = 3
 _LONGEST_EXAMPLE: Final = 120
+_ERROR: Final = "error"
 
 
 def load_career_sequences(
@@ -149,24 +150,28 @@ def _load(
 def _parsed(
     parse: Callable[..., pa.Table], source_facts: dict[str, Any], rows: pa.Table, **arguments: Any
 ) -> pa.Table:
-    """Parse a block; an error that nobody foresaw names the file, or the source, and the line of code.
+    """Parse a block, or give a table with the column `_ERROR`.
 
-    Raises:
-        SourceError: If the block cannot be parsed.
+    An error that nobody foresaw names the file, or the source, and the line of code. It travels as data,
+    because Ray does not keep the cause of an error in a function of ours.
     """
     try:
         return parse(rows, **arguments)
-    except SourceError:
-        raise
-    except Exception as error:
+    except SourceError as error:
+        return pa.table({_ERROR: [str(error)]})
+    except Exception as error:  # noqa: BLE001 (nobody foresaw it, so it may be of any kind)
         place = (rows.schema.metadata or {}).get(PLACE, _source_name(source_facts).encode()).decode()
         frame = traceback.extract_tb(error.__traceback__)[-1]
         message = " ".join(str(error).split())[:_LONGEST_EXAMPLE]
-        raise SourceError(
-            f"Cannot read {place}: {type(error).__name__}: {message} ({Path(frame.filename).name}:"
-            f"{frame.lineno}). trajtune did not foresee this: report it with this line and what "
-            "`trajtune doctor` prints."
-        ) from error
+        where = f"{Path(frame.filename).name}:{frame.lineno}"
+        return pa.table(
+            {
+                _ERROR: [
+                    f"Cannot read {place}: {type(error).__name__}: {message} ({where}). trajtune did not "
+                    "foresee this: report it with this line and what `trajtune doctor` prints."
+                ]
+            }
+        )
 
 
 def _blocks(
@@ -183,6 +188,8 @@ def _blocks(
     try:
         for block in parsed.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1):
             advance(1)
+            if block.column_names == [_ERROR]:
+                raise SourceError(block[_ERROR][0].as_py())
             yield block
     except ray.exceptions.RayError as error:
         raise _underlying_error(error) from None
@@ -252,8 +259,9 @@ def _refuse_if_too_many_faults(part: Part, source: dict[str, Any], data: DataSet
 
 def _example(quarantine: pa.Table, reason: str) -> str:
     """A value that is at fault for a reason, and the setting that may help."""
-    details = quarantine["detail"].filter(pc.equal(quarantine["reason"], reason))
-    example = pc.min(details).as_py() if len(details) else None
+    entries = quarantine.filter(pc.equal(quarantine["reason"], reason))
+    of_roles = entries.filter(pc.equal(entries["level"], "role"))  # a career's own detail may be a number
+    example = pc.min((of_roles if len(of_roles) else entries)["detail"]).as_py()
     shown = " ".join((example or "").split())[:_LONGEST_EXAMPLE]
     remedy = REMEDIES.get(Reason[reason.upper()])
     words = [f"for example `{shown}`"] if shown else []

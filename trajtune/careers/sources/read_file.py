@@ -84,8 +84,9 @@ def csv_blocks(
         return "skip"
 
     encoding, num_rows, num_faulty, example = Encoding(path), 0, 0, ""
-    with _opened(filesystem, path) as stream, _csv_reader(stream, path, source.csv, keep) as reader:
+    with _opened(filesystem, path) as stream, _csv_reader(stream, source.csv, keep) as reader:
         names = _names(reader, path)
+        _require_columns(path, names)
         chosen = choose_columns(path, source.layout, names, label)
         places = {ours: names.index(theirs) for ours, theirs in chosen.items()}
         for batch in reader:
@@ -109,8 +110,20 @@ def csv_blocks(
 
 def csv_names(filesystem: pyarrow.fs.FileSystem, path: str, settings: CsvSettings) -> list[str]:
     """The names of a CSV file's columns."""
-    with _opened(filesystem, path) as stream, _csv_reader(stream, path, settings, _skip) as reader:
-        return _names(reader, path)
+    with _opened(filesystem, path) as stream, _csv_reader(stream, settings, _skip) as reader:
+        names = _names(reader, path)
+    _require_columns(path, names)
+    return names
+
+
+def _require_columns(path: str, names: Sequence[str]) -> None:
+    """Refuse a file whose first line has another delimiter."""
+    marks = [mark for mark in ";\t|," if mark in names[0]]
+    if len(names) == 1 and marks:
+        raise SourceError(
+            f"{path} has one column alone, `{names[0][:80]}`. Set `source.csv.delimiter`, perhaps to "
+            f"{marks[0]!r}."
+        )
 
 
 def line_blocks(filesystem: pyarrow.fs.FileSystem, path: str) -> Iterator[pa.Table]:
@@ -187,7 +200,7 @@ def _opened(filesystem: pyarrow.fs.FileSystem, path: str) -> pa.NativeFile:
 
 
 def _csv_reader(
-    stream: pa.NativeFile, path: str, settings: CsvSettings, on_faulty: Callable[[Any], str]
+    stream: pa.NativeFile, settings: CsvSettings, on_faulty: Callable[[Any], str]
 ) -> pyarrow.csv.CSVStreamingReader:
     read = pyarrow.csv.ReadOptions(block_size=BLOCK_BYTES, encoding=settings.encoding, use_threads=False)
     parse = pyarrow.csv.ParseOptions(
@@ -216,7 +229,8 @@ def _decoded(
     texts = {}
     is_foreign, is_broken = np.zeros(count, bool), np.zeros(count, bool)
     for at, column in enumerate(columns):
-        _note_swallowed(column, at, len(columns), delimiter, swallowed)
+        if at != places.get("history"):  # JSON may have line breaks, and is refused if it is broken
+            _note_swallowed(column, at, len(columns), delimiter, swallowed)
         if at in places.values():
             text, broken = decoded(column)
             is_broken |= broken
@@ -238,11 +252,12 @@ def _note_swallowed(
     has_break = pc.match_substring(column, "\n")
     if not pc.any(has_break).as_py():
         return
+    # The end of one row, rows in between, and the beginning of another.
     mark = re.escape(delimiter)
-    before, after = rf"(?:[^\n]*{mark}){{{num_columns - 1 - at}}}", rf"(?:[^\n]*{mark}){{{at}}}"
-    # The end of one row and the beginning of another; or a row between two others.
-    complete = rf"\n(?:[^\n{mark}]*{mark}){{{num_columns - 1}}}[^\n{mark}]*\r?\n"
-    pattern = rf"(?s)^{before}[^\n{mark}]*\n(?:.*\n)?{after}[^\n{mark}]*$|{complete}"
+    cell = rf"[^\n{mark}]*"
+    pattern = (
+        rf"(?s)^(?:{cell}{mark}){{{num_columns - 1 - at}}}{cell}\n(?:.*\n)?(?:{cell}{mark}){{{at}}}{cell}$"
+    )
     rows = np.flatnonzero(has_break.fill_null(False).to_numpy(zero_copy_only=False))
     values = column.take(pa.array(rows))
     hit = pc.match_substring_regex(values, pattern).to_numpy(zero_copy_only=False)
