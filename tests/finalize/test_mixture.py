@@ -28,6 +28,7 @@ def saying(probability: list[float]) -> Predictions:
         target=np.ones(len(probability), np.int32),
         rank=np.ones(len(probability), np.int32),
         nll=-np.log(np.array(probability, np.float64)),
+        stay_nll=nothing.astype(np.float64),
         top_ids=np.ones((len(probability), 1), np.int32),
         confidence=nothing,
         tenure=np.stack([nothing, nothing], 1),
