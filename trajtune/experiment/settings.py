@@ -13,6 +13,7 @@ from typing import ClassVar, Final, Literal, Self
 from pydantic import Field, JsonValue, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from trajtune.experiment.gate_settings import GateSettings
 from trajtune.experiment.objective import Metric, parse_constraint
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params, Settings
 from trajtune.experiment.sources import PostgresSource, Source
@@ -236,6 +237,7 @@ class FinalizeSettings(Settings):
         le=1,
         description="Share of val, the newest, that calibrates; at least 100 people. The snapshot holds it.",
     )
+    gates: GateSettings = Field(GateSettings(), description="Limits of the gates.")
 
 
 class TrackingSettings(Settings):

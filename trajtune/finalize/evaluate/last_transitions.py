@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trajtune.dataset.arrays import Examples, examples_of, outcome_examples
 from trajtune.dataset.encode import SplitData
-from trajtune.dataset.titles import readable_key
+from trajtune.dataset.titles import identity, readable_key
 from trajtune.finalize.evaluate.career_changers import career_changers
 
 
@@ -23,12 +23,14 @@ class Transitions:
         current_ids: int32 ``[E]``: the last title that the model sees; 0 unknown.
         current_words: Normalised words of that title, ``[E]``.
         changers: bool ``[E]``: see `career_changers`.
+        moved: bool ``[E]``: whether the next title is another one, by `titles.identity`.
     """
 
     examples: Examples
     current_ids: NDArray[np.int32]
     current_words: list[frozenset[str]]
     changers: NDArray[np.bool_]
+    moved: NDArray[np.bool_]
 
     @property
     def everybody(self) -> NDArray[np.bool_]:
@@ -52,11 +54,13 @@ def _transitions(data: SplitData, examples: Examples) -> Transitions:
     current = titles.take(pa.array(examples.target - 1)).to_pylist()
     following = titles.take(pa.array(examples.target)).to_pylist()
     words = {title: frozenset(readable_key(title).split()) for title in set(current)}
+    identities = {title: identity(title) for title in {*current, *following}}
     return Transitions(
         examples,
         data.arrays.title_ids[examples.target - 1],
         [words[title] for title in current],
         career_changers(current, following),
+        np.array([identities[a] != identities[b] for a, b in zip(current, following, strict=True)], np.bool_),
     )
 
 
