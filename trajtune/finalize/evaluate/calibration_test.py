@@ -17,7 +17,9 @@ from trajtune.model.metrics import equal_width_bins, expected_calibration_error
 
 DRAWS: Final = 2000
 _BINS: Final = 10
-_DECIMALS: Final = 2
+_POWER_DRAWS: Final = 500
+_STEPS: Final = 20
+"""Confidences are grouped to the nearest of so many; what is drawn for a group has its true mean."""
 _LEVEL: Final = 0.05
 _MOST_PEOPLE: Final = 10_000_000
 
@@ -72,7 +74,7 @@ def calibration_test(
 def _groups_of(confidence: NDArray[np.floating]) -> _Groups:
     probability = confidence.astype(np.float64)
     bins = equal_width_bins(probability, _BINS)
-    rounded = np.round(probability, _DECIMALS)
+    rounded = np.rint(probability * _STEPS)
     keys, group = np.unique(np.column_stack([bins, rounded]), axis=0, return_inverse=True)
     count = np.bincount(group)
     means = np.bincount(group, probability) / count
@@ -80,11 +82,15 @@ def _groups_of(confidence: NDArray[np.floating]) -> _Groups:
 
 
 def _errors(
-    groups: _Groups, people: int, truth: NDArray[np.float64], random: np.random.Generator
+    groups: _Groups,
+    people: int,
+    truth: NDArray[np.float64],
+    random: np.random.Generator,
+    draws: int = DRAWS,
 ) -> NDArray[np.float64]:
     """Calibration errors of so many people who are right with the probabilities ``truth``, ``[D]``."""
     count = np.rint(people * groups.share).astype(np.int64)
-    gap = count * groups.confidence - random.binomial(count, truth, size=(DRAWS, len(count)))
+    gap = count * groups.confidence - random.binomial(count, truth, size=(draws, len(count)))
     in_bin = groups.bin[:, None] == np.arange(_BINS)
     return np.asarray(np.abs(gap @ in_bin).sum(1) / count.sum())
 
@@ -92,10 +98,12 @@ def _errors(
 def _power(groups: _Groups, people: int, limit: float, seed: int) -> float:
     """Probability that confidences which are too extreme by ``limit`` are found out."""
     random = np.random.default_rng([seed, people])
-    critical = np.quantile(_errors(groups, people, groups.confidence, random), 1 - _LEVEL)
+    chance = _errors(groups, people, groups.confidence, random, _POWER_DRAWS)
+    critical = np.quantile(chance, 1 - _LEVEL)
     high = groups.confidence > 0.5
     truth = np.where(high, groups.confidence - limit, groups.confidence + limit)
-    return float((_errors(groups, people, np.clip(truth, 0, 1), random) > critical).mean())
+    found = _errors(groups, people, np.clip(truth, 0, 1), random, _POWER_DRAWS)
+    return float((found > critical).mean())
 
 
 def _people_needed(groups: _Groups, people: int, limit: float, seed: int) -> int | None:
