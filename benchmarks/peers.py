@@ -110,4 +110,6 @@ def scored(probabilities: Matrix, moves: Moves) -> Predictions:
     logits = np.log(np.maximum(probabilities, FEWEST))
     logits[:, 0] = -1e9
     targets = torch.from_numpy(moves.target)
-    return predictions(moves.arrays, moves.examples, score_next_role(torch.from_numpy(logits), targets))
+    current = torch.from_numpy(moves.arrays.title_ids[moves.examples.target - 1].astype(np.int64))
+    next_role = score_next_role(torch.from_numpy(logits), targets, current)
+    return predictions(moves.arrays, moves.examples, next_role)

@@ -47,7 +47,7 @@ class BundleError(TrajtuneError):
 
 
 class GateError(TrajtuneError):
-    """A gate failed and gates were required; the bundle is there, marked. The command line exits 3."""
+    """A gate did not pass and gates were required; the bundle is there, marked. The command line exits 3."""
 
 
 class SnapshotLostError(RuntimeError):

@@ -12,6 +12,7 @@ from tests.support.finalized import searched
 from tests.support.full_disk import no_file_larger_than
 from trajtune import cli
 from trajtune.bundle.graph import Graph
+from trajtune.bundle.manifest import REPORT
 from trajtune.dataset.prepare import snapshot_of
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import BundleError, RunError, SnapshotError, TrainingError
@@ -20,7 +21,9 @@ from trajtune.experiment.params import Params
 from trajtune.experiment.settings import Experiment
 from trajtune.finalize import choose, refit, run
 from trajtune.finalize.build import calibrate
+from trajtune.finalize.evaluate.gates import not_passed
 from trajtune.finalize.evaluate.last_transitions import histories
+from trajtune.finalize.report.verdict import closing
 from trajtune.finalize.run import finalize
 from trajtune.finalize.selection import Finalist
 from trajtune.finalize.single_steps import export_checkpoint
@@ -76,10 +79,15 @@ def test_an_interrupted_finalize_goes_on_and_a_failed_gate_exits_3_with_the_bund
     assert printed["bundle"] == str(out)
     assert {name: gate["passed"] for name, gate in printed["gates"].items()} == manifest["gates"]
     *lines, last = said.err.splitlines()
-    assert last.startswith(f"GateError: Every gate must pass, but {', '.join(broken)} did not. Read ")
+    gates = printed["gates"]
+    assert last == f"GateError: Every gate must pass, but {not_passed(gates)}. Read {out / REPORT}."
+    assert lines[-2:] == list(closing(json.loads((out / "metrics.json").read_text())))
+    assert printed["verdict"] == " ".join(lines[-2:])
     for name in manifest["gates"]:
         (line,) = [line for line in lines if line.startswith(f"gate {name.replace('_', ' ')} ")]
-        assert ("FAILED" in line) == (name in broken)
+        assert (" passed " in line) == (name not in broken)
+        assert ("FAILED" in line) == (gates[name]["result"] == "failed")
+        assert ("too few people" in line) == (gates[name]["result"] == "too few people")
         assert "(limit " in line
     assert manifest["gates_passed"] is False
     assert verify(out)["gates_passed"] is False

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from tests.model.conftest import plain
+from tests.support.predictions import predictions
 from trajtune.dataset.arrays import CareerArrays, examples_of
 from trajtune.experiment.params import Params
 from trajtune.model.checkpoint import new_model
@@ -81,10 +82,24 @@ def test_title_vectors_are_composed_once_for_all_batches_and_anew_for_new_weight
 
 def test_ties_count_against_the_predictor() -> None:
     logits = torch.tensor([[-1e4, 2.0, 1.0, 1.0, 1.0, 0.0]] * 3)
-    scored = score_next_role(logits, torch.tensor([1, 3, 0]))
+    scored = score_next_role(logits, torch.tensor([1, 3, 0]), torch.tensor([1, 1, 1]))
     assert scored.rank.tolist() == [1, 4, 0]
     assert 0 not in scored.top_ids
 
 
 def test_a_tiny_vocabulary_has_fewer_top_titles() -> None:
-    assert score_next_role(torch.tensor([[-1e4, 0.0, 1.0]]), torch.tensor([1])).top_ids.tolist() == [[2, 1]]
+    one = torch.tensor([1])
+    assert score_next_role(torch.tensor([[-1e4, 0.0, 1.0]]), one, one).top_ids.tolist() == [[2, 1]]
+
+
+def test_the_current_title_is_left_out_of_the_ranking_of_moves() -> None:
+    logits = torch.tensor([[-1e4, 3.0, 2.0, 1.0]] * 4)
+    stayed, moved, unknown, first = 1, 3, 0, 1
+    scored = score_next_role(
+        logits, torch.tensor([stayed, moved, unknown, first]), torch.tensor([1, 1, 1, 0])
+    )
+    made = predictions(scored.rank.tolist(), nll=scored.nll, stay_nll=scored.stay_nll)
+    assert made.rank_of_moves.tolist() == [1, 2, 0, 1]
+    probability = logits[0].softmax(0)[1].item()
+    assert np.exp(-scored.stay_nll[:3]) == pytest.approx(probability)
+    assert np.isnan(scored.stay_nll[3])

@@ -20,6 +20,7 @@ def predictions(rank: Sequence[int], **columns: object) -> Predictions:
     values = {
         "target": (ranks > 0).astype(np.int32),
         "nll": np.where(ranks > 0, 1.0, np.nan),
+        "stay_nll": np.full(len(rank), np.nan),
         "top_ids": np.ones((len(rank), 1), np.int32),
         "confidence": unknown,
         "tenure": np.full((len(rank), 2), np.nan, np.float32),

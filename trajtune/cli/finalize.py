@@ -16,7 +16,7 @@ def finalize(
         Path | None, typer.Option(help="Directory of the bundle; bundles/RUN if left out.")
     ] = None,
     snapshot: SnapshotPath = None,
-    require_gates: Annotated[bool, typer.Option(help="Exit 3 if a gate fails.")] = False,
+    require_gates: Annotated[bool, typer.Option(help="Exit 3 unless every gate passes.")] = False,
     as_json: AsJson = False,
     address: Address = None,
     verbose: Verbose = False,
@@ -26,12 +26,14 @@ def finalize(
     Example: trajtune finalize --require-gates
     """
     from trajtune.bundle.manifest import METRICS
+    from trajtune.finalize.report.verdict import closing
     from trajtune.finalize.run import demand_gates
 
     bundle = finalize_in_ray_session(run, out=out, snapshot=snapshot, address=address, verbose=verbose)
     metrics = json.loads((bundle / METRICS).read_text("utf-8"))
     shown = {name: metrics[name] for name in ("winner", "params", "test", "gates")}
-    print(as_json_text({"bundle": str(bundle), **shown}) if as_json else bundle)
+    said = {"verdict": " ".join(closing(metrics))}
+    print(as_json_text({"bundle": str(bundle), **said, **shown}) if as_json else bundle)
     if require_gates:
         demand_gates(bundle, metrics["gates"])
 

@@ -68,7 +68,7 @@ def _of_bundle(bundle: Path, output: Path | None) -> Path:
         )
     check_file(bundle, METRICS, read_manifest(bundle))
     metrics = json.loads((bundle / METRICS).read_text("utf-8"))
-    if "refit_on" not in metrics:
+    if "result" not in metrics.get("gates", {}).get("parity", {}):
         raise BundleError(
             f"{bundle} is of an earlier trajtune, whose reports had less. Read {bundle / 'report.html'}."
         )

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, JsonValue, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from trajtune.experiment.gate_settings import GateSettings
 from trajtune.experiment.objective import Metric, parse_constraint
 from trajtune.experiment.params import Params, Settings
 from trajtune.experiment.populations import LARGEST_SEED
@@ -295,6 +296,7 @@ class FinalizeSettings(Settings):
         le=1,
         description="Share of val, the newest, that calibrates; at least 100 people. The snapshot holds it.",
     )
+    gates: GateSettings = Field(GateSettings(), description="Limits of the gates.")
 
 
 class TrackingSettings(Settings):

@@ -16,7 +16,6 @@ from trajtune.finalize.selection import (
     METRIC,
     Finalist,
     Refit,
-    best_seed,
     exported_refits,
     trained_with_every_seed,
     winner,
@@ -97,7 +96,7 @@ def choose(run: Run, snapshot: Snapshot, division: Snapshot, *, verbose: bool, s
     models = _reference_models(refits)
     if again:
         as_selected = mixture.state(networks, snapshot.read("train").arrays)
-        models = {"as_selected": build_model(as_selected), **models}
+        models = {"as_selected": [build_model(as_selected)], **models}
         networks = _states_of(exported)
     state = mixture.state(networks, division.read("train").arrays)
     references = References(models, snapshot.encoder())
@@ -178,8 +177,8 @@ def _states_of(refits: Sequence[Refit]) -> list[State]:
     return [load_checkpoint(refit.checkpoint) for refit in refits if refit.checkpoint]
 
 
-def _reference_models(refits: Sequence[Refit]) -> dict[str, CareerModel]:
-    """The research default's best seed, if it was trained."""
-    own = next(refit.finalist for refit in refits if refit.finalist.name == RESEARCH_DEFAULT_NAME)
-    best = best_seed(refits, own)
-    return {"research_default": build_model(load_checkpoint(best.checkpoint))} if best.checkpoint else {}
+def _reference_models(refits: Sequence[Refit]) -> dict[str, list[CareerModel]]:
+    """The research default as each seed trained it, if any did."""
+    own = [refit for refit in refits if refit.finalist.name == RESEARCH_DEFAULT_NAME]
+    models = [build_model(state) for state in _states_of(own)]
+    return {"research_default": models} if models else {}

@@ -26,7 +26,7 @@ from trajtune.finalize.build import VAL, WINDOW, calibrate, export_checked
 from trajtune.finalize.bundle_directory import bundle_directory, refuse_existing, write_manifest
 from trajtune.finalize.calibrate.isotonic import refuse_too_few, save_calibrator
 from trajtune.finalize.choose import choose
-from trajtune.finalize.evaluate.gates import failed, gate_lines, gates
+from trajtune.finalize.evaluate.gates import gate_lines, gates, not_passed
 from trajtune.finalize.evaluate.last_transitions import histories
 from trajtune.finalize.evaluate.on_test import measure_on_test, origin
 from trajtune.finalize.export.latency import measure_latency
@@ -34,6 +34,7 @@ from trajtune.finalize.export.probes import write_probes
 from trajtune.finalize.report.html import write_html_report
 from trajtune.finalize.report.markdown import generate_report
 from trajtune.finalize.report.model_card import model_card
+from trajtune.finalize.report.verdict import closing
 from trajtune.finalize.selection import selection_record
 from trajtune.model.checkpoint import build_model, save_checkpoint, vocabulary_id
 from trajtune.model.threads import one_thread
@@ -73,7 +74,7 @@ def finalize(
         run: A run with at least one finished trial, its path or its name; None: the latest.
         out: The bundle's directory, which must not exist; None: ``<storage.bundles>/<run>``.
         snapshot_path: The run's snapshot; None: where it was, or below ``storage.snapshots``.
-        require_gates: Raise if a gate fails; the bundle is kept and marked as failed.
+        require_gates: Raise unless every gate passes; the bundle is kept and marked.
         verbose: Show Ray's logs.
         progress: Called with a line about each step; None: lines go to stderr.
 
@@ -125,20 +126,20 @@ def finalize(
                 ngram_choice=choice.mixture.choice,
                 run=run.name,
                 purpose="finalize",
-                coverage=settings.tenure_coverage,
+                settings=settings,
             ),
             "calibration": calibrated.record,
             "export": export,
             "latency": measure_latency(graph, folder / MODEL, careers),
         }
-        metrics["gates"] = gates(metrics, nominal_coverage=settings.tenure_coverage)
+        metrics["gates"] = gates(metrics, settings)
         write_json(folder / METRICS, metrics)
         generate_report(metrics, folder)
         write_html_report(metrics, folder / HTML_REPORT, run)
         (folder / MODEL_CARD).write_text(model_card(metrics), encoding="utf-8")
         write_probes(calibrated.module, encoder, folder / PROBES)
         write_manifest(folder, _manifest(run, snapshot, metrics))
-    for line in gate_lines(metrics["gates"]):
+    for line in (*gate_lines(metrics["gates"]), *closing(metrics)):
         say(line)
     if require_gates:
         demand_gates(path, metrics["gates"])
@@ -149,10 +150,10 @@ def demand_gates(bundle: Path, decided: Mapping[str, Mapping[str, Any]]) -> None
     """Raise unless every gate is passed.
 
     Raises:
-        GateError: If one failed.
+        GateError: If one failed, or has too few people.
     """
-    if not_passed := failed(decided):
-        raise GateError(f"Every gate must pass, but {', '.join(not_passed)} did not. Read {bundle / REPORT}.")
+    if reasons := not_passed(decided):
+        raise GateError(f"Every gate must pass, but {reasons}. Read {bundle / REPORT}.")
 
 
 def _manifest(run: Run, snapshot: Snapshot, metrics: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,7 +172,7 @@ def _manifest(run: Run, snapshot: Snapshot, metrics: Mapping[str, Any]) -> dict[
         "calibration": metrics["calibration"],
         "hireability_label": metrics["hireability_label"],
         "gates": {name: gate["passed"] for name, gate in metrics["gates"].items()},
-        "gates_passed": not failed(metrics["gates"]),
+        "gates_passed": not not_passed(metrics["gates"]),
         "versions": {name: version(name) for name in _PACKAGES},
     }
 

@@ -149,9 +149,9 @@ def _evaluate(checkpoint: Path, data_path: str | StoredPath, output: Path) -> di
     division = _division_of(snapshot, state)
     model = _model_of(state, checkpoint, division.encoder(), str(data_path))
     train, val = division.read("train").arrays, division.read("val")
-    coverage = FinalizeSettings().tenure_coverage
+    settings = FinalizeSettings()
     with bundle_directory(output) as folder:
-        calibrated = calibrate(model, val, coverage, _name_of_val(state))
+        calibrated = calibrate(model, val, settings.tenure_coverage, _name_of_val(state))
         graph_file = folder / "graph.onnx"
         careers = histories(val, _PARITY_CAREERS)
         export = export_checked(calibrated.module, graph_file, careers)
@@ -165,13 +165,13 @@ def _evaluate(checkpoint: Path, data_path: str | StoredPath, output: Path) -> di
                 ngram_choice=choose_ngram(train, val.arrays, division.encoder().vocab_size),
                 run=str(checkpoint),
                 purpose="evaluate",
-                coverage=coverage,
+                settings=settings,
             ),
             "calibration": calibrated.record,
             "export": export,
             "latency": measure_latency(graph, graph_file, careers),
         }
-        metrics["gates"] = gates(metrics, nominal_coverage=coverage)
+        metrics["gates"] = gates(metrics, settings)
         graph_file.unlink()
         write_json(folder / METRICS, metrics)
         generate_report(metrics, folder)

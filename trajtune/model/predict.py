@@ -4,7 +4,7 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -26,14 +26,13 @@ class NextRole:
 
     rank: NDArray[np.int32]
     nll: NDArray[np.float64]
+    stay_nll: NDArray[np.float64]
     top_ids: NDArray[np.int32]
     confidence: NDArray[np.float32]
 
     def take(self, examples: NDArray[np.int64]) -> "NextRole":
         """The columns of some examples by their numbers, in that order; one may be taken again."""
-        return NextRole(
-            self.rank[examples], self.nll[examples], self.top_ids[examples], self.confidence[examples]
-        )
+        return NextRole(*(getattr(self, column.name)[examples] for column in fields(self)))
 
 
 def predict(
@@ -75,7 +74,7 @@ def predict_batches(model: CareerModel, loader: Loader) -> Predictions:
         for batch in loader:
             logits_BV, tenure_B2, hireability_B1 = model(batch.title_ids, batch.lengths)
             index.append(batch.index.numpy())
-            next_roles.append(score_next_role(logits_BV, batch.next_title))
+            next_roles.append(score_next_role(logits_BV, batch.next_title, batch.title_ids[:, -1]))
             tenures.append(tenure_B2.cpu().numpy())
             hireabilities.append(hireability_B1.squeeze(1).cpu().numpy())
     model.train(was_training)
@@ -89,22 +88,29 @@ def predict_batches(model: CareerModel, loader: Loader) -> Predictions:
     )
 
 
-def score_next_role(logits_BV: Tensor, next_title_B: Tensor) -> NextRole:
+def score_next_role(logits_BV: Tensor, next_title_B: Tensor, current_B: Tensor) -> NextRole:
     """Rank, log-loss, top titles and confidence, from scores that need not be normalised.
 
     Args:
         logits_BV: Any float; column 0 must be far below the others.
         next_title_B: int64; 0 is unknown.
+        current_B: The last title that the predictor saw, any integer; 0 is unknown.
     """
     in_vocabulary = (next_title_B != 0).cpu().numpy()
+    is_current_known = (current_B > 0).cpu().numpy()
     target_B1 = logits_BV.gather(1, next_title_B[:, None])
+    stay_B1 = logits_BV.gather(1, current_B.long().clamp(min=0)[:, None])
     normaliser_B = logits_BV.logsumexp(1)
     top = logits_BV.topk(min(TOP, logits_BV.shape[1] - 1), dim=1)
     rank = (logits_BV >= target_B1).count_nonzero(1).cpu().numpy()
-    nll = (normaliser_B - target_B1.squeeze(1)).cpu().numpy().astype(np.float64)
+    nll, stay_nll = (
+        (normaliser_B - logit_B1.squeeze(1)).cpu().numpy().astype(np.float64)
+        for logit_B1 in (target_B1, stay_B1)
+    )
     return NextRole(
         rank=np.where(in_vocabulary, rank, 0).astype(np.int32),
         nll=np.where(in_vocabulary, nll, np.nan),
+        stay_nll=np.where(is_current_known, stay_nll, np.nan),
         top_ids=top.indices.to(torch.int32).cpu().numpy(),
         confidence=(top.values[:, 0] - normaliser_B).exp().to(torch.float32).cpu().numpy(),
     )
@@ -114,13 +120,11 @@ def concatenate(parts: Iterable[NextRole]) -> NextRole:
     """The parts one after the other; no rows without a part."""
     parts = list(parts)
     if not parts:
-        empty = np.empty(0, np.float32)
-        return NextRole(empty.astype(np.int32), empty.astype(np.float64), np.empty((0, TOP), np.int32), empty)
+        empty = np.empty(0, np.float64)
+        ids = np.empty((0, TOP), np.int32)
+        return NextRole(empty.astype(np.int32), empty, empty, ids, empty.astype(np.float32))
     return NextRole(
-        np.concatenate([part.rank for part in parts]),
-        np.concatenate([part.nll for part in parts]),
-        np.concatenate([part.top_ids for part in parts]),
-        np.concatenate([part.confidence for part in parts]),
+        *(np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(NextRole))
     )
 
 
@@ -137,6 +141,7 @@ def predictions(
         target=arrays.title_ids[target],
         rank=next_role.rank,
         nll=next_role.nll,
+        stay_nll=next_role.stay_nll,
         top_ids=next_role.top_ids,
         confidence=next_role.confidence,
         tenure=np.full((num, 2), np.nan, np.float32) if tenure is None else tenure,

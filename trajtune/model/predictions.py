@@ -21,6 +21,7 @@ class Predictions:
         rank: int32 ``[E]``: rank of the target among all titles, 1 is the top; 0 where the target
             is unknown. Ties count against the predictor: the rank is the worst of the tied ranks.
         nll: float64 ``[E]``: minus the log-probability of the target in nats; NaN where unknown.
+        stay_nll: float64 ``[E]``: the same of the current title; NaN where the vocabulary does not hold it.
         top_ids: int32 ``[E, K]``: the K most probable titles, best first, never 0.
         confidence: float32 ``[E]``: probability of the top title.
         tenure: float32 ``[E, 2]``: lower and upper months; NaN where not predicted.
@@ -31,6 +32,7 @@ class Predictions:
     target: NDArray[np.int32]
     rank: NDArray[np.int32]
     nll: NDArray[np.float64]
+    stay_nll: NDArray[np.float64]
     top_ids: NDArray[np.int32]
     confidence: NDArray[np.float32]
     tenure: NDArray[np.float32]
@@ -43,6 +45,15 @@ class Predictions:
     def correct(self) -> NDArray[np.bool_]:
         """bool ``[E]``: the top title is the target; an unknown target is a miss."""
         return np.asarray(self.rank == 1)
+
+    @property
+    def rank_of_moves(self) -> NDArray[np.int32]:
+        """int32 ``[E]``: rank of the target among all titles but the current one; 0 where it is unknown.
+
+        It has a meaning where the target is another title than the current one.
+        """
+        is_behind_current = (self.rank > 1) & (self.stay_nll <= self.nll)
+        return np.asarray(self.rank - is_behind_current, np.int32)
 
     def take(self, examples: NDArray[np.bool_] | NDArray[np.int64]) -> "Predictions":
         """The predictions of some examples: a mask ``[E]`` or their numbers in any order."""

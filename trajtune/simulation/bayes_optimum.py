@@ -43,6 +43,7 @@ class BayesOptimum:
     Attributes:
         rank: int32 ``[N]``: rank of the last title, 0 if it is not allowed; of equal titles the worst.
         nll: float64 ``[N]``: minus its log-probability in nats; NaN if it is not allowed.
+        stay_nll: float64 ``[N]``: the same of the title before the last.
         top: int32 ``[N, 5]``: the most probable titles, best first.
         confidence: float64 ``[N]``: probability of the first of them.
         top1, top5: float64 ``[N]``: expected accuracies, the probability of ``top[:, :1]`` and of ``top``.
@@ -54,6 +55,7 @@ class BayesOptimum:
 
     rank: NDArray[np.int32]
     nll: NDArray[np.float64]
+    stay_nll: NDArray[np.float64]
     top: NDArray[np.int32]
     confidence: NDArray[np.float64]
     top1: NDArray[np.float64]
@@ -237,7 +239,7 @@ def _predict(
         total = titles.sum(axis=1, keepdims=True)
         np.divide(titles, total, out=titles, where=total > 0)  # all zero where nothing is allowed
 
-    hit = titles[np.arange(len(target)), target]
+    hit, stay = titles[np.arange(len(target)), target], titles[np.arange(len(target)), current]
     can_hit = hit > 0
     top = _top(titles)
     top_probability = np.take_along_axis(titles, top.astype(np.int64), 1)
@@ -249,6 +251,7 @@ def _predict(
     return BayesOptimum(
         rank=np.where(can_hit, np.count_nonzero(titles >= hit[:, None], axis=1), 0).astype(np.int32),
         nll=-np.log(hit, out=np.full(len(hit), np.nan), where=can_hit),
+        stay_nll=-np.log(stay, out=np.full(len(stay), np.nan), where=stay > 0),
         top=top,
         confidence=top_probability[:, 0],
         top1=top_probability[:, 0],

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from trajtune.bundle.graph import Graph
 from trajtune.dataset.arrays import CareerArrays, Examples
 from trajtune.dataset.titles import TitleEncoder
+from trajtune.experiment.gate_settings import GateSettings
 from trajtune.finalize.calibrate import isotonic
 from trajtune.finalize.evaluate import career_changers, evaluate
 from trajtune.finalize.evaluate.last_transitions import last_transitions
@@ -29,6 +30,8 @@ from trajtune.steps.training import encoder_of
 if TYPE_CHECKING:
     import pandas as pd
     from sklearn.isotonic import IsotonicRegression
+
+_MOST_ERROR: Final = GateSettings().calibration_error
 
 
 def train_calibrator(
@@ -100,11 +103,11 @@ def evaluate_model(model_path: str | Path, test_loader: Loader) -> dict[str, Any
         on_last = predict_with_graph(graph, arrays, test_loader.examples)
         of_others = partial(_with_graph, graph, arrays)
         on_test = with_outcomes(on_last.predictions, of_others, arrays)
-        return evaluate.evaluate_model(on_test, on_last.calibrated_confidence)
+        return evaluate.evaluate_model(on_test, on_last.calibrated_confidence, _MOST_ERROR)
     model = load_model(path)
     moves = predict_batches(model, test_loader)
     on_test = with_outcomes(moves, partial(predict, model, arrays), arrays)
-    return evaluate.evaluate_model(on_test, moves.confidence)
+    return evaluate.evaluate_model(on_test, moves.confidence, _MOST_ERROR)
 
 
 def evaluate_career_changers(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.support.predictions import predictions
-from trajtune.finalize.evaluate.bootstrap import RESAMPLES, gain, interval
+from trajtune.finalize.evaluate.bootstrap import RESAMPLES, bounds, gain, interval, mean_gain, ratio_draws
 
 
 def test_the_interval_of_a_share_is_the_binomials() -> None:
@@ -35,4 +35,39 @@ def test_gains_are_paired() -> None:
     assert found["nll"]["gain"] == pytest.approx(0.8 / 3)
     assert found["top1"]["low"] > 0
     # Between predictors that agree on everybody nothing is uncertain, however noisy each one is.
-    assert gain(ours, ours)["top1"] == {"gain": 0.0, "low": 0.0, "high": 0.0}
+    nothing = {"gain": 0.0, "low": 0.0, "high": 0.0, "p_better": 1.0, "p_worse": 1.0}
+    assert gain(ours, ours)["top1"] == nothing
+
+
+def test_p_values_say_what_the_interval_says() -> None:
+    random = np.random.default_rng(0)
+    for shift in (-0.2, -0.05, 0.05, 0.2):
+        found = mean_gain(random.normal(shift, 1, (1, 400)))
+        assert found is not None
+        assert (found["p_better"] <= 0.025) == (found["low"] > 0)
+        assert (found["p_worse"] <= 0.025) == (found["high"] < 0)
+
+
+def test_the_gain_over_several_seeds_is_their_mean_and_its_interval_holds_the_spread_of_seeds() -> None:
+    random = np.random.default_rng(0)
+    people = random.normal(0, 0.1, 500)
+    same = np.stack([people] * 3)
+    spread = same + np.array([-0.1, 0.0, 0.1])[:, None]
+    alone, over_seeds = mean_gain(same), mean_gain(spread)
+    assert alone is not None
+    assert over_seeds is not None
+    assert alone["gain"] == pytest.approx(over_seeds["gain"])
+    assert alone["high"] - alone["low"] == pytest.approx(4 * 0.1 / np.sqrt(500), rel=0.1)
+    assert over_seeds["high"] - over_seeds["low"] > 0.1
+    assert mean_gain(spread[:, ::-1]) == pytest.approx(over_seeds)  # whatever the order of people
+    assert mean_gain(np.full((2, 3), np.nan)) is None
+
+
+def test_ratios_are_resampled_by_person() -> None:
+    """A person with two outcomes counts twice, and both come or stay away together."""
+    random = np.random.default_rng(0)
+    one = random.normal(1, 0.3, 600)
+    draws = ratio_draws(np.stack([2 * one]), np.full(600, 2.0))
+    assert draws.shape == (1, RESAMPLES)
+    low, high = bounds(draws[0])
+    assert (low, high) == pytest.approx(interval(one), abs=0.003)

@@ -18,6 +18,10 @@ from trajtune.finalize.evaluate.career_changers import core_words, evaluate_care
         ("Director", "Nurse", True),
         ("Gerente de Produção", "Diretor de Produção", False),
         ("Professor", "Professor", False),
+        ("Unit 3", "Unit 7", True),
+        ("Precinct 103", "Precinct 45", True),
+        ("Engineer 3", "Engineer 4", False),  # a grade
+        ("Unit 7", "Unit", False),
     ],
 )
 def test_a_change_shares_under_half_of_the_next_titles_core_words(
@@ -31,7 +35,12 @@ def test_stop_words_and_seniority_are_no_core_words() -> None:
 
 
 def test_changers_are_measured_apart_from_the_rest() -> None:
-    made = predictions([1, 3, 0, 9, 1], nll=[1, 3, np.nan, 9, 1], top_ids=[[4], [2], [2], [5], [9]])
+    made = predictions(
+        [1, 3, 0, 9, 1],
+        nll=[1, 3, np.nan, 9, 1],
+        top_ids=[[4], [2], [2], [5], [9]],
+        stay_nll=[0.1, 0.2, 0.2, 0.1, np.nan],
+    )
     current = np.array([4, 2, 2, 5, 0], np.int32)
     found = evaluate_career_changers(made, current, np.array([False, True, True, True, True]))
     assert found == {
@@ -45,9 +54,10 @@ def test_changers_are_measured_apart_from_the_rest() -> None:
     }
 
 
-def test_half_is_not_yet_a_lag_and_an_unknown_title_is_never_the_same() -> None:
-    made = predictions([2, 2], top_ids=[[4], [1]])
-    found = evaluate_career_changers(made, np.array([4, 0], np.int32), np.ones(2, bool))
+def test_predicting_the_current_title_of_changers_is_no_lag_and_an_unknown_title_is_never_the_same() -> None:
+    made = predictions([2, 2, 1, 1], top_ids=[[4], [1], [1], [1]], stay_nll=[0.7, np.nan, 0.7, 0.7])
+    changers = np.array([True, True, False, False])
+    found = evaluate_career_changers(made, np.array([4, 0, 1, 1], np.int32), changers)
     assert found["same_title_rate"] == 0.5
     assert found["one_step_lag_detected"] is False
 

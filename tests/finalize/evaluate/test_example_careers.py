@@ -16,7 +16,8 @@ def _predicted(people: list[tuple[float, int, bool, int]]) -> tuple[Transitions,
     size = len(people)
     confidence, rank, changers, length = (list(column) for column in zip(*people, strict=True))
     examples = Examples(np.arange(size, dtype=np.int64) * 100, np.array(length, np.int64))
-    transitions = Transitions(examples, np.ones(size, np.int32), [frozenset()] * size, np.array(changers))
+    columns = np.ones(size, np.int32), [frozenset()] * size, np.array(changers), np.array(changers)
+    transitions = Transitions(examples, *columns)
     return transitions, GraphPredictions(predictions(rank), np.array(confidence, np.float32))
 
 

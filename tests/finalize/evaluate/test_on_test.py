@@ -26,6 +26,14 @@ def test_metrics_hold_what_the_specification_names(metrics: dict) -> None:
     assert {"num", "top1", "top5", "same_title_rate", "one_step_lag_detected"} <= set(
         metrics["career_changers"]
     )
+    assert {"staying", "movers", "movers_gains", "everybody"} <= set(metrics["career_changers"])
+    assert metrics["career_changers"]["staying"]["num"] <= metrics["test"]["num_examples"]
+    assert set(metrics["career_changers"]["movers_gains"]) == set(metrics["baselines"])
+    for gains in metrics["outcome_gains"].values():
+        assert set(gains) == set(metrics["baselines"])
+    own, majority = metrics["test"]["hireability_auc"], metrics["baselines"]["majority"]["hireability_auc"]
+    auc_gain = metrics["outcome_gains"]["hireability_auc"]["majority"]["gain"]
+    assert auc_gain == pytest.approx(own - majority)
     assert set(metrics["baselines"]) == {"majority", "current_title", "markov", "ngram"}
     assert set(metrics["ngram"]) == {"order", "moves", "half_life_years", "discount", "copy_share"}
     for baseline in metrics["baselines"].values():

@@ -1,11 +1,12 @@
 """Confidence intervals of means and of differences: the paired bootstrap over people (Efron 1979).
 
-Val and test have one example for each person, so resampling examples resamples people.
+Next roles have one example for each person, so resampling examples resamples people. Where a predictor was
+trained with several seeds, its seeds are resampled too.
 """
 
-# P people
+# P people, S seeds, D draws, E examples
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import numpy as np
@@ -18,6 +19,10 @@ RESAMPLES: Final = 2000
 _AT_ONCE: Final = 2**22
 _PERCENTILES: Final = (2.5, 97.5)
 
+Gain = Mapping[str, float]
+"""A gain: ``gain`` (positive is better), ``low`` and ``high`` of its 95 % interval, and the p-values
+``p_better`` and ``p_worse``: the chance of a gain, or a loss, as large if there were none."""
+
 
 def interval(values: NDArray[np.floating], *, seed: int = 0) -> tuple[float, float] | None:
     """95 % percentile interval of the mean over people; None without people.
@@ -26,42 +31,114 @@ def interval(values: NDArray[np.floating], *, seed: int = 0) -> tuple[float, flo
         values: One number for each person ``[P]``; NaN: the person does not count.
         seed: Seed of the resampling; the interval does not depend on the order of people.
     """
-    people = np.sort(values[~np.isnan(values)].astype(np.float64))
-    num = len(people)
-    if num == 0:
-        return None
-    random = np.random.default_rng(seed)
-    distinct, count = np.unique(people, return_counts=True)
-    means: list[NDArray[np.float64]] = []
-    few = len(distinct) < num // 8
-    at_once = max(1, _AT_ONCE // (len(distinct) if few else num))
-    for first in range(0, RESAMPLES, at_once):
-        size = min(at_once, RESAMPLES - first)
-        if few:  # counts of the drawn values are multinomial: an accuracy has two values, not P
-            means.append(random.multinomial(num, count / num, size=size) @ distinct / num)
-        else:
-            means.append(people[random.integers(0, num, (size, num))].mean(1))
-    low, high = np.percentile(np.concatenate(means), _PERCENTILES)
+    people = values[~np.isnan(values)].astype(np.float64)
+    return bounds(_means(people, seed)) if len(people) else None
+
+
+def bounds(draws: NDArray[np.float64]) -> tuple[float, float]:
+    """The 95 % percentile interval of resampled values ``[D]``."""
+    low, high = np.percentile(draws, _PERCENTILES)
     return float(low), float(high)
 
 
-def gain(
-    model: Predictions, other: Predictions, *, seed: int = 0
-) -> Mapping[str, Mapping[str, float] | None]:
+def gain(model: Predictions, *others: Predictions, seed: int = 0) -> Mapping[str, Gain | None]:
     """How much better the model is than another predictor on the same people, with 95 % intervals.
 
+    Args:
+        model: Predictions of the model, ``[E]``.
+        others: Predictions of the other predictor, ``[E]``, for each seed that it was trained with. The gain
+            is that over one seed on average, and seeds are resampled with the people.
+        seed: Seed of the resampling.
+
     Returns:
-        For ``top1``, ``top5``, ``mrr`` and ``nll``: ``gain``, ``low`` and ``high``; positive is better
-        (a lower NLL). None where the metric is undefined for every person.
+        A `Gain` for ``top1``, ``top5``, ``mrr`` and ``nll`` (a lower NLL is better). None where the metric
+        is undefined for every person.
     """
-    scores, other_scores = next_role_scores(model), next_role_scores(other)
-    gains: dict[str, Mapping[str, float] | None] = {}
+    scores, other_scores = next_role_scores(model), [next_role_scores(other) for other in others]
+    gains: dict[str, Gain | None] = {}
     for name, own in scores.items():
-        difference = (other_scores[name] - own) if name == "nll" else (own - other_scores[name])
-        bounds = interval(difference, seed=seed)
-        gains[name] = (
-            None
-            if bounds is None
-            else {"gain": float(np.nanmean(difference)), "low": bounds[0], "high": bounds[1]}
-        )
+        differences = np.stack([own - other[name] for other in other_scores])
+        gains[name] = mean_gain(-differences if name == "nll" else differences, seed=seed)
     return gains
+
+
+def mean_gain(differences: NDArray[np.float64], *, seed: int = 0) -> Gain | None:
+    """The mean of differences as a `Gain`; None without people.
+
+    Args:
+        differences: By seed and person ``[S, P]``, positive is better; a person with a NaN does not count.
+        seed: Seed of the resampling.
+    """
+    people = differences[:, ~np.isnan(differences).any(0)]
+    if not people.shape[1]:
+        return None
+    draws = _means(people[0], seed) if len(people) == 1 else _means_over_seeds(people, seed)
+    return gain_of(float(people.mean()), draws)
+
+
+def gain_of(value: float, draws: NDArray[np.float64]) -> Gain:
+    """A `Gain` from the measured value and its resampled values ``[D]``."""
+    low, high = bounds(draws)
+    return {
+        "gain": value,
+        "low": low,
+        "high": high,
+        "p_better": float((draws <= 0).sum() + 1) / (len(draws) + 1),
+        "p_worse": float((draws >= 0).sum() + 1) / (len(draws) + 1),
+    }
+
+
+def ratio_draws(
+    numerators: NDArray[np.float64], denominator: NDArray[np.float64], *, seed: int = 0
+) -> NDArray[np.float64]:
+    """Resampled ratios of sums over people, ``[K, D]``.
+
+    Args:
+        numerators: K numbers of each person ``[K, P]``.
+        denominator: A number of each person ``[P]``, for example how many examples are the person's.
+        seed: Seed of the resampling; the draws do not depend on the order of people.
+    """
+    columns = np.vstack([numerators, denominator])
+    columns = columns[:, np.lexsort(columns)]
+    sums = [columns[:, people].sum(2) for people in _draws_of_people(columns.shape[1], seed)]
+    drawn = np.concatenate(sums, axis=1)
+    return np.asarray(drawn[:-1] / drawn[-1])
+
+
+def _means(people: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    """Resampled means ``[D]`` of the numbers of people ``[P]``."""
+    people, num = np.sort(people), len(people)
+    distinct, count = np.unique(people, return_counts=True)
+    if len(distinct) >= num // 8:
+        return np.concatenate([people[drawn].mean(1) for drawn in _draws_of_people(num, seed)])
+    # Counts of the drawn values are multinomial: an accuracy has two values, not P.
+    random = np.random.default_rng(seed)
+    sizes = _sizes(len(distinct))
+    return np.concatenate(
+        [random.multinomial(num, count / num, size=size) @ distinct / num for size in sizes]
+    )
+
+
+def _means_over_seeds(people: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    """Resampled means ``[D]`` of ``[S, P]``: seeds and people are drawn independently of each other."""
+    people, num_seeds = people[:, np.lexsort(people)], len(people)
+    random = np.random.default_rng([seed, 1])
+    means = []
+    for drawn in _draws_of_people(people.shape[1], seed):
+        of_seeds = np.stack([one[drawn].mean(1) for one in people])
+        weights = random.multinomial(num_seeds, np.full(num_seeds, 1 / num_seeds), size=len(drawn))
+        means.append((weights.T * of_seeds).sum(0) / num_seeds)
+    return np.concatenate(means)
+
+
+def _draws_of_people(num: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """Numbers of the people of each draw, ``[draws at once, P]``."""
+    random = np.random.default_rng(seed)
+    for size in _sizes(num):
+        yield random.integers(0, num, (size, num))
+
+
+def _sizes(width: int) -> list[int]:
+    """How many draws are made at once, so that memory is bounded."""
+    at_once = max(1, _AT_ONCE // width)
+    return [min(at_once, RESAMPLES - first) for first in range(0, RESAMPLES, at_once)]

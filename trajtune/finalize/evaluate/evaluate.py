@@ -2,14 +2,17 @@
 
 # E examples
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trajtune.finalize.evaluate.bootstrap import interval
+from trajtune.finalize.evaluate.calibration_test import calibration_test
 from trajtune.finalize.evaluate.career_changers import evaluate_career_changers
+from trajtune.finalize.evaluate.lag import movers, staying
 from trajtune.finalize.evaluate.last_transitions import Transitions
 from trajtune.model.metrics import (
     calibration_metrics,
@@ -23,12 +26,15 @@ from trajtune.model.metrics import (
 from trajtune.model.predictions import Predictions, SplitPredictions
 
 
-def evaluate_model(on_test: SplitPredictions, calibrated: NDArray[np.floating]) -> dict[str, Any]:
+def evaluate_model(
+    on_test: SplitPredictions, calibrated: NDArray[np.floating], most_error: float
+) -> dict[str, Any]:
     """Every metric of ``metrics.json``'s ``test``, with 95 % bootstrap intervals of the next-role ones.
 
     Args:
         on_test: Predictions of the exported graph.
         calibrated: Calibrated confidence of the top title of the last moves, ``[E]``.
+        most_error: The calibration error that test should be able to show; see `calibration_test`.
 
     Returns:
         The metrics by name; an undefined one is None, with ``<name>_reason`` after it.
@@ -41,6 +47,7 @@ def evaluate_model(on_test: SplitPredictions, calibrated: NDArray[np.floating]) 
         **outcome_metrics(on_test),
         "hireability_ece": expected_calibration_error(*known_hireability(on_test.labelled)),
         **evaluate_calibration(predictions.confidence, calibrated, predictions.correct),
+        **calibration_test(calibrated, predictions.correct, most_error),
     }
     return with_reasons(metrics)
 
@@ -77,11 +84,35 @@ def evaluate_baseline(on_test: SplitPredictions, transitions: Transitions) -> di
 
 
 def changers_and_everybody(predictions: Predictions, transitions: Transitions) -> dict[str, Any]:
-    """`evaluate_career_changers`, and the same for all people under ``everybody``."""
+    """`evaluate_career_changers`, the same for all people (``everybody``), `staying` and `movers`."""
+    current_ids = transitions.current_ids
     return {
-        **evaluate_career_changers(predictions, transitions.current_ids, transitions.changers),
-        "everybody": evaluate_career_changers(predictions, transitions.current_ids, transitions.everybody),
+        **evaluate_career_changers(predictions, current_ids, transitions.changers),
+        "everybody": evaluate_career_changers(predictions, current_ids, transitions.everybody),
+        "staying": staying(predictions, current_ids),
+        "movers": movers(predictions, transitions.moved),
     }
+
+
+def mean_over_seeds(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The metrics of one configuration trained with several seeds, each number their mean.
+
+    What is the same for every seed, for example a count or a reason, is kept.
+    """
+    return {name: _mean([one[name] for one in metrics]) for name in metrics[0]}
+
+
+def _mean(values: Sequence[Any]) -> Any:
+    first = values[0]
+    if all(value == first for value in values):
+        return first
+    if isinstance(first, Mapping):
+        return mean_over_seeds(values)
+    if isinstance(first, bool) or any(value is None for value in values):
+        return None
+    if isinstance(first, Sequence):
+        return [_mean(entries) for entries in zip(*values, strict=True)]
+    return fmean(values)
 
 
 def with_reasons(metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,93 +1,133 @@
-"""The gates: the limits that a model must keep before it should be shipped."""
+"""The gates: the limits that a model must keep before it should be shipped.
+
+A gate has passed, has failed, or has too few people to be decided; see `GateSettings`.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from trajtune.page.format import number, words
+from trajtune.experiment.settings import FinalizeSettings
+from trajtune.finalize.evaluate import decide
+from trajtune.finalize.evaluate.decide import FAILED, TOO_FEW
+from trajtune.page.format import listed, number, words
 
-ECE_LIMIT: Final = 0.05
-COVERAGE_LIMIT: Final = 0.05
-LATENCY_LIMIT_MS: Final = 50.0
+RULES: Final = {
+    "calibration": "the expected calibration error on test, in 10 bins of equal width, is below the limit "
+    "without the error that chance alone gives",
+    "tenure_coverage": "coverage of the tenure interval on ended roles is within the limit of nominal",
+    "tenure_score": "the interval score of the tenures is not significantly worse than any baseline's; the "
+    "value is the smallest gain, as a share of the baseline's score",
+    "hireability": "the AUC is not significantly below any baseline's; the value is the smallest gain",
+    "one_step_lag": "the mean probability of staying is not above the share who stay by more than the limit "
+    "and more than chance; and among those who moved, with the current title left out, top-5 is not "
+    "significantly below any baseline's",
+    "beats_baselines": "the NLL is below every baseline's and the research default's by more than chance, by "
+    "Holm's correction, and no top-1 is significantly higher; the value is the low end of the smallest gain",
+    "latency": "p95 milliseconds of one career are below the limit, in Python and, where measured, Node",
+    "parity": "the exported graph gives what torch gives, in any batch and with any padding",
+}
+"""The gates, in the order of reports, in words."""
 
 
-def gates(metrics: Mapping[str, Any], *, nominal_coverage: float) -> dict[str, dict[str, Any]]:
+def gates(metrics: Mapping[str, Any], settings: FinalizeSettings) -> dict[str, dict[str, Any]]:
     """Decide every gate from a bundle's metrics.
 
     Args:
         metrics: What ``metrics.json`` holds, all but ``gates``.
-        nominal_coverage: Nominal coverage of the tenure interval, in 0..1.
+        settings: The limits, and the nominal coverage of the tenure interval.
 
     Returns:
-        By gate: ``value``, ``limit``, ``passed`` and its meaning in words (``rule``). A value that
-        could not be computed is None and does not pass.
+        By gate: ``result`` (passed, failed or too few people), ``passed``, ``value``, ``limit`` and its
+        meaning in words (``rule``). Where people decide it also ``finding`` (what decided, or None),
+        ``people``, those it was measured on, and ``people_needed``, how many would decide it with a
+        probability of 80 %; None if that is not known.
     """
-    test, changers, export = metrics["test"], metrics["career_changers"], metrics["export"]
-    coverage = test["tenure_coverage"]
-    off = None if coverage is None else abs(coverage - nominal_coverage)
-    gains = [metrics["gains"][name] for name in metrics["baselines"]]
-    nll_gain = min((gain["nll"]["low"] for gain in gains if gain["nll"]), default=None)
-    top1_is_worse = any(gain["top1"] is None or gain["top1"]["high"] < 0 for gain in gains)
-    lag = changers["one_step_lag_detected"]
-    return {
-        "calibration": _below(
-            test["ece"],
-            ECE_LIMIT,
-            "expected calibration error on test, in 10 bins of equal width, is below the limit",
+    limits, test, export = settings.gates, metrics["test"], metrics["export"]
+    outcomes, times = metrics["outcome_gains"], (metrics["latency"], metrics["latency"]["node"])
+    slowest = max(measured["p95_ms"] for measured in times if measured)
+    decided = {
+        "calibration": decide.calibration(test, limits.calibration_error, RULES["calibration"]),
+        "tenure_coverage": decide.coverage(
+            test["tenure_coverage"],
+            test["num_tenures"],
+            nominal=settings.tenure_coverage,
+            limit=limits.tenure_coverage,
+            rule=RULES["tenure_coverage"],
         ),
-        "tenure_coverage": _gate(
-            off,
-            COVERAGE_LIMIT,
-            off is not None and off <= COVERAGE_LIMIT,
-            "coverage of the tenure interval on ended roles of test is within the limit of nominal",
+        "tenure_score": decide.not_worse(
+            outcomes["tenure_score"], test["num_tenures"], limits.tenure_score, RULES["tenure_score"]
         ),
-        "latency": _below(
-            max(
-                measured["p95_ms"]
-                for measured in (metrics["latency"], metrics["latency"]["node"])
-                if measured
-            ),
-            LATENCY_LIMIT_MS,
-            "p95 milliseconds of one career are below the limit, in Python and, where it was measured, Node",
+        "hireability": decide.not_worse(
+            outcomes["hireability_auc"],
+            test["num_hireabilities"],
+            limits.hireability_auc,
+            RULES["hireability"],
         ),
-        "one_step_lag": _gate(
-            changers["same_title_rate"],
-            changers["lag_limit"],
-            lag is False,
-            "the model does not merely repeat the current title of career changers",
+        "one_step_lag": decide.lag(metrics["career_changers"], limits, RULES["one_step_lag"]),
+        "beats_baselines": decide.beats(
+            _compared(metrics),
+            test["num_examples"],
+            limits.nll_gain,
+            RULES["beats_baselines"],
+            own=decide.RESEARCH_DEFAULT if winner_is_default(metrics) else None,
         ),
-        "beats_baselines": _gate(
-            nll_gain,
-            0.0,
-            nll_gain is not None and nll_gain > 0 and not top1_is_worse,
-            "the NLL on test is below every baseline's by more than chance: on the same people, the low end "
-            "of the 95 % interval of the gain is above 0; and top-1 is not significantly below any of theirs",
+        "latency": decide.machine(
+            slowest, limits.latency_ms, RULES["latency"], passed=slowest < limits.latency_ms
         ),
-        "parity": _gate(
+        "parity": decide.machine(
             export["parity_max_abs_error"],
             export["parity_tolerance"],
-            bool(export["parity_passed"]),
-            "the exported graph gives what torch gives, in any batch and with any padding",
+            RULES["parity"],
+            passed=bool(export["parity_passed"]),
         ),
     }
+    return {name: decided[name] for name in RULES}
+
+
+def winner_is_default(metrics: Mapping[str, Any]) -> bool:
+    """Whether the configuration that won is the research default itself."""
+    return "winner" in metrics and metrics["params"] == metrics["research_default_params"]
 
 
 def failed(decided: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Names of the gates that did not pass."""
-    return [name for name, gate in decided.items() if not gate["passed"]]
+    """Names of the gates that failed."""
+    return [name for name, gate in decided.items() if gate["result"] == FAILED]
+
+
+def undecided(decided: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Names of the gates that have too few people."""
+    return [name for name, gate in decided.items() if gate["result"] == TOO_FEW]
+
+
+def not_passed(decided: Mapping[str, Mapping[str, Any]]) -> str:
+    """Which gates did not pass, and why, in words; empty if all passed.
+
+    Examples:
+        >>> not_passed({"a": {"result": "failed"}, "b": {"result": "too few people"}})
+        'a failed and b has too few people'
+    """
+    parts = []
+    if names := failed(decided):
+        parts.append(f"{listed(names)} failed")
+    if names := undecided(decided):
+        parts.append(f"{listed(names)} {'has' if len(names) == 1 else 'have'} too few people")
+    return " and ".join(parts)
 
 
 def gate_lines(decided: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """A line for each gate on the console, with value and limit."""
     return [
-        f"gate {words(name):<16} {'passed' if gate['passed'] else 'FAILED'}   "
+        f"gate {words(name):<16} {_shown(gate['result']):<14}   "
         f"{number(gate['value'])} (limit {number(gate['limit'])})"
         for name, gate in decided.items()
     ]
 
 
-def _below(value: float | None, limit: float, rule: str) -> dict[str, Any]:
-    return _gate(value, limit, value is not None and value < limit, rule)
+def _shown(result: str) -> str:
+    return "FAILED" if result == FAILED else result
 
 
-def _gate(value: float | None, limit: float, passed: bool, rule: str) -> dict[str, Any]:
-    return {"value": value, "limit": limit, "passed": passed, "rule": rule}
+def _compared(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The gains over the baselines and, if it was measured, the research default."""
+    trained = [decide.RESEARCH_DEFAULT] if metrics["research_default"] else []
+    return {name: metrics["gains"][name] for name in (*metrics["baselines"], *trained)}

@@ -23,12 +23,14 @@ class Transitions:
         current_ids: int32 ``[E]``: the last title that the model sees; 0 unknown.
         current_words: Normalised words of that title, ``[E]``.
         changers: bool ``[E]``: see `career_changers`.
+        moved: bool ``[E]``: whether the next title is another one, by `titles.identity`.
     """
 
     examples: Examples
     current_ids: NDArray[np.int32]
     current_words: list[frozenset[str]]
     changers: NDArray[np.bool_]
+    moved: NDArray[np.bool_]
 
     @property
     def everybody(self) -> NDArray[np.bool_]:
@@ -51,12 +53,14 @@ def _transitions(data: SplitData, examples: Examples) -> Transitions:
     titles = data.titles.flatten()
     current = titles.take(pa.array(examples.target - 1)).to_pylist()
     following = titles.take(pa.array(examples.target)).to_pylist()
-    words = {title: frozenset(identity(title).split()) for title in set(current)}
+    identities = {title: identity(title) for title in {*current, *following}}
+    words = {title: frozenset(identities[title].split()) for title in set(current)}
     return Transitions(
         examples,
         data.arrays.title_ids[examples.target - 1],
         [words[title] for title in current],
         career_changers(current, following),
+        np.array([identities[a] != identities[b] for a, b in zip(current, following, strict=True)], np.bool_),
     )
 
 

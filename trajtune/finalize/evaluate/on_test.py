@@ -3,7 +3,7 @@
 It is compared with the winner as it was selected, the research default and the baselines.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -14,20 +14,23 @@ from trajtune.dataset.report_sections import RECORDED
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.test_split import open_test_split, openings
 from trajtune.dataset.titles import TitleEncoder
+from trajtune.experiment.settings import FinalizeSettings
 from trajtune.finalize.evaluate.bootstrap import gain
-from trajtune.finalize.evaluate.career_changers import LAG_LIMIT
 from trajtune.finalize.evaluate.evaluate import (
     changers_and_everybody,
     evaluate_baseline,
     evaluate_model,
+    mean_over_seeds,
     with_reasons,
 )
 from trajtune.finalize.evaluate.example_careers import example_careers
+from trajtune.finalize.evaluate.lag import movers_gain, predicts_too_much_staying, worse_for_movers
 from trajtune.finalize.evaluate.last_transitions import (
     Transitions,
     last_transitions,
     with_outcome_transitions,
 )
+from trajtune.finalize.evaluate.outcome_gains import auc_gain, tenure_score_gain
 from trajtune.finalize.evaluate.segments import by_segment
 from trajtune.finalize.export.graph_predictions import GraphPredictions, predict_with_graph
 from trajtune.model.baselines.baselines import fit_baselines
@@ -48,11 +51,11 @@ class References:
     """Trained models that the exported one is compared with.
 
     Attributes:
-        models: By name: ``as_selected`` and ``research_default``; neither needs to be there.
+        models: By name, for each seed: ``as_selected`` and ``research_default``; neither needs to be there.
         encoder: The vocabulary of all of them.
     """
 
-    models: Mapping[str, CareerModel]
+    models: Mapping[str, Sequence[CareerModel]]
     encoder: TitleEncoder
 
 
@@ -88,7 +91,7 @@ def measure_on_test(
     ngram_choice: NGramChoice,
     run: str,
     purpose: str,
-    coverage: float,
+    settings: FinalizeSettings,
 ) -> dict[str, Any]:
     """Open the test split, which the ledger records, and measure everything on it.
 
@@ -100,12 +103,13 @@ def measure_on_test(
         ngram_choice: What the baseline `ngram` chose on val.
         run: Entry in the ledger.
         purpose: Entry in the ledger.
-        coverage: Nominal coverage of the tenure interval.
+        settings: Nominal coverage of the tenure interval, and the limits of the gates.
 
     Returns:
         The keys of ``metrics.json`` that come from test: ``test``, ``career_changers``, ``baselines``,
-        ``ngram`` (its choice), ``as_selected`` and ``research_default`` (None if not given), ``gains``,
-        ``segments``, ``reliability``, ``bayes_limit``, ``examples``, ``test_openings``.
+        ``ngram`` (its choice), ``as_selected`` and ``research_default`` (None if not given; the mean over
+        seeds), ``gains``, ``outcome_gains`` (over baselines), ``segments``, ``reliability``,
+        ``bayes_limit``, ``examples``, ``test_openings``.
     """
     train = snapshot.read("train").arrays
     data = open_test_split(snapshot, run=run, purpose=purpose)
@@ -119,40 +123,79 @@ def measure_on_test(
     baselines = {name: evaluate_baseline(p, transitions) for name, p in of_baselines.items()}
     trained, of_trained = _references(references, data, transitions)
     if "as_selected" in trained:
-        of_trained["as_selected"]["both_know"] = _both_know(own, trained["as_selected"])
-    others = {**trained, **{name: p.moves for name, p in of_baselines.items()}}
+        of_trained["as_selected"]["both_know"] = _both_know(own, trained["as_selected"][0])
+    others = {**trained, **{name: [p.moves] for name, p in of_baselines.items()}}
     both = with_outcome_transitions(data, transitions)
     return {
-        "test": evaluate_model(on_test, predicted.calibrated_confidence),
-        "career_changers": {**changers_and_everybody(own, transitions), "lag_limit": LAG_LIMIT},
+        "test": evaluate_model(on_test, predicted.calibrated_confidence, settings.gates.calibration_error),
+        "career_changers": _changers(own, of_baselines, transitions, settings.gates.staying),
         "baselines": baselines,
         "ngram": ngram_choice.to_dict(),
         "as_selected": of_trained.get("as_selected"),
         "research_default": of_trained.get("research_default"),
-        "gains": {name: gain(own, predictions) for name, predictions in others.items()},
+        "gains": {name: gain(own, *of_seeds) for name, of_seeds in others.items()},
+        "outcome_gains": _outcome_gains(on_test, of_baselines, both, settings.tenure_coverage),
         "segments": by_segment(predicted, on_test.outcomes, others, both, data.split_dates),
         "reliability": {
             "raw": reliability(own.confidence, own.correct),
             "calibrated": reliability(predicted.calibrated_confidence, own.correct),
             "hireability": reliability(*known_hireability(on_test.labelled)),
         },
-        **_bayes_limit(snapshot, data, transitions, coverage),
+        **_bayes_limit(snapshot, data, transitions, settings.tenure_coverage),
         "examples": example_careers(graph, snapshot.encoder(), data, transitions, predicted),
         "test_openings": len(openings(snapshot)),
     }
 
 
+def _changers(
+    own: Predictions,
+    of_baselines: Mapping[str, SplitPredictions],
+    transitions: Transitions,
+    most_staying: float,
+) -> dict[str, Any]:
+    """`changers_and_everybody` of the graph, and whether it lags one step behind, by both signs of a lag."""
+    found = changers_and_everybody(own, transitions)
+    gains = {name: movers_gain(own, p.moves, transitions.moved) for name, p in of_baselines.items()}
+    too_much = predicts_too_much_staying(found["staying"], most_staying)
+    lag = True if worse_for_movers(gains) else too_much
+    return {**found, "one_step_lag_detected": lag, "movers_gains": gains}
+
+
+def _outcome_gains(
+    own: SplitPredictions,
+    of_baselines: Mapping[str, SplitPredictions],
+    transitions: tuple[Transitions, Transitions],
+    coverage: float,
+) -> dict[str, Any]:
+    """Gains of hireability and of the tenure interval over each baseline."""
+    last, outcomes = (each.examples.start for each in transitions)
+    labelled = last if own.labelled is own.moves else outcomes
+    return {
+        "hireability_auc": {
+            name: auc_gain(own.labelled, p.labelled, labelled) for name, p in of_baselines.items()
+        },
+        "tenure_score": {
+            name: tenure_score_gain(own.outcomes, p.outcomes, outcomes, coverage)
+            for name, p in of_baselines.items()
+        },
+    }
+
+
 def _references(
     references: References, data: SplitData, transitions: Transitions
-) -> tuple[dict[str, Predictions], dict[str, dict[str, Any]]]:
-    """Predictions of each reference for the last moves, and its metrics; it has its own vocabulary."""
+) -> tuple[dict[str, list[Predictions]], dict[str, dict[str, Any]]]:
+    """Predictions of each reference's seeds for the last moves, and its metrics, by its own vocabulary."""
     seen = with_vocabulary(data, references.encoder).arrays
     same_people = replace(transitions, current_ids=seen.title_ids[transitions.examples.target - 1])
     predicted = {
-        name: predict_split(partial(predict, model, seen), seen) for name, model in references.models.items()
+        name: [predict_split(partial(predict, model, seen), seen) for model in models]
+        for name, models in references.models.items()
     }
-    metrics = {name: evaluate_baseline(p, same_people) for name, p in predicted.items()}
-    return {name: p.moves for name, p in predicted.items()}, metrics
+    metrics = {
+        name: mean_over_seeds([evaluate_baseline(p, same_people) for p in of_seeds])
+        for name, of_seeds in predicted.items()
+    }
+    return {name: [p.moves for p in of_seeds] for name, of_seeds in predicted.items()}, metrics
 
 
 def _with_graph_outcomes(moves: GraphPredictions, graph: Graph, data: SplitData) -> SplitPredictions:

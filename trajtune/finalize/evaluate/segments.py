@@ -2,13 +2,14 @@
 
 # E examples
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from trajtune.finalize.evaluate.evaluate import mean_over_seeds
 from trajtune.finalize.evaluate.last_transitions import Transitions
 from trajtune.finalize.export.graph_predictions import GraphPredictions
 from trajtune.model.metrics import expected_calibration_error, next_role, tenure_metrics
@@ -38,7 +39,7 @@ VICE_PRESIDENT: Final = frozenset({"vice", "president"})
 def by_segment(
     graph: GraphPredictions,
     outcomes: Predictions,
-    others: Mapping[str, Predictions],
+    others: Mapping[str, Sequence[Predictions]],
     transitions: tuple[Transitions, Transitions],
     split_dates: pa.Array,
 ) -> dict[str, list[dict[str, Any]]]:
@@ -47,14 +48,15 @@ def by_segment(
     Args:
         graph: Predictions of the graph for the last moves.
         outcomes: Its predictions for the roles that the tenure is measured on.
-        others: Predictions of the baselines for the last moves, by name.
+        others: Predictions of what the graph is compared with for the last moves, by name, for each seed.
         transitions: The last moves, and the transitions to the roles of ``outcomes``.
         split_dates: date32 ``[E]``, of the last moves; a person's outcomes are in the same quarter.
 
     Returns:
         By way, a row for each segment that has last moves, in a fixed order: ``segment``, ``num``, ``top1``,
         ``top5``, ``nll``, ``ece``, ``num_tenures``, ``tenure_coverage`` and ``tenure_width_months``, and
-        under ``others`` each one's ``top1``, ``top5`` and ``nll``; None where undefined.
+        under ``others`` each one's ``top1``, ``top5`` and ``nll``, on average over seeds; None where
+        undefined.
     """
     last, of_outcomes = transitions
     quarters = _quarters(split_dates)
@@ -113,7 +115,7 @@ def _quarters(dates: pa.Array) -> NDArray[np.str_]:
 
 
 def _row(
-    name: str, here: NDArray[np.bool_], graph: GraphPredictions, others: Mapping[str, Predictions]
+    name: str, here: NDArray[np.bool_], graph: GraphPredictions, others: Mapping[str, Sequence[Predictions]]
 ) -> dict[str, Any]:
     own = graph.predictions.take(here)
     return {
@@ -121,7 +123,10 @@ def _row(
         "num": len(own),
         **_next_role(own),
         "ece": expected_calibration_error(graph.calibrated_confidence[here], own.correct),
-        "others": {other: _next_role(predictions.take(here)) for other, predictions in others.items()},
+        "others": {
+            other: mean_over_seeds([_next_role(predictions.take(here)) for predictions in of_seeds])
+            for other, of_seeds in others.items()
+        },
     }
 
 

@@ -48,7 +48,8 @@ def predict_with_graph(graph: Graph, arrays: CareerArrays, examples: Examples) -
         full_lengths = np.full(len(title_ids), title_ids.shape[1], np.int64)
         outputs = graph.run(title_ids, full_lengths if batch.lengths is None else batch.lengths.numpy())
         index.append(batch.index.numpy())
-        next_roles.append(score_next_role(torch.from_numpy(outputs["next_role_logits"]), batch.next_title))
+        logits = torch.from_numpy(outputs["next_role_logits"])
+        next_roles.append(score_next_role(logits, batch.next_title, batch.title_ids[:, -1]))
         for name, parts in columns.items():
             parts.append(outputs[name])
     original_order = np.argsort(np.concatenate(index))

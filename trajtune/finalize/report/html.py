@@ -8,7 +8,14 @@ from trajtune.dataset.report_sections import data_sections
 from trajtune.finalize.report.checks import confidence, export, hireability, refits, tenure
 from trajtune.finalize.report.people import people
 from trajtune.finalize.report.results import changers, gains, next_role, segments
-from trajtune.finalize.report.verdict import gate_rows, measured_on, verdict, warnings
+from trajtune.finalize.report.verdict import (
+    GATE_COLUMNS,
+    closing,
+    gate_rows,
+    measured_on,
+    verdict,
+    warnings,
+)
 from trajtune.page.format import significant
 from trajtune.page.page import Page
 from trajtune.search.runs.directory import Run
@@ -46,12 +53,17 @@ def write_html_report(metrics: Mapping[str, Any], path: Path, run: Run | str) ->
     else:
         page.section("The search", run)
     data_sections(page, metrics["data"])
+    page.section("Verdict", " ".join(closing(metrics)))
     page.write(path)
 
 
 def _gates(page: Page, m: Mapping[str, Any]) -> None:
-    page.section("Gates", measured_on(m))
+    page.section(
+        "Gates",
+        f"{measured_on(m)} A gate passes only with enough people to have seen a fault of the size of its "
+        "limit in four tests of five; *needed* is how many that takes.",
+    )
     page.table(
-        ["Gate", "result", "value", "limit", "rule"],
+        [GATE_COLUMNS[0], *(name.lower() for name in GATE_COLUMNS[1:])],
         [tuple(significant(cell) for cell in row) for row in gate_rows(m)],
     )

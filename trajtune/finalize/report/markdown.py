@@ -6,7 +6,15 @@ from typing import Any, Final
 
 from trajtune.bundle.manifest import HTML_REPORT, METRICS, REPORT
 from trajtune.finalize.report.predictors import THIS_MODEL, baselines_in_words, next_role_rows
-from trajtune.finalize.report.verdict import freshness, gate_rows, measured_on, verdict, warnings
+from trajtune.finalize.report.verdict import (
+    GATE_COLUMNS,
+    closing,
+    freshness,
+    gate_rows,
+    measured_on,
+    verdict,
+    warnings,
+)
 from trajtune.page.format import number
 
 _HEADLINE: Final = {"top1": "top 1", "top5": "top 5", "nll": "NLL (nats)"}
@@ -35,15 +43,15 @@ def report_text(m: Mapping[str, Any]) -> str:
         for name, row in next_role_rows(m).items()
     ]
     gates = [
-        [name, "pass" if result == "pass" else f"**{result}**", number(value), number(limit), rule]
-        for name, result, value, limit, rule in gate_rows(m)
+        [name, "pass" if result == "pass" else f"**{result}**", *map(number, numbers), rule]
+        for name, result, *numbers, rule in gate_rows(m)
     ]
     parts = [
         f"# Evaluation of {m['run']}",
         f"**{decision}** {reason}",
         *(f"> {warning}" for warning in warnings(m)),
         "## Gates",
-        table(["Gate", "Result", "Value", "Limit", "Rule"], gates),
+        table(GATE_COLUMNS, gates),
         "## Next role",
         table(["", *_HEADLINE.values()], headline),
         *([sentences] if (sentences := freshness(m)) else []),
@@ -51,6 +59,8 @@ def report_text(m: Mapping[str, Any]) -> str:
         "## What was measured",
         measured_on(m),
         f"Everything else is in `{HTML_REPORT}`, which opens offline, and in `{METRICS}`.",
+        "## Verdict",
+        "**{}** {}".format(*closing(m)),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -19,6 +19,7 @@ def model_card(m: Mapping[str, Any]) -> str:
         ["next role, NLL in nats", number(test["next_role_nll"])],
         *_as_selected(m),
         ["expected calibration error", number(test["ece"])],
+        ["the same without that of chance", number(test["ece_debiased"])],
         ["tenure interval holds", percent(test["tenure_coverage"])],
         ["hireability AUC", number(test["hireability_auc"])],
         ["career changers, top 1", percent(m["career_changers"]["top1"])],

@@ -64,7 +64,8 @@ def gains(page: Page, m: Mapping[str, Any]) -> None:
     page.section(
         "Gain over others",
         "Paired, on the same people, with 95 % bootstrap intervals by person. Right of 0 is better; an "
-        "interval that holds 0 may be luck.",
+        "interval that holds 0 may be luck. The research default is the mean over its seeds, which are "
+        "resampled with the people.",
     )
     for key, label in (("top1", "gain in top 1, share of people"), ("nll", "gain in NLL, nats")):
         by_name = {words(name): gain[key] for name, gain in m["gains"].items() if gain[key]}
@@ -85,15 +86,17 @@ def gains(page: Page, m: Mapping[str, Any]) -> None:
 
 
 def changers(page: Page, m: Mapping[str, Any]) -> None:
-    """People who change career, and whether the model only repeats their current title."""
+    """People who change career, whether the model lags one step behind, and where people who moved go."""
     own = m["career_changers"]
     page.section(
         "Career changers",
         f"{own['num']:,} of {own['everybody']['num']:,} people move to a title that shares under half of "
         "its core words with their current one. A model that only repeats the current title is wrong there. "
-        f"{_lag(m)}",
+        "How often it predicts the current title for them decides nothing: where the history does not tell "
+        "who changes, the best possible prediction does so too.",
     )
     others = {name: row["career_changers"] for name, row in with_best_possible(m).items()}
+    rows = {THIS_MODEL: own, **others}
     page.table(
         [
             *("career changers", "top 1", "top 5", "NLL", "predicted = current"),
@@ -105,8 +108,32 @@ def changers(page: Page, m: Mapping[str, Any]) -> None:
                 *(significant(row[key]) for key in ("top1", "top5", "nll", "same_title_rate")),
                 *(significant(row["everybody"][key]) for key in ("top1", "same_title_rate")),
             )
-            for name, row in {THIS_MODEL: own, **others}.items()
+            for name, row in rows.items()
         ],
+    )
+    page.subsection("One step behind")
+    page.text(_lag(m))
+    page.table(
+        [
+            *("", "staying: predicted", "observed", "J", "people who moved"),
+            *("where they go: top 1", "top 5", "gain of this model in top 5"),
+        ],
+        [
+            (
+                name,
+                *(significant(row["staying"][key]) for key in ("predicted", "observed")),
+                _with_interval(row["staying"], "j"),
+                *(significant(row["movers"][key]) for key in ("num", "top1", "top5")),
+                _gain(gain) if (gain := own["movers_gains"].get(name.replace(" ", "_"))) else "",
+            )
+            for name, row in rows.items()
+        ],
+    )
+    page.note(
+        "Where they go is measured among people whose next title is another one, with their current title "
+        "left out of the ranking. J is P(predicted = current | stayed) minus P(predicted = current | moved), "
+        "with its 95 % interval. It decides nothing either: where staying is a coin toss, the truth has a J "
+        "of 0."
     )
 
 
@@ -143,20 +170,24 @@ def segments(page: Page, m: Mapping[str, Any]) -> None:
 
 
 def _lag(m: Mapping[str, Any]) -> str:
-    """Whether the model lags one step behind; on simulated careers, also whether a better one would."""
-    detected, limit = m["career_changers"]["one_step_lag_detected"], m["bayes_limit"]
-    if detected is None:
-        return "There is no career changer in the test split."
-    if not detected:
-        return "No one-step lag: the model does not merely repeat the current title."
-    if not limit:
-        return "One-step lag detected: the model mostly repeats the current title."
-    rate = percent(limit["career_changers"]["same_title_rate"])
-    return (
-        "One-step lag detected: the model mostly repeats the current title. The best possible prediction of "
-        f"these simulated careers repeats it for {rate} of the changers, because their history says so "
-        "little about the change."
+    """Whether the model lags one step behind, and by which sign."""
+    found, gate = m["career_changers"]["staying"], m["gates"]["one_step_lag"]
+    if not found["num"]:
+        return "No current title is in the vocabulary, so that nobody can tell whether the model lags."
+    sentence = (
+        f"Staying has a mean probability of {percent(found['predicted'])}, and {percent(found['observed'])} "
+        f"of {found['num']:,} people stayed: a difference of {100 * found['excess']:+.1f} points "
+        f"({100 * found['low']:+.1f} to {100 * found['high']:+.1f}, 95 %)."
     )
+    if not m["career_changers"]["one_step_lag_detected"]:
+        return f"No one-step lag detected. {sentence}"
+    finding = f" {gate['finding'].capitalize()}." if gate["finding"] else ""
+    return f"One-step lag detected: the model says the title that people have. {sentence}{finding}"
+
+
+def _with_interval(found: Mapping[str, float | None], key: str) -> str:
+    value, low, high = (found[name] for name in (key, f"{key}_low", f"{key}_high"))
+    return NOT_KNOWN if value is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
 
 
 def _gain(gain: Mapping[str, float] | None) -> str:

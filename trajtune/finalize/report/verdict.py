@@ -1,72 +1,112 @@
 """What every form of the report says first: the verdict, the warnings, the gates, what was measured."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from trajtune.dataset.profile import served_warnings
-from trajtune.finalize.evaluate.gates import failed
+from trajtune.finalize.evaluate.gates import failed, undecided, winner_is_default
 from trajtune.page.format import listed, number, percent, words
+
+SHIP: Final = "Ship."
+
+_ADVICE: Final = {
+    "calibration": "calibrate on more people (`finalize.calibration_share`)",
+    "tenure_coverage": "calibrate on more people (`finalize.calibration_share`)",
+    "tenure_score": "weigh the tenure loss more (`training.tenure_weight`)",
+    "hireability": "weigh the hireability loss more (`training.hireability_weight`), or give a label of your "
+    "own (`data.hireable_key`)",
+    "one_step_lag": "check the order of the roles in the data report, then train on more careers",
+    "beats_baselines": "train on more careers, then search longer (`--trials`)",
+    "latency": "export one seed (`finalize.export: best_seed`)",
+    "parity": "report the bundle",
+}
+"""What to do about a gate that failed."""
 
 
 def verdict(m: Mapping[str, Any]) -> tuple[str, str]:
     """Ship or not, in a sentence, and why, in two or three."""
-    not_passed = failed(m["gates"])
     test = m["test"]
     best_name, best = max(m["baselines"].items(), key=lambda item: item[1]["top1"])
     reason = (
         f"It names the next role of {percent(test['next_role_top1'])} of {test['num_examples']:,} people "
-        f"it never saw; the best baseline ({words(best_name)}) of {percent(best['top1'])}."
-        f"{_doubt(m['gains'][best_name]['top1'], test['num_examples'])}{_nll_gain(m)}"
+        f"it never saw; the best baseline ({words(best_name)}) of {percent(best['top1'])}"
+        f"{_top1_gain(m['gains'][best_name]['top1'])}.{_nll_gain(m)}{_default_won(m)}"
     )
-    if "beats_baselines" in not_passed:
-        if _is_better(m):
-            too_few = "test has too few people to show that the model beats every baseline"
-            return f"Do not ship yet: {too_few}.", reason
-        return "Do not ship: the model does not beat every baseline.", reason
-    if not_passed:
-        return f"Do not ship yet: {listed([words(name) for name in not_passed])} failed.", reason
-    return "Ship.", f"{reason} Every gate passed."
+    decision = _decision(m["gates"])
+    return decision, reason if decision != SHIP else f"{reason} Every gate passed."
 
 
-def _doubt(gain: Mapping[str, float] | None, people: int) -> str:
-    """The sentences that are added where the difference from the best rule may be chance."""
-    if gain is None or not gain["low"] <= 0 <= gain["high"]:
-        return ""
-    too_few = (
-        f" {people:,} people are too few to tell the two apart: the difference is between "
-        f"{100 * gain['low']:+.1f} and {100 * gain['high']:+.1f} points (95 %)."
-    )
-    if not gain["gain"]:
-        return too_few
-    if gain["gain"] < 0:
-        return too_few
-    # Half the interval is 1.96 standard errors, which shrink with the root of the number of people. A true
-    # gain of this size shows with a probability of 80 % where it is 1.96 + 0.84 standard errors.
-    needed = people * ((gain["high"] - gain["low"]) / 2 / gain["gain"] * (1.96 + 0.84) / 1.96) ** 2
+def next_step(m: Mapping[str, Any]) -> str:
+    """What to do now, in one or two sentences."""
+    gates = m["gates"]
+    advice = list(dict.fromkeys(_ADVICE[name] for name in failed(gates) if name in _ADVICE))
+    sentences = [f"Next: {'; '.join(advice)}."] if advice else []
+    if names := undecided(gates):
+        sentences.append(f"{len(names)} of {len(gates)} gates: too few people. {_more_people(m, names)}")
+    if not sentences:
+        sentences.append("Next: run `trajtune verify` on the machine that is to serve the bundle.")
+    return " ".join(sentences)
+
+
+def closing(m: Mapping[str, Any]) -> tuple[str, str]:
+    """The last lines of console and reports: the verdict, and the next step."""
+    return verdict(m)[0], next_step(m)
+
+
+def _decision(gates: Mapping[str, Mapping[str, Any]]) -> str:
+    if names := failed(gates):
+        return f"Do not ship: {listed([_with_finding(name, gates[name]) for name in names])} failed."
+    if names := undecided(gates):
+        many = "1 gate has" if len(names) == 1 else f"{len(names)} of {len(gates)} gates have"
+        return f"Do not ship yet: {many} too few people ({listed([words(name) for name in names])})."
+    return SHIP
+
+
+def _with_finding(name: str, gate: Mapping[str, Any]) -> str:
+    return f"{words(name)} ({gate['finding']})" if gate.get("finding") else words(name)
+
+
+def _more_people(m: Mapping[str, Any], names: Sequence[str]) -> str:
+    """How many more test careers decide these gates with a probability of 80 %."""
+    growth = [
+        gate["people_needed"] / gate["people"]
+        for gate in (m["gates"][name] for name in names)
+        if gate["people_needed"] and gate["people"]
+    ]
+    more = (max(growth) - 1) * m["test"]["num_examples"] if growth else 0
+    if more < 1:
+        return "More test careers, or an earlier second date in `split.fractions`, would tell."
+    least = "At least about" if len(growth) < len(names) else "About"
     return (
-        f"{too_few} About {float(f'{needed:.2g}'):,.0f} people would show a difference of this size in four "
-        "tests of five."
+        f"{least} {float(f'{more:.2g}'):,.0f} more test careers, or an earlier second date in "
+        "`split.fractions`, would tell."
     )
 
 
-def _is_better(m: Mapping[str, Any]) -> bool:
-    """Whether the NLL is below every baseline's, and top-1 not significantly below any of theirs."""
-    gains = [m["gains"][name] for name in m["baselines"]]
-    return all(
-        gain["nll"] and gain["nll"]["gain"] > 0 and gain["top1"] and gain["top1"]["high"] >= 0
-        for gain in gains
-    )
+def _default_won(m: Mapping[str, Any]) -> str:
+    if not winner_is_default(m):
+        return ""
+    return " The winner is the research default itself: on val, the search found nothing better."
+
+
+def _top1_gain(gain: Mapping[str, float] | None) -> str:
+    """The gain in top-1 over the best rule, in brackets."""
+    if gain is None:
+        return ""
+    points = (f"{100 * gain[key]:+.1f}" for key in ("gain", "low", "high"))
+    return " ({} points; {} to {}, 95 %)".format(*points)
 
 
 def _nll_gain(m: Mapping[str, Any]) -> str:
-    """The gain in NLL over the baseline where it is smallest."""
-    gains = {name: gain for name in m["baselines"] if (gain := m["gains"][name]["nll"])}
+    """The gain in NLL over the nearest of the baselines and the research default."""
+    others = [*m["baselines"], *(["research_default"] if m["research_default"] else [])]
+    gains = {name: gain for name in others if (gain := m["gains"][name]["nll"])}
     if not gains:
         return ""
     name, gain = min(gains.items(), key=lambda item: item[1]["gain"])
     return (
-        f" Its NLL is {number(m['test']['next_role_nll'])} nats, {gain['gain']:+.3f} better than that of the "
-        f"nearest baseline ({words(name)}; {gain['low']:+.3f} to {gain['high']:+.3f}, 95 %)."
+        f" Its NLL is {number(m['test']['next_role_nll'])} nats; the gain over the nearest predictor "
+        f"({words(name)}) is {gain['gain']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f}, 95 %)."
     )
 
 
@@ -129,9 +169,19 @@ def freshness(m: Mapping[str, Any]) -> str:
     )
 
 
-def gate_rows(m: Mapping[str, Any]) -> list[tuple[str, str, Any, Any, str]]:
-    """Each gate: name in words, result, value, limit and rule."""
+def gate_rows(m: Mapping[str, Any]) -> list[tuple[str, str, Any, Any, Any, Any, str]]:
+    """Each gate by the columns of `GATE_COLUMNS`."""
     return [
-        (words(name), "pass" if gate["passed"] else "FAIL", gate["value"], gate["limit"], gate["rule"])
+        (
+            words(name),
+            _RESULTS.get(gate["result"], gate["result"]),
+            *(gate["value"], gate["limit"]),
+            *(gate.get(key, "") for key in ("people", "people_needed")),
+            f"{gate['rule']}: {gate['finding']}" if gate.get("finding") else gate["rule"],
+        )
         for name, gate in m["gates"].items()
     ]
+
+
+GATE_COLUMNS: Final = ("Gate", "Result", "Value", "Limit", "People", "Needed", "Rule")
+_RESULTS: Final = {"passed": "pass", "failed": "FAIL"}

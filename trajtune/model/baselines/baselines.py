@@ -56,13 +56,17 @@ class Baseline:
     def predict(self, arrays: CareerArrays, examples: Examples) -> Predictions:
         """Predict examples; tenure and hireability are NaN where train knew of none.
 
-        Each distinct pair of context and target is computed once.
+        Each distinct combination of context, current title and target is computed once.
         """
         ids = arrays.title_ids.astype(np.int64)
-        asked = np.column_stack([contexts_of(arrays, examples, self.order), ids[examples.target]])
+        contexts = contexts_of(arrays, examples, self.order)
+        asked = np.column_stack([contexts, ids[examples.target - 1], ids[examples.target]])
         distinct, which = np.unique(asked, axis=0, return_inverse=True)
         scored = score_in_blocks(
-            lambda rows: self.distribution(distinct[rows, :-1]), distinct[:, -1], self.vocab_size
+            lambda rows: self.distribution(distinct[rows, :-2]),
+            target=distinct[:, -1],
+            current=distinct[:, -2],
+            vocab_size=self.vocab_size,
         )
         return predictions(
             arrays,

@@ -76,11 +76,12 @@ class NGram:
     def predict(self, arrays: CareerArrays, examples: Examples) -> Predictions:
         """Predict examples; tenure and hireability are NaN where train knew of none.
 
-        Examples without a copy whose distribution and target are the same are computed once.
+        Examples without a copy whose distribution, current title and target are the same are computed once.
         """
-        target = arrays.title_ids[examples.target].astype(np.int64)
+        ids = arrays.title_ids.astype(np.int64)
+        target, current = ids[examples.target], ids[examples.target - 1]
         state = self.titles.states(contexts_of(arrays, examples, self.choice.order))
-        asked = state * self.vocab_size + target
+        asked = (state * self.vocab_size + target) * self.vocab_size + current
         if self.choice.copy_share:
             alone = has_copies(arrays, examples)
             asked[alone] = -1 - np.flatnonzero(alone)
@@ -90,13 +91,13 @@ class NGram:
             chosen = first[rows]
             return self.distribution(arrays, Examples(examples.start[chosen], examples.length[chosen]))
 
-        last = arrays.title_ids[examples.target - 1]
+        scored = score_in_blocks(distribution, target[first], current[first], self.vocab_size)
         return predictions(
             arrays,
             examples,
-            score_in_blocks(distribution, target[first], self.vocab_size).take(which),
-            self.outcomes.tenure[last],
-            self.outcomes.hireability[last],
+            scored.take(which),
+            self.outcomes.tenure[current],
+            self.outcomes.hireability[current],
         )
 
 

@@ -1,0 +1,102 @@
+"""Simulated careers as arrays, beside the best possible predictions of their last moves: the known truth."""
+
+# N careers, R roles of all careers
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from trajtune.careers.parse.tenure import tenure_months
+from trajtune.careers.schema import Precision
+from trajtune.dataset.arrays import CareerArrays, Examples, examples_of, last_roles
+from trajtune.experiment.sources import ProcessSettings
+from trajtune.model.predictions import Predictions
+from trajtune.simulation.bayes_optimum import bayes_optimum, narrowest_intervals
+from trajtune.simulation.generator import num_titles
+from trajtune.simulation.simulate import SimulatedCareers, simulate
+from trajtune.simulation.split_probability import Window
+
+COVERAGE: Final = 0.8
+
+
+@dataclass(frozen=True)
+class Population:
+    """People with the truth about their last moves.
+
+    Attributes:
+        arrays: Their careers.
+        best: The best possible predictions, ``[N]``.
+        num_titles: Titles, and the unknown one.
+    """
+
+    arrays: CareerArrays
+    best: Predictions
+    num_titles: int
+
+    @property
+    def examples(self) -> Examples:
+        """The last moves."""
+        return examples_of(self.arrays, "last")
+
+    @property
+    def current(self) -> NDArray[np.int32]:
+        """The title before the last, ``[N]``."""
+        return self.arrays.title_ids[self.examples.target - 1]
+
+    @property
+    def moved(self) -> NDArray[np.bool_]:
+        """Whose last title is another one than the title before, bool ``[N]``."""
+        return np.asarray(self.best.target != self.current)
+
+
+def simulated(settings: ProcessSettings, num_careers: int, seed: int) -> Population:
+    """Careers of a population, in titles' true names, before any split."""
+    settings = settings.model_copy(update={"min_roles": 2})
+    careers = simulate(num_careers, seed, settings)
+    arrays = _arrays(careers)
+    everybody = Window(date.min, None, settings.as_of)
+    optimum = bayes_optimum(settings, careers.titles.astype(np.int64), careers.offsets, everybody)
+    target = examples_of(arrays, "last").target
+    best = Predictions(
+        target=arrays.title_ids[target],
+        rank=optimum.rank,
+        nll=optimum.nll,
+        stay_nll=optimum.stay_nll,
+        top_ids=optimum.top + 1,
+        confidence=optimum.confidence.astype(np.float32),
+        tenure=narrowest_intervals(optimum, COVERAGE).astype(np.float32),
+        hireability=optimum.hireable.astype(np.float32),
+        tenure_months=arrays.tenure_months[target],
+        tenure_at_least=arrays.tenure_at_least[target],
+        hireable=arrays.hireable[target],
+    )
+    return Population(arrays, best, num_titles(settings) + 1)
+
+
+def take(population: Population, people: NDArray[np.int64]) -> Population:
+    """Some of the people, in that order; one may be taken again."""
+    arrays = population.arrays
+    num_roles = np.diff(arrays.offsets)[people]
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(num_roles)])
+    roles = np.repeat(arrays.offsets[people] - offsets[:-1], num_roles) + np.arange(offsets[-1])
+    columns = {name: column[roles] for name, column in vars(arrays).items() if name != "offsets"}
+    return replace(
+        population, arrays=CareerArrays(offsets=offsets, **columns), best=population.best.take(people)
+    )
+
+
+def _arrays(careers: SimulatedCareers) -> CareerArrays:
+    is_last = last_roles(careers.offsets)
+    starts, ends = (pa.array(days, pa.int32()).cast(pa.date32()) for days in (careers.starts, careers.ends))
+    months = tenure_months(starts, ends, pa.array(np.full(len(starts), Precision.DAY, np.int8)))
+    ended = np.where(careers.held, np.nan, months).astype(np.float32)
+    hireable = np.full(len(starts), np.nan, np.float32)
+    hireable[is_last] = careers.hireable
+    ids = careers.titles + 1
+    return CareerArrays(
+        ids.astype(np.int32), careers.offsets, ended, ended, hireable, careers.starts, is_last
+    )

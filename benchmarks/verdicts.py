@@ -1,0 +1,265 @@
+"""How often the gates and intervals are wrong, on simulated populations whose truth is known.
+
+For each population, the best possible predictions stand for a perfect model and get known faults: confidences
+that are too extreme, intervals that are too narrow or too wide, scores of hireability that rank nothing,
+pure repetition of the current title. Two predictors that are equally good in truth are the best possible one
+with independent noise of the same size. Nothing is trained, because the truth about a trained network is not
+known. By number of test people, the table shows
+
+- *false alarm*: how often a gate fails a model without the fault (or, for `beats baselines`, passes one that
+  is only as good). The bar is 5 %;
+- *power*: how often it finds a fault of the size that is named;
+- *undecided*: how often it says "too few people" of a model without the fault;
+- *coverage*: how often a 95 % interval holds the truth. The bar is two points off.
+
+    python -m benchmarks.verdicts [--quick] [--json FILE] [--populations N]
+
+A measured rate has an error of its own: 1.5 points at 5 % of 200 populations. So a bar is missed only by more
+than that chance allows (one-sided, 95 %).
+"""
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.rows import result
+from benchmarks.verdict_populations import COVERAGE, Population, simulated, take
+from trajtune.experiment.gate_settings import GateSettings
+from trajtune.experiment.sources import ProcessSettings
+from trajtune.finalize.evaluate import decide
+from trajtune.finalize.evaluate.bootstrap import Gain, gain, interval, mean_gain
+from trajtune.finalize.evaluate.calibration_test import calibration_test
+from trajtune.finalize.evaluate.decide import FAILED, PASSED, TOO_FEW
+from trajtune.finalize.evaluate.lag import (
+    movers,
+    movers_gain,
+    predicts_too_much_staying,
+    staying,
+    worse_for_movers,
+)
+from trajtune.finalize.evaluate.outcome_gains import auc_gain, tenure_score_gain
+from trajtune.model.baselines.baselines import fit_baselines
+from trajtune.model.baselines.ngram_choice import NGramChoice
+from trajtune.model.metrics import tenure_metrics
+from trajtune.model.predictions import Predictions
+
+SIZES: Final = (200, 1000, 5000)
+POPULATIONS: Final = 200
+QUICK: Final = 20
+TRAIN: Final = 2000
+LIMITS: Final = GateSettings()
+NGRAM: Final = NGramChoice(2, "all", None, None, 0.1)
+ALARM: Final = 0.05
+NOMINAL: Final = 0.95
+OFF: Final = 0.02
+Rates = dict[tuple[str, int], list[bool]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK} populations")
+    parser.add_argument("--populations", type=int, default=POPULATIONS)
+    parser.add_argument("--json", type=Path, help="write the results here too")
+    options = parser.parse_args()
+    rates: Rates = defaultdict(list)
+    for number in range(QUICK if options.quick else options.populations):
+        for name, size, happened in measured(number):
+            rates[name, size].append(happened)
+        print(f"population {number + 1}", flush=True)
+    rows = [row_of(name, size, outcomes) for (name, size), outcomes in sorted(rates.items())]
+    for row in rows:
+        bar = "" if row["bar"] is None else f"  bar {row['bar']:g}  {'passed' if row['passed'] else 'MISSED'}"
+        print(f"{row['name']:66} {row['value']:6.3f}{bar}")
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=2) + "\n")
+
+
+def row_of(name: str, size: int, outcomes: list[bool]) -> dict[str, Any]:
+    """A row of the table; the bar is widened by the error that so many populations leave."""
+    rate, title = float(np.mean(outcomes)), f"{name}, {size:,} people"
+    if name.startswith("false alarm"):
+        allowed = 1.645 * (ALARM * (1 - ALARM) / len(outcomes)) ** 0.5
+        return result(title, rate, "share", most=ALARM + allowed)
+    if name.startswith("coverage"):
+        allowed = 1.645 * (NOMINAL * (1 - NOMINAL) / len(outcomes)) ** 0.5
+        return result(title, rate, "share", least=NOMINAL - OFF - allowed)
+    return result(title, rate, "share")
+
+
+def measured(number: int) -> Iterator[tuple[str, int, bool]]:
+    """What happened in one population: a name, the number of test people, and whether it happened."""
+    random = np.random.default_rng([number, 1])
+    whole = simulated(drawn_settings(random), TRAIN + sum(SIZES), seed=number)
+    train = take(whole, np.arange(TRAIN))
+    first = TRAIN
+    for size in SIZES:
+        test = take(whole, np.arange(first, first + size))
+        first += size
+        for part in (calibration, tenure, hireability, lag, next_role):
+            for name, happened in part(train, test, random):
+                yield name, size, happened
+        yield "coverage of a gain in NLL", size, holds_known_gain(size, random)
+
+
+def drawn_settings(random: np.random.Generator) -> ProcessSettings:
+    """A population drawn at random: small, so that the optimum of thousands is computed in seconds."""
+    return ProcessSettings(
+        num_families=int(random.integers(2, 6)),
+        num_specialisations=int(random.integers(2, 6)),
+        repeats=float(random.uniform(0, 3)),
+        returns=float(random.choice([0.0, 0.2])),
+        first_role_path=float(random.choice([0.0, 0.5])),
+        even_tenures=float(random.uniform(0, 1)),
+        mean_roles=float(random.uniform(2.5, 5)),
+    )
+
+
+def calibration(
+    train: Population, test: Population, random: np.random.Generator
+) -> Iterator[tuple[str, bool]]:
+    """Of confidences that are true, and of some that are too extreme by twice the limit."""
+    confidence, correct = test.best.confidence, test.best.correct
+    shift = np.where(confidence > 0.5, 0.1, -0.1)
+    for name, said in (("true", confidence), ("extreme", np.clip(confidence + shift, 0, 1))):
+        found = {**calibration_test(said, correct, LIMITS.calibration_error), "num_examples": len(said)}
+        gate = decide.calibration(found, LIMITS.calibration_error, "")["result"]
+        yield from verdicts("calibration", gate, fault="0.1 too extreme" if name == "extreme" else None)
+
+
+def tenure(train: Population, test: Population, random: np.random.Generator) -> Iterator[tuple[str, bool]]:
+    """Of the narrowest intervals that hold 80 %, of their middle half, and of some that are twice as wide."""
+    best = test.best
+    middle, half = best.tenure.mean(1, keepdims=True), np.diff(best.tenure, axis=1) / 2
+    for fault, factor in ((None, 1.0), ("half as wide", 0.5)):
+        made = replace(best, tenure=middle + half * factor * np.array([-1, 1]))
+        found = tenure_metrics(made)
+        share, people = found["tenure_coverage"], int(found["num_tenures"] or 0)
+        gate = decide.coverage(share, people, nominal=COVERAGE, limit=LIMITS.tenure_coverage, rule="")
+        yield from verdicts("tenure coverage", gate["result"], fault)
+
+    def noisy() -> Predictions:
+        factors = random.lognormal(0, 0.3, (len(best), 1))
+        return replace(best, tenure=middle + half * factors * np.array([-1, 1]))
+
+    others = [noisy() for _ in range(3)]
+    wide = replace(best, tenure=middle + half * 2 * np.array([-1, 1]))
+    for fault, own in ((None, noisy()), ("twice as wide", wide)):
+        person = np.arange(len(best))
+        gains = {str(n): tenure_score_gain(own, other, person, COVERAGE) for n, other in enumerate(others)}
+        people = int((~np.isnan(best.tenure_months)).sum())
+        yield from verdicts(
+            "tenure score", decide.not_worse(gains, people, LIMITS.tenure_score, "")["result"], fault
+        )
+        if fault is None and (found_gain := gains["0"]):
+            yield "coverage of a gain in tenure score", holds(found_gain, 0.0)
+
+
+def hireability(
+    train: Population, test: Population, random: np.random.Generator
+) -> Iterator[tuple[str, bool]]:
+    """Of the true probability with noise, and of noise alone."""
+    best, spread = test.best, float(test.best.hireability.std())
+
+    def noisy(share: float) -> Predictions:
+        noise = random.normal(0, spread, len(best)).astype(np.float32)
+        return replace(best, hireability=share * best.hireability + noise)
+
+    others = [noisy(1.0) for _ in range(3)]
+    for fault, share in ((None, 1.0), ("ranks nothing", 0.0)):
+        own = noisy(share)
+        gains = {str(n): auc_gain(own, other, np.arange(len(best))) for n, other in enumerate(others)}
+        gate = decide.not_worse(gains, len(best), LIMITS.hireability_auc, "")
+        yield from verdicts("hireability", gate["result"], fault)
+        if fault is None and (found := gains["0"]):
+            yield "coverage of a gain in AUC", holds(found, 0.0)
+
+
+def lag(train: Population, test: Population, random: np.random.Generator) -> Iterator[tuple[str, bool]]:
+    """Of the best possible prediction, and of pure repetition, beside counting."""
+    fitted = fit_baselines(train.arrays, train.num_titles, NGRAM)
+    others = {name: one.predict(test.arrays, test.examples) for name, one in fitted.items()}
+    for fault, own in ((None, test.best), ("pure repetition", others["current_title"])):
+        found = staying(own, test.current)
+        gains = {name: movers_gain(own, other, test.moved) for name, other in others.items()}
+        detected = predicts_too_much_staying(found, LIMITS.staying) or bool(worse_for_movers(gains))
+        record = {
+            "staying": found,
+            "movers": movers(own, test.moved),
+            "movers_gains": gains,
+            "one_step_lag_detected": detected,
+        }
+        yield from verdicts("one-step lag", decide.lag(record, LIMITS, "")["result"], fault)
+    excess = np.exp(-test.best.stay_nll) - (test.best.target == test.current)
+    low, high = interval(excess) or (0.0, 0.0)
+    yield "coverage of the excess of staying", low <= 0 <= high
+
+
+def next_role(train: Population, test: Population, random: np.random.Generator) -> Iterator[tuple[str, bool]]:
+    """Of a predictor that is only as good as the others, of a better one, and of a worse one."""
+
+    def blunted(most: float) -> Predictions:
+        share = random.uniform(0, most, len(test.best))
+        probability = (1 - share) * np.exp(-test.best.nll) + share / (test.num_titles - 1)
+        return replace(test.best, nll=-np.log(probability))
+
+    others = [blunted(0.4) for _ in range(4)]
+    for name, most in (("equal", 0.4), ("better", 0.0), ("worse", 0.8)):
+        own = blunted(most)
+        gains = {str(number): gain(own, other) for number, other in enumerate(others)}
+        gate = decide.beats(gains, len(own), LIMITS.nll_gain, "", own=None)
+        if name == "equal":
+            yield "false alarm: beats baselines passes an equal", gate["result"] == PASSED
+            is_worse = (gate["finding"] or "").startswith("significantly worse")
+            yield "false alarm: beats baselines calls an equal worse", is_worse
+            if found := gains["0"]["nll"]:
+                yield "coverage of a gain in NLL that is 0", holds(found, 0.0)
+        elif name == "better":
+            yield "power: beats baselines passes one that is better", gate["result"] == PASSED
+        else:
+            yield "power: beats baselines fails one that is worse", gate["result"] == FAILED
+
+
+def verdicts(gate: str, result: str, fault: str | None) -> Iterator[tuple[str, bool]]:
+    """What a gate said of a model with a fault, or of one without (None)."""
+    if fault is None:
+        yield f"false alarm: {gate}", result == FAILED
+        yield f"undecided: {gate}", result == TOO_FEW
+    else:
+        yield f"power: {gate}, {fault}", result == FAILED
+
+
+def holds_known_gain(size: int, random: np.random.Generator) -> bool:
+    """Whether the interval of a gain in NLL holds the true one, of people with known probabilities.
+
+    Everybody has probabilities of ten titles of their own; the other predictor mixes them with equal ones.
+    The true gain is the mean divergence, over many more people and without drawing what happened.
+    """
+    sharpness, share = random.uniform(0.1, 1), random.uniform(0.05, 0.5)
+    truth = divergence(random.dirichlet(np.full(10, sharpness), 100_000), share).mean()
+    own = random.dirichlet(np.full(10, sharpness), size)
+    happened = (own.cumsum(1) < random.random((size, 1))).sum(1).clip(max=9)
+    said = own[np.arange(size), happened]
+    found = mean_gain(np.log(said / ((1 - share) * said + share / 10))[None])
+    return found is not None and holds(found, float(truth))
+
+
+def divergence(probabilities: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """Of each row from its mixture with equal probabilities."""
+    mixed = (1 - share) * probabilities + share / probabilities.shape[1]
+    terms = np.where(probabilities > 0, probabilities * np.log(np.maximum(probabilities, 1e-300) / mixed), 0)
+    return np.asarray(terms.sum(1))
+
+
+def holds(found: Gain, truth: float) -> bool:
+    return found["low"] <= truth <= found["high"]
+
+
+if __name__ == "__main__":
+    main()
