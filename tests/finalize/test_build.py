@@ -7,19 +7,23 @@ from trajtune.dataset.arrays import CareerArrays
 from trajtune.dataset.encode import SplitData
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import TrainingError
-from trajtune.finalize.build import calibrate
+from trajtune.experiment.settings import FinalizeSettings
+from trajtune.finalize.build import VAL, calibrate
+from trajtune.finalize.calibrate.priors import Priors
 from trajtune.model.checkpoint import build_model, load_checkpoint
+
+TRAINED = Priors((0.0, 60.0), 0.5, num_tenures=1, num_hireabilities=1)
 
 
 def test_few_careers_of_val_calibrate_with_a_warning_and_thirty_are_too_few(
     finalized: Path, changing_snapshot: Snapshot
 ) -> None:
     model, val = build_model(load_checkpoint(finalized / "best.pt")), changing_snapshot.read("val")
-    assert "warning" not in calibrate(model, first_careers(val, 200), 0.8).record
-    few = calibrate(model, first_careers(val, 30), 0.8).record
+    assert "warning" not in calibrate(model, first_careers(val, 200), FinalizeSettings(), VAL, TRAINED).record
+    few = calibrate(model, first_careers(val, 30), FinalizeSettings(), VAL, TRAINED).record
     assert few["warning"].startswith("val has 30 people, under 200: the calibration is itself uncertain")
     with pytest.raises(TrainingError, match="at least 30 examples of val, but there are 29"):
-        calibrate(model, first_careers(val, 29), 0.8)
+        calibrate(model, first_careers(val, 29), FinalizeSettings(), VAL, TRAINED)
 
 
 def first_careers(data: SplitData, count: int) -> SplitData:

@@ -17,9 +17,10 @@ from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import BundleError, RunError, SnapshotError, TrainingError
 from trajtune.experiment.load import validate
 from trajtune.experiment.params import Params
-from trajtune.experiment.settings import Experiment
+from trajtune.experiment.settings import Experiment, FinalizeSettings
 from trajtune.finalize import choose, refit, run
-from trajtune.finalize.build import calibrate
+from trajtune.finalize.build import VAL, calibrate
+from trajtune.finalize.calibrate.priors import Priors
 from trajtune.finalize.evaluate.last_transitions import histories
 from trajtune.finalize.run import finalize
 from trajtune.finalize.selection import Finalist
@@ -29,6 +30,8 @@ from trajtune.model.checkpoint import build_model, load_checkpoint
 from trajtune.model.network.ngram_module import build_ngram
 from trajtune.search.runs.directory import Run
 from trajtune.storage.path import local_path
+
+TRAINED = Priors((0.0, 60.0), 0.5, num_tenures=1, num_hireabilities=1)
 
 
 def silent(line: str) -> None:
@@ -203,7 +206,7 @@ def test_the_winner_is_calibrated_on_the_window_and_trained_on_what_was_known_be
     vocabulary = (tmp_path / "vocabulary.json").read_bytes()
     assert (finalized / "trajectory-lstm-vocab.json").read_bytes() == vocabulary
     model = build_model(load_checkpoint(finalized / "best.pt"))
-    table = calibrate(model, window, 0.8).table
+    table = calibrate(model, window, FinalizeSettings(), VAL, TRAINED).table
     assert table.to_json() == json.loads((finalized / "trajectory-lstm-calibration.json").read_text())
     report = (finalized / "evaluation_report.md").read_text()
     card = (finalized / "MODEL_CARD.md").read_text()
@@ -225,9 +228,9 @@ def test_on_train_alone_the_bundle_is_what_was_selected(
     changing_snapshot.encoder().save(tmp_path / "v.json")
     assert (bundle / "trajectory-lstm-vocab.json").read_bytes() == (tmp_path / "v.json").read_bytes()
     model = build_model(load_checkpoint(bundle / "best.pt"))
-    calibrated = calibrate(model, val, 0.8)
+    calibrated = calibrate(model, val, FinalizeSettings(), VAL, TRAINED)
     assert calibrated.table.to_json() == json.loads((bundle / "trajectory-lstm-calibration.json").read_text())
-    assert calibrated.record["tenure_margin_months"] == found["calibration"]["tenure_margin_months"]
+    assert calibrated.record["tenure_correction"] == found["calibration"]["tenure_correction"]
     for name in ("top1", "top5", "mrr", "nll"):
         as_selected = metrics["as_selected"][name]
         assert found["test"][f"next_role_{name}"] == pytest.approx(as_selected, rel=1e-5)

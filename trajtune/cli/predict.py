@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from trajtune.cli.arguments import AsJson, BundlePath
-from trajtune.cli.output import as_json_text, describe, describe_reasons
+from trajtune.cli.output import as_json_text, describe, describe_abstention, describe_reasons
 from trajtune.errors import BundleError
 
 
@@ -43,10 +43,14 @@ def predict(
     prediction = explained.prediction if explained else opened.predict([titles or []])[0]
     for title in prediction.unknown_titles:
         print(f"Warning: the model does not know the title {title!r}.", file=sys.stderr)
-    if as_json:
+    outcomes = opened.outcomes
+    if prediction.abstained:
+        content = {**prediction.to_dict(), "priors": outcomes.to_dict()}
+        print(as_json_text(content) if as_json else describe_abstention(outcomes))
+    elif as_json:
         reasons = {"explanation": explained.to_dict()} if explained else {}
         print(as_json_text({**prediction.to_dict(), **reasons}))
     else:
-        print(describe(prediction))
+        print(describe(prediction, outcomes))
         if explained:
             print(describe_reasons(explained))

@@ -14,6 +14,7 @@ from trajtune.finalize.build import VAL, WINDOW, calibrate, export_checked
 from trajtune.finalize.bundle_directory import bundle_directory, refuse_existing
 from trajtune.finalize.calibrate.comparison import cross_fitted
 from trajtune.finalize.calibrate.isotonic import save_calibrator
+from trajtune.finalize.calibrate.priors import priors_of
 from trajtune.finalize.evaluate.evaluate import evaluate_calibration
 from trajtune.finalize.evaluate.gates import gates
 from trajtune.finalize.evaluate.last_transitions import histories
@@ -23,7 +24,7 @@ from trajtune.finalize.export.to_onnx import check_graph, export_to_onnx, simpli
 from trajtune.finalize.report.html import write_html_report
 from trajtune.finalize.report.markdown import generate_report
 from trajtune.model.baselines.ngram import choose_ngram
-from trajtune.model.checkpoint import State, build_model, load_checkpoint, vocabulary_id
+from trajtune.model.checkpoint import State, build_model, load_checkpoint, params_of, vocabulary_id
 from trajtune.model.network.average import CareerModel
 from trajtune.model.predict import predict
 from trajtune.model.threads import one_thread
@@ -84,7 +85,8 @@ def calibrate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: 
     division = _division_of(open_snapshot(data_path), state)
     model = _model_of(state, checkpoint, division.encoder(), str(data_path))
     val = division.read("val")
-    calibrated = calibrate(model, val, FinalizeSettings().tenure_coverage, _name_of_val(state))
+    priors = priors_of(division.read("train").arrays, params_of(state))
+    calibrated = calibrate(model, val, FinalizeSettings(), _name_of_val(state), priors)
     output.mkdir(parents=True, exist_ok=True)
     calibrated.table.save(output / CALIBRATION)
     save_calibrator(calibrated.calibrator, output / CALIBRATOR)
@@ -121,9 +123,10 @@ def evaluate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: P
     division = _division_of(snapshot, state)
     model = _model_of(state, checkpoint, division.encoder(), str(data_path))
     train, val = division.read("train").arrays, division.read("val")
-    coverage = FinalizeSettings().tenure_coverage
+    settings = FinalizeSettings()
     with bundle_directory(output) as folder:
-        calibrated = calibrate(model, val, coverage, _name_of_val(state))
+        priors = priors_of(train, params_of(state))
+        calibrated = calibrate(model, val, settings, _name_of_val(state), priors)
         graph_file = folder / "graph.onnx"
         careers = histories(val, _PARITY_CAREERS)
         export = export_checked(calibrated.module, graph_file, careers)
@@ -137,13 +140,13 @@ def evaluate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: P
                 ngram_choice=choose_ngram(train, val.arrays, division.encoder().vocab_size),
                 run=str(checkpoint),
                 purpose="evaluate",
-                coverage=coverage,
+                coverage=settings.tenure_coverage,
             ),
             "calibration": calibrated.record,
             "export": export,
             "latency": measure_latency(graph, graph_file, careers),
         }
-        metrics["gates"] = gates(metrics, nominal_coverage=coverage)
+        metrics["gates"] = gates(metrics, nominal_coverage=settings.tenure_coverage)
         graph_file.unlink()
         write_json(folder / METRICS, metrics)
         generate_report(metrics, folder)

@@ -28,7 +28,8 @@ from trajtune.finalize.evaluate.last_transitions import (
     last_transitions,
     with_outcome_transitions,
 )
-from trajtune.finalize.evaluate.segments import by_segment
+from trajtune.finalize.evaluate.segments import by_segment, segment_labels
+from trajtune.finalize.evaluate.title_sets import evaluate_sets
 from trajtune.finalize.export.graph_predictions import GraphPredictions, predict_with_graph
 from trajtune.model.baselines.baselines import fit_baselines
 from trajtune.model.baselines.bayes import bayes_predictions, has_bayes_optimum, optimum_metrics
@@ -105,7 +106,7 @@ def measure_on_test(
     Returns:
         The keys of ``metrics.json`` that come from test: ``test``, ``career_changers``, ``baselines``,
         ``ngram`` (its choice), ``as_selected`` and ``research_default`` (None if not given), ``gains``,
-        ``segments``, ``reliability``, ``bayes_limit``, ``examples``, ``test_openings``.
+        ``segments``, ``title_sets``, ``reliability``, ``bayes_limit``, ``examples``, ``test_openings``.
     """
     train = snapshot.read("train").arrays
     data = open_test_split(snapshot, run=run, purpose=purpose)
@@ -131,6 +132,7 @@ def measure_on_test(
         "research_default": of_trained.get("research_default"),
         "gains": {name: gain(own, predictions) for name, predictions in others.items()},
         "segments": by_segment(predicted, on_test.outcomes, others, both, data.split_dates),
+        "title_sets": evaluate_sets(predicted, segment_labels(transitions, data.split_dates)),
         "reliability": {
             "raw": reliability(own.confidence, own.correct),
             "calibrated": reliability(predicted.calibrated_confidence, own.correct),

@@ -23,10 +23,12 @@ class GraphPredictions:
     Attributes:
         predictions: Ranks, log-loss and so on; ``confidence`` is the plain softmax.
         calibrated_confidence: float32 ``[E]``: the graph's own output.
+        set_size: int64 ``[E]``: titles in the set of next titles; None if the graph gives no sets.
     """
 
     predictions: Predictions
     calibrated_confidence: NDArray[np.float32]
+    set_size: NDArray[np.int64] | None = None
 
 
 def predict_with_graph(graph: Graph, arrays: CareerArrays, examples: Examples) -> GraphPredictions:
@@ -38,6 +40,7 @@ def predict_with_graph(graph: Graph, arrays: CareerArrays, examples: Examples) -
         "tenure_pred": [],
         "hireability": [],
         "next_role_confidence": [],
+        **({"title_set_size": []} if "title_set_size" in graph.outputs else {}),
     }
     for batch in Loader(arrays, examples, prediction_batch_size(graph.vocab_size)):
         title_ids = batch.title_ids.long().numpy()
@@ -49,7 +52,11 @@ def predict_with_graph(graph: Graph, arrays: CareerArrays, examples: Examples) -
             parts.append(outputs[name])
     original_order = np.argsort(np.concatenate(index))
     next_role = concatenate(next_roles).take(original_order)
-    tenure, hireability, confidence = (np.concatenate(parts)[original_order] for parts in columns.values())
+    tenure, hireability, confidence, *size = (
+        np.concatenate(parts)[original_order] for parts in columns.values()
+    )
     return GraphPredictions(
-        predictions(arrays, examples, next_role, tenure, hireability[:, 0]), confidence[:, 0]
+        predictions(arrays, examples, next_role, tenure, hireability[:, 0]),
+        confidence[:, 0],
+        size[0][:, 0] if size else None,
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from trajtune.bundle.manifest import HTML_REPORT, METRICS
+from trajtune.bundle.outcomes import hireability_name
 from trajtune.finalize.report.markdown import table
 from trajtune.finalize.report.verdict import freshness, measured_on, verdict
 from trajtune.page.format import number, percent
@@ -20,7 +21,7 @@ def model_card(m: Mapping[str, Any]) -> str:
         *_as_selected(m),
         ["expected calibration error", number(test["ece"])],
         ["tenure interval holds", percent(test["tenure_coverage"])],
-        ["hireability AUC", number(test["hireability_auc"])],
+        [f"{hireability_name(m['hireability_label'])}, AUC", number(test["hireability_auc"])],
         ["career changers, top 1", percent(m["career_changers"]["top1"])],
     ]
     return f"""# Model card: {m["run"]}
@@ -45,7 +46,7 @@ careers of another country, trade or time than those it was trained on.
 ## Data
 
 {measured_on(m)}
-Hireability means: {m["hireability_label"]}.
+Hireability means: {m["hireability_label"]}.{_priors(m["calibration"])}
 
 ## Metrics on test
 
@@ -59,7 +60,10 @@ By length of history, level and time: `{HTML_REPORT}` and `{METRICS}`.
 
 - Titles that training never saw are unknown: {test["num_unseen_targets"]:,} of {test["num_examples"]:,}
   people in test moved to one, and the model cannot name it.
-- Tenure is calibrated on roles that ended. Roles still held are longer, and their intervals too short.
+- Tenure is calibrated on roles that ended, weighted so that they stand for all. Roles that last longer than
+  anybody has been observed are in no estimate.
+- A career of unknown titles alone gets no prediction from `trajtune predict`; the graph answers it all
+  the same.
 - Titles are matched as the service matches them: accents are dropped, and titles that differ in nothing
   else are one.
 - Careers change with the times. Measure again on later careers before relying on it for long.
@@ -73,6 +77,16 @@ the data holds none. Before it touches decisions on people: compare its errors b
 law lets you know them, let people see and contest what it says of them, and check what the law where
 you are asks of automated decisions in hiring.
 """
+
+
+def _priors(calibration: Mapping[str, Any]) -> str:
+    """Sentences on the heads that saw no label."""
+    heads = {"tenure_from": "tenure interval", "hireability_from": "hireability"}
+    return "".join(
+        f"\nThe {name} is the same for every career: training knew no label of it."
+        for key, name in heads.items()
+        if calibration[key] == "prior"
+    )
 
 
 def _mixed(m: Mapping[str, Any]) -> str:
