@@ -1,7 +1,9 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.dataset.encode import SplitData
@@ -31,3 +33,28 @@ def first_careers(data: SplitData, count: int) -> SplitData:
     parts = {name: getattr(data.arrays, name)[:end] for name in data.arrays.to_dict() if name != "offsets"}
     arrays = CareerArrays(offsets=data.arrays.offsets[: count + 1], **parts)
     return replace(data, arrays=arrays, titles=data.titles[:count], split_dates=data.split_dates[:count])
+
+
+def test_a_head_without_labels_is_a_prior_in_the_graph_and_in_the_record(
+    finalized: Path, changing_snapshot: Snapshot
+) -> None:
+    model, val = build_model(load_checkpoint(finalized / "best.pt")), changing_snapshot.read("val")
+    priors = Priors((3.0, 50.0), 0.25, num_tenures=0, num_hireabilities=0)
+    found = calibrate(model, val, FinalizeSettings(), VAL, priors)
+    assert (found.record["tenure_from"], found.record["hireability_from"]) == ("prior", "prior")
+    assert found.record["hireability_reason"] == "training knew no outcome; it is the rate of train"
+    assert found.corrections.hireability is None
+    _, tenure, hireability, *_ = found.module(torch.tensor([[1, 2], [2, 3]]), torch.tensor([2, 2]))
+    expected = found.corrections.tenure(np.array([[3.0, 50.0]] * 2))
+    np.testing.assert_allclose(tenure.numpy(), expected, rtol=1e-5)
+    assert hireability.tolist() == [[0.25], [0.25]]
+
+
+def test_a_network_with_labels_keeps_its_own_predictions(
+    finalized: Path, changing_snapshot: Snapshot
+) -> None:
+    model, val = build_model(load_checkpoint(finalized / "best.pt")), changing_snapshot.read("val")
+    found = calibrate(model, val, FinalizeSettings(), VAL, TRAINED)
+    assert (found.record["tenure_from"], found.record["hireability_from"]) == ("model", "model")
+    assert found.record["set_nominal_coverage"] == 0.8
+    assert (found.corrections.sets is None) == (found.record["set_rule"] is None)

@@ -265,7 +265,11 @@ def test_the_seeds_of_the_winner_are_averaged_in_the_bundle(
     members = [build_model(member) for member in networks]
     counts = build_ngram(state["members"][-1])
     graph = Graph(bundle / "trajectory-lstm.onnx")
-    for career in histories(changing_snapshot.refit.read("val"), 20):
+    window = changing_snapshot.refit.read("val")
+    calibrated = calibrate(
+        build_model(state), window, FinalizeSettings(), VAL, TRAINED
+    ).corrections.hireability
+    for career in histories(window, 20):
         ids, lengths = career[None], np.array([len(career)])
         with torch.no_grad():
             predicted = [member(torch.from_numpy(ids), torch.from_numpy(lengths)) for member in members]
@@ -275,7 +279,8 @@ def test_the_seeds_of_the_winner_are_averaged_in_the_bundle(
         outputs = graph.run(ids, lengths)
         np.testing.assert_allclose(np.exp(outputs["next_role_logits"]), mean, rtol=1e-4, atol=1e-7)
         hireability = np.mean([output[2].numpy() for output in predicted], 0)
-        np.testing.assert_allclose(outputs["hireability"], hireability, rtol=1e-4)
+        expected = hireability if calibrated is None else calibrated(hireability)
+        np.testing.assert_allclose(outputs["hireability"], expected, rtol=1e-4)
     vocabulary = bundle / "trajectory-lstm-vocab.json"
     assert export_checkpoint(bundle / "best.pt", vocabulary, tmp_path / "x.onnx")["opset"] == 17
     alone = finalize(finalizing(found, export="best_seed"), out=tmp_path / "alone", progress=silent)

@@ -18,7 +18,6 @@ from trajtune.finalize.calibrate.conformal import TenureCorrection, conformal_co
 from trajtune.finalize.calibrate.corrections import Corrections
 from trajtune.finalize.calibrate.isotonic import (
     ENOUGH,
-    TOO_FEW,
     CalibrationTable,
     as_scikit_learn,
     fit_calibration,
@@ -160,8 +159,9 @@ def _hireability(
     }
     if priors.hireability_from == "prior":
         return None, {**record, "hireability_reason": "training knew no outcome; it is the rate of train"}
-    if known.sum() < TOO_FEW:
-        reason = f"too few outcomes of {name} are known; the probability is the model's"
+    # Outcomes of a short window depend on each other: fewer of them made calibration worse on real sets.
+    if known.sum() < ENOUGH:
+        reason = f"fewer than {ENOUGH} outcomes of {name} are known; the probability is the model's"
         return None, {**record, "hireability_reason": reason}
     weights = hireability_weights(labelled.hireable, labelled.tenure_months, labelled.tenure_at_least)
     fitted = fit_calibration(labelled.hireability[known], labelled.hireable[known] == 1, weights[known])

@@ -131,7 +131,7 @@ def hireability(page: Page, m: Mapping[str, Any]) -> None:
     name_of_label = hireability_name(m["hireability_label"])
     page.section(
         "Hireability" if name_of_label == "hireability" else name_of_label.capitalize(),
-        f"The label is {m['hireability_label']}; the field is called hireability.{unknown} "
+        f"The label is {m['hireability_label']}.{unknown} The service's field for it is called hireability. "
         f"{_calibrated_hireability(m['calibration'])}",
     )
     if m["calibration"]["hireability_from"] == "prior":
