@@ -29,6 +29,7 @@ from trajtune.bundle.predict_file import predict_file
 from trajtune.dataset.arrays import CareerArrays, Examples
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.finalize.bundle_directory import write_manifest
+from trajtune.finalize.calibrate.corrections import Corrections
 from trajtune.finalize.calibrate.isotonic import CalibrationTable
 from trajtune.finalize.export.exported_module import ExportedModule
 from trajtune.finalize.export.latency import latency_in_node, latency_in_python
@@ -54,7 +55,9 @@ def make_bundle(folder: Path, num_titles: int) -> tuple[Bundle, ExportedModule]:
     encoder = TitleEncoder.fit({f"Specialist of Trade {i:04d}": num_titles - i for i in range(num_titles)})
     knots = np.linspace(0, 1, 200)
     table = CalibrationTable(tuple(knots), tuple(knots**2))
-    served = ExportedModule(CareerTrajectoryLSTM(encoder.vocab_size), encoder.vocab_size, table, 2.0).eval()
+    served = ExportedModule(
+        CareerTrajectoryLSTM(encoder.vocab_size), encoder.vocab_size, Corrections(table)
+    ).eval()
     export_to_onnx(served, folder / MODEL)
     simplify_onnx(folder / MODEL)
     encoder.save(folder / VOCABULARY)

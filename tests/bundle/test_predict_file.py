@@ -54,6 +54,31 @@ def test_the_command_streams_a_file(
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 3
 
 
+def test_a_career_of_unknown_titles_alone_gets_no_prediction(
+    bundle: Bundle, finalized: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    careers = ['["Quidditch Keeper", "Wizard"]\n', '["Jr. Nurse", "Wizard"]\n']
+    none, some = (json.loads(line) for line in predict_lines(bundle, careers, "it"))
+    assert none == {"unknown_titles": ["Quidditch Keeper", "Wizard"], "abstained": True}
+    assert not some["abstained"]
+    assert some["unknown_titles"] == ["Wizard"]
+    (alone,) = bundle.predict([["Jr. Nurse", "Wizard"]])
+    assert some["title_set"] == list(alone.title_set)
+
+    def said(*arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["trajtune", "predict", str(finalized), "Wizard", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        assert not caught.value.code
+        return capsys.readouterr().out
+
+    assert said().startswith("No prediction: the model knows none of these titles.")
+    answer = json.loads(said("--json"))
+    assert answer["abstained"] is True
+    assert set(answer) == {"abstained", "unknown_titles", "priors"}
+    assert set(answer["priors"]) == {"tenure_months", "hireability"}
+
+
 def test_memory_does_not_grow_with_the_file(bundle: Bundle) -> None:
     titles = list(bundle.encoder.idx_to_title.values())[1:]
     lines = [json.dumps([titles[i % len(titles)]] * (i % 5 + 1)) for i in range(100)]

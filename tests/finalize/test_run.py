@@ -18,9 +18,10 @@ from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import BundleError, RunError, SnapshotError, TrainingError
 from trajtune.experiment.load import validate
 from trajtune.experiment.params import Params
-from trajtune.experiment.settings import Experiment
+from trajtune.experiment.settings import Experiment, FinalizeSettings
 from trajtune.finalize import choose, refit, run
-from trajtune.finalize.build import calibrate
+from trajtune.finalize.build import VAL, calibrate
+from trajtune.finalize.calibrate.priors import Priors
 from trajtune.finalize.evaluate.gates import not_passed
 from trajtune.finalize.evaluate.last_transitions import histories
 from trajtune.finalize.report.verdict import closing
@@ -32,6 +33,8 @@ from trajtune.model.checkpoint import build_model, load_checkpoint
 from trajtune.model.network.ngram_module import build_ngram
 from trajtune.search.runs.directory import Run
 from trajtune.storage.path import local_path
+
+TRAINED = Priors((0.0, 60.0), 0.5, num_tenures=1, num_hireabilities=1)
 
 
 def silent(line: str) -> None:
@@ -211,7 +214,7 @@ def test_the_winner_is_calibrated_on_the_window_and_trained_on_what_was_known_be
     vocabulary = (tmp_path / "vocabulary.json").read_bytes()
     assert (finalized / "trajectory-lstm-vocab.json").read_bytes() == vocabulary
     model = build_model(load_checkpoint(finalized / "best.pt"))
-    table = calibrate(model, window, 0.8).table
+    table = calibrate(model, window, FinalizeSettings(), VAL, TRAINED).table
     assert table.to_json() == json.loads((finalized / "trajectory-lstm-calibration.json").read_text())
     report = (finalized / "evaluation_report.md").read_text()
     card = (finalized / "MODEL_CARD.md").read_text()
@@ -233,9 +236,9 @@ def test_on_train_alone_the_bundle_is_what_was_selected(
     changing_snapshot.encoder().save(tmp_path / "v.json")
     assert (bundle / "trajectory-lstm-vocab.json").read_bytes() == (tmp_path / "v.json").read_bytes()
     model = build_model(load_checkpoint(bundle / "best.pt"))
-    calibrated = calibrate(model, val, 0.8)
+    calibrated = calibrate(model, val, FinalizeSettings(), VAL, TRAINED)
     assert calibrated.table.to_json() == json.loads((bundle / "trajectory-lstm-calibration.json").read_text())
-    assert calibrated.record["tenure_margin_months"] == found["calibration"]["tenure_margin_months"]
+    assert calibrated.record["tenure_correction"] == found["calibration"]["tenure_correction"]
     for name in ("top1", "top5", "mrr", "nll"):
         as_selected = metrics["as_selected"][name]
         assert found["test"][f"next_role_{name}"] == pytest.approx(as_selected, rel=1e-5)
@@ -272,7 +275,11 @@ def test_the_best_trainings_are_averaged_in_the_bundle(
     members = [build_model(member) for member in networks]
     counts = build_ngram(state["members"][-1])
     graph = Graph(bundle / "trajectory-lstm.onnx")
-    for career in histories(changing_snapshot.refit.read("val"), 20):
+    window = changing_snapshot.refit.read("val")
+    calibrated = calibrate(
+        build_model(state), window, FinalizeSettings(), VAL, TRAINED
+    ).corrections.hireability
+    for career in histories(window, 20):
         ids, lengths = career[None], np.array([len(career)])
         with torch.no_grad():
             predicted = [member(torch.from_numpy(ids), torch.from_numpy(lengths)) for member in members]
@@ -282,7 +289,8 @@ def test_the_best_trainings_are_averaged_in_the_bundle(
         outputs = graph.run(ids, lengths)
         np.testing.assert_allclose(np.exp(outputs["next_role_logits"]), mean, rtol=1e-4, atol=1e-7)
         hireability = np.mean([output[2].numpy() for output in predicted], 0)
-        np.testing.assert_allclose(outputs["hireability"], hireability, rtol=1e-4)
+        expected = hireability if calibrated is None else calibrated(hireability)
+        np.testing.assert_allclose(outputs["hireability"], expected, rtol=1e-4)
     vocabulary = bundle / "trajectory-lstm-vocab.json"
     assert export_checkpoint(bundle / "best.pt", vocabulary, tmp_path / "x.onnx")["opset"] == 17
     alone = finalize(finalizing(found, export="best_seed"), out=tmp_path / "alone", progress=silent)

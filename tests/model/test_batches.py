@@ -84,3 +84,26 @@ def test_a_large_vocabulary_makes_prediction_batches_small() -> None:
     assert prediction_batch_size(100) == 1024
     assert prediction_batch_size(50_000) * 50_000 * 4 <= 2**23
     assert prediction_batch_size(10**9) == 1
+
+
+def test_labels_that_censoring_makes_rare_weigh_more_in_training() -> None:
+    # Two roles a career; every second role is still held, half of these for five months and half for twenty.
+    nan, num = np.nan, 400
+    second = np.tile(np.array([3, nan, 30, nan], np.float32), num // 4)
+    at_least = np.tile(np.array([3, 5, 30, 20], np.float32), num // 4)
+    label = np.tile(np.array([0, nan, 1, 1], np.float32), num // 4)
+
+    def per_role(of_second: np.ndarray) -> np.ndarray:
+        return np.stack([np.full(num, nan, np.float32), of_second], 1).ravel()
+
+    ids = np.ones(2 * num, np.int32)
+    columns = per_role(second), per_role(at_least), per_role(label)
+    arrays = CareerArrays(ids, np.arange(0, 2 * num + 1, 2), *columns, ids, ids > 0)
+    train, val = create_dataloaders(plain(batch_size=num), arrays, arrays, 5, seed=0)
+    (batch,) = train
+    assert batch.hireable_weight is not None
+    by_label = {value: batch.hireable_weight[batch.hireable == value].unique().tolist() for value in (0, 1)}
+    # Of three that last longer, one is not observed after five months: weights 1 and 3 / 2, of mean 4 / 3.
+    assert by_label[0] == pytest.approx([0.75])
+    assert by_label[1] == pytest.approx([1.125])
+    assert all(batch.hireable_weight is None for batch in val)

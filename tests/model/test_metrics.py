@@ -74,7 +74,9 @@ def test_a_role_still_held_only_bounds_the_coverage(four: Predictions) -> None:
         "num_tenures": 2,
         "num_tenures_still_held": 2,
         "tenure_mae_months": (3 + 15) / 2,
-        "tenure_coverage": 1 / 2,
+        "tenure_coverage": pytest.approx(1 / 4),  # the role of 30 months stands for both that are held, too
+        "tenure_coverage_ended": 1 / 2,
+        "tenure_interval_score": pytest.approx((10 + 3 * (10 + 10 * 10)) / 4),
         "tenure_coverage_lowest": 1 / 4,
         "tenure_coverage_highest": 2 / 4,  # held for 15 months so far may end inside; 25 has passed the end
         "tenure_width_months": 10.0,

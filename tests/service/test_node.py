@@ -87,14 +87,10 @@ def test_a_thousand_careers_get_the_same_answer_in_node(finalized: Path, node: s
     assert [answer["next_role"] for answer in in_node] == [p.next_role for p in in_python]
     for answer, prediction in zip(in_node, in_python, strict=True):
         assert answer["probability"] == pytest.approx(prediction.top5[0][1], abs=1e-6)
-        # On a near-vertical step of the curve the seventh decimal of a probability becomes the third.
-        assert answer["confidence"] == pytest.approx(prediction.confidence, abs=2e-3)
+        assert answer["confidence"] == pytest.approx(prediction.confidence, abs=1e-6)
         assert answer["low_confidence"] == prediction.low_confidence
         assert answer["tenure"] == [prediction.shown_min_months, prediction.shown_max_months]
         assert answer["hireability"] == prediction.shown_hireability
-    off = [abs(a["confidence"] - p.confidence) for a, p in zip(in_node, in_python, strict=True)]
-    assert np.mean(off) < 1e-5
-    assert np.mean(np.array(off) < 1e-6) > 0.99
 
 
 def test_titles_that_the_service_sees_otherwise_get_its_answer_in_python_too(

@@ -104,6 +104,9 @@ def exported_module(calibration_table: "CalibrationTable") -> "ExportedModule":
     """An untrained network, large enough for every output to vary."""
     import torch
 
+    from trajtune.finalize.calibrate.conformal import TenureCorrection
+    from trajtune.finalize.calibrate.corrections import Corrections
+    from trajtune.finalize.calibrate.title_sets import SetRule
     from trajtune.finalize.export.exported_module import ExportedModule
     from trajtune.model.network.lstm import CareerTrajectoryLSTM
 
@@ -113,7 +116,10 @@ def exported_module(calibration_table: "CalibrationTable") -> "ExportedModule":
     model.tenure_std.fill_(12.0)
     for parameter in model.parameters():
         parameter.data *= 3
-    return ExportedModule(model, 50, calibration_table, 2.5).eval()
+    corrections = Corrections(
+        calibration_table, TenureCorrection(0.1, -0.05), sets=SetRule(threshold=0.8, penalty=0.01)
+    )
+    return ExportedModule(model, 50, corrections).eval()
 
 
 @pytest.fixture(scope="session")

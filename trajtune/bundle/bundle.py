@@ -14,16 +14,23 @@ from numpy.typing import NDArray
 
 from trajtune.bundle.graph import Graph
 from trajtune.bundle.manifest import MODEL, VOCABULARY, check_file, read_manifest
+from trajtune.bundle.outcomes import Outcomes
 from trajtune.dataset.titles import UNKNOWN, TitleEncoder
 from trajtune.errors import BundleError
 
 LOW_CONFIDENCE: Final = 0.6
 """Below this calibrated confidence the service flags a prediction."""
 
+ABSTAINED: Final = ("unknown_titles", "abstained")
+"""The fields of a prediction for a career without a known title."""
+
 _BATCH = 256
 _REMEMBERED = 1_000_000  # titles whose index is kept; a title in a cache costs a tenth of normalising it
 OUTPUTS: Final = ("tenure_pred", "hireability", "next_role_confidence", "top5_ids", "top5_probabilities")
 """The outputs that a prediction needs; the logits stay in the graph."""
+
+SET_OUTPUTS: Final = ("title_set_ids", "title_set_size")
+"""The outputs that the set of next titles needs; not every bundle has them."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,10 @@ class Prediction:
         unknown_titles: Titles of the career that the vocabulary does not hold.
         service_sees: Titles of the career that the TypeScript service looks up otherwise, each with the title
             that it takes it for; None: it finds none.
+        title_set: The smallest set of next titles that holds the true one with the probability that finalize
+            was asked for, best first; empty if the bundle has none.
+        abstained: No title of the career is known, so the other fields are no prediction; `to_dict` and
+            ``trajtune predict`` leave them out.
     """
 
     next_role: str
@@ -58,14 +69,17 @@ class Prediction:
     shown_hireability: int
     unknown_titles: tuple[str, ...]
     service_sees: tuple[tuple[str, str | None], ...]
+    title_set: tuple[str, ...] = ()
+    abstained: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The prediction as JSON values.
 
         Returns:
-            The fields by name.
+            The fields by name; of a career without a known title ``unknown_titles`` and ``abstained`` alone.
         """
-        return asdict(self)
+        fields = asdict(self)
+        return {name: fields[name] for name in ABSTAINED} if self.abstained else fields
 
 
 class Bundle:
@@ -92,6 +106,13 @@ class Bundle:
         self.as_service = as_service
         self._ids: dict[str, int] = {}
         self._seen_otherwise: dict[str, str | None] = {}
+        with_sets = SET_OUTPUTS[0] in graph.outputs
+        self.columns: tuple[str, ...] = (*OUTPUTS, *SET_OUTPUTS) if with_sets else OUTPUTS
+
+    @property
+    def outcomes(self) -> Outcomes:
+        """What its tenure and hireability stand for."""
+        return Outcomes.of(self.manifest)
 
     def predict(self, careers: Iterable[Sequence[str]]) -> list[Prediction]:
         """Predict what comes next in each career, in the order given.
@@ -110,7 +131,7 @@ class Bundle:
             self.encode(career, f"Career {number}") for number, career in enumerate(histories, start=1)
         ]
         columns = self.run(encoded)
-        rows = zip(histories, encoded, *(columns[name].tolist() for name in OUTPUTS), strict=True)
+        rows = zip(histories, encoded, *(columns[name].tolist() for name in self.columns), strict=True)
         return [self._prediction(*row) for row in rows]
 
     def encode(self, career: Sequence[str], name: str = "The career") -> list[int]:
@@ -131,7 +152,7 @@ class Bundle:
             return [self._index(title, name) for title in career]
 
     def run(self, encoded: Sequence[Sequence[int]]) -> dict[str, NDArray[Any]]:
-        """The graph's `OUTPUTS` for careers that `encode` gave, ``[N, ...]`` each, in their order."""
+        """The graph's ``columns`` for careers that `encode` gave, ``[N, ...]`` each, in their order."""
         lengths = np.fromiter((len(ids) for ids in encoded), np.int64, count=len(encoded))
         # Sorted by length, so that a batch has little padding.
         order = np.argsort(lengths, kind="stable")
@@ -142,11 +163,11 @@ class Bundle:
             inside = np.arange(longest) < lengths[batch, None]
             title_ids = np.zeros((len(batch), longest), np.int64)
             title_ids[inside] = [index for i in batch.tolist() for index in encoded[i]]
-            for name, values in self.graph.run(title_ids, lengths[batch], OUTPUTS).items():
+            for name, values in self.graph.run(title_ids, lengths[batch], self.columns).items():
                 if name not in columns:
                     columns[name] = np.empty((len(encoded), *values.shape[1:]), values.dtype)
                 columns[name][batch] = values
-        return columns or {name: np.empty(0) for name in OUTPUTS}
+        return columns or {name: np.empty(0) for name in self.columns}
 
     def _index(self, title: object, name: str) -> int:
         if not isinstance(title, str) or not title.strip():
@@ -176,6 +197,8 @@ class Bundle:
         confidence: Sequence[float],
         top_ids: Sequence[int],
         probabilities: Sequence[float],
+        set_ids: Sequence[int] = (),
+        set_size: Sequence[int] = (0,),
     ) -> Prediction:
         titles = [self.encoder.decode(index) for index in top_ids]
         shown_min = max(1, rounded(tenure[0]))
@@ -192,6 +215,8 @@ class Bundle:
             shown_hireability=rounded(100 * hireability[0]),
             unknown_titles=tuple(t for t, index in zip(career, encoded, strict=True) if index == UNKNOWN),
             service_sees=self.service_sees(career),
+            title_set=tuple(self.encoder.decode(index) for index in set_ids[: set_size[0]]),
+            abstained=not any(encoded),
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from trajtune.bundle.bundle import LOW_CONFIDENCE, Bundle
+from trajtune.bundle.bundle import LOW_CONFIDENCE, SET_OUTPUTS, Bundle
 from trajtune.errors import BundleError
 from trajtune.storage.atomic import atomic_path
 
@@ -104,7 +104,29 @@ def _lines(
     shown_max = np.maximum(shown_min, np.floor(tenure[:, 1] + 0.5).astype(np.int64))
     hireability = columns["hireability"][:, 0].astype(np.float64)
     confidence = columns["next_role_confidence"][:, 0].astype(np.float64)
-    for head, career, ids, sees, c, low, low_month, high_month, shown, shown_to, h, percent, top, p in zip(
+    set_ids, set_size = SET_OUTPUTS
+    sets = (
+        (columns[set_ids].tolist(), columns[set_size][:, 0].tolist())
+        if set_ids in columns
+        else ([()] * len(heads), [0] * len(heads))
+    )
+    for (
+        head,
+        career,
+        ids,
+        sees,
+        c,
+        low,
+        low_month,
+        high_month,
+        shown,
+        shown_to,
+        h,
+        percent,
+        top,
+        p,
+        *in_set,
+    ) in zip(
         heads,
         careers,
         encoded,
@@ -118,8 +140,12 @@ def _lines(
         np.floor(100 * hireability + 0.5).astype(np.int64).tolist(),
         columns["top5_ids"].tolist(),
         np.round(columns["top5_probabilities"].astype(np.float64), 6).tolist(),
+        *sets,
         strict=True,
     ):
+        if not any(ids):
+            yield f'{{{head}"unknown_titles":{_json(career)},"abstained":true}}\n'
+            continue
         five = ",".join([f"[{titles[index]},{value}]" for index, value in zip(top, p, strict=True)])
         unknown = [t for t, index in zip(career, ids, strict=True) if index == 0] if 0 in ids else []
         yield (
@@ -128,5 +154,7 @@ def _lines(
             f'"tenure_min_months":{low_month},"tenure_max_months":{high_month},'
             f'"shown_min_months":{shown},"shown_max_months":{shown_to},"hireability":{h},'
             f'"shown_hireability":{percent},"unknown_titles":{_json(unknown) if unknown else "[]"},'
-            f'"service_sees":{sees}}}\n'
+            f'"service_sees":{sees},'
+            f'"title_set":[{",".join([titles[index] for index in in_set[0][: in_set[1]]])}],'
+            '"abstained":false}\n'
         )

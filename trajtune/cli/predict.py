@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from trajtune.cli.arguments import AsJson, BundlePath
-from trajtune.cli.output import as_json_text, describe, describe_reasons
+from trajtune.cli.output import as_json_text, describe, describe_abstention, describe_reasons
 from trajtune.errors import BundleError
 
 
@@ -49,10 +49,14 @@ def predict(
     for title, other in prediction.service_sees:
         does = f"does not find {title!r}" if other is None else f"reads {title!r} as {other!r}"
         print(f"Warning: the service {does}.", file=sys.stderr)
-    if as_json:
+    outcomes = opened.outcomes
+    if prediction.abstained:
+        content = {**prediction.to_dict(), "priors": outcomes.to_dict()}
+        print(as_json_text(content) if as_json else describe_abstention(outcomes))
+    elif as_json:
         reasons = {"explanation": explained.to_dict()} if explained else {}
         print(as_json_text({**prediction.to_dict(), **reasons}))
     else:
-        print(describe(prediction))
+        print(describe(prediction, outcomes))
         if explained:
             print(describe_reasons(explained))

@@ -280,6 +280,9 @@ class FinalizeSettings(Settings):
         "can hold, with batches of hundreds. With 1 refits are trained side by side: faster where it fits.",
     )
     tenure_coverage: float = Field(0.8, gt=0, lt=1, description="Nominal coverage of the tenure interval.")
+    set_coverage: float = Field(
+        0.8, gt=0, lt=1, description="Probability that the set of next titles holds the true one."
+    )
     refit_on: Literal["train", "known"] = Field(
         "known",
         description="What the winner is trained on for export: train, as in the search, or everything known "

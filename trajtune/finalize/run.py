@@ -25,6 +25,7 @@ from trajtune.errors import GateError
 from trajtune.finalize.build import VAL, WINDOW, calibrate, export_checked
 from trajtune.finalize.bundle_directory import bundle_directory, refuse_existing, write_manifest
 from trajtune.finalize.calibrate.isotonic import refuse_too_few, save_calibrator
+from trajtune.finalize.calibrate.priors import priors_of
 from trajtune.finalize.choose import choose
 from trajtune.finalize.evaluate.gates import gate_lines, gates, not_passed
 from trajtune.finalize.evaluate.last_transitions import histories
@@ -106,7 +107,8 @@ def finalize(
     careers = histories(val, _LATENCY_CAREERS)
     with bundle_directory(path) as folder:
         name = WINDOW if on_known else VAL
-        calibrated = calibrate(build_model(choice.state), val, settings.tenure_coverage, name)
+        priors = priors_of(division.read("train").arrays, choice.winner.params)
+        calibrated = calibrate(build_model(choice.state), val, settings, name, priors)
         export = export_checked(calibrated.module, folder / MODEL, careers[:_PARITY_CAREERS])
         graph = Graph(folder / MODEL)
         encoder.save(folder / VOCABULARY)

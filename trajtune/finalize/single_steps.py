@@ -15,6 +15,7 @@ from trajtune.finalize.build import VAL, WINDOW, calibrate, export_checked
 from trajtune.finalize.bundle_directory import bundle_directory, refuse_existing
 from trajtune.finalize.calibrate.comparison import cross_fitted
 from trajtune.finalize.calibrate.isotonic import save_calibrator
+from trajtune.finalize.calibrate.priors import priors_of
 from trajtune.finalize.evaluate.evaluate import evaluate_calibration
 from trajtune.finalize.evaluate.gates import gates
 from trajtune.finalize.evaluate.last_transitions import histories
@@ -24,7 +25,7 @@ from trajtune.finalize.export.to_onnx import check_graph, export_to_onnx, simpli
 from trajtune.finalize.report.html import write_html_report
 from trajtune.finalize.report.markdown import generate_report
 from trajtune.model.baselines.ngram import choose_ngram
-from trajtune.model.checkpoint import State, build_model, load_checkpoint, vocabulary_id
+from trajtune.model.checkpoint import State, build_model, load_checkpoint, params_of, vocabulary_id
 from trajtune.model.network.average import CareerModel
 from trajtune.model.predict import predict
 from trajtune.model.threads import one_thread
@@ -97,7 +98,8 @@ def calibrate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: 
     division = _division_of(_snapshot_at(data_path, state), state)
     model = _model_of(state, checkpoint, division.encoder(), str(data_path))
     val = division.read("val")
-    calibrated = calibrate(model, val, FinalizeSettings().tenure_coverage, _name_of_val(state))
+    priors = priors_of(division.read("train").arrays, params_of(state))
+    calibrated = calibrate(model, val, FinalizeSettings(), _name_of_val(state), priors)
     pickled = output if output.suffix == PICKLE else output / CALIBRATOR
     pickled.parent.mkdir(parents=True, exist_ok=True)
     calibrated.table.save(output.with_suffix(".json") if pickled == output else output / CALIBRATION)
@@ -151,7 +153,8 @@ def _evaluate(checkpoint: Path, data_path: str | StoredPath, output: Path) -> di
     train, val = division.read("train").arrays, division.read("val")
     settings = FinalizeSettings()
     with bundle_directory(output) as folder:
-        calibrated = calibrate(model, val, settings.tenure_coverage, _name_of_val(state))
+        priors = priors_of(train, params_of(state))
+        calibrated = calibrate(model, val, settings, _name_of_val(state), priors)
         graph_file = folder / "graph.onnx"
         careers = histories(val, _PARITY_CAREERS)
         export = export_checked(calibrated.module, graph_file, careers)

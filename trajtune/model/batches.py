@@ -18,6 +18,7 @@ from torch.utils.dlpack import from_dlpack
 
 from trajtune.dataset.arrays import CareerArrays, Examples, examples_of, outcome_examples
 from trajtune.experiment.params import Params
+from trajtune.model.censoring import hireability_weights
 
 _MOST_LOGITS = 2**21
 """Numbers in one batch of logits outside training: 8 MB, whatever the vocabulary."""
@@ -37,6 +38,8 @@ class Batch:
         next_title: int64 ``[B]``; 0 is no target.
         tenure_months, hireable: float32 ``[B]``; NaN is no target.
         weight: float32 ``[B]``: each example's weight in the losses; None: 1.
+        hireable_weight: float32 ``[B]``: what the weight in the hireability loss is multiplied with, from
+            `model.censoring`; None: 1.
     """
 
     index: Tensor
@@ -46,6 +49,7 @@ class Batch:
     tenure_months: Tensor
     hireable: Tensor
     weight: Tensor | None = None
+    hireable_weight: Tensor | None = None
 
 
 class Loader:
@@ -65,13 +69,17 @@ class Loader:
         generator: torch.Generator | None = None,
         device: str | torch.device = "cpu",
         weights: NDArray[np.float32] | None = None,
+        hireable_weights: NDArray[np.float32] | None = None,
     ) -> None:
         self.arrays, self.examples = arrays, examples
         self.batch_size, self.generator, self.device = batch_size, generator, torch.device(device)
         self._titles = shared(arrays.title_ids).to(self.device)
         self._tenure = shared(arrays.tenure_months).to(self.device)
         self._hireable = shared(arrays.hireable).to(self.device)
-        self._weights = None if weights is None else shared(weights).to(self.device)
+        self._weights, self._hireable_weights = (
+            None if column is None else shared(column).to(self.device)
+            for column in (weights, hireable_weights)
+        )
         self._start = shared(examples.start).to(self.device)
         self._length = shared(examples.length)
 
@@ -116,11 +124,12 @@ class Loader:
             self._tenure[target],
             self._hireable[target],
         )
-        weights: Sequence[Tensor | None] = [None] * len(plan)
-        if self._weights is not None:
-            weights = torch.split(self._weights[on_device], sizes)
-        parts = zip(plan, weights, *(torch.split(column, sizes) for column in columns), strict=True)
-        for index, weight, length, start, target, next_title, tenure, hireable in parts:
+        weights: list[Sequence[Tensor | None]] = [
+            [None] * len(plan) if column is None else torch.split(column[on_device], sizes)
+            for column in (self._weights, self._hireable_weights)
+        ]
+        parts = zip(plan, *weights, *(torch.split(column, sizes) for column in columns), strict=True)
+        for index, weight, of_label, length, start, target, next_title, tenure, hireable in parts:
             shortest, longest = length[0].item(), length[-1].item()  # they rise within a batch
             position = start[:, None] + torch.arange(longest, device=self.device)
             equal = shortest == longest
@@ -134,6 +143,7 @@ class Loader:
                 tenure_months=tenure,
                 hireable=hireable,
                 weight=weight,
+                hireable_weight=of_label,
             )
 
 
@@ -159,20 +169,34 @@ def create_dataloaders(
         weights: ``[E]``, of the train examples, from `recency_weights`; None: all are 1.
 
     Returns:
-        Of train and of val.
+        Of train and of val. Train's hireability labels have the weights of `model.censoring`.
     """
+    examples = examples_of(train, params.examples)
     generator = torch.Generator().manual_seed(seed)
     return (
         Loader(
             train,
-            examples_of(train, params.examples),
+            examples,
             params.batch_size,
             generator=generator,
             device=device,
             weights=weights,
+            hireable_weights=_of_known_labels(train, examples),
         ),
         Loader(val, examples_of(val, "last"), prediction_batch_size(vocab_size), device=device),
     )
+
+
+def _of_known_labels(train: CareerArrays, examples: Examples) -> NDArray[np.float32] | None:
+    """Weights of the hireability labels ``[E]`` with the mean 1 over the known ones; None: all are 1."""
+    label, months, at_least = (
+        column[examples.target] for column in (train.hireable, train.tenure_months, train.tenure_at_least)
+    )
+    weights = hireability_weights(label, months, at_least)
+    known = weights > 0
+    if not known.any() or (weights[known] == 1).all():
+        return None
+    return np.asarray(weights / weights[known].mean(), np.float32)
 
 
 def outcome_batches(val: Loader) -> Loader:

@@ -148,6 +148,12 @@ def averaged(states: Sequence[State], ngram: State | None = None, ngram_share: f
     }
 
 
+def params_of(state: State) -> Params:
+    """The params of a checkpoint's networks; the members of a mean have the same."""
+    network = state["members"][0] if "members" in state else state
+    return validate(Params, dict(network["params"]), "checkpoint")
+
+
 def build_model(state: State) -> CareerModel:
     """The model of a checkpoint, in eval mode on the CPU, with plain title vectors: ready for export.
 

@@ -11,12 +11,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from trajtune.model.censoring import hireability_weights, tenure_weights
 from trajtune.model.predictions import Predictions, SplitPredictions
 
 Metrics = dict[str, float | None]
 
 NEXT_ROLE: Final = ("top1", "top5", "mrr", "nll")
 """The next-role metrics by their short names."""
+
+INTERVAL_LEVEL: Final = 0.8
+"""Nominal coverage that the interval score asks for, whatever the tenure interval's own is."""
 
 
 def next_role(p: Predictions) -> Metrics:
@@ -78,10 +82,12 @@ def outcome_metrics(p: SplitPredictions) -> Metrics:
 def tenure_metrics(p: Predictions) -> Metrics:
     """How far and how often the tenure interval misses, in months.
 
-    The error is that of the interval's midpoint. Error, coverage and width are over known
-    tenures. ``tenure_coverage_lowest`` and ``_highest`` bound the coverage over all roles,
-    including those still held: such a role is certainly outside once it has lasted longer
-    than the upper end; until then it may end inside or outside.
+    The error is that of the interval's midpoint. Error, width and ``tenure_coverage_ended`` are over known
+    tenures. ``tenure_coverage`` estimates the share inside over all roles, those still held included, by
+    weights (see `model.censoring`); it is the same where no role is held. ``_lowest`` and ``_highest`` bound
+    it without an assumption: a role still held is certainly outside once it has lasted longer than the upper
+    end; until then it may end inside or outside. ``tenure_interval_score`` (Gneiting and Raftery 2007, at
+    `INTERVAL_LEVEL`) is the width plus ten times the distance of what lies outside; lower is better.
     """
     predicted = ~np.isnan(p.tenure).any(1)
     known = predicted & ~np.isnan(p.tenure_months)
@@ -90,26 +96,51 @@ def tenure_metrics(p: Predictions) -> Metrics:
     inside = known & (lower <= p.tenure_months) & (p.tenure_months <= upper)
     undecided = held & (p.tenure_at_least <= upper)
     measured = known | held
+    weight = tenure_weights(np.where(predicted, p.tenure_months, np.nan), p.tenure_at_least)[known]
     return {
         "num_tenures": int(known.sum()),
         "num_tenures_still_held": int(held.sum()),
         "tenure_mae_months": _mean(np.abs((lower + upper) / 2 - p.tenure_months)[known]),
-        "tenure_coverage": _mean(inside[known]),
+        "tenure_coverage": _mean(inside[known], weight),
+        "tenure_coverage_ended": _mean(inside[known]),
         "tenure_coverage_lowest": _mean(inside[measured]),
         "tenure_coverage_highest": _mean((inside | undecided)[measured]),
         "tenure_width_months": _mean((upper - lower)[known]),
+        "tenure_interval_score": _mean(interval_scores(lower, upper, p.tenure_months)[known], weight),
     }
+
+
+def interval_scores(
+    lower: NDArray[np.floating], upper: NDArray[np.floating], months: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Each interval's score at `INTERVAL_LEVEL`, ``[E]``; NaN where the tenure is unknown.
+
+    Examples:
+        Ten months wide and two months too low:
+
+        >>> interval_scores(np.array([10.0]), np.array([20.0]), np.array([22.0])).round(3).tolist()
+        [30.0]
+    """
+    outside = np.maximum(lower - months, 0) + np.maximum(months - upper, 0)
+    return np.asarray(upper - lower + 2 / (1 - INTERVAL_LEVEL) * outside, np.float64)
 
 
 def hireability_metrics(p: Predictions) -> Metrics:
-    """Area under the ROC curve, Brier score and base rate over known outcomes."""
+    """Area under the ROC curve, Brier score and base rate; known outcomes are weighted as in `censoring`."""
     probability, outcome = known_hireability(p)
+    weight = known_hireability_weights(p)
     return {
         "num_hireabilities": len(outcome),
-        "hireability_base_rate": _mean(outcome),
-        "hireability_auc": area_under_roc(probability, outcome),
-        "hireability_brier": brier_score(probability, outcome),
+        "hireability_base_rate": _mean(outcome, weight),
+        "hireability_auc": area_under_roc(probability, outcome, weight),
+        "hireability_brier": brier_score(probability, outcome, weight),
     }
+
+
+def known_hireability_weights(p: Predictions) -> NDArray[np.float64]:
+    """Weight of each outcome of `known_hireability`."""
+    known = ~np.isnan(p.hireability) & ~np.isnan(p.hireable)
+    return hireability_weights(p.hireable, p.tenure_months, p.tenure_at_least)[known]
 
 
 def known_hireability(p: Predictions) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -181,30 +212,48 @@ def equal_width_bins(confidence: NDArray[np.floating], bins: int) -> NDArray[np.
     return np.clip(bin_of, 0, bins - 1)
 
 
-def brier_score(probability: NDArray[np.floating], outcome: NDArray[np.bool_]) -> float | None:
+def brier_score(
+    probability: NDArray[np.floating],
+    outcome: NDArray[np.bool_],
+    weight: NDArray[np.floating] | None = None,
+) -> float | None:
     """Mean squared difference of probability and outcome; None without examples.
+
+    Args:
+        probability: ``[E]``.
+        outcome: ``[E]``.
+        weight: Weights of the examples, ``[E]``; None: all are 1.
 
     Examples:
         >>> round(brier_score(np.array([0.9, 0.2]), np.array([True, False])), 3)
         0.025
     """
-    return _mean((probability.astype(np.float64) - outcome) ** 2)
+    return _mean((probability.astype(np.float64) - outcome) ** 2, weight)
 
 
-def area_under_roc(score: NDArray[np.floating], outcome: NDArray[np.bool_]) -> float | None:
+def area_under_roc(
+    score: NDArray[np.floating], outcome: NDArray[np.bool_], weight: NDArray[np.floating] | None = None
+) -> float | None:
     """Probability that a positive scores above a negative, ties half (Mann-Whitney); None with one class.
+
+    Args:
+        score: ``[E]``.
+        outcome: ``[E]``.
+        weight: Weights of the examples, ``[E]``; None: all are 1.
 
     Examples:
         >>> area_under_roc(np.array([0.9, 0.4, 0.4]), np.array([True, True, False]))
         0.75
     """
-    positives, negatives = int(outcome.sum()), int((~outcome).sum())
-    if not positives or not negatives:
+    weights = np.ones(len(outcome)) if weight is None else weight
+    _, tie = np.unique(score, return_inverse=True)
+    negatives = np.bincount(tie, weights * ~outcome)  # by distinct score, rising
+    positives = np.bincount(tie, weights * outcome)
+    pairs = positives.sum() * negatives.sum() if len(outcome) else 0.0
+    if not pairs:
         return None
-    _, tie, count = np.unique(score, return_inverse=True, return_counts=True)
-    mean_rank = np.cumsum(count) - (count - 1) / 2
-    above = mean_rank[tie][outcome].sum() - positives * (positives + 1) / 2
-    return float(above / (positives * negatives))
+    below = np.cumsum(negatives) - negatives / 2
+    return float(positives @ below / pairs)
 
 
 def _mean_gap(
@@ -216,5 +265,7 @@ def _mean_gap(
     return float(np.abs(gap).sum() / len(confidence))
 
 
-def _mean(values: NDArray[np.generic]) -> float | None:
-    return float(np.mean(values, dtype=np.float64)) if len(values) else None  # type: ignore[arg-type]
+def _mean(values: NDArray[np.generic], weight: NDArray[np.floating] | None = None) -> float | None:
+    if not len(values) or weight is None or (weight == 1).all():
+        return float(np.mean(values, dtype=np.float64)) if len(values) else None  # type: ignore[arg-type]
+    return float(np.average(values.astype(np.float64), weights=weight))

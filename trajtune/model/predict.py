@@ -50,6 +50,19 @@ def predict(
     return predict_batches(model, Loader(arrays, examples, size, device=next(model.buffers()).device))
 
 
+@torch.inference_mode()
+def top_probabilities(
+    model: CareerModel, arrays: CareerArrays, examples: Examples, most: int
+) -> NDArray[np.float64]:
+    """Probabilities of each example's ``most`` most probable titles, best first, ``[E, most]``."""
+    loader = Loader(arrays, examples, prediction_batch_size(model.vocab_size))
+    top = np.empty((len(examples), most), np.float64)
+    for batch in loader:
+        p_BV = torch.softmax(model(batch.title_ids, batch.lengths)[0].double(), 1)
+        top[batch.index.numpy()] = p_BV.topk(most, dim=1).values.numpy()
+    return top
+
+
 def predict_split(predict: Callable[[Examples], Predictions], arrays: CareerArrays) -> SplitPredictions:
     """Predict all that is measured on a split; examples that are equal are predicted once."""
     moves = predict(examples_of(arrays, "last"))

@@ -15,7 +15,7 @@ from trajtune.dataset.prepare import divide
 from trajtune.dataset.split import calibration_window, deciding_dates, resolve_cutoffs
 from trajtune.experiment.settings import Experiment, SplitSettings
 from trajtune.experiment.sources import ProcessSettings
-from trajtune.finalize.calibrate.conformal import conformal_margin
+from trajtune.finalize.calibrate.conformal import conformal_correction
 from trajtune.simulation.generator import DAYS_PER_MONTH
 from trajtune.simulation.simulate import SimulatedCareers, simulate
 
@@ -77,12 +77,12 @@ def test_outcomes_last_as_long_as_roles_do_and_ended_last_moves_are_far_shorter(
         assert np.nanmean(arrays.tenure_months[examples_of(arrays, "last").target]) < truth / 2
 
 
-def test_a_margin_from_the_window_covers_test(window_and_test: tuple[SplitData, SplitData]) -> None:
+def test_a_correction_from_the_window_covers_test(window_and_test: tuple[SplitData, SplitData]) -> None:
     on_window, on_test = (outcome_tenures(data.arrays) for data in window_and_test)
-    margin = conformal_margin(np.tile(CONSTANT_INTERVAL, (len(on_window), 1)), on_window, NOMINAL)
-    assert margin is not None
-    low, high = CONSTANT_INTERVAL
-    covered = np.mean((low - margin <= on_test) & (on_test <= high + margin))
+    correction = conformal_correction(np.tile(CONSTANT_INTERVAL, (len(on_window), 1)), on_window, NOMINAL)
+    assert correction is not None
+    ((low, high),) = correction(np.array([CONSTANT_INTERVAL]))
+    covered = np.mean((low <= on_test) & (on_test <= high))
     assert covered == pytest.approx(NOMINAL, abs=0.05)
 
 

@@ -5,12 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sklearn.isotonic import IsotonicRegression
 from torch import Tensor, nn
 
 from trajtune.bundle.graph import Graph
 from trajtune.errors import BundleError, TrainingError
-from trajtune.finalize.calibrate.isotonic import CalibrationTable, save_calibrator, table_of, train_calibrator
+from trajtune.finalize.calibrate.corrections import Corrections
+from trajtune.finalize.calibrate.isotonic import (
+    CalibrationTable,
+    fit_calibration,
+    save_calibrator,
+    table_of,
+    train_calibrator,
+)
 from trajtune.finalize.evaluate.evaluate import evaluate_calibration
 from trajtune.finalize.export.exported_module import ExportedModule
 from trajtune.finalize.export.to_onnx import export_to_onnx, simplify_onnx
@@ -48,7 +54,7 @@ def test_table_pickle_and_graph_agree_on_a_dense_grid(
     table.save(tmp_path / "c.json")
     save_calibrator(calibrator, tmp_path / "c.pkl")
     size = 4000
-    module = ExportedModule(_Sweep(size), size, table, 0.0).eval()
+    module = ExportedModule(_Sweep(size), size, Corrections(table)).eval()
     export_to_onnx(module, tmp_path / "x.onnx")
     simplify_onnx(tmp_path / "x.onnx")
     ids = np.arange(size)[:, None]
@@ -65,18 +71,11 @@ def test_table_pickle_and_graph_agree_on_a_dense_grid(
     np.testing.assert_allclose(by_pickle, by_table, atol=1e-6)
 
 
-def test_the_curve_is_scikit_learns(overconfident: tuple[np.ndarray, np.ndarray]) -> None:
-    confidence, correct = overconfident
-    x = np.round(confidence.astype(np.float64), 4)
-    expected = IsotonicRegression(out_of_bounds="clip").fit(x, correct.astype(float)).predict(x)
-    np.testing.assert_allclose(table_of(train_calibrator(confidence, correct))(x), expected, atol=1e-12)
-
-
 def test_the_same_career_in_another_batch_falls_on_the_same_step() -> None:
     confidence = np.repeat([0.3, 0.6], 100)
     confidence[::2] += 1e-8
     correct = np.tile([True, False], 100)
-    assert table_of(train_calibrator(confidence, correct)).breakpoints == (0.3, 0.6)
+    assert fit_calibration(confidence, correct).table.breakpoints == (0.3, 0.6)
 
 
 def test_the_file_has_the_contracts_form(tmp_path: Path) -> None:

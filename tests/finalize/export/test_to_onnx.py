@@ -12,6 +12,7 @@ from trajtune.dataset.arrays import CareerArrays
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import ExportError
 from trajtune.experiment.params import Params
+from trajtune.finalize.calibrate.corrections import Corrections
 from trajtune.finalize.calibrate.isotonic import CalibrationTable
 from trajtune.finalize.evaluate.last_transitions import histories
 from trajtune.finalize.export.exported_module import ExportedModule
@@ -112,7 +113,9 @@ def test_index_zero_is_never_predicted(exported_onnx: Path) -> None:
 
 
 def test_fewer_than_five_titles_give_fewer_columns(tmp_path: Path) -> None:
-    module = ExportedModule(CareerTrajectoryLSTM(4, 4, 3), 4, CalibrationTable((0.5,), (0.4,)), 0.0).eval()
+    module = ExportedModule(
+        CareerTrajectoryLSTM(4, 4, 3), 4, Corrections(CalibrationTable((0.5,), (0.4,)))
+    ).eval()
     export_to_onnx(module, tmp_path / "x.onnx")
     out = Graph(tmp_path / "x.onnx").run(np.array([[1, 2]]), np.array([2]))
     assert sorted(out["top5_ids"][0]) == [1, 2, 3]
@@ -142,7 +145,7 @@ def test_every_model_option_exports_exactly(options: dict, tmp_path: Path) -> No
     needed = words if params.title_vectors == "id_and_words" else None
     (result,) = fit(params, train, train, 30, seed=0, title_words=needed)
     module = ExportedModule(
-        build_model(result.checkpoint()), 30, CalibrationTable((0.0, 1.0), (0.0, 1.0)), 0.0
+        build_model(result.checkpoint()), 30, Corrections(CalibrationTable((0.0, 1.0), (0.0, 1.0)))
     )
     path = tmp_path / "x.onnx"
     export_to_onnx(module.eval(), path)
@@ -189,7 +192,7 @@ def test_the_graph_of_several_seeds_gives_the_mean_of_their_predictions(
     save_checkpoint(averaged(states), tmp_path / "best.pt")
     table = CalibrationTable((0.0, 1.0), (0.0, 1.0))
     model = build_model(load_checkpoint(tmp_path / "best.pt"))
-    module = ExportedModule(model, encoder.vocab_size, table, 0.0).eval()
+    module = ExportedModule(model, encoder.vocab_size, Corrections(table)).eval()
     path = tmp_path / "x.onnx"
     export_to_onnx(module, path)
     simplify_onnx(path)

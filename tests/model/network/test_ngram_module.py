@@ -8,6 +8,7 @@ import torch
 
 from trajtune.bundle.graph import Graph
 from trajtune.dataset.arrays import CareerArrays, examples_of, last_roles
+from trajtune.finalize.calibrate.corrections import Corrections
 from trajtune.finalize.calibrate.isotonic import CalibrationTable
 from trajtune.finalize.export.exported_module import ExportedModule
 from trajtune.finalize.export.parity import check_parity
@@ -75,8 +76,7 @@ def test_it_exports_exactly(choice: NGramChoice, tmp_path: Path) -> None:
     exported = ExportedModule(
         module_of(ngram(train, VOCAB_SIZE, choice)),
         VOCAB_SIZE,
-        CalibrationTable(np.array([0.0, 1.0]), np.array([0.0, 1.0])),
-        0.0,
+        Corrections(CalibrationTable((0.0, 1.0), (0.0, 1.0))),
     ).eval()
     path = tmp_path / "model.onnx"
     export_to_onnx(exported, path)

@@ -81,6 +81,23 @@ def test_weights_multiply_each_examples_losses(samples: int, tenure_loss: str) -
         torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-4)
 
 
+def test_weights_of_labels_change_the_hireability_loss_alone() -> None:
+    torch.manual_seed(0)
+    logits, tenure, hireability = (torch.randn(3, width) for width in (6, 2, 1))
+    titles, months, hireable = torch.tensor([1, 2, 3]), torch.ones(3), torch.tensor([1.0, 0.0, NAN])
+    every, of_label = torch.tensor([0.5, 2.0, 1.0]), torch.tensor([3.0, 0.5, 1.0])
+
+    def loss(weight: float, *weights: torch.Tensor) -> torch.Tensor:
+        scores = (factored(logits), tenure, hireability)
+        params = plain(hireability_weight=weight)
+        return training_loss(scores, titles, months, hireable, params, *weights)
+
+    found = loss(1.0, every, of_label) - loss(0.0, every, of_label)
+    expected = loss(1.0, every * of_label) - loss(0.0, every * of_label)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(loss(0.0, every, of_label), loss(0.0, every))
+
+
 def test_going_back_twice_fails_rather_than_being_wrong() -> None:
     scores = tuple(torch.randn(2, width, requires_grad=True) for width in (6, 2, 1))
     logits, *others = scores

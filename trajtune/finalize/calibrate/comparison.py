@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trajtune.dataset.arrays import CareerArrays, Examples
-from trajtune.finalize.calibrate.isotonic import table_of, train_calibrator
+from trajtune.finalize.calibrate.isotonic import fit_calibration
 from trajtune.model.batches import Loader, prediction_batch_size
 from trajtune.model.metrics import brier_score, calibration_metrics
 from trajtune.model.network.average import CareerModel
@@ -38,8 +38,8 @@ def cross_fitted(confidence: NDArray[np.floating], correct: NDArray[np.bool_]) -
     fold = folds_of(len(confidence))
     calibrated = np.empty(len(confidence), np.float64)
     for f in range(FOLDS):
-        table = table_of(train_calibrator(confidence[fold != f], correct[fold != f]))
-        calibrated[fold == f] = table(confidence[fold == f])
+        seen = fold != f
+        calibrated[~seen] = fit_calibration(confidence[seen], correct[seen]).table(confidence[~seen])
     return calibrated
 
 

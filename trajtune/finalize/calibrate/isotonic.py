@@ -1,7 +1,7 @@
-"""Isotonic calibration of the top title's probability, fitted on val by scikit-learn.
+"""Calibration of a probability by shrunk isotonic regression, and the table that holds the curve.
 
 The curve is written as the service's JSON table and as the pickle that the specification names;
-trajtune never reads the pickle.
+trajtune never reads the pickle. `shrinkage` fits it.
 """
 
 # E examples, K knots
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trajtune.errors import BundleError, TrainingError
+from trajtune.finalize.calibrate.shrinkage import choose_pseudo_count, isotonic_blocks, shrunk_knots
 from trajtune.search.readiness import TOO_FEW
 from trajtune.storage.atomic import write_atomically
 
@@ -102,8 +103,46 @@ def refuse_too_few(num_examples: int) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """A fitted curve.
+
+    Attributes:
+        table: The curve.
+        pseudo_count: Imagined people of each block, chosen by cross-fitting.
+    """
+
+    table: CalibrationTable
+    pseudo_count: float
+
+
+def fit_calibration(
+    probability: ArrayLike, came_true: ArrayLike, weight: NDArray[np.floating] | None = None
+) -> Calibration:
+    """Fit shrunk isotonic regression of what came true on its predicted probability.
+
+    Args:
+        probability: Predicted on careers that the model was not trained on, 0..1, ``[E]``.
+        came_true: bool ``[E]``.
+        weight: Weights of the examples, at least 0 and not all 0, ``[E]``; None: all are 1.
+
+    Raises:
+        TrainingError: With fewer than `TOO_FEW` examples.
+    """
+    x: NDArray[np.float64] = np.asarray(probability, np.float64).round(DECIMALS)
+    y = np.asarray(came_true, np.float64)
+    refuse_too_few(len(x))
+    weights = None if weight is None else np.asarray(weight, np.float64)
+    if weights is not None:
+        known = weights > 0
+        x, y, weights = x[known], y[known], weights[known]
+    pseudo_count = choose_pseudo_count(x, y, weights)
+    knots_x, knots_y = shrunk_knots(isotonic_blocks(x, y, weights), pseudo_count)
+    return Calibration(CalibrationTable(tuple(knots_x.tolist()), tuple(knots_y.tolist())), pseudo_count)
+
+
 def train_calibrator(confidence: ArrayLike, correct: ArrayLike) -> "IsotonicRegression":
-    """Fit isotonic regression (``out_of_bounds='clip'``) of being right on top-1 confidence.
+    """The curve of `fit_calibration` as scikit-learn's object (``out_of_bounds='clip'``).
 
     Args:
         confidence: Confidence of the top title on val, 0..1, ``[E]``.
@@ -115,17 +154,20 @@ def train_calibrator(confidence: ArrayLike, correct: ArrayLike) -> "IsotonicRegr
     Raises:
         TrainingError: With fewer than `TOO_FEW` examples.
     """
+    return as_scikit_learn(fit_calibration(confidence, correct).table)
+
+
+def as_scikit_learn(table: CalibrationTable) -> "IsotonicRegression":
+    """A table as scikit-learn's object: isotonic regression of points that rise already goes through them."""
     from sklearn.isotonic import IsotonicRegression
 
-    x = np.round(np.asarray(confidence, np.float64), DECIMALS)
-    refuse_too_few(len(x))
     calibrator = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
-    calibrator.fit(x, np.asarray(correct, np.float64))
+    calibrator.fit(table.breakpoints, table.values)
     return calibrator
 
 
 def table_of(calibrator: "IsotonicRegression") -> CalibrationTable:
-    """Every knot of a fitted curve; leaving some out would cost up to 0.1 at a step."""
+    """The curve of a fitted calibrator: every knot of it."""
     return CalibrationTable(
         tuple(float(x) for x in calibrator.X_thresholds_), tuple(float(y) for y in calibrator.y_thresholds_)
     )

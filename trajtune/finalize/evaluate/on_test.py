@@ -31,7 +31,8 @@ from trajtune.finalize.evaluate.last_transitions import (
     with_outcome_transitions,
 )
 from trajtune.finalize.evaluate.outcome_gains import auc_gain, tenure_score_gain
-from trajtune.finalize.evaluate.segments import by_segment
+from trajtune.finalize.evaluate.segments import by_segment, segment_labels
+from trajtune.finalize.evaluate.title_sets import evaluate_sets
 from trajtune.finalize.export.graph_predictions import GraphPredictions, predict_with_graph
 from trajtune.model.baselines.baselines import fit_baselines
 from trajtune.model.baselines.bayes import bayes_predictions, has_bayes_optimum, optimum_metrics
@@ -108,7 +109,7 @@ def measure_on_test(
     Returns:
         The keys of ``metrics.json`` that come from test: ``test``, ``career_changers``, ``baselines``,
         ``ngram`` (its choice), ``as_selected`` and ``research_default`` (None if not given; the mean over
-        seeds), ``gains``, ``outcome_gains`` (over baselines), ``segments``, ``reliability``,
+        seeds), ``gains``, ``outcome_gains`` (over baselines), ``segments``, ``title_sets``, ``reliability``,
         ``bayes_limit``, ``examples``, ``test_openings``.
     """
     train = snapshot.read("train").arrays
@@ -136,6 +137,7 @@ def measure_on_test(
         "gains": {name: gain(own, *of_seeds) for name, of_seeds in others.items()},
         "outcome_gains": _outcome_gains(on_test, of_baselines, both, settings.tenure_coverage),
         "segments": by_segment(predicted, on_test.outcomes, others, both, data.split_dates),
+        "title_sets": evaluate_sets(predicted, segment_labels(transitions, data.split_dates)),
         "reliability": {
             "raw": reliability(own.confidence, own.correct),
             "calibrated": reliability(predicted.calibrated_confidence, own.correct),

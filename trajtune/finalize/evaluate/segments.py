@@ -77,6 +77,11 @@ def by_segment(
     return segments
 
 
+def segment_labels(transitions: Transitions, split_dates: pa.Array) -> dict[str, NDArray[np.str_]]:
+    """The segment of each of the last moves ``[E]``, by way."""
+    return _labels(transitions, _quarters(split_dates))
+
+
 def _labels(transitions: Transitions, quarters: NDArray[np.str_]) -> dict[str, NDArray[np.str_]]:
     """The segment of each transition ``[E]``, by way."""
     return {

@@ -16,6 +16,7 @@ from trajtune.model.predict import concatenate, predictions, score_next_role
 from trajtune.model.predictions import Predictions
 
 _CALIBRATED: Final = "next_role_confidence"
+_SET_SIZE: Final = "title_set_size"
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,12 @@ class GraphPredictions:
     Attributes:
         predictions: Ranks, log-loss and so on; ``confidence`` is the plain softmax.
         calibrated_confidence: float32 ``[E]``: the graph's own output; the plain softmax without one.
+        set_size: int64 ``[E]``: titles in the set of next titles; None if the graph gives no sets.
     """
 
     predictions: Predictions
     calibrated_confidence: NDArray[np.float32]
+    set_size: NDArray[np.int64] | None = None
 
 
 def predict_with_graph(graph: Graph, arrays: CareerArrays, examples: Examples) -> GraphPredictions:
@@ -39,10 +42,8 @@ def predict_with_graph(graph: Graph, arrays: CareerArrays, examples: Examples) -
     columns: dict[str, list[NDArray[Any]]] = {
         "tenure_pred": [],
         "hireability": [],
-        _CALIBRATED: [],
+        **{name: [] for name in (_CALIBRATED, _SET_SIZE) if name in graph.outputs},
     }
-    if _CALIBRATED not in graph.outputs:
-        del columns[_CALIBRATED]
     for batch in Loader(arrays, examples, prediction_batch_size(graph.vocab_size)):
         title_ids = batch.title_ids.long().numpy()
         full_lengths = np.full(len(title_ids), title_ids.shape[1], np.int64)
@@ -54,8 +55,10 @@ def predict_with_graph(graph: Graph, arrays: CareerArrays, examples: Examples) -
             parts.append(outputs[name])
     original_order = np.argsort(np.concatenate(index))
     next_role = concatenate(next_roles).take(original_order)
-    tenure, hireability, *confidence = (np.concatenate(parts)[original_order] for parts in columns.values())
+    joined = {name: np.concatenate(parts)[original_order] for name, parts in columns.items()}
+    calibrated, size = joined.get(_CALIBRATED), joined.get(_SET_SIZE)
     return GraphPredictions(
-        predictions(arrays, examples, next_role, tenure, hireability[:, 0]),
-        confidence[0][:, 0] if confidence else next_role.confidence,
+        predictions(arrays, examples, next_role, joined["tenure_pred"], joined["hireability"][:, 0]),
+        next_role.confidence if calibrated is None else calibrated[:, 0],
+        None if size is None else size[:, 0],
     )

@@ -1,4 +1,4 @@
-"""Latency of one career in Python and Node, called like the service: batch 1, no padding, one thread."""
+"""Latency in Python and Node of what the service does: batch 1, no padding, one thread, softmax and sort."""
 
 import json
 import shutil
@@ -16,6 +16,10 @@ from trajtune.bundle.graph import Graph
 
 CALLS: Final = 500
 ONNXRUNTIME_NODE: Final = "1.30.0"
+AT_ONCE: Final = 50
+"""People that the search service asks for at once."""
+
+ROUNDS: Final = 20
 _WARM_UP: Final = 20
 _SCRIPT: Final = Path(__file__).with_name("latency.mjs")
 _NODE_TIMEOUT_S: Final = 60
@@ -27,7 +31,7 @@ def measure_latency(graph: Graph, model: Path, careers: Sequence[NDArray[np.int6
 
 
 def latency_in_python(graph: Graph, careers: Sequence[NDArray[np.int64]]) -> dict[str, Any]:
-    """Wall-clock milliseconds of a call, over many calls with real careers.
+    """Wall-clock milliseconds of a call with its softmax and its sort, over many calls with real careers.
 
     Args:
         graph: The exported file.
@@ -41,7 +45,9 @@ def latency_in_python(graph: Graph, careers: Sequence[NDArray[np.int64]]) -> dic
         title_ids = careers[call % len(careers)][None]
         lengths = np.array([title_ids.shape[1]], np.int64)
         began = time.perf_counter()
-        graph.run(title_ids, lengths)
+        logits = graph.run(title_ids, lengths)["next_role_logits"][0].astype(np.float64)
+        powers = np.exp(logits - logits.max())
+        np.sort(powers / powers.sum())
         seconds.append(time.perf_counter() - began)
     return _described(np.array(seconds[_WARM_UP:]) * 1000)
 
@@ -56,7 +62,8 @@ def latency_in_node(model: Path, careers: Sequence[NDArray[np.int64]]) -> dict[s
         careers: As for `latency_in_python`.
 
     Returns:
-        ``node``: the percentiles, ``calls`` and ``version``; or None with ``node_reason``.
+        ``node``: the percentiles, ``calls``, ``version`` and ``fifty_at_once_p95_ms``, the time until the
+        last of `AT_ONCE` careers that are asked for together has its answer; or None with ``node_reason``.
     """
     node = shutil.which("node")
     if node is None:
@@ -64,7 +71,7 @@ def latency_in_node(model: Path, careers: Sequence[NDArray[np.int64]]) -> dict[s
     folders = [str(Path.cwd()), str(client_folder())]
     try:
         done = subprocess.run(
-            [node, str(_SCRIPT), str(model), str(CALLS), str(_WARM_UP), *folders],
+            [node, str(_SCRIPT), str(model), *map(str, (CALLS, _WARM_UP, ROUNDS, AT_ONCE)), *folders],
             input=json.dumps([career.tolist() for career in careers]),
             capture_output=True,
             text=True,
@@ -82,7 +89,8 @@ def latency_in_node(model: Path, careers: Sequence[NDArray[np.int64]]) -> dict[s
             f"`npm install onnxruntime-node@{ONNXRUNTIME_NODE}` in the working directory"
         )
         return {"node": None, "node_reason": reason}
-    return {"node": {**_described(np.array(measured["ms"])), "version": measured["node"]}}
+    together = {"fifty_at_once_p95_ms": float(np.percentile(measured["together_ms"], 95))}
+    return {"node": {**_described(np.array(measured["ms"])), **together, "version": measured["node"]}}
 
 
 def client_folder() -> Path:

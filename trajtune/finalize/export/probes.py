@@ -40,7 +40,9 @@ def write_probes(module: ExportedModule, encoder: TitleEncoder, path: Path) -> N
 
 def _answer(module: ExportedModule, encoder: TitleEncoder, career: list[str]) -> dict[str, Any]:
     ids = torch.tensor([[encoder.encode(title) for title in career]])
-    _, tenure, hireability, confidence, top_ids, probabilities = module(ids, torch.tensor([len(career)]))
+    _, tenure, hireability, confidence, top_ids, probabilities, *sets = module(
+        ids, torch.tensor([len(career)])
+    )
     return {
         "ids": ids[0].tolist(),
         "tenure_pred": tenure[0].tolist(),
@@ -48,4 +50,5 @@ def _answer(module: ExportedModule, encoder: TitleEncoder, career: list[str]) ->
         "next_role_confidence": confidence[0].tolist(),
         "top5_ids": top_ids[0].tolist(),
         "top5_probabilities": probabilities[0].tolist(),
+        **({"title_set_size": sets[1][0].tolist()} if sets else {}),
     }

@@ -27,7 +27,13 @@ from trajtune.storage.atomic import write_atomically
 OPSET: Final = 17
 INPUTS: Final = ("title_ids", "lengths")
 CONTRACT_OUTPUTS: Final = ("next_role_logits", "tenure_pred", "hireability")
-EXTRA_OUTPUTS: Final = ("next_role_confidence", "top5_ids", "top5_probabilities")
+EXTRA_OUTPUTS: Final = (
+    "next_role_confidence",
+    "top5_ids",
+    "top5_probabilities",
+    "title_set_ids",
+    "title_set_size",
+)
 _IR_VERSION: Final = 10  # read by onnxruntime 1.22, the oldest that the service runs
 _DYNAMIC: Final = {"title_ids": ["batch", "seq_len"], "lengths": ["batch"]}
 
@@ -36,7 +42,7 @@ def export_to_onnx(model: nn.Module, path: Path) -> None:
     """Write a model as one self-contained ONNX file; the same weights give the same bytes.
 
     Args:
-        model: `CareerModel` (three outputs) or `ExportedModule` (six), in eval mode.
+        model: `CareerModel` (three outputs) or `ExportedModule` (six; eight with title sets), in eval mode.
         path: The file, written atomically.
 
     Raises:

@@ -1,12 +1,14 @@
 """The page's sections on what can be trusted: confidence, tenure, hireability, selection, export."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import plotly.graph_objects as go
 
+from trajtune.bundle.outcomes import hireability_name
 from trajtune.experiment.objective import DIRECTIONS, label
-from trajtune.finalize.report.predictors import THIS_MODEL, compared
+from trajtune.finalize.report.predictors import THIS_MODEL, with_best_possible
 from trajtune.page.format import listed, number, percent, significant
 from trajtune.page.page import COLOURS, Page
 
@@ -21,13 +23,13 @@ _ERRORS: Final = {
 def confidence(page: Page, m: Mapping[str, Any]) -> None:
     """Reliability before and after calibration, on test and cross-fitted where it was fitted."""
     test, calibration = m["test"], m["calibration"]
-    where = calibration["fitted_on"]
+    where, shrunk = calibration["fitted_on"], _pseudo_count(calibration["pseudo_count"])
     on_val_by_method = calibration["compared_on_val"]
     page.section(
         "Confidence",
         "If the model says 80 %, it should be right 8 times in 10: on the diagonal. Below it the model is "
         f"surer than it should be. {calibration['method'].capitalize()}, on {calibration['num_examples']:,} "
-        f"people. {_best_calibration(on_val_by_method['best'])}",
+        f"people; {shrunk}. {_best_calibration(on_val_by_method['best'])}",
     )
     raw = {"before calibration": m["reliability"]["raw"]}
     _reliability(page, "On test", {**raw, "after calibration": m["reliability"]["calibrated"]})
@@ -57,10 +59,13 @@ def tenure(page: Page, m: Mapping[str, Any]) -> None:
     unknown = "" if test["tenure_coverage"] is not None else f" Not known: {test['tenure_coverage_reason']}."
     page.section(
         "Tenure",
-        f"The interval should hold {nominal} of the tenures that end. {_margin(calibration)} The tenure of "
+        f"The interval should hold {nominal} of the tenures. {_correction(calibration)} The tenure of "
         f"the {test['num_tenures_still_held']:,} last roles of test that are still held is unknown: of all "
-        f"last roles, the share that will turn out inside lies between the two bounds.{unknown}",
+        "last roles, the share that will turn out inside lies between the two bounds. The share inside is "
+        f"estimated for all roles, by weights.{unknown}",
     )
+    if calibration["tenure_from"] == "prior":
+        page.warning("Training knew no tenure: the interval is the same for every career.")
     rows = [row for row in m["segments"]["history_length"] if row["tenure_coverage"] is not None]
     if rows:
         names = [row["segment"] for row in rows]
@@ -76,12 +81,43 @@ def tenure(page: Page, m: Mapping[str, Any]) -> None:
         months = (f"{row['segment']}: {row['tenure_width_months']:.0f} months" for row in rows)
         page.figure(width, "; ".join(months))
     keys = ("num_tenures", "tenure_mae_months", "tenure_coverage", "tenure_width_months")
-    bounds = ("tenure_coverage_lowest", "tenure_coverage_highest")
+    last = ("tenure_interval_score", "tenure_coverage_lowest", "tenure_coverage_highest")
     page.table(
-        ["", "ended roles", "months off", "inside", "months wide", "with roles still held, least", "most"],
         [
-            (name, *(significant(row[key]) for key in (*keys, *bounds)))
-            for name, row in {THIS_MODEL: test, **compared(m)}.items()
+            *("", "ended roles", "months off", "inside", "months wide", "interval score"),
+            *("with roles still held, least", "most"),
+        ],
+        [
+            (name, *(significant(row.get(key)) for key in (*keys, *last)))
+            for name, row in {THIS_MODEL: test, **with_best_possible(m)}.items()
+        ],
+    )
+    page.note(
+        "The interval score is the width plus ten times the distance of a tenure that lies outside; lower is "
+        "better. Months off is the distance from the middle, or for the best possible from the median."
+    )
+
+
+def title_sets(page: Page, m: Mapping[str, Any]) -> None:
+    """Coverage and size of the sets of next titles, by segment."""
+    calibration, found = m["calibration"], m["title_sets"]
+    nominal = percent(calibration["set_nominal_coverage"], 0)
+    if found is None:
+        page.section("Title sets", f"There are none: {calibration['set_reason']}. Wanted were {nominal}.")
+        return
+    page.section(
+        "Title sets",
+        f"The smallest set of next titles that should hold the true one for {nominal} of the people. On "
+        f"test it does for {percent(found['coverage'])}; a set has {number(found['mean_size'])} titles on "
+        "average. "
+        "A title that training never saw is in no set.",
+    )
+    rows = [(row["segment"], row) for way in found["segments"].values() for row in way]
+    page.table(
+        ["", "people", "holds the true title", "titles in a set"],
+        [
+            (name, row["num"], significant(row["coverage"]), significant(row["mean_size"]))
+            for name, row in [("everybody", found), *rows]
         ],
     )
 
@@ -92,10 +128,15 @@ def hireability(page: Page, m: Mapping[str, Any]) -> None:
     unknown = (
         "" if test["hireability_auc"] is not None else f" AUC not known: {test['hireability_auc_reason']}."
     )
+    name_of_label = hireability_name(m["hireability_label"])
     page.section(
-        "Hireability", f"The label is {m['hireability_label']}.{unknown} Hireability is not calibrated."
+        "Hireability" if name_of_label == "hireability" else name_of_label.capitalize(),
+        f"The label is {m['hireability_label']}.{unknown} The service's field for it is called hireability. "
+        f"{_calibrated_hireability(m['calibration'])}",
     )
-    _reliability(page, "On test", {"hireability": m["reliability"]["hireability"]})
+    if m["calibration"]["hireability_from"] == "prior":
+        page.warning("Training knew no outcome: the probability is the same for every career.")
+    _reliability(page, "On test", {name_of_label: m["reliability"]["hireability"]})
     keys = ("num_hireabilities", "hireability_base_rate", "hireability_auc", "hireability_brier")
     page.table(
         ["", "known outcomes", "base rate", "AUC", "Brier score", "calibration error"],
@@ -105,7 +146,7 @@ def hireability(page: Page, m: Mapping[str, Any]) -> None:
                 *(significant(row[key]) for key in keys),
                 significant(row.get("hireability_ece")) if name == THIS_MODEL else "",
             )
-            for name, row in {THIS_MODEL: test, **compared(m)}.items()
+            for name, row in {THIS_MODEL: test, **with_best_possible(m)}.items()
         ],
     )
 
@@ -229,14 +270,32 @@ def _best_calibration(best: str) -> str:
     )
 
 
-def _margin(calibration: Mapping[str, Any]) -> str:
+def _pseudo_count(people: float) -> str:
+    """How far the calibration was shrunk."""
+    if people >= 1e6:
+        return "cross-fitting left the model's own probabilities as they are, up to the bounds of each block"
+    return f"each block also counts {people:,.0f} imagined people for whom the model's probability is right"
+
+
+def _correction(calibration: Mapping[str, Any]) -> str:
     """How the interval was corrected."""
-    margin = calibration["tenure_margin_months"]
-    if margin is None:
-        return f"Not corrected: {calibration['tenure_margin_months_reason']}."
+    correction = calibration["tenure_correction"]
+    if correction is None:
+        return f"Not corrected: {calibration['tenure_correction_reason']}."
     return (
-        f"Both ends were moved outwards by {margin:.1f} months, from {calibration['tenure_num_ended']:,} "
-        f"ended roles of {calibration['fitted_on']}."
+        f"Its ends, six months added, were multiplied by {math.exp(-correction['lower']):.2f} and "
+        f"{math.exp(correction['upper']):.2f}: the shortest intervals that hold so many of the "
+        f"{calibration['tenure_num_ended']:,} ended roles of {calibration['fitted_on']}."
+    )
+
+
+def _calibrated_hireability(calibration: Mapping[str, Any]) -> str:
+    """Whether the hireability is calibrated, or why not."""
+    if "hireability_reason" in calibration:
+        return f"It is not calibrated: {calibration['hireability_reason']}."
+    return (
+        "It is calibrated as confidence is, on "
+        f"{calibration['hireability_num_known']:,} known outcomes of {calibration['fitted_on']}."
     )
 
 

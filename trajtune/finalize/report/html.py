@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from trajtune.dataset.report_sections import data_sections
-from trajtune.finalize.report.checks import confidence, export, hireability, refits, tenure
+from trajtune.finalize.report.checks import confidence, export, hireability, refits, tenure, title_sets
 from trajtune.finalize.report.people import people
 from trajtune.finalize.report.results import changers, gains, next_role, segments
 from trajtune.finalize.report.verdict import (
@@ -41,6 +41,7 @@ def write_html_report(metrics: Mapping[str, Any], path: Path, run: Run | str) ->
     gains(page, metrics)
     changers(page, metrics)
     confidence(page, metrics)
+    title_sets(page, metrics)
     tenure(page, metrics)
     hireability(page, metrics)
     segments(page, metrics)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from trajtune.bundle.manifest import HTML_REPORT, METRICS
+from trajtune.bundle.outcomes import hireability_name
 from trajtune.finalize.report.markdown import table
 from trajtune.finalize.report.verdict import freshness, measured_on, verdict
 from trajtune.page.format import number, percent
@@ -21,7 +22,7 @@ def model_card(m: Mapping[str, Any]) -> str:
         ["expected calibration error", number(test["ece"])],
         ["the same without that of chance", number(test["ece_debiased"])],
         ["tenure interval holds", percent(test["tenure_coverage"])],
-        ["hireability AUC", number(test["hireability_auc"])],
+        [f"{hireability_name(m['hireability_label'])}, AUC", number(test["hireability_auc"])],
         ["career changers, top 1", percent(m["career_changers"]["top1"])],
     ]
     return f"""# Model card: {m["run"]}
@@ -46,7 +47,7 @@ careers of another country, trade or time than those it was trained on.
 ## Data
 
 {measured_on(m)}
-Hireability means: {m["hireability_label"]}.
+Hireability means: {m["hireability_label"]}.{_priors(m["calibration"])}
 
 ## Metrics on test
 
@@ -60,7 +61,10 @@ By length of history, level and time: `{HTML_REPORT}` and `{METRICS}`.
 
 - Titles that training never saw are unknown: {test["num_unseen_targets"]:,} of {test["num_examples"]:,}
   people in test moved to one, and the model cannot name it.
-- Tenure is calibrated on roles that ended. Roles still held are longer, and their intervals too short.
+- Tenure is calibrated on roles that ended, weighted so that they stand for all. Roles that last longer than
+  anybody has been observed are in no estimate.
+- A career of unknown titles alone gets no prediction from `trajtune predict`; the graph answers it all
+  the same.
 - {_identity(m)}
 - Careers change with the times. Measure again on later careers before relying on it for long.
 
@@ -86,6 +90,16 @@ def _identity(m: Mapping[str, Any]) -> str:
     return (
         "Titles are matched as the service matches them: accents are dropped, and titles that differ in\n"
         "  nothing else are one."
+    )
+
+
+def _priors(calibration: Mapping[str, Any]) -> str:
+    """Sentences on the heads that saw no label."""
+    heads = {"tenure_from": "tenure interval", "hireability_from": "hireability"}
+    return "".join(
+        f"\nThe {name} is the same for every career: training knew no label of it."
+        for key, name in heads.items()
+        if calibration[key] == "prior"
     )
 
 

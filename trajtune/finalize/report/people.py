@@ -6,6 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from trajtune.bundle.bundle import rounded
+from trajtune.bundle.outcomes import hireability_name
 from trajtune.page.format import percent
 from trajtune.page.page import COLOURS, Page
 
@@ -20,7 +21,7 @@ def people(page: Page, m: Mapping[str, Any]) -> None:
     )
     for person in m["examples"]:
         page.subsection(person["why"].capitalize())
-        page.text(_in_words(person))
+        page.text(_in_words(person, hireability_name(m["hireability_label"])))
         _contributions(page, person["contributions"])
 
 
@@ -48,7 +49,7 @@ def _contributions(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
     page.figure(figure, summary)
 
 
-def _in_words(person: Mapping[str, Any]) -> str:
+def _in_words(person: Mapping[str, Any], hireability: str) -> str:
     low, high = (rounded(limit) for limit in person["tenure_months"])
     months, rank = person["happened_months"], person["happened_rank"]
     guess = (
@@ -61,6 +62,6 @@ def _in_words(person: Mapping[str, Any]) -> str:
     lasted = "for an unknown time" if months is None else f"for {rounded(months)} months"
     return (
         f"Predicted: {person['predicted']}, with {percent(person['confidence'], 0)} confidence, for "
-        f"{max(1, low)} to {max(1, high)} months, hireability {rounded(100 * person['hireability'])} of 100. "
+        f"{max(1, low)} to {max(1, high)} months; {hireability}: {percent(person['hireability'], 0)}. "
         f"Happened: {person['happened']} ({guess}), {lasted}."
     )

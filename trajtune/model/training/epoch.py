@@ -72,7 +72,8 @@ def train_epoch(
 def _loss(model: CareerTrajectoryLSTM, batch: Batch, params: Params) -> Tensor:
     tenure = (batch.tenure_months - model.tenure_mean) / model.tenure_std
     scores = model.scores(batch.title_ids, batch.lengths)
-    return training_loss(scores, batch.next_title, tenure, batch.hireable, params, batch.weight)
+    weights = batch.weight, batch.hireable_weight
+    return training_loss(scores, batch.next_title, tenure, batch.hireable, params, *weights)
 
 
 def _num_known(batch: Batch | None, workers: Workers) -> int:

@@ -24,6 +24,7 @@ def training_loss(
     hireable_B: Tensor,
     params: Params,
     weight_B: Tensor | None = None,
+    hireable_weight_B: Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy + ``tenure_weight`` × tenure + ``hireability_weight`` × hireability, a scalar.
 
@@ -34,16 +35,20 @@ def training_loss(
         hireable_B: float32, 1 or 0; NaN is no target.
         params: Gives the losses' weights, the kind of tenure loss and how much of the softmax is computed.
         weight_B: float32, the examples' weights in each loss; None: all are 1.
+        hireable_weight_B: float32, what these are multiplied with in the hireability loss; None: 1.
 
     Returns:
         The loss; autograd can go back through it once.
     """
     logits, tenure_B2, hireability_B1 = scores
+    label_weight_B = hireable_weight_B if weight_B is None else weight_B
+    if weight_B is not None and hireable_weight_B is not None:
+        label_weight_B = weight_B * hireable_weight_B
     tenure_loss = pinball_loss if params.tenure_loss == "pinball" else squared_loss
 
     def compute(tenure_B2: Tensor, hireability_B1: Tensor, *classifier: Tensor) -> Loss:
         tenure, (d_tenure_B2,) = tenure_loss(tenure_B2, tenure_B, weight_B)
-        hireability, (d_hireability_B1,) = hireability_loss(hireability_B1, hireable_B, weight_B)
+        hireability, (d_hireability_B1,) = hireability_loss(hireability_B1, hireable_B, label_weight_B)
         if params.softmax_samples:
             next_role, d_classifier = sampled_next_role_loss(
                 FactoredLogits(*classifier), next_title_B, params.softmax_samples, weight_B
