@@ -106,6 +106,16 @@ def test_the_services_rule_joins_what_it_cannot_tell_apart_and_needs_no_warning(
     assert "  service  " not in summary(snapshot)
 
 
+def test_titles_that_the_service_cannot_read_are_counted_by_its_rule_too(tmp_path: Path) -> None:
+    snapshot = prepared(tmp_path, careers_of(("C", "-", "工程师", "Nurse"), 90), identity="service")
+    counts, titles = snapshot.manifest["titles"]["as_served"]["val"], snapshot.read("val").titles.to_pylist()
+    assert counts["missing_roles"] == sum(career.count("工程师") for career in titles) > 0
+    assert counts["missing_targets"] == sum(career[-1] == "工程师" for career in titles) > 0
+    assert counts["another_roles"] == counts["another_targets"] == 0
+    (warning,) = [text for text in snapshot.manifest["warnings"] if "not at all" in text]
+    assert warning.endswith("If you do not serve through it, set `vocabulary.identity: unicode`.")
+
+
 def test_a_snapshot_of_before_this_record_is_read_with_the_services_rule(tmp_path: Path) -> None:
     snapshot = prepared(tmp_path, careers_of(("C", "Nurse"), 90))
     old = Snapshot(
@@ -124,6 +134,11 @@ def test_a_snapshot_of_before_this_record_is_read_with_the_services_rule(tmp_pat
             [f"Title {number}" for number in range(270)],
             {"min_count": 9},
             r"lower `vocabulary.min_count` \(9\)",
+        ),
+        (
+            [f"Title {number}" for number in range(90)],
+            {"max_titles": 2},
+            r"raise `vocabulary.max_titles` \(2\)",
         ),
     ],
 )

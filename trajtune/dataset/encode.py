@@ -19,6 +19,8 @@ from trajtune.careers.parse.tenure import tenure_months
 from trajtune.careers.schema import Precision
 from trajtune.dataset.arrays import CareerArrays, last_roles
 from trajtune.dataset.as_of import Roles
+from trajtune.dataset.identity.service_key import service_key
+from trajtune.dataset.identity.unicode_key import identity
 from trajtune.dataset.split import SPLIT_DATE
 from trajtune.dataset.titles import UNKNOWN, TitleEncoder
 from trajtune.experiment.settings import DataSettings
@@ -97,7 +99,8 @@ class AsServed:
         targets: Number of last roles.
         another_roles: Number of roles whose title the service takes for another one of the vocabulary.
         another_targets: The same of last roles.
-        missing_roles: Number of roles whose title the vocabulary holds and the service does not find.
+        missing_roles: Number of roles whose title the vocabulary holds and the service does not find; by the
+            service's rule, of those whose title it cannot read.
         missing_targets: The same of last roles.
     """
 
@@ -120,8 +123,15 @@ def as_served(data: SplitData, encoder: TitleEncoder) -> AsServed:
     served = _ids(data.titles.flatten(), encoder.encode_as_service)
     differs = served != ids
     another, missing = differs & (served != UNKNOWN), differs & (served == UNKNOWN)
+    if encoder.by == "service":
+        missing = _ids(data.titles.flatten(), _is_unreadable) != 0
     counts = (int(mask.sum()) for mask in (another, another[last], missing, missing[last]))
     return AsServed(len(ids), len(last), *counts)
+
+
+def _is_unreadable(title: str) -> bool:
+    """Whether the service sees nothing of a title that has letters or digits."""
+    return not service_key(title).strip() and identity(title) != ""
 
 
 def _ids(titles: pa.Array, encode: Callable[[str], int]) -> NDArray[np.int32]:

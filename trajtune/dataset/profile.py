@@ -152,9 +152,14 @@ def served_warnings(titles: Mapping[str, Any]) -> list[str]:
             )
     if not parts:
         return []
+    remedy = (
+        "If you serve through it, set `vocabulary.identity: service`."
+        if titles["identity"] == "unicode"
+        else "If you do not serve through it, set `vocabulary.identity: unicode`."
+    )
     return [
         "The service cannot tell all titles apart, because it reads the letters A to Z and digits alone: "
-        f"{'; '.join(parts)}. If you serve through it, set `vocabulary.identity: service`."
+        f"{'; '.join(parts)}. {remedy}"
     ]
 
 

@@ -109,7 +109,7 @@ def served(page: Page, manifest: Mapping[str, Any]) -> None:
         return
     rule = {
         "unicode": "Titles are told apart by the letters and digits of every script.",
-        "service": "Titles are told apart as the service does it, so none can differ here.",
+        "service": "Titles are told apart as the service does it.",
     }[titles["identity"]]
     page.section(
         "Titles as the service sees them",
