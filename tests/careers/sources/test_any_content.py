@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.fs
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.careers.parts import TODAY, assert_balanced
@@ -28,7 +28,8 @@ pytestmark = pytest.mark.slow
 
 DATA = DataSettings(max_quarantine_fraction=1)
 NAMES = ("candidate_id", "title", "start_date", "end_date", "is_current")
-thorough = settings(max_examples=600, deadline=None)
+# Content is small enough to read, and shrinking it would hold a failure back for minutes.
+thorough = settings(max_examples=300, deadline=None, phases=[Phase.explicit, Phase.generate])
 
 WORDS = st.sampled_from(
     ["A", "2001", "2003-05", "now", "", "NULL", "true", "x\ny", "é", "[", "{", '"', ",", "03/04/2001"]
@@ -130,13 +131,12 @@ def in_memory(content: bytes, name: str) -> pyarrow.fs.FileSystem:
 def read_or_one_line(
     blocks: Any, kind: str, layout: JsonHistory | RoleRows, count: int | None = None
 ) -> None:
+    message = None
     try:
-        read: list[pa.Table] = list(FileReader("x", kind, blocks)())
+        account(list(FileReader("x", kind, blocks)()), layout, count)
     except SourceError as error:
-        assert "\n" not in str(error)
-        assert "did not foresee" not in str(error)
-        return
-    account(read, layout, count)
+        message = str(error)
+    assert message is None or ("\n" not in message and "did not foresee" not in message)
 
 
 LAYOUTS: tuple[JsonHistory | RoleRows, ...] = (
@@ -167,11 +167,12 @@ def test_a_csv_file_of_any_bytes_is_accounted_for_or_one_line(
     read_or_one_line(blocks, "csv", layout)
 
 
+KEYS = st.sampled_from([*NAMES, "id", "work_history", "jobs", "profile"])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | WORDS | st.just("\ud800"),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*NAMES, "id", "work_history", "jobs", "profile"]), inner, max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=12,
-)  # fmt: skip
+)
 LINE = (
     JSON.map(json.dumps).map(str.encode)
     | st.binary(max_size=20)

@@ -120,6 +120,8 @@ def value_text(value: Any) -> str | None:
         return value.isoformat()
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
+    if not isinstance(value, dict | list | tuple | int):
+        return str(value)
     try:
         return json.dumps(value, default=value_text)
     except TypeError:  # keys of a map that JSON cannot have

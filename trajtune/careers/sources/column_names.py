@@ -36,8 +36,15 @@ def nearest(name: str, available: Sequence[str]) -> str:
     if not available:
         return "There is none."
     near = difflib.get_close_matches(name, available, n=1, cutoff=0.5)
-    hint = f"Did you mean `{near[0]}`? " if near else ""
-    return f"{hint}There are: {', '.join(sorted(available)[:30])}."
+    hint = f"Did you mean `{_one_line(near[0])}`? " if near else ""
+    names = ", ".join(_one_line(found) for found in sorted(available)[:30])
+    return f"{hint}There are: {names}."
+
+
+def _one_line(name: str) -> str:
+    """A name with escapes for what cannot be printed, and not too long."""
+    shown = name if name.isprintable() else ascii(name)
+    return shown[:80]
 
 
 def choose_columns(

@@ -102,8 +102,8 @@ class FileReader:
         try:
             for block in self.blocks():
                 yield block.replace_schema_metadata({PLACE: self.name})
-        except SourceError:
-            raise
+        except SourceError as error:
+            raise SourceError(" ".join(str(error).split())) from error  # names and values may hold anything
         except Exception as error:
             raise unreadable(self.name, self.kind, error) from error
 
