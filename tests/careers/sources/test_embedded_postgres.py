@@ -1,5 +1,6 @@
 """The embedded PostgreSQL, started for real, killed, shared and left."""
 
+import fcntl
 import importlib.util
 import os
 import pwd
@@ -308,3 +309,14 @@ with embedded_postgres(Path({str(tmp_path / "home")!r})) as url:
         int(line.split()[1], 16) for line in done.stdout.splitlines() if re.match("Cap(Prm|Eff|Bnd)", line)
     }
     assert capabilities == {1 << 1}, "the server can do no more than enter directories (CAP_DAC_OVERRIDE)"
+
+
+def test_data_in_use_in_another_container_are_left_alone(tmp_path):
+    """Its server cannot be seen from here, so a second one would be started on the same data."""
+    (tmp_path / "postgres.host").write_text("another-container")
+    with (tmp_path / "postgres.users").open("a") as theirs:
+        fcntl.flock(theirs, fcntl.LOCK_SH)
+        with pytest.raises(SourceError, match="is in use in another container.* Set TRAJTUNE_HOME") as error:
+            start_and_stop(tmp_path)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "postgres-18").exists()

@@ -61,7 +61,15 @@ def test_what_ends_a_session_is_its_last_line(tmp_path: Path, error: BaseExcepti
 
 
 @pytest.mark.parametrize(
-    "place", ["postgresql://me:s3cret@host/db", "password=s3cret host=h", "see s3cret://@x"]
+    "place",
+    [
+        "postgresql://me:s3cret@host/db",
+        "postgresql://me:s3cret/x@host/db",
+        "postgresql://me:x@s3cret@host/db",
+        "password=s3cret host=h",
+        "password='x s3cret' host=h",
+        "see s3cret://@x",
+    ],
 )
 def test_no_secret_reaches_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     monkeypatch.setenv("TRAJTUNE_STUDY_URL", "s3cret://@x")

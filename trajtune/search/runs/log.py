@@ -20,7 +20,7 @@ from trajtune.storage.path import StoredPath
 LOG: Final = "search.log"
 _CODES: Final = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 _SECRETS: Final = re.compile(r"(\w+://)\S*@")
-_PASSWORDS: Final = re.compile(r"(password\s*=\s*)\S+", re.IGNORECASE)
+_PASSWORDS: Final = re.compile(r"(password\s*=\s*)(?:'[^']*'|\S+)", re.IGNORECASE)
 
 
 class RunLog:
