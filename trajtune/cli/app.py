@@ -72,8 +72,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=(
         "Results go to stdout, everything else to stderr. Exit codes: 0 done; 1 a bug in trajtune, with "
-        "its traceback; 2 an error that you can fix, in one line; 3 a gate did not pass under --require-gates; "
-        "130 interrupted."
+        "its traceback; 2 an error that you can fix, in one line; 3 a gate did not pass under "
+        "--require-gates; 130 interrupted."
     ),
 )
 for _command in _COMMANDS:
