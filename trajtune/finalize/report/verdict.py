@@ -75,10 +75,10 @@ def _more_people(m: Mapping[str, Any], names: Sequence[str]) -> str:
     ]
     more = (max(growth) - 1) * m["test"]["num_examples"] if growth else 0
     if more < 1:
-        return "More test careers, or an earlier second date in `split.fractions`, would tell."
+        return "More test careers, or a smaller second number in `split.fractions`, would tell."
     least = "At least about" if len(growth) < len(names) else "About"
     return (
-        f"{least} {float(f'{more:.2g}'):,.0f} more test careers, or an earlier second date in "
+        f"{least} {float(f'{more:.2g}'):,.0f} more test careers, or a smaller second number in "
         "`split.fractions`, would tell."
     )
 
