@@ -87,6 +87,7 @@ def _config(worker: Mapping[str, float], most: int, idle_s: float, address: str)
             "type": "fake_multinode",
             "gcs_address": address,
             "launch_multiple": True,
+            "use_node_id_as_ip": True,  # the nodes share this machine's
             "disable_node_updaters": True,
             "disable_launch_config_check": True,
         },
