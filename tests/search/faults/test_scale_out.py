@@ -58,7 +58,6 @@ def test_a_search_grows_a_cluster_from_no_worker_to_four_and_gives_them_back(
     # While nodes start, Ray's fake provider may launch more of them than it may have, also for plain tasks.
     assert (seen[0], max(seen) >= 4, seen[-1]) == (0, True, 0), seen
     check_invariants(open_run(tmp_path / "runs" / "r"), 8)
-    assert "trial" not in json.dumps(said.stdout)
 
 
 DECLARED = """
