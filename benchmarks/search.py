@@ -3,10 +3,11 @@
 (a) seconds a trial of 50 trials that do almost nothing, two at a time, beside Ray Tune's defaults around the
 same function; (b) the share of the cores' time that is spent in epochs; (c) the epochs that TPE with ASHA
 needs to reach the best of as many full-length random trials; (d) the time to the same validation NLL, beside
-`optuna.study.optimize` around a plain loop; and, with --kills N alone, N SIGKILLs.
+`optuna.study.optimize` around a plain loop; (e) the time in which a cluster grows to four workers, beside
+Ray's own plain tasks; and, with --kills N alone, N SIGKILLs.
 Usage, from the project's root:
 
-    python -m benchmarks.search [--quick] [--only a|b|c|d] [--json FILE] [--kills N]
+    python -m benchmarks.search [--quick] [--only a|b|c|d|e] [--json FILE] [--kills N]
 """
 
 import argparse
@@ -26,6 +27,7 @@ import torch
 
 from benchmarks.plain_study import plain_study
 from benchmarks.rows import result
+from benchmarks.scale_out import scale_out
 from tests.search.faults.killing import check_invariants, opened, search_under_fire
 from tests.support.careers import ladder_careers, loaded
 from trajtune.cluster import ray_session
@@ -54,7 +56,7 @@ TINY = {"max_epochs": 5, "embedding_dim": 16, "hidden_dim": 8, "num_layers": 1}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer trials, careers and seeds")
-    parser.add_argument("--only", choices="abcd", help="this part alone")
+    parser.add_argument("--only", choices="abcde", help="this part alone")
     parser.add_argument("--json", type=Path, help="write the results here too")
     parser.add_argument("--kills", type=int, default=0, help="SIGKILLs at random moments")
     options = parser.parse_args()
@@ -64,7 +66,7 @@ def main() -> None:
         if options.kills:
             results += killed(directory, options.kills)
         else:
-            parts = options.only or "abcd"
+            parts = options.only or "abcde"
             with ray_session(num_cpus=CONCURRENT):
                 if "a" in parts:
                     results += overhead(directory, trials=10 if options.quick else 50)
@@ -77,6 +79,11 @@ def main() -> None:
                         results += value(directory, space, *sizes)
             if "d" in parts:  # starting Ray is part of what ours takes
                 results += beside_plain(directory, *((8, 3_000, 20) if options.quick else (50, 5_000, 50)))
+            if "e" in parts:
+                experiment = on_simulated(directory, 2_000, space="smoke", trials=20, max_concurrent=None)
+                with ray_session(num_cpus=CONCURRENT):
+                    snapshot = prepare(experiment)
+                results += scale_out(experiment, snapshot.path, directory)
     for row in results:
         bar = "" if row["bar"] is None else f"  bar {row['bar']:g}  {'passed' if row['passed'] else 'MISSED'}"
         print(f"{row['name']:62} {row['value']:10.3f} {row['unit']}{bar}")

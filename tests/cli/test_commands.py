@@ -44,7 +44,7 @@ def test_the_commands_and_their_flags_are_these() -> None:
             *("--time-budget", "--trials", "--verbose", "--warm-start", "experiment"),
         ],
         "status": ["--json", "run"],
-        "finalize": ["--address", "--json", "--out", "--require-gates", "--verbose", "run"],
+        "finalize": ["--address", "--json", "--out", "--require-gates", "--snapshot", "--verbose", "run"],
         "predict": ["--as-service", "--explain", "--input", "--json", "--output", "bundle", "titles"],
         "report": ["--output", "-o", "target"],
         "verify": ["--json", "bundle"],

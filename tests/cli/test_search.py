@@ -1,13 +1,18 @@
 """`trajtune search`: what is wrong is one line, and nothing is half-written."""
 
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.cli.running import PASSWORD, Trajtune, assert_one_line, write_csv
+from tests.cli.running import COMMAND, PASSWORD, Trajtune, assert_one_line, write_csv
 from trajtune.dataset.snapshot import Snapshot
-from trajtune.experiment.load import load_yaml
+from trajtune.experiment.load import load_experiment, load_yaml
+from trajtune.experiment.settings import StorageSettings
+from trajtune.experiment.space import load_space
+from trajtune.search.runs.create import create_run
 
 
 def test_no_database_at_the_url(
@@ -86,6 +91,61 @@ def test_a_dry_run_says_what_a_search_would_be_and_cost_and_begins_none(
         assert said in outcome.out
     assert list(tmp_path.iterdir()) == []
     assert_one_line(trajtune("search", "--dry-run", "--resume", "x"), "RunError", "Leave out --resume")
+
+
+EXPERIMENT = """source: {kind: csv, path: none.csv}
+training: {max_epochs: 400}
+search: {space: smoke, trials: 2}
+"""
+
+
+@pytest.fixture
+def run_of_a_search(tmp_path: Path, ladder_snapshot: Snapshot) -> Path:
+    """A run of `EXPERIMENT` that was not searched yet; the experiment file is there."""
+    (tmp_path / "e.yaml").write_text(EXPERIMENT)
+    return create_run(
+        load_experiment(str(tmp_path / "e.yaml")).model_copy(
+            update={"storage": StorageSettings(runs=str(tmp_path / "runs"))}
+        ),
+        load_space("smoke"),
+        name="r",
+        snapshot_path=ladder_snapshot.path,
+        snapshot_id=ladder_snapshot.id,
+    ).path  # type: ignore[return-value]
+
+
+def test_a_resume_refuses_whatever_differs_from_the_run(
+    trajtune: Trajtune, run_of_a_search: Path, tmp_path: Path, changing_snapshot: Snapshot
+) -> None:
+    (tmp_path / "other.yaml").write_text(EXPERIMENT.replace("400", "3"))
+    resume = ["search", "--resume", "r"]
+    for given, said in [
+        (["e.yaml", "--space", "wide"], "space.params."),
+        (["other.yaml"], "training.max_epochs 400 → 3"),
+        (["--run", "s"], "--run r → s"),
+        (["--snapshot", str(changing_snapshot.path)], "snapshot "),
+    ]:
+        assert_one_line(trajtune(*resume, *given), "RunError", "could not be compared", said)
+    assert_one_line(trajtune(*resume, "--warm-start", "none"), "RunError", "No run none in")
+    assert not (run_of_a_search / "study.journal").exists(), "nothing began"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_a_search_that_can_be_resumed(
+    run_of_a_search: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    command = [*COMMAND, "search", "--resume", "r", "--json-log"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as driver:
+        assert driver.stdout is not None
+        while '"epoch"' not in driver.stdout.readline():
+            assert driver.poll() is None
+        driver.send_signal(number)
+        _, err = driver.communicate(timeout=60)
+    assert driver.returncode == code, err
+    assert "Stopped with 2 of 2 trials to go. Go on with `trajtune search --resume r`." in err
 
 
 @pytest.mark.slow

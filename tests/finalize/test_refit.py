@@ -8,7 +8,7 @@ import torch
 from tests.model.test_data_parallel import part_of
 from tests.support.full_disk import no_file_larger_than
 from trajtune.dataset.snapshot import Snapshot
-from trajtune.errors import TrainingError
+from trajtune.errors import RunError, TrainingError
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.finalize import refit
 from trajtune.finalize.refit_tasks import Job, _alone
@@ -111,6 +111,27 @@ def test_a_damaged_checkpoint_of_a_refit_is_said_and_made_up_for(
         refitted(finalist, changing_snapshot, tmp_path / "killed", [])
     again = refitted(finalist, changing_snapshot, tmp_path / "killed", [])
     assert again.read_bytes() == uninterrupted.read_bytes()
+
+
+def test_a_damaged_refit_is_trained_again(
+    ray_local: None, tmp_path: Path, changing_snapshot: Snapshot
+) -> None:
+    finalist = Finalist("trial 1", Params(hidden_dim=4, embedding_dim=8, num_layers=1, max_epochs=1), 2.0)
+    kept = refitted(finalist, changing_snapshot, tmp_path, [])
+    before = kept.read_bytes()
+    kept.write_bytes(b"damaged")
+
+    said: list[str] = []
+    assert refitted(finalist, changing_snapshot, tmp_path, said).read_bytes() == before
+    assert said[0] == f"{kept.name} is damaged: trial 1 is trained again"
+
+
+def test_refits_on_gpus_that_are_not_there_are_refused_and_not_trained_on_the_cpu(
+    ray_local: None, tmp_path: Path, changing_snapshot: Snapshot
+) -> None:
+    finalist = Finalist("trial 1", Params(max_epochs=1), 2.0)
+    with pytest.raises(RunError, match="`search.gpus_per_trial` is 0.5, but Ray finds 0 GPUs"):
+        refit.refit_all([finalist], [0], changing_snapshot, tmp_path, gpus=0.5)
 
 
 def test_a_refit_is_kept_at_the_best_epoch_of_the_searchs_metric(

@@ -20,29 +20,37 @@ from trajtune.experiment.load import validate
 from trajtune.experiment.settings import Experiment
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-DOCUMENTS = {
-    document["kind"]: document
-    for document in yaml.safe_load_all((DEPLOY / "kuberay-rayjob.yaml").read_text("utf-8"))
+JOBS = ("kuberay-rayjob.yaml", "kuberay-rayjob-gpu.yaml")
+DOCUMENTS: dict[str, dict[str, Any]] = {
+    name: {document["kind"]: document for document in yaml.safe_load_all((DEPLOY / name).read_text("utf-8"))}
+    for name in JOBS
 }
-CLUSTER = DOCUMENTS["RayJob"]["spec"]["rayClusterSpec"]
-TEMPLATES = {
-    "head": CLUSTER["headGroupSpec"]["template"],
-    **{group["groupName"]: group["template"] for group in CLUSTER["workerGroupSpecs"]},
+CLUSTERS = {name: documents["RayJob"]["spec"]["rayClusterSpec"] for name, documents in DOCUMENTS.items()}
+TEMPLATES: dict[str, dict[str, Any]] = {
+    name: {
+        "head": cluster["headGroupSpec"]["template"],
+        **{group["groupName"]: group["template"] for group in cluster["workerGroupSpecs"]},
+    }
+    for name, cluster in CLUSTERS.items()
 }
+
+of_each_job = pytest.mark.parametrize("job", JOBS)
 
 
 def accepted(document: dict[str, Any]) -> None:
     kubernetes_validate.validate(document, "1.33", strict=True)
 
 
+@of_each_job
 @pytest.mark.parametrize("kind", ["ConfigMap", "NetworkPolicy"])
-def test_kubernetes_accepts_what_is_its_own(kind: str) -> None:
-    accepted(DOCUMENTS[kind])
+def test_kubernetes_accepts_what_is_its_own(job: str, kind: str) -> None:
+    accepted(DOCUMENTS[job][kind])
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
-def test_kubernetes_accepts_each_pod(name: str) -> None:
-    pod = {"apiVersion": "v1", "kind": "Pod", **TEMPLATES[name]}
+@of_each_job
+@pytest.mark.parametrize("name", ["head", "trials"])
+def test_kubernetes_accepts_each_pod(job: str, name: str) -> None:
+    pod = {"apiVersion": "v1", "kind": "Pod", **TEMPLATES[job][name]}
     accepted(pod)
     pod["spec"] = {**pod["spec"], "volumess": []}
     with pytest.raises(kubernetes_validate.ValidationError, match="volumess"):
@@ -60,6 +68,7 @@ def set_at(document: dict[str, Any], path: str, value: object) -> dict[str, Any]
     return copy
 
 
+@of_each_job
 @pytest.mark.parametrize(
     ("path", "wrong"),
     [
@@ -71,26 +80,28 @@ def set_at(document: dict[str, Any], path: str, value: object) -> dict[str, Any]
         ("spec.rayClusterSpec.workerGroupSpecs.0.maxReplica", 10),
     ],
 )
-def test_kuberay_accepts_the_job_and_the_schema_sees_a_slip(path: str, wrong: object) -> None:
+def test_kuberay_accepts_the_job_and_the_schema_sees_a_slip(job: str, path: str, wrong: object) -> None:
     """KubeRay's own schema is in no package: rayjob.schema.json says what its types declare."""
     schema = json.loads((Path(__file__).parents[1] / "rayjob.schema.json").read_text("utf-8"))
-    jsonschema.validate(DOCUMENTS["RayJob"], schema)
+    jsonschema.validate(DOCUMENTS[job]["RayJob"], schema)
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(set_at(DOCUMENTS["RayJob"], path, wrong), schema)
+        jsonschema.validate(set_at(DOCUMENTS[job]["RayJob"], path, wrong), schema)
 
 
-def test_the_job_runs_as_no_root_and_within_limits() -> None:
-    for template in TEMPLATES.values():
+@of_each_job
+def test_the_job_runs_as_no_root_and_within_limits(job: str) -> None:
+    for template in TEMPLATES[job].values():
         assert template["spec"]["securityContext"]["runAsNonRoot"] is True
         for container in template["spec"]["containers"]:
             assert container["resources"].keys() == {"requests", "limits"}
-    assert CLUSTER["authOptions"] == {"mode": "token"}
-    assert CLUSTER["rayVersion"] == version("ray")
+    assert CLUSTERS[job]["authOptions"] == {"mode": "token"}
+    assert CLUSTERS[job]["rayVersion"] == version("ray")
 
 
-def test_secrets_come_from_secrets_and_the_databases_to_the_head_alone() -> None:
+@of_each_job
+def test_secrets_come_from_secrets_and_the_databases_to_the_head_alone(job: str) -> None:
     names = {}
-    for name, template in TEMPLATES.items():
+    for name, template in TEMPLATES[job].items():
         (container,) = template["spec"]["containers"]
         names[name] = {variable["name"] for variable in container["env"]}
         for variable in container["env"]:
@@ -99,17 +110,29 @@ def test_secrets_come_from_secrets_and_the_databases_to_the_head_alone() -> None
     assert names["head"] - names["trials"] == {"POSTGRES_URL", "TRAJTUNE_STUDY_URL"}
 
 
-def test_its_experiment_is_one_and_keeps_nothing_on_a_pod() -> None:
-    content = yaml.safe_load(DOCUMENTS["ConfigMap"]["data"]["experiment.yaml"])
+@of_each_job
+def test_its_experiment_is_one_and_keeps_nothing_on_a_pod(job: str) -> None:
+    content = yaml.safe_load(DOCUMENTS[job]["ConfigMap"]["data"]["experiment.yaml"])
     storage = validate(Experiment, content, "deploy").storage
     assert storage.study_url_variable == "TRAJTUNE_STUDY_URL"
-    entrypoint = DOCUMENTS["RayJob"]["spec"]["entrypoint"]
-    assert set(re.findall(r"s3://\S+/runs(?=/long)", entrypoint)) == {storage.runs}
+    entrypoint = DOCUMENTS[job]["RayJob"]["spec"]["entrypoint"]
+    assert set(re.findall(r"s3://\S+/runs(?=/(?:long|gpu))", entrypoint)) == {storage.runs}
     assert storage.snapshots.startswith("s3://")
 
 
-def test_its_command_has_only_flags_that_the_command_line_has() -> None:
-    shell, flag, script = shlex.split(DOCUMENTS["RayJob"]["spec"]["entrypoint"])
+def test_the_job_on_gpus_starts_without_one_and_gives_each_trial_its_share() -> None:
+    job = "kuberay-rayjob-gpu.yaml"
+    content = yaml.safe_load(DOCUMENTS[job]["ConfigMap"]["data"]["experiment.yaml"])
+    share = validate(Experiment, content, "deploy").search.gpus_per_trial
+    (workers,) = CLUSTERS[job]["workerGroupSpecs"]
+    limits = workers["template"]["spec"]["containers"][0]["resources"]["limits"]
+    assert workers["replicas"] == workers["minReplicas"] == 0
+    assert int(limits["nvidia.com/gpu"]) / share == int(limits["cpu"]), "a CPU for each trial"
+
+
+@of_each_job
+def test_its_command_has_only_flags_that_the_command_line_has(job: str) -> None:
+    shell, flag, script = shlex.split(DOCUMENTS[job]["RayJob"]["spec"]["entrypoint"])
     assert (shell, flag) == ("bash", "-c")
     commands = re.findall(r"trajtune (\w+) ([^;>]*)", script)
     assert [command for command, _ in commands] == ["status", "search", "search"]
@@ -133,6 +156,18 @@ def test_ray_accepts_the_cluster() -> None:
     assert content["head_node_type"] in content["available_node_types"]
     (start,) = [command for command in content["head_start_ray_commands"] if "--head" in command]
     assert "--dashboard-host=127.0.0.1" in start
+
+
+def test_the_clusters_experiment_keeps_nothing_on_a_machine_and_is_copied_to_the_head() -> None:
+    content = yaml.safe_load((DEPLOY / "cluster.yaml").read_text("utf-8"))
+    ((there, here),) = content["file_mounts"].items()
+    assert f"trajtune search {there} " in (DEPLOY / "cluster.yaml").read_text("utf-8")
+    experiment = yaml.safe_load((DEPLOY.parent / here).read_text("utf-8"))
+    storage = validate(Experiment, experiment, here).storage
+    assert (storage.runs[:5], storage.snapshots[:5], storage.study_url_variable) == (
+        *("s3://", "s3://"),
+        "TRAJTUNE_STUDY_URL",
+    )
 
 
 def test_no_recipe_holds_an_address_with_a_password() -> None:

@@ -83,7 +83,14 @@ def _config(worker: Mapping[str, float], most: int, idle_s: float, address: str)
         "max_workers": most,
         "upscaling_speed": 20.0,
         "idle_timeout_minutes": idle_s / 60,
-        "provider": {"type": "fake_multinode", "gcs_address": address, "launch_multiple": True},
+        "provider": {
+            "type": "fake_multinode",
+            "gcs_address": address,
+            "launch_multiple": True,
+            "use_node_id_as_ip": True,  # the nodes share this machine's
+            "disable_node_updaters": True,
+            "disable_launch_config_check": True,
+        },
         "available_node_types": types,
         "head_node_type": _HEAD_TYPE,
         "docker": {},

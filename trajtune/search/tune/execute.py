@@ -62,7 +62,7 @@ def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: boo
                     search_alg=StudySearcher(
                         session,
                         lambda: num_concurrent(settings, ray.cluster_resources()),
-                        demand.set_unfinished,
+                        lambda: demand.set_unfinished(session.num_missing),
                     ),
                     scheduler=StudyScheduler(session),
                     num_samples=-1,  # the searcher says when it is enough

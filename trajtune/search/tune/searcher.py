@@ -20,17 +20,17 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     Args:
         session: Decides and records.
         max_concurrent: How many trials may run at once now.
-        say_unfinished: Called now and then with the number of trials that have not ended.
+        recounted: Called whenever that was asked.
     """
 
     def __init__(
         self,
         session: "SearchSession",
         max_concurrent: Callable[[], int],
-        say_unfinished: Callable[[int], None] = lambda number: None,
+        recounted: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
-        self._session, self._count_slots, self._say_unfinished = session, max_concurrent, say_unfinished
+        self._session, self._count_slots, self._recounted = session, max_concurrent, recounted
         self._slots, self._counted_at = 0, -math.inf
 
     def suggest(self, trial_id: str) -> Any:
@@ -65,5 +65,5 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     def _max_concurrent(self) -> int:
         if time.monotonic() - self._counted_at > _RECOUNT_EVERY_S:
             self._slots, self._counted_at = self._count_slots(), time.monotonic()
-            self._say_unfinished(self._session.num_missing)
+            self._recounted()
         return self._slots
