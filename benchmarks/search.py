@@ -159,6 +159,7 @@ def value(directory: Path, space: str, trials: int, careers: int, seeds: int) ->
                 sampler="random",
                 pruner={"name": "none"},
                 trials=2 + trials,
+                repeats=0,
                 seed=1000 + seed,
             ),
         )

@@ -99,9 +99,7 @@ def test_a_trials_number_opens_its_params_by_keyboard(page: Any, ended: Run) -> 
 
 def test_a_trials_point_opens_its_params(page: Any) -> None:
     point = page.locator("#figure-1 .points path").nth(2)
-    # Points outside the figure's range are not drawn, so the third that is drawn need not be the third point.
-    index = point.evaluate("path => path.__data__.i")
-    number = page.evaluate(f"document.getElementById('figure-1').data[0].customdata[{index}]")
+    number = page.evaluate("document.getElementById('figure-1').data[0].customdata[2]")
     page.locator("#figure-1").scroll_into_view_if_needed()
     box = point.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
@@ -112,6 +110,17 @@ def test_a_trials_point_opens_its_params(page: Any) -> None:
     dialog.wait_for(state="visible")
     assert dialog.locator("h2").inner_text() == f"Trial {number}"
     page.keyboard.press("Escape")
+
+
+def test_the_history_has_the_value_of_each_sampled_trial(page: Any, ended: Run) -> None:
+    x, y = page.evaluate("(({data}) => [data[0].x, data[0].y])(document.getElementById('figure-1'))")
+    trials = [
+        trial
+        for trial in read_trials(read_study(ended.path))
+        if trial.state == "COMPLETE" and trial.is_sampled
+    ]
+    assert x == [trial.number for trial in trials]
+    assert y == pytest.approx([trial.value for trial in trials], rel=1e-4)
 
 
 def test_what_failed_shows_its_error_and_no_markup_of_it_runs(page: Any, ended: Run) -> None:

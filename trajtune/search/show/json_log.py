@@ -3,7 +3,7 @@
 Every line has ``event`` and ``time`` (ISO 8601, UTC). The events are
 
 - ``search``: this session begins; ``run``, ``requested``, ``metric``, ``counts``;
-- ``start``: ``trial``, ``origin``, ``params``;
+- ``start``: ``trial``, ``origin``, ``params``; ``repeat_of`` and ``seed``, null unless it is a repeat;
 - ``damage``: ``trial``, ``damage``: which checkpoints were damaged, and from where training went on;
 - ``epoch``: ``trial`` and what the epoch reported;
 - ``end``: ``trial``, ``state``, ``best_epoch``, ``metrics``, ``error``, ``duplicate_of``,
@@ -43,7 +43,14 @@ class JsonLog:
         trials = read_trials(self._study)
         trial = trials[number]
         if event == "start":
-            self._write(event, trial=number, origin=trial.origin, params=trial.params)
+            self._write(
+                event,
+                trial=number,
+                origin=trial.origin,
+                params=trial.params,
+                repeat_of=trial.repeat_of,
+                seed=trial.seed,
+            )
         elif event == "damage":
             self._write(event, trial=number, damage=trial.damage)
         elif event == "epoch":

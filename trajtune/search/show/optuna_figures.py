@@ -51,7 +51,7 @@ def history(study: "optuna.Study") -> list[Figure] | str:
     """The best value by trial; with several objectives the Pareto front of the first and each other one."""
     from optuna import visualization
 
-    study = SampledStudy(study)
+    study = SampledStudy(study, in_place=True)
     trials = _complete(study)
     if not trials:
         return _nothing(study)
@@ -101,7 +101,7 @@ def importances(study: "optuna.Study") -> list[Figure] | str:
     from optuna import visualization
     from optuna.importance import PedAnovaImportanceEvaluator
 
-    study = SampledStudy(study)
+    study = SampledStudy(study, in_place=True)
     trials = _complete(study)
     if len(trials) < ENOUGH_FOR_IMPORTANCE:
         return (
@@ -138,7 +138,7 @@ def parallel_coordinates(study: "optuna.Study") -> list[Figure] | str:
     from optuna import visualization
     from plotly.colors import sample_colorscale
 
-    study = SampledStudy(study)
+    study = SampledStudy(study, in_place=True)
     trials = _complete(study)
     names = _varied(trials)
     if not trials or not names:
@@ -180,7 +180,7 @@ def slices(study: "optuna.Study") -> list[Figure] | str:
     """The value of each complete trial against each param, a few params in a row."""
     from optuna import visualization
 
-    study = SampledStudy(study)
+    study = SampledStudy(study, in_place=True)
     trials = _complete(study)
     names = _varied(trials)
     if not trials or not names:

@@ -48,13 +48,21 @@ class SampledStudy(Study):
         known: Trials of earlier searches, which are listed first; see `known_trial`.
         stopped_count: Whether a trial that was stopped early is listed as COMPLETE, with the value that
             it would probably have reached; see `probable_end`.
+        in_place: Whether the other trials are listed as FAIL. Optuna's figure of the history takes a
+            trial's number for its place in the list.
     """
 
     def __init__(
-        self, study: Study, known: "Sequence[FrozenTrial]" = (), *, stopped_count: bool = False
+        self,
+        study: Study,
+        known: "Sequence[FrozenTrial]" = (),
+        *,
+        stopped_count: bool = False,
+        in_place: bool = False,
     ) -> None:
         super().__init__(study.study_name, study._storage, sampler=study.sampler, pruner=study.pruner)
         self._study, self._known, self._stopped_count = study, known, stopped_count
+        self._in_place = in_place
 
     def get_trials(
         self, deepcopy: bool = True, states: Container[TrialState] | None = None
@@ -66,7 +74,11 @@ class SampledStudy(Study):
         self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
     ) -> "list[FrozenTrial]":
         everything = self._study._get_trials(deepcopy=False, use_cache=use_cache)
-        trials = [trial for trial in everything if is_sampled(trial)]
+        trials = [
+            trial if is_sampled(trial) else _failed(trial)
+            for trial in everything
+            if is_sampled(trial) or self._in_place
+        ]
         if self._stopped_count and len(self.directions) == 1:
             trials = _with_probable_ends(trials, maximize=self.direction.name == "MAXIMIZE")
         trials = [*self._known, *trials]
@@ -190,6 +202,13 @@ def _with_probable_ends(trials: "list[FrozenTrial]", *, maximize: bool) -> "list
             trial.state, trial.values = TrialState.COMPLETE, [value]
         listed.append(trial)
     return listed
+
+
+def _failed(trial: "FrozenTrial") -> "FrozenTrial":
+    """A trial without its result."""
+    failed = copy.copy(trial)
+    failed.state, failed.values = TrialState.FAIL, None
+    return failed
 
 
 def _best_until(values: Mapping[int, float], epoch: int | None, *, maximize: bool) -> float | None:
