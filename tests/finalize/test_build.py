@@ -46,7 +46,7 @@ def test_a_head_without_labels_is_a_prior_in_the_graph_and_in_the_record(
     assert found.corrections.hireability is None
     _, tenure, hireability, *_ = found.module(torch.tensor([[1, 2], [2, 3]]), torch.tensor([2, 2]))
     expected = found.corrections.tenure(np.array([[3.0, 50.0]] * 2))
-    np.testing.assert_allclose(tenure.numpy(), expected, rtol=1e-5)
+    np.testing.assert_allclose(tenure.detach().numpy(), expected, rtol=1e-5)
     assert hireability.tolist() == [[0.25], [0.25]]
 
 
