@@ -13,7 +13,7 @@ from trajtune.careers.parse.text import arrow_overflow_explained
 from trajtune.careers.schema import LoadedCareers
 from trajtune.dataset.data_report import write_data_report
 from trajtune.dataset.encode import SplitData, encode_split
-from trajtune.dataset.profile import profile, warnings
+from trajtune.dataset.profile import lone_date_warning, profile, warnings
 from trajtune.dataset.snapshot import Division, Snapshot, open_snapshot, write_snapshot
 from trajtune.dataset.split import (
     Splits,
@@ -21,11 +21,12 @@ from trajtune.dataset.split import (
     deciding_dates,
     last_days_known,
     resolve_cutoffs,
+    split_dates,
     temporal_split,
 )
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.dataset.vocabulary_counts import count_titles
-from trajtune.experiment.settings import Experiment
+from trajtune.experiment.settings import AUTO, Experiment
 from trajtune.storage.path import check_reachable, stored_path
 
 
@@ -139,8 +140,12 @@ def _description(
     dates: NDArray[np.datetime64],
 ) -> dict[str, Any]:
     reasons: Counter[str] = Counter(loaded.quarantine["reason"].to_pylist())
-    described = profile(encoded, unseen, splits.train_cutoff)
+    described = profile(encoded, unseen, splits.train_cutoff, experiment.vocabulary.min_count)
     cutoffs = {"train": splits.train_cutoff, "val": splits.val_cutoff}
+    warned = warnings(described, dates, cutoffs, experiment.split.by)
+    lone = lone_date_warning(split_dates(loaded.careers), loaded.as_of)
+    if experiment.data.as_of == AUTO and lone is not None:
+        warned.append(lone)
     return {
         "source": dict(loaded.source),
         "as_of": loaded.as_of.isoformat(),
@@ -148,7 +153,7 @@ def _description(
         "counts": dict(loaded.counts),
         "quarantine": dict(sorted(reasons.items())),
         "splits": described,
-        "warnings": warnings(described, dates, cutoffs, experiment.split.by),
+        "warnings": warned,
         "vocab_size": encoder.vocab_size,
         "hireability": (
             f"label {experiment.data.hireable_key}"

@@ -8,17 +8,15 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from trajtune.dataset.drift import DRIFTED, chance_index, stability_index, title_bins
 from trajtune.dataset.encode import SplitData
 from trajtune.dataset.split import SplitBy
 from trajtune.dataset.titles import UNKNOWN
 
 _EPOCH: Final = date(1970, 1, 1)
 
-COMMON_TITLES: Final = 50
-"""The commonest train titles have a bin each in the stability index; the others share one."""
-
-DRIFTED: Final = 0.25
-"""A population stability index above this is commonly called a major shift (Siddiqi 2006)."""
+ALONE_DAYS: Final = 365
+"""Days between the latest career and the one before it from which a warning is worth it."""
 
 CROWDED: Final = 0.2
 """Share of all dates that are one date, from which a cutoff on that date is worth a warning."""
@@ -29,7 +27,10 @@ CONCURRENT: Final = 0.2
 
 
 def profile(
-    splits: Mapping[str, SplitData], unseen: Mapping[str, tuple[int, int]], train_cutoff: date
+    splits: Mapping[str, SplitData],
+    unseen: Mapping[str, tuple[int, int]],
+    train_cutoff: date,
+    min_count: int = 1,
 ) -> dict[str, dict[str, Any]]:
     """Describe each split in plain JSON values.
 
@@ -37,6 +38,7 @@ def profile(
         splits: By name.
         unseen: For each split, the number of roles and of last roles whose title is not in train.
         train_cutoff: First day that is not train.
+        min_count: Rarer titles are unknown to the vocabulary.
 
     Returns:
         For each split ``careers``, ``roles``, ``first`` and ``last`` split date, ``still_held`` (share
@@ -45,16 +47,18 @@ def profile(
         title the vocabulary does not hold: too rare a one too), ``unseen_targets`` and
         ``unknown_targets`` (the same of its last roles), ``targets_before_train_cutoff`` (share of last
         roles that began before the train cutoff), ``targets_on_input_day`` (share of last roles that
-        began on the day on which the role before began, as far as their dates tell) and ``psi``, the
-        population stability index of its titles against train's.
+        began on the day on which the role before began, as far as their dates tell), ``psi``, the
+        population stability index of its titles against train's, and ``psi_by_chance``, what that index
+        reaches without any drift; see `chance_index`.
     """
-    train = _bins(splits["train"].arrays.title_ids)
+    train = title_bins(splits["train"].arrays.title_ids)
     described = {}
     for name, data in splits.items():
         ids, last = data.arrays.title_ids, data.arrays.offsets[1:] - 1
         dates = pc.min_max(data.split_dates).as_py()
         unseen_roles, unseen_targets = unseen[name]
         starts = data.arrays.start_days
+        by_chance = 0.0 if name == "train" else chance_index(splits["train"], data, min_count)
         described[name] = {
             "careers": data.arrays.num_careers,
             "roles": len(ids),
@@ -67,21 +71,28 @@ def profile(
             "unknown_targets": _share(ids[last] == UNKNOWN),
             "targets_before_train_cutoff": _share(starts[last] < (train_cutoff - _EPOCH).days),
             "targets_on_input_day": _share(starts[last] == starts[last - 1]),
-            "psi": round(stability_index(train, _bins(ids)), 4),
+            "psi": round(stability_index(train, title_bins(ids)), 4),
+            "psi_by_chance": round(by_chance, 4),
         }
     return described
 
 
-def stability_index(expected: NDArray[np.int64], observed: NDArray[np.int64]) -> float:
-    """Population stability index: sum of (q - p) ln(q / p) over bins; 0 is no change.
+def lone_date_warning(career_dates: NDArray[np.datetime64], as_of: date) -> str | None:
+    """A warning if one career alone moves ``as_of``, an ``auto`` one, by more than `ALONE_DAYS`.
 
     Args:
-        expected: Counts in each bin, ``[K]``.
-        observed: Counts in the same bins. Half a count is added to each bin of both, so that an empty
-            one does not make the index infinite.
+        career_dates: ``datetime64[D]`` ``[N]``: the last thing known of each career.
+        as_of: The day that the data describes.
     """
-    p, q = ((counts + 0.5) / (counts + 0.5).sum() for counts in (expected, observed))
-    return float(((q - p) * np.log(q / p)).sum())
+    if len(career_dates) < 2:
+        return None
+    latest_but_one = np.partition(career_dates, -2)[-2].astype(date)
+    if (as_of - latest_but_one).days <= ALONE_DAYS:
+        return None
+    return (
+        f"One career alone has dates after {latest_but_one}, and they move `as_of` to {as_of}: are they "
+        f"right? Otherwise set `data.as_of`, for example to {latest_but_one}."
+    )
 
 
 def warnings(
@@ -108,9 +119,12 @@ def warnings(
                 "somebody filled in? They are all in the later split."
             )
     for name in ("val", "test"):
-        psi = described[name]["psi"]
-        if psi > DRIFTED:
-            sentences.append(f"The titles of {name} differ much from train's: stability index {psi:.2f}.")
+        psi, by_chance = described[name]["psi"], described[name]["psi_by_chance"]
+        if psi - by_chance > DRIFTED:
+            sentences.append(
+                f"The titles of {name} differ much from train's: stability index {psi:.2f}, where chance "
+                f"alone gives up to {by_chance:.2f}."
+            )
     concurrent = {name: split["targets_on_input_day"] for name, split in described.items()}
     if max(concurrent.values()) > CONCURRENT:
         shares = ", ".join(f"{share:.0%} of {name}'s" for name, share in concurrent.items())
@@ -119,11 +133,6 @@ def warnings(
             "not known, so they are ordered by title. Give exact dates, or one role for each time."
         )
     return sentences
-
-
-def _bins(title_ids: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Counts of unknown titles, of each common one, and of all others; indices rise as titles get rarer."""
-    return np.bincount(np.minimum(title_ids, COMMON_TITLES + 1), minlength=COMMON_TITLES + 2)
 
 
 def _share(mask: NDArray[np.bool_]) -> float:

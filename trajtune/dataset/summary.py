@@ -24,7 +24,7 @@ def summary(snapshot: Snapshot) -> str:
             f"  {name:<11} {split['careers']:,} careers, {split['first']} to {split['last']}, "
             f"{split['still_held']:.0%} still in the last role, "
             f"of the last titles {split['unseen_targets']:.1%} never seen in train and "
-            f"{split['unknown_targets']:.1%} unknown, {_times(name, split)}drift {split['psi']:.2f}"
+            f"{split['unknown_targets']:.1%} unknown, {_times(name, split)}{_drift(split)}"
         )
     if manifest["quarantine"]:
         reasons = sorted(manifest["quarantine"].items(), key=lambda item: (-item[1], item[0]))
@@ -38,6 +38,12 @@ def _times(name: str, split: Mapping[str, Any]) -> str:
     early, same_day = split["targets_before_train_cutoff"], split["targets_on_input_day"]
     words = f"{early:.1%} of the last roles begun before the train cutoff, " if name != "train" else ""
     return words + (f"{same_day:.1%} on the day of the role before, " if same_day else "")
+
+
+def _drift(split: Mapping[str, Any]) -> str:
+    """The stability index, and what chance gives where the snapshot's manifest knows it."""
+    by_chance = split.get("psi_by_chance")
+    return f"drift {split['psi']:.2f}" + (f" (chance gives up to {by_chance:.2f})" if by_chance else "")
 
 
 def describe_source(source: dict[str, object]) -> str:
