@@ -28,6 +28,8 @@ _IMPORT_PATH: Final = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
 class DataSettings(Settings):
     """How rows become careers and labels."""
 
+    added: ClassVar[Mapping[str, object]] = {"two_digit_years": None, "language": None}
+
     as_of: date | Literal["auto"] = Field(
         AUTO, description="The day the data describes; auto: the latest date in the data."
     )
@@ -37,6 +39,18 @@ class DataSettings(Settings):
     hireable_key: str | None = Field(None, description="Column or JSON key of a hireability label, if any.")
     day_first: bool | None = Field(
         None, description="What 03/04/2020 is: true 3 April, false 4 March, null ambiguous, to quarantine."
+    )
+    two_digit_years: int | None = Field(
+        None,
+        ge=1900,
+        le=2199,
+        description="Last year that two digits may mean, for example 2029: 29 is 2029 and 30 is 1930. null: "
+        "dates with two-digit years cannot be read.",
+    )
+    language: str | None = Field(
+        None,
+        description="Language of month names that are another month elsewhere, for example pl or hr for "
+        "listopad; null: such dates are ambiguous, to quarantine.",
     )
     merge_repeats: bool = Field(False, description="Join consecutive roles of the same title into one.")
     max_quarantine_fraction: float = Field(
