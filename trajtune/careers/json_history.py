@@ -20,10 +20,11 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 from numpy.typing import NDArray
 
+from trajtune.careers.nested_keys import list_at, value_at
 from trajtune.careers.parse.text import as_text, blank_to_null
 from trajtune.careers.reasons import Reason
 from trajtune.careers.role_validation import RawRoles
-from trajtune.careers.sources.column_names import CURRENT_NAME, alternatives
+from trajtune.careers.sources.column_names import CURRENT_NAME, alternatives, id_names
 from trajtune.experiment.sources import JsonHistory, RoleRows
 
 _FIELDS: Final = ("title", "start", "end", "current")
@@ -110,7 +111,7 @@ def read_lines(texts: pa.Array, layout: JsonHistory, label: str | None) -> tuple
         history or inside it.
     """
     objects = [_parse(text) for text in texts.to_pylist()]
-    ids = [_first_value(value, alternatives(layout.id_column)) for value in objects]
+    ids = [_first_value(value, id_names(layout)) for value in objects]
     values = [_history_of(value, layout) for value in objects]
     histories = read_objects(values, layout, label)
     columns = {"id": _strings([_text(i) for i in ids])}
@@ -132,7 +133,7 @@ def _first_value(value: Any, keys: Sequence[str]) -> Any:
     """The value of the first key that has one."""
     if not isinstance(value, dict):
         return None
-    return next((value[key] for key in keys if value.get(key) is not None), None)
+    return next((found for key in keys if (found := value_at(value, key)) is not None), None)
 
 
 def read_role_lines(texts: pa.Array, layout: RoleRows, label: str | None) -> tuple[pa.Table, RawRoles]:
@@ -143,9 +144,10 @@ def read_role_lines(texts: pa.Array, layout: RoleRows, label: str | None) -> tup
         start_key=layout.start_column,
         end_key=layout.end_column,
         current_key=layout.current_column,
+        end=layout.end,
     )
     roles = read_objects([[value] for value in objects], keys).roles
-    ids = [_text(_first_value(value, alternatives(layout.id_column))) for value in objects]
+    ids = [_text(_first_value(value, id_names(layout))) for value in objects]
     labels = [_text(_first_value(value, (label,))) if label else None for value in objects]
     return pa.table({"id": _strings(ids), "label": _strings(labels)}), roles
 
@@ -154,8 +156,7 @@ def _list_of_roles(value: Any, layout: JsonHistory) -> tuple[list[Any], str | No
     if isinstance(value, _InvalidJson):
         return [], str(value)
     if layout.history_key is not None:
-        for key in layout.history_key.split("."):
-            value = value.get(key) if isinstance(value, dict) else None
+        value = list_at(value, layout.history_key)
     elif isinstance(value, dict):
         lists = (value[key] for key in alternatives("work_history") if isinstance(value.get(key), list))
         value = next(lists, value)
@@ -167,15 +168,17 @@ def _list_of_roles(value: Any, layout: JsonHistory) -> tuple[list[Any], str | No
 
 
 def _role(role: Any, names: dict[str, tuple[str, ...]]) -> tuple[dict[str, str | None], int, str | None]:
+    if isinstance(role, str) and role.lstrip().startswith("{"):  # text[] of JSON texts
+        role = _parse(role)
     if not isinstance(role, dict):
         return {}, Reason.NOT_A_ROLE, json.dumps(role, default=str)
     texts = {
         field: next(
-            (text for name in names[field] if (text := _filled_text(role.get(name))) is not None), None
+            (text for name in names[field] if (text := _filled_text(value_at(role, name))) is not None), None
         )
         for field in _FIELDS
     }
-    title = next((role[name] for name in names["title"] if _filled_text(role.get(name)) is not None), None)
+    title = _first_value(role, [name for name in names["title"] if _filled_text(value_at(role, name))])
     if title is not None and not isinstance(title, str):
         return texts, Reason.TITLE_NOT_TEXT, texts["title"]
     return texts, 0, None
@@ -207,7 +210,7 @@ def _strings(values: list[str | None]) -> pa.Array:
 
 def _keys_by_field(layout: JsonHistory) -> dict[str, tuple[str, ...]]:
     keys = (layout.title_key, layout.start_key, layout.end_key, layout.current_key or CURRENT_NAME)
-    return {field: alternatives(key) for field, key in zip(_FIELDS, keys, strict=True)}
+    return {field: alternatives(key) if key else () for field, key in zip(_FIELDS, keys, strict=True)}
 
 
 def _read_columns(texts: pa.Array, layout: JsonHistory, label_key: str | None = None) -> Histories | None:
@@ -220,7 +223,8 @@ def _read_columns(texts: pa.Array, layout: JsonHistory, label_key: str | None = 
     content, longest = _as_json_lines(texts)
     names = _occurring_keys(texts, _keys_by_field(layout))
     keys = [name for field in _FIELDS for name in names[field]]
-    if len(keys) != len(set(keys)) or set(keys) & set(path) or label_key in path[:1]:
+    has_path = any("." in key for key in keys)
+    if has_path or len(keys) != len(set(keys)) or set(keys) & set(path) or label_key in path[:1]:
         return None
     kind: pa.DataType = pa.list_(pa.struct([pa.field(key, pa.string()) for key in keys]))
     for key in reversed(path):
@@ -314,8 +318,11 @@ def read_nested(lists: pa.Array, layout: JsonHistory) -> Histories:
     keys = _keys_by_field(layout)
     struct_names = [field.name for field in structs.type] if pa.types.is_struct(structs.type) else []
     titles = [structs.type.field(key).type for key in keys["title"] if key in struct_names]
-    if not struct_names or not all(
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) for kind in titles
+    has_path = any("." in key for names in keys.values() for key in names)
+    if (
+        has_path
+        or not struct_names
+        or not all(pa.types.is_string(kind) or pa.types.is_large_string(kind) for kind in titles)
     ):
         return read_objects(lists.to_pylist(), layout)
     lengths = pc.list_value_length(lists).fill_null(0).to_numpy(zero_copy_only=False)

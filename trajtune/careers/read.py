@@ -121,7 +121,7 @@ def _load(
             part = join_parts(parts, data.merge_repeats)
         else:
             parse_block = partial(role_block, layout=layout, settings=data, today=today)
-            part = join_roles(list(_blocks(rows, parse_block, advance, source)), data)
+            part = join_roles(list(_blocks(rows, parse_block, advance, source)), data, layout)
     return _checked_and_sorted(part, {"kind": source.kind, **source_facts}, data, last_day(data, today))
 
 

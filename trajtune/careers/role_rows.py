@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trajtune.careers.assembly import Part, assemble, quarantine_rows
+from trajtune.careers.event_log import ends_at_next_start
 from trajtune.careers.json_history import read_role_lines
 from trajtune.careers.parse.flags import parse_flags
 from trajtune.careers.parse.text import id_column, text_column
@@ -25,12 +26,15 @@ _BLOCK = pa.schema([*ROLES, pa.field("id", pa.string()), pa.field("label", pa.st
 def role_block(rows: pa.Table, layout: RoleRows, settings: DataSettings, today: date) -> pa.Table:
     """Checked roles of a block: `role_validation.ROLES` with ``id`` and ``label``, ``[R]``."""
     if "line" in rows.column_names:
+        files = rows
         rows, raw = read_role_lines(text_column(rows, "line"), layout, settings.hireable_key)
+        if layout.id_column is None:
+            rows = rows.set_column(0, "id", text_column(files, "id"))
     else:
         raw = RawRoles(
             text_column(rows, "title"),
             text_column(rows, "start"),
-            text_column(rows, "end"),
+            text_column(rows, "start" if layout.end_column == layout.start_column else "end"),
             text_column(rows, "current"),
             np.zeros(len(rows), np.int8),
             pa.nulls(len(rows), pa.string()),
@@ -40,7 +44,7 @@ def role_block(rows: pa.Table, layout: RoleRows, settings: DataSettings, today: 
     return checked.append_column("id", ids).append_column("label", labels).cast(_BLOCK)
 
 
-def join_roles(blocks: Sequence[pa.Table], settings: DataSettings) -> Part:
+def join_roles(blocks: Sequence[pa.Table], settings: DataSettings, layout: RoleRows = RoleRows()) -> Part:
     """All careers of all blocks as one part."""
     rows = pa.concat_tables([_BLOCK.empty_table(), *blocks])
     has_id = rows["id"].is_valid()
@@ -49,10 +53,13 @@ def join_roles(blocks: Sequence[pa.Table], settings: DataSettings) -> Part:
     coded = rows["id"].combine_chunks().dictionary_encode()
     owners = coded.indices.to_numpy().astype(np.int64)
     labels, num_unreadable = _labels(owners, rows["label"].combine_chunks(), len(coded.dictionary))
+    roles = rows.select(ROLES.names)
+    if layout.end == "next_start":
+        roles = ends_at_next_start(owners, roles)
     part = assemble(
         coded.dictionary,
         owners,
-        rows.select(ROLES.names),
+        roles,
         pa.nulls(len(coded.dictionary), pa.string()),
         labels,
         "role",

@@ -28,8 +28,6 @@ _IMPORT_PATH: Final = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
 class DataSettings(Settings):
     """How rows become careers and labels."""
 
-    added: ClassVar[Mapping[str, object]] = {"two_digit_years": None, "language": None}
-
     as_of: date | Literal["auto"] = Field(
         AUTO, description="The day the data describes; auto: the latest date in the data."
     )

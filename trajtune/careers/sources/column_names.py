@@ -9,12 +9,24 @@ from trajtune.experiment.sources import JsonHistory, RoleRows
 
 FALLBACKS: Final[tuple[tuple[str, ...], ...]] = (
     ("title", "role", "position", "job_title", "jobTitle"),
-    ("start_date", "startDate", "start", "from", "started_at", "date_from"),
-    ("end_date", "endDate", "end", "to", "until", "ended_at", "date_to"),
+    ("start_date", "startDate", "start", "from", "started_at", "date_from", "starts_at"),
+    ("end_date", "endDate", "end", "to", "until", "ended_at", "date_to", "ends_at"),
     ("is_current", "isCurrent", "current"),
     ("id", "candidate_id", "candidateId", "person_id"),
     ("candidate_id", "candidateId", "person_id", "personId", "user_id"),
-    ("work_history", "workHistory", "experience", "experiences", "positions", "roles", "jobs", "history"),
+    (
+        *(
+            "work_history",
+            "workHistory",
+            "experience",
+            "experiences",
+            "positions",
+            "roles",
+            "jobs",
+            "history",
+        ),
+        *("work", "employment", "memberships", "terms"),
+    ),
 )
 """A default name, then its alternatives. A name that an experiment chose has none."""
 
@@ -24,6 +36,11 @@ CURRENT_NAME: Final = "is_current"
 def alternatives(name: str) -> tuple[str, ...]:
     """The names to look for: ``name``, and its fallbacks if it is a default."""
     return next((names for names in FALLBACKS if names[0] == name), (name,))
+
+
+def id_names(layout: JsonHistory | RoleRows) -> tuple[str, ...]:
+    """The names to look for a person's id under; none if each file is one person."""
+    return () if layout.id_column is None else alternatives(layout.id_column)
 
 
 def find_name(name: str, available: Sequence[str]) -> str | None:

@@ -3,6 +3,7 @@
 import fnmatch
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pyarrow.fs
 import pyarrow.parquet
 
 from trajtune.careers.sources.column_names import choose_columns
+from trajtune.careers.sources.json_documents import below, common_directory, holds_documents, read_documents
 from trajtune.errors import SourceError
 from trajtune.experiment.sources import FileSource
 from trajtune.storage.object_store import explain, open_uri, require_bucket
@@ -24,6 +26,7 @@ _EXTENSIONS: Final = {
     "csv": (".csv",),
     "parquet": (".parquet", ".pq"),
     "jsonl": (".jsonl", ".ndjson", ".json"),
+    "json": (".json",),
 }
 
 
@@ -39,6 +42,12 @@ def open_files(source: FileSource, label: str | None) -> "Dataset":
     import ray
 
     filesystem, paths = find_files(source)
+    is_file_a_person = source.layout.id_column is None
+    if source.kind == "json" or (
+        source.kind == "jsonl"
+        and (is_file_a_person or source.rows_key or holds_documents(filesystem, paths[0]))
+    ):
+        return read_documents(paths, filesystem, source.rows_key, is_file_a_person=is_file_a_person)
     if source.kind == "jsonl":
         # `read_text` would load complete files, and break lines at characters that JSON strings may hold.
         one_column = pyarrow.csv.ParseOptions(delimiter="\x01", quote_char=False)
@@ -48,12 +57,30 @@ def open_files(source: FileSource, label: str | None) -> "Dataset":
     except (pa.ArrowInvalid, OSError) as error:
         raise SourceError(f"Cannot read {paths[0]} as {source.kind}: {explain(str(error))}.") from error
     chosen = choose_columns(source.path, source.layout, available, label)
-    theirs = list(chosen.values())
+    if chosen.get("end") == chosen.get("start"):
+        chosen.pop("end", None)  # a range, which `role_rows` reads once
+    theirs = list(dict.fromkeys(chosen.values()))
     if source.kind == "parquet":
-        rows = ray.data.read_parquet(paths, filesystem=filesystem, columns=theirs, file_extensions=None)
+        rows = ray.data.read_parquet(
+            paths,
+            filesystem=filesystem,
+            columns=theirs,
+            file_extensions=None,
+            include_paths=is_file_a_person,
+        )
     else:
-        rows = _read_csv(paths, filesystem, theirs, pyarrow.csv.ParseOptions(newlines_in_values=True))
+        csv = pyarrow.csv.ParseOptions(newlines_in_values=True)
+        rows = _read_csv(paths, filesystem, theirs, csv, include_paths=is_file_a_person)
+    if is_file_a_person:
+        base = common_directory(paths)
+        rows = rows.map_batches(partial(_with_file_ids, base=base), batch_format="pyarrow", batch_size=None)
     return rows.rename_columns({name: ours for ours, name in chosen.items() if name != ours})
+
+
+def _with_file_ids(rows: pa.Table, base: str) -> pa.Table:
+    """Rows with the path of their file below ``base`` as ``id``."""
+    paths = pa.array([below(path, base) for path in rows["path"].to_pylist()], pa.string())
+    return rows.drop_columns("path").append_column("id", paths)
 
 
 def _read_csv(
@@ -62,6 +89,7 @@ def _read_csv(
     columns: list[str],
     parse_options: pyarrow.csv.ParseOptions,
     column_names: list[str] | None = None,
+    include_paths: bool = False,
 ) -> "Dataset":
     import ray
 
@@ -70,6 +98,7 @@ def _read_csv(
         filesystem=filesystem,
         file_extensions=None,
         partitioning=None,
+        include_paths=include_paths,
         read_options=pyarrow.csv.ReadOptions(column_names=column_names, block_size=_LONGEST_ROW),
         parse_options=parse_options,
         convert_options=pyarrow.csv.ConvertOptions(

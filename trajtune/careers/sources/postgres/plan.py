@@ -19,6 +19,8 @@ RANGE_BYTES: Final = 32 << 20
 _MOST_QUERY_READERS: Final = 8
 # Kinds of relation: tables and materialized views have pages; views and partitioned tables have none.
 _PAGED_KINDS: Final = ("r", "m")
+# json[], text[], varchar[] and jsonb[]: each element is a role.
+_ARRAY_TYPES: Final = (199, 1009, 1015, 3807)
 _QUERY_KIND: Final = "q"
 
 
@@ -102,7 +104,8 @@ def _resolve(
             raise SourceError(
                 f"The query cannot be run: {server_message(error)}. Fix `source.query`."
             ) from None
-        available = [column.name for column in cursor.description or ()]
+        types = {column.name: column.type_code for column in cursor.description or ()}
+        available = list(types)
         chosen = choose_columns(_display_name(source), source.layout, available, label)
         runs_query = snapshot is not None and kind not in _PAGED_KINDS
         rows = f"count(*) FROM {relation}" if runs_query else f"EXISTS (SELECT FROM {relation})"
@@ -111,9 +114,10 @@ def _resolve(
             raise SourceError(
                 f"{_display_name(source)} is empty. Fill it, or name another one as `source.table`."
             )
-        columns = {
-            name: f"({sql.Identifier(column).as_string(exporter)})::text" for name, column in chosen.items()
-        }
+        quoted = {name: sql.Identifier(column).as_string(exporter) for name, column in chosen.items()}
+        columns = {name: f"({column})::text" for name, column in quoted.items()}
+        if types.get(chosen.get("history", "")) in _ARRAY_TYPES:
+            columns["history"] = f"to_jsonb({quoted['history']})::text"
         if snapshot is None:
             return ReadPlan(columns, relation, ("true",), None, False, 0, None, note)
         if runs_query:
