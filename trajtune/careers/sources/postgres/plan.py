@@ -139,7 +139,9 @@ def _relation(exporter: PgConnection, source: PostgresSource) -> tuple[str, str]
         # The line break ends a comment at the end of the query.
         return f"({source.query.strip().rstrip(';')}\n) AS careers", _QUERY_KIND
     with exporter.cursor() as cursor:
-        for parts in ((source.table,), tuple(source.table.split(".", 1))):
+        # Schemas and tables may have dots in their names.
+        dots = [at for at, character in enumerate(source.table) if character == "."]
+        for parts in ((source.table,), *((source.table[:at], source.table[at + 1 :]) for at in dots)):
             quoted = sql.Identifier(*parts).as_string(exporter)
             cursor.execute("SELECT relkind FROM pg_class WHERE oid = to_regclass(%s)", (quoted,))
             if (row := cursor.fetchone()) is not None:
