@@ -11,9 +11,8 @@ import pytest
 
 from tests.dataset.test_split import career, table
 from tests.support.careers import loaded
-from trajtune.dataset.drift import stability_index
 from trajtune.dataset.prepare import snapshot_of
-from trajtune.dataset.profile import profile, warnings
+from trajtune.dataset.profile import profile, stability_index, warnings
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.summary import summary
 from trajtune.dataset.test_split import read_split, split_file

@@ -125,6 +125,8 @@ def read_lines(texts: pa.Array, layout: JsonHistory, label: str | None) -> tuple
 def _history_of(value: Any, layout: JsonHistory) -> Any:
     if isinstance(value, dict):
         history = _first_value(value, alternatives(layout.history_column))
+        if history is None and layout.history_key is not None:
+            return value  # `history_key` leads to the list from the top of the line
         return _parse(history) if isinstance(history, str) else history
     return value if isinstance(value, _InvalidJson) else _InvalidJson("no JSON object")
 

@@ -144,7 +144,7 @@ def _confirmed(proposal: "Proposal") -> "Proposal":
         before = getattr(proposal.source.layout, setting)
         while True:
             answer = typer.prompt(setting, default=before or "null", err=True)
-            if answer in names or (answer == "null" and setting.startswith("current")):
+            if answer in names or (answer == "null" and (before is None or setting.startswith("current"))):
                 break
             typer.echo(
                 f"No {answer} there. {did_you_mean(answer, names)}There are: {', '.join(names[:30])}.",

@@ -107,7 +107,10 @@ def test_names_with_dots_and_dates_as_objects_reach_the_careers(tmp_path: Path) 
         start_key="from",
         end_key="to",
     )
-    careers = load("jsonl", path, layout=layout).careers.to_pylist()
+    loaded = load("jsonl", path, layout=layout).careers
+    from_the_top = layout.model_copy(update={"history_column": "work_history", "history_key": "Person.Roles"})
+    assert load("jsonl", path, layout=from_the_top).careers.equals(loaded)
+    careers = loaded.to_pylist()
     assert [career["candidate_id"] for career in careers] == ["p", "q"]
     assert careers[0]["titles"] == ["A", "B"]
     assert careers[0]["precisions"] == [2, 3]

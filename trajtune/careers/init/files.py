@@ -16,6 +16,7 @@ import pyarrow.parquet
 
 from trajtune.careers.init.keys import as_text, flat_values
 from trajtune.careers.init.table import MOST_ROWS, Row, Table
+from trajtune.careers.init.usual_names import NOT_A_WORD, name_rank
 from trajtune.careers.sources.files import find_files
 from trajtune.careers.sources.json_documents import documents, holds_documents
 from trajtune.errors import SourceError
@@ -32,6 +33,7 @@ _KINDS: Final = {
 }
 _MOST_FILES: Final = 50
 """Files of each kind that are looked at, spread over all of them."""
+_MOST_NAMES: Final = 50
 _MOST_BYTES: Final = 64 << 20
 """Bytes of a text file that are looked at."""
 
@@ -39,7 +41,7 @@ _Object = Mapping[str, Any]
 
 
 def sample_files(path: str) -> Iterator[tuple[Table, list[Row] | str]]:
-    """The rows that files hold: those of each name and kind, and each array within JSON documents.
+    """The rows that files hold: those of each kind, and each array within JSON documents.
 
     Args:
         path: A file, a directory or a glob.
@@ -50,61 +52,71 @@ def sample_files(path: str) -> Iterator[tuple[Table, list[Row] | str]]:
     Raises:
         SourceError: If there is no such file.
     """
-    for (kind, base_path), (filesystem, files) in _groups(path).items():
-        base = {"kind": kind, "path": base_path}
-        spread = _spread(files, _MOST_FILES)
-        each = max(1, -(-MOST_ROWS // len(spread)))
-        try:
-            read = [_objects(filesystem, file, kind, each) for file in spread]
-        except (pa.ArrowInvalid, OSError, UnicodeDecodeError, SourceError) as error:
-            yield Table(base, base_path, None, {}, frozenset(), frozenset()), explain(str(error))
-            continue
-        objects = [row for rows in read for row in rows]
-        one_each = kind == "csv" or (kind == "json" and all(len(rows) == 1 for rows in read))
-        yield _as_table(base, base_path, objects, is_one_person_a_file=one_each and len(files) > 1)
-        for key in _arrays(objects) if kind == "json" and len(objects) == len(read) else ():
-            rows = [row for content in objects for row in content.get(key) or () if isinstance(row, dict)]
-            yield _as_table(
-                {**base, "rows_key": key},
-                f"{base_path}: {key}",
-                _spread(rows, MOST_ROWS),
-                is_one_person_a_file=False,
-            )
+    for kind, filesystem, files in _files_by_kind(path):
+        yield from _sample(path, kind, filesystem, files)
 
 
-def _groups(path: str) -> dict[tuple[str, str], tuple[pyarrow.fs.FileSystem, list[str]]]:
-    """The files by kind and, in a directory with files of several names, by name."""
-    found: dict[tuple[str, str], tuple[pyarrow.fs.FileSystem, list[str]]] = {}
+def _sample(
+    path: str, kind: str, filesystem: pyarrow.fs.FileSystem, files: Sequence[str]
+) -> Iterator[tuple[Table, list[Row] | str]]:
+    base = {"kind": kind, "path": path}
+    spread = _spread(files, _MOST_FILES)
+    each = max(1, -(-MOST_ROWS // len(spread)))
+    try:
+        read = [_objects(filesystem, file, kind, each) for file in spread]
+    except (pa.ArrowInvalid, OSError, UnicodeDecodeError, SourceError) as error:
+        yield _without_rows(base), explain(str(error))
+        return
+    if not _are_alike(read):
+        by_name: dict[str, list[str]] = defaultdict(list)
+        for file in files:
+            by_name[os.path.basename(file)].append(file)
+        if len(by_name) == 1 or "*" in path:
+            yield _without_rows(base), "its files have different columns"
+            return
+        for name, named in islice(by_name.items(), _MOST_NAMES):
+            yield from _sample(f"{path.rstrip('/')}/**/{name}", kind, filesystem, named)
+        return
+    objects = [row for rows in read for row in rows]
+    one_each = kind == "csv" or (kind == "json" and all(len(rows) == 1 for rows in read))
+    yield _as_table(base, path, objects, is_one_person_a_file=one_each and len(files) > 1)
+    for key in _arrays(objects) if kind == "json" and len(objects) == len(read) else ():
+        rows = [row for content in objects for row in content.get(key) or () if isinstance(row, dict)]
+        within = {**base, "rows_key": key}
+        yield _as_table(within, f"{path}: {key}", _spread(rows, MOST_ROWS), is_one_person_a_file=False)
+
+
+def _without_rows(base: Mapping[str, str]) -> Table:
+    return Table(base, base["path"], None, {}, frozenset(), frozenset())
+
+
+def _are_alike(read: Sequence[Sequence[_Object]]) -> bool:
+    """Whether files share at least half of their columns or keys."""
+    keys = [{key for row in rows for key in row} for rows in read if rows]
+    common, every = set.intersection(*keys) if keys else set(), set().union(*keys)
+    return 2 * len(common) >= len(every)
+
+
+def _files_by_kind(path: str) -> Iterator[tuple[str, pyarrow.fs.FileSystem, list[str]]]:
     suffix = os.path.splitext(path.removesuffix(".gz"))[1].lower()
-    if suffix in _KINDS:
-        filesystem, files = find_files(FileSource.model_validate({"kind": _KINDS[suffix], "path": path}))
-        kind = _KINDS[suffix]
-        return {(_kind_of_json(kind, filesystem, files[0]), path): (filesystem, files)}
-    for kind in ("csv", "json", "jsonl", "parquet"):
+    is_found = False
+    for kind in [_KINDS[suffix]] if suffix in _KINDS else ["csv", "json", "jsonl", "parquet"]:
         try:
             filesystem, files = find_files(FileSource.model_validate({"kind": kind, "path": path}))
         except SourceError as error:
-            if "no file" in str(error) or "empty" in str(error):
+            if suffix not in _KINDS and ("no file" in str(error) or "empty" in str(error)):
                 continue
             raise
-        of_kind = [file for file in files if _KINDS.get(os.path.splitext(file)[1].lower()) == kind]
-        by_name: dict[str, list[str]] = defaultdict(list)
-        for file in of_kind:
-            by_name[os.path.basename(file)].append(file)
-        if len(by_name) == len(of_kind) and of_kind:
-            groups = {path: of_kind} if len(of_kind) > 1 or "*" in path else {of_kind[0]: of_kind}
-            if kind == "csv" and len(of_kind) > 1:
-                groups |= {f"{path.rstrip('/')}/{name}": files for name, files in by_name.items()}
-        else:
-            groups = {f"{path.rstrip('/')}/**/{name}": files for name, files in by_name.items()}
-        for name, group in groups.items():
-            found[(_kind_of_json(kind, filesystem, group[0]), name)] = (filesystem, group)
-    if not found:
+        if suffix not in _KINDS:
+            files = [file for file in files if _KINDS.get(os.path.splitext(file)[1].lower()) == kind]
+        if files:
+            is_found = True
+            yield _kind_of_json(kind, filesystem, files[0]), filesystem, files
+    if not is_found:
         raise SourceError(
             f"There is no CSV, JSON, JSON lines or Parquet file at {path}. Give a file, a directory or "
             "a glob."
         )
-    return found
 
 
 def _kind_of_json(kind: str, filesystem: pyarrow.fs.FileSystem, file: str) -> str:
@@ -156,13 +168,23 @@ def _objects(filesystem: pyarrow.fs.FileSystem, file: str, kind: str, most: int)
         table = pa.Table.from_batches(batches, schema=reader.schema)
         return list(table.take(pa.array(_spread(range(len(table)), most), pa.int64())).to_pylist())
     if kind == "json":
-        content = _text(filesystem, file).read()
-        values = [json.loads(text, strict=False) for text in documents(content, file)]
+        values = _documents(_text(filesystem, file).read(), file)
     else:
         values = [
             _line(line) for line in _spread([line for line in _text(filesystem, file) if line.strip()], most)
         ]
     return [value for value in _spread(values, most) if isinstance(value, dict)]
+
+
+def _documents(content: str, file: str) -> list[Any]:
+    values: list[Any] = []
+    try:
+        for text in documents(content, file):
+            values.append(_line(text))
+    except SourceError:
+        if len(content.encode()) < _MOST_BYTES:
+            raise  # else it breaks off because no more was read
+    return values
 
 
 def _line(line: str) -> Any:
@@ -227,7 +249,12 @@ def _as_table(
     unique = {
         key
         for key, values in columns.items()
-        if key not in is_json and len(values) > 1 and None not in values and len(set(values)) == len(values)
+        if key not in is_json
+        and len(values) > 1
+        and None not in values
+        and len(set(values)) == len(values)
+        # A sample of many people's roles may have each person once.
+        and name_rank("id", key) == NOT_A_WORD
     }
     rows: list[Row] = [
         dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
