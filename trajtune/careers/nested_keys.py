@@ -1,6 +1,20 @@
 """Names with dots as paths into JSON: `title.name`, `id.bioguide`, `Person.Roles`."""
 
+import json
 from typing import Any
+
+
+def json_value(value: Any) -> Any:
+    """A JSON text as its value; anything else, and a text that is no JSON, as it is."""
+    try:
+        return json.loads(value, strict=False) if isinstance(value, str) else value
+    except (ValueError, RecursionError):
+        return value
+
+
+def json_text(value: Any) -> str:
+    """A value as JSON text; dates as ISO text within it."""
+    return json.dumps(value, default=str, ensure_ascii=False)
 
 
 def value_at(value: Any, name: str) -> Any:

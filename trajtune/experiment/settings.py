@@ -45,10 +45,10 @@ class DataSettings(Settings):
         description="Last year that two digits may mean, for example 2029: 29 is 2029 and 30 is 1930. null: "
         "dates with two-digit years cannot be read.",
     )
-    language: str | None = Field(
+    language: Literal["cs", "hr", "pl"] | None = Field(
         None,
-        description="Language of month names that are another month elsewhere, for example pl or hr for "
-        "listopad; null: such dates are ambiguous, to quarantine.",
+        description="Language of month names that are another month in another language, as listopad; null: "
+        "such dates are ambiguous, to quarantine.",
     )
     merge_repeats: bool = Field(False, description="Join consecutive roles of the same title into one.")
     max_quarantine_fraction: float = Field(

@@ -25,7 +25,7 @@ _ID: Final = "Column of the person's id; null: each file is one person, and its 
 class JsonHistory(Settings):
     """One row a career: an id and a JSON list of roles.
 
-    In JSON files and JSON values a name with dots is a path: `id.bioguide`, `title.name`.
+    A name with dots is a path of keys into JSON: `id.bioguide`, `title.name`.
     """
 
     layout: Literal["json"] = "json"

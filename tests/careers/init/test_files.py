@@ -9,6 +9,7 @@ import pytest
 
 from tests.careers.init.export_samples import PEOPLE, SAMPLES
 from tests.cli.running import Trajtune
+from tests.support.s3 import S3Store
 from trajtune.careers.read import load_career_sequences
 from trajtune.experiment.load import load_experiment
 
@@ -106,3 +107,16 @@ def test_what_cannot_be_read_is_said_with_its_share(trajtune: Trajtune, tmp_path
     sentence = "Tried on 20 rows: 80.0% of 20 roles can be read; the commonest fault is unreadable_start."
     assert sentence in outcome.err
     assert sentence in (tmp_path / "found.yaml").read_text()
+
+
+def test_files_in_a_store_are_looked_at(
+    trajtune: Trajtune, tmp_path: Path, s3_store: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = SAMPLES["nested_terms"](tmp_path).read_bytes()
+    s3_store.put("exports", "people/part 1.jsonl", lines)
+    for name, value in s3_store.environment.items():
+        monkeypatch.setenv(name, value)
+    outcome = trajtune("init", "found.yaml", "--from", "s3://exports/people", "--yes")
+    assert outcome.code == 0, outcome
+    source = load_experiment("found.yaml").source
+    assert (source.kind, source.path) == ("jsonl", "s3://exports/people")  # type: ignore[union-attr]

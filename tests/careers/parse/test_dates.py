@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from trajtune.careers.parse import date_words
 from trajtune.careers.parse.dates import DateRules, Reading, parse_date, parse_dates
 from trajtune.careers.schema import Precision
+from trajtune.experiment.settings import DataSettings
 
 EPOCH = date(1970, 1, 1)
 MONTHS = {
@@ -214,6 +215,8 @@ def test_a_month_name_of_two_languages_needs_the_language():
     assert read("listopad 2020", language="pl") == (date(2020, 11, 1), Precision.MONTH)
     assert read("listopad 2020", language="hr") == (date(2020, 10, 1), Precision.MONTH)
     assert read("listopad 2020", language="en") == Reading.AMBIGUOUS
+    codes = {code for numbers in date_words.AMBIGUOUS_MONTHS.values() for code in numbers}
+    assert {DataSettings(language=code).language for code in codes} == codes  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

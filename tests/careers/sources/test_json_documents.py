@@ -5,6 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.careers.sources.test_files import HISTORIES, LENIENT, ROWS, load
@@ -157,4 +160,24 @@ def test_without_an_id_each_file_is_a_person(kind: str, tmp_path: Path) -> None:
     careers = load(kind, tmp_path, LENIENT, layout=layout).careers.to_pylist()
     file = "Positions.csv" if kind == "csv" else "cv.json"
     assert [career["candidate_id"] for career in careers] == [f"ada/{file}", f"bob/{file}"]
+    assert careers[0]["titles"] == ["A", "B"]
+
+
+@pytest.mark.usefixtures("ray_local")
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_a_name_with_dots_leads_into_a_column(kind: str, tmp_path: Path) -> None:
+    rows = [
+        {"id": {"bioguide": str(person)}, "title": {"name": title}, "start_date": start, "end_date": None}
+        for person in range(2)
+        for title, start in (("A", "2010"), ("B", "2012"))
+    ]
+    path = tmp_path / f"rows.{kind}"
+    if kind == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    else:
+        as_text = [{k: json.dumps(v) if isinstance(v, dict) else v for k, v in row.items()} for row in rows]
+        pd.DataFrame(as_text).to_csv(path, index=False)
+    layout = RoleRows(id_column="id.bioguide", title_column="title.name")
+    careers = load(kind, path, layout=layout).careers.to_pylist()
+    assert [career["candidate_id"] for career in careers] == ["0", "1"]
     assert careers[0]["titles"] == ["A", "B"]

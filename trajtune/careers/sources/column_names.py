@@ -87,7 +87,7 @@ def choose_columns(
     chosen: dict[str, str] = {}
     missing = []
     for ours, name in (needed | optional).items():
-        theirs = None if name is None else find_name(name, available)
+        theirs = None if name is None else find_name(name, available) or _path_into(name, available)
         if theirs is not None:
             chosen[ours] = theirs
         elif name is not None and needed.get(ours) is not None:
@@ -96,6 +96,16 @@ def choose_columns(
         remedy = _other_layout(layout, available) + nearest(missing[0], available)
         raise SourceError(f"{where} has no column {', '.join(missing)}. {remedy}")
     return chosen
+
+
+def _path_into(name: str, available: Sequence[str]) -> str | None:
+    """The name itself, if it is a path of keys into a column: `id.bioguide`."""
+    return name if "." in name and column_of(name, available) in available else None
+
+
+def column_of(name: str, available: Sequence[str]) -> str:
+    """The column that a name leads into; the name itself, if it is a column."""
+    return name if name in available else name.partition(".")[0]
 
 
 def _other_layout(layout: JsonHistory | RoleRows, available: Sequence[str]) -> str:

@@ -11,7 +11,8 @@ import pyarrow.csv
 import pyarrow.fs
 import pyarrow.parquet
 
-from trajtune.careers.sources.column_names import choose_columns
+from trajtune.careers.nested_keys import json_text, json_value, value_at
+from trajtune.careers.sources.column_names import choose_columns, column_of
 from trajtune.careers.sources.json_documents import below, common_directory, holds_documents, read_documents
 from trajtune.errors import SourceError
 from trajtune.experiment.sources import FileSource
@@ -59,7 +60,7 @@ def open_files(source: FileSource, label: str | None) -> "Dataset":
     chosen = choose_columns(source.path, source.layout, available, label)
     if chosen.get("end") == chosen.get("start"):
         chosen.pop("end", None)  # a range, which `role_rows` reads once
-    theirs = list(dict.fromkeys(chosen.values()))
+    theirs = list(dict.fromkeys(column_of(name, available) for name in chosen.values()))
     if source.kind == "parquet":
         rows = ray.data.read_parquet(
             paths,
@@ -74,7 +75,32 @@ def open_files(source: FileSource, label: str | None) -> "Dataset":
     if is_file_a_person:
         base = common_directory(paths)
         rows = rows.map_batches(partial(_with_file_ids, base=base), batch_format="pyarrow", batch_size=None)
-    return rows.rename_columns({name: ours for ours, name in chosen.items() if name != ours})
+    paths_into = {ours: name for ours, name in chosen.items() if name not in available}
+    if paths_into:
+        rows = rows.map_batches(
+            partial(_with_paths_into, names=paths_into), batch_format="pyarrow", batch_size=None
+        )
+    renamed = {name: ours for ours, name in chosen.items() if name != ours and ours not in paths_into}
+    return rows.rename_columns(renamed) if renamed else rows
+
+
+def _with_paths_into(rows: pa.Table, names: dict[str, str]) -> pa.Table:
+    """Rows with the values that lie within structs, or within JSON text, as columns of text.
+
+    Args:
+        rows: The columns as they were read.
+        names: For each new column, its path of keys; the first is a column.
+    """
+    columns = {}
+    for ours, name in names.items():
+        column, _, path = name.partition(".")
+        values = (value_at(json_value(value), path) for value in rows[column].to_pylist())
+        texts = [value if value is None or isinstance(value, str) else json_text(value) for value in values]
+        columns[ours] = pa.array(texts, pa.string())
+    others = rows.drop_columns([ours for ours in columns if ours in rows.column_names])
+    for ours, column in columns.items():
+        others = others.append_column(ours, column)
+    return others
 
 
 def _with_file_ids(rows: pa.Table, base: str) -> pa.Table:

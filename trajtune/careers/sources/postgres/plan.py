@@ -8,7 +8,7 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as PgConnection  # noqa: N812 (a class)
 
-from trajtune.careers.sources.column_names import choose_columns, nearest
+from trajtune.careers.sources.column_names import choose_columns, column_of, nearest
 from trajtune.careers.sources.postgres.connection import Database, restart_transaction, single_value
 from trajtune.careers.sources.postgres.errors import server_message
 from trajtune.errors import SnapshotLostError, SourceError
@@ -19,6 +19,7 @@ RANGE_BYTES: Final = 32 << 20
 _MOST_QUERY_READERS: Final = 8
 # Kinds of relation: tables and materialized views have pages; views and partitioned tables have none.
 _PAGED_KINDS: Final = ("r", "m")
+_JSON_TYPES: Final = (114, 3802)
 # json[], text[], varchar[] and jsonb[]: each element is a role.
 _ARRAY_TYPES: Final = (199, 1009, 1015, 3807)
 _QUERY_KIND: Final = "q"
@@ -107,6 +108,7 @@ def _resolve(
         types = {column.name: column.type_code for column in cursor.description or ()}
         available = list(types)
         chosen = choose_columns(_display_name(source), source.layout, available, label)
+        _check_paths(_display_name(source), chosen, types)
         runs_query = snapshot is not None and kind not in _PAGED_KINDS
         rows = f"count(*) FROM {relation}" if runs_query else f"EXISTS (SELECT FROM {relation})"
         cursor.execute(f"SELECT {rows}")
@@ -114,7 +116,7 @@ def _resolve(
             raise SourceError(
                 f"{_display_name(source)} is empty. Fill it, or name another one as `source.table`."
             )
-        quoted = {name: sql.Identifier(column).as_string(exporter) for name, column in chosen.items()}
+        quoted = {name: _expression(exporter, column, types) for name, column in chosen.items()}
         columns = {name: f"({column})::text" for name, column in quoted.items()}
         if types.get(chosen.get("history", "")) in _ARRAY_TYPES:
             columns["history"] = f"to_jsonb({quoted['history']})::text"
@@ -152,6 +154,31 @@ def _relation(exporter: PgConnection, source: PostgresSource) -> tuple[str, str]
         )
         tables = [row[0] for row in cursor.fetchall()]
     raise SourceError(f"There is no table {source.table} in this database. {nearest(source.table, tables)}")
+
+
+def _expression(exporter: PgConnection, name: str, types: dict[str, int]) -> str:
+    """A column as SQL, or what lies under a path of keys in a column of JSON."""
+    column = column_of(name, list(types))
+    quoted = sql.Identifier(column).as_string(exporter)
+    if column == name:
+        return quoted
+    keys = sql.Literal(name.split(".")[1:]).as_string(exporter)
+    return f"{quoted} #>> {keys}"
+
+
+def _check_paths(where: str, chosen: dict[str, str], types: dict[str, int]) -> None:
+    """Refuse paths of keys into columns that are no JSON.
+
+    Raises:
+        SourceError: If there is one.
+    """
+    for name in chosen.values():
+        column = column_of(name, list(types))
+        if column != name and types[column] not in _JSON_TYPES:
+            raise SourceError(
+                f"{where} has no column {name}, and {column} is not json or jsonb, so it holds no keys. "
+                f"{nearest(name, list(types))}"
+            )
 
 
 def _page_ranges(num_pages: int, count: int) -> tuple[str, ...]:
