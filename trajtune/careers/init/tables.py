@@ -1,4 +1,4 @@
-"""What the database's catalog says of its tables, and a few rows of each."""
+"""What the database's catalog says of its tables, and a sample of the rows of each."""
 
 import re
 from typing import Final
