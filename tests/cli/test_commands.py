@@ -25,7 +25,7 @@ def test_the_commands_and_their_flags_are_these() -> None:
     }
     assert found == {
         "demo": ["--verbose"],
-        "init": ["--table", "--yes", "-y", "file"],
+        "init": ["--from", "--table", "--yes", "-y", "file"],
         "simulate": ["--careers", "--json", "--population", "--seed", "--to"],
         "prepare": ["--json", "--verbose", "experiment"],
         "search": [

@@ -1,10 +1,12 @@
 """The profile of the splits: counts, drift and warnings."""
 
 import re
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from tests.dataset.test_split import career, table
@@ -64,7 +66,7 @@ def test_a_title_that_the_vocabulary_leaves_out_as_too_rare_is_unknown_but_not_u
         re.findall("<td[^>]*>(.*?)</td>", row)
         for row in re.findall('<tr><th scope="row">val</th>.*?</tr>', report)
     ]
-    assert [row[4:8] for row in rows if len(row) == 11] == [["0.25", "0.0", "0.5", "0.5"]]
+    assert [row[4:8] for row in rows if len(row) == 12] == [["0.25", "0.0", "0.5", "0.5"]]
 
 
 def test_the_stability_index_is_zero_without_change_and_grows_with_it() -> None:
@@ -106,3 +108,63 @@ def test_targets_before_the_train_cutoff_and_on_the_day_of_the_last_input_are_co
     snapshot = snapshot_of(loaded(careers), validate(Experiment, by_move, "test"))
     assert [split["careers"] for split in snapshot.manifest["splits"].values()] == [3, 1, 1]
     assert snapshot.manifest["splits"]["val"]["targets_before_train_cutoff"] == 0
+
+
+def _careers_of_one_population(num_careers: int, change: bool) -> pa.Table:
+    """Careers whose titles do not depend on their dates; with ``change`` the latest have other titles."""
+    random = np.random.default_rng(1)
+    titles = random.zipf(1.3, (num_careers, 2)) % 400
+    days = np.sort(random.integers(0, 5_000, num_careers))
+    late = np.array([date(2005, 1, 1) + timedelta(days=int(day)) for day in days])
+    return table(
+        *(
+            career(
+                (f"title{first + 200 * (change and at > 0.7 * num_careers)}", str(day - timedelta(90)), None),
+                (f"title{second + 200 * (change and at > 0.7 * num_careers)}", str(day), None),
+                name=f"{at:05}",
+            )
+            for at, ((first, second), day) in enumerate(zip(titles.tolist(), late, strict=True))
+        )
+    )
+
+
+@pytest.mark.parametrize("num_careers", [100, 600])
+def test_a_population_without_drift_does_not_warn_at_any_size(num_careers: int, tmp_path: Path) -> None:
+    """The plain index exceeds 0.25 here, because few careers fill few bins."""
+    settings = {"split": {"by": "career"}, "storage": {"snapshots": str(tmp_path)}}
+    careers = _careers_of_one_population(num_careers, change=False)
+    manifest = snapshot_of(loaded(careers), validate(Experiment, settings, "test")).manifest
+    assert manifest["splits"]["val"]["psi"] > 0.25
+    assert manifest["splits"]["val"]["psi_by_chance"] > 0.25
+    assert not [text for text in manifest["warnings"] if "stability index" in text]
+
+
+def test_titles_that_change_over_time_are_warned_of(tmp_path: Path) -> None:
+    settings = {"split": {"by": "career"}, "storage": {"snapshots": str(tmp_path)}}
+    careers = _careers_of_one_population(600, change=True)
+    snapshot = snapshot_of(loaded(careers), validate(Experiment, settings, "test"))
+    found = [text for text in snapshot.manifest["warnings"] if "stability index" in text]
+    assert len(found) == 2
+    assert "where chance alone gives up to" in found[0]
+    assert "(chance gives up to" in summary(snapshot)
+
+
+def test_one_career_that_moves_as_of_by_more_than_a_year_is_warned_of(tmp_path: Path) -> None:
+    ladder = [
+        career(("A", f"20{year:02}-01-01", None), ("B", f"20{year:02}-06-01", None), name=f"p{year}")
+        for year in range(1, 12)
+    ]
+    lone = career(("A", "2005-01-01", None), ("B", "2019-03-01", None), name="z")
+    settings = {"storage": {"snapshots": str(tmp_path)}}
+
+    def warned(*careers: dict[str, object], as_of: str) -> list[str]:
+        read = replace(loaded(table(*careers)), as_of=date.fromisoformat(as_of))
+        manifest = snapshot_of(read, validate(Experiment, settings, "test")).manifest
+        return [text for text in manifest["warnings"] if "as_of" in text]
+
+    (sentence,) = warned(*ladder, lone, as_of="2019-03-01")
+    assert "One career alone has dates after 2011-06-01" in sentence
+    assert "`as_of` to 2019-03-01" in sentence
+    assert warned(*ladder, as_of="2011-06-01") == []
+    settings = {**settings, "data": {"as_of": "2019-03-01"}}
+    assert warned(*ladder, lone, as_of="2019-03-01") == []

@@ -90,6 +90,39 @@ def test_auto_moves_on_when_many_careers_share_one_date() -> None:
 
 
 @pytest.mark.parametrize(
+    ("shared", "cutoffs"),
+    [
+        # Years alone: both quantiles fall on the last date.
+        ({"2021-12-31": 30, "2022-12-31": 30, "2023-12-31": 40}, ("2022-12-31", "2023-12-31")),
+        # An export of one day: train and val divide what is left.
+        (
+            {"2010-06-01": 20, "2012-06-01": 10, "2014-06-01": 4, "2020-01-01": 66},
+            ("2012-06-01", "2020-01-01"),
+        ),
+        # A date that somebody filled in for most careers, before all others.
+        ({"1970-01-01": 90, "2021-01-01": 5, "2022-01-01": 5}, ("2021-01-01", "2022-01-01")),
+        ({"1970-01-01": 75, "2021-01-01": 10, "2022-01-01": 15}, ("2021-01-01", "2022-01-01")),
+        ({"1970-01-01": 5, "2021-01-01": 5, "2022-01-01": 90}, ("2021-01-01", "2022-01-01")),
+    ],
+)
+def test_auto_leaves_each_split_a_date_where_many_careers_share_one(
+    shared: dict[str, int], cutoffs: tuple[str, str]
+) -> None:
+    days = np.repeat(np.array(list(shared), "datetime64[D]"), list(shared.values()))
+    assert tuple(str(day) for day in resolve_cutoffs(days, SplitSettings())) == cutoffs
+
+
+def test_auto_says_what_it_lacks_and_never_advises_auto() -> None:
+    days = np.array(["2021-12-31"] * 60 + ["2022-12-31"] * 40, "datetime64[D]")
+    with pytest.raises(
+        SplitError, match="three different days at least.*2021-12-31 and 2022-12-31"
+    ) as caught:
+        resolve_cutoffs(days, SplitSettings())
+    assert "auto, " not in str(caught.value)
+    assert "or auto" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("train_cutoff", "val_cutoff", "message"),
     [
         (date(1990, 1, 1), date(2015, 1, 1), "train has none"),

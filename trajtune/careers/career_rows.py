@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trajtune.careers.assembly import Part, assemble, quarantine_rows, sums
+from trajtune.careers.event_log import ends_at_next_start
 from trajtune.careers.histories import Histories
 from trajtune.careers.json_columns import read_nested
 from trajtune.careers.json_history import read_histories, read_lines
@@ -33,7 +34,10 @@ def career_part(rows: pa.Table, layout: JsonHistory, settings: DataSettings, tod
     """Parse a block whose rows are careers into a `Part`, serialised as one row; see `unpack`."""
     label = settings.hireable_key
     if "line" in rows.column_names:
+        files = rows
         rows, histories = read_lines(text_column(rows, "line"), layout, label)
+        if layout.id_column is None:
+            rows = rows.set_column(0, "id", text_column(files, "id"))
     else:
         rows = in_timezone(rows, settings.timezone)
         in_json = label if "label" not in rows.column_names else None
@@ -42,10 +46,13 @@ def career_part(rows: pa.Table, layout: JsonHistory, settings: DataSettings, tod
         histories = replace(histories, faults=pc.coalesce(text_column(rows, FAULT), histories.faults))
     labels = text_column(rows, "label") if "label" in rows.column_names else histories.labels
     hireable, unreadable = parse_flags(labels)
+    roles = check_roles(histories.roles, settings, today)
+    if layout.end == "next_start":
+        roles = ends_at_next_start(histories.owners, roles)
     part = assemble(
         id_column(rows),
         histories.owners,
-        check_roles(histories.roles, settings, today),
+        roles,
         histories.faults,
         hireable,
         "career",

@@ -2,7 +2,7 @@
 
 # N careers, R roles of all careers
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -77,7 +77,12 @@ def joined(parts: Parts) -> Histories:
 def keys_by_field(layout: JsonHistory) -> dict[str, tuple[str, ...]]:
     """The keys that each of `FIELDS` may have in a role, the first that holds anything first."""
     keys = (layout.title_key, layout.start_key, layout.end_key, layout.current_key or CURRENT_NAME)
-    return {field: alternatives(key) for field, key in zip(FIELDS, keys, strict=True)}
+    return {field: alternatives(key) if key else () for field, key in zip(FIELDS, keys, strict=True)}
+
+
+def has_paths(*names: Mapping[str, Sequence[str]]) -> bool:
+    """Whether a name is a path of keys, which only Python objects are followed along."""
+    return any("." in key for by_field in names for keys in by_field.values() for key in keys)
 
 
 def path_of(history_key: str | None) -> Sequence[str]:

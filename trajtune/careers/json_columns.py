@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 from numpy.typing import NDArray
 
-from trajtune.careers.histories import FIELDS, Histories, keys_by_field
+from trajtune.careers.histories import FIELDS, Histories, has_paths, keys_by_field
 from trajtune.careers.parse.text import as_text, blank_to_null, is_bytes_or_text, is_not_text, plain
 from trajtune.careers.reasons import Reason
 from trajtune.careers.role_validation import RawRoles
@@ -265,7 +265,7 @@ def read_nested(lists: pa.Array, layout: JsonHistory) -> Histories | None:
         lists: A list of any kind ``[N]``.
         layout: The structs' fields.
     """
-    if not pa.types.is_struct(lists.type.value_type):
+    if not pa.types.is_struct(lists.type.value_type) or has_paths(keys_by_field(layout)):
         return None
     if not (pa.types.is_list(lists.type) or pa.types.is_large_list(lists.type)):
         lists = lists.cast(pa.large_list(lists.type.value_type))

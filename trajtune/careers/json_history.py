@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from trajtune.careers.histories import Histories, Parts, joined, keys_by_field, path_of
+from trajtune.careers.histories import Histories, Parts, has_paths, joined, keys_by_field, path_of
 from trajtune.careers.json_columns import Form, OddTextError, is_regular, odd_texts, read_columns, with_quotes
 from trajtune.careers.json_objects import (
     first_key_of_list,
@@ -25,7 +25,7 @@ from trajtune.careers.json_objects import (
     read_role_lines_by_themselves,
 )
 from trajtune.careers.role_validation import RawRoles
-from trajtune.careers.sources.column_names import alternatives
+from trajtune.careers.sources.column_names import alternatives, id_names
 from trajtune.experiment.sources import JsonHistory, RoleRows
 
 _ByThemselves = Callable[[pa.Array], Histories]
@@ -71,11 +71,13 @@ def read_role_lines(texts: pa.Array, layout: RoleRows, label: str | None) -> tup
         start_key=layout.start_column,
         end_key=layout.end_column,
         current_key=layout.current_column,
+        end=layout.end,
     )
-    beside = {"id": alternatives(layout.id_column)} | ({} if label is None else {"label": (label,)})
+    beside = {"id": id_names(layout)} | ({} if label is None else {"label": (label,)})
     form = Form((), keys_by_field(keys), is_role=True, beside=beside)
+    at_once = None if has_paths(form.names, form.beside) else form
     histories = _read(
-        texts, lambda text: form, lambda some: read_role_lines_by_themselves(some, layout, keys, label)
+        texts, lambda text: at_once, lambda some: read_role_lines_by_themselves(some, layout, keys, label)
     )
     return pa.table({"id": histories.ids, "label": histories.labels}), histories.roles
 
@@ -139,7 +141,7 @@ def _form_of_history(text: str, layout: JsonHistory, label_key: str | None) -> F
     names = keys_by_field(layout)
     value = parsed(text)
     path = _path_to_list(value, layout)
-    if path is None or label_key in path[:1]:
+    if path is None or label_key in path[:1] or has_paths(names, {"label": (label_key or "",)}):
         return None
     if not path:
         return Form((), names)
@@ -155,8 +157,9 @@ def _form_of_line(text: str, layout: JsonHistory, label: str | None) -> Form | N
     keys = alternatives(layout.history_column)
     key = next((key for key in keys if isinstance(line, dict) and line.get(key) is history), None)
     path = _path_to_list(history, layout)
-    beside = {"id": alternatives(layout.id_column)} | ({} if label is None else {"label": (label,)})
-    if key is None or path is None or isinstance(line[key], str):
+    names = keys_by_field(layout)
+    beside = {"id": id_names(layout)} | ({} if label is None else {"label": (label,)})
+    if key is None or path is None or isinstance(line[key], str) or has_paths(names, beside):
         return None
     if key in {name for names in beside.values() for name in names} or (path and label == path[0]):
         return None
@@ -165,7 +168,7 @@ def _form_of_line(text: str, layout: JsonHistory, label: str | None) -> Form | N
         preferred += _preferred(path[0], layout, "work_history")
     return Form(
         (key, *path),
-        keys_by_field(layout),
+        names,
         beside=beside,
         label_key=label if path else None,
         preferred=preferred,

@@ -13,10 +13,11 @@ import pyarrow.compute as pc
 
 from trajtune.careers.histories import FIELDS, Histories, keys_by_field, path_of
 from trajtune.careers.json_columns import MOST_DEPTH
+from trajtune.careers.nested_keys import list_at, value_at
 from trajtune.careers.parse.text import is_unicode, value_text
 from trajtune.careers.reasons import Reason
 from trajtune.careers.role_validation import RawRoles
-from trajtune.careers.sources.column_names import alternatives
+from trajtune.careers.sources.column_names import alternatives, id_names
 from trajtune.experiment.sources import JsonHistory, RoleRows
 
 
@@ -98,7 +99,7 @@ def read_lines_by_themselves(texts: pa.Array, layout: JsonHistory, label: str | 
     labels = histories.labels
     if label is not None:
         labels = pc.coalesce(_strings([value_text(first_value(line, (label,))) for line in lines]), labels)
-    ids = _strings([_id(line, layout.id_column) for line in lines])
+    ids = _strings([_id(line, layout) for line in lines])
     return Histories(histories.owners, histories.roles, histories.faults, labels, ids, histories.absent)
 
 
@@ -109,7 +110,7 @@ def read_role_lines_by_themselves(
     lines = [parsed(text) for text in texts.to_pylist()]
     histories = read_objects([[line] for line in lines], keys)
     labels = [value_text(first_value(line, (label,))) if label else None for line in lines]
-    ids = [_id(line, layout.id_column) for line in lines]
+    ids = [_id(line, layout) for line in lines]
     return Histories(
         histories.owners,
         histories.roles,
@@ -124,6 +125,8 @@ def history_of(line: Any, layout: JsonHistory) -> Any:
     """The history in a line's object."""
     if isinstance(line, dict):
         history = first_value(line, alternatives(layout.history_column))
+        if history is None and layout.history_key is not None:
+            return line  # `history_key` leads to the list from the top of the line
         return parsed(history) if isinstance(history, str) else history
     return line if isinstance(line, InvalidJson) else InvalidJson(f"no JSON object: {_short(line)}")
 
@@ -132,7 +135,7 @@ def first_value(value: Any, keys: Sequence[str]) -> Any:
     """The value of the first key that has one."""
     if not isinstance(value, dict):
         return None
-    return next((value[key] for key in keys if value.get(key) is not None), None)
+    return next((found for key in keys if (found := value_at(value, key)) is not None), None)
 
 
 def first_key_of_list(value: dict[str, Any]) -> str | None:
@@ -140,9 +143,9 @@ def first_key_of_list(value: dict[str, Any]) -> str | None:
     return next((key for key in alternatives("work_history") if isinstance(value.get(key), list)), None)
 
 
-def _id(line: Any, name: str) -> str | None:
+def _id(line: Any, layout: JsonHistory | RoleRows) -> str | None:
     """The id in a line's object; half of a surrogate pair is none."""
-    value = first_value(line, alternatives(name))
+    value = first_value(line, id_names(layout))
     return None if isinstance(value, str) and not is_unicode(value) else value_text(value)
 
 
@@ -150,8 +153,7 @@ def _list_of_roles(value: Any, layout: JsonHistory) -> tuple[list[Any], str | No
     if isinstance(value, InvalidJson):
         return [], str(value)
     if layout.history_key is not None:
-        for key in path_of(layout.history_key):
-            value = value.get(key) if isinstance(value, dict) else None
+        value = list_at(value, layout.history_key)
     elif isinstance(value, dict):
         found = first_key_of_list(value)
         value = value if found is None else value[found]
@@ -164,6 +166,8 @@ def _list_of_roles(value: Any, layout: JsonHistory) -> tuple[list[Any], str | No
 
 def _keys_instead(value: Any, layout: JsonHistory) -> str | None:
     """The keys that an object has where `history_key` leads to nothing; None if it has that key."""
+    if layout.history_key is not None and list_at(value, layout.history_key) is not None:
+        return None
     for key in path_of(layout.history_key):
         if not isinstance(value, dict):
             break
@@ -181,16 +185,18 @@ def _short(value: Any) -> str:
 
 
 def _role(role: Any, names: dict[str, tuple[str, ...]]) -> tuple[dict[str, str | None], int, str | None]:
+    if isinstance(role, str) and role.lstrip().startswith("{"):  # text[] of JSON texts
+        role = parsed(role)
     if not isinstance(role, dict):
         is_broken = isinstance(role, InvalidJson)
         return {}, Reason.NOT_A_ROLE, str(role) if is_broken else json.dumps(role, default=value_text)
     texts = {
         field: next(
-            (text for name in names[field] if (text := _filled_text(role.get(name))) is not None), None
+            (text for name in names[field] if (text := _filled_text(value_at(role, name))) is not None), None
         )
         for field in FIELDS
     }
-    title = next((role[name] for name in names["title"] if _filled_text(role.get(name)) is not None), None)
+    title = first_value(role, [name for name in names["title"] if _filled_text(value_at(role, name))])
     if title is None or (isinstance(title, str) and is_unicode(title)):
         return texts, 0, None
     # Bytes are a title if they are UTF-8.

@@ -142,7 +142,7 @@ def _load(
             parse_block = partial(
                 _parsed, role_block, source_facts, layout=layout, settings=data, today=today
             )
-            part = join_roles(list(_blocks(rows, parse_block, advance)), data)
+            part = join_roles(list(_blocks(rows, parse_block, advance)), data, layout)
     limit = last_day(data, today)
     return _checked_and_sorted(part, {"kind": source.kind, **source_facts}, data, limit, layout)
 

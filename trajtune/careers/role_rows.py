@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trajtune.careers.assembly import Part, assemble, quarantine_rows
+from trajtune.careers.event_log import ends_at_next_start
 from trajtune.careers.json_history import read_role_lines
 from trajtune.careers.parse.flags import parse_flags
 from trajtune.careers.parse.text import id_column, is_not_text, text_column
@@ -34,10 +35,13 @@ _BLOCK = pa.schema(
 def role_block(rows: pa.Table, layout: RoleRows, settings: DataSettings, today: date) -> pa.Table:
     """Checked roles of a block: `role_validation.ROLES` with ``id`` and ``label``, ``[R]``."""
     if "line" in rows.column_names:
+        files = rows
         rows, raw = read_role_lines(text_column(rows, "line"), layout, settings.hireable_key)
+        if layout.id_column is None:
+            rows = rows.set_column(0, "id", text_column(files, "id"))
     else:
         rows = in_timezone(rows, settings.timezone)
-        raw = _raw_roles(rows)
+        raw = _raw_roles(rows, layout)
     checked = check_roles(raw, settings, today)
     ids, labels = id_column(rows), text_column(rows, "label")
     swallowed = rows[SWALLOWED] if SWALLOWED in rows.column_names else pa.array(np.zeros(len(rows), np.int32))
@@ -45,7 +49,7 @@ def role_block(rows: pa.Table, layout: RoleRows, settings: DataSettings, today: 
     return pa.table(columns, schema=_BLOCK)
 
 
-def _raw_roles(rows: pa.Table) -> RawRoles:
+def _raw_roles(rows: pa.Table, layout: RoleRows) -> RawRoles:
     titles = text_column(rows, "title")
     not_text = is_not_text(rows["title"].combine_chunks())
     row_faults = text_column(rows, FAULT)
@@ -54,14 +58,14 @@ def _raw_roles(rows: pa.Table) -> RawRoles:
     return RawRoles(
         titles,
         text_column(rows, "start"),
-        text_column(rows, "end"),
+        text_column(rows, "start" if layout.end_column == layout.start_column else "end"),
         text_column(rows, "current"),
         faults.astype(np.int8),
         pc.coalesce(row_faults, pc.if_else(pa.array(not_text), titles, pa.scalar(None, pa.string()))),
     )
 
 
-def join_roles(blocks: Sequence[pa.Table], settings: DataSettings) -> Part:
+def join_roles(blocks: Sequence[pa.Table], settings: DataSettings, layout: RoleRows = RoleRows()) -> Part:
     """All careers of all blocks as one part."""
     rows = pa.concat_tables([_BLOCK.empty_table(), *blocks])
     num_swallowed = int(pc.sum(rows["swallowed"]).as_py() or 0)
@@ -71,10 +75,13 @@ def join_roles(blocks: Sequence[pa.Table], settings: DataSettings) -> Part:
     coded = rows["id"].combine_chunks().dictionary_encode()
     owners = coded.indices.to_numpy().astype(np.int64)
     labels, num_unreadable = _labels(owners, rows["label"].combine_chunks(), len(coded.dictionary))
+    roles = rows.select(ROLES.names)
+    if layout.end == "next_start":
+        roles = ends_at_next_start(owners, roles)
     part = assemble(
         coded.dictionary,
         owners,
-        rows.select(ROLES.names),
+        roles,
         pa.nulls(len(coded.dictionary), pa.string()),
         labels,
         "role",

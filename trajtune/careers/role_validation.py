@@ -3,7 +3,7 @@
 # R roles
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trajtune.careers.parse.dates import ParsedDates, Reading, parse_dates
+from trajtune.careers.parse.date_ranges import split_ranges
+from trajtune.careers.parse.dates import DateRules, ParsedDates, Reading, parse_dates
 from trajtune.careers.parse.flags import parse_flags
 from trajtune.careers.parse.tenure import MAX_TENURE_YEARS, tenure_months
 from trajtune.careers.parse.text import missing_to_null
@@ -97,7 +98,10 @@ def check_roles(raw: RawRoles, settings: DataSettings, today: date) -> pa.Table:
     """
     limit = (last_day(settings, today) - EPOCH).days
     titles = missing_to_null(pc.utf8_trim_whitespace(raw.titles))
-    start, end = parse_dates(raw.starts, settings.day_first), parse_dates(raw.ends, settings.day_first)
+    rules = DateRules(settings.day_first, settings.two_digit_years, settings.language)
+    starts, ends = split_ranges(raw.starts, raw.ends, rules)
+    raw = replace(raw, starts=starts, ends=ends)
+    start, end = parse_dates(raw.starts, rules), parse_dates(raw.ends, rules)
     flags, unreadable_current = parse_flags(raw.currents)
     is_current = flags == 1
     has_end = end.readings == Reading.DATE

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,26 +23,36 @@ def init(
     table: Annotated[
         str | None, typer.Option(help="Take this table; the one that fits best if left out.")
     ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="PATH",
+            help="Look at files instead: CSV, JSON, JSON lines, Parquet; a directory, a glob, s3://.",
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take what is proposed.")] = False,
 ) -> None:
-    """Write an experiment file for the database in POSTGRES_URL, by looking at it.
+    """Write an experiment file for the database in POSTGRES_URL, or for files, by looking at them.
 
-    Reads names, types and five rows of each table that may fit; shows no value.
+    Reads names, types and a sample of at most 1,000 rows, tries the proposal on them, and shows no value.
 
-    Example: trajtune init experiment.yaml --yes
+    Example: trajtune init experiment.yaml --from careers.jsonl --yes
     """
     from trajtune.careers.init.experiment_file import SCHEMA_FILE, experiment_text
-    from trajtune.careers.init.propose import propose
+    from trajtune.careers.init.propose import propose, propose_files
+    from trajtune.careers.init.trial import try_proposal
     from trajtune.experiment.json_schema import experiment_schema
     from trajtune.experiment.load import load_experiment
+    from trajtune.experiment.settings import DataSettings
 
-    url = database_url()
+    url = database_url() if source is None else ""
     _check_free(file)
     if not yes and not sys.stdin.isatty():
         raise ExperimentError(
             "There is no terminal to ask on. Give --yes to take what is proposed, and --table to choose."
         )
-    proposals = propose(url)
+    proposals = propose(url) if source is None else propose_files(source)
     if table is not None:
         proposals = _with_table(table, proposals)
     proposal = proposals[0] if yes or len(proposals) == 1 else _chosen(proposals)
@@ -57,8 +68,12 @@ def init(
             f"{file}, or they go to quarantine.",
             err=True,
         )
-    others = [other for other in proposals if other.source.table != proposal.source.table]
-    _write(file, experiment_text(proposal, others, name=str(file), day_first=day_first))
+    tried = try_proposal(proposal, DataSettings(day_first=day_first), date.today()).sentence
+    for sentence in (*proposal.notes, tried):
+        typer.echo(f"Note: {sentence}", err=True)
+    others = [other for other in proposals if other.place != proposal.place]
+    text = experiment_text(proposal, others, name=str(file), day_first=day_first, notes=[tried])
+    _write(file, text)
     schema = file.with_name(SCHEMA_FILE)
     if not schema.exists():
         _write(schema, json.dumps(experiment_schema(), indent=2, ensure_ascii=False) + "\n")
@@ -87,13 +102,13 @@ def _with_table(table: str, proposals: Sequence["Proposal"]) -> "list[Proposal]"
     """The proposals with that table's first."""
     from trajtune.careers.sources.column_names import nearest
 
-    first = [proposal for proposal in proposals if proposal.source.table == table]
+    first = [proposal for proposal in proposals if proposal.place == table]
     if not first:
-        tables = [proposal.source.table for proposal in proposals]
+        tables = [proposal.place for proposal in proposals]
         raise SourceError(
             f"No table {table} with work histories is in this database. {nearest(table, tables)}"
         )
-    return [*first, *(proposal for proposal in proposals if proposal.source.table != table)]
+    return [*first, *(proposal for proposal in proposals if proposal.place != table)]
 
 
 def _chosen(proposals: Sequence["Proposal"]) -> "Proposal":
@@ -101,16 +116,17 @@ def _chosen(proposals: Sequence["Proposal"]) -> "Proposal":
     for number, proposal in enumerate(proposals, start=1):
         layout = "a JSON list a person" if proposal.source.layout.layout == "json" else "a row a role"
         rows = f", about {proposal.num_rows:,} rows" if proposal.num_rows else ""
-        typer.echo(f"  {number}  {proposal.source.table} ({layout}{rows})", err=True)
+        typer.echo(f"  {number}  {proposal.place} ({layout}{rows})", err=True)
     while not 1 <= (number := typer.prompt("Which number", type=int, default=1, err=True)) <= len(proposals):
         typer.echo(f"There are 1 to {len(proposals)}.", err=True)
     return proposals[number - 1]
 
 
 def _show(proposal: "Proposal") -> None:
-    typer.echo(f"Table {proposal.source.table}:", err=True)
+    word = "Table" if proposal.source.kind == "postgres" else "Files"
+    typer.echo(f"{word} {proposal.place}:", err=True)
     for setting, name in proposal.source.layout.model_dump().items():
-        if name is not None and setting != "layout":
+        if name is not None and setting not in {"layout", "end"}:
             shape = proposal.shapes.get(setting, "")
             typer.echo(f"  {setting:<15} {name}{f'  ({shape})' if shape else ''}", err=True)
 
@@ -128,7 +144,7 @@ def _confirmed(proposal: "Proposal") -> "Proposal":
         before = getattr(proposal.source.layout, setting)
         while True:
             answer = typer.prompt(setting, default=before or "null", err=True)
-            if answer in names or (answer == "null" and setting.startswith("current")):
+            if answer in names or (answer == "null" and (before is None or setting.startswith("current"))):
                 break
             typer.echo(
                 f"No {answer} there. {did_you_mean(answer, names)}There are: {', '.join(names[:30])}.",

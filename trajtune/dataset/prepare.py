@@ -16,7 +16,7 @@ from trajtune.dataset.data_report import write_data_report
 from trajtune.dataset.encode import SplitData, as_served, encode_split
 from trajtune.dataset.identity.synonyms import title_rule
 from trajtune.dataset.implausible import without_endless_roles
-from trajtune.dataset.profile import profile, refuse_unknown, served_warnings, warnings
+from trajtune.dataset.profile import lone_date_warning, profile, refuse_unknown, served_warnings, warnings
 from trajtune.dataset.snapshot import Division, Snapshot, open_snapshot, write_snapshot
 from trajtune.dataset.split import (
     Splits,
@@ -24,11 +24,12 @@ from trajtune.dataset.split import (
     deciding_dates,
     last_days_known,
     resolve_cutoffs,
+    split_dates,
     temporal_split,
 )
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.dataset.vocabulary_counts import count_titles
-from trajtune.experiment.settings import Experiment
+from trajtune.experiment.settings import AUTO, Experiment
 from trajtune.storage.files import check_writable, storage_errors_explained
 from trajtune.storage.path import stored_path
 
@@ -154,8 +155,12 @@ def _description(
     dates: NDArray[np.datetime64],
 ) -> dict[str, Any]:
     reasons: Counter[str] = Counter(loaded.quarantine["reason"].to_pylist())
-    described = profile(encoded, unseen, splits.train_cutoff)
+    described = profile(encoded, unseen, splits.train_cutoff, experiment.vocabulary.min_count)
     cutoffs = {"train": splits.train_cutoff, "val": splits.val_cutoff}
+    warned = warnings(described, dates, cutoffs, experiment.split.by)
+    lone = lone_date_warning(split_dates(loaded.careers), loaded.as_of)
+    if experiment.data.as_of == AUTO and lone is not None:
+        warned.append(lone)
     return {
         "source": dict(loaded.source),
         "as_of": loaded.as_of.isoformat(),
@@ -163,7 +168,7 @@ def _description(
         "counts": dict(loaded.counts),
         "quarantine": dict(sorted(reasons.items())),
         "splits": described,
-        "warnings": warnings(described, dates, cutoffs, experiment.split.by),
+        "warnings": warned,
         "hireability": (
             f"label {experiment.data.hireable_key}"
             if experiment.data.hireable_key

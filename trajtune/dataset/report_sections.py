@@ -69,8 +69,8 @@ def drift(page: Page, manifest: Mapping[str, Any]) -> None:
         "titles that the vocabulary, fitted on train alone, does not hold, which are the unseen and those it "
         "left out as too rare. Before the cutoff: next roles that began before the train cutoff, so train "
         "may know of later moves. On the same day: next roles that began on the day on which the role "
-        "before them began. PSI: population stability index of the titles against train's; above 0.25 is a "
-        "major shift.",
+        "before them began. PSI: population stability index of the titles against train's; more than 0.25 "
+        "above what chance alone gives at this size is a major shift.",
     )
     described = manifest["splits"]
     columns = {
@@ -85,6 +85,7 @@ def drift(page: Page, manifest: Mapping[str, Any]) -> None:
         "targets_before_train_cutoff": "next roles before the cutoff",
         "targets_on_input_day": "next roles on the same day",
         "psi": "PSI",
+        "psi_by_chance": "PSI by chance",
     }
     page.table(
         ["Split", *columns.values()],

@@ -80,19 +80,39 @@ def deciding_dates(
 def resolve_cutoffs(dates: NDArray[np.datetime64], settings: SplitSettings) -> tuple[date, date]:
     """The cutoffs as dates: those of the experiment, or for ``auto`` quantiles of the deciding dates.
 
+    Where many careers share a date, a quantile may leave no date for one of the splits. It then moves to the
+    next date, or the next quantile of the dates that are left, so that each split has at least one date.
+
     Args:
         dates: ``datetime64[D]``, from `deciding_dates`; at least one.
         settings: Cutoffs, and for ``auto`` the shares of dates before each.
+
+    Raises:
+        SplitError: If ``auto`` finds fewer than three different dates.
     """
     if isinstance(settings.train_cutoff, date) and isinstance(settings.val_cutoff, date):
         return settings.train_cutoff, settings.val_cutoff
     assert settings.train_cutoff == settings.val_cutoff == AUTO
     ordered = np.sort(dates)
+    distinct = np.unique(ordered)
+    if len(distinct) < 3:
+        found = " and ".join(str(day) for day in distinct) or "none"
+        raise SplitError(
+            "`auto` cutoffs need split dates on three different days at least, one for each split, but got "
+            f"{found}. Give more exact dates, or read careers of more years."
+        )
+    first, last = distinct[0], distinct[-1]
     train, val = (ordered[int(share * len(ordered))] for share in settings.fractions)
-    # Where many careers share one date, the second quantile can fall on the first.
-    later = ordered[ordered > train]
-    if val <= train and len(later):
-        val = later[0]
+    if val <= train:
+        val = last if train == last else ordered[ordered > train][0]
+    if train == last:
+        # The last date is crowded and is test; train and val divide the rest in their proportion.
+        rest = ordered[ordered < last]
+        train = rest[int(settings.fractions[0] / settings.fractions[1] * len(rest))]
+    if train == first:
+        # The first date is crowded; no train cutoff before the second leaves train a career.
+        train = distinct[1]
+        val = max(val, distinct[2])
     return train.astype(date), val.astype(date)
 
 
@@ -147,7 +167,7 @@ def temporal_split(
     if not train_cutoff < val_cutoff:
         raise SplitError(
             f"`train_cutoff < val_cutoff` must hold, but got train_cutoff={train_cutoff}, "
-            f"val_cutoff={val_cutoff}. Swap them, or leave both auto."
+            f"val_cutoff={val_cutoff}. Swap them."
         )
     divide = _moves if by == "move" else _whole_careers
     parts = divide(careers, (train_cutoff, val_cutoff), by, as_of, merge_repeats)
@@ -157,7 +177,8 @@ def temporal_split(
             covered = f"{dates.min()} to {dates.max()}" if len(dates) else "nothing"
             raise SplitError(
                 f"Each split needs careers, but {name} has none: the data's split dates cover {covered} and "
-                f"the cutoffs are {train_cutoff} and {val_cutoff}. Choose cutoffs inside that range, or auto."
+                f"the cutoffs are {train_cutoff} and {val_cutoff}. Choose cutoffs inside that range, with "
+                "dates before, between and after them."
             )
     train, val, test = parts
     return Splits(train, val, test, train_cutoff, val_cutoff)

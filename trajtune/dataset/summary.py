@@ -24,7 +24,7 @@ def summary(snapshot: Snapshot) -> str:
             f"  {name:<11} {split['careers']:,} careers, {split['first']} to {split['last']}, "
             f"{split['still_held']:.0%} still in the last role, "
             f"of the last titles {split['unseen_targets']:.1%} never seen in train and "
-            f"{split['unknown_targets']:.1%} unknown, {_times(name, split)}drift {split['psi']:.2f}"
+            f"{split['unknown_targets']:.1%} unknown, {_times(name, split)}{_drift(split)}"
         )
     if otherwise := _served_otherwise(manifest):
         lines.append(f"  service     {otherwise}")
@@ -51,6 +51,12 @@ def _served_otherwise(manifest: Mapping[str, Any]) -> str:
         if counts["another_roles"] + counts["missing_roles"]
     ]
     return "sees " + "; ".join(parts) if parts else ""
+
+
+def _drift(split: Mapping[str, Any]) -> str:
+    """The stability index, and what chance gives where the snapshot's manifest knows it."""
+    by_chance = split.get("psi_by_chance")
+    return f"drift {split['psi']:.2f}" + (f" (chance gives up to {by_chance:.2f})" if by_chance else "")
 
 
 def describe_source(source: dict[str, object]) -> str:

@@ -47,6 +47,18 @@ class DataSettings(Settings):
         description="The time zone, for example Europe/Berlin, whose day a timestamp with a time zone is; "
         "null: the database's, or in a Parquet file the column's.",
     )
+    two_digit_years: int | None = Field(
+        None,
+        ge=1900,
+        le=2199,
+        description="Last year that two digits may mean, for example 2029: 29 is 2029 and 30 is 1930. null: "
+        "dates with two-digit years cannot be read.",
+    )
+    language: Literal["cs", "hr", "pl"] | None = Field(
+        None,
+        description="Language of month names that are another month in another language, as listopad; null: "
+        "such dates are ambiguous, to quarantine.",
+    )
     merge_repeats: bool = Field(False, description="Join consecutive roles of the same title into one.")
     max_quarantine_fraction: float = Field(
         0.2, ge=0, le=1, description="Stop if a larger share of the rows cannot be used."

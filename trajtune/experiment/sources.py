@@ -20,15 +20,31 @@ _KEYS_IN_PATH: Final = re.compile(
 )
 
 
+End = Literal["recorded", "next_start"]
+_END: Final = (
+    "recorded: each role has its end, if it has one. next_start: an event log without ends, in which a role "
+    "ends when the person's next one starts."
+)
+_ID: Final = "Column of the person's id; null: each file is one person, and its path is the id."
+
+
 class JsonHistory(Settings):
-    """One row a career: an id and a JSON list of roles."""
+    """One row a career: an id and a JSON list of roles.
+
+    A name with dots is a path of keys into JSON: `id.bioguide`, `title.name`.
+    """
 
     layout: Literal["json"] = "json"
-    id_column: str = Field("id", description="Column of the person's id.")
+    id_column: str | None = Field("id", description=_ID)
     history_column: str = Field("work_history", description="Column of the person's roles.")
     title_key: str = Field("title", description="Key of a role's title.")
-    start_key: str = Field("start_date", description="Key of the date on which it began.")
-    end_key: str = Field("end_date", description="Key of the date on which it ended.")
+    start_key: str = Field(
+        "start_date", description="Key of the date on which it began; also of its end, if that is a range."
+    )
+    end_key: str | None = Field(
+        "end_date", description="Key of the date on which it ended; null with `end: next_start`."
+    )
+    end: End = Field("recorded", description=_END)
     current_key: str | None = Field(
         None, description="True while the role is held; null: `is_current` or one of its usual forms."
     )
@@ -37,18 +53,49 @@ class JsonHistory(Settings):
         description="Where the list lies within a JSON object, as `profile.jobs`; null: the list itself.",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _event_log(cls, content: Any) -> Any:
+        return _without_end(content, "end_key")
+
 
 class RoleRows(Settings):
     """One row a role."""
 
     layout: Literal["roles"] = "roles"
-    id_column: str = Field("candidate_id", description="Column of the person's id.")
+    id_column: str | None = Field("candidate_id", description=_ID)
     title_column: str = Field("title", description="Column of the role's title.")
-    start_column: str = Field("start_date", description="Column of the date on which it began.")
-    end_column: str = Field("end_date", description="Column of the date on which it ended.")
+    start_column: str = Field(
+        "start_date",
+        description="Column of the date on which it began; also of its end, if that is a range.",
+    )
+    end_column: str | None = Field(
+        "end_date", description="Column of the date on which it ended; null with `end: next_start`."
+    )
+    end: End = Field("recorded", description=_END)
     current_column: str | None = Field(
         None, description="True while the role is held; null: `is_current` if there is such a column."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _event_log(cls, content: Any) -> Any:
+        return _without_end(content, "end_column")
+
+
+def _without_end(content: Any, name: str) -> Any:
+    """A layout of which `end` and the name of the end agree; an event log need not name it."""
+    if not isinstance(content, Mapping):
+        return content
+    is_log = content.get("end") == "next_start"
+    if is_log and content.get(name) is not None:
+        raise ValueError(
+            f"`end: next_start` takes no recorded end, but `{name}` is {content[name]}. Set `{name}: null`, "
+            "or `end: recorded`"
+        )
+    if not is_log and name in content and content[name] is None:
+        raise ValueError(f"`{name}: null` needs `end: next_start`. Add that, or name the end")
+    return {**content, name: None} if is_log else content
 
 
 Layout = Annotated[JsonHistory | RoleRows, Field(discriminator="layout")]
@@ -80,10 +127,18 @@ class CsvSettings(Settings):
 
 
 class FileSource(Settings):
-    """Files of role rows (CSV, Parquet) or of careers (JSONL, Parquet)."""
+    """Files of role rows (CSV, Parquet) or of careers (JSON, JSONL, Parquet)."""
 
-    kind: Literal["csv", "parquet", "jsonl"] = Field(description="How the files are written.")
+    kind: Literal["csv", "parquet", "jsonl", "json"] = Field(
+        description="How the files are written. jsonl: a JSON object on each line. json: an array of "
+        "objects, or objects one after the other, over any number of lines."
+    )
     path: str = Field(description="A file, a directory or a glob.")
+    rows_key: str | None = Field(
+        None,
+        description="Where the array of rows lies in a JSON document, as `persons`; null: the document is "
+        "the array, or the row.",
+    )
     layout: Layout = Field(RoleRows(), description="What a row is, and what its columns are called.")
     csv: CsvSettings = Field(CsvSettings(), description="How CSV files are written.")
 

@@ -62,6 +62,7 @@ def test_a_list_within_an_object_in_another_schema_is_found(
         "title_key": "position",
         "start_key": "from",
         "end_key": "to",
+        "end": "recorded",
         "current_key": "is_current",
         "history_key": "jobs",
     }

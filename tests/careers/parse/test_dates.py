@@ -1,4 +1,6 @@
+import runpy
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -6,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trajtune.careers.parse.dates import Reading, parse_date, parse_dates
+from trajtune.careers.parse import date_words
+from trajtune.careers.parse.dates import DateRules, Reading, parse_date, parse_dates
 from trajtune.careers.schema import Precision
+from trajtune.experiment.settings import DataSettings
 
 EPOCH = date(1970, 1, 1)
 MONTHS = {
@@ -21,8 +25,10 @@ MONTHS = {
 }
 
 
-def read(text: str, day_first: bool | None = None) -> tuple[date, Precision] | Reading:
-    days, precision, reading = parse_date(text, day_first)
+def read(
+    text: str, day_first: bool | None = None, years: int | None = None, language: str | None = None
+) -> tuple[date, Precision] | Reading:
+    days, precision, reading = parse_date(text, DateRules(day_first, years, language))
     return Reading(reading) if reading else (EPOCH + timedelta(days=days), Precision(precision))
 
 
@@ -127,6 +133,127 @@ def test_every_month_has_its_name_in_six_languages(language: str):
     assert [read(f"{name} 2020") for name in MONTHS[language].split()] == [
         (date(2020, number, 1), Precision.MONTH) for number in range(1, 13)
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "precision"),
+    [
+        ("15 marca 2020", date(2020, 3, 15), Precision.DAY),  # Polish
+        ("marzec 2020 r.", date(2020, 3, 1), Precision.MONTH),
+        ("15. března 2020", date(2020, 3, 15), Precision.DAY),  # Czech
+        ("15 марта 2020 г.", date(2020, 3, 15), Precision.DAY),  # Russian
+        ("Май 2020", date(2020, 5, 1), Precision.MONTH),
+        ("березень 2020", date(2020, 3, 1), Precision.MONTH),  # Ukrainian
+        ("2020 m. kovo 15 d.", date(2020, 3, 15), Precision.DAY),  # Lithuanian
+        ("2020. gada 15. marts", date(2020, 3, 15), Precision.DAY),  # Latvian
+        ("2020. március 15.", date(2020, 3, 15), Precision.DAY),  # Hungarian
+        ("maaliskuu 2020", date(2020, 3, 1), Precision.MONTH),  # Finnish
+        ("15. maaliskuuta 2020", date(2020, 3, 15), Precision.DAY),
+        ("den 15 maj 2020", date(2020, 5, 15), Precision.DAY),  # Swedish
+        ("mei 2020", date(2020, 5, 1), Precision.MONTH),  # Dutch
+        ("15 Mart 2020", date(2020, 3, 15), Precision.DAY),  # Turkish
+        ("Şubat 2020", date(2020, 2, 1), Precision.MONTH),
+        ("15 ožujka 2020.", date(2020, 3, 15), Precision.DAY),  # Croatian
+        ("15 Μαρτίου 2020", date(2020, 3, 15), Precision.DAY),  # Greek
+        ("15 במרץ 2020", date(2020, 3, 15), Precision.DAY),  # Hebrew
+        ("١٥ مارس ٢٠٢٠", date(2020, 3, 15), Precision.DAY),  # Arabic
+        ("15 मार्च 2020", date(2020, 3, 15), Precision.DAY),  # Hindi
+        ("15 d’abril de 2020", date(2020, 4, 15), Precision.DAY),  # Catalan
+        ("15 Mac 2020", date(2020, 3, 15), Precision.DAY),  # Malay
+        ("tháng 3 năm 2020", date(2020, 3, 1), Precision.MONTH),  # Vietnamese
+        ("2020年3月", date(2020, 3, 1), Precision.MONTH),  # Chinese, Japanese
+        ("2020 年 3 月 15 日", date(2020, 3, 15), Precision.DAY),
+        ("2020년 3월", date(2020, 3, 1), Precision.MONTH),  # Korean
+        ("2020年", date(2020, 1, 1), Precision.YEAR),
+        ('{"year": 2020, "month": 3}', date(2020, 3, 1), Precision.MONTH),
+        ('{"day": 15, "month": 3, "year": 2020}', date(2020, 3, 15), Precision.DAY),
+        ('{"year": "2020", "month": null, "day": null}', date(2020, 1, 1), Precision.YEAR),
+        ('{"Year": 2020, "Month": "Mar"}', date(2020, 3, 1), Precision.MONTH),
+        ('{"Year": 2020, "Month": "--03", "Day": "---15"}', date(2020, 3, 15), Precision.DAY),
+        (
+            '{"year": {"value": "2020"}, "month": {"value": "03"}, "day": {"value": "15"}}',
+            date(2020, 3, 15),
+            Precision.DAY,
+        ),
+        ('{"$date": "2020-03-15T00:00:00Z"}', date(2020, 3, 15), Precision.DAY),
+        ('{"$date": {"$numberLong": "1584230400000"}}', date(2020, 3, 15), Precision.DAY),
+        ('{"date": "2020-03"}', date(2020, 3, 1), Precision.MONTH),
+    ],
+)
+def test_dates_of_many_languages_and_exports_are_read(text: str, expected: date, precision: Precision):
+    assert read(text) == (expected, precision)
+
+
+@pytest.mark.parametrize("text", ['{"year": null, "month": null}', "{}", '{"year": ""}'])
+def test_an_object_without_a_part_is_empty(text: str):
+    assert read(text) == Reading.EMPTY
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"month": 3}', '{"year": 2020, "month": 13}', '{"name": "x"}', '{"year": [2020]}', '{"year": 2', "{"],
+)
+def test_an_object_that_is_no_date_is_unreadable(text: str):
+    assert read(text) == Reading.UNREADABLE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("obecnie", "nadal", "по настоящее время", "н.в.", "настоящее время", "současnost", "jelenleg"),
+        *("prezent", "în prezent", "heden", "pågående", "nåværende", "nykyinen", "halen", "devam ediyor"),
+        *("σήμερα", "היום", "حتى الآن", "वर्तमान", "至今", "现在", "現在", "현재", "재직 중", "sekarang"),
+        *("hiện tại", "danas", "dabar", "šobrīd", "praegu", "дотепер", "actualitat", "ปัจจุบัน"),
+    ],
+)
+def test_words_for_until_now_are_known_in_many_languages(text: str):
+    assert read(text) == Reading.HELD
+
+
+def test_a_month_name_of_two_languages_needs_the_language():
+    assert read("listopad 2020") == Reading.AMBIGUOUS
+    assert read("listopad 2020", language="pl") == (date(2020, 11, 1), Precision.MONTH)
+    assert read("listopad 2020", language="hr") == (date(2020, 10, 1), Precision.MONTH)
+    assert read("listopad 2020", language="en") == Reading.AMBIGUOUS
+    codes = {code for numbers in date_words.AMBIGUOUS_MONTHS.values() for code in numbers}
+    assert {DataSettings(language=code).language for code in codes} == codes  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("03/20", (date(2020, 3, 1), Precision.MONTH)),
+        ("Mar '20", (date(2020, 3, 1), Precision.MONTH)),
+        ("Mar-98", (date(1998, 3, 1), Precision.MONTH)),
+        ("15-MAR-20", (date(2020, 3, 15), Precision.DAY)),
+        ("15.03.98", (date(1998, 3, 15), Precision.DAY)),
+        ("03/15/29", (date(2029, 3, 15), Precision.DAY)),
+        ("03/15/30", (date(1930, 3, 15), Precision.DAY)),
+        ("03/04/20", Reading.AMBIGUOUS),
+        ("20", Reading.UNREADABLE),
+        ("20-03", Reading.UNREADABLE),
+        ("2020-03", (date(2020, 3, 1), Precision.MONTH)),
+        ("2020-03-15", (date(2020, 3, 15), Precision.DAY)),
+    ],
+)
+def test_years_of_two_digits_are_read_by_a_setting_alone(text: str, expected: object):
+    assert read(text, years=2029) == expected
+    if not text.startswith("2020"):
+        assert read(text) == Reading.UNREADABLE
+
+
+def test_the_table_of_words_is_what_its_tool_writes():
+    babel = pytest.importorskip("babel")
+    if babel.__version__ != date_words.BABEL:
+        pytest.skip(f"the table was written with Babel {date_words.BABEL}")
+    path = Path(__file__).parents[3] / "tools" / "date_words.py"
+    if not path.exists():
+        pytest.skip("there are no tools beside an installed package")
+    tool = runpy.run_path(str(path))
+    clear, ambiguous = tool["month_words"]()
+    assert clear == date_words.MONTHS
+    assert ambiguous == date_words.AMBIGUOUS_MONTHS
+    assert set(tool["held_words"]()) == date_words.HELD_WORDS
 
 
 @given(st.lists(st.text(max_size=80) | st.none(), max_size=30))

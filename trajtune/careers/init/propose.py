@@ -1,17 +1,18 @@
-"""Look at a database and propose where its careers lie: table, layout, columns and JSON keys.
+"""Look at a database or at files and propose where careers lie: table, layout, columns and JSON keys.
 
-Reads names and types from the catalog and five rows of each table that may fit. Values decide (is
-this a date? a list of roles?) and are then forgotten: a proposal names shapes alone.
-Knows nothing of terminals or files.
+Reads names and types, and a sample of the rows. Values decide (is this a date? a list of roles?) and are then
+forgotten: a proposal names shapes alone. Knows nothing of terminals.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
+from trajtune.careers.init.files import sample_files
 from trajtune.careers.init.json_layout import propose_json
 from trajtune.careers.init.proposal import Proposal
 from trajtune.careers.init.rows_layout import propose_rows
-from trajtune.careers.init.tables import JSON_TYPES, TEXT_TYPES, Table, read_tables, sample_rows
+from trajtune.careers.init.table import ARRAY_TYPES, JSON_TYPES, TEXT_TYPES, Row, Table
+from trajtune.careers.init.tables import read_tables, sample_rows
 from trajtune.careers.init.usual_names import is_history_name
 from trajtune.careers.sources.postgres.connection import Database
 from trajtune.careers.sources.postgres.errors import database_errors_explained
@@ -30,23 +31,42 @@ def propose(url: str) -> list[Proposal]:
     Raises:
         SourceError: If the database cannot be read, or if nothing in it fits; names what was found.
     """
-    proposals, reasons = [], []
+    results = []
     database = Database.at(url)
     with database_errors_explained(database.url), database.transaction() as connection:
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = %s", (_SAMPLE_TIMEOUT_MS,))
-        for table in read_tables(connection)[:_MOST_TABLES]:
-            result = _examine(table, sample_rows(connection, table))
-            if isinstance(result, str):
-                reasons.append(f"{table.name} ({result})")
-            else:
-                proposals.append(result)
+        for oid, table in list(read_tables(connection).items())[:_MOST_TABLES]:
+            results.append((table.name, _examine(table, sample_rows(connection, oid, table))))
+    return _best_first(
+        results, "This database has no table that this user may read. Fix POSTGRES_URL, or grant SELECT."
+    )
+
+
+def propose_files(path: str) -> list[Proposal]:
+    """Look at files; the best proposal first.
+
+    Args:
+        path: A file, a directory or a glob, local or in an object store.
+
+    Raises:
+        SourceError: If there is no such file, or if nothing in it fits; names what was found.
+    """
+    results = [(table.name, _examine(table, samples)) for table, samples in sample_files(path)]
+    return _best_first(
+        results, f"{path} holds no file of careers. Give a CSV, JSON, JSON lines or Parquet file."
+    )
+
+
+def _best_first(results: Sequence[tuple[str, Proposal | str]], nothing: str) -> list[Proposal]:
+    proposals = [result for _, result in results if isinstance(result, Proposal)]
     if not proposals:
-        raise SourceError(_nothing_fits(reasons))
-    return sorted(proposals, key=lambda proposal: (-proposal.score, proposal.source.table))
+        reasons = [f"{name} ({result})" for name, result in results]
+        raise SourceError(_nothing_fits(reasons) if reasons else nothing)
+    return sorted(proposals, key=lambda proposal: (-proposal.score, proposal.place))
 
 
-def _examine(table: Table, samples: Sequence[Mapping[str, str | None]] | str) -> Proposal | str:
+def _examine(table: Table, samples: Sequence[Row] | str) -> Proposal | str:
     """The best proposal for one table, or why there is none."""
     if isinstance(samples, str):
         return samples
@@ -55,7 +75,7 @@ def _examine(table: Table, samples: Sequence[Mapping[str, str | None]] | str) ->
     history_columns = [
         name
         for name, kind in table.types.items()
-        if kind in JSON_TYPES or (kind in TEXT_TYPES and is_history_name(name))
+        if kind in (*JSON_TYPES, *ARRAY_TYPES) or (kind in TEXT_TYPES and is_history_name(name))
     ]
     json_proposals = (propose_json(table, column, samples) for column in history_columns)
     proposals = [proposal for proposal in json_proposals if proposal is not None]
@@ -69,8 +89,6 @@ def _examine(table: Table, samples: Sequence[Mapping[str, str | None]] | str) ->
 
 
 def _nothing_fits(reasons: Sequence[str]) -> str:
-    if not reasons:
-        return "This database has no table that this user may read. Fix POSTGRES_URL, or grant SELECT."
     shown = "; ".join(reasons[:5]) + (f"; and {len(reasons) - 5} more" if len(reasons) > 5 else "")
     return (
         "No table fits: work histories are a JSON list of roles for each person, or a row for each role with "

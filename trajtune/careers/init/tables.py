@@ -1,46 +1,23 @@
-"""What the database's catalog says of its tables, and a few rows of each."""
+"""What the database's catalog says of its tables, and a sample of the rows of each."""
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 import psycopg2
+import psycopg2.errors
 from psycopg2 import sql
 from psycopg2.extensions import connection as PgConnection  # noqa: N812 (a class)
 
+from trajtune.careers.init.table import ARRAY_TYPES, MOST_ROWS, Row, Table
 from trajtune.careers.init.usual_names import is_history_name
 from trajtune.careers.sources.postgres.errors import server_message
 
-JSON_TYPES: Final = ("json", "jsonb")
-TEXT_TYPES: Final = ("text", "character varying", "character", "citext", "name")
-_SAMPLE_ROWS: Final = 5
 _MOST_TEXT: Final = 1_000_000
 """Characters of a value that are read."""
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table or view that this user may read.
-
-    Attributes:
-        oid: Its id in the catalog.
-        name: As `source.table` names it.
-        num_rows: The database's estimate; None if it has none.
-        types: The type of each column, in the table's order.
-        unique: Columns that are a primary or unique key by themselves.
-        foreign: Columns that are a foreign key by themselves.
-    """
-
-    oid: int
-    name: str
-    num_rows: int | None
-    types: dict[str, str]
-    unique: frozenset[str]
-    foreign: frozenset[str]
-
-
-def read_tables(connection: PgConnection) -> list[Table]:
-    """Tables and views with their columns; those named for people or roles first."""
+def read_tables(connection: PgConnection) -> dict[int, Table]:
+    """Tables and views with the columns that this user may read, by oid; those named for roles first."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT c.oid, CASE WHEN n.nspname = ANY (current_schemas(false)) THEN c.relname"
@@ -56,7 +33,7 @@ def read_tables(connection: PgConnection) -> list[Table]:
             (),
         )
         rows = cursor.fetchall()
-        tables = []
+        tables = {}
         for oid, name, num_rows, columns, types in rows:
             cursor.execute(
                 "SELECT a.attname::text, k.contype FROM pg_constraint k"
@@ -65,36 +42,35 @@ def read_tables(connection: PgConnection) -> list[Table]:
                 (oid,),
             )
             keys = cursor.fetchall()
-            tables.append(
-                Table(
-                    oid,
-                    name,
-                    int(num_rows) if num_rows >= 0 else None,
-                    dict(zip(columns, types, strict=True)),
-                    frozenset(column for column, kind in keys if kind in "pu"),
-                    frozenset(column for column, kind in keys if kind == "f"),
-                )
+            tables[int(oid)] = Table(
+                {"kind": "postgres", "table": name},
+                name,
+                int(num_rows) if num_rows >= 0 else None,
+                dict(zip(columns, types, strict=True)),
+                frozenset(column for column, kind in keys if kind in "pu"),
+                frozenset(column for column, kind in keys if kind == "f"),
             )
-    return sorted(tables, key=lambda table: (not is_history_name(table.name), table.name))
+    return dict(sorted(tables.items(), key=lambda item: (not is_history_name(item[1].name), item[1].name)))
 
 
-def sample_rows(connection: PgConnection, table: Table) -> list[dict[str, str | None]] | str:
-    """A few rows as text, those with a JSON value first.
+def sample_rows(connection: PgConnection, oid: int, table: Table) -> list[Row] | str:
+    """Rows from all over the table, as text.
 
     Returns:
-        A dict for each row; or why the database does not give them, without a value of the table.
+        A dict for each of at most `MOST_ROWS` rows; or why the database does not give them.
     """
-    columns = [
-        sql.SQL("left(({})::text, {})").format(sql.Identifier(name), sql.Literal(_MOST_TEXT))
-        for name in table.types
+    relation, has_pages = _relation(connection, oid)
+    # Of a large table a random share of its pages; if they hold nothing, and for views, the first rows.
+    percent = 100 * 2 * MOST_ROWS / max(table.num_rows or 0, 1)
+    samples: list[sql.Composable] = [
+        sql.SQL(" TABLESAMPLE SYSTEM ({}) REPEATABLE (0)").format(sql.Literal(percent))
     ]
-    json_columns = [sql.Identifier(name) for name, kind in table.types.items() if kind in JSON_TYPES]
-    conditions = [sql.SQL(" WHERE {} IS NOT NULL").format(name) for name in json_columns[:1]] + [sql.SQL("")]
-    relation = sql.Identifier(*_schema_and_name(connection, table.oid))
+    samples = [*(samples if has_pages and percent < 100 else []), sql.SQL("")]
+    columns = sql.SQL(", ").join(_as_text(name, kind) for name, kind in table.types.items())
     with connection.cursor() as cursor:
-        for condition in conditions:
+        for sample in samples:
             statement = sql.SQL("SELECT {} FROM {}{} LIMIT {}").format(
-                sql.SQL(", ").join(columns), relation, condition, sql.Literal(_SAMPLE_ROWS)
+                columns, relation, sample, sql.Literal(MOST_ROWS)
             )
             cursor.execute("SAVEPOINT sample")
             try:
@@ -110,7 +86,13 @@ def sample_rows(connection: PgConnection, table: Table) -> list[dict[str, str | 
     return []
 
 
+def _as_text(name: str, kind: str) -> sql.Composed:
+    column = sql.SQL("to_jsonb({})" if kind in ARRAY_TYPES else "{}").format(sql.Identifier(name))
+    return sql.SQL("left(({})::text, {})").format(column, sql.Literal(_MOST_TEXT))
+
+
 def _reason(error: psycopg2.Error) -> str:
+    """Why a statement failed, without the values that the server may quote."""
     if isinstance(error, psycopg2.errors.QueryCanceled):
         return "it cannot be read within ten seconds"
     if error.pgcode is not None and error.pgcode.startswith("P0"):
@@ -120,13 +102,14 @@ def _reason(error: psycopg2.Error) -> str:
     return re.sub('"[^"]*"', '"…"', message) if isinstance(error, psycopg2.DataError) else message
 
 
-def _schema_and_name(connection: PgConnection, oid: int) -> tuple[str, str]:
+def _relation(connection: PgConnection, oid: int) -> tuple[sql.Identifier, bool]:
+    """The relation as SQL, and whether its pages can be sampled."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE c.oid = %s",
+            "SELECT n.nspname, c.relname, c.relkind IN ('r', 'p', 'm') FROM pg_class c"
+            " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %s",
             (oid,),
         )
         row = cursor.fetchone()
     assert row is not None, "the catalog does not change within a transaction"
-    return str(row[0]), str(row[1])
+    return sql.Identifier(str(row[0]), str(row[1])), bool(row[2])

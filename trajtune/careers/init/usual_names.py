@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import Final
 
 Field = str
-"""``id``, ``title``, ``start``, ``end`` or ``current``."""
+"""``id``, ``title``, ``start``, ``end``, ``range`` or ``current``."""
 
 _FIELD_WORDS: Final[dict[Field, tuple[str, ...]]] = {
     "title": (
-        *("job_title", "jobtitle", "position_title", "role_title", "title", "role", "position"),
+        *("title", "job_title", "jobtitle", "position_title", "role_title", "role", "position"),
         *("position_name", "role_name", "job_name", "job", "occupation", "designation", "profession"),
         *("cargo", "titulo_cargo", "nome_cargo", "funcao", "posicao", "profissao", "ocupacao", "titulo"),
         *("berufsbezeichnung", "stellenbezeichnung", "stelle", "funktion", "taetigkeit", "tatigkeit"),
@@ -22,16 +22,22 @@ _FIELD_WORDS: Final[dict[Field, tuple[str, ...]]] = {
     ),
     "start": (
         *("start_date", "date_start", "start", "from", "date_from", "from_date", "begin", "begin_date"),
-        *("begins", "began", "started", "started_at", "started_on", "since", "joined", "hired_on"),
+        *("begins", "began", "started", "started_at", "started_on", "starts_at", "since", "joined"),
+        *("hired_on", "valid_from", "start_year"),
         *("inicio", "data_inicio", "data_de_inicio", "inicio_em", "desde", "fecha_inicio", "entrada"),
         *("von", "beginn", "anfang", "startdatum", "beginndatum", "datum_von", "seit", "eintritt"),
         *("eintrittsdatum", "debut", "date_debut", "depuis"),
     ),
     "end": (
         *("end_date", "date_end", "end", "to", "date_to", "to_date", "until", "till", "ends", "ended"),
-        *("ended_at", "ended_on", "finish", "finish_date", "finished", "left", "left_on"),
+        *("ended_at", "ended_on", "ends_at", "finish", "finish_date", "finished", "finished_on", "left"),
+        *("left_on", "valid_to", "valid_until", "end_year"),
         *("fim", "data_fim", "data_de_fim", "termino", "data_termino", "ate", "saida", "fecha_fin"),
         *("hasta", "bis", "ende", "enddatum", "datum_bis", "austritt", "austrittsdatum", "fin", "date_fin"),
+    ),
+    "range": (
+        *("dates", "date_range", "period", "time_period", "timeframe", "duration", "range", "years", "date"),
+        *("tenure", "when", "zeitraum", "dauer", "periodo", "periode", "fechas", "datas"),
     ),
     "current": (
         *("is_current", "current", "currently", "is_active", "still_held", "present"),
@@ -62,6 +68,36 @@ _HISTORIES: Final = frozenset(
         *("trayectoria", "parcours", "postes"),
     )
 )
+_OTHER_LISTS: Final = frozenset(
+    (
+        *("education", "educations", "school", "schools", "degree", "degrees", "course", "courses", "study"),
+        *("studies", "certificate", "certificates", "certification", "certifications", "license", "licenses"),
+        *("project", "projects", "publication", "publications", "award", "awards", "honors", "volunteer"),
+        *("volunteering", "skill", "skills", "language", "languages", "reference", "references", "patents"),
+        *("interests", "training", "trainings", "ausbildung", "bildung", "formation", "formacion", "cursos"),
+        *("formacao", "educacao", "educacion", "qualifications", "links", "addresses", "contacts"),
+    )
+)
+_CONTACTS: Final = frozenset(
+    (
+        *(
+            "email",
+            "mail",
+            "e_mail",
+            "phone",
+            "telephone",
+            "telefon",
+            "mobile",
+            "url",
+            "uri",
+            "link",
+            "linkedin",
+        ),
+        *("login", "username", "name", "contact", "ssn", "address", "website", "photo"),
+    )
+)
+_NEUTRAL: Final = frozenset({"name", "label", "value", "text", "title", "content", "description"})
+"""Keys that say nothing: of `title.name` the key above says what it is."""
 NOT_A_WORD: Final = 1_000
 """A rank worse than every word's."""
 
@@ -75,7 +111,22 @@ def normalised(name: str) -> str:
 
 
 def name_rank(field: Field, name: str) -> int:
-    """How well a name fits a field, 0 the best; `NOT_A_WORD` if it does not."""
+    """How well a name fits a field, 0 the best; `NOT_A_WORD` if it does not.
+
+    A name with dots is a path of keys: the last one counts, and the one above it where that says more.
+    """
+    above, _, last = name.rpartition(".")
+    if not above:
+        return _plain_rank(field, name)
+    parent = _plain_rank(field, above.rpartition(".")[2])
+    if parent < NOT_A_WORD and field != "id":
+        return parent + (1 if normalised(last) in _NEUTRAL else 30)
+    if field == "id" and normalised(above.rpartition(".")[2]) in {"id", "ids", "identifier", *_PERSONS}:
+        return 3 + 10 * above.count(".")
+    return min(NOT_A_WORD, _plain_rank(field, last) + 10 * (above.count(".") + 1))
+
+
+def _plain_rank(field: Field, name: str) -> int:
     plain = normalised(name)
     if field == "id":
         return _id_rank(plain)
@@ -104,3 +155,25 @@ def best_name(field: Field, names: Sequence[str]) -> str | None:
     """The name that fits best, the first of equals; None if none fits."""
     ranked = sorted((name_rank(field, name), index) for index, name in enumerate(names))
     return names[ranked[0][1]] if ranked and ranked[0][0] < NOT_A_WORD else None
+
+
+def names_roles(path: Sequence[str]) -> bool:
+    """Whether keys that lead to a list say that it holds roles."""
+    return any(not _HISTORIES.isdisjoint(normalised(key).split("_")) for key in path)
+
+
+def names_other_list(path: Sequence[str]) -> bool:
+    """Whether keys that lead to a list say that it holds something else with dates, for example schools."""
+    return any(not _OTHER_LISTS.isdisjoint(normalised(key).split("_")) for key in path)
+
+
+def is_contact_name(name: str) -> bool:
+    """Whether a column of that name would hold an address or a name, which people change."""
+    return not _CONTACTS.isdisjoint(normalised(name).split("_"))
+
+
+def names_month(name: str, of: str) -> bool:
+    """Whether a column holds the months of the years that the column ``of`` holds."""
+    months = {"month", "months", "mes", "monat", "mois", "mese", "mm"}
+    parts, others = set(normalised(name).split("_")), set(normalised(of).split("_"))
+    return bool(parts & months) and bool((parts - months) & others or not parts - months)

@@ -4,7 +4,6 @@ A text that can be read in two ways is `AMBIGUOUS`, not a date. docs/reference/c
 """
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
@@ -15,6 +14,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from trajtune.careers.parse.date_objects import object_text
+from trajtune.careers.parse.date_words import AMBIGUOUS_MONTHS, HELD_WORDS, MONTHS
+from trajtune.careers.parse.plain import plain
 from trajtune.careers.schema import Precision
 
 
@@ -44,16 +46,36 @@ class ParsedDates:
     readings: NDArray[np.int8]
 
 
-def parse_dates(texts: pa.Array, day_first: bool | None = None) -> ParsedDates:
+@dataclass(frozen=True)
+class DateRules:
+    """The experiment's answers to what a text alone does not say.
+
+    Attributes:
+        day_first: How to read 03/04/2020: True is 3 April, False 4 March, None ambiguous.
+        two_digit_years: The last year that two digits may mean: with 2029, 29 is 2029 and 30 is 1930. None:
+            dates with such years are unreadable.
+        language: The language of month names that are another month in another language, as a code of ISO
+            639; None: they are ambiguous.
+    """
+
+    day_first: bool | None = None
+    two_digit_years: int | None = None
+    language: str | None = None
+
+
+DEFAULT_RULES: Final = DateRules()
+
+
+def parse_dates(texts: pa.Array, rules: DateRules = DEFAULT_RULES) -> ParsedDates:
     """Parse a column of texts.
 
     Args:
         texts: string ``[R]``, with nulls.
-        day_first: How to read 03/04/2020: True is 3 April, False 4 March, None ambiguous.
+        rules: How to read what can be read in several ways.
     """
     coded = texts.dictionary_encode()
     parsed = [
-        parse_date(text, day_first) if len(text) <= _LONGEST else (0, 0, Reading.UNREADABLE)
+        parse_date(text, rules) if len(text) <= _LONGEST else (0, 0, Reading.UNREADABLE)
         for text in coded.dictionary.to_pylist()
     ]
     parsed.append((0, 0, Reading.EMPTY))  # for null texts, see `fill_null` below
@@ -64,70 +86,41 @@ def parse_dates(texts: pa.Array, day_first: bool | None = None) -> ParsedDates:
     )
 
 
-_LONGEST: Final = 64  # no date is longer, and longer texts must not fill the cache
+_LONGEST: Final = 256  # no date is longer, and longer texts must not fill the cache
 
 Parsed = tuple[int, int, int]
 """Days since 1970, precision, reading."""
 
 
 @lru_cache(maxsize=1 << 16)
-def parse_date(text: str, day_first: bool | None = None) -> Parsed:
+def parse_date(text: str, rules: DateRules = DEFAULT_RULES) -> Parsed:
     """Parse one text; see `ParsedDates` for what the three numbers are."""
-    plain = _plain(text)
-    if plain in EMPTY_WORDS:
+    if text.lstrip().startswith("{"):
+        inner = object_text(text)
+        return (0, 0, Reading.UNREADABLE) if inner is None else parse_date(inner, rules)
+    words = plain(text)
+    if words in EMPTY_WORDS:
         return 0, 0, Reading.EMPTY
-    if plain in HELD_WORDS:
+    if words in HELD_WORDS:
         return 0, 0, Reading.HELD
-    if _WHOLE_NUMBER.fullmatch(plain):
-        plain = plain.removesuffix(".0")
-    if match := _ISO.fullmatch(plain):
+    if _WHOLE_NUMBER.fullmatch(words):
+        words = words.removesuffix(".0")
+    if rules.two_digit_years is not None:
+        words = _with_century(words, rules.two_digit_years)
+    if match := _ISO.fullmatch(words) or _IDEOGRAPHS.fullmatch(words) or _VIETNAMESE.fullmatch(words):
         return _date(match["y"], match["m"], match["d"])
-    if match := _NUMERIC.fullmatch(plain):
-        return _day_or_month_first(match["a"], match["b"], match["y"], day_first)
-    if match := _MONTH_YEAR.fullmatch(plain):
+    if match := _NUMERIC.fullmatch(words):
+        return _day_or_month_first(match["a"], match["b"], match["y"], rules.day_first)
+    if match := _MONTH_YEAR.fullmatch(words):
         return _date(match["y"], match["m"])
-    if _WHOLE_NUMBER.fullmatch(plain):
-        return _number(plain)
-    return _named(plain)
-
-
-def _plain(text: str) -> str:
-    """Lower case without accents, runs of white space as one space: the form of the words below."""
-    decomposed = unicodedata.normalize("NFKD", text.lower())
-    return " ".join("".join(c for c in decomposed if not unicodedata.combining(c)).split())
+    if _WHOLE_NUMBER.fullmatch(words):
+        return _number(words)
+    return _named(words, rules.language)
 
 
 EMPTY_WORDS: Final = frozenset(
     {"", "-", "--", "–", "—", "null", "none", "nan", "nat", "n/a", "na", "nil", r"\n"}
 )
-HELD_WORDS: Final = frozenset(
-    _plain(word)
-    for line in (
-        "present|the present|to present|current|currently|now|until now|till now|today|ongoing",
-        "to date|till date|still employed|still held|infinity",
-        "heute|bis heute|aktuell|derzeit|jetzt|laufend|gegenwärtig|seither",
-        "atual|atualmente|presente|o presente|até o momento|o momento|momento|até hoje|hoje|agora",
-        "actual|actualmente|actualidad|la actualidad|hasta la fecha|a la fecha|hoy|hasta hoy|ahora",
-        "aujourd'hui|aujourd’hui|à ce jour|présent|actuel|actuellement|en cours|maintenant",
-        "oggi|ad oggi|attuale|attualmente|in corso|adesso",
-    )
-    for word in line.split("|")
-)
-_MONTHS: Final = (
-    "january|jan|januar|jänner|janner|jaenner|janeiro|enero|ene|janvier|janv|gennaio|gen",
-    "february|feb|februar|feber|fevereiro|fev|febrero|fevrier|fevr|febbraio|febb",
-    "march|mar|märz|marz|maerz|mrz|marco|marzo|mars",
-    "april|apr|abril|abr|avril|avr|aprile",
-    "may|mai|maio|mayo|maggio|mag",
-    "june|jun|juni|junho|junio|juin|giugno|giu",
-    "july|jul|juli|julho|julio|juillet|juil|luglio|lug",
-    "august|aug|agosto|ago|aout",
-    "september|sep|sept|setembro|set|septiembre|setiembre|septembre|settembre|sett",
-    "october|oct|oktober|okt|outubro|out|octubre|octobre|ottobre|ott",
-    "november|nov|novembro|noviembre|novembre",
-    "december|dec|dezember|dez|dezembro|diciembre|dic|decembre|dicembre",
-)
-MONTHS: Final = {_plain(name): number for number, line in enumerate(_MONTHS, 1) for name in line.split("|")}
 
 _YEAR: Final = r"(?P<y>1[5-9]\d\d|[2-9]\d\d\d)"
 _TIME: Final = r"(?:t| |t ?)\d\d:?\d\d(?::?\d\d(?:[.,]\d+)?)? ?(?:z|utc|gmt|[+-]\d\d(?::?\d\d){0,2})?"
@@ -136,23 +129,54 @@ _TIME: Final = r"(?:t| |t ?)\d\d:?\d\d(?::?\d\d(?:[.,]\d+)?)? ?(?:z|utc|gmt|[+-]
 _ISO: Final = re.compile(rf"{_YEAR}(?!\.\d$)(?:(?P<s>[-/.])(?P<m>\d\d?)(?:(?P=s)(?P<d>\d\d?)(?:{_TIME})?)?)?")
 _NUMERIC: Final = re.compile(rf"(?P<a>\d\d?)(?P<s>[-/.])(?P<b>\d\d?)(?P=s){_YEAR}(?:{_TIME})?")
 _MONTH_YEAR: Final = re.compile(rf"(?P<m>\d\d?) ?[-/.] ?{_YEAR}")
+# 2020年3月15日, 2020년 3월, 2020年
+_YEAR_SIGN, _MONTH_SIGN, _DAY_SIGN = ("年|" + plain("년"), "月|" + plain("월"), "日|" + plain("일"))
+_IDEOGRAPHS: Final = re.compile(
+    rf"{_YEAR} ?(?:{_YEAR_SIGN}) ?(?:(?P<m>\d\d?) ?(?:{_MONTH_SIGN}) ?(?:(?P<d>\d\d?) ?(?:{_DAY_SIGN}))?)?"
+)
+# tháng 3 năm 2020, ngày 15 tháng 3, 2020
+_VIETNAMESE: Final = re.compile(
+    rf"(?:ngay )?(?:(?P<d>\d\d?) )?(?:thang|thg) ?(?P<m>\d\d?)[ ,/.-]*(?:nam )?{_YEAR}"
+)
+_TWO_DIGITS: Final = re.compile(rf"(?P<head>(?:(?!\d\d\d).)*[-/. ']) ?(?P<y>\d\d)(?P<time>{_TIME})?")
 _WHOLE_NUMBER: Final = re.compile(r"-?\d+(?:\.0)?")
 # Between the parts of a date with a named month: "15 de janeiro de 2020", "Jan/2020", "1er mai 2020".
 _SEPARATORS: Final = re.compile(r"[\s,./-]+(?:(?:de|del|of|di)\b[\s.]*)?")
 _DAY: Final = re.compile(r"(\d\d?)(?:st|nd|rd|th|er|º|°|ª|o)?")
 
 
-def _named(plain: str) -> Parsed:
+_FILLERS: Final = frozenset(
+    {
+        *("г", "год", "года", "р", "рік", "року", "в", "у", "r", "rok", "roku", "m", "d", "gada"),
+        *("den", "the", "em", "en"),
+    }
+)
+"""Words between the parts of a date: "март 2020 г.", "2020 m. kovas"."""
+
+
+def _named(words: str, language: str | None) -> Parsed:
     """A month's name, a year, and perhaps a day, in any unambiguous order."""
-    parts = [part for part in _SEPARATORS.split(plain) if part]
+    parts = [part for part in _SEPARATORS.split(words) if part and part not in _FILLERS]
     if not 2 <= len(parts) <= 3:
         return 0, 0, Reading.UNREADABLE
-    months = [MONTHS[part] for part in parts if part in MONTHS]
+    months = [part for part in parts if part in MONTHS or part in AMBIGUOUS_MONTHS]
     years = [part for part in parts if re.fullmatch(_YEAR, part)]
     days = [match[1] for part in parts if (match := _DAY.fullmatch(part))]
     if len(months) != 1 or len(years) != 1 or len(days) != len(parts) - 2:
         return 0, 0, Reading.UNREADABLE
-    return _date(years[0], str(months[0]), *days)
+    month = MONTHS.get(months[0]) or AMBIGUOUS_MONTHS[months[0]].get(language or "")
+    if month is None:
+        return 0, 0, Reading.AMBIGUOUS
+    return _date(years[0], str(month), *days)
+
+
+def _with_century(words: str, last_year: int) -> str:
+    """A date that ends in a year of two digits with its four digits; any other text as it is."""
+    match = _TWO_DIGITS.fullmatch(words)
+    if match is None:
+        return words
+    year = last_year - (last_year - int(match["y"])) % 100
+    return f"{match['head'].rstrip(chr(39))}{year}{match['time'] or ''}"
 
 
 def _day_or_month_first(a: str, b: str, year: str, day_first: bool | None) -> Parsed:

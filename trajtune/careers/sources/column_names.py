@@ -9,12 +9,24 @@ from trajtune.experiment.sources import JsonHistory, RoleRows
 
 FALLBACKS: Final[tuple[tuple[str, ...], ...]] = (
     ("title", "role", "position", "job_title", "jobTitle"),
-    ("start_date", "startDate", "start", "from", "started_at", "date_from"),
-    ("end_date", "endDate", "end", "to", "until", "ended_at", "date_to"),
+    ("start_date", "startDate", "start", "from", "started_at", "date_from", "starts_at"),
+    ("end_date", "endDate", "end", "to", "until", "ended_at", "date_to", "ends_at"),
     ("is_current", "isCurrent", "current"),
     ("id", "candidate_id", "candidateId", "person_id"),
     ("candidate_id", "candidateId", "person_id", "personId", "user_id"),
-    ("work_history", "workHistory", "experience", "experiences", "positions", "roles", "jobs", "history"),
+    (
+        *(
+            "work_history",
+            "workHistory",
+            "experience",
+            "experiences",
+            "positions",
+            "roles",
+            "jobs",
+            "history",
+        ),
+        *("work", "employment", "memberships", "terms"),
+    ),
 )
 """A default name, then its alternatives. A name that an experiment chose has none."""
 
@@ -24,6 +36,11 @@ CURRENT_NAME: Final = "is_current"
 def alternatives(name: str) -> tuple[str, ...]:
     """The names to look for: ``name``, and its fallbacks if it is a default."""
     return next((names for names in FALLBACKS if names[0] == name), (name,))
+
+
+def id_names(layout: JsonHistory | RoleRows) -> tuple[str, ...]:
+    """The names to look for a person's id under; none if each file is one person."""
+    return () if layout.id_column is None else alternatives(layout.id_column)
 
 
 def find_name(name: str, available: Sequence[str]) -> str | None:
@@ -77,7 +94,7 @@ def choose_columns(
     chosen: dict[str, str] = {}
     missing = []
     for ours, name in (needed | optional).items():
-        theirs = None if name is None else find_name(name, available)
+        theirs = None if name is None else find_name(name, available) or _path_into(name, available)
         if theirs is not None:
             chosen[ours] = theirs
         elif name is not None and needed.get(ours) is not None:
@@ -86,6 +103,16 @@ def choose_columns(
         remedy = _other_layout(layout, available) + nearest(missing[0], available)
         raise SourceError(f"{where} has no column {', '.join(missing)}. {remedy}")
     return chosen
+
+
+def _path_into(name: str, available: Sequence[str]) -> str | None:
+    """The name itself, if it is a path of keys into a column: `id.bioguide`."""
+    return name if "." in name and column_of(name, available) in available else None
+
+
+def column_of(name: str, available: Sequence[str]) -> str:
+    """The column that a name leads into; the name itself, if it is a column."""
+    return name if name in available else name.partition(".")[0]
 
 
 def _other_layout(layout: JsonHistory | RoleRows, available: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from ray.data.datasource import Datasource, ReadTask
 
 from trajtune.careers.sources.column_names import choose_columns
 from trajtune.careers.sources.find_files import Files, find_files
+from trajtune.careers.sources.json_documents import below, common_directory, document_blocks, holds_documents
 from trajtune.careers.sources.read_file import (
     PLACE,
     csv_blocks,
@@ -87,11 +88,13 @@ class FileReader:
         name: The file, as messages name it.
         kind: The kind of the file, as messages name it.
         blocks: Opens the file and gives its rows.
+        person: The id of the one person whose roles the file holds; None: the rows have ids.
     """
 
     name: str
     kind: str
     blocks: Callable[[], Iterator[pa.Table]]
+    person: str | None = None
 
     def __call__(self) -> Iterator[pa.Table]:
         """The rows, with the file's name in their metadata.
@@ -101,6 +104,8 @@ class FileReader:
         """
         try:
             for block in self.blocks():
+                if self.person is not None:
+                    block = block.append_column("id", pa.repeat(pa.scalar(self.person), len(block)))
                 yield block.replace_schema_metadata({PLACE: self.name})
         except SourceError as error:
             raise SourceError(" ".join(str(error).split())) from error  # names and values may hold anything
@@ -141,10 +146,18 @@ def _check_first(files: Files, source: FileSource, label: str | None) -> None:
 def _tasks(files: Files, source: FileSource, label: str | None) -> list[FileReader]:
     readers = []
     filesystem = files.filesystem
+    is_file_a_person = source.layout.id_column is None
+    base = common_directory(files.paths)
+    in_documents = source.kind == "json" or (
+        source.kind == "jsonl"
+        and (is_file_a_person or source.rows_key is not None or holds_documents(filesystem, files.paths[0]))
+    )
     for path, size in zip(files.paths, files.sizes, strict=True):
         opened: list[Callable[[], Iterator[pa.Table]]]
         if source.kind == "csv":
             opened = [partial(csv_blocks, filesystem, path, source, label)]
+        elif in_documents:
+            opened = [partial(document_blocks, filesystem, path, source.rows_key)]
         elif source.kind == "jsonl":
             opened = [partial(line_blocks, filesystem, path)]
         elif size <= _TASK_BYTES:
@@ -152,7 +165,8 @@ def _tasks(files: Files, source: FileSource, label: str | None) -> list[FileRead
         else:
             groups = _groups(files, path)
             opened = [partial(parquet_blocks, filesystem, path, source, label, group) for group in groups]
-        readers += [FileReader(files.name(path), source.kind, blocks) for blocks in opened]
+        person = below(path, base) if is_file_a_person else None
+        readers += [FileReader(files.name(path), source.kind, blocks, person) for blocks in opened]
     return readers
 
 

@@ -19,6 +19,7 @@ _EXTENSIONS: Final = {
     "csv": (".csv",),
     "parquet": (".parquet", ".pq"),
     "jsonl": (".jsonl", ".ndjson", ".json"),
+    "json": (".json",),
 }
 _GLOB_MARKS: Final = "*?["
 _MOST_NAMES: Final = 10

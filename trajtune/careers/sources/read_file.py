@@ -19,7 +19,8 @@ import pyarrow.fs
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from trajtune.careers.sources.column_names import choose_columns
+from trajtune.careers.nested_keys import json_text, json_value, value_at
+from trajtune.careers.sources.column_names import choose_columns, column_of
 from trajtune.careers.sources.find_files import compression
 from trajtune.errors import SourceError
 from trajtune.experiment.sources import CsvSettings, FileSource
@@ -87,11 +88,11 @@ def csv_blocks(
     with _opened(filesystem, path) as stream, _csv_reader(stream, source.csv, keep) as reader:
         names = _names(reader, path)
         _require_columns(path, names)
-        chosen = choose_columns(path, source.layout, names, label)
-        places = {ours: names.index(theirs) for ours, theirs in chosen.items()}
+        columns, paths = _chosen(path, source, names, label)
+        places = {ours: names.index(theirs) for ours, theirs in columns.items()}
         for batch in reader:
             num_rows += len(batch)
-            yield _decoded(batch.columns, places, encoding, source.csv.delimiter)
+            yield _follow(_decoded(batch.columns, places, encoding, source.csv.delimiter), paths)
             if faulty:
                 num_faulty, example = num_faulty + len(faulty), faulty[0][0]
                 yield _faulty_rows(faulty, places)
@@ -159,14 +160,35 @@ def parquet_blocks(
         filesystem.open_input_file(path) as stream,
         pyarrow.parquet.ParquetFile(stream, pre_buffer=True) as file,
     ):
-        chosen = choose_columns(path, source.layout, file.schema_arrow.names, label)
+        chosen, paths = _chosen(path, source, file.schema_arrow.names, label)
         wanted = list(row_groups if row_groups is not None else range(file.num_row_groups))
         size = sum(file.metadata.row_group(at).total_byte_size for at in wanted)
         rows = sum(file.metadata.row_group(at).num_rows for at in wanted)
         batch_size = max(1, min(rows, rows * 4 * BLOCK_BYTES // max(1, size)))
         columns = sorted(set(chosen.values()))
         for batch in file.iter_batches(batch_size, wanted, columns=columns, use_threads=False):
-            yield pa.table({ours: batch.column(theirs) for ours, theirs in chosen.items()})
+            yield _follow(pa.table({ours: batch.column(theirs) for ours, theirs in chosen.items()}), paths)
+
+
+def _chosen(
+    path: str, source: FileSource, names: Sequence[str], label: str | None
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The columns to read, by our names; and the path of keys within the column, where there is one."""
+    chosen = choose_columns(path, source.layout, names, label)
+    if chosen.get("end") == chosen.get("start"):
+        chosen.pop("end", None)  # a range, which `role_rows` reads once
+    columns = {ours: column_of(name, names) for ours, name in chosen.items()}
+    return columns, {ours: name.partition(".")[2] for ours, name in chosen.items() if name not in names}
+
+
+def _follow(rows: pa.Table, paths: Mapping[str, str]) -> pa.Table:
+    """Rows with the values that lie within structs, or within JSON text, in place of these."""
+    for ours, path in paths.items():
+        values = (value_at(json_value(value), path) for value in rows[ours].to_pylist())
+        texts = [value if value is None or isinstance(value, str) else json_text(value) for value in values]
+        clean = [None if text is None else text.encode("utf-8", "replace").decode() for text in texts]
+        rows = rows.set_column(rows.column_names.index(ours), ours, pa.array(clean, pa.string()))
+    return rows
 
 
 def parquet_groups(filesystem: pyarrow.fs.FileSystem, path: str, most_bytes: int) -> list[list[int]]:

@@ -18,8 +18,8 @@ RULES: Final = {
     "tenure_score": "the interval score of the tenures is not significantly worse than any baseline's; the "
     "value is the smallest gain, as a share of the baseline's score, and the limit "
     "what test must be able to show",
-    "hireability": "the AUC is not significantly below any baseline's; the value is the smallest gain, and the "
-    "limit what test must be able to show",
+    "hireability": "the AUC is not significantly below any baseline's; the value is the smallest gain, and "
+    "the limit what test must be able to show",
     "one_step_lag": "the mean probability of staying is not above the share who stay by more than the limit "
     "and more than chance; and among those who moved, with the current title left out, top-5 is not "
     "significantly below any baseline's",

@@ -27,7 +27,7 @@ from tests.support.postgres_server import Server
 from trajtune.dataset.prepare import prepare
 from trajtune.errors import SourceError
 from trajtune.experiment.settings import DataSettings, Experiment, StorageSettings
-from trajtune.experiment.sources import PostgresSource, RoleRows
+from trajtune.experiment.sources import JsonHistory, PostgresSource, RoleRows
 
 pytestmark = pytest.mark.usefixtures("ray_local")
 
@@ -40,6 +40,35 @@ def test_a_json_column_is_read_whatever_its_type(database: str, execute: Execute
     assert loaded.careers["titles"].to_pylist()[0] == ["T0", "Ünïcode \\ \t'\"".strip(), "B"]
     assert loaded.source == {"kind": "postgres", "table": f"typed_{column}"}
     assert loaded.as_of == date(2002, 12, 31)
+
+
+@pytest.mark.parametrize("kind", ["jsonb[]", "json[]", "text[]"])
+def test_an_array_of_roles_is_a_history(database: str, execute: Execute, kind: str):
+    table = f"of_{kind.removesuffix('[]')}_arrays"
+    roles = """'{"title": "A", "start_date": "2010"}', '{"title": "B", "start_date": "2012"}'"""
+    execute(f"create table {table} (id int, work_history {kind})")
+    execute(f"insert into {table} select id, array[{roles}]::{kind} from generate_series(1, 2) id")
+    careers = load(database, table=table).careers
+    assert careers["titles"].to_pylist() == [["A", "B"], ["A", "B"]]
+
+
+def test_a_name_with_dots_leads_into_a_column_of_json(database: str, execute: Execute):
+    execute("create table documents (doc jsonb, note text)")
+    document = (
+        '{"id": {"bioguide": "%s"}, "Person": {"Roles": [{"title": {"name": "A"}, "start_date": "2010"},'
+        ' {"title": {"name": "B"}, "start_date": {"year": 2012, "month": 3}}]}}'
+    )
+    execute("insert into documents values %s", [(document % person, "x") for person in ("p", "q")])
+    layout = JsonHistory(
+        id_column="doc.id.bioguide", history_column="doc.Person.Roles", title_key="title.name"
+    )
+    careers = load(database, table="documents", layout=layout).careers.to_pylist()
+    assert [(career["candidate_id"], career["titles"]) for career in careers] == [
+        ("p", ["A", "B"]),
+        ("q", ["A", "B"]),
+    ]
+    with pytest.raises(SourceError, match="no column note.id, and note is not json or jsonb"):
+        load(database, table="documents", layout=layout.model_copy(update={"id_column": "note.id"}))
 
 
 def test_role_rows_of_real_types_are_read(database: str, execute: Execute):

@@ -10,7 +10,7 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as PgConnection  # noqa: N812 (a class)
 
-from trajtune.careers.sources.column_names import choose_columns, nearest
+from trajtune.careers.sources.column_names import choose_columns, column_of, nearest
 from trajtune.careers.sources.postgres.connection import Database, single_value
 from trajtune.careers.sources.postgres.errors import server_message
 from trajtune.errors import SnapshotLostError, SourceError
@@ -21,6 +21,9 @@ RANGE_BYTES: Final = 32 << 20
 _MOST_QUERY_READERS: Final = 8
 # Tables and materialized views have pages, and a partitioned table has those of its partitions.
 _PAGED_KINDS: Final = ("r", "m", "p")
+_JSON_TYPES: Final = (114, 3802)
+# json[], text[], varchar[] and jsonb[]: each element is a role.
+_ARRAY_TYPES: Final = (199, 1009, 1015, 3807)
 
 
 @dataclass(frozen=True)
@@ -97,10 +100,12 @@ def _resolve(
 ) -> ReadPlan:
     relation = _relation(exporter, source)
     with exporter.cursor() as cursor:
-        chosen = _choose_columns(cursor, relation, source, label)
-        columns = {
-            name: f"({sql.Identifier(column).as_string(exporter)})::text" for name, column in chosen.items()
-        }
+        chosen, types = _choose_columns(cursor, relation, source, label)
+        _check_paths(_display_name(source), chosen, types)
+        quoted = {name: _expression(exporter, column, types) for name, column in chosen.items()}
+        columns = {name: f"({column})::text" for name, column in quoted.items()}
+        if types.get(chosen.get("history", "")) in _ARRAY_TYPES:
+            columns["history"] = f"to_jsonb({quoted['history']})::text"
         files = _files_of(cursor, relation) if snapshot is not None else None
         runs_query = snapshot is not None and files is None
         rows = f"count(*) FROM {relation.sql}" if runs_query else f"EXISTS (SELECT FROM {relation.sql})"
@@ -170,8 +175,12 @@ def _relation(exporter: PgConnection, source: PostgresSource) -> _Relation:
 
 def _choose_columns(
     cursor: Any, relation: _Relation, source: PostgresSource, label: str | None
-) -> dict[str, str]:
-    """As `choose_columns`, from those of a query, or of a table's columns those that this user may read."""
+) -> tuple[dict[str, str], dict[str, int]]:
+    """As `choose_columns`, from those of a query, or of a table's columns those that this user may read.
+
+    Returns:
+        The chosen columns, and the type of each that could be chosen, by its number in the catalog.
+    """
     if relation.oid is None:
         try:
             cursor.execute(f"SELECT * FROM {relation.sql} LIMIT 0")  # noqa: S608 (the experiment's own query)
@@ -179,23 +188,48 @@ def _choose_columns(
             raise SourceError(
                 f"The query cannot be run: {server_message(error)}. Fix `source.query`."
             ) from None
-        columns = {column.name: True for column in cursor.description or ()}
+        columns = {column.name: (column.type_code, True) for column in cursor.description or ()}
     else:
         cursor.execute(
-            "SELECT attname::text, has_column_privilege(attrelid, attnum, 'SELECT') FROM pg_attribute"
-            " WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+            "SELECT attname::text, atttypid::int, has_column_privilege(attrelid, attnum, 'SELECT')"
+            " FROM pg_attribute WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
             (relation.oid,),
         )
-        columns = dict(cursor.fetchall())
-    hidden = [name for name, is_readable in columns.items() if not is_readable]
+        columns = {name: (kind, is_readable) for name, kind, is_readable in cursor.fetchall()}
+    hidden = [name for name, (_, is_readable) in columns.items() if not is_readable]
+    types = {name: kind for name, (kind, is_readable) in columns.items() if is_readable}
     try:
-        readable = [name for name, is_readable in columns.items() if is_readable]
-        return choose_columns(_display_name(source), source.layout, readable, label)
+        return choose_columns(_display_name(source), source.layout, list(types), label), types
     except SourceError as error:
         if not hidden:
             raise
         names = ", ".join(hidden[:30])
         raise SourceError(f"{error} GRANT SELECT to this user, who may not read {names}.") from None
+
+
+def _expression(exporter: PgConnection, name: str, types: dict[str, int]) -> str:
+    """A column as SQL, or what lies under a path of keys in a column of JSON."""
+    column = column_of(name, list(types))
+    quoted = sql.Identifier(column).as_string(exporter)
+    if column == name:
+        return quoted
+    keys = sql.Literal(name.split(".")[1:]).as_string(exporter)
+    return f"{quoted} #>> {keys}"
+
+
+def _check_paths(where: str, chosen: dict[str, str], types: dict[str, int]) -> None:
+    """Refuse paths of keys into columns that are no JSON.
+
+    Raises:
+        SourceError: If there is one.
+    """
+    for name in chosen.values():
+        column = column_of(name, list(types))
+        if column != name and types[column] not in _JSON_TYPES:
+            raise SourceError(
+                f"{where} has no column {name}, and {column} is not json or jsonb, so it holds no keys. "
+                f"{nearest(name, list(types))}"
+            )
 
 
 def _files_of(cursor: Any, relation: _Relation) -> _Files | None:

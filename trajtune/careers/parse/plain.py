@@ -1,0 +1,21 @@
+"""The form in which words of dates are compared: lower case, without accents, with digits of one script."""
+
+import unicodedata
+
+
+def plain(text: str) -> str:
+    """Lower case without accents, digits as 0 to 9, runs of white space as one space.
+
+    Examples:
+        >>> plain("  1er  Août ٢٠٢٠ ")
+        '1er aout 2020'
+    """
+    if text.isascii():
+        return " ".join(text.lower().split())
+    decomposed = unicodedata.normalize("NFKD", text.lower().replace("’", "'"))
+    return " ".join("".join(_plain(c) for c in decomposed if not unicodedata.combining(c)).split())
+
+
+def _plain(character: str) -> str:
+    digit = unicodedata.decimal(character, None)
+    return character if digit is None else str(digit)
