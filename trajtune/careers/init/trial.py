@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from trajtune.careers.histories import Histories
-from trajtune.careers.json_history import read_histories
 from trajtune.careers.init.proposal import Proposal
+from trajtune.careers.json_history import read_histories
 from trajtune.careers.parse.text import blank_to_null
 from trajtune.careers.reasons import Reason
 from trajtune.careers.role_validation import RawRoles, check_roles
