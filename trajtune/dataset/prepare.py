@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from trajtune.careers.parse.text import arrow_overflow_explained
 from trajtune.careers.schema import LoadedCareers
+from trajtune.dataset.as_of import without_endless_roles
 from trajtune.dataset.data_report import write_data_report
 from trajtune.dataset.encode import SplitData, encode_split
-from trajtune.dataset.implausible import without_endless_roles
 from trajtune.dataset.profile import profile, warnings
 from trajtune.dataset.snapshot import Division, Snapshot, open_snapshot, write_snapshot
 from trajtune.dataset.split import (

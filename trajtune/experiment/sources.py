@@ -80,7 +80,7 @@ class FileSource(Settings):
     kind: Literal["csv", "parquet", "jsonl"] = Field(description="How the files are written.")
     path: str = Field(description="A file, a directory or a glob.")
     layout: Layout = Field(RoleRows(), description="What a row is, and what its columns are called.")
-    csv: CsvSettings = Field(CsvSettings(), description="How CSV files are written.")
+    csv: CsvSettings = Field(CsvSettings(), description="Delimiter and encoding of CSV files.")
 
     @model_validator(mode="after")
     def _holds_no_keys(self) -> Self:
