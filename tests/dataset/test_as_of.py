@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 from itertools import groupby
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -12,10 +13,13 @@ from hypothesis import strategies as st
 
 from tests.careers.parts import from_json, from_rows, sorted_table
 from tests.dataset.later_facts import CUTOFFS, Career, last_day, some_career
+from tests.dataset.test_leakage import LENIENT, load
 from tests.dataset.test_split import career, table
-from trajtune.dataset.as_of import careers_as_of
+from trajtune.dataset.as_of import careers_as_of, without_endless_roles
+from trajtune.dataset.prepare import write_content
 from trajtune.dataset.split import temporal_split
 from trajtune.errors import SplitError
+from trajtune.experiment.settings import Experiment, SplitSettings, StorageSettings
 
 DAY = timedelta(days=1)
 
@@ -185,3 +189,37 @@ def test_a_role_held_for_more_than_seventy_years_is_no_career_from_then_on() -> 
     assert known(row, "1980-02-01") == []
     ended = career(("A", "1900-01-01", None), ("B", "1910-01-01", "1950-01-01"))
     assert len(known(ended, "2020-01-01")) == 2
+
+
+ENDLESS = [{"title": "A", "start_date": "1900-01-01"}, {"title": "B", "start_date": "1910-01-01"}]
+ENDED = [ENDLESS[0], {**ENDLESS[1], "end_date": "1950-01-01"}]
+
+
+def test_a_role_held_for_more_than_seventy_years_is_in_quarantine_and_counts_balance() -> None:
+    loaded = without_endless_roles(load([("x", ENDLESS), ("y", ENDED)]), date(2015, 1, 1), False)
+    assert loaded.careers["candidate_id"].to_pylist() == ["y"]
+    assert loaded.quarantine.to_pylist() == [
+        {
+            "candidate_id": "x",
+            "level": "career",
+            "reason": "held_too_long",
+            "detail": "last role without an end since 1910-01-01",
+            "num_rows": 1,
+        }
+    ]
+    counts = loaded.counts
+    assert counts["rows_in"] == counts["rows_kept"] + counts["rows_quarantined"] == 2
+    assert counts["careers_in"] == counts["careers"] + counts["careers_quarantined"] == 2
+    assert counts["roles_in"] == counts["roles"] + counts["roles_quarantined"] == 4
+
+
+def test_it_is_in_the_snapshots_quarantine(tmp_path: Path) -> None:
+    days = ("2000-06-01", "2010-01-01", "2015-01-01")
+    rows = [
+        (day, [{"title": title, "start_date": day, "end_date": None} for title in ("A", "B")]) for day in days
+    ]
+    split = SplitSettings(by="career", train_cutoff=date(2010, 1, 1), val_cutoff=date(2015, 1, 1))
+    experiment = Experiment(data=LENIENT, split=split, storage=StorageSettings(snapshots=str(tmp_path)))
+    snapshot, _ = write_content(load([*rows, ("x", ENDLESS)]), experiment)
+    assert snapshot.manifest["quarantine"] == {"held_too_long": 1}
+    assert snapshot.manifest["counts"]["careers"] == 3

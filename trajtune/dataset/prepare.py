@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from trajtune.careers.parse.text import arrow_overflow_explained
 from trajtune.careers.schema import LoadedCareers
+from trajtune.dataset.as_of import without_endless_roles
 from trajtune.dataset.data_report import write_data_report
 from trajtune.dataset.encode import SplitData, as_served, encode_split
 from trajtune.dataset.identity.synonyms import title_rule
-from trajtune.dataset.implausible import without_endless_roles
 from trajtune.dataset.profile import lone_date_warning, profile, refuse_unknown, served_warnings, warnings
 from trajtune.dataset.snapshot import Division, Snapshot, open_snapshot, write_snapshot
 from trajtune.dataset.split import (

@@ -140,7 +140,7 @@ class FileSource(Settings):
         "the array, or the row.",
     )
     layout: Layout = Field(RoleRows(), description="What a row is, and what its columns are called.")
-    csv: CsvSettings = Field(CsvSettings(), description="How CSV files are written.")
+    csv: CsvSettings = Field(CsvSettings(), description="Delimiter and encoding of CSV files.")
 
     @model_validator(mode="after")
     def _holds_no_keys(self) -> Self:

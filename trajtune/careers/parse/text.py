@@ -146,7 +146,8 @@ def _value_of(scalar: pa.Scalar) -> Any:
     try:
         return scalar.as_py()
     except (ValueError, OverflowError, ArithmeticError, pa.ArrowException):
-        return str(scalar)
+        # Arrow cannot print it either if it is nested.
+        return str(scalar) if not pa.types.is_nested(scalar.type) else f"{scalar.type} that is out of range"
 
 
 def _uuids(column: pa.Array) -> pa.Array:
