@@ -61,8 +61,7 @@ def _check_answers(uri: str) -> None:
             ) from None
 
 
-def _refused(error: Exception) -> str:
-    where = f"the store that {URI_VARIABLE} names" if URI_VARIABLE in os.environ else f"the run's {MLFLOW}"
+def _refused(error: Exception, where: str = f"the store that {URI_VARIABLE} names") -> str:
     return f"MLflow cannot use {where} ({type(error).__name__})"
 
 
@@ -88,7 +87,7 @@ def tracked(settings: TrackingSettings, run: Run) -> "Iterator[list[Callback]]":
     before = os.environ.get(URI_VARIABLE)
     try:
         with _few_retries():
-            yield [_mlflow(before or f"sqlite:///{run.path / MLFLOW}", run)]
+            yield [_mlflow(before, run)]
     finally:
         # The callback has changed mlflow's own setting, and through that the environment.
         import mlflow
@@ -110,7 +109,7 @@ def _quiet() -> None:
         logging.getLogger(logger).setLevel(logging.WARNING)
 
 
-def _mlflow(uri: str, run: Run) -> "Callback":
+def _mlflow(uri: str | None, run: Run) -> "Callback":
     _quiet()
     from ray.air.integrations.mlflow import MLflowLoggerCallback
 
@@ -121,7 +120,8 @@ def _mlflow(uri: str, run: Run) -> "Callback":
             try:
                 getattr(super(Unpickled, self), method)(*args, **kwargs)
             except Exception as error:  # noqa: BLE001 - what may be raised differs from store to store
-                raise stopped(run.reference, _refused(error)) from None
+                reason = _refused(error) if uri else _refused(error, f"the run's {MLFLOW}")
+                raise stopped(run.reference, reason) from None
 
         return log
 
@@ -134,4 +134,6 @@ def _mlflow(uri: str, run: Run) -> "Callback":
         def __reduce__(self) -> tuple[Any, ...]:
             return (object, ())
 
-    return Unpickled(tracking_uri=uri, experiment_name=f"trajtune {run.name}")
+    return Unpickled(
+        tracking_uri=uri or f"sqlite:///{run.path / MLFLOW}", experiment_name=f"trajtune {run.name}"
+    )
