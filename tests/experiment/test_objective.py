@@ -8,7 +8,7 @@ import pytest
 from trajtune.errors import ExperimentError
 from trajtune.experiment.load import validate
 from trajtune.experiment.objective import DIRECTIONS, best_epoch, cost, parse_constraint
-from trajtune.experiment.settings import SearchSettings
+from trajtune.experiment.search_settings import SearchSettings
 from trajtune.model.metrics import val_metrics
 
 

@@ -5,7 +5,8 @@ import pytest
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.experiment.load import validate
 from trajtune.experiment.params import Params
-from trajtune.experiment.settings import Experiment, PrunerSettings
+from trajtune.experiment.search_settings import PrunerSettings
+from trajtune.experiment.settings import Experiment
 from trajtune.experiment.space import load_space
 from trajtune.search.estimate import epochs_of_others, estimate, expected_epochs
 

@@ -12,7 +12,8 @@ from trajtune.dataset.encode import SplitData
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.experiment.load import validate
 from trajtune.experiment.params import RESEARCH_DEFAULT
-from trajtune.experiment.settings import Experiment, SearchSettings
+from trajtune.experiment.search_settings import SearchSettings
+from trajtune.experiment.settings import Experiment
 from trajtune.model.training.fit import fit
 from trajtune.search.newest_careers import newest, train_careers
 from trajtune.search.run import start_search

@@ -10,7 +10,7 @@ from trajtune.errors import ExperimentError
 from trajtune.experiment.load import validate
 from trajtune.experiment.params import Params
 from trajtune.experiment.prior import PriorSettings
-from trajtune.experiment.settings import SearchSettings
+from trajtune.experiment.search_settings import SearchSettings
 from trajtune.experiment.space import Space, load_space
 from trajtune.search.prior import check_prior, drawn_from_prior
 from trajtune.search.study.open import create_study

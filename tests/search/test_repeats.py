@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from trajtune.experiment.settings import SearchSettings
+from trajtune.experiment.search_settings import SearchSettings
 from trajtune.search.repeats import Noise, next_repeat, num_repeats, plateau, repeat, seed_noise
 from trajtune.search.study.trial_records import TrialRecord, with_means
 

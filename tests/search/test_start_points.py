@@ -10,7 +10,8 @@ from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import ExperimentError
 from trajtune.experiment.load import validate
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
-from trajtune.experiment.settings import Experiment, SearchSettings
+from trajtune.experiment.search_settings import SearchSettings
+from trajtune.experiment.settings import Experiment
 from trajtune.experiment.space import Space, load_space
 from trajtune.search.runs.create import create_run
 from trajtune.search.runs.directory import Run

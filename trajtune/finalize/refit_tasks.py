@@ -74,7 +74,7 @@ def train_refits(
     """
     import ray
 
-    from trajtune.experiment.settings import SearchSettings
+    from trajtune.experiment.search_settings import SearchSettings
     from trajtune.search.tune.demand import can_grow
     from trajtune.search.tune.placement import place
 

@@ -106,23 +106,32 @@ def tenure_metrics(p: Predictions) -> Metrics:
         "tenure_coverage_lowest": _mean(inside[measured]),
         "tenure_coverage_highest": _mean((inside | undecided)[measured]),
         "tenure_width_months": _mean((upper - lower)[known]),
-        "tenure_interval_score": _mean(interval_scores(lower, upper, p.tenure_months)[known], weight),
+        "tenure_interval_score": _mean(interval_scores(p.tenure, p.tenure_months)[known], weight),
     }
 
 
 def interval_scores(
-    lower: NDArray[np.floating], upper: NDArray[np.floating], months: NDArray[np.floating]
+    interval: NDArray[np.floating], months: NDArray[np.floating], coverage: float = INTERVAL_LEVEL
 ) -> NDArray[np.float64]:
-    """Each interval's score at `INTERVAL_LEVEL`, ``[E]``; NaN where the tenure is unknown.
+    """The interval score of each tenure in months, lower is better (Gneiting and Raftery 2007).
+
+    Args:
+        interval: Lower and upper months, ``[E, 2]``.
+        months: The tenures, ``[E]``; NaN where unknown.
+        coverage: Nominal coverage of the intervals.
+
+    Returns:
+        The width, plus ``2 / (1 - coverage)`` times the distance of a tenure that lies outside, ``[E]``.
 
     Examples:
         Ten months wide and two months too low:
 
-        >>> interval_scores(np.array([10.0]), np.array([20.0]), np.array([22.0])).round(3).tolist()
+        >>> interval_scores(np.array([[10.0, 20.0]]), np.array([22.0])).round(3).tolist()
         [30.0]
     """
+    lower, upper = interval.astype(np.float64).T
     outside = np.maximum(lower - months, 0) + np.maximum(months - upper, 0)
-    return np.asarray(upper - lower + 2 / (1 - INTERVAL_LEVEL) * outside, np.float64)
+    return np.asarray(upper - lower + 2 / (1 - coverage) * outside)
 
 
 def hireability_metrics(p: Predictions) -> Metrics:

@@ -10,7 +10,8 @@ import numpy as np
 from trajtune.cluster import ray_session
 from trajtune.dataset.arrays import CareerArrays, examples_of
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
-from trajtune.experiment.settings import Experiment, PrunerSettings
+from trajtune.experiment.search_settings import PrunerSettings
+from trajtune.experiment.settings import Experiment
 from trajtune.experiment.space import Space
 from trajtune.search.newest_careers import train_careers
 from trajtune.search.repeats import num_repeats

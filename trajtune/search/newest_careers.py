@@ -6,7 +6,7 @@ import numpy as np
 
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.dataset.encode import SplitData
-from trajtune.experiment.settings import SearchSettings
+from trajtune.experiment.search_settings import SearchSettings
 
 if TYPE_CHECKING:
     from trajtune.dataset.snapshot import Snapshot

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from trajtune.experiment.settings import SearchSettings
+from trajtune.experiment.search_settings import SearchSettings
 from trajtune.page.format import number
 from trajtune.search.study.origins import REPEAT_ORIGIN
 from trajtune.search.study.sampled_study import REPEAT_OF

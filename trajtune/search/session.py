@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from trajtune.errors import RunError
 from trajtune.experiment.params import Params
-from trajtune.experiment.settings import SearchSettings
+from trajtune.experiment.search_settings import SearchSettings
 from trajtune.search.budget import Budget
 from trajtune.search.repeats import next_repeat, num_repeats, num_repeats_of, plateau, repeat
 from trajtune.search.runs.directory import TUNE_PREFIX, Run

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from trajtune.errors import ExperimentError, RunError
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.prior import KnownTrial
-from trajtune.experiment.settings import Experiment, SearchSettings
+from trajtune.experiment.search_settings import SearchSettings
+from trajtune.experiment.settings import Experiment
 from trajtune.experiment.space import Space
 from trajtune.search.repeats import num_repeats, repeat
 from trajtune.search.runs.directory import Run

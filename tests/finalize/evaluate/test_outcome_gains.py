@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from tests.support.predictions import predictions
-from trajtune.finalize.evaluate.outcome_gains import auc_gain, interval_scores, tenure_score_gain
-from trajtune.model.metrics import area_under_roc
+from trajtune.finalize.evaluate.outcome_gains import auc_gain, tenure_score_gain
+from trajtune.model.metrics import area_under_roc, interval_scores
 
 NOTHING = {"gain": 0.0, "low": 0.0, "high": 0.0, "p_better": 1.0, "p_worse": 1.0}
 
@@ -42,7 +42,7 @@ def test_the_interval_score_is_the_width_and_ten_times_what_lies_outside() -> No
     made = predictions(
         [1] * 4, tenure=[[10, 20], [10, 20], [10, 20], [np.nan, np.nan]], tenure_months=[15, 8, 23, 5]
     )
-    scores = interval_scores(made, 0.8)
+    scores = interval_scores(made.tenure, made.tenure_months, 0.8)
     assert scores[:3] == pytest.approx([10, 10 + 10 * 2, 10 + 10 * 3])
     assert np.isnan(scores[3])
 

@@ -64,7 +64,7 @@ DECLARED = """
 import sys, time
 import ray
 from trajtune.cluster import ray_session
-from trajtune.experiment.settings import SearchSettings
+from trajtune.experiment.search_settings import SearchSettings
 from trajtune.search.tune.cluster_checks import check_cluster
 from trajtune.search.tune.demand import Demand, can_grow, visible_demand
 settings = SearchSettings(gpus_per_trial=0.5, max_concurrent=4)

@@ -14,7 +14,7 @@ import pytest
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.experiment.load import save_experiment
 from trajtune.experiment.params import Params
-from trajtune.experiment.settings import SearchSettings
+from trajtune.experiment.search_settings import SearchSettings
 from trajtune.experiment.sources import SimulatedSource
 from trajtune.experiment.space import load_space
 from trajtune.search.runs.directory import open_run

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
-from trajtune.experiment.settings import SearchSettings
+from trajtune.experiment.search_settings import SearchSettings
 from trajtune.experiment.space import load_space
 from trajtune.search.runs.log import RunLog, tee_stderr
 from trajtune.search.show.progress import Progress, show_progress

@@ -20,7 +20,8 @@ from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import ExperimentError, RunError
 from trajtune.experiment.load import validate
 from trajtune.experiment.params import Params
-from trajtune.experiment.settings import Experiment, SearchSettings
+from trajtune.experiment.search_settings import SearchSettings
+from trajtune.experiment.settings import Experiment
 from trajtune.experiment.space import load_space
 from trajtune.search.run import resume_search, start_search
 from trajtune.search.runs.directory import Run

@@ -10,7 +10,8 @@ from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import RunError
 from trajtune.experiment.load import validate
 from trajtune.experiment.params import Params
-from trajtune.experiment.settings import Experiment, SearchSettings
+from trajtune.experiment.search_settings import SearchSettings
+from trajtune.experiment.settings import Experiment
 from trajtune.experiment.space import load_space
 from trajtune.model.checkpoint import build_model, load_checkpoint
 from trajtune.search.run import resume_search, start_search

@@ -7,7 +7,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from trajtune.experiment.settings import PrunerSettings
+from trajtune.experiment.search_settings import PrunerSettings
 from trajtune.search.study.pruner import AshaPruner, make_pruner
 
 

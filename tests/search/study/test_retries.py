@@ -9,7 +9,7 @@ import pytest
 
 from trajtune.experiment.load import validate
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
-from trajtune.experiment.settings import SearchSettings
+from trajtune.experiment.search_settings import SearchSettings
 from trajtune.experiment.space import load_space
 from trajtune.search.study.open import create_study
 from trajtune.search.study.origins import RESEARCH_DEFAULT_ORIGIN, START_POINT_ORIGIN

@@ -10,7 +10,7 @@ from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
-from trajtune.experiment.settings import SearchSettings
+from trajtune.experiment.search_settings import SearchSettings
 from trajtune.experiment.space import load_space
 from trajtune.search.study.open import create_study
 from trajtune.search.study.origins import REPEAT_ORIGIN, RESEARCH_DEFAULT_ORIGIN, START_POINT_ORIGIN

@@ -12,7 +12,8 @@ from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import ExperimentError
 from trajtune.experiment.load import validate
 from trajtune.experiment.params import Params
-from trajtune.experiment.settings import SAMPLERS, Experiment, SearchSettings
+from trajtune.experiment.search_settings import SAMPLERS, SearchSettings
+from trajtune.experiment.settings import Experiment
 from trajtune.experiment.space import Space, load_space
 from trajtune.search.run import start_search
 from trajtune.search.study.open import create_study, read_study

@@ -7,7 +7,7 @@ from optuna import Study
 from optuna.trial import Trial, TrialState
 
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
-from trajtune.experiment.settings import SAMPLERS, SearchSettings
+from trajtune.experiment.search_settings import SAMPLERS, SearchSettings
 from trajtune.experiment.space import load_space
 from trajtune.search.study.journal import JOURNAL
 from trajtune.search.study.open import create_study, read_study

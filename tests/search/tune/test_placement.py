@@ -4,7 +4,8 @@ import pytest
 
 from trajtune.errors import ExperimentError, RunError
 from trajtune.experiment.load import validate
-from trajtune.experiment.settings import Experiment, SearchSettings
+from trajtune.experiment.search_settings import SearchSettings
+from trajtune.experiment.settings import Experiment
 from trajtune.search.tune.placement import num_concurrent, place
 
 

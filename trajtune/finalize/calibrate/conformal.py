@@ -1,9 +1,9 @@
 """Correction of the tenure interval by conformal prediction: a factor for each side, the shortest interval.
 
 Conformalised quantile regression (Romano et al. 2019) in log months. Tenures are skewed, so one margin for
-both sides makes intervals too wide; and a tail that holds nobody needs no room, so the misses are divided
-between the two sides in the way that gives the shortest intervals. See `dataset.arrays.outcome_examples`
-for the roles that count.
+both sides makes intervals too wide. The misses are divided between the two sides in the way that gives the
+shortest intervals, but never so that one side has nearly all of them: these would lie far outside. See
+`dataset.arrays.outcome_examples` for the roles that count.
 """
 
 # E examples
@@ -22,7 +22,7 @@ TOO_FEW: Final = 30
 OFFSET_MONTHS: Final = 6.0
 """Added before the logarithm, so that a difference of a month matters little in a short tenure."""
 
-_SHARES_BELOW: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
+_SHARES_BELOW: Final = (0.25, 0.5, 0.75)
 """Shares of the misses that may lie below the interval."""
 
 

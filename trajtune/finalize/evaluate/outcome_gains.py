@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajtune.finalize.evaluate.bootstrap import Gain, gain_of, ratio_draws
+from trajtune.model.metrics import interval_scores
 from trajtune.model.predictions import Predictions
 
 _NORMAL: Final = NormalDist()
@@ -64,7 +65,7 @@ def tenure_score_gain(
     Returns:
         The gain on tenures that both predict; None if no tenure is known.
     """
-    scores = np.stack([interval_scores(p, coverage) for p in (model, other)])
+    scores = np.stack([interval_scores(p.tenure, p.tenure_months, coverage) for p in (model, other)])
     known = ~np.isnan(scores).any(0)
     if not known.any() or not scores[1, known].any():
         return None
@@ -72,17 +73,6 @@ def tenure_score_gain(
     own, others = (np.bincount(of_person, score[known]).astype(np.float64) for score in scores)
     draws = 1 - ratio_draws(own[None], others)[0]
     return gain_of(float(1 - own.sum() / others.sum()), draws)
-
-
-def interval_scores(p: Predictions, coverage: float) -> NDArray[np.float64]:
-    """The interval score of each tenure in months, lower is better (Gneiting and Raftery 2007).
-
-    It is the width, plus ``2 / (1 - coverage)`` times the distance of a tenure that lies outside. NaN where
-    the tenure is unknown or not predicted.
-    """
-    lower, upper = p.tenure.astype(np.float64).T
-    outside = np.maximum(lower - p.tenure_months, 0) + np.maximum(p.tenure_months - upper, 0)
-    return np.asarray(upper - lower + 2 / (1 - coverage) * outside)
 
 
 def _influences(score: NDArray[np.floating], outcome: NDArray[np.bool_]) -> tuple[float, NDArray[np.float64]]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from trajtune.experiment.objective import parse_constraint
-from trajtune.experiment.settings import SearchSettings
+from trajtune.experiment.search_settings import SearchSettings
 from trajtune.search.study.retries import retried
 
 if TYPE_CHECKING:

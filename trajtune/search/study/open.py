@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from trajtune.errors import RunError
 from trajtune.experiment.objective import DIRECTIONS
-from trajtune.experiment.settings import SearchSettings
+from trajtune.experiment.search_settings import SearchSettings
 from trajtune.search.study.journal import JOURNAL, clear_crash, journal_storage
 from trajtune.search.study.objectives import record_objectives
 from trajtune.search.study.pruner import make_pruner

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 
-from trajtune.experiment.settings import PrunerSettings
+from trajtune.experiment.search_settings import PrunerSettings
 
 if TYPE_CHECKING:
     import optuna

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from trajtune.errors import ExperimentError
 from trajtune.experiment.load import did_you_mean
 from trajtune.experiment.params import Params
-from trajtune.experiment.settings import SearchSettings
+from trajtune.experiment.search_settings import SearchSettings
 from trajtune.experiment.space import Choice, Space
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from trajtune.experiment.objective import best_epoch
 from trajtune.experiment.params import Params
-from trajtune.experiment.settings import SearchSettings
+from trajtune.experiment.search_settings import SearchSettings
 from trajtune.experiment.space import Space
 from trajtune.search.prior import drawn_from_prior
 from trajtune.search.study.epochs import epoch_attribute, recorded_epochs, reports

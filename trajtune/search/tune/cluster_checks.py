@@ -13,7 +13,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from trajtune.cluster import is_joined
 from trajtune.errors import RunError
-from trajtune.experiment.settings import SearchSettings
+from trajtune.experiment.search_settings import SearchSettings
 from trajtune.search.runs.create import versions
 from trajtune.search.tune.demand import can_grow
 from trajtune.search.tune.placement import num_slots, place

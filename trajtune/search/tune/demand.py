@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import ray
 
 from trajtune.cluster import is_joined
-from trajtune.experiment.settings import SearchSettings
+from trajtune.experiment.search_settings import SearchSettings
 from trajtune.search.tune.placement import num_slots
 
 if TYPE_CHECKING:
