@@ -25,7 +25,7 @@ def test_the_help_says_what_each_exit_code_means(trajtune: Trajtune) -> None:
         "0 done",
         "1 a bug in trajtune",
         "2 an error that you can fix",
-        "3 a gate failed",
+        "3 a gate did not pass",
         "130 int",
     ):
         assert meaning in said

@@ -244,7 +244,7 @@ def test_the_calibration_window_decides_nothing_about_the_weights(
     for name, window in windows.items():
         job = Job(params, 0, "val_next_role_nll", tmp_path / name, stop_after=3)
         data = (train.to_dict(), window.to_dict(), encoder.vocab_size, words_of(encoder))
-        models.append(_alone(job, *data)["state"]["model"])
+        models.append(_alone(job, *data, "cpu")["state"]["model"])
     assert all(torch.equal(values, models[1][name]) for name, values in models[0].items())
 
 

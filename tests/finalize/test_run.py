@@ -29,7 +29,7 @@ from trajtune.finalize.run import finalize
 from trajtune.finalize.selection import Finalist
 from trajtune.finalize.single_steps import export_checkpoint
 from trajtune.finalize.verify import verify
-from trajtune.model.checkpoint import build_model, load_checkpoint
+from trajtune.model.checkpoint import build_model, load_checkpoint, save_checkpoint
 from trajtune.model.network.ngram_module import build_ngram
 from trajtune.search.runs.directory import Run
 from trajtune.storage.path import local_path
@@ -134,7 +134,7 @@ def test_another_snapshot_than_the_runs_is_refused(
 ) -> None:
     found = searched(tmp_path, changing_snapshot, [])
     manifest = {**found.manifest, "snapshot": {"path": str(ladder_snapshot.path), "id": changing_snapshot.id}}
-    with pytest.raises(SnapshotError, match="searched on snapshot .* Put the run's snapshot back"):
+    with pytest.raises(SnapshotError, match="searched on snapshot .* Give the run's snapshot by --snapshot"):
         finalize(Run(found.path, found.experiment, found.space, manifest), progress=silent)
     assert not (tmp_path / "bundles").exists()
 
@@ -150,7 +150,7 @@ def test_the_research_default_is_refitted_too_unless_there_is_one_seed(
     found = searched(tmp_path, changing_snapshot, [], seeds=seeds)
     trained = found.path / "trials" / "0000" / "best.pt"
     trained.parent.mkdir(parents=True, exist_ok=True)
-    trained.touch()
+    save_checkpoint({"epoch": 1}, trained)
 
     def stop(chosen: list[Finalist], *args: object, **kwargs: object) -> None:
         assert (chosen[0].name, chosen[0].searched) == ("research default", None if is_refitted else trained)

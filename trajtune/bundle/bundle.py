@@ -68,7 +68,7 @@ class Prediction:
     hireability: float
     shown_hireability: int
     unknown_titles: tuple[str, ...]
-    service_sees: tuple[tuple[str, str | None], ...]
+    service_sees: tuple[tuple[str, str | None], ...] = ()
     title_set: tuple[str, ...] = ()
     abstained: bool = False
 

@@ -131,14 +131,14 @@ def test_columns_that_may_be_read_are_enough(
     database("create table jobs (person_id bigint, title text, start_date date, end_date date, salary int)")
     for person in range(PEOPLE):
         database("insert into jobs values (%s, %s, %s, %s, 1)", [(person, *role) for role in roles(person)])
-    database("drop role if exists reader")
-    database("create role reader")
-    database("grant select (person_id, title, start_date, end_date) on jobs to reader")
-    monkeypatch.setenv("PGOPTIONS", "-c role=reader")
+    database("drop role if exists init_reader")
+    database("create role init_reader")
+    database("grant select (person_id, title, start_date, end_date) on jobs to init_reader")
+    monkeypatch.setenv("PGOPTIONS", "-c role=init_reader")
     outcome = trajtune("init", "--yes")
     monkeypatch.delenv("PGOPTIONS")
-    database("drop owned by reader")
-    database("drop role reader")
+    database("drop owned by init_reader")
+    database("drop role init_reader")
     assert source(written(outcome)).table == "jobs"
 
 

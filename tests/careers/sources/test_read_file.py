@@ -48,8 +48,9 @@ def reasons(loaded: LoadedCareers) -> list[tuple[str, str]]:
     return [(entry["reason"], entry["detail"]) for entry in entries if entry["level"] == "role"]
 
 
-def year(number: int) -> dict[str, int]:
-    return {"year": number, "month": 3}
+def age(number: int) -> dict[str, int]:
+    """An object that is no date."""
+    return {"age": number, "month": 3}
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_an_odd_value_of_a_column_costs_its_row(
 @pytest.mark.parametrize(
     ("column", "value", "reason", "detail"),
     [
-        ("start_date", year(2020), "unreadable_start", '{"year": 2020, "month": 3}'),
+        ("start_date", age(2020), "unreadable_start", '{"age": 2020, "month": 3}'),
         ("title", {"name": "A"}, "title_not_text", '{"name": "A"}'),
         ("title", ["A"], "title_not_text", '["A"]'),
         ("title", [("a", 1)], "title_not_text", '{"a": 1}'),
@@ -114,7 +115,7 @@ def nested(entry: Callable[[int], dict[str, Any]], kind: pa.DataType | None = No
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (nested(lambda at: {"start_date": year(2020)}), "unreadable_start"),
+        (nested(lambda at: {"start_date": age(2020)}), "unreadable_start"),
         (nested(lambda at: {"title": 7}), "title_not_text"),
         (pa.table({"id": ["a"], "work_history": pa.array([[("k", 1)]], A_MAP)}), "unreadable_history"),
         (pa.table({"id": ["a"], "work_history": pa.array([7])}), "unreadable_history"),

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from trajtune.dataset.report_sections import data_sections
-from trajtune.finalize.report.checks import confidence, export, hireability, refits, tenure, title_sets
+from trajtune.finalize.report.checks import confidence, hireability, tenure, title_sets
+from trajtune.finalize.report.making import export, refits
 from trajtune.finalize.report.people import people
 from trajtune.finalize.report.results import changers, gains, next_role, segments
 from trajtune.finalize.report.verdict import (
