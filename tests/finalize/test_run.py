@@ -19,6 +19,7 @@ from trajtune.errors import BundleError, RunError, SnapshotError, TrainingError
 from trajtune.experiment.load import validate
 from trajtune.experiment.params import Params
 from trajtune.experiment.settings import Experiment, FinalizeSettings
+from trajtune.experiment.space import load_space
 from trajtune.finalize import choose, refit, run
 from trajtune.finalize.build import VAL, calibrate
 from trajtune.finalize.calibrate.priors import Priors
@@ -31,7 +32,9 @@ from trajtune.finalize.single_steps import export_checkpoint
 from trajtune.finalize.verify import verify
 from trajtune.model.checkpoint import build_model, load_checkpoint, save_checkpoint
 from trajtune.model.network.ngram_module import build_ngram
+from trajtune.search.runs.create import create_run
 from trajtune.search.runs.directory import Run
+from trajtune.search.study.open import create_study
 from trajtune.storage.path import local_path
 
 TRAINED = Priors((0.0, 60.0), 0.5, num_tenures=1, num_hireabilities=1)
@@ -300,7 +303,10 @@ def test_the_best_trainings_are_averaged_in_the_bundle(
 
 
 def test_a_run_without_a_result_is_refused(tmp_path: Path, changing_snapshot: Snapshot) -> None:
-    found = searched(tmp_path, changing_snapshot, [])
-    (found.path / "best.json").unlink()
+    place = {name: str(tmp_path / name) for name in ("snapshots", "runs", "bundles")}
+    experiment = validate(Experiment, {"storage": place}, "test")
+    origin = {"snapshot_path": changing_snapshot.path, "snapshot_id": changing_snapshot.id}
+    found = create_run(experiment, load_space("smoke"), name="empty", **origin)
+    create_study(found.path, experiment.search, experiment.training.max_epochs)
     with pytest.raises(RunError, match="no finished trial yet"):
         finalize(found, progress=silent)

@@ -46,11 +46,11 @@ def test_the_correction_covers_new_roles_and_is_shorter_than_one_margin_for_both
     assert (high - low).mean() < 0.9 * (one_margin[1] - one_margin[0]).mean()
 
 
-def test_no_room_is_kept_below_tenures_that_begin_at_zero() -> None:
+def test_most_misses_lie_above_where_tenures_begin_at_zero() -> None:
     months = np.floor(np.random.default_rng(0).exponential(20, 4000))
     correction = conformal_correction(np.tile([10.0, 20.0], (4000, 1)), months, 0.8)
     assert correction is not None
     low, high = correction(np.array([[10.0, 20.0]]))[0]
-    assert low == pytest.approx(0, abs=1e-9)
-    assert high == pytest.approx(np.quantile(months, 0.8), abs=1)
+    assert low == pytest.approx(np.quantile(months, 0.05), abs=1)
+    assert high == pytest.approx(np.quantile(months, 0.85), abs=1)
     assert OFFSET_MONTHS > 0
