@@ -82,8 +82,9 @@ def choose(run: Run, snapshot: Snapshot, division: Snapshot, *, verbose: bool, s
     as_exported = {name: _mean_loss(losses, own) for name, own in trained.items()} if by_nll else None
     chosen = winner(refits, as_exported)
     if as_exported is not None:
-        may_win = {name: own for name, own in trained.items() if own[0].finalist.may_win}
-        selected = averaged_refits(dict(sorted(may_win.items(), key=lambda own: as_exported[own[0]])), losses)
+        best_first = sorted(trained, key=lambda name: as_exported[name])
+        averaged = {name: trained[name] for name in best_first if _is_averaged(trained[name][0], chosen)}
+        selected = averaged_refits(averaged, losses)
     else:
         selected = exported_refits(refits, chosen, settings.export)
     say(f"{chosen.name} is best on val; exporting {_in_words(selected)}")
@@ -144,6 +145,16 @@ def _is_intact(checkpoint: StoredPath) -> bool:
     except TrainingError:
         return False
     return True
+
+
+def _is_averaged(refit: Refit, chosen: Finalist) -> bool:
+    """Whether a configuration may be averaged with the winner.
+
+    The research default is not: it learns one number for the tenure, and not an interval.
+    """
+    if RESEARCH_DEFAULT_NAME in (refit.finalist.name, chosen.name):
+        return refit.finalist == chosen
+    return refit.finalist.may_win
 
 
 def _mean_loss(losses: ValLosses, refits: Sequence[Refit]) -> float:
