@@ -6,6 +6,7 @@ from pathlib import Path
 from trajtune.dataset.snapshot import open_snapshot
 from trajtune.experiment.load import load_experiment
 from trajtune.search.run import resume_search, start_search
+from trajtune.search.runs.resume_check import Expected
 
 RUN = "run"
 
@@ -18,7 +19,7 @@ def main() -> None:
     experiment = load_experiment(arguments.experiment)
     run = Path(experiment.storage.runs) / RUN
     if run.exists():
-        resume_search(run, experiment=experiment, trials=experiment.search.trials)
+        resume_search(run, expected=Expected(experiment=experiment), trials=experiment.search.trials)
     else:
         start_search(experiment, open_snapshot(arguments.snapshot), name=RUN)
 

@@ -13,6 +13,7 @@ from ray.data.block import BlockMetadata
 from ray.data.datasource import Datasource, ReadTask
 
 from trajtune.careers.sources.column_names import choose_columns
+from trajtune.careers.sources.encoding import not_utf8
 from trajtune.careers.sources.find_files import Files, find_files
 from trajtune.careers.sources.json_documents import below, common_directory, document_blocks, holds_documents
 from trajtune.careers.sources.read_file import (
@@ -20,7 +21,6 @@ from trajtune.careers.sources.read_file import (
     csv_blocks,
     csv_names,
     line_blocks,
-    not_utf8,
     parquet_blocks,
     parquet_groups,
 )

@@ -8,7 +8,6 @@ Knows nothing of Ray. CSV is read as bytes and decoded value by value; JSON line
 import codecs
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from trajtune.careers.nested_keys import json_text, json_value, value_at
 from trajtune.careers.sources.column_names import choose_columns, column_of
+from trajtune.careers.sources.encoding import Encoding, not_utf8, quiet_about_broken_text
 from trajtune.careers.sources.find_files import compression
 from trajtune.errors import SourceError
 from trajtune.experiment.sources import CsvSettings, FileSource
@@ -36,43 +36,6 @@ SWALLOWED: Final = "swallowed"
 _LONGEST_LINE: Final = 256 << 20
 
 
-@dataclass
-class Encoding:
-    """Counts rows that are not UTF-8, and rows with other letters than ASCII's that are.
-
-    A file with more of the first is in another encoding: the file is refused, not half of its rows.
-    """
-
-    path: str
-    num_broken: int = 0
-    num_right: int = 0
-    example: str = ""
-
-    def count(self, broken: NDArray[np.bool_], right: NDArray[np.bool_], texts: Any) -> None:
-        """Count the rows of a block, bool ``[R]`` each; ``texts`` shows those that are broken."""
-        self.num_broken += int(broken.sum())
-        self.num_right += int(right.sum())
-        if not self.example and broken.any():
-            self.example = str(texts[int(np.argmax(broken))])[:80].strip().removeprefix("not UTF-8: ")
-
-    def check(self) -> None:
-        """Raise if the file is in another encoding.
-
-        Raises:
-            SourceError: If it is.
-        """
-        if self.num_broken > self.num_right:
-            raise not_utf8(self.path, f" ({self.example})")
-
-
-def not_utf8(path: str, where: str = "") -> SourceError:
-    """The error for a file in another encoding."""
-    return SourceError(
-        f"{path} is not UTF-8{where}. Write it as UTF-8, or name its encoding as `source.csv.encoding`, for "
-        "example latin-1."
-    )
-
-
 def csv_blocks(
     filesystem: pyarrow.fs.FileSystem, path: str, source: FileSource, label: str | None
 ) -> Iterator[pa.Table]:
@@ -85,7 +48,11 @@ def csv_blocks(
         return "skip"
 
     encoding, num_rows, num_faulty, example = Encoding(path), 0, 0, ""
-    with _opened(filesystem, path) as stream, _csv_reader(stream, source.csv, keep) as reader:
+    with (
+        quiet_about_broken_text(),
+        _opened(filesystem, path) as stream,
+        _csv_reader(stream, source.csv, keep) as reader,
+    ):
         names = _names(reader, path)
         _require_columns(path, names)
         columns, paths = _chosen(path, source, names, label)
@@ -111,7 +78,11 @@ def csv_blocks(
 
 def csv_names(filesystem: pyarrow.fs.FileSystem, path: str, settings: CsvSettings) -> list[str]:
     """The names of a CSV file's columns."""
-    with _opened(filesystem, path) as stream, _csv_reader(stream, settings, _skip) as reader:
+    with (
+        quiet_about_broken_text(),
+        _opened(filesystem, path) as stream,
+        _csv_reader(stream, settings, _skip) as reader,
+    ):
         names = _names(reader, path)
     _require_columns(path, names)
     return names
