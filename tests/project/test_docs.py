@@ -50,6 +50,7 @@ NOT_RUN = {
     ".venv/bin/trajtune predict bundles/20261128-002659 'Software Engineer' 'Senior Software Engineer'": (
         "belongs to the demo's transcript; predicts from bundles/first in the tutorial"
     ),
+    "trajtune init experiment.yaml": "asks on a terminal; tests/cli/test_init.py answers",
     "trajtune search --trials 50": f"{LONG} with --resume, and `prepare` reads the same database",
     "trajtune finalize": f"{LONG}: `trajtune finalize first`",
     "trajtune search mine.yaml --run mine": f"{LONG}: `trajtune search smoke`, and with --dry-run",

@@ -64,8 +64,8 @@ def test_fifty_trials_are_a_page_of_under_six_megabytes_with_every_figure_drawn(
 ) -> None:
     assert (ended.path / "report.html").stat().st_size < 6_000_000
     figures = page.locator(".figure").all()
-    # History, importances, parallel coordinates, three rows of slices, curves, workers, funnel and drift.
-    assert len(figures) == 10
+    # History, importances, parallel coordinates, four rows of slices, curves, workers, funnel and drift.
+    assert len(figures) == 11
     for figure in figures:
         assert figure.locator(".main-svg").count() >= 1
         assert figure.get_attribute("aria-label")

@@ -9,7 +9,7 @@ import torch
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import RunError
 from trajtune.experiment.load import validate
-from trajtune.experiment.params import Params
+from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.search_settings import SearchSettings
 from trajtune.experiment.settings import Experiment
 from trajtune.experiment.space import load_space
@@ -190,8 +190,14 @@ def test_size_and_latency_are_those_of_the_model_and_a_search_without_a_feasible
     small_snapshot: Snapshot, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     limits = ["num_parameters <= 15_000", "latency_ms <= 10_000"]
+    small = {
+        **RESEARCH_DEFAULT.model_dump(mode="json"),
+        "embedding_dim": 32,
+        "num_layers": 1,
+        "max_epochs": 3,
+    }
     run = start_search(
-        experiment(tmp_path, constraints=limits, start_points=[{"embedding_dim": 32, "num_layers": 1}]),
+        experiment(tmp_path, constraints=limits, start_points=[small]),
         small_snapshot,
         name="run",
     )
