@@ -47,8 +47,11 @@ NOT_RUN = {
     "make demo": "takes minutes; `trajtune search smoke` and `finalize` are the same in a small form",
     "make test": "runs the tests; this one is a part of `make test-all`",
     "trajtune demo": "takes minutes; `trajtune search smoke` and `finalize` are the same in a small form",
-    ".venv/bin/trajtune predict bundles/20261128-002659 'Software Engineer' 'Senior Software Engineer'": (
+    ".venv/bin/trajtune predict bundles/20261128-033807 'Software Engineer' 'Senior Software Engineer'": (
         "belongs to the demo's transcript; predicts from bundles/first in the tutorial"
+    ),
+    "trajtune search --resume first --snapshot /data/snapshots/ba79788855e99130": (
+        "is of another place; tests/search/test_run.py moves a project"
     ),
     "trajtune init experiment.yaml": "asks on a terminal; tests/cli/test_init.py answers",
     "trajtune search --trials 50": f"{LONG} with --resume, and `prepare` reads the same database",

@@ -12,21 +12,14 @@ from trajtune.finalize.evaluate.decide import FAILED, TOO_FEW
 from trajtune.page.format import listed, number, words
 
 RULES: Final = {
-    "calibration": "the expected calibration error on test, in 10 bins of equal width, is below the limit "
-    "without the error that chance alone gives",
-    "tenure_coverage": "coverage of the tenure interval on ended roles is within the limit of nominal",
-    "tenure_score": "the interval score of the tenures is not significantly worse than any baseline's; the "
-    "value is the smallest gain, as a share of the baseline's score, and the limit "
-    "what test must be able to show",
-    "hireability": "the AUC is not significantly below any baseline's; the value is the smallest gain, and "
-    "the limit what test must be able to show",
-    "one_step_lag": "the mean probability of staying is not above the share who stay by more than the limit "
-    "and more than chance; and among those who moved, with the current title left out, top-5 is not "
-    "significantly below any baseline's",
-    "beats_baselines": "the NLL is below every baseline's and the research default's by more than chance, by "
-    "Holm's correction, and no top-1 is significantly higher; the value is the low end of the smallest gain",
-    "latency": "p95 milliseconds of one career are below the limit, in Python and, where measured, Node",
-    "parity": "the exported graph gives what torch gives, in any batch and with any padding",
+    "calibration": "calibration error of the confidence, beyond chance, is below the limit",
+    "tenure_coverage": "coverage of the tenure interval is within the limit of nominal",
+    "tenure_score": "no baseline's tenure interval is better (smallest gain in interval score)",
+    "hireability": "no baseline ranks hireability better (smallest gain in AUC)",
+    "one_step_lag": "no more staying is predicted than there is, and movers are known as well as by counting",
+    "beats_baselines": "NLL is below every baseline and the research default (low end of the smallest gain)",
+    "latency": "p95 milliseconds of one career, in Python and Node",
+    "parity": "the exported graph gives what torch gives",
 }
 """The gates, in the order of reports, in words."""
 

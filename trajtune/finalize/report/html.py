@@ -63,7 +63,7 @@ def _gates(page: Page, m: Mapping[str, Any]) -> None:
     page.section(
         "Gates",
         f"{measured_on(m)} A gate passes only with enough people to have seen a fault of the size of its "
-        "limit in four tests of five; *needed* is how many that takes.",
+        "limit in four tests of five; with fewer, the number that it takes is given.",
     )
     page.table(
         [GATE_COLUMNS[0], *(name.lower() for name in GATE_COLUMNS[1:])],

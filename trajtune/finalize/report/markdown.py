@@ -43,8 +43,8 @@ def report_text(m: Mapping[str, Any]) -> str:
         for name, row in next_role_rows(m).items()
     ]
     gates = [
-        [name, "pass" if result == "pass" else f"**{result}**", *map(number, numbers), rule]
-        for name, result, *numbers, rule in gate_rows(m)
+        [name, "pass" if result == "pass" else f"**{result}**", number(value), number(limit), people, rule]
+        for name, result, value, limit, people, rule in gate_rows(m)
     ]
     parts = [
         f"# Evaluation of {m['run']}",

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from trajtune.dataset.profile import served_warnings
+from trajtune.finalize.evaluate.decide import TOO_FEW
 from trajtune.finalize.evaluate.gates import failed, undecided, winner_is_default
 from trajtune.page.format import listed, number, percent, words
 
@@ -169,19 +170,27 @@ def freshness(m: Mapping[str, Any]) -> str:
     )
 
 
-def gate_rows(m: Mapping[str, Any]) -> list[tuple[str, str, Any, Any, Any, Any, str]]:
+def gate_rows(m: Mapping[str, Any]) -> list[tuple[str, str, Any, Any, str, str]]:
     """Each gate by the columns of `GATE_COLUMNS`."""
     return [
         (
             words(name),
             _RESULTS.get(gate["result"], gate["result"]),
             *(gate["value"], gate["limit"]),
-            *(gate.get(key, "") for key in ("people", "people_needed")),
+            _people(gate),
             f"{gate['rule']}: {gate['finding']}" if gate.get("finding") else gate["rule"],
         )
         for name, gate in m["gates"].items()
     ]
 
 
-GATE_COLUMNS: Final = ("Gate", "Result", "Value", "Limit", "People", "Needed", "Rule")
+def _people(gate: Mapping[str, Any]) -> str:
+    """How many people decided, and how many would if these are too few."""
+    people, needed = gate.get("people"), gate.get("people_needed")
+    if people is None:
+        return ""
+    return f"{people:,}" + (f" of {needed:,}" if gate["result"] == TOO_FEW and needed else "")
+
+
+GATE_COLUMNS: Final = ("Gate", "Result", "Value", "Limit", "People", "Rule")
 _RESULTS: Final = {"passed": "pass", "failed": "FAIL"}
