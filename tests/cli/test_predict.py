@@ -1,4 +1,4 @@
-"""`trajtune predict`: a bundle that is not there is one line; what the service sees is said."""
+"""`trajtune predict`: a missing bundle gives one line, and titles that the service reads as others are named."""
 
 import json
 import sys

@@ -48,7 +48,7 @@ def test_a_bundle_in_the_way_is_refused_before_any_work(
     searched_run: Run, finalized: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choose, "refit_all", lambda *a, **k: pytest.fail("it began to work"))
-    with pytest.raises(BundleError, match="never overwritten. Give another --out"):
+    with pytest.raises(BundleError, match="never overwritten. Give another path"):
         finalize(searched_run, progress=silent)
 
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +15,11 @@ from trajtune.dataset.prepare import snapshot_of
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.test_split import openings
 from trajtune.dataset.titles import TitleEncoder
-from trajtune.errors import BundleError, ExportError, TrainingError
+from trajtune.errors import BundleError, ExportError, SnapshotError, TrainingError
 from trajtune.experiment.load import validate
 from trajtune.experiment.settings import Experiment
 from trajtune.finalize.calibrate.isotonic import CalibrationTable
-from trajtune.finalize.single_steps import evaluate_checkpoint, export_checkpoint
+from trajtune.finalize.single_steps import calibrate_checkpoint, evaluate_checkpoint, export_checkpoint
 
 
 @pytest.fixture
@@ -119,3 +120,29 @@ def test_a_test_split_with_one_hireability_class_is_measured_without_an_auc(
     assert found["hireability_base_rate"] == 1
     report = (tmp_path / "e" / "report.html").read_text()
     assert "The label is label hireable. AUC not known: " + reason in report
+
+
+def test_the_directory_of_snapshots_stands_for_the_one_that_the_checkpoint_was_trained_on(
+    finalized: Path, changing_snapshot: Snapshot, tmp_path: Path
+) -> None:
+    local_copy = tmp_path / "snapshots"
+    shutil.copytree(changing_snapshot.path, local_copy / "one")
+    checkpoint = finalized / "best.pt"
+    found = calibrate_checkpoint(checkpoint, local_copy, tmp_path / "models" / "c.pkl")
+    assert found == calibrate_checkpoint(checkpoint, local_copy / "one", tmp_path / "c")
+    assert {path.name for path in (tmp_path / "models").iterdir()} == {"c.pkl", "c.json"}
+    shutil.copytree(local_copy / "one", local_copy / "two")
+    with pytest.raises(SnapshotError, match="of 2 these do: one, two. Name the snapshot's own directory"):
+        calibrate_checkpoint(checkpoint, local_copy, tmp_path / "d.pkl")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SnapshotError, match="of 0 these do: none"):
+        calibrate_checkpoint(checkpoint, tmp_path / "empty", tmp_path / "d.pkl")
+
+
+@pytest.mark.parametrize("taken", ["report.md", "report.json", "report.html"])
+def test_no_file_next_to_a_report_is_overwritten(finalized: Path, tmp_path: Path, taken: str) -> None:
+    (tmp_path / taken).write_text("mine")
+    with pytest.raises(BundleError, match=f"{taken} already, and results are never overwritten"):
+        evaluate_checkpoint(finalized / "best.pt", tmp_path / "no snapshot", tmp_path / "report.md")
+    assert (tmp_path / taken).read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == [taken]

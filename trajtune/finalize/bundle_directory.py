@@ -13,15 +13,13 @@ from trajtune.storage.hashes import file_sha256
 
 
 def refuse_existing(path: Path) -> None:
-    """Raise before any work if the path of the bundle exists.
+    """Raise before any work if the path of a result exists.
 
     Raises:
         BundleError: If the path exists.
     """
     if path.exists() or path.is_symlink():
-        raise BundleError(
-            f"There is a {path} already, and bundles are never overwritten. Give another --out."
-        )
+        raise BundleError(f"There is a {path} already, and results are never overwritten. Give another path.")
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """The single steps export, calibrate and evaluate, on files and without a run."""
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from trajtune.bundle.graph import Graph
@@ -29,6 +28,7 @@ from trajtune.model.checkpoint import State, build_model, load_checkpoint, param
 from trajtune.model.network.average import CareerModel
 from trajtune.model.predict import predict
 from trajtune.model.threads import one_thread
+from trajtune.storage.atomic import local_staging_directory
 from trajtune.storage.files import write_json
 from trajtune.storage.path import StoredPath
 
@@ -122,7 +122,7 @@ def evaluate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: P
         checkpoint: A file that training wrote.
         data_path: The snapshot's directory, or its URI.
         output: The report to write, X.md, with X.json and X.html next to it; or a directory for
-            ``evaluation_report.md``, ``metrics.json`` and ``report.html``. Neither may exist.
+            ``evaluation_report.md``, ``metrics.json`` and ``report.html``. None of them may exist.
 
     Returns:
         The content of ``metrics.json``: that of a bundle without the search and the refits.
@@ -134,12 +134,14 @@ def evaluate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: P
     """
     if output.suffix != MARKDOWN:
         return _evaluate(checkpoint, data_path, output)
-    refuse_existing(output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=output.parent, prefix=".") as folder:
-        written = Path(folder) / "evaluation"
+    # The report comes last, so that it is there only with the other two.
+    files = {METRICS: ".json", HTML_REPORT: ".html", REPORT: MARKDOWN}
+    for suffix in files.values():
+        refuse_existing(output.with_suffix(suffix))
+    with local_staging_directory(output) as folder:
+        written = folder / "evaluation"
         metrics = _evaluate(checkpoint, data_path, written)
-        for name, suffix in ((METRICS, ".json"), (HTML_REPORT, ".html"), (REPORT, MARKDOWN)):
+        for name, suffix in files.items():
             (written / name).replace(output.with_suffix(suffix))
     return metrics
 

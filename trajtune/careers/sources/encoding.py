@@ -1,4 +1,4 @@
-"""Text files that are not UTF-8: how they are noticed, and what is said of them."""
+"""Detect text files that are not UTF-8, and the error message for them."""
 
 # R rows of a block
 
