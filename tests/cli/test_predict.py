@@ -1,4 +1,4 @@
-"""`trajtune predict`: a missing bundle gives one line, and titles that the service reads as others are named."""
+"""`trajtune predict`: a missing bundle, and titles that the service sees as others."""
 
 import json
 import sys

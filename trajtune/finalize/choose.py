@@ -75,14 +75,15 @@ def choose(run: Run, snapshot: Snapshot, division: Snapshot, *, verbose: bool, s
     settings = run.experiment.finalize
     ngram_choice = kept_choice(run, snapshot)
     trained = trained_with_every_seed(refits)
-    averages = settings.export == "average"
-    # Another metric than the NLL is compared over seeds: nothing says how a mixture does by it.
-    by_nll = averages and run.experiment.search.metric == METRIC
-    losses = val_losses([refit for own in trained.values() for refit in own], ngram_choice, snapshot)
-    as_exported = {name: _mean_loss(losses, own) for name, own in trained.items()} if by_nll else None
+    losses = as_exported = None
+    if settings.export == "average":
+        losses = val_losses([refit for own in trained.values() for refit in own], ngram_choice, snapshot)
+        # Another metric than the NLL is compared over seeds: nothing says how a mixture does by it.
+        if run.experiment.search.metric == METRIC:
+            as_exported = {name: _mean_loss(losses, own) for name, own in trained.items()}
     chosen = winner(refits, as_exported)
-    if as_exported is not None:
-        best_first = sorted(trained, key=lambda name: as_exported[name])
+    if losses is not None and as_exported is not None:
+        best_first = sorted(trained, key=as_exported.__getitem__)
         averaged = {name: trained[name] for name in best_first if _is_averaged(trained[name][0], chosen)}
         selected = averaged_refits(averaged, losses)
     else:
@@ -91,8 +92,8 @@ def choose(run: Run, snapshot: Snapshot, division: Snapshot, *, verbose: bool, s
     again = division != snapshot
     exported = _refit_on_known(run, division, selected, verbose=verbose, say=say) if again else selected
     networks = _states_of(selected)
-    mixture = Mixture(ngram_choice, losses.mixed(selected)[0] if averages else 0.0)
-    if averages:
+    mixture = Mixture(ngram_choice, losses.mixed(selected)[0] if losses is not None else 0.0)
+    if losses is not None:
         say(f"on val the n-gram gets {percent(mixture.ngram_share, 0)} of the mixture with the networks")
     models = _reference_models(refits)
     if again:

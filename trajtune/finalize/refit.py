@@ -120,13 +120,13 @@ def refit_on_known(
     verbose: bool = False,
     progress: Callable[[str], None] = lambda line: None,
 ) -> list[Refit]:
-    """Train the winner again, with the same seeds, on everything known before the calibration window.
+    """Train what is exported again, with the same seeds, on everything known before the calibration window.
 
     Each training takes as many epochs as were best on val with its seed, at the learning rates that these
     epochs had there. The calibration window stops none of them, and chooses nothing.
 
     Args:
-        selected: The winner's refits on train that are exported.
+        selected: The refits on train that are exported.
         division: `Snapshot.refit`.
         folder: As in `refit_all`.
         workers: As in `refit_all`.
