@@ -28,8 +28,8 @@ from trajtune.model.checkpoint import load_checkpoint
 from trajtune.search.show.status import status_of
 from trajtune.search.study.journal import JOURNAL
 from trajtune.search.study.open import read_study
-from trajtune.search.study.trial_records import read_trials
-from trajtune.search.trial import LAST
+from trajtune.search.study.trial_records import TrialRecord, read_trials
+from trajtune.search.trial import LAST, PREVIOUS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -98,7 +98,9 @@ def test_a_flipped_byte_in_a_killed_searchs_checkpoint_costs_an_epoch_and_is_sai
 ) -> None:
     settings = experiment(tmp_path, max_concurrent=1)
     run = killed_after(60, settings, ladder_snapshot, tmp_path, short_tmp)
-    (running,) = [trial for trial in read_trials(read_study(run)) if trial.state == "RUNNING"]
+    # The kill may fall between two trials, or between the two renames of one checkpoint.
+    while not (running := running_with_two_checkpoints(run)):
+        killed_after(3, settings, ladder_snapshot, tmp_path, short_tmp)
     checkpoint = run / running.directory / LAST
     epoch = load_checkpoint(checkpoint)["epoch"]
     content = bytearray(checkpoint.read_bytes())
@@ -124,6 +126,15 @@ def test_a_study_cut_off_in_its_last_record_goes_on_as_if_that_had_not_been_writ
     assert not journal.read_bytes().endswith(b"\n")
 
     assert finished(settings, ladder_snapshot, tmp_path) == whole
+
+
+def running_with_two_checkpoints(run: Path) -> TrialRecord | None:
+    """The trial that was killed while it had both of its checkpoints, if there is one."""
+    for trial in read_trials(read_study(run)):
+        kept = [(run / trial.directory / name).exists() for name in (LAST, PREVIOUS)]
+        if trial.state == "RUNNING" and all(kept):
+            return trial
+    return None
 
 
 def killed_after(
