@@ -28,13 +28,13 @@ from trajtune.bundle.manifest import CALIBRATION, CHECKPOINT, FILES, MODEL, PROB
 from trajtune.bundle.predict_file import predict_file
 from trajtune.dataset.arrays import CareerArrays, Examples
 from trajtune.dataset.titles import TitleEncoder
-from trajtune.finalize.bundle_directory import write_manifest
-from trajtune.finalize.calibrate.corrections import Corrections
-from trajtune.finalize.calibrate.isotonic import CalibrationTable
-from trajtune.finalize.export.exported_module import ExportedModule
-from trajtune.finalize.export.latency import latency_in_node, latency_in_python
-from trajtune.finalize.export.probes import write_probes
-from trajtune.finalize.export.to_onnx import export_to_onnx, simplify_onnx
+from trajtune.finalizing.bundle_directory import write_manifest
+from trajtune.finalizing.calibrate.corrections import Corrections
+from trajtune.finalizing.calibrate.isotonic import CalibrationTable
+from trajtune.finalizing.export.exported_module import ExportedModule
+from trajtune.finalizing.export.latency import latency_in_node, latency_in_python
+from trajtune.finalizing.export.probes import write_probes
+from trajtune.finalizing.export.to_onnx import export_to_onnx, simplify_onnx
 from trajtune.model.checkpoint import save_checkpoint
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.predict import predict

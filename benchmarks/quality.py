@@ -25,8 +25,8 @@ from benchmarks.rows import result
 from trajtune.dataset.prepare import prepare
 from trajtune.experiment.load import validate
 from trajtune.experiment.settings import Experiment
-from trajtune.finalize.run import finalize
-from trajtune.search.run import SessionFlags, start_search
+from trajtune.finalizing.run import finalize
+from trajtune.searching.run import SessionFlags, start_search
 from trajtune.storage.atomic import write_atomically
 
 SIZES = (5_000, 20_000, 50_000, 200_000)

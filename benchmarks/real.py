@@ -30,11 +30,11 @@ from trajtune.dataset.prepare import prepare
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.test_split import open_test_split
 from trajtune.errors import TrajtuneError
-from trajtune.finalize.evaluate.bootstrap import gain
-from trajtune.finalize.export.graph_predictions import predict_with_graph
-from trajtune.finalize.run import finalize
+from trajtune.finalizing.evaluate.bootstrap import gain
+from trajtune.finalizing.export.graph_predictions import predict_with_graph
+from trajtune.finalizing.run import finalize
 from trajtune.model.metrics import expected_calibration_error, next_role
-from trajtune.search.run import start_search
+from trajtune.searching.run import start_search
 from trajtune.storage.atomic import write_atomically
 
 WINNER: Final = "winner"

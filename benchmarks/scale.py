@@ -35,14 +35,14 @@ from trajtune.dataset.snapshot import open_snapshot
 from trajtune.experiment.load import validate
 from trajtune.experiment.params import Params
 from trajtune.experiment.settings import Experiment
-from trajtune.finalize.refit_tasks import Job, train_refits
-from trajtune.finalize.selection import METRIC
+from trajtune.finalizing.refit_tasks import Job, train_refits
+from trajtune.finalizing.selection import METRIC
 from trajtune.model.batches import create_dataloaders
 from trajtune.model.checkpoint import load_checkpoint, new_model
 from trajtune.model.network.title_vectors import words_of
 from trajtune.model.training.epoch import train_epoch
 from trajtune.model.training.optimizer import create_optimizer
-from trajtune.search.trial import LAST
+from trajtune.searching.trial import LAST
 from trajtune.simulation.write_careers import write_simulated
 
 SIZES = (100_000, 1_000_000, 10_000_000)

@@ -28,7 +28,7 @@ import torch
 from benchmarks.plain_study import plain_study
 from benchmarks.rows import result
 from benchmarks.scale_out import scale_out
-from tests.search.faults.killing import check_invariants, opened, search_under_fire
+from tests.searching.faults.killing import check_invariants, opened, search_under_fire
 from tests.support.careers import ladder_careers, loaded
 from trajtune.cluster import ray_session
 from trajtune.dataset.prepare import prepare, snapshot_of
@@ -39,11 +39,11 @@ from trajtune.experiment.settings import Experiment
 from trajtune.experiment.space import load_space
 from trajtune.model.network.title_vectors import words_of
 from trajtune.model.training.fit import fit
-from trajtune.search.run import SessionFlags, start_search
-from trajtune.search.runs.directory import Run
-from trajtune.search.study.open import read_study
-from trajtune.search.study.origins import SAMPLER_ORIGIN
-from trajtune.search.study.trial_records import TrialRecord, read_trials
+from trajtune.searching.run import SessionFlags, start_search
+from trajtune.searching.runs.directory import Run
+from trajtune.searching.study.open import read_study
+from trajtune.searching.study.origins import SAMPLER_ORIGIN
+from trajtune.searching.study.trial_records import TrialRecord, read_trials
 
 CONCURRENT = 2
 MOST_OF_RAYS_DEFAULT = 0.1

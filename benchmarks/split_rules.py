@@ -26,7 +26,7 @@ from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.test_split import open_test_split
 from trajtune.errors import SplitError
 from trajtune.experiment.params import Params
-from trajtune.finalize.evaluate.bootstrap import gain
+from trajtune.finalizing.evaluate.bootstrap import gain
 from trajtune.model.checkpoint import build_model
 from trajtune.model.metrics import next_role
 from trajtune.model.network.title_vectors import words_of

@@ -33,18 +33,18 @@ from benchmarks.rows import result
 from benchmarks.verdict_populations import COVERAGE, Population, simulated, take
 from trajtune.experiment.gate_settings import GateSettings
 from trajtune.experiment.sources import ProcessSettings
-from trajtune.finalize.evaluate import decide
-from trajtune.finalize.evaluate.bootstrap import Gain, gain, interval, mean_gain
-from trajtune.finalize.evaluate.calibration_test import calibration_test
-from trajtune.finalize.evaluate.decide import FAILED, PASSED, TOO_FEW
-from trajtune.finalize.evaluate.lag import (
+from trajtune.finalizing.evaluate import decide
+from trajtune.finalizing.evaluate.bootstrap import Gain, gain, interval, mean_gain
+from trajtune.finalizing.evaluate.calibration_test import calibration_test
+from trajtune.finalizing.evaluate.decide import FAILED, PASSED, TOO_FEW
+from trajtune.finalizing.evaluate.lag import (
     movers,
     movers_gain,
     predicts_too_much_staying,
     staying,
     worse_for_movers,
 )
-from trajtune.finalize.evaluate.outcome_gains import auc_gain, tenure_score_gain
+from trajtune.finalizing.evaluate.outcome_gains import auc_gain, tenure_score_gain
 from trajtune.model.baselines.baselines import fit_baselines
 from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.model.metrics import tenure_metrics

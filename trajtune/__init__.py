@@ -1,8 +1,6 @@
 """trajtune: from work histories in PostgreSQL to a small calibrated model of the next role.
 
 The names below are imported when they are first used, so that importing the package costs nothing.
-`search` and `finalize` share their names with the packages they stand in:
-``from trajtune.search import search``, ``from trajtune.finalize import finalize``.
 """
 
 import os
@@ -34,6 +32,8 @@ _HOMES: Final = {
     "generate_report": "steps.evaluation",
     "load_experiment": "experiment.load",
     "prepare": "dataset.prepare",
+    "search": "searching.run",
+    "finalize": "finalizing.run",
     "load_bundle": "bundle",
 }
 

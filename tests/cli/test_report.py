@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from trajtune import cli
-from trajtune.search.runs.directory import Run
+from trajtune.searching.runs.directory import Run
 
 
 @pytest.fixture

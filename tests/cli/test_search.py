@@ -12,7 +12,7 @@ from trajtune.dataset.snapshot import Snapshot
 from trajtune.experiment.load import load_experiment, load_yaml
 from trajtune.experiment.settings import StorageSettings
 from trajtune.experiment.space import load_space
-from trajtune.search.runs.create import create_run
+from trajtune.searching.runs.create import create_run
 
 
 def test_no_database_at_the_url(

@@ -64,7 +64,7 @@ def test_the_studys_url_is_refused_or_found_dead_without_its_password(
     trajtune: Trajtune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: str
 ) -> None:
     from trajtune.errors import RunError
-    from trajtune.search.study.database import DatabaseRetries, database_storage
+    from trajtune.searching.study.database import DatabaseRetries, database_storage
 
     monkeypatch.setenv("TRAJTUNE_STUDY_URL", SHAPES[shape])
     with pytest.raises(RunError, match="TRAJTUNE_STUDY_URL") as caught:

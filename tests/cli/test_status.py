@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from tests.cli.running import COLOUR, COMMAND, in_terminal
-from trajtune.search.runs.directory import Run
+from trajtune.searching.runs.directory import Run
 
 pytestmark = pytest.mark.slow
 

@@ -34,8 +34,8 @@ def test_every_import_keeps_the_contracts() -> None:
     ("module", "line", "contract"),
     [
         ("careers/parse/dates.py", "import trajtune.dataset.split", "Stages follow the data"),
-        ("model/training/fit.py", "import trajtune.search.run", "Stages follow the data"),
-        ("search/run.py", "import trajtune.dataset.test_split", "Only finalize opens the test split"),
+        ("model/training/fit.py", "import trajtune.searching.run", "Stages follow the data"),
+        ("searching/run.py", "import trajtune.dataset.test_split", "Only finalize opens the test split"),
         ("model/training/fit.py", "import ray", "Ray where something runs on it"),
         ("careers/parse/dates.py", "import torch", "torch where models"),
         ("dataset/titles.py", "import pydantic", "A bundle is read with numpy and onnxruntime alone"),

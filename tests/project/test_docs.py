@@ -51,7 +51,7 @@ NOT_RUN = {
         "belongs to the demo's transcript; predicts from bundles/first in the tutorial"
     ),
     "trajtune search --resume first --snapshot /data/snapshots/ba79788855e99130": (
-        "is of another place; tests/search/test_run.py moves a project"
+        "is of another place; tests/searching/test_run.py moves a project"
     ),
     "trajtune init experiment.yaml": "asks on a terminal; tests/cli/test_init.py answers",
     "trajtune search --trials 50": f"{LONG} with --resume, and `prepare` reads the same database",
@@ -59,10 +59,10 @@ NOT_RUN = {
     "trajtune search mine.yaml --run mine": f"{LONG}: `trajtune search smoke`, and with --dry-run",
     "trajtune finalize mine": f"{LONG}: `trajtune finalize first`",
     "trajtune finalize first --out bundles/gated --require-gates": (
-        "exits 3 as it should; tests/finalize/test_run.py requires gates"
+        "exits 3 as it should; tests/finalizing/test_run.py requires gates"
     ),
-    "ray start --head --port=6379": "starts a cluster; tests/search/faults/test_faults.py has one",
-    "ray start --address=HEAD:6379": "joins a cluster; tests/search/faults/test_faults.py has one",
+    "ray start --head --port=6379": "starts a cluster; tests/searching/faults/test_faults.py has one",
+    "ray start --address=HEAD:6379": "joins a cluster; tests/searching/faults/test_faults.py has one",
     "cd /shared/work": "is not on this machine",
     "trajtune search cluster --run long --address auto": (
         "needs a cluster; tests/project/test_shipped_files.py searches the experiment in a small form"
@@ -71,8 +71,8 @@ NOT_RUN = {
     "trajtune finalize long --address auto": "is of the cluster's run; runs for `first`",
     "trajtune search gpu --dry-run": "needs a GPU; test_shipped_files.py searches it on the CPU",
     "trajtune search gpu": "needs a GPU; test_shipped_files.py searches it on the CPU",
-    "trajtune search smoke --json-log": "runs without --json-log; tests/search/show/test_json_log.py",
-    "trajtune dashboard first --port 8080": "serves until it is stopped; tests/search/show/test_dashboard.py",
+    "trajtune search smoke --json-log": "runs without --json-log; tests/searching/show/test_json_log.py",
+    "trajtune dashboard first --port 8080": "serves until stopped; tests/searching/show/test_dashboard.py",
     "pip install 'trajtune[dashboard]'": "installs; the tests' extra holds it",
     "npm install onnxruntime-node@1.30.0": "installs; tests/service does it",
 }

@@ -17,9 +17,9 @@ PACKAGE = "trajtune"
 WITHOUT_A_MODULE = {
     "project": "the repository itself: documents, packaging, contracts",
     "service": "the client in Node that reads a bundle",
-    "search/faults": "whole searches that are killed, stopped and moved to other hosts",
-    "search/runs/test_in_store.py": "runs in an object store, through several modules",
-    "search/study/test_objectives.py": "several objectives and constraints, through several modules",
+    "searching/faults": "whole searches that are killed, stopped and moved to other hosts",
+    "searching/runs/test_in_store.py": "runs in an object store, through several modules",
+    "searching/study/test_objectives.py": "several objectives and constraints, through several modules",
     "dataset/test_leakage.py": "what no stage may learn from later careers",
     "dataset/test_real_careers.py": "real careers, compared with what pandas counts",
     "careers/sources/test_any_content.py": "a fuzzer of the whole way from a file's bytes to careers",
@@ -71,7 +71,7 @@ def rooms(graph: Mapping[str, Iterable[str]], stage: str) -> dict[str, set[str]]
     """The same for the rooms of a stage: its folders, and each module that lies in none of them."""
 
     def room(module: str) -> str:
-        """trajtune.search.study.journal → study, trajtune.search.run → run."""
+        """trajtune.searching.study.journal → study, trajtune.searching.run → run."""
         return module.removeprefix(f"{stage}.").partition(".")[0]
 
     between: dict[str, set[str]] = defaultdict(set)
@@ -153,10 +153,10 @@ def plant(root: Path, **files: str) -> Path:
 
 
 def test_a_crowded_folder_and_a_long_file_are_named(tmp_path: Path) -> None:
-    many = {f"trajtune__search__m{number}": "" for number in range(MOST_FILES + 1)}
-    commands = {name.replace("search", "cli"): "" for name in many}
+    many = {f"trajtune__searching__m{number}": "" for number in range(MOST_FILES + 1)}
+    commands = {name.replace("searching", "cli"): "" for name in many}
     plant(tmp_path, **many, **commands, tests__test_long="\n" * (MOST_LINES + 1))
-    assert crowded(tmp_path) == ["trajtune/search: 15"]
+    assert crowded(tmp_path) == ["trajtune/searching: 15"]
     assert long_files(tmp_path) == ["tests/test_long.py: 351"]
 
 
@@ -169,13 +169,13 @@ def test_a_circle_is_named_also_when_an_import_is_inside_a_function(tmp_path: Pa
 
 
 def test_rooms_that_import_each_other_are_named_though_no_two_modules_do(tmp_path: Path) -> None:
-    there = "from trajtune.search.runs import lock"
-    back = "from trajtune.search.study.journal import x"
+    there = "from trajtune.searching.runs import lock"
+    back = "from trajtune.searching.study.journal import x"
     files = {"study__study": there, "runs__lock": "", "runs__log": back, "study__journal": ""}
-    plant(tmp_path, **{f"trajtune__search__{name}": content for name, content in files.items()})
+    plant(tmp_path, **{f"trajtune__searching__{name}": content for name, content in files.items()})
     graph = imports(tmp_path)
     assert circle(graph) == []
-    assert set(circle(rooms(graph, "trajtune.search"))) == {"study", "runs"}
+    assert set(circle(rooms(graph, "trajtune.searching"))) == {"study", "runs"}
 
 
 def test_a_test_file_without_its_module_is_named(tmp_path: Path) -> None:

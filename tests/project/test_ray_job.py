@@ -16,9 +16,9 @@ import pytest
 from tests.support.installed import ROOT, clean_environ, empty_environment, install, site_packages
 from trajtune.experiment.load import save_experiment, validate
 from trajtune.experiment.settings import Experiment
-from trajtune.search.runs.directory import open_run
-from trajtune.search.study.open import read_study
-from trajtune.search.study.trial_records import read_trials
+from trajtune.searching.runs.directory import open_run
+from trajtune.searching.study.open import read_study
+from trajtune.searching.study.trial_records import read_trials
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -11,11 +11,11 @@ from trajtune.experiment.load import load_experiment
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.space import load_space
 from trajtune.model.network.title_vectors import words_of
-from trajtune.search.study.open import create_study
-from trajtune.search.study.study import ask, enqueue, record_epoch, tell_complete
-from trajtune.search.study.trial_records import read_trials
-from trajtune.search.trial import train_trial
-from trajtune.search.tune.placement import place
+from trajtune.searching.study.open import create_study
+from trajtune.searching.study.study import ask, enqueue, record_epoch, tell_complete
+from trajtune.searching.study.trial_records import read_trials
+from trajtune.searching.trial import train_trial
+from trajtune.searching.tune.placement import place
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = sorted(file.stem for file in (ROOT / "experiments").glob("*.yaml"))

@@ -19,8 +19,8 @@ from trajtune.dataset.snapshot import open_snapshot
 from trajtune.dataset.test_split import openings
 from trajtune.experiment.load import validate
 from trajtune.experiment.settings import Experiment
-from trajtune.finalize.run import finalize
-from trajtune.search.run import start_search
+from trajtune.finalizing.run import finalize
+from trajtune.searching.run import start_search
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from trajtune.finalize.export.latency import client_folder
+from trajtune.finalizing.export.latency import client_folder
 
 CLIENT = Path(__file__).parent
 

@@ -18,7 +18,7 @@ from tests.support.finalized import renamed
 from trajtune.bundle.bundle import load_bundle
 from trajtune.bundle.manifest import MODEL
 from trajtune.dataset.identity.service_key import service_key
-from trajtune.finalize.export.latency import ONNXRUNTIME_NODE, latency_in_node
+from trajtune.finalizing.export.latency import ONNXRUNTIME_NODE, latency_in_node
 
 HARD = (
     *("Sr.", "sr..", "SR", "jr", "eng.", "ENG", "dev", "swe", "pm", "VP", "cto", "-", "&", "R&D", ".", ".."),

@@ -13,9 +13,9 @@ from trajtune.experiment.settings import Experiment
 
 if TYPE_CHECKING:  # torch is heavy, and most tests need none of this
     from trajtune.dataset.snapshot import Snapshot
-    from trajtune.finalize.calibrate.isotonic import CalibrationTable
-    from trajtune.finalize.export.exported_module import ExportedModule
-    from trajtune.search.runs.directory import Run
+    from trajtune.finalizing.calibrate.isotonic import CalibrationTable
+    from trajtune.finalizing.export.exported_module import ExportedModule
+    from trajtune.searching.runs.directory import Run
 
 
 def renamed(bundle: Path, folder: Path, titles: Sequence[str]) -> Path:
@@ -40,11 +40,11 @@ def renamed(bundle: Path, folder: Path, titles: Sequence[str]) -> Path:
 def searched(folder: Path, snapshot: "Snapshot", trials: Sequence[Params], **finalize: int) -> "Run":
     """A run whose search is done, without having searched: the research default, then ``trials``."""
     from trajtune.experiment.space import load_space
-    from trajtune.search.runs.create import create_run
-    from trajtune.search.runs.retention import retain_best
-    from trajtune.search.study.open import create_study
-    from trajtune.search.study.study import ask, enqueue, record_epoch, tell_complete
-    from trajtune.search.study.trial_records import read_trials
+    from trajtune.searching.runs.create import create_run
+    from trajtune.searching.runs.retention import retain_best
+    from trajtune.searching.study.open import create_study
+    from trajtune.searching.study.study import ask, enqueue, record_epoch, tell_complete
+    from trajtune.searching.study.trial_records import read_trials
 
     experiment = validate(
         Experiment,
@@ -86,7 +86,7 @@ def searched_run(tmp_path_factory: pytest.TempPathFactory, changing_snapshot: "S
 def finalized(ray_local: None, searched_run: "Run") -> Path:
     """The bundle of `searched_run`."""
     from tests.service.install import install_client
-    from trajtune.finalize.run import finalize
+    from trajtune.finalizing.run import finalize
 
     install_client()  # so that finalize measures Node, too
     return finalize(searched_run, progress=lambda line: None)
@@ -94,7 +94,7 @@ def finalized(ray_local: None, searched_run: "Run") -> Path:
 
 @pytest.fixture(scope="session")
 def calibration_table() -> "CalibrationTable":
-    from trajtune.finalize.calibrate.isotonic import CalibrationTable
+    from trajtune.finalizing.calibrate.isotonic import CalibrationTable
 
     return CalibrationTable((0.0, 0.1, 0.1001, 0.5, 0.9), (0.0, 0.05, 0.2, 0.2, 0.95))
 
@@ -104,10 +104,10 @@ def exported_module(calibration_table: "CalibrationTable") -> "ExportedModule":
     """An untrained network, large enough for every output to vary."""
     import torch
 
-    from trajtune.finalize.calibrate.conformal import TenureCorrection
-    from trajtune.finalize.calibrate.corrections import Corrections
-    from trajtune.finalize.calibrate.title_sets import SetRule
-    from trajtune.finalize.export.exported_module import ExportedModule
+    from trajtune.finalizing.calibrate.conformal import TenureCorrection
+    from trajtune.finalizing.calibrate.corrections import Corrections
+    from trajtune.finalizing.calibrate.title_sets import SetRule
+    from trajtune.finalizing.export.exported_module import ExportedModule
     from trajtune.model.network.lstm import CareerTrajectoryLSTM
 
     torch.manual_seed(0)
@@ -125,7 +125,7 @@ def exported_module(calibration_table: "CalibrationTable") -> "ExportedModule":
 @pytest.fixture(scope="session")
 def exported_onnx(exported_module: "ExportedModule", tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The ONNX file of `exported_module`."""
-    from trajtune.finalize.export.to_onnx import export_to_onnx, simplify_onnx
+    from trajtune.finalizing.export.to_onnx import export_to_onnx, simplify_onnx
 
     path = tmp_path_factory.mktemp("exported") / "trajectory-lstm.onnx"
     export_to_onnx(exported_module, path)

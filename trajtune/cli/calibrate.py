@@ -20,6 +20,6 @@ def calibrate(
 
     Example: trajtune calibrate --checkpoint models/best.pt --data-path snapshots/ --output c.pkl
     """
-    from trajtune.finalize.single_steps import calibrate_checkpoint
+    from trajtune.finalizing.single_steps import calibrate_checkpoint
 
     print(as_json_text(calibrate_checkpoint(checkpoint, data_path, output)))

@@ -17,7 +17,7 @@ def space_names(incomplete: str) -> list[str]:
 
 def run_names(incomplete: str) -> list[str]:
     """Runs of the default storage."""
-    from trajtune.search.runs.directory import known_runs
+    from trajtune.searching.runs.directory import known_runs
 
     return _beginning(known_runs(), incomplete)
 

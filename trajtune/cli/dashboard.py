@@ -14,7 +14,7 @@ def dashboard(
 
     Example: trajtune dashboard --port 8080
     """
-    from trajtune.search.runs.directory import open_run
-    from trajtune.search.show.dashboard import show_dashboard
+    from trajtune.searching.runs.directory import open_run
+    from trajtune.searching.show.dashboard import show_dashboard
 
     show_dashboard(open_run(run), port)

@@ -10,7 +10,7 @@ def demo(verbose: Verbose = False) -> None:
 
     Example: trajtune demo
     """
-    from trajtune.search.run import SessionFlags
+    from trajtune.searching.run import SessionFlags
 
     run = prepare_and_search(experiment_of("demo", reads_source=True), SessionFlags(verbose=verbose))
     bundle = finalize_in_ray_session(str(run), verbose=verbose)

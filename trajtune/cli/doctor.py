@@ -17,8 +17,8 @@ def doctor(
 
     Example: trajtune doctor --mend
     """
-    from trajtune.search.runs.directory import open_run
-    from trajtune.search.runs.doctor import examine, fix
+    from trajtune.searching.runs.directory import open_run
+    from trajtune.searching.runs.doctor import examine, fix
 
     opened = open_run(run)
     findings = examine(opened)

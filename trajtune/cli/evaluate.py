@@ -20,7 +20,7 @@ def evaluate(
     Example: trajtune evaluate --checkpoint models/best.pt --data-path snapshots/ --output report.md
     """
     from trajtune.bundle.manifest import REPORT
-    from trajtune.finalize.single_steps import MARKDOWN, evaluate_checkpoint
+    from trajtune.finalizing.single_steps import MARKDOWN, evaluate_checkpoint
 
     evaluate_checkpoint(checkpoint, data_path, output)
     print(output if output.suffix == MARKDOWN else output / REPORT)

@@ -18,6 +18,6 @@ def export(
 
     Example: trajtune export --checkpoint models/best.pt --vocab models/vocab.json --output m.onnx
     """
-    from trajtune.finalize.single_steps import export_checkpoint
+    from trajtune.finalizing.single_steps import export_checkpoint
 
     print(as_json_text(export_checkpoint(checkpoint, vocab, output)))

@@ -26,8 +26,8 @@ def finalize(
     Example: trajtune finalize --require-gates
     """
     from trajtune.bundle.manifest import METRICS
-    from trajtune.finalize.report.verdict import closing
-    from trajtune.finalize.run import demand_gates
+    from trajtune.finalizing.report.verdict import closing
+    from trajtune.finalizing.run import demand_gates
 
     bundle = finalize_in_ray_session(run, out=out, snapshot=snapshot, address=address, verbose=verbose)
     metrics = json.loads((bundle / METRICS).read_text("utf-8"))
@@ -52,8 +52,8 @@ def finalize_in_ray_session(
         The bundle's directory.
     """
     from trajtune.cluster import ray_session
-    from trajtune.finalize.run import finalize as finalize_run
-    from trajtune.search.runs.directory import open_run
+    from trajtune.finalizing.run import finalize as finalize_run
+    from trajtune.searching.runs.directory import open_run
 
     opened = open_run(run)
     with ray_session(address, verbose=verbose):

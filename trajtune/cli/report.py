@@ -40,8 +40,8 @@ def report(
 
 
 def _of_run(name: str | None, output: Path | None) -> StoredPath:
-    from trajtune.search.runs.directory import open_run
-    from trajtune.search.show.report import write_search_report
+    from trajtune.searching.runs.directory import open_run
+    from trajtune.searching.show.report import write_search_report
 
     try:
         run = open_run(name)
@@ -58,8 +58,8 @@ def _of_run(name: str | None, output: Path | None) -> StoredPath:
 
 def _of_bundle(bundle: Path, output: Path | None) -> Path:
     from trajtune.bundle.manifest import METRICS, check_file, read_manifest
-    from trajtune.finalize.report.html import write_html_report
-    from trajtune.search.runs.directory import open_run
+    from trajtune.finalizing.report.html import write_html_report
+    from trajtune.searching.runs.directory import open_run
 
     path = output or Path(f"{bundle.resolve().name}-report.html")
     if path.resolve().is_relative_to(bundle.resolve()):

@@ -20,8 +20,8 @@ from trajtune.errors import RunError
 
 if TYPE_CHECKING:
     from trajtune.experiment.settings import Experiment
-    from trajtune.search.budget import SessionLimits
-    from trajtune.search.run import SessionFlags
+    from trajtune.searching.budget import SessionLimits
+    from trajtune.searching.run import SessionFlags
     from trajtune.storage.path import StoredPath
 
 
@@ -57,9 +57,9 @@ def search(
 
     Example: trajtune search --trials 50
     """
-    from trajtune.search.budget import SessionLimits
-    from trajtune.search.run import SessionFlags, resume_search
-    from trajtune.search.runs.resume_check import Expected
+    from trajtune.searching.budget import SessionLimits
+    from trajtune.searching.run import SessionFlags, resume_search
+    from trajtune.searching.runs.resume_check import Expected
 
     flags = SessionFlags(json_log, address, verbose)
     limits = SessionLimits(max_concurrent, _seconds(time_budget), max_epochs_total)
@@ -104,10 +104,10 @@ def prepare_and_search(
     from trajtune.dataset.snapshot import open_snapshot
     from trajtune.experiment.load import experiment_yaml
     from trajtune.experiment.space import load_space
-    from trajtune.search.budget import SessionLimits
-    from trajtune.search.estimate import estimate
-    from trajtune.search.run import open_run, start_search
-    from trajtune.search.start_points import check_start_points, with_warm_start
+    from trajtune.searching.budget import SessionLimits
+    from trajtune.searching.estimate import estimate
+    from trajtune.searching.run import open_run, start_search
+    from trajtune.searching.start_points import check_start_points, with_warm_start
 
     space = load_space(experiment.search.space)  # checked before the database is read
     data = open_snapshot(snapshot) if snapshot else None

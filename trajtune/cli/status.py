@@ -9,8 +9,8 @@ def status(run: RunName = None, as_json: AsJson = False) -> None:
 
     Example: trajtune status --json
     """
-    from trajtune.search.runs.directory import open_run
-    from trajtune.search.show.status import print_status, status_of
+    from trajtune.searching.runs.directory import open_run
+    from trajtune.searching.show.status import print_status, status_of
 
     shown = status_of(open_run(run))
     if as_json:

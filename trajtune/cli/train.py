@@ -35,7 +35,7 @@ def train(
     from trajtune.dataset.snapshot import open_snapshot
     from trajtune.experiment.params import RESEARCH_DEFAULT
     from trajtune.page.format import metric_value
-    from trajtune.search.train_single import train_single
+    from trajtune.searching.train_single import train_single
 
     if db_url:
         os.environ["POSTGRES_URL"] = db_url

@@ -9,7 +9,7 @@ def verify(bundle: BundlePath, as_json: AsJson = False) -> None:
 
     Example: trajtune verify bundles/demo
     """
-    from trajtune.finalize.verify import verify as verify_bundle
+    from trajtune.finalizing.verify import verify as verify_bundle
 
     checks = verify_bundle(bundle)
     print(

@@ -13,11 +13,11 @@ from trajtune.bundle.graph import Graph
 from trajtune.dataset.arrays import CareerArrays, Examples
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.experiment.gate_settings import GateSettings
-from trajtune.finalize.calibrate import isotonic
-from trajtune.finalize.evaluate import career_changers, evaluate
-from trajtune.finalize.evaluate.last_transitions import last_transitions
-from trajtune.finalize.export.graph_predictions import predict_with_graph
-from trajtune.finalize.report.markdown import report_text, table
+from trajtune.finalizing.calibrate import isotonic
+from trajtune.finalizing.evaluate import career_changers, evaluate
+from trajtune.finalizing.evaluate.last_transitions import last_transitions
+from trajtune.finalizing.export.graph_predictions import predict_with_graph
+from trajtune.finalizing.report.markdown import report_text, table
 from trajtune.model.batches import Loader
 from trajtune.model.network.average import CareerModel
 from trajtune.model.predict import predict, predict_batches, with_outcomes

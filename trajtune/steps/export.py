@@ -8,8 +8,8 @@ import torch
 
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import TrainingError
-from trajtune.finalize.export import to_onnx
-from trajtune.finalize.single_steps import export_model
+from trajtune.finalizing.export import to_onnx
+from trajtune.finalizing.single_steps import export_model
 from trajtune.model.checkpoint import build_model, load_checkpoint
 from trajtune.model.network.average import CareerModel
 from trajtune.model.network.lstm import CareerTrajectoryLSTM

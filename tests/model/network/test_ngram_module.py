@@ -8,11 +8,11 @@ import torch
 
 from trajtune.bundle.graph import Graph
 from trajtune.dataset.arrays import CareerArrays, examples_of, last_roles
-from trajtune.finalize.calibrate.corrections import Corrections
-from trajtune.finalize.calibrate.isotonic import CalibrationTable
-from trajtune.finalize.export.exported_module import ExportedModule
-from trajtune.finalize.export.parity import check_parity
-from trajtune.finalize.export.to_onnx import export_to_onnx, simplify_onnx
+from trajtune.finalizing.calibrate.corrections import Corrections
+from trajtune.finalizing.calibrate.isotonic import CalibrationTable
+from trajtune.finalizing.export.exported_module import ExportedModule
+from trajtune.finalizing.export.parity import check_parity
+from trajtune.finalizing.export.to_onnx import export_to_onnx, simplify_onnx
 from trajtune.model.baselines.copies import DECAY
 from trajtune.model.baselines.ngram import NGram, ngram
 from trajtune.model.baselines.ngram_choice import NGramChoice

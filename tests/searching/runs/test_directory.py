@@ -1,0 +1,72 @@
+"""A run is opened by its name, its path or as the latest one."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.searching.runs.created import create, experiment
+from trajtune.errors import RunError
+from trajtune.searching.runs.directory import open_run
+
+
+def test_a_run_opens_as_it_was_created(tmp_path: Path) -> None:
+    run = create(tmp_path, "mine")
+
+    assert open_run(run.path) == run
+    assert open_run("mine", run.experiment.storage) == run
+    assert open_run(None, run.experiment.storage) == run
+    assert (run.snapshot_id, run.requested) == ("abc", 50)
+
+
+def test_a_run_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    storage = experiment(tmp_path).storage
+    with pytest.raises(RunError, match="There is no run in"):
+        open_run(None, storage)
+    create(tmp_path, "mine")
+    with pytest.raises(RunError, match="No run yours in .* There are: mine"):
+        open_run("yours", storage)
+
+
+def test_a_run_without_a_result_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="`trajtune search --resume .*/runs/mine`"):
+        create(tmp_path, "mine").best()
+
+
+def test_a_number_that_is_not_finite_comes_back_from_the_best_trial(tmp_path: Path) -> None:
+    run = create(tmp_path, "mine")
+    run.write_best({"number": 0, "metrics": {"val_tenure_mae_months": float("inf")}})
+    assert run.best()["metrics"] == {"val_tenure_mae_months": float("inf")}
+
+
+def test_a_damaged_best_json_says_how_it_is_written_again(tmp_path: Path) -> None:
+    run = create(tmp_path, "mine")
+    (run.path / "best.json").write_text('{"number": 0, "par')
+    with pytest.raises(RunError, match=r"best.json is damaged. `trajtune doctor .* --mend` writes it again"):
+        run.best()
+
+
+def test_damaged_baselines_are_none(tmp_path: Path) -> None:
+    run = create(tmp_path, "mine")
+    (run.path / "baselines.json").write_text('{"ngram": ')
+    assert (run.baselines(), run.ngram_choice()) == ({}, None)
+
+
+@pytest.mark.parametrize("name", ["experiment.yaml", "space.yaml"])
+def test_a_run_whose_settings_were_altered_is_refused(tmp_path: Path, name: str) -> None:
+    run = create(tmp_path, "mine")
+    with (run.path / name).open("a") as file:
+        file.write("# a comment\n")
+    with pytest.raises(RunError, match=rf"{name} was altered after the run began: its sha256 is"):
+        open_run(run.path)
+    (run.path / name).unlink()
+    with pytest.raises(RunError, match=rf"{name} is gone"):
+        open_run(run.path)
+
+
+def test_a_run_of_an_earlier_version_has_no_hashes_and_opens(tmp_path: Path) -> None:
+    run = create(tmp_path, "mine")
+    manifest = json.loads((run.path / "run.json").read_text("utf-8"))
+    assert set(manifest.pop("files")) == {"experiment.yaml", "space.yaml"}
+    (run.path / "run.json").write_text(json.dumps(manifest), "utf-8")
+    assert open_run(run.path).experiment == run.experiment

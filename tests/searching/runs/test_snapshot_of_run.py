@@ -1,0 +1,62 @@
+"""The snapshot of a run is found where it was, and by its id in a project that has moved."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.errors import SnapshotError
+from trajtune.experiment.load import validate
+from trajtune.experiment.settings import Experiment
+from trajtune.experiment.space import load_space
+from trajtune.searching.runs.create import create_run
+from trajtune.searching.runs.directory import open_run
+from trajtune.searching.runs.snapshot_of_run import snapshot_of_run
+
+
+@pytest.fixture
+def project(small_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a snapshot and a run, moved after the run was made."""
+    made, moved = tmp_path / "made", tmp_path / "moved"
+    snapshot = made / "snapshots" / small_snapshot.id[:16]
+    shutil.copytree(str(small_snapshot.path), snapshot)
+    monkeypatch.chdir(made)
+    experiment = validate(Experiment, {"search": {"space": "smoke"}}, "test")
+    create_run(
+        experiment, load_space("smoke"), name="mine", snapshot_path=snapshot, snapshot_id=small_snapshot.id
+    )
+    os.rename(made, moved)
+    monkeypatch.chdir(moved)
+    return moved
+
+
+def test_a_moved_projects_snapshot_is_found_by_its_id(project: Path, small_snapshot: Snapshot) -> None:
+    found = snapshot_of_run(open_run("mine"))
+    assert found.id == small_snapshot.id
+    assert found.path == project / "snapshots" / small_snapshot.id[:16]
+
+
+def test_it_is_found_next_to_the_runs_from_another_directory(
+    project: Path, small_snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert snapshot_of_run(open_run(project / "runs" / "mine")).id == small_snapshot.id
+
+
+def test_a_snapshot_that_is_nowhere_is_said_with_where_it_was_looked_for(project: Path) -> None:
+    shutil.rmtree(project / "snapshots")
+    with pytest.raises(
+        SnapshotError, match=r"it is not at .*/made/.*, .*/moved/snapshots/.* by --snapshot\."
+    ):
+        snapshot_of_run(open_run("mine"))
+
+
+def test_a_snapshot_that_is_given_must_be_the_runs(
+    project: Path, small_snapshot: Snapshot, ladder_snapshot: Snapshot
+) -> None:
+    run = open_run("mine")
+    assert snapshot_of_run(run, small_snapshot.path).path == small_snapshot.path
+    with pytest.raises(SnapshotError, match=rf"searched on snapshot {small_snapshot.id[:16]}, but"):
+        snapshot_of_run(run, ladder_snapshot.path)

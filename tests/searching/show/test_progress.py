@@ -1,0 +1,74 @@
+"""What is shown of a search while it runs: a live table on a terminal, plain lines elsewhere."""
+
+import io
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from trajtune.experiment.params import RESEARCH_DEFAULT, Params
+from trajtune.experiment.search_settings import SearchSettings
+from trajtune.experiment.space import load_space
+from trajtune.searching.runs.log import RunLog, tee_stderr
+from trajtune.searching.show.progress import Progress, show_progress
+from trajtune.searching.study.open import create_study
+from trajtune.searching.study.origins import RESEARCH_DEFAULT_ORIGIN
+from trajtune.searching.study.study import ask, enqueue, record_epoch, tell_complete, tell_failed
+
+SPACE, SETTINGS = load_space("smoke"), SearchSettings()
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def searched(
+    directory: Path, shown: io.StringIO, monkeypatch: pytest.MonkeyPatch, log: RunLog | None = None
+) -> str:
+    """Show a search of three trials: one through, one broken, one under way."""
+    monkeypatch.setattr(sys, "stderr", shown)
+    monkeypatch.setenv("COLUMNS", "200")
+    study = create_study(directory, SETTINGS, 50)
+    enqueue(study, SPACE, RESEARCH_DEFAULT, RESEARCH_DEFAULT_ORIGIN)
+    with (
+        show_progress(Progress(study, 5, SETTINGS.metric, ("markov2", 2.9)), log) as listen,
+        tee_stderr(log) if log else nullcontext(),
+    ):
+        for number, value in enumerate((3.25, 9.0, 2.5)):
+            trial = ask(study, SPACE, SETTINGS, Params())
+            listen("start", number)
+            report = {"epoch": 1, SETTINGS.metric: value, "seconds": 0.1}
+            record_epoch(study, trial, SETTINGS.metric, report)
+            listen("epoch", number)
+            if number == 0:
+                tell_complete(study, trial)
+                listen("end", number)
+                if log:
+                    print("a note beside it", file=sys.stderr)
+            elif number == 1:
+                tell_failed(study, trial, "the disk is full")
+                listen("end", number)
+    return shown.getvalue()
+
+
+def test_a_terminal_shows_counts_best_and_what_is_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = searched(tmp_path, Terminal(), monkeypatch)
+
+    assert "2 of 5 trials done: 1 complete, 0 pruned, 1 failed; 1 running" in text
+    assert "best 3.2500 (trial 0), research default 3.2500, markov2 2.9000" in text
+    assert "epoch 1, best 2.5000" in text
+
+
+def test_a_file_gets_one_plain_line_for_each_trial_that_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = searched(tmp_path, io.StringIO(), monkeypatch).splitlines()
+
+    assert len(lines) == 2
+    assert lines[0].startswith("trial 0 COMPLETE after 1 epochs: val_next_role_nll 3.2500 at epoch 1")
+    assert lines[1].startswith("trial 1 FAIL after 1 epochs: the disk is full | best 3.2500")
+    assert "\x1b" not in "".join(lines)

@@ -1,0 +1,230 @@
+"""A run's page, in every state that a run may be in, in a real browser."""
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.searching.show.report_runs import run_of, search
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.searching.runs.directory import Run
+from trajtune.searching.show.report import write_search_report
+from trajtune.searching.show.timeline import spans, workers
+from trajtune.searching.study.open import read_study
+from trajtune.searching.study.trial_records import TrialRecord, ranked, read_trials
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+
+def ended_best(run: Run) -> TrialRecord:
+    return ranked(read_trials(read_study(run.path)))[0]
+
+
+@pytest.fixture(scope="module")
+def ended(small_snapshot: Snapshot, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    run = run_of(tmp_path_factory.mktemp("ended"), small_snapshot, 50)
+    search(run, 50)
+    return run
+
+
+@pytest.fixture(scope="module")
+def page(ended: Run, browser: "Browser") -> Iterator[Any]:
+    path = ended.path / "report.html"
+    write_search_report(ended, path)
+    opened = open_page(path, browser)
+    yield opened
+    assert opened.faults == []
+    opened.close()
+
+
+def open_page(path: Path, browser: "Browser", **options: Any) -> Any:
+    """The page once all is drawn; ``faults`` are its complaints and what it asked the network for."""
+    page: Any = browser.new_page(**options)
+    page.faults = []
+    page.on(
+        "request",
+        lambda request: (
+            None if request.url.startswith(("file:", "data:", "blob:")) else page.faults.append(request.url)
+        ),
+    )
+    page.on("console", lambda message: page.faults.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: page.faults.append(str(error)))
+    page.goto(path.as_uri())
+    page.wait_for_function("document.documentElement.dataset.drawn === 'all'")
+    return page
+
+
+@pytest.mark.slow
+def test_fifty_trials_are_a_page_of_under_six_megabytes_with_every_figure_drawn(
+    page: Any, ended: Run
+) -> None:
+    assert (ended.path / "report.html").stat().st_size < 6_000_000
+    figures = page.locator(".figure").all()
+    # History, importances, parallel coordinates, four rows of slices, curves, workers, funnel and drift.
+    assert len(figures) == 11
+    for figure in figures:
+        assert figure.locator(".main-svg").count() >= 1
+        assert figure.get_attribute("aria-label")
+
+
+def test_the_lead_says_the_state_and_the_best_beside_default_and_baseline(page: Any, ended: Run) -> None:
+    best = ended_best(ended)
+    lead = page.locator("p.lead").inner_text()
+    assert lead.startswith("Complete: 50 of 50 trials have ended (36 complete, 9 stopped early, 5 failed).")
+    assert f"The best NLL on val is {best.value:.4g}, of trial {best.number}" in lead
+    assert "the best baseline (markov) has 3.1" in lead
+    assert "ngram is counts of the last two titles, on last moves, half-life 20" in page.inner_text("main")
+
+
+def test_a_trials_number_opens_its_params_by_keyboard(page: Any, ended: Run) -> None:
+    best = ended_best(ended)
+    button = page.locator("button.opens").first
+    assert button.inner_text() == str(best.number)
+    button.focus()
+    page.keyboard.press("Enter")
+    dialog = page.locator("dialog")
+    assert dialog.locator("h2").inner_text() == f"Trial {best.number}"
+    said = dict(
+        zip(dialog.locator("dt").all_inner_texts(), dialog.locator("dd").all_inner_texts(), strict=True)
+    )
+    for name, value in best.params.items():
+        assert said[name] == (f"{value:.6g}" if isinstance(value, float) else str(value))
+    page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+
+
+def test_a_trials_point_opens_its_params(page: Any) -> None:
+    point = page.locator("#figure-1 .points path").nth(2)
+    number = page.evaluate("document.getElementById('figure-1').data[0].customdata[2]")
+    page.locator("#figure-1").scroll_into_view_if_needed()
+    box = point.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_selector("#figure-1 .hovertext")
+    page.mouse.down()
+    page.mouse.up()
+    dialog = page.locator("dialog")
+    dialog.wait_for(state="visible")
+    assert dialog.locator("h2").inner_text() == f"Trial {number}"
+    page.keyboard.press("Escape")
+
+
+def test_the_history_has_the_value_of_each_sampled_trial(page: Any, ended: Run) -> None:
+    x, y = page.evaluate("(({data}) => [data[0].x, data[0].y])(document.getElementById('figure-1'))")
+    trials = [
+        trial
+        for trial in read_trials(read_study(ended.path))
+        if trial.state == "COMPLETE" and trial.is_sampled
+    ]
+    assert x == [trial.number for trial in trials]
+    assert y == pytest.approx([trial.value for trial in trials], rel=1e-4)
+
+
+def test_what_failed_shows_its_error_and_no_markup_of_it_runs(page: Any, ended: Run) -> None:
+    failed = next(trial for trial in read_trials(read_study(ended.path)) if trial.state == "FAIL")
+    page.locator(f"button.opens[data-record='{failed.number}']").click()
+    assert failed.error in page.locator("dialog dd").all_inner_texts()
+    assert "<b>" in str(failed.error)
+    page.keyboard.press("Escape")
+
+
+def test_the_table_sorts_numbers_as_numbers(page: Any) -> None:
+    table = page.locator("table", has=page.locator("button.opens"))
+    table.locator("thead button").first.click()
+    numbers = [int(text) for text in table.locator("button.opens").all_inner_texts()]
+    assert numbers == sorted(numbers) == list(range(50))
+
+
+def test_no_two_trials_of_a_worker_overlap_and_each_was_somewhere(ended: Run) -> None:
+    found = workers(spans(read_trials(read_study(ended.path))))
+    assert sorted(span.trial.number for worker in found for span in worker.spans) == list(range(50))
+    for worker in found:
+        for before, after in zip(worker.spans, worker.spans[1:], strict=False):
+            assert before.end <= after.start
+
+
+def test_the_same_run_gives_the_same_bytes(ended: Run, tmp_path: Path) -> None:
+    for name in ("a.html", "b.html"):
+        write_search_report(ended, tmp_path / name)
+    assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("trials", "left_running", "lead", "drawn", "instead"),
+    [
+        (
+            *(0, 0, "0 of 12 trials have ended (1 waiting). No trial has a result"),
+            *(["funnel", "bar"], "No trial has begun yet: nothing to draw."),
+        ),
+        (
+            *(1, 1, "0 of 12 trials have ended (1 not ended)"),
+            *(["scatter", "bar", "funnel", "bar"], "No trial is complete yet: nothing to draw."),
+        ),
+        (
+            *(1, 0, "1 of 12 trials have ended (1 complete)"),
+            *(["scatter", "bar", "funnel", "bar"], "No trial is complete yet: nothing to draw."),
+        ),
+        (
+            *(8, 2, "6 of 12 trials have ended (5 complete, 1 stopped early, 2 not ended)"),
+            *(None, "Importances need 10 complete trials"),
+        ),
+    ],
+)
+def test_a_search_that_was_interrupted_is_shown_as_far_as_it_came(
+    small_snapshot: Snapshot,
+    tmp_path: Path,
+    browser: "Browser",
+    trials: int,
+    left_running: int,
+    lead: str,
+    drawn: list[str] | None,
+    instead: str,
+) -> None:
+    run = run_of(tmp_path, small_snapshot, 12)
+    if trials:
+        search(run, trials, leave_running=left_running)
+    write_search_report(run, tmp_path / "report.html")
+    page = open_page(tmp_path / "report.html", browser)
+    said = page.locator("p.lead").inner_text()
+    assert said.startswith("Not running, and not all trials have ended: interrupted, or at its budget")
+    assert lead in said
+    if drawn is not None:
+        assert page.evaluate("FIGURES.map(figure => figure.data[0].type)") == drawn
+    assert instead in page.inner_text("main")
+    assert page.faults == []
+    page.close()
+
+
+def test_a_search_that_runs_says_so(small_snapshot: Snapshot, tmp_path: Path) -> None:
+    run = run_of(tmp_path, small_snapshot, 12)
+    search(run, 4, leave_running=1)
+    with run.locked():
+        write_search_report(run, tmp_path / "report.html")
+    assert "Running: 3 of 12 trials have ended" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_several_objectives_have_a_pareto_front(
+    small_snapshot: Snapshot, tmp_path: Path, browser: "Browser"
+) -> None:
+    run = run_of(tmp_path, small_snapshot, 14, other_metrics=["val_top1"], pruner={"name": "none"})
+    search(run, 14)
+    write_search_report(run, tmp_path / "report.html")
+    page = open_page(tmp_path / "report.html", browser)
+    assert "The search: Pareto front" in page.locator("h2").all_inner_texts()
+    assert "On the Pareto front are trials" in page.locator("p.lead").inner_text()
+    assert page.faults == []
+    page.close()
+
+
+def test_without_its_snapshot_a_run_is_shown_and_the_lack_is_said(ended: Run, tmp_path: Path) -> None:
+    manifest = copy.deepcopy(dict(ended.manifest))
+    manifest["snapshot"]["path"] = str(tmp_path / "gone")
+    lost = Run(ended.path, ended.experiment, ended.space, json.loads(json.dumps(manifest)))
+    write_search_report(lost, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "cannot be shown. " in page
+    assert str(tmp_path / "gone") in page

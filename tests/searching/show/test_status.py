@@ -1,0 +1,87 @@
+"""What status and report say of a seed's noise, of means over seeds, and of trials that are not sampled."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.searching.show.report_runs import run_of
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.experiment.params import Params
+from trajtune.searching.runs.directory import Run
+from trajtune.searching.show.report import write_search_report
+from trajtune.searching.show.status import print_status, status_of
+from trajtune.searching.study.open import create_study
+from trajtune.searching.study.study import ask, enqueue, record_epoch, tell_complete
+
+OTHER = Params(max_epochs=9, embedding_dropout=0.3)
+VALUES = [4.0, 3.0, 3.02, 3.04, 2.9, 2.98, 3.05]
+
+
+@pytest.fixture
+def run(small_snapshot: Snapshot, tmp_path: Path) -> Run:
+    """The research default, the training with three seeds, a draw, its repeat, and a point that differs."""
+    made = run_of(tmp_path, small_snapshot, 7)
+    training, search = made.experiment.training, made.experiment.search
+    study = create_study(made.path, search, 9)
+    enqueue(study, made.space, training, "training", {"differs_in": []})
+    for seed in (1000, 2000):
+        enqueue(study, made.space, training, "training_repeat", {"repeat_of": 1, "seed": seed})
+    for number, value in enumerate(VALUES):
+        if number == 5:
+            params = Params.model_validate(study.get_trials()[4].user_attrs["params"])
+            enqueue(study, made.space, params, "repeat", {"repeat_of": 4, "seed": 1000})
+        if number == 6:
+            enqueue(study, made.space, OTHER, "start_point", {"differs_in": ["embedding_dropout"]})
+        trial = ask(study, made.space, search, training)
+        report: dict[str, Any] = {"epoch": 1, "seconds": 0.1, "train_loss": 1.0, search.metric: value}
+        record_epoch(study, trial, search.metric, report)
+        tell_complete(study, trial)
+    return made
+
+
+def shown(run: Run) -> str:
+    file = io.StringIO()
+    print_status(status_of(run), file)
+    return file.getvalue()
+
+
+def test_the_status_says_which_differences_are_luck(run: Run) -> None:
+    # Squares around 3.02: .0008; around 2.94: .0032; three degrees of freedom.
+    assert status_of(run)["noise"] == {
+        "standard_deviation": pytest.approx((0.004 / 3) ** 0.5),
+        "luck": pytest.approx(8**0.5 * (0.004 / 3) ** 0.5),
+        "trainings": 5,
+        "points": 2,
+    }
+    said = "Between seeds the standard deviation is 0.037 (5 trainings of 2 points)"
+    assert f"{said}, so differences below 0.1 are luck" in shown(run)
+
+
+def test_the_best_is_the_best_mean_and_says_so(run: Run) -> None:
+    status = status_of(run)
+
+    assert (status["best"]["number"], status["best"]["seeds"]) == (4, 2)
+    assert status["best"]["mean_value"] == pytest.approx(2.94)
+    assert status["gain"] == pytest.approx(4.0 - 2.94)
+    assert "best val_next_role_nll 2.9400 (mean of 2 seeds): trial 4" in shown(run)
+
+
+def test_a_trial_that_the_sampler_does_not_see_says_why(run: Run) -> None:
+    lines = {line.split()[0]: line for line in shown(run).splitlines() if line.split()[:1]}
+
+    assert "trial 1 with seed 2000: " in lines["3"]
+    assert "trial 4 with seed 1000: " in lines["5"]
+    assert "differs in embedding_dropout: " in lines["6"]
+    order = [line.split()[0] for line in shown(run).splitlines() if "COMPLETE" in line]
+    assert order == ["4", "1", "6", "0", "5", "2", "3"], "repeats come after what they repeat"
+
+
+def test_the_report_says_it_too(run: Run, tmp_path: Path) -> None:
+    write_search_report(run, tmp_path / "report.html")
+
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "The best NLL on val is 2.94 (the mean of 2 seeds), of trial 4" in page
+    assert "so differences below 0.1 are luck" in page
+    assert "complete, trial 4 with another seed" in page

@@ -1,0 +1,121 @@
+"""A prior: what is drawn from it, how often, and that it decides nothing for ever."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from trajtune.errors import ExperimentError
+from trajtune.experiment.load import validate
+from trajtune.experiment.params import Params
+from trajtune.experiment.prior import PriorSettings
+from trajtune.experiment.search_settings import SearchSettings
+from trajtune.experiment.space import Space, load_space
+from trajtune.searching.prior import check_prior, drawn_from_prior
+from trajtune.searching.study.open import create_study
+from trajtune.searching.study.study import ask, record_epoch, tell_complete
+from trajtune.searching.study.trial_records import read_trials
+
+BASE = Params(learning_rate=0.002, batch_size=64, hidden_dim=32, dropout=0.9, examples="last")
+SPACE = validate(
+    Space,
+    {
+        "params": {
+            "embedding_dim": 128,
+            "hidden_dim": {"type": "categorical", "choices": [16, 32, 48, 64]},
+            "num_layers": {"type": "int", "low": 1, "high": 3},
+            "dropout": {"type": "float", "low": 0.0, "high": 0.5},
+            "learning_rate": {"type": "float", "low": 0.0002, "high": 0.02, "log": True},
+            "batch_size": {"type": "int", "low": 32, "high": 512, "step": 32},
+            "schedule": {"type": "categorical", "choices": ["constant", "cosine"]},
+            "warmup_epochs": {"type": "float", "low": 0.0, "high": 2.0, "when": {"schedule": "cosine"}},
+        }
+    },
+    "test",
+)
+
+
+def draws(prior: PriorSettings, *, ended: int = 0, count: int = 2000) -> list[dict[str, Any]]:
+    found = (
+        drawn_from_prior(prior, SPACE, BASE, seed=0, number=number, ended=ended) for number in range(count)
+    )
+    return [drawn for drawn in found if drawn is not None]
+
+
+def test_every_draw_lies_in_the_space_and_minds_its_conditions() -> None:
+    for drawn in draws(PriorSettings(width=3.0), count=300):
+        params = SPACE.resolve(BASE, drawn)
+        assert SPACE.outside(params) == []
+        assert set(drawn) == set(SPACE.searched_values(params))
+        assert ("warmup_epochs" in drawn) == (drawn["schedule"] == "cosine")
+
+
+def test_draws_lie_around_the_training_as_wide_as_the_experiment_says() -> None:
+    found = draws(PriorSettings(widths={"learning_rate": 0.05, "hidden_dim": 0.4}))
+
+    logs = np.log([drawn["learning_rate"] for drawn in found])
+    assert np.mean(logs) == pytest.approx(np.log(0.002), abs=0.02)
+    assert np.std(logs) == pytest.approx(0.05 * np.log(100), rel=0.05)
+    assert np.mean([drawn["hidden_dim"] == 32 for drawn in found]) == pytest.approx(0.6 + 0.4 / 4, abs=0.03)
+    assert np.median([drawn["batch_size"] for drawn in found]) == pytest.approx(128, abs=64)
+    assert max(drawn["dropout"] for drawn in found) <= 0.5, "0.9 counts as the nearest end"
+
+
+def test_a_centre_of_the_experiment_replaces_the_training() -> None:
+    found = draws(PriorSettings(center={"learning_rate": 0.01, "hidden_dim": 48}, width=0.01))
+
+    assert {drawn["hidden_dim"] for drawn in found if drawn["hidden_dim"] == 48}
+    assert np.median([drawn["learning_rate"] for drawn in found]) == pytest.approx(0.01, rel=0.05)
+    assert np.mean([drawn["hidden_dim"] == 48 for drawn in found]) > 0.97
+
+
+@pytest.mark.parametrize(("ended", "share"), [(0, 1.0), (10, 0.5), (40, 0.2)])
+def test_the_prior_fades_as_trials_end(ended: int, share: float) -> None:
+    assert len(draws(PriorSettings(), ended=ended)) / 2000 == pytest.approx(share, abs=0.03)
+
+
+def test_an_infinitely_wide_prior_is_uniform() -> None:
+    found = draws(PriorSettings(width=1e6, widths={"schedule": 1.0}))
+
+    assert np.mean([drawn["dropout"] for drawn in found]) == pytest.approx(0.25, abs=0.01)
+    assert np.mean([drawn["schedule"] == "cosine" for drawn in found]) == pytest.approx(0.5, abs=0.03)
+
+
+def test_a_search_draws_from_its_prior_first_and_the_same_again(tmp_path: Path) -> None:
+    settings = SearchSettings.model_validate(
+        {"space": "smoke", "sampler": "random", "prior": {"width": 0.01, "trials": 3}}
+    )
+    space, base = load_space("smoke"), Params(learning_rate=0.004)
+
+    def searched(name: str) -> list[Any]:
+        (tmp_path / name).mkdir()
+        study = create_study(tmp_path / name, settings, 1)
+        for _ in range(20):
+            trial = ask(study, space, settings, base)
+            record_epoch(study, trial, settings.metric, {"epoch": 1, settings.metric: 1.0, "seconds": 0.0})
+            tell_complete(study, trial)
+        return read_trials(study)
+
+    trials = searched("a")
+
+    assert [(t.origin, t.params) for t in trials] == [(t.origin, t.params) for t in searched("b")]
+    assert trials[0].origin == "prior"
+    from_prior = [trial for trial in trials if trial.origin == "prior"]
+    assert 3 <= len(from_prior) <= 15
+    assert all(trial.params["learning_rate"] == pytest.approx(0.004, rel=0.1) for trial in from_prior)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"center": {"learning_rat": 1.0}}, "does not search learning_rat. Did you mean learning_rate\\?"),
+        ({"widths": {"embedding_dim": 0.1}}, "does not search embedding_dim"),
+        ({"widths": {"dropout": 0.0}}, "`search.prior.widths` must be above 0, but dropout has 0."),
+        ({"center": {"hidden_dim": 17}}, "must hold values of the space, but hidden_dim has 17."),
+        ({"center": {"dropout": "much"}}, "must hold values of the space, but dropout has 'much'."),
+    ],
+)
+def test_a_prior_about_what_is_not_searched_is_refused(content: dict[str, Any], message: str) -> None:
+    with pytest.raises(ExperimentError, match=message):
+        check_prior(PriorSettings.model_validate(content), SPACE)

@@ -1,0 +1,76 @@
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.searching.runs.created import create
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.model.baselines.baselines import fit_baselines
+from trajtune.model.baselines.ngram import choose_ngram
+from trajtune.model.baselines.ngram_choice import NGramChoice
+from trajtune.model.metrics import val_metrics
+from trajtune.model.predict import predict_split
+from trajtune.searching.val_baselines import best_baseline, keep_baselines, kept_choice
+
+EARLIER = {"markov": {"val_next_role_nll": 3.1}, "markov2": {"val_next_role_nll": 3.0}}
+"""What a run of an earlier version holds."""
+
+
+def test_a_run_keeps_what_each_baseline_reaches_and_what_ngram_chose(
+    small_snapshot: Snapshot, tmp_path: Path
+) -> None:
+    run, vocab_size = create(tmp_path), small_snapshot.encoder().vocab_size
+    train, val = small_snapshot.read("train").arrays, small_snapshot.read("val").arrays
+    assert run.ngram_choice() is None
+    keep_baselines(run, train, val, vocab_size)
+    choice = choose_ngram(train, val, vocab_size)
+    assert run.ngram_choice() == choice.to_dict()
+    assert run.baselines() == {
+        name: val_metrics(predict_split(partial(baseline.predict, val), val))
+        for name, baseline in fit_baselines(train, vocab_size, choice).items()
+    }
+
+
+def test_baselines_are_measured_once(
+    small_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, vocab_size = create(tmp_path), small_snapshot.encoder().vocab_size
+    train, val = small_snapshot.read("train").arrays, small_snapshot.read("val").arrays
+    keep_baselines(run, train, val, vocab_size)
+    before = (run.path / "baselines.json").read_bytes()
+    keep_baselines(run, val, train, vocab_size)
+    assert (run.path / "baselines.json").read_bytes() == before
+
+
+def test_the_kept_choice_is_used_again_and_an_earlier_run_chooses_from_the_snapshot(
+    small_snapshot: Snapshot, tmp_path: Path
+) -> None:
+    run, other = create(tmp_path), NGramChoice(3, "last", 5.0, 0.75, 0.5)
+    train, val = small_snapshot.read("train").arrays, small_snapshot.read("val").arrays
+    run.write_baselines(EARLIER)
+    assert run.baselines() == EARLIER
+    assert run.ngram_choice() is None
+    chosen = choose_ngram(train, val, small_snapshot.encoder().vocab_size)
+    assert kept_choice(run, small_snapshot) == chosen != other
+    run.write_baselines({"ngram": {"val_next_role_nll": 2.0}}, other.to_dict())
+    assert kept_choice(run, small_snapshot) == other
+
+
+def test_a_resumed_search_of_an_earlier_version_is_given_the_new_baselines(
+    small_snapshot: Snapshot, tmp_path: Path
+) -> None:
+    run = create(tmp_path)
+    run.write_baselines(EARLIER)
+    train, val = small_snapshot.read("train").arrays, small_snapshot.read("val").arrays
+    keep_baselines(run, train, val, small_snapshot.encoder().vocab_size)
+    assert list(run.baselines()) == ["majority", "current_title", "markov", "ngram"]
+
+
+def test_the_best_baseline_is_that_of_the_metrics_direction() -> None:
+    found = {
+        "markov": {"val_next_role_nll": 3.1, "val_top1": 0.3},
+        "ngram": {"val_next_role_nll": 2.9, "val_top1": 0.2, "val_hireability_auc": None},
+    }
+    assert best_baseline(found, "val_next_role_nll") == ("ngram", 2.9)
+    assert best_baseline(found, "val_top1") == ("markov", 0.3)
+    assert best_baseline(found, "val_hireability_auc") is None

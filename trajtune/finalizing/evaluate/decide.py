@@ -1,0 +1,191 @@
+"""How one gate is decided: passed, failed, or too few people."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from trajtune.experiment.gate_settings import GateSettings
+from trajtune.finalizing.evaluate.bootstrap import Gain
+from trajtune.finalizing.evaluate.lag import worse_for_movers
+from trajtune.finalizing.evaluate.significance import (
+    ONE_SIDED,
+    POWER,
+    holm,
+    more_than_chance,
+    people_needed,
+    standard_error,
+    visible,
+)
+from trajtune.page.format import listed, words
+
+Result = Literal["passed", "failed", "too few people"]
+PASSED: Final = "passed"
+FAILED: Final = "failed"
+TOO_FEW: Final = "too few people"
+
+RESEARCH_DEFAULT: Final = "research_default"
+
+
+def machine(value: float, limit: float | str, rule: str, *, passed: bool) -> dict[str, Any]:
+    """A gate that no people decide."""
+    result = PASSED if passed else FAILED
+    return {"result": result, "passed": passed, "value": value, "limit": limit, "rule": rule}
+
+
+def coverage(value: float | None, people: int, *, nominal: float, limit: float, rule: str) -> dict[str, Any]:
+    """Whether a coverage is within a limit of nominal.
+
+    Args:
+        value: The share that was inside; None if nothing was measured.
+        people: How many examples the share is of.
+        nominal: The coverage that was promised.
+        limit: Largest distance from it.
+        rule: The gate in words.
+    """
+    if value is None or not people:
+        return _gate(TOO_FEW, None, limit, rule, people, None)
+    error, distance = (nominal * (1 - nominal) / people) ** 0.5, abs(value - nominal)
+    if distance > limit and distance > more_than_chance(error):
+        result: Result = FAILED
+    else:
+        result = PASSED if visible(error) <= limit else TOO_FEW
+    return _gate(result, distance, limit, rule, people, people_needed(people, visible(error), limit))
+
+
+def calibration(test: Mapping[str, Any], limit: float, rule: str) -> dict[str, Any]:
+    """Whether the calibration error, without that of chance, is above the limit; see `calibration_test`.
+
+    Args:
+        test: ``test`` of ``metrics.json``.
+        limit: Largest error.
+        rule: The gate in words.
+    """
+    debiased = test["ece_debiased"]
+    if debiased is None:
+        result: Result = TOO_FEW
+    elif debiased >= limit and test["ece_p_value"] <= 2 * ONE_SIDED:
+        result = FAILED
+    else:
+        result = PASSED if test["ece_power"] >= POWER else TOO_FEW
+    return _gate(result, debiased, limit, rule, test["num_examples"], test["ece_people_needed"])
+
+
+def lag(changers: Mapping[str, Any], limits: GateSettings, rule: str) -> dict[str, Any]:
+    """Whether the model lags one step behind; see `lag`.
+
+    Args:
+        changers: ``career_changers`` of ``metrics.json``.
+        limits: ``staying`` and ``movers_top5``.
+        rule: The gate in words.
+    """
+    staying, gains, detected = (changers[key] for key in ("staying", "movers_gains", "one_step_lag_detected"))
+    pairs = [(staying if staying["num"] else None, limits.staying)]
+    pairs += [(gain, limits.movers_top5) for gain in gains.values()]
+    # By which factor the people must grow for each difference to be visible.
+    growth = [(visible(standard_error(found)) / limit) ** 2 for found, limit in pairs if found]
+    all_measured = len(growth) == len(pairs)
+    if detected:
+        result: Result = FAILED
+    else:
+        result = PASSED if all_measured and max(growth) <= 1 else TOO_FEW
+    people = staying["num"]
+    needed = round(people * max(1.0, *growth)) if all_measured else None
+    worse = worse_for_movers(gains)
+    finding = f"{_named(worse)} knows more of where movers go" if worse else None
+    return _gate(result, staying["excess"], limits.staying, rule, people, needed, finding)
+
+
+def not_worse(gains: Mapping[str, Gain | None], people: int, limit: float, rule: str) -> dict[str, Any]:
+    """Whether the model is not significantly worse than any of several others.
+
+    Args:
+        gains: Over each of them; None where nothing was measured.
+        people: How many examples they were measured on.
+        limit: A difference that must be visible.
+        rule: The gate in words.
+    """
+    measured = {name: gain for name, gain in gains.items() if gain}
+    if not measured:
+        return _gate(TOO_FEW, None, limit, rule, people, None)
+    needed = max(people_needed(people, visible(standard_error(gain)), limit) for gain in measured.values())
+    worse = _significant(measured, "p_worse")
+    result: Result = FAILED if worse else PASSED if needed <= people else TOO_FEW
+    value = min(gain["gain"] for gain in measured.values())
+    finding = f"significantly worse than {_named(worse)}" if worse else None
+    return _gate(result, value, limit, rule, people, needed, finding)
+
+
+def beats(
+    gains: Mapping[str, Mapping[str, Gain | None]], people: int, limit: float, rule: str, *, own: str | None
+) -> dict[str, Any]:
+    """Whether the NLL is significantly below that of all others, and nothing significantly worse.
+
+    Args:
+        gains: In NLL and top-1, over each of them.
+        people: How many were measured.
+        limit: A gain in NLL that must be visible before it is said that there is none.
+        rule: The gate in words.
+        own: One of them that is the model's own configuration, which it need not beat.
+    """
+    nll = {name: gain["nll"] for name, gain in gains.items()}
+    measured = {name: gain for name, gain in nll.items() if gain}
+    if len(measured) < len(nll):
+        return _gate(TOO_FEW, None, 0.0, rule, people, None)
+    top1 = {name: gain["top1"] for name, gain in gains.items() if gain["top1"]}
+    asked = {name: gain for name, gain in measured.items() if name != own}
+    worse = list(dict.fromkeys([*_significant(measured, "p_worse"), *_significant(top1, "p_worse")]))
+    better = _significant(asked, "p_better")
+    not_shown = {name: gain for name, gain in asked.items() if name not in better}
+    finding = None
+    if worse:
+        result: Result = FAILED
+        finding = f"significantly worse than {_named(worse)}"
+    elif not not_shown:
+        result = PASSED
+    else:
+        seen = {name: visible(standard_error(gain)) for name, gain in not_shown.items()}
+        result = TOO_FEW if any(size > limit for size in seen.values()) else FAILED
+        finding = f"no significant gain over {_named(list(not_shown))}"
+    needed = _people_for_gains(not_shown, people) if result == TOO_FEW else people
+    value = min(gain["low"] for gain in asked.values())
+    return _gate(result, value, 0.0, rule, people, needed, finding)
+
+
+def _people_for_gains(gains: Mapping[str, Gain], people: int) -> int | None:
+    """How many people would show these gains; None if one of them is a loss, which nobody can wish to see."""
+    if any(gain["gain"] <= 0 for gain in gains.values()):
+        return None
+    return max(
+        people_needed(people, visible(standard_error(gain), len(gains)), gain["gain"])
+        for gain in gains.values()
+    )
+
+
+def _significant(gains: Mapping[str, Gain], p_value: str) -> list[str]:
+    """The comparisons whose p-value is small enough by Holm's correction."""
+    corrected = holm({name: gain[p_value] for name, gain in gains.items()})
+    return [name for name, p in corrected.items() if p <= ONE_SIDED]
+
+
+def _named(names: list[str]) -> str:
+    return listed([words(name) for name in names])
+
+
+def _gate(
+    result: Result,
+    value: float | None,
+    limit: float,
+    rule: str,
+    people: int,
+    needed: int | None,
+    finding: str | None = None,
+) -> dict[str, Any]:
+    return {
+        "result": result,
+        "passed": result == PASSED,
+        "value": value,
+        "limit": limit,
+        "rule": rule,
+        "finding": finding,
+        "people": people,
+        "people_needed": needed,
+    }

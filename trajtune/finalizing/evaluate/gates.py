@@ -1,0 +1,128 @@
+"""The gates: the limits that a model must keep before it should be shipped.
+
+A gate has passed, has failed, or has too few people to be decided; see `GateSettings`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from trajtune.experiment.settings import FinalizeSettings
+from trajtune.finalizing.evaluate import decide
+from trajtune.finalizing.evaluate.decide import FAILED, TOO_FEW
+from trajtune.page.format import listed, number, words
+
+RULES: Final = {
+    "calibration": "calibration error of the confidence, beyond chance, is below the limit",
+    "tenure_coverage": "coverage of the tenure interval is within the limit of nominal",
+    "tenure_score": "no baseline's tenure interval is better (smallest gain in interval score)",
+    "hireability": "no baseline ranks hireability better (smallest gain in AUC)",
+    "one_step_lag": "no more staying is predicted than there is, and movers are known as well as by counting",
+    "beats_baselines": "NLL is below every baseline and the research default (low end of the smallest gain)",
+    "latency": "p95 milliseconds of one career, in Python and Node",
+    "parity": "the exported graph gives what torch gives",
+}
+"""The gates, in the order of reports, in words."""
+
+
+def gates(metrics: Mapping[str, Any], settings: FinalizeSettings) -> dict[str, dict[str, Any]]:
+    """Decide every gate from a bundle's metrics.
+
+    Args:
+        metrics: What ``metrics.json`` holds, all but ``gates``.
+        settings: The limits, and the nominal coverage of the tenure interval.
+
+    Returns:
+        By gate: ``result`` (passed, failed or too few people), ``passed``, ``value``, ``limit`` and its
+        meaning in words (``rule``). Where people decide it also ``finding`` (what decided, or None),
+        ``people``, those it was measured on, and ``people_needed``, how many would decide it with a
+        probability of 80 %; None if that is not known.
+    """
+    limits, test, export = settings.gates, metrics["test"], metrics["export"]
+    outcomes, times = metrics["outcome_gains"], (metrics["latency"], metrics["latency"]["node"])
+    slowest = max(measured["p95_ms"] for measured in times if measured)
+    decided = {
+        "calibration": decide.calibration(test, limits.calibration_error, RULES["calibration"]),
+        "tenure_coverage": decide.coverage(
+            test["tenure_coverage"],
+            test["num_tenures"],
+            nominal=settings.tenure_coverage,
+            limit=limits.tenure_coverage,
+            rule=RULES["tenure_coverage"],
+        ),
+        "tenure_score": decide.not_worse(
+            outcomes["tenure_score"], test["num_tenures"], limits.tenure_score, RULES["tenure_score"]
+        ),
+        "hireability": decide.not_worse(
+            outcomes["hireability_auc"],
+            test["num_hireabilities"],
+            limits.hireability_auc,
+            RULES["hireability"],
+        ),
+        "one_step_lag": decide.lag(metrics["career_changers"], limits, RULES["one_step_lag"]),
+        "beats_baselines": decide.beats(
+            _compared(metrics),
+            test["num_examples"],
+            limits.nll_gain,
+            RULES["beats_baselines"],
+            own=decide.RESEARCH_DEFAULT if winner_is_default(metrics) else None,
+        ),
+        "latency": decide.machine(
+            slowest, limits.latency_ms, RULES["latency"], passed=slowest < limits.latency_ms
+        ),
+        "parity": decide.machine(
+            export["parity_max_abs_error"],
+            export["parity_tolerance"],
+            RULES["parity"],
+            passed=bool(export["parity_passed"]),
+        ),
+    }
+    return {name: decided[name] for name in RULES}
+
+
+def winner_is_default(metrics: Mapping[str, Any]) -> bool:
+    """Whether the configuration that won is the research default itself."""
+    return "winner" in metrics and metrics["params"] == metrics["research_default_params"]
+
+
+def failed(decided: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Names of the gates that failed."""
+    return [name for name, gate in decided.items() if gate["result"] == FAILED]
+
+
+def undecided(decided: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Names of the gates that have too few people."""
+    return [name for name, gate in decided.items() if gate["result"] == TOO_FEW]
+
+
+def not_passed(decided: Mapping[str, Mapping[str, Any]]) -> str:
+    """Which gates did not pass, and why, in words; empty if all passed.
+
+    Examples:
+        >>> not_passed({"a": {"result": "failed"}, "b": {"result": "too few people"}})
+        'a failed and b has too few people'
+    """
+    parts = []
+    if names := failed(decided):
+        parts.append(f"{listed(names)} failed")
+    if names := undecided(decided):
+        parts.append(f"{listed(names)} {'has' if len(names) == 1 else 'have'} too few people")
+    return " and ".join(parts)
+
+
+def gate_lines(decided: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A line for each gate on the console, with value and limit."""
+    return [
+        f"gate {words(name):<16} {_shown(gate['result']):<14}   "
+        f"{number(gate['value'])} (limit {number(gate['limit'])})"
+        for name, gate in decided.items()
+    ]
+
+
+def _shown(result: str) -> str:
+    return "FAILED" if result == FAILED else result
+
+
+def _compared(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The gains over the baselines and, if it was measured, the research default."""
+    trained = [decide.RESEARCH_DEFAULT] if metrics["research_default"] else []
+    return {name: metrics["gains"][name] for name in (*metrics["baselines"], *trained)}

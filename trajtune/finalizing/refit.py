@@ -1,0 +1,251 @@
+"""Train the finalists and the research default again, from scratch, over several seeds.
+
+A search's best score is partly luck: the best of many noisy numbers, so the refits decide. The winner is then
+trained once more on everything known before the calibration window (`refit_on_known`). Checkpoints and
+finished refits are kept in the run directory, so an interrupted finalize goes on where it stopped.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from trajtune.cluster import ray_session
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.errors import TrainingError
+from trajtune.experiment.load import validate
+from trajtune.experiment.params import RESEARCH_DEFAULT, Params
+from trajtune.finalizing.refit_tasks import Job, train_refits
+from trajtune.finalizing.selection import METRIC, Finalist, Refit
+from trajtune.searching.trial import DAMAGE, predicting
+from trajtune.storage.path import StoredPath, remove_tree
+
+RESEARCH_DEFAULT_NAME: Final = "research default"
+
+
+@dataclass(frozen=True)
+class _Training:
+    """A refit that is trained, or found in the run directory.
+
+    Attributes:
+        finalist: The configuration.
+        seed: Seed of weights, shuffling and dropout.
+        path: The finished refit.
+        stop_after: Epochs to train exactly; None: as the params say.
+    """
+
+    finalist: Finalist
+    seed: int
+    path: StoredPath
+    stop_after: int | None = None
+
+
+def finalists(
+    best: Sequence[tuple[int, Mapping[str, Any], float | None]],
+    research: float | None,
+    searched: StoredPath | None = None,
+    *,
+    metric: str = METRIC,
+    research_may_win: bool = True,
+) -> list[Finalist]:
+    """The best trials and the research default, each configuration once.
+
+    Args:
+        best: Number, params and objective of the best trials, best first.
+        research: The research default's objective in the search, if it has one.
+        searched: Its checkpoint, if the search trained it to the end.
+        metric: The search's deciding objective.
+        research_may_win: Whether the research default keeps the search's constraints.
+    """
+    chosen = [Finalist(RESEARCH_DEFAULT_NAME, RESEARCH_DEFAULT, research, searched, metric, research_may_win)]
+    for number, content, value in best:
+        params = validate(Params, dict(content), f"trial {number}")
+        if all(params != other.params for other in chosen):
+            chosen.append(Finalist(f"trial {number}", params, value, metric=metric))
+    return chosen
+
+
+def refit_all(
+    chosen: Sequence[Finalist],
+    seeds: Sequence[int],
+    snapshot: Snapshot,
+    folder: StoredPath,
+    *,
+    workers: int = 1,
+    gpus: float = 0.0,
+    verbose: bool = False,
+    progress: Callable[[str], None] = lambda line: None,
+) -> list[Refit]:
+    """Train every finalist with every seed, as many at a time as Ray has CPUs for.
+
+    Args:
+        chosen: The configurations.
+        seeds: The seeds of each.
+        snapshot: Source of train and val; refits on another snapshot are not reused.
+        folder: Directory of finished refits, which are reused.
+        workers: CPUs that train each; refits by another number of workers are not reused.
+        gpus: Share of a GPU, or GPUs, that each worker trains on; 0: it trains on its CPU.
+        verbose: Show Ray's logs.
+        progress: Called with a line about each finished refit.
+
+    Returns:
+        Finalist by finalist, seed by seed, in the order given.
+
+    Raises:
+        TrainingError: If a refit cannot be written, or there cannot be so many workers.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    trainings = [
+        _Training(
+            finalist,
+            seed,
+            finalist.searched
+            if finalist.searched and seed == seeds[0]
+            else folder / f"{_key(finalist, seed, snapshot.id, workers)}.pt",
+        )
+        for finalist in chosen
+        for seed in seeds
+    ]
+    return _all_trained(trainings, snapshot, (workers, gpus), "refitted {}", verbose, progress)
+
+
+def refit_on_known(
+    selected: Sequence[Refit],
+    division: Snapshot,
+    folder: StoredPath,
+    *,
+    workers: int = 1,
+    gpus: float = 0.0,
+    verbose: bool = False,
+    progress: Callable[[str], None] = lambda line: None,
+) -> list[Refit]:
+    """Train what is exported again, with the same seeds, on everything known before the calibration window.
+
+    Each training takes as many epochs as were best on val with its seed, at the learning rates that these
+    epochs had there. The calibration window stops none of them, and chooses nothing.
+
+    Args:
+        selected: The refits on train that are exported.
+        division: `Snapshot.refit`.
+        folder: As in `refit_all`.
+        workers: As in `refit_all`.
+        gpus: As in `refit_all`.
+        verbose: Show Ray's logs.
+        progress: Called with a line about each finished refit.
+
+    Returns:
+        Seed by seed, in the order given.
+
+    Raises:
+        TrainingError: If a refit failed or cannot be written, or there cannot be so many workers.
+    """
+    trainings = []
+    for refit in selected:
+        # The metric only says which epoch is best, and none is looked for. The NLL is defined on any careers.
+        finalist = replace(refit.finalist, searched=None, metric=METRIC)
+        key = _key(finalist, refit.seed, division.id, workers, refit.epoch)
+        trainings.append(_Training(finalist, refit.seed, folder / f"{key}.pt", refit.epoch))
+    said = "trained {} on everything known"
+    refits = _all_trained(trainings, division, (workers, gpus), said, verbose, progress)
+    for refit in refits:
+        if refit.error:
+            raise TrainingError(
+                f"{refit.finalist.name} could not be trained on everything known: {refit.error} "
+                "Set `finalize.refit_on: train`, or search again."
+            )
+    return refits
+
+
+def _all_trained(
+    trainings: Sequence[_Training],
+    snapshot: Snapshot,
+    resources: tuple[int, float],
+    said: str,
+    verbose: bool,
+    progress: Callable[[str], None],
+) -> list[Refit]:
+    """The refits of all trainings, in their order; those that are not in the run directory are trained."""
+    done = {}
+    for i, training in enumerate(trainings):
+        if (kept := _kept_or_deleted(training, progress)) is not None:
+            done[i] = kept
+    missing = [i for i in range(len(trainings)) if i not in done]
+    if missing:
+        with ray_session(verbose=verbose):
+            to_train = [_job(trainings[i]) for i in missing]
+            for number, outcome in train_refits(to_train, snapshot, *resources):
+                i = missing[number]
+                training = trainings[i]
+                name = training.finalist.name
+                if DAMAGE in outcome:
+                    progress(f"{name}, seed {training.seed}: {outcome[DAMAGE]}")
+                done[i] = _keep(training, outcome)
+                if _in_progress(training.path).exists():
+                    remove_tree(_in_progress(training.path))
+                progress(f"{said.format(name)}, seed {training.seed} ({len(done)} of {len(trainings)})")
+    return [done[i] for i in range(len(trainings))]
+
+
+def _keep(training: _Training, outcome: Mapping[str, Any]) -> Refit:
+    from trajtune.model.checkpoint import save_checkpoint
+
+    path = training.path
+
+    if "lost" in outcome:
+        raise TrainingError(f"{outcome['lost']} Finalize again; what is refitted is kept.")
+    if "error" in outcome:
+        return Refit(training.finalist, training.seed, None, 0, {}, outcome["error"])
+    try:
+        save_checkpoint(outcome["state"], path)
+    except OSError as error:
+        raise TrainingError(
+            f"Cannot write {path}: {error.strerror}. Make room and finalize again; what is refitted is kept."
+        ) from error
+    return _kept(training)
+
+
+def _kept_or_deleted(training: _Training, progress: Callable[[str], None]) -> Refit | None:
+    """The refit in the run directory; None without one. A damaged one is deleted, to be trained again."""
+    if not training.path.exists():
+        return None
+    try:
+        return _kept(training)
+    except TrainingError as error:
+        if isinstance(error.__cause__, OSError):
+            raise  # it cannot be read here, and may be intact
+        progress(f"{training.path.name} is damaged: {training.finalist.name} is trained again")
+        training.path.unlink()
+        return None
+
+
+def _kept(training: _Training) -> Refit:
+    from trajtune.model.checkpoint import load_checkpoint
+
+    finalist, path = training.finalist, training.path
+    state = load_checkpoint(path)
+    if path == finalist.searched:
+        state = predicting(state)
+    own_seed = int(state.get("seed", training.seed))
+    return Refit(finalist, own_seed, path, int(state["best_epoch"]), dict(state["best_metrics"]), None)
+
+
+def _job(training: _Training) -> Job:
+    directory = _in_progress(training.path).absolute()
+    finalist = training.finalist
+    return Job(finalist.params, training.seed, finalist.metric, directory, training.stop_after)
+
+
+def _in_progress(path: StoredPath) -> StoredPath:
+    """The folder with the checkpoints of a refit that is not finished."""
+    return path.parent / path.name.removesuffix(".pt")
+
+
+def _key(finalist: Finalist, seed: int, snapshot_id: str, workers: int, stop_after: int | None = None) -> str:
+    """A name for a refit made of everything that decides its result."""
+    inputs = [finalist.params.model_dump(mode="json"), finalist.metric, seed, snapshot_id]
+    if workers > 1:
+        inputs.append(workers)
+    if stop_after is not None:
+        inputs.append({"stop_after": stop_after})
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]

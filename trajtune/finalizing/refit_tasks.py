@@ -1,0 +1,279 @@
+"""Refits as tasks on Ray: each by one worker, or each by several that share train and val.
+
+A refit is trained like a trial, and goes on where the last attempt stopped. Several workers are Ray Train's,
+which starts all of them again when one is lost. Ray Data gives each worker its share directly from the
+snapshot, so that no process holds all training careers.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from trajtune.cluster import ray_data_for_reading
+from trajtune.dataset.arrays import CareerArrays
+from trajtune.dataset.snapshot import PER_ROLE, Snapshot, arrays_of, split_file
+from trajtune.errors import StorageError, TrainingError
+from trajtune.experiment.params import Params
+from trajtune.searching.trial import BEST, DAMAGE, LAST, predicting, train_trial
+from trajtune.storage.path import StoredPath, on_filesystem, remove_tree
+
+if TYPE_CHECKING:
+    from ray.data import Dataset
+
+    from trajtune.model.data_parallel import Workers
+    from trajtune.model.network.title_vectors import TitleWords
+
+_SPLITS: Final = ("train", "val")
+_MAX_FAILURES: Final = 3
+"""How often workers are started again: enough for lost and preempted nodes, and no endless loop."""
+
+Outcome = dict[str, Any]
+"""``state`` of the epoch that is kept; or ``error``: why this training always fails; or ``lost``: why
+it has to be done again. Also ``damage``, if a checkpoint was damaged."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A refit to train.
+
+    Attributes:
+        params: The configuration.
+        seed: Seed of weights, shuffling and dropout.
+        metric: The metric whose best epoch is kept.
+        directory: Directory of its checkpoints, where every node can write.
+        stop_after: Epochs to train exactly, of which the last one is kept, whatever its metric; None:
+            training ends as the params say, and the best epoch is kept.
+    """
+
+    params: Params
+    seed: int
+    metric: str
+    directory: StoredPath
+    stop_after: int | None = None
+
+
+def train_refits(
+    jobs: Sequence[Job], snapshot: Snapshot, workers: int, gpus: float = 0.0
+) -> Iterator[tuple[int, Outcome]]:
+    """Train the refits in an open Ray session, as many at a time as it has room for.
+
+    All of them are asked for at once, so a cluster with an autoscaler grows for them.
+
+    Args:
+        jobs: The refits.
+        snapshot: Source of train and val.
+        workers: Workers that train each refit.
+        gpus: Share of a GPU, or GPUs, of each worker; 0: it trains on its CPU.
+
+    Yields:
+        The number of a job among them and its outcome, in the order in which they end.
+
+    Raises:
+        RunError: If Ray has too few GPUs and none may come.
+        TrainingError: If Ray has too few CPUs, or there are too few examples or careers to share.
+    """
+    import ray
+
+    from trajtune.experiment.search_settings import SearchSettings
+    from trajtune.searching.tune.demand import can_grow
+    from trajtune.searching.tune.placement import place
+
+    grows = can_grow()
+    device = place(SearchSettings(gpus_per_trial=gpus), ray.cluster_resources(), can_grow=grows).device
+    from trajtune.model.network.title_vectors import words_of
+
+    encoder = snapshot.encoder()
+    words = ray.put(words_of(encoder))
+    if workers == 1:
+        data = [ray.put(snapshot.read(split).arrays.to_dict()) for split in _SPLITS]
+        task, at_once = ray.remote(num_cpus=1, num_gpus=gpus or None)(_alone), len(jobs)
+        arguments = (*data, encoder.vocab_size, words, device)
+    else:
+        cpus = int(ray.cluster_resources().get("CPU", 1))
+        _refuse_too_many(workers, None if grows else cpus, jobs, snapshot)
+        # The task itself only waits for the workers.
+        task = ray.remote(num_cpus=0)(_together)
+        at_once = len(jobs) if grows else cpus // workers
+        arguments = (_shares(snapshot, workers), workers, encoder.vocab_size, words, gpus)
+    waiting = list(enumerate(jobs))
+    running: dict[Any, int] = {}
+    while waiting or running:
+        while waiting and len(running) < at_once:
+            number, job = waiting.pop(0)
+            running[task.remote(job, *arguments)] = number
+        (ready, *_), _ = ray.wait(list(running), num_returns=1)
+        yield running.pop(ready), ray.get(ready)
+
+
+def _refuse_too_many(workers: int, cpus: int | None, jobs: Sequence[Job], snapshot: Snapshot) -> None:
+    limits = [] if cpus is None else [(cpus, "Ray finds {} CPUs")]
+    limits += [(min(job.params.batch_size for job in jobs), "a batch_size is {}")]
+    limits += [(snapshot.manifest["splits"][name]["careers"], f"{name} has {{}} careers") for name in _SPLITS]
+    for limit, what in limits:
+        if workers > limit:
+            raise TrainingError(
+                f"`finalize.workers` is {workers}, but {what.format(limit)}. Set it to at most {limit}."
+            )
+
+
+def _alone(
+    job: Job,
+    train: Mapping[str, Any],
+    val: Mapping[str, Any],
+    vocab_size: int,
+    words: "TitleWords",
+    device: str,
+) -> Outcome:
+    """Train a refit in this process."""
+    arrays = CareerArrays.from_dict(train), CareerArrays.from_dict(val)
+    try:
+        outcome = _trained(job, *arrays, vocab_size, words, device=device)
+    except (StorageError, OSError) as error:
+        return {"lost": _why_lost(error, job.directory)}
+    return outcome if "error" in outcome else {**outcome, **_result(job)}
+
+
+def _together(
+    job: Job,
+    shares: Mapping[str, "Dataset"],
+    num_workers: int,
+    vocab_size: int,
+    words: "TitleWords",
+    gpus: float,
+) -> Outcome:
+    """Train a refit with the workers of Ray Train, and wait for them."""
+    from ray.train import DataConfig, FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
+    from ray.train.torch import TorchTrainer
+
+    from trajtune.finalizing.gloo import GlooConfig
+
+    filesystem, path = on_filesystem(job.directory)
+    trainer = TorchTrainer(
+        _on_share,
+        train_loop_config={
+            "job": job,
+            "vocab_size": vocab_size,
+            "words": words,
+            "device": "cuda" if gpus else "cpu",
+        },
+        torch_config=GlooConfig(),
+        scaling_config=ScalingConfig(
+            num_workers=num_workers,
+            use_gpu=gpus > 0,
+            resources_per_worker={"CPU": 1, "GPU": gpus} if gpus else {"CPU": 1},
+        ),
+        run_config=RunConfig(
+            name="workers",
+            storage_path=path,
+            storage_filesystem=filesystem,
+            failure_config=FailureConfig(max_failures=_MAX_FAILURES),
+        ),
+        datasets=dict(shares),
+        dataset_config=DataConfig(datasets_to_split=[]),  # each share is its worker's alone
+    )
+    try:
+        outcome: Outcome = trainer.fit().return_value
+    except TrainingFailedError as error:
+        failures = getattr(error, "worker_failures", {})
+        of_storage = [e for e in failures.values() if isinstance(e, StorageError | OSError)]
+        return {"lost": _why_lost((of_storage or [error])[0], job.directory)}
+    return outcome if "error" in outcome else {**outcome, **_result(job)}
+
+
+def _on_share(config: Mapping[str, Any]) -> Outcome:
+    """What each worker of Ray Train does; the result of the first one is the outcome."""
+    import pyarrow as pa
+    from ray import train
+
+    from trajtune.model.data_parallel import Workers
+
+    context = train.get_context()
+    workers = Workers(context.get_world_rank(), context.get_world_size())
+
+    def own(split: str) -> CareerArrays:
+        share = train.get_dataset_shard(_share(split, workers.rank))
+        return arrays_of(pa.concat_tables(share.iter_batches(batch_size=None, batch_format="pyarrow")))
+
+    return _trained(
+        *(config["job"], own("train"), own("val"), config["vocab_size"], config["words"]),
+        workers=workers,
+        device=config["device"],
+    )
+
+
+def _trained(
+    job: Job,
+    train: CareerArrays,
+    val: CareerArrays,
+    vocab_size: int,
+    words: "TitleWords",
+    *,
+    workers: "Workers | None" = None,
+    device: str = "cpu",
+) -> Outcome:
+    """Train to the end."""
+    import torch
+
+    torch.set_num_threads(1)  # one CPU a worker; more threads would fight over it
+    params = job.params
+    if job.stop_after is not None:
+        params = params.model_copy(update={"patience": params.max_epochs})  # val must not stop it earlier
+    outcome: Outcome = {}
+    try:
+        for report in train_trial(
+            *(params, train, val, vocab_size, job.directory),
+            title_words=words,
+            metric=job.metric,
+            seed=job.seed,
+            device=device,
+            workers=workers,
+        ):
+            outcome |= {key: report[key] for key in (DAMAGE,) if key in report}
+            if report["epoch"] == job.stop_after:
+                break
+    except TrainingError as error:
+        return {**outcome, "error": str(error)}
+    return outcome
+
+
+def _result(job: Job) -> Outcome:
+    """The state that training left, if it is intact."""
+    from trajtune.model.checkpoint import load_checkpoint, without_optimizer
+
+    kept = BEST if job.stop_after is None else LAST
+    try:
+        state = without_optimizer(predicting(load_checkpoint(job.directory / kept)))
+    except TrainingError as error:
+        remove_tree(job.directory)
+        return {"lost": f"{error} It is deleted."}
+    return {"state": {**state, "params": job.params.model_dump(mode="json")}}
+
+
+def _why_lost(error: Exception, directory: StoredPath) -> str:
+    if isinstance(error, OSError):
+        return f"Cannot write {directory}: {error.strerror}. Make room."
+    return str(error) if isinstance(error, StorageError) else f"The workers were lost: {_one_line(error)}."
+
+
+def _one_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1].rstrip(".") if lines else type(error).__name__
+
+
+def _shares(snapshot: Snapshot, workers: int) -> dict[str, "Dataset"]:
+    """Each worker's part of train and of val, careers in the snapshot's order, in Ray's object store."""
+    import ray
+
+    shares = {}
+    with ray_data_for_reading(in_order=True):
+        for split in _SPLITS:
+            filesystem, path = on_filesystem(split_file(snapshot.path, split))
+            careers = ray.data.read_parquet(path, filesystem=filesystem, columns=list(PER_ROLE))
+            num = snapshot.manifest["splits"][split]["careers"]
+            parts = careers.split_at_indices([num * rank // workers for rank in range(1, workers)])
+            shares.update({_share(split, rank): part for rank, part in enumerate(parts)})
+    return shares
+
+
+def _share(split: str, rank: int) -> str:
+    return f"{split} {rank}"

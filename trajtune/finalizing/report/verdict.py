@@ -1,0 +1,196 @@
+"""What every form of the report says first: the verdict, the warnings, the gates, what was measured."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from trajtune.dataset.profile import served_warnings
+from trajtune.finalizing.evaluate.decide import TOO_FEW
+from trajtune.finalizing.evaluate.gates import failed, undecided, winner_is_default
+from trajtune.page.format import listed, number, percent, words
+
+SHIP: Final = "Ship."
+
+_ADVICE: Final = {
+    "calibration": "calibrate on more people (`finalize.calibration_share`)",
+    "tenure_coverage": "calibrate on more people (`finalize.calibration_share`)",
+    "tenure_score": "weigh the tenure loss more (`training.tenure_weight`)",
+    "hireability": "weigh the hireability loss more (`training.hireability_weight`), or give a label of your "
+    "own (`data.hireable_key`)",
+    "one_step_lag": "check the order of the roles in the data report, then train on more careers",
+    "beats_baselines": "train on more careers, then search longer (`--trials`)",
+    "latency": "export one seed (`finalize.export: best_seed`)",
+    "parity": "report the bundle",
+}
+"""What to do about a gate that failed."""
+
+
+def verdict(m: Mapping[str, Any]) -> tuple[str, str]:
+    """Ship or not, in a sentence, and why, in two or three."""
+    test = m["test"]
+    best_name, best = max(m["baselines"].items(), key=lambda item: item[1]["top1"])
+    reason = (
+        f"It names the next role of {percent(test['next_role_top1'])} of {test['num_examples']:,} people "
+        f"it never saw; the best baseline ({words(best_name)}) of {percent(best['top1'])}"
+        f"{_top1_gain(m['gains'][best_name]['top1'])}.{_nll_gain(m)}{_default_won(m)}"
+    )
+    decision = _decision(m["gates"])
+    return decision, reason if decision != SHIP else f"{reason} Every gate passed."
+
+
+def next_step(m: Mapping[str, Any]) -> str:
+    """What to do now, in one or two sentences."""
+    gates = m["gates"]
+    advice = list(dict.fromkeys(_ADVICE[name] for name in failed(gates) if name in _ADVICE))
+    sentences = [f"Next: {'; '.join(advice)}."] if advice else []
+    if names := undecided(gates):
+        sentences.append(f"{len(names)} of {len(gates)} gates: too few people. {_more_people(m, names)}")
+    if not sentences:
+        sentences.append("Next: run `trajtune verify` on the machine that is to serve the bundle.")
+    return " ".join(sentences)
+
+
+def closing(m: Mapping[str, Any]) -> tuple[str, str]:
+    """The last lines of console and reports: the verdict, and the next step."""
+    return verdict(m)[0], next_step(m)
+
+
+def _decision(gates: Mapping[str, Mapping[str, Any]]) -> str:
+    if names := failed(gates):
+        return f"Do not ship: {listed([_with_finding(name, gates[name]) for name in names])} failed."
+    if names := undecided(gates):
+        many = "1 gate has" if len(names) == 1 else f"{len(names)} of {len(gates)} gates have"
+        return f"Do not ship yet: {many} too few people ({listed([words(name) for name in names])})."
+    return SHIP
+
+
+def _with_finding(name: str, gate: Mapping[str, Any]) -> str:
+    return f"{words(name)} ({gate['finding']})" if gate.get("finding") else words(name)
+
+
+def _more_people(m: Mapping[str, Any], names: Sequence[str]) -> str:
+    """How many more test careers decide these gates with a probability of 80 %."""
+    growth = [
+        gate["people_needed"] / gate["people"]
+        for gate in (m["gates"][name] for name in names)
+        if gate["people_needed"] and gate["people"]
+    ]
+    more = (max(growth) - 1) * m["test"]["num_examples"] if growth else 0
+    if more < 1:
+        return "More test careers, or a smaller second number in `split.fractions`, would tell."
+    least = "At least about" if len(growth) < len(names) else "About"
+    return (
+        f"{least} {float(f'{more:.2g}'):,.0f} more test careers, or a smaller second number in "
+        "`split.fractions`, would tell."
+    )
+
+
+def _default_won(m: Mapping[str, Any]) -> str:
+    if not winner_is_default(m):
+        return ""
+    return " The winner is the research default itself: on val, the search found nothing better."
+
+
+def _top1_gain(gain: Mapping[str, float] | None) -> str:
+    """The gain in top-1 over the best rule, in brackets."""
+    if gain is None:
+        return ""
+    points = (f"{100 * gain[key]:+.1f}" for key in ("gain", "low", "high"))
+    return " ({} points; {} to {}, 95 %)".format(*points)
+
+
+def _nll_gain(m: Mapping[str, Any]) -> str:
+    """The gain in NLL over the nearest of the baselines and the research default."""
+    others = [*m["baselines"], *(["research_default"] if m["research_default"] else [])]
+    gains = {name: gain for name in others if (gain := m["gains"][name]["nll"])}
+    if not gains:
+        return ""
+    name, gain = min(gains.items(), key=lambda item: item[1]["gain"])
+    return (
+        f" Its NLL is {number(m['test']['next_role_nll'])} nats; the gain over the nearest predictor "
+        f"({words(name)}) is {gain['gain']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f}, 95 %)."
+    )
+
+
+def warnings(m: Mapping[str, Any]) -> list[str]:
+    """Sentences that must not be overlooked."""
+    sentences = []
+    if m["source"] == "simulated":
+        sentences.append(
+            "The careers are SIMULATED. These numbers say that the system works, not how good it is on "
+            "people."
+        )
+    if m["test_openings"] > 1:
+        sentences.append(
+            f"This test split has been opened {m['test_openings']} times; each time it proves less."
+        )
+    if "warning" in m["calibration"]:
+        sentences.append(f"{m['calibration']['warning']}.")
+    if "titles" in m["data"]:
+        sentences += served_warnings(m["data"]["titles"])
+    return sentences
+
+
+def measured_on(m: Mapping[str, Any]) -> str:
+    """The data, the splits, and how often test has been opened."""
+    cutoffs = m["cutoffs"]
+    if m["refit_on"] == "train":
+        how = (
+            f"Trained on careers before {cutoffs['train']}, chosen and calibrated on those before "
+            f"{cutoffs['val']}"
+        )
+    else:
+        how = (
+            f"Chosen by training on careers before {cutoffs['train']} and measuring on those before "
+            f"{cutoffs['val']}, trained again on everything known before {cutoffs['calibration']}, "
+            f"calibrated on the careers from then to {cutoffs['val']}"
+        )
+    first = " This test split has been opened for the first time." if m["test_openings"] == 1 else ""
+    return (
+        f"Source: {m['source']}, snapshot {m['snapshot'][:12]}, as of {m['as_of']}. {how}, measured on "
+        f"{m['test']['num_examples']:,} later ones.{first}"
+    )
+
+
+def freshness(m: Mapping[str, Any]) -> str:
+    """What training again on everything known is worth, in sentences; empty where that was not done."""
+    selected, gain = m["as_selected"], m["gains"].get("as_selected", {}).get("nll")
+    if selected is None:
+        return ""
+    known = selected["both_know"]
+    compared = (
+        ""
+        if gain is None
+        else f" On the {known['num']:,} people whose next title both know, this model has an NLL of "
+        f"{number(known['nll'])} and the other of {number(known['as_selected_nll'])}: a gain of "
+        f"{gain['gain']:+.3f} nats ({gain['low']:+.3f} to {gain['high']:+.3f}, 95 %)."
+    )
+    return (
+        f"As selected: the same configuration trained on careers before {m['cutoffs']['train']} alone, as it "
+        f"was chosen. This model knows everything before {m['cutoffs']['calibration']}.{compared}"
+    )
+
+
+def gate_rows(m: Mapping[str, Any]) -> list[tuple[str, str, Any, Any, str, str]]:
+    """Each gate by the columns of `GATE_COLUMNS`."""
+    return [
+        (
+            words(name),
+            _RESULTS.get(gate["result"], gate["result"]),
+            *(gate["value"], gate["limit"]),
+            _people(gate),
+            f"{gate['rule']}: {gate['finding']}" if gate.get("finding") else gate["rule"],
+        )
+        for name, gate in m["gates"].items()
+    ]
+
+
+def _people(gate: Mapping[str, Any]) -> str:
+    """How many people decided, and how many would if these are too few."""
+    people, needed = gate.get("people"), gate.get("people_needed")
+    if people is None:
+        return ""
+    return f"{people:,}" + (f" of {needed:,}" if gate["result"] == TOO_FEW and needed else "")
+
+
+GATE_COLUMNS: Final = ("Gate", "Result", "Value", "Limit", "People", "Rule")
+_RESULTS: Final = {"passed": "pass", "failed": "FAIL"}

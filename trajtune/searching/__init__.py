@@ -1,0 +1,1 @@
+"""The hyperparameter search: its trials on Ray, its study, and the record it leaves."""

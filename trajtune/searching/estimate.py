@@ -1,0 +1,153 @@
+"""What a search will cost, from one short trial that is timed: the research default on some careers."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from trajtune.cluster import ray_session
+from trajtune.dataset.arrays import CareerArrays, examples_of
+from trajtune.experiment.params import RESEARCH_DEFAULT, Params
+from trajtune.experiment.search_settings import PrunerSettings
+from trajtune.experiment.settings import Experiment
+from trajtune.experiment.space import Space
+from trajtune.searching.newest_careers import train_careers
+from trajtune.searching.repeats import num_repeats
+from trajtune.searching.start_points import start_points
+from trajtune.searching.study.origins import TRAINING_ORIGIN, TRAINING_REPEAT_ORIGIN
+from trajtune.searching.tune.demand import can_grow
+from trajtune.searching.tune.placement import place
+
+if TYPE_CHECKING:
+    from trajtune.dataset.snapshot import Snapshot
+
+TIMED_CAREERS: Final = 2_000
+"""Careers that the timed trial reads; enough for a few dozen steps."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The expected cost; patience can only lower it, where the learning rate is constant.
+
+    Attributes:
+        seconds_per_epoch: Seconds of an epoch of the research default on all train careers.
+        megabytes_per_trial: Resident memory of a process that trains.
+        concurrent: Trials that run at once.
+        epochs: Epochs of all trials, if the pruner stops as many as it should.
+        wall_s: Seconds of the search.
+        disk_megabytes: Size of the run directory at its largest.
+    """
+
+    seconds_per_epoch: float
+    megabytes_per_trial: float
+    concurrent: int
+    epochs: float
+    wall_s: float
+    disk_megabytes: float
+
+    def describe(self) -> str:
+        """A few lines for people, as YAML comments, because they follow the printed experiment."""
+        return (
+            f"# an epoch of the research default: about {self.seconds_per_epoch:.1f} s\n"
+            f"# memory of a trial: about {self.megabytes_per_trial:.0f} MB, {self.concurrent} at once\n"
+            f"# the search: about {self.epochs:.0f} epochs, at most about {self.wall_s / 60:.0f} min\n"
+            f"# disk: about {self.disk_megabytes:.0f} MB"
+        )
+
+
+def estimate(
+    experiment: Experiment, space: Space, snapshot: "Snapshot", *, address: str | None = None
+) -> Estimate:
+    """Time one epoch of the research default on some careers, in a process like a trial's.
+
+    Args:
+        experiment: The search whose cost is estimated.
+        space: Its space.
+        snapshot: Its careers.
+        address: A Ray cluster to join; None: Ray is started here, or an open session is used.
+    """
+    settings = experiment.search
+    with ray_session(address):
+        import ray
+
+        concurrent = max(1, place(settings, ray.cluster_resources(), can_grow=can_grow()).concurrent)
+        train, val = train_careers(snapshot, settings), snapshot.read("val").arrays
+        timed = ray.remote(num_cpus=1, max_calls=1)(_timed_epoch)
+        seconds, megabytes, checkpoint_bytes = ray.get(
+            timed.remote(_first(train).to_dict(), _first(val).to_dict(), snapshot.encoder().vocab_size)
+        )
+    per_example = seconds / len(examples_of(_first(train), RESEARCH_DEFAULT.examples))
+    default_s = per_example * train.num_careers
+    other_s = per_example * len(examples_of(train, experiment.training.examples))
+    others = epochs_of_others(experiment, space)
+    wall_s = (RESEARCH_DEFAULT.max_epochs * default_s + others * other_s) / concurrent
+    # A running trial has its best epoch's weights (1) and two full checkpoints (3 each, with Adam's state).
+    files = settings.keep_checkpoints + 1 + 7 * concurrent
+    return Estimate(
+        seconds_per_epoch=default_s,
+        megabytes_per_trial=megabytes,
+        concurrent=concurrent,
+        epochs=RESEARCH_DEFAULT.max_epochs + others,
+        wall_s=wall_s,
+        disk_megabytes=files * checkpoint_bytes / 1e6,
+    )
+
+
+def epochs_of_others(experiment: Experiment, space: Space) -> float:
+    """Epochs of all trials but the research default; repeats and `training` itself are not pruned either."""
+    settings, training = experiment.search, experiment.training
+    points = start_points(settings, space, training, settings.trials)
+    not_pruned = [
+        point.params.max_epochs
+        for point in points
+        if point.origin in (TRAINING_ORIGIN, TRAINING_REPEAT_ORIGIN)
+    ]
+    not_pruned += [training.max_epochs] * num_repeats(settings, settings.trials)[1]
+    num_pruned = settings.trials - 1 - len(not_pruned)
+    return sum(not_pruned) + num_pruned * expected_epochs(settings.pruner, training)
+
+
+def expected_epochs(pruner: PrunerSettings, params: Params) -> float:
+    """Epochs of a trial if successive halving lets one in ``reduction_factor`` pass each rung.
+
+    The Hyperband and median pruners are assumed to stop as many.
+    """
+    if pruner.name == "none":
+        return float(params.max_epochs)
+    epochs, reached, share = 0.0, 0, 1.0
+    rung = pruner.first_rung(params.max_epochs)
+    while rung < params.max_epochs:
+        epochs += share * (rung - reached)
+        reached, rung, share = rung, rung * pruner.reduction_factor, share / pruner.reduction_factor
+    return epochs + share * (params.max_epochs - reached)
+
+
+def _timed_epoch(
+    train: Mapping[str, Any], val: Mapping[str, Any], vocab_size: int
+) -> tuple[float, float, int]:
+    """Seconds of an epoch, resident megabytes, and bytes of a checkpoint without the optimizer's state."""
+    import resource
+
+    import torch
+
+    from trajtune.model.checkpoint import without_optimizer
+    from trajtune.model.training.fit import fit
+
+    torch.set_num_threads(1)
+    params = RESEARCH_DEFAULT.model_copy(update={"max_epochs": 2})
+    arrays = (CareerArrays.from_dict(train), CareerArrays.from_dict(val))
+    # The second epoch is timed: the first includes what torch sets up once.
+    for result in fit(params, *arrays, vocab_size, seed=0):
+        seconds, checkpoint = result.seconds, result.checkpoint()
+    buffer = io.BytesIO()
+    torch.save(without_optimizer(checkpoint), buffer)
+    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, len(buffer.getvalue())
+
+
+def _first(arrays: CareerArrays) -> CareerArrays:
+    """The first `TIMED_CAREERS` careers, with every column cut to their roles."""
+    offsets = arrays.offsets[: TIMED_CAREERS + 1]
+    columns = {name: column[: offsets[-1]] for name, column in arrays.to_dict().items() if name != "offsets"}
+    return CareerArrays.from_dict({**columns, "offsets": np.asarray(offsets)})

@@ -1,0 +1,268 @@
+"""Start a search, or resume one: the entry points. Ray Tune executes the trials; the study remembers them."""
+
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from trajtune.cluster import ray_session
+from trajtune.errors import RunError
+from trajtune.experiment.settings import Experiment
+from trajtune.experiment.space import Space, load_space
+from trajtune.searching.budget import SessionLimits
+from trajtune.searching.readiness import check_ready
+from trajtune.searching.runs.create import create_run
+from trajtune.searching.runs.directory import Run, open_run
+from trajtune.searching.runs.log import RunLog, run_log
+from trajtune.searching.runs.place_faults import refusing_for_place_faults, stopping_for_place_faults
+from trajtune.searching.runs.resume_check import Expected, changed_settings, check_resumable
+from trajtune.searching.runs.retention import retain_best
+from trajtune.searching.runs.snapshot_of_run import snapshot_of_run
+from trajtune.searching.session import SearchSession, open_session
+from trajtune.searching.start_points import check_start_points, with_warm_start
+from trajtune.searching.study.sampler import check_sampler
+from trajtune.searching.study.trial_records import WITH_RESULT, TrialRecord, ranked, read_trials
+from trajtune.searching.tune.tracking import check_tracking
+
+if TYPE_CHECKING:
+    from trajtune.dataset.snapshot import Snapshot
+
+__all__ = ["Run", "SessionFlags", "open_run", "resume_search", "search", "start_search"]
+
+
+@dataclass(frozen=True)
+class SessionFlags:
+    """How a session is shown, and which Ray runs it; `search` explains each field."""
+
+    json_log: bool = False
+    address: str | None = None
+    verbose: bool = False
+
+
+_DEFAULTS: Final = SessionFlags()
+_NO_LIMITS: Final = SessionLimits()
+_NOTHING_EXPECTED: Final = Expected()
+
+
+def search(
+    experiment: Experiment | None = None,
+    snapshot: "Snapshot | None" = None,
+    *,
+    run: str | None = None,
+    resume: str | Path | None = None,
+    trials: int | None = None,
+    json_log: bool = False,
+    address: str | None = None,
+    verbose: bool = False,
+) -> Run:
+    """Start a search of ``experiment`` on ``snapshot``, or resume the one that ``resume`` names.
+
+    Args:
+        experiment: What to search and where to write it; in a resume it is compared with the run's own.
+        snapshot: The careers; in a resume they are compared with the run's own.
+        run: Name of the new run; None makes one from the time. In a resume it is compared with the run's.
+        resume: A run's name or path.
+        trials: Trials in total; None: the experiment's number, or that of the resumed run.
+        json_log: Write each event as a line of JSON on stdout, instead of a display on stderr.
+        address: A Ray cluster to join; None: Ray is started here, or an open session is used.
+        verbose: Show Ray's logs.
+
+    Returns:
+        The run, searched to its end.
+
+    Raises:
+        RunError: If neither a run to resume nor both experiment and snapshot are given, or the search
+            cannot go on as asked.
+    """
+    flags = SessionFlags(json_log, address, verbose)
+    if resume is not None:
+        expected = Expected(experiment, run=run, snapshot_id=snapshot.id if snapshot else None)
+        return resume_search(resume, expected=expected, trials=trials, flags=flags)
+    if experiment is None or snapshot is None:
+        raise RunError("A new search needs an experiment and a snapshot. Give both, or a run to resume.")
+    if trials is not None:
+        experiment = experiment.model_copy(
+            update={"search": experiment.search.model_copy(update={"trials": trials})}
+        )
+    return start_search(experiment, snapshot, name=run, flags=flags)
+
+
+def start_search(
+    experiment: Experiment,
+    snapshot: "Snapshot",
+    *,
+    space: Space | None = None,
+    name: str | None = None,
+    limits: SessionLimits = _NO_LIMITS,
+    flags: SessionFlags = _DEFAULTS,
+) -> Run:
+    """Search with as many trials as the experiment asks for.
+
+    The run directory is made when the search can begin, and not before.
+
+    Args:
+        experiment: Resolved.
+        snapshot: Train and val are read; test is not.
+        space: The experiment's, if it is loaded already; None: it is loaded from ``search.space``.
+        name: Name of the run directory; None makes one from the time.
+        limits: Of this session alone.
+        flags: How the session is shown, and which Ray runs it.
+
+    Returns:
+        The run, with as many finished trials as asked for.
+
+    Raises:
+        ExperimentError: If the space breaks a rule.
+        RunError: If the name is taken, the place cannot run the search, or every trial failed.
+        SnapshotError: If nothing can be trained on the snapshot.
+        StorageError: If the place fails while the search runs; the search can be resumed.
+        KeyboardInterrupt: If stopped by Ctrl-C; the message says how to resume.
+    """
+    check_tracking(experiment.tracking, experiment.storage.runs)
+    space = space or load_space(experiment.search.space)
+    check_start_points(experiment.search, space, experiment.training)
+    check_sampler(experiment.search, space, experiment.training)
+    check_ready(experiment, snapshot)
+    if experiment.storage.study_url_variable is not None:
+        from trajtune.searching.study.database import database_storage, writer_retries
+
+        database_storage(writer_retries(experiment.storage.study_url_variable))
+    with ray_session(flags.address, verbose=flags.verbose):
+        from trajtune.searching.tune.cluster_checks import check_cluster
+
+        runs = experiment.storage.runs
+        with refusing_for_place_faults(f"make a run in {runs}"):
+            check_cluster(limits.on(experiment.search), runs)
+            run = create_run(
+                experiment, space, name=name, snapshot_path=snapshot.path, snapshot_id=snapshot.id
+            )
+        return _search(run, snapshot, flags, limits)
+
+
+def resume_search(
+    name: str | Path | None,
+    *,
+    expected: Expected = _NOTHING_EXPECTED,
+    trials: int | None = None,
+    limits: SessionLimits = _NO_LIMITS,
+    force: bool = False,
+    flags: SessionFlags = _DEFAULTS,
+) -> Run:
+    """Resume a run until it holds the trials asked for; with more ``trials``, extend it.
+
+    Finished trials stay, unfinished ones go on from their last checkpoint, and the sampler and the
+    pruner see all of them.
+
+    Args:
+        name: A run's name or path; None is the latest.
+        expected: What the caller expects to resume; refused where the run differs. Settings of its
+            experiment on which no trial's value depends are used from now on.
+        trials: Trials in total from now on; None keeps the number.
+        limits: Of this session alone.
+        force: Resume although the versions of trajtune or its libraries differ.
+        flags: How the session is shown, and which Ray runs it.
+
+    Raises:
+        RunError: If there is no such run, another process searches in it, a difference forbids the
+            resume, the run holds more trials already, or every trial failed.
+        SnapshotError: If the run's snapshot is gone or altered.
+        StorageError: If the place fails while the search runs; the search can be resumed.
+        KeyboardInterrupt: If stopped by Ctrl-C; the message says how to resume.
+    """
+    from trajtune.dataset.snapshot import open_snapshot
+
+    experiment = expected.experiment
+    run = open_run(name, experiment.storage if experiment else None)
+    snapshot = open_snapshot(expected.snapshot) if expected.snapshot else snapshot_of_run(run)
+    expected = replace(expected, snapshot_id=expected.snapshot_id or snapshot.id)
+    if expected.warm_start is not None:
+        expected = _with_warm_start(run, expected, open_run(expected.warm_start), snapshot)
+    check_resumable(run, expected, force=force)
+    changed = changed_settings(run, experiment) if experiment else {}
+    check_tracking((experiment or run.experiment).tracking, str(run.path))
+    check_sampler(run.experiment.search, run.space, run.experiment.training)
+    return _search(run, snapshot, flags, limits, trials=trials, changed=changed)
+
+
+def _with_warm_start(run: Run, expected: Expected, earlier: Run, snapshot: "Snapshot") -> Expected:
+    """What is expected, with the start points of a warm start from ``earlier``.
+
+    Raises:
+        RunError: If the run has not started with them.
+    """
+    if expected.experiment is not None:
+        experiment = with_warm_start(expected.experiment, run.space, earlier, snapshot)
+        return replace(expected, experiment=experiment)
+    own = run.experiment.search.start_points
+    warm = with_warm_start(run.experiment, run.space, earlier, snapshot).search.start_points[len(own) :]
+    if any(point not in own for point in warm):
+        raise RunError(
+            f"The run {run.name} did not start with the best configurations of {earlier.name}. Leave "
+            "--warm-start out, or start a new search."
+        )
+    return expected
+
+
+def _search(
+    run: Run,
+    snapshot: "Snapshot",
+    flags: SessionFlags,
+    limits: SessionLimits,
+    *,
+    trials: int | None = None,
+    changed: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Run:
+    """Bring the run's study to the trials requested, with the settings of this session."""
+    with (
+        stopping_for_place_faults(run.reference),
+        run.locked() as still_held,
+        run_log(run.path) as log,
+    ):
+        if changed:
+            run = run.with_changed(changed)
+        settings = limits.on(run.experiment.search)
+        session = open_session(run, snapshot, settings, still_held, trials=trials)
+        run, missing, budget_spent = session.run, session.num_missing, None
+        print(f"search of {run.name} begins: {missing} of {run.requested} trials to go", file=log)
+        if missing:
+            with ray_session(flags.address, verbose=flags.verbose):
+                from trajtune.searching.tune.execute import execute
+
+                budget_spent = execute(session, log, json_log=flags.json_log, verbose=flags.verbose)
+        _conclude(session, log, budget_spent)
+    return run
+
+
+def _conclude(session: SearchSession, log: RunLog, budget_spent: str | None) -> None:
+    """Report how the session ended; raises if it was interrupted or no trial may win."""
+    run, records, missing = session.run, read_trials(session.study), session.num_missing
+    retain_best(run, records)
+    if missing:
+        if budget_spent is None:
+            raise KeyboardInterrupt(
+                f"Stopped with {missing} of {run.requested} trials to go. "
+                f"Go on with `trajtune search --resume {run.reference}`."
+            )
+        ended = f"Ended with {missing} of {run.requested} trials to go: {budget_spent}."
+        print(ended, file=sys.stderr)
+        print(ended, file=log)
+    _check_winner(run, records)
+    print(f"search of {run.name} ends: {missing} of {run.requested} trials to go", file=log)
+
+
+def _check_winner(run: Run, records: Sequence[TrialRecord]) -> None:
+    """Refuse a search that has no winner because every trial failed or breaks a constraint."""
+    errors = Counter(trial.error for trial in records if trial.error)
+    if errors and not ranked(records):
+        error, count = errors.most_common(1)[0]
+        raise RunError(f"Every trial of {run.name} failed, {count} of {len(records)} with: {error}")
+    with_result = [trial for trial in records if trial.state in WITH_RESULT]
+    broken = Counter(text for trial in with_result for text, by in trial.violations.items() if by > 0)
+    if broken and all(not trial.is_feasible for trial in with_result):
+        text, count = broken.most_common(1)[0]
+        raise RunError(
+            f"No trial of {run.name} keeps every constraint: {count} of {len(with_result)} break `{text}`. "
+            "Loosen it or widen the space, and search again."
+        )

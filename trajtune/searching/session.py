@@ -1,0 +1,289 @@
+"""One search session: what is trained next, what is recorded of it, and when it stops. Knows nothing of Ray.
+
+A session holds nothing that the study does not, so nothing is lost with the process.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from trajtune.errors import RunError
+from trajtune.experiment.params import Params
+from trajtune.experiment.search_settings import SearchSettings
+from trajtune.searching.budget import Budget
+from trajtune.searching.repeats import next_repeat, num_repeats, num_repeats_of, plateau, repeat
+from trajtune.searching.runs.directory import TUNE_PREFIX, Run
+from trajtune.searching.runs.lock import StillHeld
+from trajtune.searching.runs.place_faults import place_fault_in, stopped
+from trajtune.searching.runs.retention import retain_best
+from trajtune.searching.show.events import Event, Listener
+from trajtune.searching.start_points import start_points
+from trajtune.searching.study.open import create_study
+from trajtune.searching.study.origins import REFERENCE_ORIGINS, REPEAT_ORIGIN
+from trajtune.searching.study.sampled_study import DIFFERS_IN, REPEAT_OF
+from trajtune.searching.study.study import (
+    ask,
+    ask_again,
+    enqueue,
+    find_original,
+    num_recorded,
+    record_damage,
+    record_epoch,
+    should_prune,
+    tell_complete,
+    tell_duplicate,
+    tell_failed,
+    tell_pruned,
+    trials_of,
+)
+from trajtune.searching.study.trial_records import read_trials
+from trajtune.searching.trial import DAMAGE
+from trajtune.storage.path import children, remove_tree
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import Trial
+
+    from trajtune.dataset.snapshot import Snapshot
+
+_LOST_WORKER: Final = "The worker process of the trial died"
+
+
+class SearchSession:
+    """One process that searches in a run until the study holds the trials requested or a budget is spent.
+
+    Params that were trained already are not trained again: their trial gets the results of the first one,
+    as soon as that has ended.
+
+    Args:
+        run: The run, held by this process.
+        study: Its study, open for writing.
+        snapshot: Its careers.
+        settings: Its search settings, with the budgets and the concurrency of this session.
+        still_held: Raises `RunError` once another process has taken the run over.
+    """
+
+    def __init__(
+        self, run: Run, study: "Study", snapshot: "Snapshot", settings: SearchSettings, still_held: StillHeld
+    ) -> None:
+        self.run, self.study, self.snapshot, self.settings = run, study, snapshot, settings
+        self.still_held = still_held
+        self.budget = Budget.of(settings)
+        self._listener: Listener = lambda event, number: None
+        # Trials are known by the ids of whoever runs them; Ray Tune makes its own.
+        self._running: dict[str, Trial] = {}
+        self._last_failure: dict[str, str] = {}
+        self._plateau: str | None = None
+        self._waiting_for: defaultdict[int, list[Trial]] = defaultdict(list)
+
+    def start(self, listener: Listener) -> None:
+        """Start the clock of the time budget, and call ``listener`` with each event from now on."""
+        self.budget, self._listener = Budget.of(self.settings), listener
+
+    @property
+    def num_missing(self) -> int:
+        """Trials without an end, and trials not asked for yet."""
+        return self.run.requested - sum(trial.state.is_finished() for trial in trials_of(self.study))
+
+    @property
+    def num_running(self) -> int:
+        """Trials that are being trained."""
+        return len(self._running)
+
+    @property
+    def has_waiting_duplicates(self) -> bool:
+        """Whether a trial waits for one with equal params; it will be trained itself if that one fails."""
+        return bool(self._waiting_for) and self.budget.spent(self.study) is None
+
+    def stopped_by(self) -> str | None:
+        """Why no further trial is suggested, as a clause for a message; None while there may be one."""
+        return self.budget.spent(self.study) or self._plateau
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | None:
+        """The next trial to train: ``number``, ``params``, epochs ``recorded``; None if there is none now."""
+        self.still_held()
+        while self.budget.spent(self.study) is None and (trial := self._next_trial()) is not None:
+            first = find_original(self.study, trial)
+            if first is None:
+                self._running[trial_id] = trial
+                self._tell("start", trial.number)
+                recorded = num_recorded(self.study, trial)
+                attributes = trial.user_attrs
+                return {
+                    "number": trial.number,
+                    "params": attributes["params"],
+                    "seed": attributes.get("seed", self.settings.seed),
+                    "recorded": recorded,
+                }
+            if first.state.is_finished():
+                self._end_duplicate(trial, first.number)
+            else:
+                self._waiting_for[first.number].append(trial)
+        return None
+
+    def record_epoch(self, trial_id: str, report: Mapping[str, Any]) -> bool:
+        """Record what an epoch reported, as `train_trial` yields it; returns whether the trial goes on.
+
+        A spent budget ends a trial as pruned, but never a reference trial, which stays unfinished.
+        """
+        self.still_held()
+        trial = self._running.get(trial_id)
+        if trial is None:
+            # Its end is recorded: the process broke while it was being stopped, and was restarted.
+            return False
+        if damage := report.get(DAMAGE):
+            record_damage(self.study, trial, damage)
+            self._tell("damage", trial.number)
+        if report["epoch"] < num_recorded(self.study, trial):
+            return True  # A restarted process reports an epoch again that was decided on before.
+        report = {key: value for key, value in report.items() if key != DAMAGE}
+        record_epoch(self.study, trial, self.settings.metric, report)
+        self._tell("epoch", trial.number)
+        if report["epoch"] >= trial.user_attrs["params"]["max_epochs"]:
+            return True
+        is_stopped = self.budget.at_budget == "prune" and self.budget.spent(self.study) is not None
+        if _is_never_pruned(trial):
+            if is_stopped:
+                self._leave_unfinished(trial_id)
+            return not is_stopped
+        if not is_stopped and not should_prune(self.study, trial):
+            return True
+        tell_pruned(self.study, trial)
+        self._ended(trial_id)
+        return False
+
+    def note_failure(self, trial_id: str, reason: str) -> None:
+        """Keep why an attempt failed; it is recorded if that was the last attempt."""
+        self._last_failure[trial_id] = reason
+
+    def end_failed(self, trial_id: str) -> None:
+        """Record that the last attempt at a trial failed, unless its place is at fault.
+
+        Raises:
+            StorageError: If the place is at fault; the trial stays unfinished.
+        """
+        failure = self._last_failure.pop(trial_id, _LOST_WORKER)
+        if trial_id in self._running and (reason := place_fault_in(failure)) is not None:
+            raise stopped(self.run.reference, reason)
+        self.end(trial_id, error=failure)
+
+    def end(self, trial_id: str, *, error: str | None = None) -> None:
+        """Record that a trial ran to its end, or failed with ``error``, unless `record_epoch` stopped it."""
+        trial = self._running.get(trial_id)
+        if trial is None:
+            return
+        if error is not None:
+            tell_failed(self.study, trial, error)
+        else:
+            tell_complete(self.study, trial)
+        self._ended(trial_id)
+
+    def _next_trial(self) -> "Trial | None":
+        points = (self.run.space, self.settings, self.run.experiment.training)
+        number = self._orphaned()
+        if number is not None:
+            return ask_again(self.study, number, *points)
+        left = self.run.requested - _num_asked(self.study)
+        if left <= 0:
+            return None
+        if (
+            self.settings.stop_at_plateau is not None
+            or left <= num_repeats(self.settings, self.run.requested)[1]
+        ):
+            self._look_at_the_best()
+        return None if self._plateau else ask(self.study, *points)
+
+    def _look_at_the_best(self) -> None:
+        """Queue a repeat of one of the best trials, if the next trial is to be one; notice a plateau."""
+        trials = read_trials(self.study)
+        if any(trial.state == "WAITING" for trial in trials):
+            return
+        reached = plateau(trials, self.settings)
+        original = next_repeat(trials, self.settings, self.run.requested, at_plateau=reached is not None)
+        if original is None:
+            self._plateau = reached
+            return
+        params = Params.model_validate(trials[original].params)
+        attributes = repeat(self.settings, original, num_repeats_of(trials, original))
+        enqueue(self.study, self.run.space, params, REPEAT_ORIGIN, attributes)
+
+    def _orphaned(self) -> int | None:
+        """The first trial that is RUNNING in the study, but neither here nor waiting for its first."""
+        from optuna.trial import TrialState
+
+        ours = {trial.number for trial in self._running.values()}
+        ours |= {trial.number for waiting in self._waiting_for.values() for trial in waiting}
+        running = trials_of(self.study, TrialState.RUNNING)
+        return next((trial.number for trial in running if trial.number not in ours), None)
+
+    def _leave_unfinished(self, trial_id: str) -> None:
+        """Stop a trial without an end in the study: the next session continues it from its checkpoint."""
+        del self._running[trial_id]
+
+    def _ended(self, trial_id: str) -> None:
+        """A trial's end is recorded: give its results to its duplicates."""
+        trial = self._running.pop(trial_id)
+        self._tell("end", trial.number)
+        for duplicate in self._waiting_for.pop(trial.number, []):
+            # If the first trial failed, its duplicate is orphaned and will be suggested next.
+            if find_original(self.study, duplicate) is not None:
+                self._end_duplicate(duplicate, trial.number)
+
+    def _end_duplicate(self, trial: "Trial", first: int) -> None:
+        tell_duplicate(self.study, trial, first)
+        self._tell("end", trial.number)
+
+    def _tell(self, event: Event, number: int) -> None:
+        if event == "end":
+            retain_best(self.run, read_trials(self.study))
+        self._listener(event, number)
+
+
+def open_session(
+    run: Run,
+    snapshot: "Snapshot",
+    settings: SearchSettings,
+    still_held: StillHeld,
+    *,
+    trials: int | None = None,
+) -> SearchSession:
+    """Open the run's study, and queue the start points that it lacks.
+
+    The arguments are those of `SearchSession`; ``trials`` is their number in total from now on, and None
+    keeps it.
+
+    Raises:
+        RunError: If more than ``trials`` were suggested already.
+    """
+    for leftover in children(run.path, f"{TUNE_PREFIX}*"):
+        remove_tree(leftover)
+    experiment = run.experiment
+    max_epochs, url_variable = experiment.training.max_epochs, experiment.storage.study_url_variable
+    study = create_study(run.path, settings, max_epochs, url_variable=url_variable)
+    if trials is not None:
+        asked = _num_asked(study)
+        if trials < asked:
+            raise RunError(
+                f"`trials` must be at least {asked}, which {run.name} holds already, but is {trials}."
+            )
+        run = run.with_requested(trials)
+    points = start_points(settings, run.space, experiment.training, run.requested)
+    # Trial i is point i, so a search that was killed while queueing goes on where it stopped.
+    for point in points[len(trials_of(study)) :]:
+        enqueue(study, run.space, point.params, point.origin, point.attributes)
+    return SearchSession(run, study, snapshot, settings, still_held)
+
+
+def _is_never_pruned(trial: "Trial") -> bool:
+    """Whether a trial is compared with others only by its end: a reference, a repeat, or other settings."""
+    attributes = trial.user_attrs
+    return (
+        attributes["origin"] in REFERENCE_ORIGINS
+        or REPEAT_OF in attributes
+        or bool(attributes.get(DIFFERS_IN))
+    )
+
+
+def _num_asked(study: "Study") -> int:
+    """Trials that have left the queue; they cannot be taken back."""
+    return sum(trial.state.name != "WAITING" for trial in trials_of(study))

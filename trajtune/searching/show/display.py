@@ -1,0 +1,47 @@
+"""What shows a session while it searches: to people or to programs, and always to the run's log."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from trajtune.searching.runs.directory import Run
+from trajtune.searching.runs.log import RunLog, tee_stderr
+from trajtune.searching.show.events import Event, Listener
+from trajtune.searching.show.json_log import JsonLog
+from trajtune.searching.show.progress import Progress, lines_to, show_progress
+from trajtune.searching.val_baselines import best_baseline
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+
+@contextmanager
+def display(run: Run, study: "Study", log: RunLog, *, json_log: bool) -> Iterator[Listener]:
+    """Show the study while the block runs; gives the function to call with each event.
+
+    Args:
+        run: The run; the best of its baselines is shown beside the best trial.
+        study: Its study.
+        log: Gets a line for each trial that ends, and what is printed to stderr.
+        json_log: Whether events are JSON lines on stdout, instead of a display on stderr.
+    """
+    metric = run.experiment.search.metric
+    progress = Progress(study, run.requested, metric, best_baseline(run.baselines(), metric))
+    if not json_log:
+        # In this order: the live table takes stderr over, and what is printed beside it is for the log.
+        with show_progress(progress, log) as show, tee_stderr(log):
+            yield show
+        return
+    events, lines = JsonLog(study, sys.stdout), lines_to(progress, log)
+    events.begin(run.name, run.requested, metric)
+
+    def both(event: Event, number: int) -> None:
+        events(event, number)
+        lines(event, number)
+
+    try:
+        with tee_stderr(log):
+            yield both
+    finally:
+        events.done()

@@ -1,0 +1,220 @@
+"""A study as samplers and figures see it: only trials of the function that is searched, each point once.
+
+Some trials of a search are of another function. The research default differs from the experiment in settings
+that no trial searches, and so may start points and warm starts. Their values would mislead a sampler at the
+points that they seem to share with its own trials. A repeat trains the params of another trial with another
+seed. Both are recorded and shown, and both are hidden here.
+"""
+
+import copy
+import math
+import statistics
+from collections.abc import Container, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from optuna import Study
+from optuna.samplers import BaseSampler
+from optuna.trial import TrialState, create_trial
+
+from trajtune.searching.study.origins import RESEARCH_DEFAULT_ORIGIN
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
+
+DIFFERS_IN: Final = "differs_in"
+REPEAT_OF: Final = "repeat_of"
+
+
+def is_sampled(frozen: "FrozenTrial") -> bool:
+    """Whether a trial is one of those that a sampler and a pruner compare."""
+    return REPEAT_OF not in frozen.user_attrs and not differs_in(frozen)
+
+
+def differs_in(frozen: "FrozenTrial") -> tuple[str, ...]:
+    """Names of settings that the space does not search and in which a trial differs from the experiment."""
+    attributes = frozen.user_attrs
+    if DIFFERS_IN in attributes:
+        return tuple(attributes[DIFFERS_IN])
+    # Earlier versions did not record it. Of their trials, at least the research default differs.
+    return ("not recorded",) if attributes.get("origin") == RESEARCH_DEFAULT_ORIGIN else ()
+
+
+class SampledStudy(Study):
+    """The view of ``study`` on its sampled trials.
+
+    Args:
+        study: Read and written as before, except for the trials that the view lists.
+        known: Trials of earlier searches, which are listed first; see `known_trial`.
+        stopped_count: Whether a trial that was stopped early is listed as COMPLETE, with the value that
+            it would probably have reached; see `probable_end`.
+        in_place: Whether the other trials are listed as FAIL. Optuna's figure of the history takes a
+            trial's number for its place in the list.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        known: "Sequence[FrozenTrial]" = (),
+        *,
+        stopped_count: bool = False,
+        in_place: bool = False,
+    ) -> None:
+        super().__init__(study.study_name, study._storage, sampler=study.sampler, pruner=study.pruner)
+        self._study, self._known, self._stopped_count = study, known, stopped_count
+        self._in_place = in_place
+
+    def get_trials(
+        self, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> "list[FrozenTrial]":
+        """The sampled trials in the order of their numbers."""
+        return self._get_trials(deepcopy=deepcopy, states=states)
+
+    def _get_trials(
+        self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
+    ) -> "list[FrozenTrial]":
+        everything = self._study._get_trials(deepcopy=False, use_cache=use_cache)
+        trials = [
+            trial if is_sampled(trial) else _failed(trial)
+            for trial in everything
+            if is_sampled(trial) or self._in_place
+        ]
+        if self._stopped_count and len(self.directions) == 1:
+            trials = _with_probable_ends(trials, maximize=self.direction.name == "MAXIMIZE")
+        trials = [*self._known, *trials]
+        if states is not None:
+            trials = [trial for trial in trials if trial.state in states]
+        return copy.deepcopy(trials) if deepcopy else trials
+
+    def _get_best_trial(self, deepcopy: bool) -> "FrozenTrial":
+        trials = [
+            trial
+            for trial in self._get_trials(deepcopy=deepcopy, states=(TrialState.COMPLETE,))
+            if all(violation <= 0 for violation in trial.constraints.values())
+        ]
+        if not trials:
+            raise ValueError("No feasible trials are completed yet.")
+        sign = -1 if self.direction.name == "MAXIMIZE" else 1
+        return min(trials, key=lambda trial: sign * trial.values[0])
+
+
+class SampledTrialsSampler(BaseSampler):
+    """A sampler that is shown `SampledStudy` instead of the study.
+
+    Args:
+        sampler: Suggests the params.
+        known, stopped_count: As in `SampledStudy`.
+    """
+
+    def __init__(
+        self, sampler: BaseSampler, known: "Sequence[FrozenTrial]" = (), *, stopped_count: bool = False
+    ) -> None:
+        self._sampler, self._known, self._stopped_count = sampler, known, stopped_count
+
+    def __str__(self) -> str:
+        return str(self._sampler)
+
+    def reseed_rng(self) -> None:
+        """Give the sampler another random state."""
+        self._sampler.reseed_rng()
+
+    def infer_relative_search_space(
+        self, study: Study, trial: "FrozenTrial"
+    ) -> "dict[str, BaseDistribution]":
+        """The params that the sampler suggests together."""
+        return self._sampler.infer_relative_search_space(self._view(study), trial)
+
+    def sample_relative(
+        self, study: Study, trial: "FrozenTrial", search_space: "dict[str, BaseDistribution]"
+    ) -> dict[str, Any]:
+        """The sampler's values for those."""
+        return self._sampler.sample_relative(self._view(study), trial, search_space)
+
+    def sample_independent(
+        self, study: Study, trial: "FrozenTrial", param_name: str, param_distribution: "BaseDistribution"
+    ) -> Any:
+        """The sampler's value for one param."""
+        return self._sampler.sample_independent(self._view(study), trial, param_name, param_distribution)
+
+    def before_trial(self, study: Study, trial: "FrozenTrial") -> None:
+        """What the sampler does before a trial is asked."""
+        self._sampler.before_trial(self._view(study), trial)
+
+    def after_trial(self, study: Study, trial: "FrozenTrial", state: TrialState, values: Any) -> None:
+        """What the sampler does once a trial has ended, if the trial is one that it sees."""
+        if is_sampled(trial):
+            self._sampler.after_trial(self._view(study), trial, state, values)
+
+    def _view(self, study: Study) -> SampledStudy:
+        return SampledStudy(study, self._known, stopped_count=self._stopped_count)
+
+
+def known_trial(
+    params: Mapping[str, Any], distributions: "dict[str, BaseDistribution]", value: float
+) -> "FrozenTrial":
+    """A complete trial that is not in the study.
+
+    All have the number -1: samplers leave out the trial that they suggest for by its number.
+    """
+    trial = create_trial(params=dict(params), distributions=distributions, value=value)
+    trial.number = -1
+    return trial
+
+
+def probable_end(trial: "FrozenTrial", complete: "list[FrozenTrial]", *, maximize: bool) -> float | None:
+    """The value that a trial would probably have reached, had it not been stopped.
+
+    This is its best value plus the median of what complete trials gained after the epoch at which it was
+    stopped. The order of two trials that were stopped at the same epoch stays.
+
+    Args:
+        trial: Stopped early.
+        complete: The complete trials.
+        maximize: Whether larger values are better.
+
+    Returns:
+        None if the trial has no finite value.
+    """
+    epoch = trial.last_step
+    so_far = _best_until(trial.intermediate_values, epoch, maximize=maximize)
+    if so_far is None:
+        return None
+    gains = [
+        end - then
+        for other in complete
+        if other.last_step is not None
+        and epoch in other.intermediate_values
+        and (then := _best_until(other.intermediate_values, epoch, maximize=maximize)) is not None
+        and (end := _best_until(other.intermediate_values, other.last_step, maximize=maximize)) is not None
+    ]
+    return so_far + (statistics.median(gains) if gains else 0.0)
+
+
+def _with_probable_ends(trials: "list[FrozenTrial]", *, maximize: bool) -> "list[FrozenTrial]":
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    listed = []
+    for trial in trials:
+        value = None
+        if trial.state == TrialState.PRUNED:
+            value = probable_end(trial, complete, maximize=maximize)
+        if value is not None:
+            trial = copy.copy(trial)
+            trial.state, trial.values = TrialState.COMPLETE, [value]
+        listed.append(trial)
+    return listed
+
+
+def _failed(trial: "FrozenTrial") -> "FrozenTrial":
+    """A trial without its result."""
+    failed = copy.copy(trial)
+    failed.state, failed.values = TrialState.FAIL, None
+    return failed
+
+
+def _best_until(values: Mapping[int, float], epoch: int | None, *, maximize: bool) -> float | None:
+    finite = [
+        value
+        for step, value in values.items()
+        if epoch is not None and step <= epoch and math.isfinite(value)
+    ]
+    return (max if maximize else min)(finite, default=None)

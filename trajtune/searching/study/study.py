@@ -1,0 +1,249 @@
+"""The Optuna study of a run, which is the record of a search: its trials are asked, recorded and told here.
+
+Everything that is known of a trial is written by the few functions below, and read back by
+`search.study.trial_records`. A trial has these user attributes:
+
+- ``params``: its complete `Params`, which are trained; Optuna's own params are the searched ones alone;
+- ``origin``: where its params come from, see `search.study.origins`;
+- ``differs_in``: the names of settings that the space does not search, and in which it differs from the
+  experiment, for a trial that was queued;
+- ``repeat_of`` and ``seed``: the number of the trial whose params it trains again, and with which seed;
+- ``epoch_0001``, ``epoch_0002``, ...: what each epoch reported, written before its value;
+- ``error``: one line, for a trial that failed;
+- ``damage``: one line, for a trial that met damaged checkpoints and continued from earlier ones;
+- ``duplicate_of``: the number of the trial whose results it has.
+
+The study has ``metrics``, its objectives with the deciding one first, and ``constraints``. How far a trial
+is from keeping the constraints is in its constraints in Optuna.
+
+Each function may be repeated with the same arguments: somebody who resumes a search does not know how far
+the last writer got, and a database may have done what it did not answer. Knows nothing of Ray and torch.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from trajtune.experiment.objective import best_epoch
+from trajtune.experiment.params import Params
+from trajtune.experiment.search_settings import SearchSettings
+from trajtune.experiment.space import Space
+from trajtune.searching.prior import drawn_from_prior
+from trajtune.searching.study.epochs import epoch_attribute, recorded_epochs, reports
+from trajtune.searching.study.objectives import has_several_objectives, objectives, record_violations
+from trajtune.searching.study.origins import PRIOR_ORIGIN, SAMPLER_ORIGIN
+from trajtune.searching.study.retries import retried, with_retries
+from trajtune.searching.study.sampled_study import SampledStudy, is_sampled
+from trajtune.searching.study.sampler import seeing_sampled_trials
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial, Trial, TrialState
+
+EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+@retried
+def trials_of(study: "optuna.Study", *states: "TrialState") -> "list[FrozenTrial]":
+    """The trials of a study in the order of their numbers; all of them, or those in one of ``states``."""
+    return study.get_trials(deepcopy=False, states=states or None)
+
+
+def ask(study: "optuna.Study", space: Space, settings: SearchSettings, base: Params) -> "Trial":
+    """A new trial with its params, suggested by the sampler or taken from the queue of start points."""
+    from optuna.trial import TrialState
+
+    trials = trials_of(study)
+    waiting = (trial.number for trial in trials if trial.state == TrialState.WAITING)
+    return ask_again(study, next(waiting, len(trials)), space, settings, base)
+
+
+@retried
+def ask_again(
+    study: "optuna.Study", number: int, space: Space, settings: SearchSettings, base: Params
+) -> "Trial":
+    """Trial ``number``, which may have been asked before; params that it lacks are suggested as they were.
+
+    A trial that is not RUNNING yet is begun.
+    """
+    from optuna.trial import Trial, TrialState
+
+    # The sampler is made again in each attempt, since a failed one has used up random numbers.
+    study.sampler = seeing_sampled_trials(settings, number, space, base)
+    frozen = study.get_trials(deepcopy=False)[number : number + 1]
+    is_begun = bool(frozen) and frozen[0].state != TrialState.WAITING
+    trial = Trial(study, frozen[0]._trial_id) if is_begun else study.ask()
+    return _with_params(trial, space, settings, base)
+
+
+def enqueue(
+    study: "optuna.Study", space: Space, params: Params, origin: str, attributes: Mapping[str, Any] = EMPTY
+) -> None:
+    """Queue a point that is to be trained exactly as given; ``attributes`` are written with it."""
+    number = len(trials_of(study))
+
+    def add() -> None:
+        if len(study.get_trials(deepcopy=False)) == number:
+            study.enqueue_trial(
+                space.searched_values(params),
+                user_attrs={**attributes, "origin": origin, "params": params.model_dump(mode="json")},
+            )
+
+    with_retries(study, add)
+
+
+@retried
+def record_epoch(study: "optuna.Study", trial: "Trial", metric: str, report: Mapping[str, Any]) -> None:
+    """Write what an epoch reported; an epoch that the study already holds is left as it is.
+
+    Args:
+        study: The study.
+        trial: The trial.
+        metric: Which entry of ``report`` is the trial's objective.
+        report: ``epoch`` and the metrics of that epoch; None where undefined.
+    """
+    epoch, several = int(report["epoch"]), has_several_objectives(study)
+    if epoch in recorded_epochs(_frozen(study, trial), several=several):
+        return
+    trial.set_user_attr(epoch_attribute(epoch), dict(report))
+    if not several:  # Optuna takes no values of epochs for several objectives
+        trial.report(float(report[metric]), epoch)
+
+
+@retried
+def record_damage(study: "optuna.Study", trial: "Trial", damage: str) -> None:
+    """Write that a trial met damaged checkpoints, in one line."""
+    trial.set_user_attr("damage", damage)
+
+
+def num_recorded(study: "optuna.Study", trial: "Trial") -> int:
+    """Number of epochs of a trial that the study holds."""
+    return len(recorded_epochs(_frozen(study, trial), several=has_several_objectives(study)))
+
+
+def num_epochs(study: "optuna.Study") -> int:
+    """Number of epochs of all trials that the study holds."""
+    several = has_several_objectives(study)
+    return sum(len(recorded_epochs(frozen, several=several)) for frozen in trials_of(study))
+
+
+def should_prune(study: "optuna.Study", trial: "Trial") -> bool:
+    """Whether the study's pruner stops a trial after its last epoch; never with several objectives.
+
+    The pruner compares it with the trials that `SampledStudy` lists.
+    """
+    if has_several_objectives(study):
+        return False
+    return with_retries(study, lambda: study.pruner.prune(SampledStudy(study), _frozen(study, trial)))
+
+
+def tell_complete(study: "optuna.Study", trial: "Trial") -> None:
+    """The trial ran to its end: its values are those of its best epoch by the first objective."""
+    from optuna.trial import TrialState
+
+    report = _best_report(study, trial)
+    if report is None:
+        tell_failed(study, trial, "The trial ended without one epoch whose objective is finite.")
+        return
+    values: list[float] = []
+    for metric in objectives(study):
+        if report.get(metric) is None:
+            tell_failed(study, trial, f"`{metric}` must be a number, but is undefined on these val careers.")
+            return
+        values.append(report[metric])
+    record_violations(study, trial, report)
+    _tell(study, trial, TrialState.COMPLETE, values)
+
+
+def tell_pruned(study: "optuna.Study", trial: "Trial") -> None:
+    """The trial was stopped early; Optuna keeps its last value, where there is one objective."""
+    from optuna.trial import TrialState
+
+    report = _best_report(study, trial)
+    if report is not None:
+        record_violations(study, trial, report)
+    _tell(study, trial, TrialState.PRUNED)
+
+
+def tell_failed(study: "optuna.Study", trial: "Trial", error: str) -> None:
+    """The trial failed, for a reason of one line."""
+    from optuna.trial import TrialState
+
+    with_retries(study, lambda: trial.set_user_attr("error", error))
+    _tell(study, trial, TrialState.FAIL)
+
+
+def find_original(study: "optuna.Study", trial: "Trial") -> "FrozenTrial | None":
+    """The first earlier trial with the same params and seed, if ``trial`` need not be trained.
+
+    Failed trials do not count: another node or another day may do better.
+    """
+    from optuna.trial import TrialState
+
+    attributes = trial.user_attrs
+    params, seed = attributes["params"], attributes.get("seed")
+    for earlier in trials_of(study)[: trial.number]:
+        if (
+            earlier.state not in (TrialState.FAIL, TrialState.WAITING)
+            and earlier.user_attrs.get("params") == params
+            and earlier.user_attrs.get("seed") == seed
+        ):
+            return earlier
+    return None
+
+
+def tell_duplicate(study: "optuna.Study", trial: "Trial", original: int) -> None:
+    """Give ``trial`` the results of the finished trial number ``original``, whose params are the same."""
+    finished = trials_of(study)[original]
+    with_retries(study, lambda: trial.set_user_attr("duplicate_of", original))
+    for report in reports(finished, several=has_several_objectives(study)):
+        record_epoch(study, trial, objectives(study)[0], report)
+    if finished.state.name == "COMPLETE":
+        tell_complete(study, trial)
+    else:
+        tell_pruned(study, trial)
+
+
+def _with_params(trial: "Trial", space: Space, settings: SearchSettings, base: Params) -> "Trial":
+    from trajtune.searching.study.suggestion import set_params, suggest
+
+    if "params" not in trial.user_attrs:
+        drawn = drawn_from_prior(
+            settings.prior,
+            space,
+            base,
+            seed=settings.seed,
+            number=trial.number,
+            ended=_num_ended(trial.study),
+        )
+        trial.set_user_attr("origin", SAMPLER_ORIGIN if drawn is None else PRIOR_ORIGIN)
+        params = space.resolve(base, suggest(trial, space) if drawn is None else drawn)
+        trial.set_user_attr("params", params.model_dump(mode="json"))
+    set_params(trial, space, space.searched_values(Params.model_validate(trial.user_attrs["params"])))
+    return trial
+
+
+def _num_ended(study: "optuna.Study") -> int:
+    """Trials that the sampler may learn from."""
+    return sum(
+        frozen.state.name in ("COMPLETE", "PRUNED") and is_sampled(frozen) for frozen in trials_of(study)
+    )
+
+
+def _frozen(study: "optuna.Study", trial: "Trial") -> "FrozenTrial":
+    return trials_of(study)[trial.number]
+
+
+def _best_report(study: "optuna.Study", trial: "Trial") -> dict[str, Any] | None:
+    """What the best epoch by the first objective reported; None without a finite one."""
+    found = reports(_frozen(study, trial), several=has_several_objectives(study))
+    return best_epoch(found, objectives(study)[0])
+
+
+@retried
+def _tell(
+    study: "optuna.Study", trial: "Trial", state: "TrialState", values: Sequence[float] | None = None
+) -> None:
+    """Write how a trial ended; in a second attempt the first one may have written it."""
+    told = study.tell(trial, values, state=state, skip_if_finished=True)
+    assert told.state == state, f"trial {trial.number} is {told.state.name} and cannot become {state.name}"

@@ -1,0 +1,69 @@
+"""Ray Tune's searcher: the session suggests each trial and records how it ended."""
+
+import math
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from ray.tune.search import Searcher
+
+if TYPE_CHECKING:
+    from trajtune.searching.session import SearchSession
+
+_RECOUNT_EVERY_S: Final = 1.0
+"""How often Ray is asked how many trials fit: nodes join and leave."""
+
+
+class StudySearcher(Searcher):  # type: ignore[misc]
+    """Hands a session's trials to Ray Tune.
+
+    Args:
+        session: Decides and records.
+        max_concurrent: How many trials may run at once now.
+        recounted: Called whenever that was asked.
+    """
+
+    def __init__(
+        self,
+        session: "SearchSession",
+        max_concurrent: Callable[[], int],
+        recounted: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__()
+        self._session, self._count_slots, self._recounted = session, max_concurrent, recounted
+        self._slots, self._counted_at = 0, -math.inf
+
+    def suggest(self, trial_id: str) -> Any:
+        """The next trial's config; None if there is none now; FINISHED if there will be none."""
+        self._session.still_held()  # also while no trial can be started
+        if self._session.num_running >= self._max_concurrent():
+            return None
+        config = self._session.suggest(trial_id)
+        if config is None and not self._session.has_waiting_duplicates:
+            return Searcher.FINISHED
+        return config
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Record how a trial ended, unless the scheduler has stopped it."""
+        if error:
+            self._session.end_failed(trial_id)
+        else:
+            self._session.end(trial_id, error=(result or {}).get("error"))
+
+    def save(self, checkpoint_path: str) -> None:
+        """Save nothing: the study has it all."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Restore nothing: a search resumes from the study."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Tune pickles its searcher beside its own state, which no resume of ours reads.
+        return (object, ())
+
+    def _max_concurrent(self) -> int:
+        if time.monotonic() - self._counted_at > _RECOUNT_EVERY_S:
+            self._slots, self._counted_at = self._count_slots(), time.monotonic()
+            self._recounted()
+        return self._slots
