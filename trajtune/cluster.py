@@ -16,6 +16,7 @@ from typing import Final
 import psutil
 
 from trajtune.errors import RunError
+from trajtune.stages import stage
 from trajtune.storage.retry import retrying
 
 # Ray reads these on import, so they are set before it. A value that the user has set is kept.
@@ -75,7 +76,8 @@ def ray_session(
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    import ray
+    with stage("Loading Ray"):
+        import ray
 
     address = address or os.environ.get("RAY_ADDRESS")
     if ray.is_initialized():
@@ -88,7 +90,7 @@ def ray_session(
     if address is not None:
         _check_answers(address)
         try:
-            with _own_handler_of_sigterm():
+            with stage(f"Joining the Ray cluster at {address}"), _own_handler_of_sigterm():
                 ray.init(address=address, log_to_driver=verbose, logging_level=level)
         except ConnectionError as error:
             raise _no_cluster(address, str(error)) from error
@@ -101,7 +103,7 @@ def ray_session(
         return
     directory = _session_directory()
     try:
-        with _interrupt_delayed(), _own_handler_of_sigterm():
+        with stage("Starting Ray"), _interrupt_delayed(), _own_handler_of_sigterm():
             ray.init(
                 num_cpus=num_cpus or len(os.sched_getaffinity(0)),
                 include_dashboard=False,

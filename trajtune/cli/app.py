@@ -5,6 +5,7 @@ The environment is set before a command; ``--quiet`` may follow it; errors becom
 
 import contextlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -39,6 +40,9 @@ _COMMANDS: Final[tuple[Callable[..., Any], ...]] = (
     *(train, export, calibrate, evaluate, doctor, dashboard),
 )
 
+
+_END_OF_RULE: Final = re.compile(r"(?<=[.?])\s+(?=[A-Z`-])")
+"""Where the first sentence of an error ends: it names the rule and the values; the remedy follows."""
 
 _terminated: list[int] = []
 """SIGTERM, once it has come."""
@@ -110,8 +114,24 @@ def main() -> None:
     try:
         app()
     except TrajtuneError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        _print_error(error)
         sys.exit(3 if isinstance(error, GateError) else 2)
+
+
+def _print_error(error: TrajtuneError) -> None:
+    """Print an error: one line, or on a terminal the rule in red and the remedy on a line below it."""
+    name, message = type(error).__name__, str(error)
+    if not sys.stderr.isatty():
+        print(f"{name}: {message}", file=sys.stderr)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    rule, *remedy = _END_OF_RULE.split(message, maxsplit=1)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(Text(f"{name}: {rule}", style="red"))
+    for line in remedy:
+        console.print(Text(line))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

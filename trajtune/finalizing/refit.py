@@ -16,6 +16,7 @@ from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import TrainingError
 from trajtune.experiment.load import validate
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
+from trajtune.finalizing.console import training_bar
 from trajtune.finalizing.refit_tasks import Job, train_refits
 from trajtune.finalizing.selection import METRIC, Finalist, Refit
 from trajtune.searching.trial import DAMAGE, predicting
@@ -172,8 +173,11 @@ def _all_trained(
             done[i] = kept
     missing = [i for i in range(len(trainings)) if i not in done]
     if missing:
-        with ray_session(verbose=verbose):
-            to_train = [_job(trainings[i]) for i in missing]
+        to_train = [_job(trainings[i]) for i in missing]
+        with (
+            ray_session(verbose=verbose),
+            training_bar("training", len(done), len(trainings)) as count_one,
+        ):
             for number, outcome in train_refits(to_train, snapshot, *resources):
                 i = missing[number]
                 training = trainings[i]
@@ -184,6 +188,7 @@ def _all_trained(
                 if _in_progress(training.path).exists():
                     remove_tree(_in_progress(training.path))
                 progress(f"{said.format(name)}, seed {training.seed} ({len(done)} of {len(trainings)})")
+                count_one()
     return [done[i] for i in range(len(trainings))]
 
 

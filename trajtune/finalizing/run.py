@@ -27,7 +27,8 @@ from trajtune.finalizing.bundle_directory import bundle_directory, refuse_existi
 from trajtune.finalizing.calibrate.isotonic import refuse_too_few, save_calibrator
 from trajtune.finalizing.calibrate.priors import priors_of
 from trajtune.finalizing.choose import choose
-from trajtune.finalizing.evaluate.gates import gate_lines, gates, not_passed
+from trajtune.finalizing.console import print_verdict
+from trajtune.finalizing.evaluate.gates import gates, not_passed
 from trajtune.finalizing.evaluate.last_transitions import histories
 from trajtune.finalizing.evaluate.on_test import measure_on_test, origin
 from trajtune.finalizing.export.latency import measure_latency
@@ -35,7 +36,6 @@ from trajtune.finalizing.export.probes import write_probes
 from trajtune.finalizing.report.html import write_html_report
 from trajtune.finalizing.report.markdown import generate_report
 from trajtune.finalizing.report.model_card import model_card
-from trajtune.finalizing.report.verdict import closing
 from trajtune.finalizing.selection import selection_record
 from trajtune.model.checkpoint import build_model, save_checkpoint, vocabulary_id
 from trajtune.model.threads import one_thread
@@ -141,8 +141,7 @@ def finalize(
         (folder / MODEL_CARD).write_text(model_card(metrics), encoding="utf-8")
         write_probes(calibrated.module, encoder, folder / PROBES)
         write_manifest(folder, _manifest(run, snapshot, metrics))
-    for line in (*gate_lines(metrics["gates"]), *closing(metrics)):
-        say(line)
+    print_verdict(metrics, progress)
     if require_gates:
         demand_gates(path, metrics["gates"])
     return path

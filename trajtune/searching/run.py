@@ -21,6 +21,7 @@ from trajtune.searching.runs.resume_check import Expected, changed_settings, che
 from trajtune.searching.runs.retention import retain_best
 from trajtune.searching.runs.snapshot_of_run import snapshot_of_run
 from trajtune.searching.session import SearchSession, open_session
+from trajtune.searching.show.conclusion import print_conclusion
 from trajtune.searching.start_points import check_start_points, with_warm_start
 from trajtune.searching.study.sampler import check_sampler
 from trajtune.searching.study.trial_records import WITH_RESULT, TrialRecord, ranked, read_trials
@@ -232,6 +233,8 @@ def _search(
 
                 budget_spent = execute(session, log, json_log=flags.json_log, verbose=flags.verbose)
         _conclude(session, log, budget_spent)
+        if not flags.json_log:
+            print_conclusion(run, session.study, read_trials(session.study), log)
     return run
 
 

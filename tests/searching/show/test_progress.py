@@ -11,7 +11,8 @@ from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.search_settings import SearchSettings
 from trajtune.experiment.space import load_space
 from trajtune.searching.runs.log import RunLog, tee_stderr
-from trajtune.searching.show.progress import Progress, show_progress
+from trajtune.searching.show.live import show_progress
+from trajtune.searching.show.progress import Progress
 from trajtune.searching.study.open import create_study
 from trajtune.searching.study.origins import RESEARCH_DEFAULT_ORIGIN
 from trajtune.searching.study.study import ask, enqueue, record_epoch, tell_complete, tell_failed
@@ -58,9 +59,11 @@ def test_a_terminal_shows_counts_best_and_what_is_running(
 ) -> None:
     text = searched(tmp_path, Terminal(), monkeypatch)
 
-    assert "2 of 5 trials done: 1 complete, 0 pruned, 1 failed; 1 running" in text
-    assert "best 3.2500 (trial 0), research default 3.2500, markov2 2.9000" in text
-    assert "epoch 1, best 2.5000" in text
+    assert "2 of 5 trials, 3 epochs" in text
+    assert "1 complete, 0 pruned, " in text
+    assert "best (trial 0) 3.2500" in text
+    assert "markov2 2.9000" in text
+    assert "epoch 1 of 10, best 2.5000" in text
 
 
 def test_a_file_gets_one_plain_line_for_each_trial_that_ends(

@@ -9,7 +9,8 @@ from trajtune.searching.runs.directory import Run
 from trajtune.searching.runs.log import RunLog, tee_stderr
 from trajtune.searching.show.events import Event, Listener
 from trajtune.searching.show.json_log import JsonLog
-from trajtune.searching.show.progress import Progress, lines_to, show_progress
+from trajtune.searching.show.live import show_progress
+from trajtune.searching.show.progress import Progress, lines_to
 from trajtune.searching.val_baselines import best_baseline
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def display(run: Run, study: "Study", log: RunLog, *, json_log: bool) -> Iterato
         json_log: Whether events are JSON lines on stdout, instead of a display on stderr.
     """
     metric = run.experiment.search.metric
-    progress = Progress(study, run.requested, metric, best_baseline(run.baselines(), metric))
+    baseline = best_baseline(run.baselines(), metric)
+    progress = Progress(study, run.requested, metric, baseline, tuple(run.space.searched))
     if not json_log:
         # In this order: the live table takes stderr over, and what is printed beside it is for the log.
         with show_progress(progress, log) as show, tee_stderr(log):
