@@ -1,7 +1,10 @@
-"""Title sets: by hand, and that they hold what they should on new people."""
+"""Title sets: by hand, beside MAPIE, and that they hold the true title of new people as often as promised."""
 
 import numpy as np
 import pytest
+from mapie.classification import SplitConformalClassifier
+from mapie.conformity_scores import APSConformityScore
+from sklearn.base import BaseEstimator, ClassifierMixin
 
 from trajtune.finalizing.calibrate.title_sets import SetRule, fit_sets, set_scores
 
@@ -53,3 +56,56 @@ def test_too_few_people_give_no_sets() -> None:
 
 def test_a_penalty_adds_up() -> None:
     np.testing.assert_allclose(set_scores(np.array([[0.5, 0.3, 0.1]]), 0.1), [[0.0, 0.6, 1.0]])
+
+
+class Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A fitted classifier of scikit-learn whose input is its probabilities."""
+
+    def __init__(self, classes: int) -> None:
+        self.classes = classes
+
+    def fit(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> "Given":
+        self.classes_, self.is_fitted_ = np.arange(self.classes), True
+        return self
+
+    def predict_proba(self, inputs: np.ndarray) -> np.ndarray:
+        return inputs
+
+    def predict(self, inputs: np.ndarray) -> np.ndarray:
+        return np.asarray(inputs.argmax(1))
+
+
+def test_sets_cover_as_mapies_do_and_are_no_larger() -> None:
+    """MAPIE's adaptive sets add up to and including the true title; ours add up to the one before it."""
+    titles, num = 20, 1500
+    ours, theirs = [], []
+    for seed in range(3):
+        random = np.random.default_rng(seed)
+        true = np.exp(random.normal(0, 1.5, (2 * num, titles)))
+        true /= true.sum(1, keepdims=True)
+        target = (random.random(2 * num)[:, None] > np.cumsum(true, 1)).sum(1)
+        model = true**1.5 / (true**1.5).sum(1, keepdims=True)  # overconfident
+        order = np.argsort(-model, 1)
+        top = np.take_along_axis(model, order, 1)
+        rank = (order == target[:, None]).argmax(1) + 1
+
+        rule, _ = fit_sets(top[:num], rank[:num], 0.8)
+        assert rule is not None
+        sizes = rule.sizes(top[num:])
+        ours.append(((rank[num:] <= sizes).mean(), sizes.mean()))
+
+        mapie = SplitConformalClassifier(
+            Given(titles).fit(model),
+            confidence_level=0.8,
+            conformity_score=APSConformityScore(),
+            prefit=True,
+            random_state=seed,
+        )
+        mapie.conformalize(model[:num], target[:num])
+        _, sets = mapie.predict_set(model[num:], conformity_score_params={"include_last_label": True})
+        theirs.append((sets[np.arange(num), target[num:], 0].mean(), sets[:, :, 0].sum(1).mean()))
+
+    (coverage, size), (mapies_coverage, mapies_size) = np.mean(ours, 0), np.mean(theirs, 0)
+    assert coverage == pytest.approx(0.8, abs=0.02)
+    assert coverage == pytest.approx(mapies_coverage, abs=0.04)
+    assert size < mapies_size
