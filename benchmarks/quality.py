@@ -76,8 +76,6 @@ def measured(careers: int, trials: int, seed: int) -> list[dict[str, Any]]:
         {
             "source": {"kind": "simulated", "careers": careers, "seed": seed},
             "search": {"trials": trials, "seed": seed},
-            # One winner: the model is compared with the limit here, not with its neighbours.
-            "finalize": {"top_k": 1},
         },
         "benchmark",
     )
