@@ -101,7 +101,7 @@ def test_a_damaged_checkpoint_of_a_refit_is_said_and_made_up_for(
     said: list[str] = []
     again = refitted(finalist, changing_snapshot, tmp_path / "killed", said)
     assert again.read_bytes() == uninterrupted.read_bytes()
-    assert said[0] == "trial 1, seed 0: damaged: last.pt; training began again"
+    assert said[0] == "trial 1, seed 0: damaged: last.pt; training started again"
 
     again.unlink()
     for _ in begun(finalist, changing_snapshot, in_progress):

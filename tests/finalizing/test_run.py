@@ -137,7 +137,7 @@ def test_another_snapshot_than_the_runs_is_refused(
 ) -> None:
     found = searched(tmp_path, changing_snapshot, [])
     manifest = {**found.manifest, "snapshot": {"path": str(ladder_snapshot.path), "id": changing_snapshot.id}}
-    with pytest.raises(SnapshotError, match="searched on snapshot .* Give the run's snapshot by --snapshot"):
+    with pytest.raises(SnapshotError, match="needs snapshot .* Give the run's snapshot with --snapshot"):
         finalize(Run(found.path, found.experiment, found.space, manifest), progress=silent)
     assert not (tmp_path / "bundles").exists()
 

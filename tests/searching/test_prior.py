@@ -112,8 +112,8 @@ def test_a_search_draws_from_its_prior_first_and_the_same_again(tmp_path: Path) 
         ({"center": {"learning_rat": 1.0}}, "does not search learning_rat. Did you mean learning_rate\\?"),
         ({"widths": {"embedding_dim": 0.1}}, "does not search embedding_dim"),
         ({"widths": {"dropout": 0.0}}, "`search.prior.widths` must be above 0, but dropout has 0."),
-        ({"center": {"hidden_dim": 17}}, "must hold values of the space, but hidden_dim has 17."),
-        ({"center": {"dropout": "much"}}, "must hold values of the space, but dropout has 'much'."),
+        ({"center": {"hidden_dim": 17}}, "must have values in the space, but hidden_dim has 17."),
+        ({"center": {"dropout": "much"}}, "must have values in the space, but dropout has 'much'."),
     ],
 )
 def test_a_prior_about_what_is_not_searched_is_refused(content: dict[str, Any], message: str) -> None:

@@ -76,7 +76,7 @@ def test_latest_points_to_the_newest_run_and_opens(finished: Run) -> None:
 
 
 def test_a_run_is_never_overwritten(finished: Run, small_snapshot: Snapshot) -> None:
-    with pytest.raises(RunError, match=f"There is a run {finished.name} already"):
+    with pytest.raises(RunError, match=f"{finished.name} exists already"):
         start_search(finished.experiment, small_snapshot, name=finished.name)
 
 
@@ -223,7 +223,7 @@ def test_a_resume_with_another_setting_is_refused_with_the_difference(
         update={"search": finished.experiment.search.model_copy(update={"seed": 1, "trials": 9})}
     )
 
-    with pytest.raises(RunError, match=r"could not be compared: search\.seed 0 → 1\. Put"):
+    with pytest.raises(RunError, match=r"would not be comparable: search\.seed 0 → 1\. Undo"):
         search(other, small_snapshot, resume=finished.path)
 
 
@@ -234,7 +234,7 @@ def test_a_resume_with_another_version_needs_force(finished: Run) -> None:
     manifest["versions"]["torch"] = "1.0"
     path.write_text(json.dumps(manifest), "utf-8")
     try:
-        with pytest.raises(RunError, match=r"other versions: torch 1\.0 → .* or go on with --force"):
+        with pytest.raises(RunError, match=r"other versions: torch 1\.0 → .* or resume with --force"):
             resume_search(finished.path)
         assert resume_search(finished.path, force=True).path == finished.path
     finally:

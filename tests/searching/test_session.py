@@ -151,7 +151,7 @@ def test_each_event_comes_after_its_record(opened: Open) -> None:
     session.start(lambda event, number: events.append((event, number, records(session)[number].state)))
 
     session.suggest("0")
-    session.record_epoch("0", {**report(2.0), DAMAGE: "damaged: last.pt; training began again"})
+    session.record_epoch("0", {**report(2.0), DAMAGE: "damaged: last.pt; training started again"})
     session.end("0")
 
     assert events == [
@@ -160,7 +160,7 @@ def test_each_event_comes_after_its_record(opened: Open) -> None:
         ("epoch", 0, "RUNNING"),
         ("end", 0, "COMPLETE"),
     ]
-    assert records(session)[0].damage == "damaged: last.pt; training began again"
+    assert records(session)[0].damage == "damaged: last.pt; training started again"
     assert DAMAGE not in records(session)[0].epochs[0]
     assert session.run.best()["number"] == 0
 
@@ -279,7 +279,7 @@ def test_a_search_that_was_killed_while_it_queued_a_repeat_asks_for_it(opened: O
     session = opened(trials=6, repeats=3)
     run_through(session, 5)
     whole = opened()
-    whole._look_at_the_best()  # and no more
+    whole._queue_repeat_or_note_plateau()  # and no more
 
     config = opened().suggest("5")
 

@@ -99,7 +99,7 @@ def test_a_flipped_byte_in_the_last_checkpoint_costs_one_epoch(
 
     after = list(trial(ladder_snapshot, tmp_path))
 
-    assert after[0].pop(DAMAGE) == "damaged: last.pt; training went on after epoch 2"
+    assert after[0].pop(DAMAGE) == "damaged: last.pt; training continued after epoch 2"
     assert results(after) == uninterrupted[1:], "it goes on after epoch 2, which it says again"
 
 
@@ -113,7 +113,7 @@ def test_with_no_whole_checkpoint_a_trial_starts_again(
         (tmp_path / name).write_bytes(b"not a checkpoint")
 
     after = list(trial(ladder_snapshot, tmp_path))
-    assert after[0].pop(DAMAGE) == "damaged: last.pt, previous.pt; training began again"
+    assert after[0].pop(DAMAGE) == "damaged: last.pt, previous.pt; training started again"
     assert results(after) == uninterrupted
 
 

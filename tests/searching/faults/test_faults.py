@@ -109,7 +109,7 @@ def test_a_flipped_byte_in_a_killed_searchs_checkpoint_costs_an_epoch_and_is_sai
 
     assert finished(settings, ladder_snapshot, tmp_path) == whole
 
-    said = f"damaged: {LAST}; training went on after epoch {epoch - 1}"
+    said = f"damaged: {LAST}; training continued after epoch {epoch - 1}"
     assert f"trial {running.number}: {said}" in (tmp_path / "driver.log").read_text()
     assert status_of(opened(settings))["trials"][running.number]["damage"] == said
 

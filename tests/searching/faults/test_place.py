@@ -51,7 +51,7 @@ def test_a_full_disk_where_the_search_itself_writes_is_one_line_too(
 
     monkeypatch.setattr(Run, "write_best", full)
     with pytest.raises(
-        StorageError, match=r"best\.json: No space left on device\. Fix that, then go on with"
+        StorageError, match=r"best\.json: No space left on device\. Fix that, then continue with"
     ):
         resume_search(run.path, trials=2)
 
@@ -71,7 +71,7 @@ def test_without_the_gpu_asked_for_a_search_is_refused_and_no_run_is_made(
 def test_a_place_where_no_run_can_be_made_is_one_line(small_snapshot: Snapshot, tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file")
     with pytest.raises(
-        RunError, match=r"^Cannot make a run in .*/runs: .*(exists|Not a directory)\. Make room"
+        RunError, match=r"^Cannot make a run in .*/runs: .*(exists|Not a directory)\. Free disk space"
     ):
         start_search(experiment(tmp_path, trials=1), small_snapshot)
 

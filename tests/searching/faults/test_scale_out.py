@@ -54,7 +54,7 @@ def test_a_search_grows_a_cluster_from_no_worker_to_four_and_gives_them_back(
             watcher.kill()
             seen = [int(line) for line in watcher.communicate()[0].split()]
 
-    assert "No node with CPUs is up yet; Ray's autoscaler is asked for some." in said.stderr
+    assert "No node with CPUs is up yet. Requesting one from Ray's autoscaler." in said.stderr
     # While nodes start, Ray's fake provider may launch more of them than it may have, also for plain tasks.
     assert (seen[0], max(seen) >= 4, seen[-1]) == (0, True, 0), seen
     check_invariants(open_run(tmp_path / "runs" / "r"), 8)

@@ -23,7 +23,7 @@ def test_runs_made_at_once_have_different_names_that_sort_by_time(tmp_path: Path
 def test_a_name_that_is_taken_or_is_a_path_is_refused(tmp_path: Path) -> None:
     create(tmp_path, "mine")
 
-    with pytest.raises(RunError, match="There is a run mine already"):
+    with pytest.raises(RunError, match="mine exists already"):
         create(tmp_path, "mine")
     for name in ("a/b", "latest", "..", ".hidden"):
         with pytest.raises(RunError, match="must be a plain file name"):
@@ -34,7 +34,7 @@ def test_a_directory_that_is_no_run_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "runs/mine").mkdir(parents=True)
     (tmp_path / "runs/mine/notes.txt").write_text("mine")
 
-    with pytest.raises(RunError, match="There is a run mine already"):
+    with pytest.raises(RunError, match="mine exists already"):
         create(tmp_path, "mine")
     assert [path.name for path in (tmp_path / "runs/mine").iterdir()] == ["notes.txt"]
 

@@ -57,7 +57,7 @@ def test_a_run_whose_settings_were_altered_is_refused(tmp_path: Path, name: str)
     run = create(tmp_path, "mine")
     with (run.path / name).open("a") as file:
         file.write("# a comment\n")
-    with pytest.raises(RunError, match=rf"{name} was altered after the run began: its sha256 is"):
+    with pytest.raises(RunError, match=rf"{name} must not change after the run began, but its sha256 is"):
         open_run(run.path)
     (run.path / name).unlink()
     with pytest.raises(RunError, match=rf"{name} is gone"):

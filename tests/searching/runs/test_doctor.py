@@ -29,7 +29,7 @@ def test_a_sound_run_has_no_findings(run: Run) -> None:
         (lambda run: (run.path / JOURNAL).open("a").write('{"op_code": 4, "tr'), "ends in the middle"),
         (lambda run: (run.path / f"{JOURNAL}.lock").symlink_to("x"), "left study.journal.lock"),
         (lambda run: (run.path / "trials/0009").mkdir(), "trials/0009 belongs to no trial"),
-        (lambda run: (run.path / "trials/0002").mkdir(), "trials/0002 is there, but its trial is not among"),
+        (lambda run: (run.path / "trials/0002").mkdir(), "trials/0002 exists, but its trial is not among"),
         (lambda run: (run.path / ".tune-x").mkdir(), "left .tune-x"),
         (lambda run: (run.path / "best.json").write_text('{"number": 2}'), "best.json is not what"),
         (lambda run: (run.path / "best.json").unlink(), "best.json is not what"),

@@ -118,7 +118,7 @@ def test_a_search_in_a_store_is_read_and_extended_from_elsewhere(
         assert list((tmp_path / place).iterdir()) == [], "nothing is left on the host"
     warm = with_warm_start(run.experiment, run.space, run, small_snapshot)
     assert warm.search.start_points
-    with pytest.raises(RunError, match=f"There is a run first already.*--resume {RUNS}/first"):
+    with pytest.raises(RunError, match=f"first exists already.*--resume {RUNS}/first"):
         create_run(run.experiment, run.space, name="first", snapshot_path=tmp_path, snapshot_id="")
 
 

@@ -30,7 +30,7 @@ def test_a_search_ends_in_one_line_with_how_to_resume(error: Exception, reason: 
     with pytest.raises(StorageError) as stopped, stopping_for_place_faults("mine"):
         raise error
     assert str(stopped.value) == (
-        f"The search stopped with its trials unfinished: {reason}. Fix that, then go on with "
+        f"The search stopped with its trials unfinished: {reason}. Fix that, then continue with "
         "`trajtune search --resume mine`."
     )
     with pytest.raises(StorageError) as again, stopping_for_place_faults("mine"):

@@ -35,7 +35,7 @@ def test_another_version_needs_force(tmp_path: Path) -> None:
 
     (change,) = differences(older, Expected())
     assert (change.what, change.before, change.harmless) == ("torch", "1.0", True)
-    with pytest.raises(RunError, match=r"other versions: torch 1\.0 → .* or go on with --force"):
+    with pytest.raises(RunError, match=r"other versions: torch 1\.0 → .* or resume with --force"):
         check_resumable(older)
     check_resumable(older, force=True)
 
@@ -44,7 +44,9 @@ def test_another_name_and_another_space_are_refused_with_the_difference(tmp_path
     run = create(tmp_path, "mine")
     with pytest.raises(RunError, match=r"compared: --run mine → yours\. Put"):
         check_resumable(run, Expected(run="yours"))
-    with pytest.raises(RunError, match=r"compared: space\.params\..* Put that back, leave it out"):
+    with pytest.raises(
+        RunError, match=r"comparable: space\.params\..* Undo the change, leave the option out"
+    ):
         check_resumable(run, Expected(space="wide"))
 
 

@@ -32,7 +32,7 @@ def test_each_event_says_what_the_study_holds_and_nothing_is_nan(tmp_path: Path)
     log.begin("run", 5, SETTINGS.metric)
     trial = ask(study, load_space("smoke"), SETTINGS, Params())
     log("start", 0)
-    trial.set_user_attr("damage", "damaged: last.pt; training began again")
+    trial.set_user_attr("damage", "damaged: last.pt; training started again")
     log("damage", 0)
     report = {"epoch": 1, SETTINGS.metric: 2.5, "train_loss": float("inf"), "seconds": 0.1}
     record_epoch(study, trial, SETTINGS.metric, report)
@@ -44,7 +44,7 @@ def test_each_event_says_what_the_study_holds_and_nothing_is_nan(tmp_path: Path)
     search, start, damage, epoch, end, done = (json.loads(line) for line in file.getvalue().splitlines())
     assert (search["run"], search["requested"], search["counts"]) == ("run", 5, {})
     assert start["params"] == trial.user_attrs["params"]
-    assert damage["damage"] == "damaged: last.pt; training began again"
+    assert damage["damage"] == "damaged: last.pt; training started again"
     assert (epoch["epoch"], epoch[SETTINGS.metric], epoch["train_loss"]) == (1, 2.5, None)
     assert (end["state"], end["error"]) == ("FAIL", "the disk is full")
     assert end["counts"] == done["counts"] == {"FAIL": 1}

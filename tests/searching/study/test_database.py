@@ -254,7 +254,7 @@ def test_a_user_who_may_not_make_tables_is_told_the_privilege(
     monkeypatch.setenv(VARIABLE, f"postgresql://{role}:{PASSWORD}@127.0.0.1:{server.port}/{role}")
     began = time.monotonic()
     with pytest.raises(
-        RunError, match=f"{VARIABLE}.* does not let this user make tables: {message}"
+        RunError, match=f"{VARIABLE}.* does not let this user create tables: {message}"
     ) as caught:
         database_storage(writer_retries(VARIABLE))
     assert time.monotonic() - began < 20

@@ -1,6 +1,6 @@
-"""A running search on stderr: a live table on a terminal, otherwise a line for each finished trial.
+"""Shows a running search on stderr: a live table on a terminal, otherwise a line for each finished trial.
 
-For programs there is `show.json_log`.
+`show.json_log` is the equivalent for programs.
 """
 
 import sys
@@ -24,13 +24,13 @@ FINISHED = ("COMPLETE", "PRUNED", "FAIL")
 
 
 class Progress:
-    """What is shown, read from the study at each event.
+    """The state of the search for display, read from the study at each event.
 
     Args:
-        study: The record.
-        requested: Trials asked for.
-        metric: The objective.
-        baseline: Name and objective of the best baseline, to be shown with the best trial.
+        study: The study of the search.
+        requested: Number of trials requested.
+        metric: The first objective.
+        baseline: Name and objective of the best baseline, shown beside the best trial.
     """
 
     def __init__(
@@ -48,11 +48,11 @@ class Progress:
 
     @property
     def finished(self) -> int:
-        """Trials that have ended."""
+        """Number of trials that have ended."""
         return sum(self.counts[state] for state in FINISHED)
 
     def left(self) -> str:
-        """Time left, if trials go on finishing at the rate of this session."""
+        """Return the time left if trials continue to finish at the rate of this session."""
         finished = self.finished - self._finished_before
         if not finished:
             return "time left unknown"
@@ -60,7 +60,7 @@ class Progress:
         return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"
 
     def best(self) -> str:
-        """The best trial so far, the research default and the best baseline."""
+        """Return a line with the best trial so far, the research default and the best baseline."""
         best, default = best_trial(self.trials), research_default(self.trials)
         text = f"best {metric_value(best.mean_value)} (trial {best.number})" if best else "no result yet"
         if default and default.value is not None:
@@ -72,14 +72,14 @@ class Progress:
         return text
 
     def states(self) -> str:
-        """How many trials are in which state."""
+        """Return the number of trials in each state, as text."""
         return (
             f"{self.finished} of {self.requested} trials done: {self.counts['COMPLETE']} complete, "
             f"{self.counts['PRUNED']} pruned, {self.counts['FAIL']} failed; {self.counts['RUNNING']} running"
         )
 
     def table(self) -> "Table":
-        """The live table: states, the best trial and each running trial."""
+        """Return the live table: states, the best trial and each running trial."""
         from rich.table import Table
 
         table = Table.grid(padding=(0, 2))
@@ -98,11 +98,11 @@ class Progress:
 
 @contextmanager
 def show_progress(progress: Progress, log: "RunLog | None" = None) -> Iterator[Listener]:
-    """Show the study while the block runs; gives the function to call with each event.
+    """Show the study while the block runs, and yield the function to call with each event.
 
     Args:
-        progress: What is shown.
-        log: Gets a line for each finished trial, whatever stderr is.
+        progress: The state to show.
+        log: Log that receives a line for each finished trial, on a terminal too.
     """
     if not sys.stderr.isatty():
         yield _Lines(progress, *filter(None, (sys.stderr, log)))
@@ -121,12 +121,12 @@ def show_progress(progress: Progress, log: "RunLog | None" = None) -> Iterator[L
 
 
 def lines_to(progress: Progress, log: "RunLog") -> Listener:
-    """The function to call with each event, where only the log is to show it."""
+    """Return the function to call with each event if only the log shows it."""
     return _Lines(progress, log)
 
 
 class _Lines:
-    """One plain line for each trial that ends, or that met damaged checkpoints."""
+    """Prints a plain line for each trial that ends or that found damaged checkpoints."""
 
     def __init__(self, progress: Progress, *files: "TextIO | RunLog") -> None:
         self._progress, self._files = progress, files
