@@ -59,7 +59,7 @@ def test_refits_resume_and_give_the_same_bytes_and_a_full_disk_is_one_line(
     before = first.read_bytes()
     assert before != second.read_bytes()
     first.unlink()
-    with no_file_larger_than(2_000), pytest.raises(TrainingError, match="what is refitted is kept"):
+    with no_file_larger_than(2_000), pytest.raises(TrainingError, match="finished refits are kept"):
         refitted()
     trained = first.with_suffix("")
     assert set(tmp_path.iterdir()) == {second, trained}
@@ -107,7 +107,9 @@ def test_a_damaged_checkpoint_of_a_refit_is_said_and_made_up_for(
     for _ in begun(finalist, changing_snapshot, in_progress):
         pass
     (in_progress / "best.pt").write_bytes(b"damaged")
-    with pytest.raises(TrainingError, match=r"It is deleted\. Finalize again; what is refitted is kept"):
+    with pytest.raises(
+        TrainingError, match=r"The checkpoint was deleted\. Finalize again; finished refits are kept"
+    ):
         refitted(finalist, changing_snapshot, tmp_path / "killed", [])
     again = refitted(finalist, changing_snapshot, tmp_path / "killed", [])
     assert again.read_bytes() == uninterrupted.read_bytes()
@@ -123,7 +125,7 @@ def test_a_damaged_refit_is_trained_again(
 
     said: list[str] = []
     assert refitted(finalist, changing_snapshot, tmp_path, said).read_bytes() == before
-    assert said[0] == f"{kept.name} is damaged: trial 1 is trained again"
+    assert said[0] == f"{kept.name} is damaged; training trial 1 again"
 
 
 def test_refits_on_gpus_that_are_not_there_are_refused_and_not_trained_on_the_cpu(

@@ -48,7 +48,7 @@ def test_a_bundle_in_the_way_is_refused_before_any_work(
     searched_run: Run, finalized: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choose, "refit_all", lambda *a, **k: pytest.fail("it began to work"))
-    with pytest.raises(BundleError, match="never overwritten. Give another path"):
+    with pytest.raises(BundleError, match="exists already. Give another path"):
         finalize(searched_run, progress=silent)
 
 
@@ -114,7 +114,10 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
     out = tmp_path / "bundles" / "full"
     with (
         no_file_larger_than(20_000),
-        pytest.raises(BundleError, match=r"Cannot write .*full: .*\. Nothing was left there\.$"),
+        pytest.raises(
+            BundleError,
+            match=r"Cannot write .*full: .*\. No file was left behind\. Fix this and try again\.$",
+        ),
     ):
         finalize(searched_run, out=out, progress=silent)
     assert list(out.parent.iterdir()) == []

@@ -63,7 +63,7 @@ def test_a_checkpoint_of_as_many_other_titles_is_refused(finalized: Path, tmp_pa
     own = TitleEncoder.load(finalized / "trajectory-lstm-vocab.json")
     titles = [own.decode(index) for index in range(1, own.vocab_size)]
     TitleEncoder.fit({title: count for count, title in enumerate(titles, start=1)}).save(tmp_path / "v.json")
-    with pytest.raises(TrainingError, match=r"best\.pt was trained on other titles than .*v\.json has"):
+    with pytest.raises(TrainingError, match=r"best\.pt was trained on other titles than those in .*v\.json"):
         export_checkpoint(finalized / "best.pt", tmp_path / "v.json", tmp_path / "x.onnx")
     assert not (tmp_path / "x.onnx").exists()
 
@@ -101,7 +101,7 @@ def test_evaluating_a_checkpoint_gives_the_bundles_numbers_and_is_recorded(
     ]
     assert written["test"] == json.loads((finalized / "metrics.json").read_text())["test"]
     assert [entry["purpose"] for entry in openings(changing_snapshot)[before:]] == ["evaluate"]
-    with pytest.raises(BundleError, match="never overwritten"):
+    with pytest.raises(BundleError, match="A result must have a new path"):
         evaluate_checkpoint(finalized / "best.pt", changing_snapshot.path, tmp_path / "e")
 
 
@@ -132,7 +132,7 @@ def test_the_directory_of_snapshots_stands_for_the_one_that_the_checkpoint_was_t
     assert found == calibrate_checkpoint(checkpoint, local_copy / "one", tmp_path / "c")
     assert {path.name for path in (tmp_path / "models").iterdir()} == {"c.pkl", "c.json"}
     shutil.copytree(local_copy / "one", local_copy / "two")
-    with pytest.raises(SnapshotError, match="of 2 these do: one, two. Name the snapshot's own directory"):
+    with pytest.raises(SnapshotError, match="of 2 these do: one, two. Give the snapshot's own directory"):
         calibrate_checkpoint(checkpoint, local_copy, tmp_path / "d.pkl")
     (tmp_path / "empty").mkdir()
     with pytest.raises(SnapshotError, match="of 0 these do: none"):
@@ -142,7 +142,7 @@ def test_the_directory_of_snapshots_stands_for_the_one_that_the_checkpoint_was_t
 @pytest.mark.parametrize("taken", ["report.md", "report.json", "report.html"])
 def test_no_file_next_to_a_report_is_overwritten(finalized: Path, tmp_path: Path, taken: str) -> None:
     (tmp_path / taken).write_text("mine")
-    with pytest.raises(BundleError, match=f"{taken} already, and results are never overwritten"):
+    with pytest.raises(BundleError, match=f"must have a new path, but {taken} exists already"):
         evaluate_checkpoint(finalized / "best.pt", tmp_path / "no snapshot", tmp_path / "report.md")
     assert (tmp_path / taken).read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == [taken]

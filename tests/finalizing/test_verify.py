@@ -21,7 +21,7 @@ def test_verify_names_any_file_that_was_tampered_with(finalized: Path, tmp_path:
         content = bytearray((copied / name).read_bytes())
         content[len(content) // 2] ^= 1
         (copied / name).write_bytes(content)
-    with pytest.raises(BundleError, match=rf"is not what was written: {re.escape(name)} was altered\."):
+    with pytest.raises(BundleError, match=rf"must be unchanged, but {re.escape(name)} was altered\."):
         verify(copied)
 
 
@@ -43,5 +43,5 @@ def test_verify_asks_the_graph_and_not_only_the_hashes(finalized: Path, tmp_path
     manifest["files"]["probes.json"] = file_sha256(copied / "probes.json")
     manifest["manifest_sha256"] = manifest_sha256(manifest)
     (copied / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(BundleError, match="probe career 6 is not answered as by torch"):
+    with pytest.raises(BundleError, match="prediction for probe career 6 differs from torch's"):
         verify(copied)

@@ -206,7 +206,7 @@ def test_a_known_trial_is_listed_first_and_counted_nowhere_else() -> None:
     [
         (
             {"learning_rate": 0.001},
-            "must have the searched params of smoke, but .* searched are embedding",
+            "must have the searched params of smoke, but .* the searched params are embedding",
         ),
         (
             {"learning_rate": 5.0, "embedding_dim": 32, "num_layers": 1, "batch_size": 32},

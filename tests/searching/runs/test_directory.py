@@ -60,7 +60,7 @@ def test_a_run_whose_settings_were_altered_is_refused(tmp_path: Path, name: str)
     with pytest.raises(RunError, match=rf"{name} must not change after the run began, but its sha256 is"):
         open_run(run.path)
     (run.path / name).unlink()
-    with pytest.raises(RunError, match=rf"{name} is gone"):
+    with pytest.raises(RunError, match=rf"{name}, but it is missing"):
         open_run(run.path)
 
 

@@ -31,8 +31,8 @@ def test_a_sound_run_has_no_findings(run: Run) -> None:
         (lambda run: (run.path / "trials/0009").mkdir(), "trials/0009 belongs to no trial"),
         (lambda run: (run.path / "trials/0002").mkdir(), "trials/0002 exists, but its trial is not among"),
         (lambda run: (run.path / ".tune-x").mkdir(), "left .tune-x"),
-        (lambda run: (run.path / "best.json").write_text('{"number": 2}'), "best.json is not what"),
-        (lambda run: (run.path / "best.json").unlink(), "best.json is not what"),
+        (lambda run: (run.path / "best.json").write_text('{"number": 2}'), "best.json disagrees"),
+        (lambda run: (run.path / "best.json").unlink(), "best.json disagrees"),
         (lambda run: save_checkpoint({"epoch": 1}, run.path / "trials/0001/last.pt"), "the trial has ended"),
     ],
 )

@@ -56,7 +56,7 @@ def test_a_trials_process_names_its_place_so_that_the_search_knows_it_again() ->
 def test_a_run_that_cannot_be_made_is_refused_in_one_line() -> None:
     with (
         pytest.raises(
-            RunError, match=r"^Cannot make a run in runs: .*best.json: No space left on device\. Make"
+            RunError, match=r"^Cannot make a run in runs: .*best.json: No space left on device\. Free"
         ),
         refusing_for_place_faults("make a run in runs"),
     ):

@@ -24,7 +24,7 @@ def test_another_number_of_trials_is_resumable(tmp_path: Path) -> None:
 def test_every_harmful_difference_is_named_whatever_is_forced(tmp_path: Path) -> None:
     changed = experiment(tmp_path, seed=7, start_points=[{"learning_rate": 0.001}])
     with pytest.raises(
-        RunError, match=r"compared: snapshot abc → def, search\.seed 0 → 7, search\.start_points .*\. Put"
+        RunError, match=r"comparable: snapshot abc → def, search\.seed 0 → 7, search\.start_points .*\. Undo"
     ):
         check_resumable(create(tmp_path), Expected(changed, snapshot_id="def"), force=True)
 
@@ -42,7 +42,7 @@ def test_another_version_needs_force(tmp_path: Path) -> None:
 
 def test_another_name_and_another_space_are_refused_with_the_difference(tmp_path: Path) -> None:
     run = create(tmp_path, "mine")
-    with pytest.raises(RunError, match=r"compared: --run mine → yours\. Put"):
+    with pytest.raises(RunError, match=r"comparable: --run mine → yours\. Undo"):
         check_resumable(run, Expected(run="yours"))
     with pytest.raises(
         RunError, match=r"comparable: space\.params\..* Undo the change, leave the option out"

@@ -48,7 +48,7 @@ def test_it_is_found_next_to_the_runs_from_another_directory(
 def test_a_snapshot_that_is_nowhere_is_said_with_where_it_was_looked_for(project: Path) -> None:
     shutil.rmtree(project / "snapshots")
     with pytest.raises(
-        SnapshotError, match=r"it is not at .*/made/.*, .*/moved/snapshots/.* by --snapshot\."
+        SnapshotError, match=r"it is not at .*/made/.*, .*/moved/snapshots/.* with --snapshot\."
     ):
         snapshot_of_run(open_run("mine"))
 
@@ -58,5 +58,5 @@ def test_a_snapshot_that_is_given_must_be_the_runs(
 ) -> None:
     run = open_run("mine")
     assert snapshot_of_run(run, small_snapshot.path).path == small_snapshot.path
-    with pytest.raises(SnapshotError, match=rf"searched on snapshot {small_snapshot.id[:16]}, but"):
+    with pytest.raises(SnapshotError, match=rf"needs snapshot {small_snapshot.id[:16]}, but"):
         snapshot_of_run(run, ladder_snapshot.path)
