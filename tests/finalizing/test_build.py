@@ -24,7 +24,7 @@ def test_few_careers_of_val_calibrate_with_a_warning_and_thirty_are_too_few(
     assert "warning" not in calibrate(model, first_careers(val, 200), FinalizeSettings(), VAL, TRAINED).record
     few = calibrate(model, first_careers(val, 30), FinalizeSettings(), VAL, TRAINED).record
     assert few["warning"].startswith("val has 30 people, fewer than 200: the calibration is uncertain")
-    with pytest.raises(TrainingError, match="at least 30 examples of val, but there are 29"):
+    with pytest.raises(TrainingError, match="at least 30 examples in val, but there are 29"):
         calibrate(model, first_careers(val, 29), FinalizeSettings(), VAL, TRAINED)
 
 

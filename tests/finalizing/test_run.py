@@ -130,7 +130,7 @@ def test_a_val_split_too_small_is_refused_before_anything_is_refitted(
     experiment = validate(Experiment, settings, "test")
     few = searched(tmp_path, snapshot_of(loaded(changing_careers(150)), experiment), [])
     monkeypatch.setattr(choose, "refit_all", lambda *a, **k: pytest.fail("it began to work"))
-    with pytest.raises(TrainingError, match="at least 30 examples of val, but there are 2"):
+    with pytest.raises(TrainingError, match="at least 30 examples in val, but there are 2"):
         finalize(few, progress=silent)
     assert not (tmp_path / "bundles").exists()
 

@@ -98,7 +98,7 @@ def test_a_file_that_is_no_table_is_named(content: str, tmp_path: Path) -> None:
 
 
 def test_too_few_examples_are_refused_with_the_remedy() -> None:
-    with pytest.raises(TrainingError, match="at least 30 examples of val, but there are 29"):
+    with pytest.raises(TrainingError, match="at least 30 examples in val, but there are 29"):
         train_calibrator(np.full(29, 0.5), np.ones(29, bool))
 
 

@@ -43,7 +43,7 @@ def test_titles_that_nobody_knows_are_misses() -> None:
     rank[:300] = 0
     assert fit_sets(top, rank, 0.8) == (
         None,
-        "the 40 most probable titles hold the true one for 70 % of the people",
+        "the 40 most probable titles contain the true title for only 70 % of the people",
     )
 
 
