@@ -17,7 +17,7 @@ from trajtune.model.checkpoint import build_model, load_checkpoint
 TRAINED = Priors((0.0, 60.0), 0.5, num_tenures=1, num_hireabilities=1)
 
 
-def test_few_careers_of_val_calibrate_with_a_warning_and_thirty_are_too_few(
+def test_few_val_careers_give_a_warning_and_fewer_than_thirty_are_refused(
     finalized: Path, changing_snapshot: Snapshot
 ) -> None:
     model, val = build_model(load_checkpoint(finalized / "best.pt")), changing_snapshot.read("val")
@@ -35,7 +35,7 @@ def first_careers(data: SplitData, count: int) -> SplitData:
     return replace(data, arrays=arrays, titles=data.titles[:count], split_dates=data.split_dates[:count])
 
 
-def test_a_head_without_labels_is_a_prior_in_the_graph_and_in_the_record(
+def test_a_head_without_labels_becomes_a_prior_in_the_graph_and_in_the_record(
     finalized: Path, changing_snapshot: Snapshot
 ) -> None:
     model, val = build_model(load_checkpoint(finalized / "best.pt")), changing_snapshot.read("val")

@@ -1,4 +1,4 @@
-"""Refits by several workers of Ray Train."""
+"""Refits with several workers of Ray Train."""
 
 import threading
 import time
@@ -48,16 +48,16 @@ def _uninterrupted(rank: int, size: int, folder: Path, snapshot_path: Path) -> N
 
 
 def kill_a_worker(folder: Path, seconds: list[float], killed: list[psutil.Process]) -> None:
-    """Kill one of two once an epoch is kept; the seconds of the epochs that must not be trained again."""
+    """Kill one of two workers after a checkpoint; note the times of epochs that must not be trained again."""
     while not (kept := list(folder.glob(f"*/{LAST}"))):
         time.sleep(0.01)
     while not seconds:
-        with suppress(TrainingError):  # read in the moment between two names
+        with suppress(TrainingError):  # the file may be missing for a moment during the rename
             seconds += [report["seconds"] for report in load_checkpoint(kept[0])["reports"]]
     found = [
         p for p in psutil.Process().children(recursive=True) if "RayTrainWorker" in " ".join(p.cmdline())
     ]
-    if len(found) == 2:  # a failure here would be nobody's: this is a thread
+    if len(found) == 2:  # an assert would be lost in this thread
         found[-1].kill()
         killed.append(found[-1])
 
@@ -80,11 +80,13 @@ def test_two_workers_of_which_one_is_killed_train_what_two_left_alone_do(
     (found,) = refit.refit_all([finalist], [0], changing_snapshot, tmp_path / "refits", workers=2)
     killer.join(30)
     assert len(killed) == 1
-    assert 0 < len(seconds) < PARAMS.max_epochs, "the kill came too late to tell"
+    assert 0 < len(seconds) < PARAMS.max_epochs, "the kill was too late for the test"
     assert isinstance(found.checkpoint, Path)
 
     reports = load_checkpoint(found.checkpoint.with_suffix("") / LAST)["reports"]
-    assert [report["seconds"] for report in reports][: len(seconds)] == seconds, "they were trained again"
+    assert [report["seconds"] for report in reports][: len(seconds)] == seconds, (
+        "the recorded epochs were trained again"
+    )
     assert len(reports) == PARAMS.max_epochs
     state = load_checkpoint(found.checkpoint)
     assert found.metrics == expected["best_metrics"]

@@ -69,9 +69,9 @@ def test_an_interrupted_finalize_goes_on_and_a_failed_gate_exits_3_with_the_bund
         with pytest.raises(KeyboardInterrupt):
             finalize(searched_run, out=out, progress=silent)
     assert list(out.parent.iterdir()) == []
-    # What was refitted before is found again: nothing is trained a second time.
+    # Finished refits are reused, so nothing is trained a second time.
     monkeypatch.setattr(refit, "train_refits", lambda *a: pytest.fail("it trained again"))
-    # So few careers fail gates without any help; as the command is typed.
+    # With so few careers, some gates fail. The command runs as a user types it.
     arguments = ["trajtune", "finalize", str(searched_run.path), "--out", str(out), "--require-gates"]
     monkeypatch.setattr(sys, "argv", [*arguments, "--json"])
     with pytest.raises(SystemExit) as caught:
@@ -80,11 +80,11 @@ def test_an_interrupted_finalize_goes_on_and_a_failed_gate_exits_3_with_the_bund
     manifest = json.loads((out / "manifest.json").read_text())
     broken = [name for name, passed in manifest["gates"].items() if not passed]
     assert broken
-    said = capfd.readouterr()
-    printed = json.loads(said.out)
+    captured = capfd.readouterr()
+    printed = json.loads(captured.out)
     assert printed["bundle"] == str(out)
     assert {name: gate["passed"] for name, gate in printed["gates"].items()} == manifest["gates"]
-    *lines, last = said.err.splitlines()
+    *lines, last = captured.err.splitlines()
     gates = printed["gates"]
     assert last == f"GateError: Every gate must pass, but {not_passed(gates)}. Read {out / REPORT}."
     assert lines[-2:] == list(closing(json.loads((out / "metrics.json").read_text())))
@@ -168,13 +168,13 @@ def test_the_research_default_is_refitted_too_unless_there_is_one_seed(
 
 
 def of_snapshot(run: Run, path: Path) -> Run:
-    """The same run, and its refits, with a copy of its snapshot."""
+    """Return the same run and its refits with a copy of its snapshot."""
     manifest = {**run.manifest, "snapshot": {**run.manifest["snapshot"], "path": str(path)}}
     return Run(run.path, run.experiment, run.space, manifest)
 
 
 def finalizing(run: Run, **settings: object) -> Run:
-    """The same run, and its refits, with other settings of finalize."""
+    """Return the same run and its refits with other settings of finalize."""
     changed = run.experiment.finalize.model_copy(update=settings)
     experiment = run.experiment.model_copy(update={"finalize": changed})
     return Run(run.path, experiment, run.space, run.manifest)
@@ -259,14 +259,14 @@ def test_the_best_trainings_are_averaged_in_the_bundle(
     in_a_moment = small.model_copy(update={"repeat_gate": False})
     monkeypatch.setattr(refit, "RESEARCH_DEFAULT", in_a_moment)
     found = searched(tmp_path, changing_snapshot, [small], seeds=2)
-    said: list[str] = []
-    bundle = finalize(found, progress=said.append)
+    lines: list[str] = []
+    bundle = finalize(found, progress=lines.append)
     metrics = json.loads((bundle / "metrics.json").read_text())
     name, averaged = metrics["winner"]["name"], metrics["winner"]["networks"]
     assert averaged[0]["name"] == name
     first, second = (f"{each['name']} with seed {each['seed']}" for each in averaged)
-    assert f"{name} is best on val; exporting the mean of {first} and {second}" in said
-    assert sum(" on everything known, seed " in line and line.startswith("trained ") for line in said) == 2
+    assert f"{name} is best on val; exporting the mean of {first} and {second}" in lines
+    assert sum(" on everything known, seed " in line and line.startswith("trained ") for line in lines) == 2
     assert metrics["export"]["num_bytes"] == (bundle / "trajectory-lstm.onnx").stat().st_size
     assert verify(bundle)["probes"] == 64
 

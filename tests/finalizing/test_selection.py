@@ -37,7 +37,7 @@ def test_what_would_be_exported_decides_if_it_is_known(tmp_path: Path) -> None:
     refits = [made("a", 1.0), made("b", 2.0), made("barred", 2.0, may_win=False), made("failed", None)]
     as_exported = {"a": 0.9, "b": 0.8, "barred": 0.1}
 
-    assert winner(refits, as_exported).name == "b", "alone it is worse, mixed with the n-gram better"
+    assert winner(refits, as_exported).name == "b", "b is worse alone, but better when mixed with the n-gram"
     found = selection_record(winner(refits, as_exported), refits[1:2], refits, as_exported)["selection"]
     assert {name: row["as_exported"] for name, row in found.items()} == {**as_exported, "failed": None}
 

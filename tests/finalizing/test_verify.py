@@ -12,7 +12,7 @@ from trajtune.storage.hashes import file_sha256
 
 
 @pytest.mark.parametrize("name", [*FILES, "manifest.json"])
-def test_verify_names_any_file_that_was_tampered_with(finalized: Path, tmp_path: Path, name: str) -> None:
+def test_verify_names_any_altered_file(finalized: Path, tmp_path: Path, name: str) -> None:
     copied = Path(shutil.copytree(finalized, tmp_path / "bundle"))
     if name == "manifest.json":
         manifest = json.loads((copied / name).read_text())
@@ -25,7 +25,7 @@ def test_verify_names_any_file_that_was_tampered_with(finalized: Path, tmp_path:
         verify(copied)
 
 
-def test_verify_names_every_file_that_is_not_as_it_was(finalized: Path, tmp_path: Path) -> None:
+def test_verify_names_every_altered_or_missing_file(finalized: Path, tmp_path: Path) -> None:
     copied = Path(shutil.copytree(finalized, tmp_path / "bundle"))
     assert verify(copied)["max_abs_error"] < 1e-5
     (copied / "metrics.json").write_text("{}")
@@ -34,7 +34,7 @@ def test_verify_names_every_file_that_is_not_as_it_was(finalized: Path, tmp_path
         verify(copied)
 
 
-def test_verify_asks_the_graph_and_not_only_the_hashes(finalized: Path, tmp_path: Path) -> None:
+def test_verify_runs_the_graph_in_addition_to_checking_hashes(finalized: Path, tmp_path: Path) -> None:
     copied = Path(shutil.copytree(finalized, tmp_path / "bundle"))
     probes = json.loads((copied / "probes.json").read_text())
     probes["expected"][5]["tenure_pred"][1] += 1

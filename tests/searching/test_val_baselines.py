@@ -13,10 +13,10 @@ from trajtune.model.predict import predict_split
 from trajtune.searching.val_baselines import best_baseline, keep_baselines, kept_choice
 
 EARLIER = {"markov": {"val_next_role_nll": 3.1}, "markov2": {"val_next_role_nll": 3.0}}
-"""What a run of an earlier version holds."""
+"""Content of a run of an earlier version."""
 
 
-def test_a_run_keeps_what_each_baseline_reaches_and_what_ngram_chose(
+def test_a_run_stores_the_baselines_metrics_and_the_choice_of_ngram(
     small_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     run, vocab_size = create(tmp_path), small_snapshot.encoder().vocab_size
@@ -42,7 +42,7 @@ def test_baselines_are_measured_once(
     assert (run.path / "baselines.json").read_bytes() == before
 
 
-def test_the_kept_choice_is_used_again_and_an_earlier_run_chooses_from_the_snapshot(
+def test_a_stored_choice_is_reused_and_an_older_run_chooses_from_the_snapshot(
     small_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     run, other = create(tmp_path), NGramChoice(3, "last", 5.0, 0.75, 0.5)
@@ -56,7 +56,7 @@ def test_the_kept_choice_is_used_again_and_an_earlier_run_chooses_from_the_snaps
     assert kept_choice(run, small_snapshot) == other
 
 
-def test_a_resumed_search_of_an_earlier_version_is_given_the_new_baselines(
+def test_a_resumed_search_of_an_earlier_version_gets_the_new_baselines(
     small_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     run = create(tmp_path)
@@ -66,7 +66,7 @@ def test_a_resumed_search_of_an_earlier_version_is_given_the_new_baselines(
     assert list(run.baselines()) == ["majority", "current_title", "markov", "ngram"]
 
 
-def test_the_best_baseline_is_that_of_the_metrics_direction() -> None:
+def test_the_best_baseline_respects_the_direction_of_the_metric() -> None:
     found = {
         "markov": {"val_next_role_nll": 3.1, "val_top1": 0.3},
         "ngram": {"val_next_role_nll": 2.9, "val_top1": 0.2, "val_hireability_auc": None},

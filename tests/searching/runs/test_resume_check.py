@@ -1,4 +1,4 @@
-"""A run is resumed only if its new trials can be compared with its old ones."""
+"""A run is resumed only if its new trials are comparable with its old ones."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -50,14 +50,14 @@ def test_another_name_and_another_space_are_refused_with_the_difference(tmp_path
         check_resumable(run, Expected(space="wide"))
 
 
-def test_a_study_does_not_move_so_another_place_for_it_is_refused(tmp_path: Path) -> None:
+def test_another_location_for_the_study_is_refused(tmp_path: Path) -> None:
     own = experiment(tmp_path)
     elsewhere = own.storage.model_copy(update={"study_url_variable": "TRAJTUNE_STUDY_URL"})
     with pytest.raises(RunError, match=r"storage\.study_url_variable None → TRAJTUNE_STUDY_URL"):
         check_resumable(create(tmp_path), Expected(own.model_copy(update={"storage": elsewhere})))
 
 
-def test_settings_that_change_no_value_are_taken_over_and_stay_with_the_run(tmp_path: Path) -> None:
+def test_settings_that_change_no_value_are_taken_over_and_kept(tmp_path: Path) -> None:
     run = create(tmp_path, "mine")
     now = experiment(tmp_path, trials=99, gpus_per_trial=1, keep_checkpoints=9)
     now = now.model_copy(update={"finalize": now.finalize.model_copy(update={"seeds": 1})})

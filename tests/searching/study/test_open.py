@@ -1,4 +1,4 @@
-"""Opening the study of a run, and the errors where there is none."""
+"""Opening the study of a run, and the errors without one."""
 
 from pathlib import Path
 
