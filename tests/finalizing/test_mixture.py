@@ -37,7 +37,9 @@ def test_the_share_minimises_the_log_loss() -> None:
     [([0.9, 0.8], [0.1, 0.2], 0.0), ([0.1, 0.2], [0.9, 0.8], 0.98), ([float("nan")] * 2, [0.5, 0.5], 0.0)],
     ids=["the network is always better", "counting is always better", "nobody moved to a known title"],
 )
-def test_the_share_at_the_ends(network: list[float], counts: list[float], expected: float) -> None:
+def test_the_share_is_limited_at_both_ends(
+    network: list[float], counts: list[float], expected: float
+) -> None:
     assert best_share(-np.log(network), -np.log(counts)) == expected
 
 

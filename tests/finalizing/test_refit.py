@@ -11,7 +11,7 @@ from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import RunError, TrainingError
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.finalizing import refit
-from trajtune.finalizing.refit_tasks import Job, _alone
+from trajtune.finalizing.refit_tasks import Job, _train_alone
 from trajtune.finalizing.selection import Finalist, Refit, selection, winner
 from trajtune.model.checkpoint import load_checkpoint
 from trajtune.model.network.title_vectors import words_of
@@ -246,7 +246,7 @@ def test_the_calibration_window_does_not_affect_the_weights(
     for name, window in windows.items():
         job = Job(params, 0, "val_next_role_nll", tmp_path / name, stop_after=3)
         data = (train.to_dict(), window.to_dict(), encoder.vocab_size, words_of(encoder))
-        models.append(_alone(job, *data, "cpu")["state"]["model"])
+        models.append(_train_alone(job, *data, "cpu")["state"]["model"])
     assert all(torch.equal(values, models[1][name]) for name, values in models[0].items())
 
 

@@ -63,7 +63,7 @@ def kill_a_worker(folder: Path, seconds: list[float], killed: list[psutil.Proces
 
 
 @pytest.mark.slow
-def test_two_workers_of_which_one_is_killed_train_what_two_left_alone_do(
+def test_two_workers_train_the_same_model_even_if_one_is_killed(
     ray_local: None, tmp_path: Path, changing_snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = tmp_path / "alone"
@@ -107,10 +107,10 @@ def _best_of_one_worker(snapshot: Snapshot) -> float | None:
     ("workers", "batch_size", "reason"),
     [
         (3, 64, r"`finalize.workers` is 3, but Ray finds 2 CPUs. Set it to at most 2\."),
-        (2, 1, r"`finalize.workers` is 2, but a batch_size is 1. Set it to at most 1\."),
+        (2, 1, r"`finalize.workers` is 2, but the smallest batch_size is 1. Set it to at most 1\."),
     ],
 )
-def test_more_workers_than_there_is_to_share_are_refused(
+def test_more_workers_than_cpus_or_examples_in_a_batch_are_refused(
     ray_local: None, tmp_path: Path, changing_snapshot: Snapshot, workers: int, batch_size: int, reason: str
 ) -> None:
     finalist = Finalist("trial 1", PARAMS.model_copy(update={"batch_size": batch_size}), 2.0)
@@ -119,7 +119,7 @@ def test_more_workers_than_there_is_to_share_are_refused(
     assert not list(tmp_path.iterdir())
 
 
-def test_refits_by_another_number_of_workers_are_not_found_again(
+def test_refits_with_another_number_of_workers_are_not_reused(
     tmp_path: Path, changing_snapshot: Snapshot
 ) -> None:
     finalist = Finalist("trial 1", PARAMS, 2.0)

@@ -44,7 +44,7 @@ def silent(line: str) -> None:
     pass
 
 
-def test_a_bundle_in_the_way_is_refused_before_any_work(
+def test_an_existing_bundle_is_refused_before_any_work(
     searched_run: Run, finalized: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choose, "refit_all", lambda *a, **k: pytest.fail("it began to work"))
@@ -52,7 +52,7 @@ def test_a_bundle_in_the_way_is_refused_before_any_work(
         finalize(searched_run, progress=silent)
 
 
-def test_an_interrupted_finalize_goes_on_and_a_failed_gate_exits_3_with_the_bundle_kept_and_marked(
+def test_an_interrupted_finalize_resumes_and_a_failed_gate_exits_3_with_the_bundle_kept_and_marked(
     searched_run: Run,
     finalized: Path,
     tmp_path: Path,
@@ -108,7 +108,7 @@ def test_an_interrupted_finalize_goes_on_and_a_failed_gate_exits_3_with_the_bund
         assert (out / name).read_bytes() == (finalized / name).read_bytes()
 
 
-def test_a_full_disk_is_one_line_and_leaves_nothing(
+def test_a_full_disk_is_a_one_line_error_and_leaves_nothing(
     searched_run: Run, finalized: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "bundles" / "full"
@@ -135,7 +135,7 @@ def test_a_val_split_too_small_is_refused_before_anything_is_refitted(
     assert not (tmp_path / "bundles").exists()
 
 
-def test_another_snapshot_than_the_runs_is_refused(
+def test_a_snapshot_of_another_run_is_refused(
     tmp_path: Path, changing_snapshot: Snapshot, ladder_snapshot: Snapshot
 ) -> None:
     found = searched(tmp_path, changing_snapshot, [])
@@ -230,7 +230,7 @@ def test_the_winner_is_calibrated_on_the_window_and_trained_on_what_was_known_be
         assert "as selected" in text
 
 
-def test_on_train_alone_the_bundle_is_what_was_selected(
+def test_with_refit_on_train_the_bundle_has_the_selected_refits(
     searched_run: Run, finalized: Path, changing_snapshot: Snapshot, tmp_path: Path, metrics: dict
 ) -> None:
     bundle = finalize(finalizing(searched_run, refit_on="train"), out=tmp_path / "bundle", progress=silent)

@@ -52,7 +52,7 @@ def test_the_newest_careers_stay_in_their_order_with_all_their_columns() -> None
 
 
 @pytest.mark.parametrize("number", [None, 10**9])
-def test_without_a_smaller_number_all_of_train_is_read(small_snapshot: Snapshot, number: int | None) -> None:
+def test_without_a_limit_all_of_train_is_read(small_snapshot: Snapshot, number: int | None) -> None:
     found = train_careers(small_snapshot, SearchSettings(max_train_careers=number))
 
     assert found.num_careers == small_snapshot.manifest["splits"]["train"]["careers"]

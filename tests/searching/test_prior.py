@@ -12,7 +12,7 @@ from trajtune.experiment.params import Params
 from trajtune.experiment.prior import PriorSettings
 from trajtune.experiment.search_settings import SearchSettings
 from trajtune.experiment.space import Space, load_space
-from trajtune.searching.prior import check_prior, drawn_from_prior
+from trajtune.searching.prior import check_prior, draw_from_prior
 from trajtune.searching.study.open import create_study
 from trajtune.searching.study.study import ask, record_epoch, tell_complete
 from trajtune.searching.study.trial_records import read_trials
@@ -38,7 +38,7 @@ SPACE = validate(
 
 def draws(prior: PriorSettings, *, ended: int = 0, count: int = 2000) -> list[dict[str, Any]]:
     found = (
-        drawn_from_prior(prior, SPACE, BASE, seed=0, number=number, ended=ended) for number in range(count)
+        draw_from_prior(prior, SPACE, BASE, seed=0, number=number, ended=ended) for number in range(count)
     )
     return [drawn for drawn in found if drawn is not None]
 

@@ -200,7 +200,7 @@ def test_a_trial_that_diverges_fails_with_its_reason_and_the_search_continues(
     assert trials[2].state in ("COMPLETE", "FAIL", "PRUNED")
 
 
-def test_a_start_point_outside_the_space_is_refused_before_anything_is_written(
+def test_a_start_point_outside_the_space_is_refused_before_a_run_is_created(
     small_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     with pytest.raises(
@@ -218,7 +218,7 @@ def test_a_given_space_is_not_read_from_its_file(small_snapshot: Snapshot, tmp_p
         start_search(settings, small_snapshot, space=load_space("smoke"))
 
 
-def test_a_resume_with_another_setting_is_refused_with_the_difference(
+def test_resuming_with_another_setting_is_refused_with_the_difference(
     finished: Run, small_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     other = finished.experiment.model_copy(
@@ -229,7 +229,7 @@ def test_a_resume_with_another_setting_is_refused_with_the_difference(
         search(other, small_snapshot, resume=finished.path)
 
 
-def test_a_resume_with_another_version_needs_force(finished: Run) -> None:
+def test_resuming_with_another_version_needs_force(finished: Run) -> None:
     path = finished.path / "run.json"
     before = path.read_text("utf-8")
     manifest = json.loads(before)

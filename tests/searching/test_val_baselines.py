@@ -10,7 +10,7 @@ from trajtune.model.baselines.ngram import choose_ngram
 from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.model.metrics import val_metrics
 from trajtune.model.predict import predict_split
-from trajtune.searching.val_baselines import best_baseline, keep_baselines, kept_choice
+from trajtune.searching.val_baselines import best_baseline, measure_baselines, stored_choice
 
 EARLIER = {"markov": {"val_next_role_nll": 3.1}, "markov2": {"val_next_role_nll": 3.0}}
 """Content of a run of an earlier version."""
@@ -22,7 +22,7 @@ def test_a_run_stores_the_baselines_metrics_and_the_choice_of_ngram(
     run, vocab_size = create(tmp_path), small_snapshot.encoder().vocab_size
     train, val = small_snapshot.read("train").arrays, small_snapshot.read("val").arrays
     assert run.ngram_choice() is None
-    keep_baselines(run, train, val, vocab_size)
+    measure_baselines(run, train, val, vocab_size)
     choice = choose_ngram(train, val, vocab_size)
     assert run.ngram_choice() == choice.to_dict()
     assert run.baselines() == {
@@ -36,9 +36,9 @@ def test_baselines_are_measured_once(
 ) -> None:
     run, vocab_size = create(tmp_path), small_snapshot.encoder().vocab_size
     train, val = small_snapshot.read("train").arrays, small_snapshot.read("val").arrays
-    keep_baselines(run, train, val, vocab_size)
+    measure_baselines(run, train, val, vocab_size)
     before = (run.path / "baselines.json").read_bytes()
-    keep_baselines(run, val, train, vocab_size)
+    measure_baselines(run, val, train, vocab_size)
     assert (run.path / "baselines.json").read_bytes() == before
 
 
@@ -51,9 +51,9 @@ def test_a_stored_choice_is_reused_and_an_older_run_chooses_from_the_snapshot(
     assert run.baselines() == EARLIER
     assert run.ngram_choice() is None
     chosen = choose_ngram(train, val, small_snapshot.encoder().vocab_size)
-    assert kept_choice(run, small_snapshot) == chosen != other
+    assert stored_choice(run, small_snapshot) == chosen != other
     run.write_baselines({"ngram": {"val_next_role_nll": 2.0}}, other.to_dict())
-    assert kept_choice(run, small_snapshot) == other
+    assert stored_choice(run, small_snapshot) == other
 
 
 def test_a_resumed_search_of_an_earlier_version_gets_the_new_baselines(
@@ -62,7 +62,7 @@ def test_a_resumed_search_of_an_earlier_version_gets_the_new_baselines(
     run = create(tmp_path)
     run.write_baselines(EARLIER)
     train, val = small_snapshot.read("train").arrays, small_snapshot.read("val").arrays
-    keep_baselines(run, train, val, small_snapshot.encoder().vocab_size)
+    measure_baselines(run, train, val, small_snapshot.encoder().vocab_size)
     assert list(run.baselines()) == ["majority", "current_title", "markov", "ngram"]
 
 

@@ -26,21 +26,21 @@ def averaged_refits(refits: Mapping[str, Sequence[Refit]], losses: ValLosses) ->
     """
     names = list(refits)
     size = max(len(own) for own in refits.values())
-    means = [_spread(refits, names[:number], max(size, number)) for number in range(1, len(names) + 1)]
+    means = [_take_by_seed(refits, names[:number], max(size, number)) for number in range(1, len(names) + 1)]
     found = [losses.mixed(mean)[1] for mean in means]
     smallest = min(found, key=_mean)
     return next(
-        mean for mean, own in zip(reversed(means), reversed(found), strict=True) if _as_good(own, smallest)
+        mean for mean, own in zip(reversed(means), reversed(found), strict=True) if _is_as_good(own, smallest)
     )
 
 
-def _spread(refits: Mapping[str, Sequence[Refit]], names: Sequence[str], size: int) -> list[Refit]:
+def _take_by_seed(refits: Mapping[str, Sequence[Refit]], names: Sequence[str], size: int) -> list[Refit]:
     """Return ``size`` refits: the first seed of each configuration, then the second of each, and so on."""
     rounds = zip_longest(*(refits[name] for name in names))
     return [refit for seed in rounds for refit in seed if refit is not None][:size]
 
 
-def _as_good(losses: Losses, smallest: Losses) -> bool:
+def _is_as_good(losses: Losses, smallest: Losses) -> bool:
     difference = (losses - smallest)[~np.isnan(smallest)]
     if not len(difference):
         return True

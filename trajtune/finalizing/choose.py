@@ -28,7 +28,7 @@ from trajtune.searching.runs.retention import restore_best, top_trials
 from trajtune.searching.study.open import read_study
 from trajtune.searching.study.trial_records import read_trials, research_default
 from trajtune.searching.trial import BEST
-from trajtune.searching.val_baselines import kept_choice
+from trajtune.searching.val_baselines import stored_choice
 from trajtune.storage.path import StoredPath
 
 Progress = Callable[[str], None]
@@ -73,7 +73,7 @@ def choose(run: Run, snapshot: Snapshot, division: Snapshot, *, verbose: bool, s
     """
     refits = _refit(run, snapshot, verbose=verbose, say=say)
     settings = run.experiment.finalize
-    ngram_choice = kept_choice(run, snapshot)
+    ngram_choice = stored_choice(run, snapshot)
     trained = trained_with_every_seed(refits)
     losses = as_exported = None
     if settings.export == "average":

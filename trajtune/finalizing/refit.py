@@ -108,7 +108,7 @@ def refit_all(
         for finalist in chosen
         for seed in seeds
     ]
-    return _all_trained(trainings, snapshot, (workers, gpus), "refitted {}", verbose, progress)
+    return _load_or_train(trainings, snapshot, (workers, gpus), "refitted {}", verbose, progress)
 
 
 def refit_on_known(
@@ -146,7 +146,7 @@ def refit_on_known(
         key = _key(finalist, refit.seed, division.id, workers, refit.epoch)
         trainings.append(_Training(finalist, refit.seed, folder / f"{key}.pt", refit.epoch))
     done_line = "trained {} on everything known"
-    refits = _all_trained(trainings, division, (workers, gpus), done_line, verbose, progress)
+    refits = _load_or_train(trainings, division, (workers, gpus), done_line, verbose, progress)
     for refit in refits:
         if refit.error:
             raise TrainingError(
@@ -156,7 +156,7 @@ def refit_on_known(
     return refits
 
 
-def _all_trained(
+def _load_or_train(
     trainings: Sequence[_Training],
     snapshot: Snapshot,
     resources: tuple[int, float],
@@ -167,7 +167,7 @@ def _all_trained(
     """Return the refits of all trainings, in order; those that are not in the run directory are trained."""
     done = {}
     for i, training in enumerate(trainings):
-        if (kept := _kept_or_deleted(training, progress)) is not None:
+        if (kept := _load_or_delete(training, progress)) is not None:
             done[i] = kept
     missing = [i for i in range(len(trainings)) if i not in done]
     if missing:
@@ -179,14 +179,14 @@ def _all_trained(
                 name = training.finalist.name
                 if DAMAGE in outcome:
                     progress(f"{name}, seed {training.seed}: {outcome[DAMAGE]}")
-                done[i] = _keep(training, outcome)
+                done[i] = _save_refit(training, outcome)
                 if _in_progress(training.path).exists():
                     remove_tree(_in_progress(training.path))
                 progress(f"{done_line.format(name)}, seed {training.seed} ({len(done)} of {len(trainings)})")
     return [done[i] for i in range(len(trainings))]
 
 
-def _keep(training: _Training, outcome: Mapping[str, Any]) -> Refit:
+def _save_refit(training: _Training, outcome: Mapping[str, Any]) -> Refit:
     from trajtune.model.checkpoint import save_checkpoint
 
     path = training.path
@@ -201,15 +201,15 @@ def _keep(training: _Training, outcome: Mapping[str, Any]) -> Refit:
         raise TrainingError(
             f"Cannot write {path}: {error.strerror}. Fix this and finalize again; finished refits are kept."
         ) from error
-    return _kept(training)
+    return _load_refit(training)
 
 
-def _kept_or_deleted(training: _Training, progress: Callable[[str], None]) -> Refit | None:
+def _load_or_delete(training: _Training, progress: Callable[[str], None]) -> Refit | None:
     """Return the refit in the run directory, or None without one. A damaged refit is deleted."""
     if not training.path.exists():
         return None
     try:
-        return _kept(training)
+        return _load_refit(training)
     except TrainingError as error:
         if isinstance(error.__cause__, OSError):
             raise  # unreadable here, but possibly intact
@@ -218,7 +218,7 @@ def _kept_or_deleted(training: _Training, progress: Callable[[str], None]) -> Re
         return None
 
 
-def _kept(training: _Training) -> Refit:
+def _load_refit(training: _Training) -> Refit:
     from trajtune.model.checkpoint import load_checkpoint
 
     finalist, path = training.finalist, training.path

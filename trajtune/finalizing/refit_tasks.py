@@ -86,13 +86,13 @@ def train_refits(
     words = ray.put(words_of(encoder))
     if workers == 1:
         data = [ray.put(snapshot.read(split).arrays.to_dict()) for split in _SPLITS]
-        task, at_once = ray.remote(num_cpus=1, num_gpus=gpus or None)(_alone), len(jobs)
+        task, at_once = ray.remote(num_cpus=1, num_gpus=gpus or None)(_train_alone), len(jobs)
         arguments = (*data, encoder.vocab_size, words, device)
     else:
         cpus = int(ray.cluster_resources().get("CPU", 1))
         _refuse_too_many(workers, None if grows else cpus, jobs, snapshot)
         # The task only waits for the workers.
-        task = ray.remote(num_cpus=0)(_together)
+        task = ray.remote(num_cpus=0)(_train_with_workers)
         at_once = len(jobs) if grows else cpus // workers
         arguments = (_shares(snapshot, workers), workers, encoder.vocab_size, words, gpus)
     waiting = list(enumerate(jobs))
@@ -107,7 +107,7 @@ def train_refits(
 
 def _refuse_too_many(workers: int, cpus: int | None, jobs: Sequence[Job], snapshot: Snapshot) -> None:
     limits = [] if cpus is None else [(cpus, "Ray finds {} CPUs")]
-    limits += [(min(job.params.batch_size for job in jobs), "a batch_size is {}")]
+    limits += [(min(job.params.batch_size for job in jobs), "the smallest batch_size is {}")]
     limits += [(snapshot.manifest["splits"][name]["careers"], f"{name} has {{}} careers") for name in _SPLITS]
     for limit, what in limits:
         if workers > limit:
@@ -116,7 +116,7 @@ def _refuse_too_many(workers: int, cpus: int | None, jobs: Sequence[Job], snapsh
             )
 
 
-def _alone(
+def _train_alone(
     job: Job,
     train: Mapping[str, Any],
     val: Mapping[str, Any],
@@ -127,13 +127,13 @@ def _alone(
     """Train a refit in this process."""
     arrays = CareerArrays.from_dict(train), CareerArrays.from_dict(val)
     try:
-        outcome = _trained(job, *arrays, vocab_size, words, device=device)
+        outcome = _train_to_end(job, *arrays, vocab_size, words, device=device)
     except (StorageError, OSError) as error:
         return {"lost": _why_lost(error, job.directory)}
     return outcome if "error" in outcome else {**outcome, **_result(job)}
 
 
-def _together(
+def _train_with_workers(
     job: Job,
     shares: Mapping[str, "Dataset"],
     num_workers: int,
@@ -149,7 +149,7 @@ def _together(
 
     filesystem, path = on_filesystem(job.directory)
     trainer = TorchTrainer(
-        _on_share,
+        _train_on_share,
         train_loop_config={
             "job": job,
             "vocab_size": vocab_size,
@@ -180,7 +180,7 @@ def _together(
     return outcome if "error" in outcome else {**outcome, **_result(job)}
 
 
-def _on_share(config: Mapping[str, Any]) -> Outcome:
+def _train_on_share(config: Mapping[str, Any]) -> Outcome:
     """Train in a worker of Ray Train; the first worker's result is the outcome."""
     import pyarrow as pa
     from ray import train
@@ -194,14 +194,14 @@ def _on_share(config: Mapping[str, Any]) -> Outcome:
         share = train.get_dataset_shard(_share(split, workers.rank))
         return arrays_of(pa.concat_tables(share.iter_batches(batch_size=None, batch_format="pyarrow")))
 
-    return _trained(
+    return _train_to_end(
         *(config["job"], own("train"), own("val"), config["vocab_size"], config["words"]),
         workers=workers,
         device=config["device"],
     )
 
 
-def _trained(
+def _train_to_end(
     job: Job,
     train: CareerArrays,
     val: CareerArrays,

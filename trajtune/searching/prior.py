@@ -20,7 +20,7 @@ _STREAM = 1
 """Separates the random numbers of the prior from those of the sampler, which uses the same seed."""
 
 
-def drawn_from_prior(
+def draw_from_prior(
     prior: PriorSettings | None, space: Space, base: Params, *, seed: int, number: int, ended: int
 ) -> dict[str, Value] | None:
     """Return the searched params of trial ``number``, or None if the sampler should suggest them.

@@ -16,7 +16,7 @@ Baselines = Mapping[str, Mapping[str, float | None]]
 """Val metrics by name of the baseline; the metrics have the same names as those of a trial."""
 
 
-def keep_baselines(run: Run, train: CareerArrays, val: CareerArrays, vocab_size: int) -> None:
+def measure_baselines(run: Run, train: CareerArrays, val: CareerArrays, vocab_size: int) -> None:
     """Fit every baseline on train, measure it on val and write the metrics to the run, unless already there.
 
     The settings that the baseline `ngram` chose on val are written too. Runs of earlier versions lack them,
@@ -38,7 +38,7 @@ def keep_baselines(run: Run, train: CareerArrays, val: CareerArrays, vocab_size:
     run.write_baselines(metrics, choice.to_dict())
 
 
-def kept_choice(run: Run, snapshot: "Snapshot") -> NGramChoice:
+def stored_choice(run: Run, snapshot: "Snapshot") -> NGramChoice:
     """Return what `ngram` chose in the run's search; for older runs, choose from the snapshot."""
     from trajtune.model.baselines.ngram import choose_ngram
 

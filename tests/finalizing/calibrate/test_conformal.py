@@ -21,7 +21,7 @@ def test_a_weight_counts_as_that_many_examples() -> None:
         )
 
 
-def test_only_ended_roles_count_and_too_few_are_not_used() -> None:
+def test_only_ended_roles_are_used_and_too_few_give_no_correction() -> None:
     random = np.random.default_rng(0)
     interval, months = np.tile([10.0, 20.0], (60, 1)), random.exponential(20, 60)
     with_held = np.concatenate([months, np.full(40, np.nan)])

@@ -51,5 +51,5 @@ def test_too_few_people_give_no_sets() -> None:
     assert fit_sets(*people(29), 0.8) == (None, "fewer than 30 people")
 
 
-def test_a_penalty_adds_up() -> None:
+def test_the_penalty_is_added_for_each_more_probable_title() -> None:
     np.testing.assert_allclose(set_scores(np.array([[0.5, 0.3, 0.1]]), 0.1), [[0.0, 0.6, 1.0]])

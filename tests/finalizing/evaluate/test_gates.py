@@ -179,7 +179,7 @@ def test_several_comparisons_are_corrected_together() -> None:
     assert not_passed(_gates(**all_weak)) == "beats_baselines has too few people"
 
 
-def test_the_finding_names_what_the_model_is_worse_than() -> None:
+def test_the_finding_names_the_models_that_are_better() -> None:
     decided = _gates(gains__research_default={"nll": WORSE, "top1": EQUAL})
     assert decided["beats_baselines"]["finding"] == "significantly worse than research default"
 

@@ -96,7 +96,7 @@ def test_the_best_possible_prediction_does_not_lag_and_repetition_does(name: str
 
 
 @pytest.mark.slow
-def test_a_model_trained_on_targets_shifted_by_one_lags() -> None:
+def test_a_model_trained_on_targets_shifted_by_one_step_lags() -> None:
     settings = ProcessSettings(num_families=3, num_specialisations=3)
     train, test = halves(simulated(settings, 4000, seed=4))
     arrays = train.arrays
@@ -130,7 +130,7 @@ def test_predicted_staying_is_compared_with_observed_staying() -> None:
     assert found["j_low"] <= found["j"] <= found["j_high"]
 
 
-def test_movers_are_ranked_without_their_current_title() -> None:
+def test_movers_are_evaluated_without_their_current_title() -> None:
     # Ranks 2 and 7 with the current title before them, rank 6 after five other titles, an unknown title.
     made = predictions([2, 7, 6, 0], nll=[2.0, 3.0, 3.0, np.nan], stay_nll=[1.0, 1.0, 4.0, 1.0])
     found = movers(made, np.ones(4, bool))

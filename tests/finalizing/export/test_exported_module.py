@@ -54,7 +54,7 @@ def test_a_head_without_labels_gives_the_prior_for_every_career() -> None:
     assert outputs[2].tolist() == [[0.25], [0.25]]
 
 
-def test_hireability_goes_through_its_table() -> None:
+def test_hireability_is_calibrated_with_its_table() -> None:
     corrections = Corrections(PLAIN, hireability=CalibrationTable((0.0, 1.0), (0.0, 0.5)))
     outputs = ExportedModule(_Logits([0, 0.5, 0.5]), 3, corrections)(torch.tensor([[1]]), torch.tensor([1]))
     assert outputs[2].item() == pytest.approx(0.45)

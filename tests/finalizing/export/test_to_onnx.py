@@ -100,7 +100,7 @@ def test_a_file_with_a_fixed_size_is_refused(exported_onnx: Path, tmp_path: Path
         check_graph(fixed)
 
 
-def test_index_zero_is_never_predicted(exported_onnx: Path) -> None:
+def test_the_unknown_title_is_never_predicted(exported_onnx: Path) -> None:
     random = np.random.default_rng(0)
     out = Graph(exported_onnx).run(random.integers(0, 50, (500, 6)), random.integers(1, 7, 500))
     assert (out["top5_ids"] != 0).all()

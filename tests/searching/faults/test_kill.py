@@ -33,7 +33,7 @@ def experiment(directory: Path, **search: object) -> Experiment:
     )
 
 
-def test_a_search_killed_ten_times_finds_what_an_uninterrupted_one_finds(
+def test_a_search_killed_ten_times_has_the_results_of_an_uninterrupted_one(
     ladder_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     found = []

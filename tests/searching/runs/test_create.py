@@ -20,7 +20,7 @@ def test_runs_created_at_the_same_time_have_different_names_that_sort_by_time(tm
     assert all(name.startswith(first[:8]) for name in names)
 
 
-def test_a_name_that_is_taken_or_is_a_path_is_refused(tmp_path: Path) -> None:
+def test_a_taken_name_or_a_path_as_name_is_refused(tmp_path: Path) -> None:
     create(tmp_path, "mine")
 
     with pytest.raises(RunError, match="mine exists already"):

@@ -28,7 +28,7 @@ def test_a_missing_run_is_refused_with_the_names_of_existing_runs(tmp_path: Path
         open_run("yours", storage)
 
 
-def test_a_run_without_a_result_says_how_to_get_one(tmp_path: Path) -> None:
+def test_a_run_without_a_result_is_an_error_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="`trajtune search --resume .*/runs/mine`"):
         create(tmp_path, "mine").best()
 

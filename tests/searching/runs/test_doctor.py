@@ -58,7 +58,7 @@ def test_a_damaged_best_checkpoint_is_found_but_cannot_be_fixed(run: Run) -> Non
     assert fix(run, findings) == findings
 
 
-def test_a_trial_without_a_process_is_found_with_how_to_resume(run: Run) -> None:
+def test_a_running_trial_without_a_process_is_found_with_the_command_to_resume(run: Run) -> None:
     study = create_study(run.path, run.experiment.search, 50)
     ask(study, run.space, run.experiment.search, Params())
 

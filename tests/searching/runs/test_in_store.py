@@ -137,7 +137,7 @@ def test_a_run_missing_in_the_store_is_a_one_line_error() -> None:
         ({"bundles": "s3://bucket/bundles"}, "`bundles` must be a directory"),
     ],
 )
-def test_a_store_that_cannot_hold_runs_is_refused(storage: dict[str, str], match: str) -> None:
+def test_a_store_that_cannot_store_runs_is_refused(storage: dict[str, str], match: str) -> None:
     with pytest.raises(ExperimentError, match=match) as raised:
         validate(Experiment, {"storage": storage}, "test")
     assert "secret" not in str(raised.value)

@@ -35,7 +35,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> sql.Engine:
     return sql.create_engine(url)
 
 
-def test_a_lease_is_held_for_a_block_and_free_after_it() -> None:
+def test_a_lease_is_held_during_a_block_and_free_after_it() -> None:
     assert not Lease(VARIABLE, RUN).is_held()
     with Lease(VARIABLE, RUN).hold() as still_held:
         assert Lease(VARIABLE, RUN).is_held()

@@ -26,7 +26,7 @@ FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/runs/mine/best.json")
     ],
     ids=["disk", "network", "store"],
 )
-def test_a_search_ends_in_one_line_with_how_to_resume(error: Exception, reason: str) -> None:
+def test_a_search_ends_with_a_one_line_error_that_shows_how_to_resume(error: Exception, reason: str) -> None:
     with pytest.raises(StorageError) as stopped, stopping_for_place_faults("mine"):
         raise error
     assert str(stopped.value) == (

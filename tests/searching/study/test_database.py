@@ -95,7 +95,7 @@ def test_a_search_with_its_study_in_a_database_can_be_extended(
 
 
 @pytest.mark.slow
-def test_a_restart_of_the_database_loses_nothing(
+def test_a_restart_of_the_database_loses_no_result(
     url: str, server: Server, ladder_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     settings = in_database(tmp_path, max_concurrent=1)

@@ -89,7 +89,7 @@ def test_the_front_has_the_undominated_trials_ordered_by_the_first_objective(tmp
     assert {trial.number for trial in study.best_trials} == {0, 1, 2, 5}, "Optuna sees the same front"
 
 
-def test_an_epoch_of_several_objectives_is_recorded_once_and_a_pruned_trial_keeps_its_best(
+def test_with_several_objectives_an_epoch_is_recorded_once_and_a_pruned_trial_keeps_its_best(
     tmp_path: Path,
 ) -> None:
     settings = settings_of(other_metrics=["val_mrr"], pruner=NO_PRUNER)
@@ -133,7 +133,7 @@ def test_a_violated_constraint_is_recorded_in_optuna_and_its_trial_never_wins(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "gp"])
-def test_the_sampler_learns_to_keep_a_constraint(tmp_path: Path, sampler: str) -> None:
+def test_the_sampler_learns_to_meet_a_constraint(tmp_path: Path, sampler: str) -> None:
     """Points with a better objective violate the constraint; a sampler that respects it avoids them."""
 
     def broken(constraints: list[str], directory: Path) -> float:

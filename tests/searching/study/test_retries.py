@@ -57,7 +57,7 @@ def searched(study: optuna.Study) -> list[Any]:
     return [pruned, *(vars(trial) | {"started": None, "ended": None} for trial in read_trials(study))]
 
 
-def test_a_study_in_which_every_operation_was_repeated_is_the_same(tmp_path: Path) -> None:
+def test_a_study_is_the_same_if_every_operation_is_repeated(tmp_path: Path) -> None:
     (tmp_path / "once").mkdir()
     (tmp_path / "twice").mkdir()
     once, repeated = (create_study(tmp_path / name, SETTINGS, 50) for name in ("once", "twice"))

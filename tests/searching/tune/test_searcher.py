@@ -29,9 +29,7 @@ def session(**attributes: Any) -> Any:
     [(CONFIG, False, CONFIG), (None, True, None), (None, False, Searcher.FINISHED)],
     ids=["a trial", "a waiting duplicate", "all done"],
 )
-def test_the_searcher_finishes_when_no_trial_can_follow(
-    config: object, waiting: bool, answer: object
-) -> None:
+def test_the_searcher_finishes_if_no_trial_can_follow(config: object, waiting: bool, answer: object) -> None:
     answering = session(suggest=lambda trial_id: config, has_waiting_duplicates=waiting)
 
     assert StudySearcher(answering, lambda: 1).suggest("a") == answer

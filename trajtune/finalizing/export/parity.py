@@ -54,7 +54,7 @@ def check_parity(
         lengths = np.array([len(career) for career in batch], np.int64)
         title_ids = _padded(batch, int(lengths.max()) + padding, graph.vocab_size, seed + rows)
         outputs = graph.run(title_ids, lengths)
-        expected = _alone(model, batch)
+        expected = _predict_alone(model, batch)
         where = f"batch {len(batch)}, length {lengths.max()}, padding {padding}"
         for name in CONTRACT_OUTPUTS:
             _compare(name, outputs[name], expected[name], where)
@@ -126,7 +126,9 @@ def _padded(
 
 
 @torch.inference_mode()
-def _alone(model: ExportedModule, careers: Sequence[NDArray[np.int64]]) -> dict[str, NDArray[np.float32]]:
+def _predict_alone(
+    model: ExportedModule, careers: Sequence[NDArray[np.int64]]
+) -> dict[str, NDArray[np.float32]]:
     with one_thread():
         outputs = [model(torch.from_numpy(career)[None], torch.tensor([len(career)])) for career in careers]
     return {

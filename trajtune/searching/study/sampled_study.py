@@ -46,7 +46,7 @@ class SampledStudy(Study):
     Args:
         study: The study. Everything except the list of trials is read from it and written to it.
         known: Trials of earlier searches, which are listed first; see `known_trial`.
-        stopped_count: Whether a trial that was stopped early is listed as COMPLETE, with the value that
+        count_stopped: Whether a trial that was stopped early is listed as COMPLETE, with the value that
             it would probably have reached; see `probable_end`.
         in_place: Whether the hidden trials are listed as FAIL. Optuna's history figure uses a trial's
             number as its index in the list.
@@ -57,11 +57,11 @@ class SampledStudy(Study):
         study: Study,
         known: "Sequence[FrozenTrial]" = (),
         *,
-        stopped_count: bool = False,
+        count_stopped: bool = False,
         in_place: bool = False,
     ) -> None:
         super().__init__(study.study_name, study._storage, sampler=study.sampler, pruner=study.pruner)
-        self._study, self._known, self._stopped_count = study, known, stopped_count
+        self._study, self._known, self._count_stopped = study, known, count_stopped
         self._in_place = in_place
 
     def get_trials(
@@ -79,7 +79,7 @@ class SampledStudy(Study):
             for trial in everything
             if is_sampled(trial) or self._in_place
         ]
-        if self._stopped_count and len(self.directions) == 1:
+        if self._count_stopped and len(self.directions) == 1:
             trials = _with_probable_ends(trials, maximize=self.direction.name == "MAXIMIZE")
         trials = [*self._known, *trials]
         if states is not None:
@@ -103,13 +103,13 @@ class SampledTrialsSampler(BaseSampler):
 
     Args:
         sampler: The sampler that suggests params.
-        known, stopped_count: As in `SampledStudy`.
+        known, count_stopped: As in `SampledStudy`.
     """
 
     def __init__(
-        self, sampler: BaseSampler, known: "Sequence[FrozenTrial]" = (), *, stopped_count: bool = False
+        self, sampler: BaseSampler, known: "Sequence[FrozenTrial]" = (), *, count_stopped: bool = False
     ) -> None:
-        self._sampler, self._known, self._stopped_count = sampler, known, stopped_count
+        self._sampler, self._known, self._count_stopped = sampler, known, count_stopped
 
     def __str__(self) -> str:
         return str(self._sampler)
@@ -146,7 +146,7 @@ class SampledTrialsSampler(BaseSampler):
             self._sampler.after_trial(self._view(study), trial, state, values)
 
     def _view(self, study: Study) -> SampledStudy:
-        return SampledStudy(study, self._known, stopped_count=self._stopped_count)
+        return SampledStudy(study, self._known, count_stopped=self._count_stopped)
 
 
 def known_trial(

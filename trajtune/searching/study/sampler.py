@@ -27,7 +27,7 @@ _REFUSALS: Final = (ImportError, NotImplementedError, RuntimeError, TypeError, V
 """Exceptions of a sampler that does not support its arguments, the space or the number of objectives."""
 
 
-def seeing_sampled_trials(settings: SearchSettings, number: int, space: Space, base: Params) -> "BaseSampler":
+def sampler_for_trial(settings: SearchSettings, number: int, space: Space, base: Params) -> "BaseSampler":
     """Create the sampler for trial ``number``, which sees the trials that `SampledStudy` lists.
 
     Optuna's GPSampler learns only from complete trials, so it sees stopped trials as complete.
@@ -44,7 +44,7 @@ def seeing_sampled_trials(settings: SearchSettings, number: int, space: Space, b
         known_trial(trial.params, space.distributions(trial.params), trial.value)
         for trial in settings.known_trials
     ]
-    return SampledTrialsSampler(sampler, known, stopped_count=isinstance(sampler, GPSampler))
+    return SampledTrialsSampler(sampler, known, count_stopped=isinstance(sampler, GPSampler))
 
 
 def make_sampler(settings: SearchSettings, number: int, space: Space, base: Params) -> "BaseSampler":
@@ -85,7 +85,7 @@ def check_sampler(settings: SearchSettings, space: Space, base: Params) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(directions=[DIRECTIONS[metric] for metric in settings.metrics])
     try:
-        study.sampler = seeing_sampled_trials(settings, 0, space, base)
+        study.sampler = sampler_for_trial(settings, 0, space, base)
         suggest(study.ask(), space)
     except ExperimentError:
         raise

@@ -28,13 +28,13 @@ from trajtune.experiment.objective import best_epoch
 from trajtune.experiment.params import Params
 from trajtune.experiment.search_settings import SearchSettings
 from trajtune.experiment.space import Space
-from trajtune.searching.prior import drawn_from_prior
+from trajtune.searching.prior import draw_from_prior
 from trajtune.searching.study.epochs import epoch_attribute, recorded_epochs, reports
 from trajtune.searching.study.objectives import has_several_objectives, objectives, record_violations
 from trajtune.searching.study.origins import PRIOR_ORIGIN, SAMPLER_ORIGIN
 from trajtune.searching.study.retries import retried, with_retries
 from trajtune.searching.study.sampled_study import SampledStudy, is_sampled
-from trajtune.searching.study.sampler import seeing_sampled_trials
+from trajtune.searching.study.sampler import sampler_for_trial
 
 if TYPE_CHECKING:
     import optuna
@@ -69,7 +69,7 @@ def ask_again(
     from optuna.trial import Trial, TrialState
 
     # A new sampler is created in each attempt, because a failed attempt has consumed random numbers.
-    study.sampler = seeing_sampled_trials(settings, number, space, base)
+    study.sampler = sampler_for_trial(settings, number, space, base)
     frozen = study.get_trials(deepcopy=False)[number : number + 1]
     is_started = bool(frozen) and frozen[0].state != TrialState.WAITING
     trial = Trial(study, frozen[0]._trial_id) if is_started else study.ask()
@@ -208,7 +208,7 @@ def _with_params(trial: "Trial", space: Space, settings: SearchSettings, base: P
     from trajtune.searching.study.suggestion import set_params, suggest
 
     if "params" not in trial.user_attrs:
-        drawn = drawn_from_prior(
+        drawn = draw_from_prior(
             settings.prior,
             space,
             base,

@@ -80,7 +80,7 @@ def _check_node(node: dict[str, Any], probe: str, content: str) -> None:
     name = node["NodeManagerHostname"]
     here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
     try:
-        seen = ray.get(_look.options(scheduling_strategy=here).remote(probe), timeout=_ANSWER_WAIT_S)
+        seen = ray.get(_inspect_node.options(scheduling_strategy=here).remote(probe), timeout=_ANSWER_WAIT_S)
     except GetTimeoutError as error:
         raise RunError(
             f"The node {name} must answer, but did not within {_ANSWER_WAIT_S:g} s. Check `ray status`, or "
@@ -110,7 +110,7 @@ def _check_node(node: dict[str, Any], probe: str, content: str) -> None:
 
 
 @ray.remote(num_cpus=0, max_retries=0)  # type: ignore[untyped-decorator]
-def _look(probe: str) -> dict[str, Any]:
+def _inspect_node(probe: str) -> dict[str, Any]:
     """Return, from a node, its versions and the content that it reads at ``probe``."""
     try:
         content = stored_path(probe).read_text("utf-8")

@@ -28,7 +28,7 @@ from trajtune.searching.tune.scheduler import StudyScheduler
 from trajtune.searching.tune.searcher import StudySearcher
 from trajtune.searching.tune.tracking import tracked, trial_name
 from trajtune.searching.tune.trainable import TrialActor
-from trajtune.searching.val_baselines import keep_baselines
+from trajtune.searching.val_baselines import measure_baselines
 from trajtune.storage.path import local_path
 
 
@@ -46,7 +46,7 @@ def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: boo
         most = min(settings.max_concurrent or session.num_missing, session.num_missing)
         demand = Demand(settings, most)
         train, val = train_careers(session.snapshot, settings), session.snapshot.read("val").arrays
-        keep_baselines(run, train, val, session.snapshot.encoder().vocab_size)
+        measure_baselines(run, train, val, session.snapshot.encoder().vocab_size)
         trainable = _trainable(session, placement, train, val)
         with (
             display(run, session.study, log, json_log=json_log) as listener,
