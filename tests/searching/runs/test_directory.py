@@ -24,7 +24,7 @@ def test_a_missing_run_is_refused_with_the_names_of_existing_runs(tmp_path: Path
     with pytest.raises(RunError, match="There is no run in"):
         open_run(None, storage)
     create(tmp_path, "mine")
-    with pytest.raises(RunError, match="No run yours in .* There are: mine"):
+    with pytest.raises(RunError, match="No run yours in .* Existing runs: mine"):
         open_run("yours", storage)
 
 

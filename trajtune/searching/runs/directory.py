@@ -251,13 +251,13 @@ def _merged(content: Mapping[str, Any], changed: Mapping[str, Mapping[str, Any]]
 
 
 def reference(path: StoredPath) -> str:
-    """What --resume takes: a run's name if it is in the default directory of runs, else its path or URI."""
+    """Return the argument for --resume: a run's name if it is in the default directory, else path or URI."""
     default = Path(StorageSettings().runs).absolute()
     return path.name if path.parent == default else str(path)
 
 
 def known_runs(parent: StoredPath | None = None) -> list[str]:
-    """Names of the runs in a directory, sorted; None is the default directory of runs."""
+    """Return the sorted names of the runs in a directory; None means the default directory of runs."""
     parent = parent or Path(StorageSettings().runs)
     return [
         folder.name for folder in children(parent) if folder.name != LATEST and (folder / MANIFEST).is_file()
@@ -268,7 +268,7 @@ def _resolve(parent: StoredPath, name: str | Path | None) -> StoredPath:
     if name is None:
         latest = _latest(parent)
         if latest is None:
-            raise RunError(f"There is no run in {parent}/. Make one with `trajtune search`.")
+            raise RunError(f"There is no run in {parent}/. Start one with `trajtune search`.")
         return latest
     for candidate in _candidates(parent, name):
         if candidate.name == LATEST and (latest := _latest(candidate.parent)):
@@ -278,16 +278,16 @@ def _resolve(parent: StoredPath, name: str | Path | None) -> StoredPath:
     if is_uri(str(name)):
         parent = stored_path(str(name)).parent
     names = known_runs(parent)
-    there = (
-        f"{did_you_mean(str(name), names)}There are: {', '.join(names[-5:])}"
+    existing = (
+        f"{did_you_mean(str(name), names)}Existing runs: {', '.join(names[-5:])}"
         if names
-        else "There is none yet; make one with `trajtune search`"
+        else "There is none yet; start one with `trajtune search`"
     )
-    raise RunError(f"No run {name} in {parent}/. {there}.")
+    raise RunError(f"No run {name} in {parent}/. {existing}.")
 
 
 def _candidates(parent: StoredPath, name: str | Path) -> Iterator[StoredPath]:
-    """The paths that a name may mean: a URI is one path, a relative path may be below ``parent`` too."""
+    """Yield the paths that a name may mean: a URI as it is, or a path and the name below ``parent``."""
     if is_uri(str(name)):
         path = stored_path(name)
         check_reachable(path)
@@ -300,6 +300,6 @@ def _candidates(parent: StoredPath, name: str | Path) -> Iterator[StoredPath]:
 
 
 def _latest(parent: StoredPath) -> StoredPath | None:
-    """The newest run in a directory."""
+    """Return the newest run in a directory, or None without one."""
     check_reachable(parent)
     return follow_link(parent / LATEST)
