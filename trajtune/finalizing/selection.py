@@ -20,7 +20,7 @@ class Finalist:
     Attributes:
         name: ``trial 3`` or ``research default``.
         params: The configuration.
-        search_value: Its objective in the search; None without a result.
+        search_value: Objective in the search; None without a result.
         metric: The search's first objective, by which finalists are compared.
         may_win: Whether it meets the search's constraints; the research default is refitted in any case.
         searched: Checkpoint of the training in the search, which is used for the first seed; None: every

@@ -34,7 +34,7 @@ __all__ = ["Run", "SessionFlags", "open_run", "resume_search", "search", "start_
 
 @dataclass(frozen=True)
 class SessionFlags:
-    """How a session is displayed and which Ray runs it; `search` explains each field."""
+    """Display of a session, and the Ray that runs it; `search` explains each field."""
 
     json_log: bool = False
     address: str | None = None
@@ -60,7 +60,7 @@ def search(
     """Start a search of ``experiment`` on ``snapshot``, or resume the run that ``resume`` names.
 
     Args:
-        experiment: What to search and where to write it. When resuming, it is compared with the run's.
+        experiment: The search to run and its storage. When resuming, it is compared with the run's.
         snapshot: The careers. When resuming, they are compared with the run's.
         run: Name of the new run; None derives one from the time. When resuming, it must be the run's name.
         resume: A run's name or path.
@@ -108,7 +108,7 @@ def start_search(
         space: The experiment's space, if it is already loaded; None: it is loaded from ``search.space``.
         name: Name of the run directory; None derives one from the time.
         limits: Limits of this session only.
-        flags: How the session is displayed and which Ray runs it.
+        flags: Display of the session, and the Ray that runs it.
 
     Returns:
         The run, with the requested number of finished trials.
@@ -158,12 +158,12 @@ def resume_search(
 
     Args:
         name: A run's name or path; None means the latest.
-        expected: What the caller expects to resume. The run is refused if it differs. Settings of the
+        expected: Expectations about the run, which is refused if it differs. Settings of the
             expected experiment that do not affect the value of a trial are used from now on.
         trials: Trials in total from now on; None keeps the number.
         limits: Limits of this session only.
         force: Whether to resume although the versions of trajtune or its libraries differ.
-        flags: How the session is displayed and which Ray runs it.
+        flags: Display of the session, and the Ray that runs it.
 
     Raises:
         RunError: If there is no such run, if another process searches in it, if a difference forbids

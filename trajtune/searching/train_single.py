@@ -37,7 +37,7 @@ def train_single(
     same weights as one that is not.
 
     Args:
-        experiment: Its ``training`` section, ``search.seed`` and ``search.metric`` are used.
+        experiment: Experiment whose ``training``, ``search.seed`` and ``search.metric`` are used.
         snapshot: Source of train and val; test is not read.
         output: Output directory; it must not exist unless ``resume`` is true.
         resume: Whether to resume the training in ``output``.

@@ -96,7 +96,7 @@ def refuse_too_few(num_examples: int) -> None:
     """Raise if val is too small to calibrate anything.
 
     Raises:
-        TrainingError: With fewer than `TOO_FEW` examples.
+        TrainingError: If there are fewer than `TOO_FEW` examples.
     """
     if num_examples < TOO_FEW:
         raise TrainingError(
@@ -129,7 +129,7 @@ def fit_calibration(
         weight: Weights of the examples, at least 0 and not all 0, ``[E]``; None: all are 1.
 
     Raises:
-        TrainingError: With fewer than `TOO_FEW` examples.
+        TrainingError: If there are fewer than `TOO_FEW` examples.
     """
     x: NDArray[np.float64] = np.asarray(probability, np.float64).round(DECIMALS)
     y = np.asarray(came_true, np.float64)
@@ -154,7 +154,7 @@ def train_calibrator(confidence: ArrayLike, correct: ArrayLike) -> "IsotonicRegr
         The fitted curve.
 
     Raises:
-        TrainingError: With fewer than `TOO_FEW` examples.
+        TrainingError: If there are fewer than `TOO_FEW` examples.
     """
     return as_scikit_learn(fit_calibration(confidence, correct).table)
 

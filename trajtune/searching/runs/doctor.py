@@ -29,7 +29,7 @@ class Finding:
 
     Attributes:
         what: Description in one line.
-        remedy: How to fix it.
+        remedy: Instruction to fix it.
         fix: Function that fixes it; None if only the user can.
     """
 

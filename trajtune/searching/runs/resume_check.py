@@ -88,7 +88,7 @@ def check_resumable(run: Run, expected: Expected = Expected(), *, force: bool = 
 
     Args:
         run: The run to resume.
-        expected: What the caller expects of the run.
+        expected: Expectations about the run.
         force: Whether to allow harmless differences, which are other versions of packages.
 
     Raises:
