@@ -37,9 +37,9 @@ class StartPoint:
     """A trial that is queued before the sampler suggests any.
 
     Attributes:
-        origin: One of `search.study.origins`.
+        origin: One of `searching.study.origins`.
         params: The params to train.
-        attributes: Other attributes of the trial, see `search.study.study`.
+        attributes: Other attributes of the trial, see `searching.study.study`.
     """
 
     origin: str

@@ -1,10 +1,10 @@
 """The Optuna study of a run, which records a search: asks for trials, records epochs and tells results.
 
-The functions below write everything that is known about a trial. `search.study.trial_records` reads it back.
+The functions below write everything that is known about a trial. `searching.study.trial_records` reads it back.
 A trial has these user attributes:
 
 - ``params``: its complete `Params`, which are trained; Optuna's params are only the searched ones;
-- ``origin``: where its params come from, see `search.study.origins`;
+- ``origin``: where its params come from, see `searching.study.origins`;
 - ``differs_in``: for a queued trial, the names of unsearched settings in which it differs from the
   experiment;
 - ``repeat_of`` and ``seed``: for a repeat, the number of the trial whose params it trains, and its seed;

@@ -31,7 +31,7 @@ class TrialRecord:
     Attributes:
         number: Number of the trial, from 0; its directory is ``trials/<number, four digits>``.
         state: Optuna's state: WAITING, RUNNING, COMPLETE, PRUNED or FAIL.
-        origin: Origin of the params, see `search.study.origins`; None before the trial has params.
+        origin: Origin of the params, see `searching.study.origins`; None before the trial has params.
         params: The complete `Params`; empty before the trial has params.
         epochs: The reports of the epochs, in order.
         best_epoch: The epoch (from 1) with the best first objective; None without an epoch.
@@ -76,7 +76,7 @@ class TrialRecord:
 
     @property
     def is_sampled(self) -> bool:
-        """Whether the sampler sees the trial; see `search.study.sampled_study`."""
+        """Whether the sampler sees the trial; see `searching.study.sampled_study`."""
         return self.repeat_of is None and not self.differs_in
 
     @property
