@@ -1,7 +1,7 @@
 """The Optuna study of a run, which records a search: asks for trials, records epochs and tells results.
 
-The functions below write everything that is known about a trial. `searching.study.trial_records` reads it back.
-A trial has these user attributes:
+The functions below write everything that is known about a trial, and `searching.study.trial_records` reads it
+back. A trial has these user attributes:
 
 - ``params``: its complete `Params`, which are trained; Optuna's params are only the searched ones;
 - ``origin``: where its params come from, see `searching.study.origins`;
