@@ -125,7 +125,7 @@ def test_a_resume_refuses_whatever_differs_from_the_run(
         (["--run", "s"], "--run r → s"),
         (["--snapshot", str(changing_snapshot.path)], "snapshot "),
     ]:
-        assert_one_line(trajtune(*resume, *given), "RunError", "could not be compared", said)
+        assert_one_line(trajtune(*resume, *given), "RunError", "would not be comparable", said)
     assert_one_line(trajtune(*resume, "--warm-start", "none"), "RunError", "No run none in")
     assert not (run_of_a_search / "study.journal").exists(), "nothing began"
 

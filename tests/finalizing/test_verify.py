@@ -12,7 +12,7 @@ from trajtune.storage.hashes import file_sha256
 
 
 @pytest.mark.parametrize("name", [*FILES, "manifest.json"])
-def test_verify_names_any_file_that_was_tampered_with(finalized: Path, tmp_path: Path, name: str) -> None:
+def test_verify_names_any_altered_file(finalized: Path, tmp_path: Path, name: str) -> None:
     copied = Path(shutil.copytree(finalized, tmp_path / "bundle"))
     if name == "manifest.json":
         manifest = json.loads((copied / name).read_text())
@@ -21,11 +21,11 @@ def test_verify_names_any_file_that_was_tampered_with(finalized: Path, tmp_path:
         content = bytearray((copied / name).read_bytes())
         content[len(content) // 2] ^= 1
         (copied / name).write_bytes(content)
-    with pytest.raises(BundleError, match=rf"is not what was written: {re.escape(name)} was altered\."):
+    with pytest.raises(BundleError, match=rf"must be unchanged, but {re.escape(name)} was altered\."):
         verify(copied)
 
 
-def test_verify_names_every_file_that_is_not_as_it_was(finalized: Path, tmp_path: Path) -> None:
+def test_verify_names_every_altered_or_missing_file(finalized: Path, tmp_path: Path) -> None:
     copied = Path(shutil.copytree(finalized, tmp_path / "bundle"))
     assert verify(copied)["max_abs_error"] < 1e-5
     (copied / "metrics.json").write_text("{}")
@@ -34,7 +34,7 @@ def test_verify_names_every_file_that_is_not_as_it_was(finalized: Path, tmp_path
         verify(copied)
 
 
-def test_verify_asks_the_graph_and_not_only_the_hashes(finalized: Path, tmp_path: Path) -> None:
+def test_verify_runs_the_graph_in_addition_to_checking_hashes(finalized: Path, tmp_path: Path) -> None:
     copied = Path(shutil.copytree(finalized, tmp_path / "bundle"))
     probes = json.loads((copied / "probes.json").read_text())
     probes["expected"][5]["tenure_pred"][1] += 1
@@ -43,5 +43,5 @@ def test_verify_asks_the_graph_and_not_only_the_hashes(finalized: Path, tmp_path
     manifest["files"]["probes.json"] = file_sha256(copied / "probes.json")
     manifest["manifest_sha256"] = manifest_sha256(manifest)
     (copied / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(BundleError, match="probe career 6 is not answered as by torch"):
+    with pytest.raises(BundleError, match="prediction for probe career 6 differs from torch's"):
         verify(copied)

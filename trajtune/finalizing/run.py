@@ -1,4 +1,4 @@
-"""Finalize: from a run to a bundle. The order of the steps, and nothing else."""
+"""Finalize: turns a run into a bundle. This module only has the order of the steps."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -69,14 +69,14 @@ def finalize(
     verbose: bool = False,
     progress: Progress | None = None,
 ) -> Path:
-    """Refit the best, choose on val, refit the winner on all known, export, evaluate on test once.
+    """Refit the best trials, choose on val, refit the winner on everything known, export, and test once.
 
     Args:
         run: A run with at least one finished trial, its path or its name; None: the latest.
         out: The bundle's directory, which must not exist; None: ``<storage.bundles>/<run>``.
-        snapshot_path: The run's snapshot; None: where it was, or below ``storage.snapshots``.
-        require_gates: Raise unless every gate passes; the bundle is kept and marked.
-        verbose: Show Ray's logs.
+        snapshot_path: The run's snapshot; None: its recorded path, or below ``storage.snapshots``.
+        require_gates: Whether to raise unless every gate passes; the bundle is kept and marked.
+        verbose: Whether to show Ray's logs.
         progress: Called with a line about each step; None: lines go to stderr.
 
     Returns:
@@ -85,8 +85,8 @@ def finalize(
     Raises:
         BundleError: If the bundle's path exists.
         RunError: If no trial of the run has a result.
-        SnapshotError: If the run's snapshot is missing or another.
-        TrainingError: If nothing could be refitted, or val is too small to calibrate.
+        SnapshotError: If the run's snapshot is missing or has another id.
+        TrainingError: If nothing could be refitted, or if val is too small to calibrate.
         ExportError: If the exported graph does not match the model.
         GateError: See ``require_gates``.
     """
@@ -99,7 +99,7 @@ def finalize(
     snapshot = snapshot_of_run(run, snapshot_path)
     on_known = settings.refit_on == "known"
     division = snapshot.refit if on_known else snapshot
-    val = division.read("val")  # on everything known, this is the calibration window
+    val = division.read("val")  # if refitted on everything known, this is the calibration window
     refuse_too_few(val.arrays.num_careers)  # before hours of refitting, not after
     say(f"finalizing {run.name}")
     choice = choose(run, snapshot, division, verbose=verbose, say=say)
@@ -148,10 +148,10 @@ def finalize(
 
 
 def demand_gates(bundle: Path, decided: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raise unless every gate is passed.
+    """Raise unless every gate has passed.
 
     Raises:
-        GateError: If one failed, or has too few people.
+        GateError: If a gate failed or has too few people.
     """
     if reasons := not_passed(decided):
         raise GateError(f"Every gate must pass, but {reasons}. Read {bundle / REPORT}.")

@@ -1,4 +1,4 @@
-"""Whether a bundle is unchanged: hashes, contract, predictions for the probe careers; needs no torch."""
+"""Verifies that a bundle is unchanged: hashes, contract, predictions for probe careers. Needs no torch."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ _RELATIVE: Final = 1e-4
 _ABSOLUTE: Final = 1e-5
 _TABLE: Final = 1e-6
 _STEP: Final = 2e-3
-"""Of the calibrated confidence: a probability may be off by 1e-4, and the curve's slope is at most 20."""
+"""Tolerance of the calibrated confidence: a probability may be off by 1e-4 and the slope is at most 20."""
 
 
 def verify(path: str | Path) -> dict[str, Any]:
@@ -29,12 +29,12 @@ def verify(path: str | Path) -> dict[str, Any]:
         path: The bundle's directory.
 
     Returns:
-        ``files``, ``titles`` and ``probes`` (how many were checked), ``max_abs_error`` (of the probes'
-        probabilities), ``gates_passed`` (when it was finalized) and ``source``.
+        ``files``, ``titles`` and ``probes`` (numbers of what was checked), ``max_abs_error`` (of the probes'
+        probabilities), ``gates_passed`` (at finalize) and ``source``.
 
     Raises:
-        BundleError: Names every missing or altered file, or else the first deviation from the serving
-            contract or from torch.
+        BundleError: If files are missing or altered (all are listed), or at the first deviation from the
+            serving contract or from torch.
     """
     folder = Path(path)
     manifest = read_manifest(folder)
@@ -58,7 +58,7 @@ def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
         altered.append(MANIFEST)
     faults = [f"{name} is missing" for name in missing] + [f"{name} was altered" for name in altered]
     if faults:
-        raise BundleError(f"{folder} is not what was written: {', '.join(faults)}. Finalize again.")
+        raise BundleError(f"{folder} must be unchanged, but {', '.join(faults)}. Finalize again.")
 
 
 def _check_contract(bundle: Bundle) -> None:
@@ -75,7 +75,7 @@ def _check_contract(bundle: Bundle) -> None:
     content = json.loads((where / CALIBRATION).read_text(encoding="utf-8"))
     x, y, ends = content["breakpoints"], content["values"], [content["minX"], content["maxX"]]
     if len(x) != len(y) or x != sorted(x) or y != sorted(y) or [x[0], x[-1]] != ends:
-        raise BundleError(f"{where}: {CALIBRATION} is not a rising table. Finalize again.")
+        raise BundleError(f"{where}: {CALIBRATION} must be a rising table, but is not. Finalize again.")
 
 
 def _check_probes(bundle: Bundle) -> dict[str, Any]:
@@ -99,6 +99,9 @@ def _check_probes(bundle: Bundle) -> dict[str, Any]:
             and abs(confidence[0] - by_table) < _TABLE
         )
         if not same:
-            raise BundleError(f"{bundle.path}: probe career {number} is not answered as by torch.")
+            raise BundleError(
+                f"{bundle.path}: the prediction for probe career {number} differs from torch's. "
+                "Finalize again."
+            )
         worst = max(worst, float(np.abs(answer["top5_probabilities"] - expected["top5_probabilities"]).max()))
     return {"probes": len(pairs), "max_abs_error": worst}

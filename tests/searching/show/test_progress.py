@@ -1,4 +1,4 @@
-"""What is shown of a search while it runs: a live table on a terminal, plain lines elsewhere."""
+"""The display of a running search: a live table on a terminal, plain lines elsewhere."""
 
 import io
 import sys
@@ -28,7 +28,7 @@ class Terminal(io.StringIO):
 def searched(
     directory: Path, shown: io.StringIO, monkeypatch: pytest.MonkeyPatch, log: RunLog | None = None
 ) -> str:
-    """Show a search of three trials: one through, one broken, one under way."""
+    """Show a search with three trials: one complete, one failed, one running."""
     monkeypatch.setattr(sys, "stderr", shown)
     monkeypatch.setenv("COLUMNS", "200")
     study = create_study(directory, SETTINGS, 50)
@@ -54,7 +54,7 @@ def searched(
     return shown.getvalue()
 
 
-def test_a_terminal_shows_counts_best_and_what_is_running(
+def test_a_terminal_shows_counts_the_best_trial_and_running_trials(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = searched(tmp_path, Terminal(), monkeypatch)

@@ -1,22 +1,22 @@
-"""The directory of one search: its settings, its study and its checkpoints.
+"""A run directory: the settings, the study and the checkpoints of one search.
 
 ::
 
     runs/20261122-214403/
-      experiment.yaml  space.yaml   resolved, as searched
+      experiment.yaml  space.yaml   resolved, as used by the search
       run.json                      schema version, snapshot, trials requested, versions, created, sha256 of
                                     the two files above, settings that were changed later
-      study.journal                 the Optuna study: the record of all trials
+      study.journal                 the Optuna study, which records all trials
       search.log                    what the search printed to stderr
       trials/0000/best.pt           checkpoints
       best.json                     the best finished trial so far
       baselines.json                val metrics of the counting baselines, and what `ngram` chose
-      refits/                       what finalize has trained
+      refits/                       checkpoints that finalize has trained
       lock                          held by the process that searches
     runs/latest                     a link to the newest run
 
-A run may be in an object store instead, at ``s3://bucket/runs/NAME``. Then its study is in a database, which
-also records which process searches in it, and ``latest`` is an object with the newest run's name.
+A run can also be in an object store, at ``s3://bucket/runs/NAME``. Then its study is in a database. The
+database also records which process searches in the run. ``latest`` is an object with the newest run's name.
 
 Knows nothing of Ray, Optuna and torch.
 """
@@ -43,11 +43,11 @@ if TYPE_CHECKING:
 SCHEMA_VERSION: Final = 1
 LATEST: Final = "latest"
 TUNE_PREFIX: Final = ".tune-"
-"""Ray Tune's own files: nobody reads them; the process that made them deletes them, or the next one does."""
+"""Prefix of Ray Tune's files, which are never read. They are deleted after the search or before the next."""
 EXPERIMENT: Final = "experiment.yaml"
 SPACE: Final = "space.yaml"
 REFITS: Final = "refits"
-"""What finalize has trained: checkpoints of finished refits, and a folder for each unfinished one."""
+"""Folder of finalize: checkpoints of finished refits, and a folder for each unfinished refit."""
 MANIFEST: Final = "run.json"
 _BEST: Final = "best.json"
 _BASELINES: Final = "baselines.json"
@@ -61,12 +61,12 @@ class Run:
     """A run directory.
 
     Attributes:
-        path: Absolute, or a URI.
-        experiment: The experiment of the search, resolved, with the settings that a resume has changed.
+        path: Absolute path or URI of the directory.
+        experiment: The experiment of the search, resolved, including settings changed when resuming.
         space: The space of the search, resolved.
-        manifest: What ``run.json`` says: ``schema_version``, ``snapshot`` (``path``, ``id``),
-            ``requested``, ``created``, ``versions``, ``files`` (sha256) and ``changed``: settings that
-            a resume has changed, which no trial's value depends on.
+        manifest: Content of ``run.json``: ``schema_version``, ``snapshot`` (``path``, ``id``),
+            ``requested``, ``created``, ``versions``, ``files`` (sha256) and ``changed``. ``changed`` has the
+            settings that were changed when resuming; none of them affects the value of a trial.
     """
 
     path: StoredPath
@@ -81,7 +81,7 @@ class Run:
 
     @property
     def reference(self) -> str:
-        """What --resume takes: the name if it is in the default directory of runs, else the path or URI."""
+        """Argument for --resume: the name if the run is in the default directory, else the path or URI."""
         return reference(self.path)
 
     @property
@@ -100,7 +100,7 @@ class Run:
         return int(self.manifest["requested"])
 
     def best(self) -> dict[str, Any]:
-        """The best finished trial: ``number``, ``params``, ``epoch``, ``metrics``, ``checkpoint``.
+        """Return the best finished trial: ``number``, ``params``, ``epoch``, ``metrics``, ``checkpoint``.
 
         Raises:
             RunError: If no trial has a result yet.
@@ -109,7 +109,7 @@ class Run:
             content: dict[str, Any] = json.loads((self.path / _BEST).read_text("utf-8"))
         except FileNotFoundError as error:
             raise RunError(
-                f"The run {self.name} has no finished trial yet. Go on with "
+                f"The run {self.name} has no finished trial yet. Continue it with "
                 f"`trajtune search --resume {self.reference}`."
             ) from error
         except ValueError as error:
@@ -119,25 +119,25 @@ class Run:
         return content
 
     def write_best(self, content: Mapping[str, Any]) -> None:
-        """Write what `best` reads."""
+        """Write the content that `best` returns."""
         write_json(self.path / _BEST, content, allow_nan=True)
 
     def baselines(self) -> dict[str, dict[str, float | None]]:
-        """Val metrics of every baseline, by name; empty before a search has measured them."""
+        """Return val metrics of every baseline, by name; empty until a search has measured them."""
         return {
             name: {metric: value for metric, value in found.items() if metric != _CHOICE}
             for name, found in self._baselines().items()
         }
 
     def ngram_choice(self) -> dict[str, Any] | None:
-        """What the baseline `ngram` chose on val; None before that, and in runs of earlier versions."""
+        """Return what the baseline `ngram` chose on val; None if not measured, or in older runs."""
         choice: dict[str, Any] | None = self._baselines().get("ngram", {}).get(_CHOICE)
         return choice
 
     def write_baselines(
         self, metrics: Mapping[str, Mapping[str, float | None]], choice: Mapping[str, Any] | None = None
     ) -> None:
-        """Write what `baselines` and `ngram_choice` read."""
+        """Write the content that `baselines` and `ngram_choice` return."""
         content = dict[str, Mapping[str, Any]](metrics)
         if choice is not None:
             content["ngram"] = {**content["ngram"], _CHOICE: dict(choice)}
@@ -148,19 +148,19 @@ class Run:
         try:
             found: dict[str, dict[str, Any]] = json.loads(path.read_text("utf-8"))
         except (FileNotFoundError, ValueError):
-            return {}  # a damaged file is written again by the next search
+            return {}  # the next search replaces a damaged file
         return found
 
     def with_requested(self, requested: int) -> "Run":
-        """The same run with another number of requested trials, which is written to its manifest."""
+        """Return the run with another number of requested trials, after writing it to the manifest."""
         manifest = {**self.manifest, "requested": requested}
         write_json(self.path / MANIFEST, manifest)
         return replace(self, manifest=manifest)
 
     def with_changed(self, changed: Mapping[str, Mapping[str, Any]]) -> "Run":
-        """The same run with some settings changed, by section; its manifest keeps them.
+        """Return the run with some settings changed, by section, after writing them to the manifest.
 
-        Its ``experiment.yaml`` stays as it is.
+        ``experiment.yaml`` is not changed.
         """
         before = self.manifest.get(_CHANGED, {})
         merged = {name: {**before.get(name, {}), **changed.get(name, {})} for name in {**before, **changed}}
@@ -172,15 +172,21 @@ class Run:
         return replace(self, manifest=manifest, experiment=experiment)
 
     def is_searching(self) -> bool:
-        """Whether a process holds the run; in a store, a killed one still does for some seconds."""
+        """Return whether a process has locked the run.
+
+        In an object store, the lock of a killed process lasts for some seconds.
+        """
         return self._lock().is_held()
 
     @contextmanager
     def locked(self) -> Iterator[StillHeld]:
-        """Hold the run for writing; the block gets a check that raises once another process has taken over.
+        """Lock the run for writing while the block runs.
+
+        Yields:
+            A check that raises `RunError` once another process has taken over the run.
 
         Raises:
-            RunError: If another process holds it.
+            RunError: If another process has locked the run.
         """
         with self._lock().hold() as still_held:
             yield still_held
@@ -193,7 +199,7 @@ class Run:
 
 
 def lease_of(path: StoredPath, storage: StorageSettings) -> "Lease":
-    """The lease of a run in a store, whose files cannot be locked."""
+    """Return the lease of a run in an object store, whose files cannot be locked."""
     from trajtune.searching.runs.lease import Lease
 
     assert storage.study_url_variable is not None, "an experiment with a store has it"
@@ -201,10 +207,10 @@ def lease_of(path: StoredPath, storage: StorageSettings) -> "Lease":
 
 
 def open_run(name: str | Path | None, storage: StorageSettings | None = None) -> Run:
-    """Open a run by path or by name below ``storage.runs``; None opens the latest.
+    """Open a run by path, or by name below ``storage.runs``; None opens the latest.
 
     Raises:
-        RunError: If there is none, or it is not a run of this version.
+        RunError: If there is no such run, or if another version of trajtune wrote it.
     """
     parent = stored_path((storage or StorageSettings()).runs)
     path = _resolve(parent, name)
@@ -229,29 +235,29 @@ def _check_unaltered(path: StoredPath, expected: str) -> None:
     try:
         actual = hashlib.sha256(path.read_bytes()).hexdigest()
     except FileNotFoundError as error:
-        raise RunError(f"{path} is gone, without which the run cannot be read. Put it back.") from error
+        raise RunError(f"The run needs {path}, but it is missing. Restore the file.") from error
     if actual != expected:
         raise RunError(
-            f"{path} was altered after the run began: its sha256 is {actual[:12]}..., {MANIFEST} says "
-            f"{expected[:12]}.... Put it back; settings that a run may change are taken from "
+            f"{path} must not change after the run began, but its sha256 is {actual[:12]}... and {MANIFEST} "
+            f"has {expected[:12]}.... Restore the file. To change settings of a run, use "
             "`trajtune search EXPERIMENT --resume`."
         )
 
 
 def _merged(content: Mapping[str, Any], changed: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """An experiment's content with some settings replaced."""
+    """Return an experiment's content with some settings replaced."""
     sections = {name: {**content.get(name, {}), **settings} for name, settings in changed.items()}
     return {**content, **sections}
 
 
 def reference(path: StoredPath) -> str:
-    """What --resume takes: a run's name if it is in the default directory of runs, else its path or URI."""
+    """Return the argument for --resume: a run's name if it is in the default directory, else path or URI."""
     default = Path(StorageSettings().runs).absolute()
     return path.name if path.parent == default else str(path)
 
 
 def known_runs(parent: StoredPath | None = None) -> list[str]:
-    """Names of the runs in a directory, sorted; None is the default directory of runs."""
+    """Return the sorted names of the runs in a directory; None means the default directory of runs."""
     parent = parent or Path(StorageSettings().runs)
     return [
         folder.name for folder in children(parent) if folder.name != LATEST and (folder / MANIFEST).is_file()
@@ -262,7 +268,7 @@ def _resolve(parent: StoredPath, name: str | Path | None) -> StoredPath:
     if name is None:
         latest = _latest(parent)
         if latest is None:
-            raise RunError(f"There is no run in {parent}/. Make one with `trajtune search`.")
+            raise RunError(f"There is no run in {parent}/. Start one with `trajtune search`.")
         return latest
     for candidate in _candidates(parent, name):
         if candidate.name == LATEST and (latest := _latest(candidate.parent)):
@@ -272,16 +278,16 @@ def _resolve(parent: StoredPath, name: str | Path | None) -> StoredPath:
     if is_uri(str(name)):
         parent = stored_path(str(name)).parent
     names = known_runs(parent)
-    there = (
-        f"{did_you_mean(str(name), names)}There are: {', '.join(names[-5:])}"
+    existing = (
+        f"{did_you_mean(str(name), names)}Existing runs: {', '.join(names[-5:])}"
         if names
-        else "There is none yet; make one with `trajtune search`"
+        else "There is none yet; start one with `trajtune search`"
     )
-    raise RunError(f"No run {name} in {parent}/. {there}.")
+    raise RunError(f"No run {name} in {parent}/. {existing}.")
 
 
 def _candidates(parent: StoredPath, name: str | Path) -> Iterator[StoredPath]:
-    """The paths that a name may mean: a URI is one path, a relative path may be below ``parent`` too."""
+    """Yield the paths that a name may mean: a URI as it is, or a path and the name below ``parent``."""
     if is_uri(str(name)):
         path = stored_path(name)
         check_reachable(path)
@@ -294,6 +300,6 @@ def _candidates(parent: StoredPath, name: str | Path) -> Iterator[StoredPath]:
 
 
 def _latest(parent: StoredPath) -> StoredPath | None:
-    """The newest run in a directory."""
+    """Return the newest run in a directory, or None without one."""
     check_reachable(parent)
     return follow_link(parent / LATEST)

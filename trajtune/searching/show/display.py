@@ -1,4 +1,4 @@
-"""What shows a session while it searches: to people or to programs, and always to the run's log."""
+"""Displays a session while it searches: to people or to programs, and always in the run's log."""
 
 import sys
 from collections.abc import Iterator
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 @contextmanager
 def display(run: Run, study: "Study", log: RunLog, *, json_log: bool) -> Iterator[Listener]:
-    """Show the study while the block runs; gives the function to call with each event.
+    """Show the study while the block runs, and yield the function to call with each event.
 
     Args:
-        run: The run; the best of its baselines is shown beside the best trial.
-        study: Its study.
-        log: Gets a line for each trial that ends, and what is printed to stderr.
-        json_log: Whether events are JSON lines on stdout, instead of a display on stderr.
+        run: The run; its best baseline is shown beside the best trial.
+        study: The run's study.
+        log: Log that receives a line for each trial that ends, and everything printed to stderr.
+        json_log: Whether events are written to stdout as lines of JSON, instead of a display on stderr.
     """
     metric = run.experiment.search.metric
     baseline = best_baseline(run.baselines(), metric)
     progress = Progress(study, run.requested, metric, baseline, tuple(run.space.searched))
     if not json_log:
-        # In this order: the live table takes stderr over, and what is printed beside it is for the log.
+        # The order matters: the live table replaces stderr, and other output to stderr goes to the log too.
         with show_progress(progress, log) as show, tee_stderr(log):
             yield show
         return

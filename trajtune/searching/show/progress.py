@@ -21,13 +21,13 @@ FINISHED = ("COMPLETE", "PRUNED", "FAIL")
 
 
 class Progress:
-    """What is shown, read from the study at each event.
+    """The state of the search for display, read from the study at each event.
 
     Args:
-        study: The record.
-        requested: Trials asked for.
-        metric: The objective.
-        baseline: Name and objective of the best baseline, to be shown with the best trial.
+        study: The study of the search.
+        requested: Number of trials requested.
+        metric: The first objective.
+        baseline: Name and objective of the best baseline, shown beside the best trial.
         searched: Names of the searched params.
     """
 
@@ -51,11 +51,11 @@ class Progress:
 
     @property
     def finished(self) -> int:
-        """Trials that have ended."""
+        """Number of trials that have ended."""
         return sum(self.counts[state] for state in FINISHED)
 
     def left(self) -> str:
-        """Time left, if trials go on finishing at the rate of this session."""
+        """Return the time left if trials continue to finish at the rate of this session."""
         finished, missing = self.finished - self._finished_before, self.requested - self.finished
         if not missing:
             return "all done"
@@ -69,7 +69,7 @@ class Progress:
         return _duration(time.monotonic() - self._started)
 
     def best(self) -> str:
-        """The best trial so far, the research default and the best baseline."""
+        """Return a line with the best trial so far, the research default and the best baseline."""
         best, default = best_trial(self.trials), research_default(self.trials)
         text = f"best {metric_value(best.mean_value)} (trial {best.number})" if best else "no result yet"
         if default and default.value is not None:
@@ -81,7 +81,7 @@ class Progress:
         return text
 
     def states(self) -> str:
-        """How many trials are in which state."""
+        """Return the number of trials in each state, as text."""
         return (
             f"{self.finished} of {self.requested} trials done: {self.counts['COMPLETE']} complete, "
             f"{self.counts['PRUNED']} pruned, {self.counts['FAIL']} failed; {self.counts['RUNNING']} running"
@@ -94,12 +94,12 @@ def _duration(seconds: float) -> str:
 
 
 def lines_to(progress: Progress, log: "RunLog") -> Listener:
-    """The function to call with each event, where only the log is to show it."""
+    """Return the function to call with each event if only the log shows it."""
     return Lines(progress, log)
 
 
 class Lines:
-    """One plain line for each trial that ends, or that met damaged checkpoints."""
+    """Prints a plain line for each trial that ends or that found damaged checkpoints."""
 
     def __init__(self, progress: Progress, *files: "TextIO | RunLog") -> None:
         self._progress, self._files = progress, files
