@@ -97,11 +97,15 @@ def test_a_search_on_three_hosts_survives_the_network_a_host_and_its_driver(
     two.cut()
     time.sleep(60)
     two.mend()
-    wait_until(driver, lambda trials: num_epochs(trials) >= 20, "the search goes on without the second host")
+    wait_until(
+        driver, lambda trials: num_epochs(trials) >= 20, "the search continues without the second host"
+    )
 
     three.kill()
     before = num_epochs(read_trials(read_study(open_run(RUN).path)))
-    wait_until(driver, lambda trials: num_epochs(trials) >= before + 3, "it goes on without the third")
+    wait_until(
+        driver, lambda trials: num_epochs(trials) >= before + 3, "the search continues without the third host"
+    )
 
     (trajtune,) = psutil.Process(driver.pid).children()
     trajtune.kill()

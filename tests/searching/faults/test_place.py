@@ -106,7 +106,7 @@ def test_an_empty_vocabulary_is_refused_and_a_small_val_is_reported_before_the_s
     assert f"the calibration window has {people} people, and calibration needs 99" in capsys.readouterr().err
     monkeypatch.setattr(Snapshot, "encoder", lambda snapshot: TitleEncoder.fit([]))
     with pytest.raises(
-        SnapshotError, match=r"no title of train occurs 1 times\. Lower `vocabulary.min_count`"
+        SnapshotError, match=r"no title in train occurs 1 times\. Lower `vocabulary.min_count`"
     ):
         start_search(experiment(tmp_path), small_snapshot)
     assert not (tmp_path / "runs").exists()
