@@ -1,4 +1,4 @@
-"""Processor seconds that the counting baselines take on simulated careers, in one thread.
+"""Measure the processor time of the counting baselines on simulated careers, on one thread.
 
 Usage, from the project's root:
 
@@ -25,14 +25,14 @@ from trajtune.simulation.simulate import simulate
 T = TypeVar("T")
 CAREERS, QUICK_CAREERS = 1_000_000, 20_000
 MOST_SECONDS = 20.0
-"""Choosing and fitting `ngram` on a million careers together."""
+"""Bar for choosing and fitting `ngram` on a million careers, in seconds."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_CAREERS:,} careers")
-    parser.add_argument("--json", type=Path, help="write the results here too")
-    parser.add_argument("--careers", type=int, default=CAREERS, help="train careers")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
+    parser.add_argument("--careers", type=int, default=CAREERS, help="number of train careers")
     options = parser.parse_args()
     torch.set_num_threads(1)
     rows = measured(QUICK_CAREERS if options.quick else options.careers)
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def measured(num_careers: int) -> list[dict[str, Any]]:
-    """Seconds of each step."""
+    """Return the seconds of each step."""
     careers = simulate(num_careers + MOST_VAL, 0, PROCESS)
     train, val = arrays_of(careers, 0, num_careers), arrays_of(careers, num_careers, len(careers))
     examples = examples_of(val, "last")
@@ -64,7 +64,7 @@ def measured(num_careers: int) -> list[dict[str, Any]]:
 
 
 def seconds(work: Callable[[], T]) -> tuple[float, T]:
-    """Processor time of the work, and its result."""
+    """Return the processor time of a function call and its result."""
     began = time.process_time()
     found = work()
     return time.process_time() - began, found
