@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def _regret(rng: np.random.Generator, trials: int, repeats: int | None, noise: float) -> float:
-    """Return the regret of one search with ``repeats`` of the best points and two of the first; None: none."""
+    """Return the regret of a search with ``repeats`` of the best points and two of the first; None: none."""
     # One trial is the research default, which is not part of the simulation.
     points = trials - 1 - (0 if repeats is None else 2 + repeats)
     values = ((rng.random((points, DIMENSIONS)) - rng.random(DIMENSIONS)) ** 2 @ WEIGHTS) / _spread()

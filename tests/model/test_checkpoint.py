@@ -86,5 +86,5 @@ def test_a_checkpoint_of_an_earlier_version_gives_the_same_model(
 
 
 def test_weights_for_another_vocabulary_are_refused(state: dict[str, Any]) -> None:
-    with pytest.raises(TrainingError, match="do not fit its own params"):
+    with pytest.raises(TrainingError, match="do not match its params"):
         build_model({**state, "vocab_size": 12})

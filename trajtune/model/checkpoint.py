@@ -1,4 +1,4 @@
-"""Checkpoints: tensors and plain values in one file that carries its own checksum.
+"""Checkpoints: tensors and plain values in one file that contains its checksum.
 
 The file is written by ``torch.save``, and the sha256 of its bytes is added as the comment of the zip archive.
 The file is written atomically, ``torch.load(path, weights_only=True)`` can read it, and damage is detected
@@ -58,7 +58,7 @@ def _write(state: State, file: IO[bytes]) -> None:
         raise hashing.error or error from error
     # A zip archive ends with the length of its comment (APPNOTE 4.3.16); torch writes none.
     file.seek(-2, os.SEEK_END)
-    assert file.read() == b"\0\0", "torch.save wrote a zip comment of its own"
+    assert file.read() == b"\0\0", "torch.save wrote a zip comment"
     file.seek(-2, os.SEEK_END)
     file.write(struct.pack("<H", _COMMENT) + _MARK + hashing.hash.hexdigest().encode())
 
@@ -100,7 +100,7 @@ def _is_intact(file: IO[bytes]) -> bool:
 
 
 class _Hashing:
-    """A file that is hashed while it is written, so its content is never in memory as a whole."""
+    """A file that is hashed while it is written, so its content need not be in memory."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file, self.hash = file, hashlib.sha256()
@@ -130,7 +130,7 @@ def vocabulary_id(encoder: TitleEncoder) -> str:
 
 
 def averaged(states: Sequence[State], ngram: State | None = None, ngram_share: float = 0) -> dict[str, Any]:
-    """Return the state of the equally weighted mean of trained networks; of one network, its own state.
+    """Return the state of the equally weighted mean of trained networks; a single network's state as it is.
 
     Args:
         states: States of the networks.
@@ -181,7 +181,9 @@ def _build_network(state: State) -> CareerTrajectoryLSTM:
         model.load_state_dict(weights)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
-        raise TrainingError(f"The checkpoint's weights do not fit its own params: {reason}.") from error
+        raise TrainingError(
+            f"The checkpoint's weights do not match its params: {reason}. Train that trial again."
+        ) from error
     return model.eval().collapse()
 
 

@@ -92,7 +92,7 @@ def evaluate(
     """Return the metrics of a model on val, as a search measures them.
 
     Args:
-        model: Model to measure; its mode is left as it is.
+        model: Model to measure; its mode does not change.
         batches: Loader of the last transition of each val career.
         workers: Workers that have the rest of val.
         outcomes: Loader of the examples on which tenure and hireability are measured, from

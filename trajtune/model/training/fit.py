@@ -59,7 +59,7 @@ class EpochResult:
                 epoch changes it in place.
         """
         state = self._capture()
-        assert state["epoch"] == self.epoch, "the next epoch has begun, so this epoch's state is gone"
+        assert state["epoch"] == self.epoch, "the next epoch has begun, so the state of this epoch is gone"
         return deepcopy(state) if copy else state
 
 
