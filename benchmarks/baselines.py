@@ -19,12 +19,12 @@ from benchmarks.ablation import PROCESS, VOCAB_SIZE, arrays_of
 from benchmarks.rows import result
 from trajtune.dataset.arrays import examples_of
 from trajtune.model.baselines.baselines import markov
-from trajtune.model.baselines.ngram import MOST_VAL, choose_ngram, ngram
+from trajtune.model.baselines.ngram import MAX_VAL_CAREERS, choose_ngram, ngram
 from trajtune.simulation.simulate import simulate
 
 T = TypeVar("T")
 CAREERS, QUICK_CAREERS = 1_000_000, 20_000
-MOST_SECONDS = 20.0
+MAX_SECONDS = 20.0
 """Bar for choosing and fitting `ngram` on a million careers, in seconds."""
 
 
@@ -44,7 +44,7 @@ def main() -> None:
 
 def measured(num_careers: int) -> list[dict[str, Any]]:
     """Return the seconds of each step."""
-    careers = simulate(num_careers + MOST_VAL, 0, PROCESS)
+    careers = simulate(num_careers + MAX_VAL_CAREERS, 0, PROCESS)
     train, val = arrays_of(careers, 0, num_careers), arrays_of(careers, num_careers, len(careers))
     examples = examples_of(val, "last")
     choosing, choice = seconds(lambda: choose_ngram(train, val, VOCAB_SIZE))
@@ -57,8 +57,8 @@ def measured(num_careers: int) -> list[dict[str, Any]]:
     return [
         result(f"ngram, choosing: {size}", choosing, "s"),
         result(f"ngram, fitting: {size}", fitting, "s"),
-        result(together, choosing + fitting, "s", most=MOST_SECONDS),
-        result(f"ngram, predicting: {MOST_VAL:,} careers", predicting, "s"),
+        result(together, choosing + fitting, "s", most=MAX_SECONDS),
+        result(f"ngram, predicting: {MAX_VAL_CAREERS:,} careers", predicting, "s"),
         result(f"markov, fitting: {size}", first_order, "s"),
     ]
 

@@ -1,7 +1,7 @@
 """Classifier peers of the model: softmax regression and gradient boosting from scikit-learn.
 
 Both read the last two titles and the number of roles. The softmax regression learns as many of the commonest
-next titles as its time limit allows, and boosting learns at most `MOST_BOOSTED`. All other titles share a
+next titles as its time limit allows, and boosting learns at most `MAX_BOOSTED`. All other titles share a
 class.
 """
 
@@ -25,9 +25,9 @@ from benchmarks.ngram_peer import START, Matrix, Moves
 INVERSE_PENALTIES: Final = (0.3, 3.0, 30.0)
 LEAF_SIZES: Final = (5, 20)
 ROUNDS: Final = (5, 10, 20)
-MOST_BOOSTED: Final = 60
+MAX_BOOSTED: Final = 60
 """Largest number of classes of boosting, which grows a tree for each class and round."""
-MOST_CATEGORIES: Final = 250
+MAX_CATEGORIES: Final = 250
 """Largest number of titles that boosting distinguishes as inputs; the others share a category."""
 SOFTMAX_SCORES: Final = 4_000_000
 """Largest number of scores in training the softmax regression: with more examples there are fewer classes."""
@@ -80,7 +80,7 @@ def fit_boosting(
     moves: Moves, weights: NDArray[np.float64], settings: dict[str, Any], *, with_months: bool = False
 ) -> Fitted:
     """Fit gradient boosting, which predicts for each number of rounds, or only for the given number."""
-    kept = common_targets(moves.title(1), MOST_CATEGORIES)
+    kept = common_targets(moves.title(1), MAX_CATEGORIES)
     known = np.unique(kept[kept > 0])
     model = HistGradientBoostingClassifier(
         max_iter=settings.get("rounds", ROUNDS[-1]),
@@ -92,7 +92,7 @@ def fit_boosting(
     )
     features = boosting_features(moves, known, with_months)
     with threadpool_limits(1):  # threads slow down small trees
-        model.fit(features, common_targets(moves.target, MOST_BOOSTED), sample_weight=weights)
+        model.fit(features, common_targets(moves.target, MAX_BOOSTED), sample_weight=weights)
 
     def predict(asked: Moves) -> Iterator[tuple[dict[str, Any], Matrix]]:
         stages = model.staged_predict_proba(boosting_features(asked, known, with_months))

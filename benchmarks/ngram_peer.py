@@ -30,7 +30,7 @@ COPY_SHARES: Final = (0.0, 0.05, 0.15, 0.3, 0.5)
 COPY_DECAY: Final = 0.7
 """Weight of each earlier title, relative to the one after it."""
 START: Final = -1
-FEWEST: Final = 1e-12
+MIN_PROBABILITY: Final = 1e-12
 
 
 @dataclass(frozen=True)
@@ -179,4 +179,4 @@ def mixed_with_copy(distribution: Matrix, copied: Matrix, share: float) -> Matri
 
 def mean_nll(probabilities: Matrix) -> float:
     """Return the mean log-loss of the targets' probabilities, in nats."""
-    return float(-np.log(np.maximum(probabilities, FEWEST)).mean())
+    return float(-np.log(np.maximum(probabilities, MIN_PROBABILITY)).mean())

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.classifier_peers import Classifier, boosting, boosting_with_months, softmax_regression
-from benchmarks.ngram_peer import FEWEST, Fold, Matrix, Moves, Ngram, mean_nll, tuned_ngram
+from benchmarks.ngram_peer import MIN_PROBABILITY, Fold, Matrix, Moves, Ngram, mean_nll, tuned_ngram
 from trajtune.model.predict import predictions, score_next_role
 from trajtune.model.predictions import Predictions
 
@@ -98,7 +98,7 @@ def over_titles(scores: Matrix, classes: NDArray[np.int64], rest: Matrix) -> Mat
     """Expand classes to all titles, ``[E, V]``; class 0 is divided in proportion to ``rest``."""
     others = rest.copy()
     others[:, classes] = 0
-    others /= np.maximum(others.sum(1, keepdims=True), FEWEST)
+    others /= np.maximum(others.sum(1, keepdims=True), MIN_PROBABILITY)
     result = others * (scores[:, :1] if classes[0] == 0 else 0)
     named = classes > 0
     result[:, classes[named]] = scores[:, named]
@@ -107,7 +107,7 @@ def over_titles(scores: Matrix, classes: NDArray[np.int64], rest: Matrix) -> Mat
 
 def scored(probabilities: Matrix, moves: Moves) -> Predictions:
     """Return probabilities ``[E, V]`` as predictions for the product's metrics."""
-    logits = np.log(np.maximum(probabilities, FEWEST))
+    logits = np.log(np.maximum(probabilities, MIN_PROBABILITY))
     logits[:, 0] = -1e9
     targets = torch.from_numpy(moves.target)
     current = torch.from_numpy(moves.arrays.title_ids[moves.examples.target - 1].astype(np.int64))

@@ -30,9 +30,9 @@ from trajtune.searching.run import SessionFlags, start_search
 from trajtune.storage.atomic import write_atomically
 
 SIZES = (5_000, 20_000, 50_000, 200_000)
-LEAST_TOP1, LEAST_TOP5, LEAST_AUC = 0.99, 0.995, 0.97
-LEAST_GAP = {5_000: 0.62, 50_000: 0.75, 200_000: 0.75}
-MOST_OFF_COVERAGE = 0.03
+LEAST_TOP1, LEAST_TOP5, MIN_AUC = 0.99, 0.995, 0.97
+MIN_GAP = {5_000: 0.62, 50_000: 0.75, 200_000: 0.75}
+MAX_OFF_COVERAGE = 0.03
 MODEL, LIMIT, RESEARCH, BASELINE = "model", "Bayes limit", "research default", "best Markov baseline"
 LINES = {
     LIMIT: ("#000000", "dot"),
@@ -110,9 +110,9 @@ def rows_of(metrics: dict[str, Any], careers: int, nominal_coverage: float) -> l
         *rows,
         result("top-1, model / limit", top1, "share", least=LEAST_TOP1 if at_size else None),
         result("top-5, model / limit", top5, "share", least=LEAST_TOP5 if at_size else None),
-        result("NLL, share of the gap closed", gap, "share", least=LEAST_GAP.get(careers)),
+        result("NLL, share of the gap closed", gap, "share", least=MIN_GAP.get(careers)),
         result("NLL, gain, low end of 95 %", gain, "nats", least=0.0 if at_size else None),
-        result("tenure coverage, off nominal", off, "share", most=MOST_OFF_COVERAGE if at_size else None),
+        result("tenure coverage, off nominal", off, "share", most=MAX_OFF_COVERAGE if at_size else None),
         *auc_rows(test["hireability_auc"], limit["hireability_auc"], at_size),
     ]
 
@@ -121,7 +121,7 @@ def auc_rows(model: float, limit: float | None, at_size: bool) -> list[dict[str,
     """Return the AUC of the proxy label. With `split.by: move` it has no limit, so there is no bar."""
     if limit is None:
         return [result("hireability AUC: model", model, "share")]
-    least = LEAST_AUC if at_size else None
+    least = MIN_AUC if at_size else None
     return [result("hireability AUC, model / limit", model / limit, "share", least=least)]
 
 

@@ -45,7 +45,7 @@ TRAINED: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 """Other models in ``metrics.json``: their names, and their metrics with a bar."""
 ALL: Final = "all sets"
 TRIALS: Final = 16
-LEAST_SIGNIFICANT, LEAST_GATES = 5, 6
+MIN_SIGNIFICANT, MIN_GATES = 5, 6
 """Bars on the number of sets, out of eight, where the winner's NLL is significantly below that of the best
 baseline, and where the gate passes."""
 UNITS: Final = {"nll": "nats", "top1": "share", "top5": "share", "ece": "share"}
@@ -183,11 +183,11 @@ def summary(rows: list[Row]) -> Iterator[Row]:
     def count(holds: Callable[[Row], bool], name: str) -> int:
         return sum(holds(row) for row in rows if row["name"] == name)
 
-    least = LEAST_SIGNIFICANT if is_complete else None
+    least = MIN_SIGNIFICANT if is_complete else None
     yield result("sets", len(found), "sets")
     significant = count(lambda row: row["value"] > 0, BEST_BASELINE)
     yield result("sets with a significant nll gain over the best baseline", significant, "sets", least=least)
-    least = LEAST_GATES if is_complete else None
+    least = MIN_GATES if is_complete else None
     passed = count(lambda row: row["value"] == 1, GATE)
     yield result("sets that pass the gate beats_baselines", passed, "sets", least=least)
     missed = [row for row in rows if row["set"] != ALL and row["passed"] is False]

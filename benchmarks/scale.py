@@ -46,13 +46,13 @@ from trajtune.searching.trial import LAST
 from trajtune.simulation.write_careers import write_simulated
 
 SIZES = (100_000, 1_000_000, 10_000_000)
-MOST_TIME, MOST_MEMORY = 1.2, 1.5
+MAX_TIME, MAX_MEMORY = 1.2, 1.5
 """Bars on seconds and bytes per career, relative to the first size."""
-MOST_STEPS = 4_000
+MAX_STEPS = 4_000
 """Largest number of measured steps of an epoch; longer epochs are extrapolated."""
 REFITTED = 50_000
 FEW, MANY = 50, 1_000
-MOST_TIME_OF_A_TRIAL, MOST_DRIVER_GB, MOST_STATUS_S = 1.3, 1.0, 2.0
+MAX_TIME_OF_A_TRIAL, MAX_DRIVER_GB, MAX_STATUS_S = 1.3, 1.0, 2.0
 TRAJTUNE = str(Path(sys.executable).with_name("trajtune"))
 MEGABYTE, GIGABYTE = 2**20, 2**30
 
@@ -106,13 +106,13 @@ def growth(sizes: tuple[int, ...], folder: Path) -> list[dict[str, Any]]:
                     f"{name}, time per career, relative to the first size",
                     seconds / of_first[0],
                     "times",
-                    most=MOST_TIME,
+                    most=MAX_TIME,
                 ),
                 result(
                     f"{name}, memory per career, relative to the first size",
                     memory / of_first[1],
                     "times",
-                    most=MOST_MEMORY,
+                    most=MAX_MEMORY,
                 ),
             ]
             for row in rows[-4:]:
@@ -166,12 +166,12 @@ def load(few: int, many: int, folder: Path) -> list[dict[str, Any]]:
         ]
         if statuses:
             name = f"{trials:,} trials: slowest of {len(statuses)} `trajtune status`"
-            rows.append(result(name, max(statuses), "s", most=MOST_STATUS_S))
+            rows.append(result(name, max(statuses), "s", most=MAX_STATUS_S))
     times, more = found[many][0] / found[few][0], (found[many][1] - found[few][1]) / GIGABYTE
     return [
         *rows,
-        result(f"time per trial, {many:,} / {few}", times, "times", most=MOST_TIME_OF_A_TRIAL),
-        result(f"driver, peak memory, {many:,} - {few}", more, "GiB", most=MOST_DRIVER_GB),
+        result(f"time per trial, {many:,} / {few}", times, "times", most=MAX_TIME_OF_A_TRIAL),
+        result(f"driver, peak memory, {many:,} - {few}", more, "GiB", most=MAX_DRIVER_GB),
     ]
 
 
@@ -266,7 +266,7 @@ def trained(size: int, folder: Path) -> dict[str, Any]:
     first = next(batches)
     planning = time.process_time() - began
     began = time.process_time()
-    some = [first, *islice(batches, MOST_STEPS - 1)]
+    some = [first, *islice(batches, MAX_STEPS - 1)]
     train_epoch(model, some, optimizer, params, epoch=1)
     return {
         "seconds": planning + (time.process_time() - began) * steps / len(some),

@@ -16,7 +16,7 @@ from trajtune.experiment.settings import Experiment
 from trajtune.storage.path import StoredPath
 
 WORKERS: Final = 4
-MOST_S_LATER: Final = 30.0
+MAX_S_LATER: Final = 30.0
 _PATIENCE_S: Final = 300.0
 
 _PLAIN_TASKS: Final = """
@@ -42,7 +42,7 @@ def scale_out(experiment: Experiment, snapshot: StoredPath, directory: Path) -> 
     return [
         result(f"scale-out: seconds to {WORKERS} workers, plain tasks", plain, "s"),
         result(f"scale-out: seconds to {WORKERS} workers, trajtune search", ours, "s"),
-        result("scale-out: trajtune search - plain tasks", ours - plain, "s", most=MOST_S_LATER),
+        result("scale-out: trajtune search - plain tasks", ours - plain, "s", most=MAX_S_LATER),
     ]
 
 

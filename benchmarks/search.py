@@ -46,10 +46,10 @@ from trajtune.searching.study.origins import SAMPLER_ORIGIN
 from trajtune.searching.study.trial_records import TrialRecord, read_trials
 
 CONCURRENT = 2
-MOST_OF_RAYS_DEFAULT = 0.1
-LEAST_EFFICIENCY = 0.90
-MOST_OF_RANDOMS_EPOCHS = 0.25
-LEAST_SPEED_UP = 5.0
+MAX_OF_RAYS_DEFAULT = 0.1
+MIN_EFFICIENCY = 0.90
+MAX_OF_RANDOMS_EPOCHS = 0.25
+MIN_SPEED_UP = 5.0
 TINY = {"max_epochs": 5, "embedding_dim": 16, "hidden_dim": 8, "num_layers": 1}
 
 
@@ -105,7 +105,7 @@ def overhead(directory: Path, *, trials: int) -> list[dict[str, Any]]:
     return [
         result("overhead: wall time per trial, trajtune", ours, "s"),
         result("overhead: wall time per trial, Ray Tune's defaults", rays, "s"),
-        result("overhead: trajtune / Ray Tune's defaults", ours / rays, "times", most=MOST_OF_RAYS_DEFAULT),
+        result("overhead: trajtune / Ray Tune's defaults", ours / rays, "times", most=MAX_OF_RAYS_DEFAULT),
     ]
 
 
@@ -141,7 +141,7 @@ def efficiency(directory: Path, trials: int, careers: int) -> list[dict[str, Any
     training = sum(trial.seconds for trial in read_trials(read_study(run.path)))
     share = training / (wall * CONCURRENT)
     name = f"efficiency: {trials} trials, {careers:,} careers"
-    return [result(f"{name}, wall", wall, "s"), result(name, share, "share", least=LEAST_EFFICIENCY)]
+    return [result(f"{name}, wall", wall, "s"), result(name, share, "share", least=MIN_EFFICIENCY)]
 
 
 def value(directory: Path, space: str, trials: int, careers: int, seeds: int) -> list[dict[str, Any]]:
@@ -184,7 +184,7 @@ def value(directory: Path, space: str, trials: int, careers: int, seeds: int) ->
             f"value in {space}: epochs to the best of {trials} random, median of {seeds}",
             median(shares),
             "share",
-            most=MOST_OF_RANDOMS_EPOCHS,
+            most=MAX_OF_RANDOMS_EPOCHS,
         ),
     ]
 
@@ -267,7 +267,7 @@ def beside_plain(directory: Path, trials: int, careers: int, epochs: int) -> lis
         result(f"{size}: total time, the plain loop", plain[-1][0], "s"),
         result(f"{size}: total time, trajtune", ours[-1][0], "s"),
         *(result(f"seconds to NLL {target:.4f}: {name}", value, "s") for name, value in seconds.items()),
-        result(f"time to NLL {target:.4f}: plain / trajtune", ratio, "times", least=LEAST_SPEED_UP),
+        result(f"time to NLL {target:.4f}: plain / trajtune", ratio, "times", least=MIN_SPEED_UP),
     ]
 
 

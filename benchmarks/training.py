@@ -45,7 +45,7 @@ from trajtune.simulation.simulate import simulate
 PROCESS = ProcessSettings(num_specialisations=60, foreign_share=0.0)
 VOCAB_SIZE = num_titles(PROCESS) + 1
 BARS = {32: 3.0, 256: 1.8}
-MOST_MEGABYTES = 300.0
+MAX_MEGABYTES = 300.0
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ def main() -> None:
             "memory of a trial, 50,000 titles",
             megabytes,
             "MB",
-            MOST_MEGABYTES,
-            megabytes < MOST_MEGABYTES,
+            MAX_MEGABYTES,
+            megabytes < MAX_MEGABYTES,
         )
     )
     for row in results:

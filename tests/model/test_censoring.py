@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from trajtune.experiment.sources import ProcessSettings
-from trajtune.model.censoring import LARGEST, hireability_weights, proxy_months, tenure_weights
+from trajtune.model.censoring import MAX_WEIGHT, hireability_weights, proxy_months, tenure_weights
 from trajtune.simulation.generator import DAYS_PER_MONTH
 from trajtune.simulation.simulate import days_since_epoch, simulate
 
@@ -35,7 +35,7 @@ def test_without_held_roles_all_weights_are_one() -> None:
 
 def test_weights_have_an_upper_limit() -> None:
     tenure, at_least = columns([*[NAN] * 99, 500], [*range(1, 100), 500])
-    assert tenure_weights(tenure, at_least)[-1] == pytest.approx(LARGEST)
+    assert tenure_weights(tenure, at_least)[-1] == pytest.approx(MAX_WEIGHT)
 
 
 def test_a_positive_label_is_known_after_the_months_of_the_proxy() -> None:

@@ -20,7 +20,7 @@ from trajtune.dataset.arrays import CareerArrays, Examples, examples_of, outcome
 from trajtune.experiment.params import Params
 from trajtune.model.censoring import hireability_weights
 
-_MOST_LOGITS = 2**21
+_MAX_LOGITS = 2**21
 """Most logits in one batch outside training: 8 MB for any vocabulary size."""
 
 _TOGETHER = 32
@@ -210,7 +210,7 @@ def outcome_batches(val: Loader) -> Loader:
 
 def prediction_batch_size(vocab_size: int) -> int:
     """Return the batch size for prediction: at most 1,024 examples and 8 MB of logits."""
-    return max(1, min(1024, _MOST_LOGITS // vocab_size))
+    return max(1, min(1024, _MAX_LOGITS // vocab_size))
 
 
 def shared(array: NDArray[np.generic]) -> Tensor:

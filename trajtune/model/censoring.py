@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-LARGEST: Final = 20.0
+MAX_WEIGHT: Final = 20.0
 """Upper limit of a weight, so that a few roles do not dominate."""
 
 
@@ -91,5 +91,5 @@ def _inverse(
     )
     survival = np.concatenate([[1.0], np.cumprod(1 - num_stops / at_risk)])
     observed = survival[np.searchsorted(stops, time, side="left")]
-    inverse: NDArray[np.float64] = 1 / np.maximum(observed, 1 / LARGEST)
+    inverse: NDArray[np.float64] = 1 / np.maximum(observed, 1 / MAX_WEIGHT)
     return inverse

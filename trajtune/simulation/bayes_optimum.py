@@ -32,7 +32,7 @@ from trajtune.simulation.posterior import family_of, past_moves_of, posterior_of
 from trajtune.simulation.split_probability import SplitProbability, Window, split_probability
 
 TOP: Final = 5
-_MOST_NUMBERS: Final = 2**22
+_MAX_NUMBERS: Final = 2**22
 _BISECTIONS: Final = 25
 _SAME, _UP, _DOWN = (MOVES.index(kind) for kind in ("same title", "promotion", "step down"))
 
@@ -181,7 +181,7 @@ def _chunks(
     posterior = posterior_of(generator, titles, offsets)
     past_titles, past_probability = past_moves_of(generator, titles, offsets)
     current, target = titles[offsets[1:] - 2], titles[offsets[1:] - 1]
-    size = max(1, _MOST_NUMBERS // (num_titles(generator.settings) + 8 * posterior[0].size))
+    size = max(1, _MAX_NUMBERS // (num_titles(generator.settings) + 8 * posterior[0].size))
     for first in range(0, len(target), size):
         chunk = slice(first, first + size)
         known = _Known(posterior[chunk], current[chunk], past_titles[chunk], past_probability[chunk])

@@ -24,7 +24,7 @@ from trajtune.simulation.generator import (
     CareerGenerator,
     num_cohorts,
 )
-from trajtune.simulation.simulate import SHORTEST_TENURE_DAYS
+from trajtune.simulation.simulate import MIN_TENURE_DAYS
 from trajtune.simulation.split_probability import (
     SplitProbability,
     Window,
@@ -33,7 +33,7 @@ from trajtune.simulation.split_probability import (
     tenure_days,
 )
 
-FEWEST_ROLES: Final = 2
+MIN_ROLES: Final = 2
 
 
 def move_probabilities(
@@ -52,7 +52,7 @@ def move_probabilities(
     cohorts = [_Cohort(generator, window, number) for number in range(num_cohorts(generator.settings))]
     parts = [cohort.probabilities(hireable_months) for cohort in cohorts]
     found = {}
-    for index, roles in enumerate(range(FEWEST_ROLES, generator.settings.max_roles + 1)):
+    for index, roles in enumerate(range(MIN_ROLES, generator.settings.max_roles + 1)):
         held, stayed, ended = (np.stack([part[name][index] for part in parts]) for name in range(3))
         complete = np.stack([np.full(held.shape[1:], cohort.complete()[index]) for cohort in cohorts])
         found[roles] = SplitProbability(
@@ -80,7 +80,7 @@ class _Cohort:
         last_start[-len(ages) :] = of_age[::-1]
         self._last_start = last_start[-self._days :]  # [N]
         self._tenure, self._longer = tenure_days(generator, self._days)  # [Z, L, N]
-        roles = np.arange(FEWEST_ROLES, settings.max_roles + 1)
+        roles = np.arange(MIN_ROLES, settings.max_roles + 1)
         self._is_last = generator.num_roles[roles]  # [K]
 
     def probabilities(
@@ -139,7 +139,7 @@ class _Cohort:
         months = int(number[-1] - number[0]) + 1
         ended = np.zeros((*follows.shape[:-1], months))
         is_last = self._is_last[:, None, None, None]
-        for length in range(SHORTEST_TENURE_DAYS, self._width):
+        for length in range(MIN_TENURE_DAYS, self._width):
             starts, ends = slice(0, self._width - length), slice(length, self._width)
             complete = number[ends] - number[starts] - (day[ends] < day[starts])
             weight = is_last * self._last_start[starts] + follows[..., ends]

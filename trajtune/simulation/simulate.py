@@ -32,8 +32,8 @@ from trajtune.simulation.past_moves import has_past_moves, past_moves
 from trajtune.simulation.spellings import NUM_SPELLINGS
 
 BLOCK: Final = 8192
-SHORTEST_TENURE_DAYS: Final = 30
-LONGEST_TENURE_DAYS: Final = 18_262  # fifty years
+MIN_TENURE_DAYS: Final = 30
+MAX_TENURE_DAYS: Final = 18_262  # fifty years
 DEFAULT_SETTINGS: Final = ProcessSettings()
 _EPOCH = date(1970, 1, 1)
 
@@ -198,7 +198,7 @@ def _tenures(
     log_mean = generator.log_tenure_mean[persona[:, None], level]
     noise = generator.log_tenure_sigma[persona][:, None] * rng.standard_normal(level.shape)
     days = np.rint(np.exp(log_mean + noise) * DAYS_PER_MONTH)
-    return np.clip(days, SHORTEST_TENURE_DAYS, LONGEST_TENURE_DAYS).astype(np.int64)
+    return np.clip(days, MIN_TENURE_DAYS, MAX_TENURE_DAYS).astype(np.int64)
 
 
 def _dates(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajtune.simulation.generator import DAYS_PER_MONTH, CareerGenerator, num_cohorts
-from trajtune.simulation.simulate import LONGEST_TENURE_DAYS, SHORTEST_TENURE_DAYS
+from trajtune.simulation.simulate import MAX_TENURE_DAYS, MIN_TENURE_DAYS
 
 _DAYS_AT_ONCE = 64
 
@@ -104,8 +104,8 @@ def tenure_days(generator: CareerGenerator, days: int) -> tuple[NDArray[np.float
     Both are ``[Z, L, T]``.
     """
     edges = np.arange(days) + 0.5  # tenures are rounded to whole days
-    edges[:SHORTEST_TENURE_DAYS] = 0.0  # shorter ones become the shortest tenure
-    edges[LONGEST_TENURE_DAYS:] = np.inf  # longer ones become the longest tenure
+    edges[:MIN_TENURE_DAYS] = 0.0  # shorter ones become the shortest tenure
+    edges[MAX_TENURE_DAYS:] = np.inf  # longer ones become the longest tenure
     with np.errstate(divide="ignore"):
         log_months = np.log(edges / DAYS_PER_MONTH)
     z = (log_months - generator.log_tenure_mean[..., None]) / generator.log_tenure_sigma[:, None, None]
@@ -129,7 +129,7 @@ def _ended_months(
     joint = np.zeros((*tenure.shape[:2], cohorts * months))
     which = generator.cohort_of_age(np.arange(ages)) * months
     weight = of_age.sum(1)
-    for first in range(SHORTEST_TENURE_DAYS, ages, _DAYS_AT_ONCE):
+    for first in range(MIN_TENURE_DAYS, ages, _DAYS_AT_ONCE):
         days = range(first, min(first + _DAYS_AT_ONCE, ages))
         share = np.empty((len(days), cohorts * months))
         for row, length in zip(share, days, strict=True):

@@ -102,7 +102,7 @@ _LASTING: Final = re.compile(
     r"permission denied|does not support SSL|certificate|private key|sslmode|invalid \S+ value|"
     r"definition of service|service file|readonly|read-only|unable to open database file"
 )
-_SHORTEST_SECRET: Final = 4
+_MIN_SECRET_LENGTH: Final = 4
 """Length from which passwords are hidden; hiding shorter ones would make messages unreadable."""
 
 
@@ -166,7 +166,7 @@ def is_lasting(reason: str) -> bool:
 def hide_passwords(text: str, url: str) -> str:
     """Return a text in which the passwords of a URL are replaced by ``***``."""
     for password in sorted(set(_passwords(url)), key=len, reverse=True):
-        if len(password) >= _SHORTEST_SECRET:
+        if len(password) >= _MIN_SECRET_LENGTH:
             text = text.replace(password, "***")
     return text
 

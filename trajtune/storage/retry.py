@@ -17,7 +17,7 @@ from tenacity import (
 
 T = TypeVar("T")
 
-_LONGEST_WAIT_S: Final = 5.0
+_MAX_WAIT_S: Final = 5.0
 
 
 def retrying(
@@ -55,7 +55,7 @@ def retrying(
         # Ctrl-C also reaches this function and is never transient.
         retry=retry_if_exception(lambda error: isinstance(error, Exception) and is_transient(error)),
         stop=stop_any(stop_after_delay(seconds), stop_after_attempt(attempts)),  # type: ignore[arg-type]
-        wait=wait_exponential(multiplier=first_wait_s, max=_LONGEST_WAIT_S),
+        wait=wait_exponential(multiplier=first_wait_s, max=_MAX_WAIT_S),
         before_sleep=announce,
         reraise=True,
     )

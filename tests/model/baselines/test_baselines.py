@@ -93,7 +93,7 @@ def test_the_block_size_changes_no_prediction(
 ) -> None:
     examples = examples_of(test, "every_transition")
     in_one_block = markov(train, vocab_size).predict(test, examples)
-    monkeypatch.setattr(blocks, "MOST_NUMBERS", 3 * vocab_size)
+    monkeypatch.setattr(blocks, "MAX_NUMBERS", 3 * vocab_size)
     for name, values in vars(markov(train, vocab_size).predict(test, examples)).items():
         np.testing.assert_array_equal(values, getattr(in_one_block, name))
 

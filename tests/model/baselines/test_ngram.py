@@ -150,7 +150,7 @@ def test_the_block_size_changes_no_prediction(
 ) -> None:
     baseline, examples = ngram(train, vocab_size, CHOICES[-1]), examples_of(test, "every_transition")
     in_one_block = baseline.predict(test, examples)
-    monkeypatch.setattr(blocks, "MOST_NUMBERS", 3 * vocab_size)
+    monkeypatch.setattr(blocks, "MAX_NUMBERS", 3 * vocab_size)
     for name, values in vars(baseline.predict(test, examples)).items():
         np.testing.assert_array_equal(values, getattr(in_one_block, name))
 
@@ -177,7 +177,7 @@ def test_the_choice_reads_only_the_first_val_careers(
     vocab_size: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "MOST_VAL", 50)
+    monkeypatch.setattr(module, "MAX_VAL_CAREERS", 50)
     val = careers(80, seed=1)
     changed = val.title_ids.copy()
     changed[val.offsets[50] :] = 1

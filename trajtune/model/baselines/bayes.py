@@ -35,7 +35,7 @@ from trajtune.simulation.split_probability import Window
 LABEL_COLUMN: Final = "hireable"
 """Name of the column of simulated candidates that contains the hireability label."""
 
-MOST_MEASURED: Final = 20_000
+MAX_MEASURED: Final = 20_000
 """Most careers that a population is measured on: enough for accuracies within one per cent."""
 
 
@@ -72,11 +72,11 @@ def population_optimum(
 ) -> Metrics:
     """Return the metrics of the optimum on the last transitions of simulated careers, before any split.
 
-    See `optimum_metrics` for the metrics. At most the first `MOST_MEASURED` careers are measured, since all
+    See `optimum_metrics` for the metrics. At most the first `MAX_MEASURED` careers are measured, since all
     come from one distribution. Hireability is measured on the simulated label. Careers with a single role are
     left out.
     """
-    careers = simulate(min(num_careers, MOST_MEASURED), seed, settings.model_copy(update={"min_roles": 2}))
+    careers = simulate(min(num_careers, MAX_MEASURED), seed, settings.model_copy(update={"min_roles": 2}))
     last = careers.offsets[1:] - 1
     everybody = Window(date.min, None, settings.as_of)
     optimum = bayes_optimum(settings, careers.titles.astype(np.int64), careers.offsets, everybody)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trajtune.model.predict import NextRole, concatenate, score_next_role
 
-MOST_NUMBERS = 2**23
+MAX_NUMBERS = 2**23
 """Most probabilities in memory at once: 64 MB."""
 
 
@@ -28,7 +28,7 @@ def score_in_blocks(
         current: Last title of each row's career so far, int64 ``[E]``; 0 is unknown.
         vocab_size: V.
     """
-    size = max(1, MOST_NUMBERS // vocab_size)
+    size = max(1, MAX_NUMBERS // vocab_size)
     return concatenate(
         _score(distribution(np.arange(len(target))[rows]), target[rows], current[rows])
         for rows in (slice(first, first + size) for first in range(0, len(target), size))

@@ -35,10 +35,10 @@ MOVES: Final[tuple[Literal["all", "last"], ...]] = ("all", "last")
 HALF_LIVES: Final = (None, 20.0, 5.0)
 DISCOUNTS: Final = (None, 0.5, 0.75)
 COPY_SHARES: Final = (0.0, 0.05, 0.15, 0.3, 0.5)
-MOST_VAL: Final = 20_000
+MAX_VAL_CAREERS: Final = 20_000
 """Most val careers that the choice reads: the first ones, in the order of the snapshot."""
 
-MOST_PAIRS: Final = 2**21
+MAX_PAIRS: Final = 2**21
 """Most pairs of a context and a next title in an exported graph: 25 MB."""
 
 _DAYS_A_YEAR: Final = 365.25
@@ -114,7 +114,7 @@ def ngram(train: CareerArrays, vocab_size: int, choice: NGramChoice) -> NGram:
 def exportable(train: CareerArrays, vocab_size: int, choice: NGramChoice) -> dict[str, Any]:
     """Return `ngram` as the state of an `NGramModule`; contexts are shortened to fit into a graph."""
     fitted = ngram(train, vocab_size, choice)
-    if choice.order > 1 and fitted.titles.num_pairs > MOST_PAIRS:
+    if choice.order > 1 and fitted.titles.num_pairs > MAX_PAIRS:
         return exportable(train, vocab_size, replace(choice, order=choice.order - 1))
     return ngram_state(fitted.titles, choice.copy_share, DECAY)
 
@@ -122,11 +122,11 @@ def exportable(train: CareerArrays, vocab_size: int, choice: NGramChoice) -> dic
 def choose_ngram(train: CareerArrays, val: CareerArrays, vocab_size: int) -> NGramChoice:
     """Return the options with the lowest log-loss on the last moves of val, fitted on train.
 
-    Only the first `MOST_VAL` val careers are read. Among equally good options the simplest win: the lower
-    order, then all moves, the longer half-life, Witten-Bell, fewer copies.
+    Only the first `MAX_VAL_CAREERS` val careers are read. Among equally good options the simplest win: the
+    lower order, then all moves, the longer half-life, Witten-Bell, fewer copies.
     """
     examples = examples_of(val, "last")
-    examples = Examples(examples.start[:MOST_VAL], examples.length[:MOST_VAL])
+    examples = Examples(examples.start[:MAX_VAL_CAREERS], examples.length[:MAX_VAL_CAREERS])
     known = val.title_ids[examples.target] != 0
     examples = Examples(examples.start[known], examples.length[known])
     if not len(examples):

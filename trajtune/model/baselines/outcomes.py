@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from trajtune.dataset.arrays import CareerArrays, examples_of
 from trajtune.model.fast.losses import QUANTILES
 
-FEWEST_TENURES = 20
+MIN_TENURES = 20
 """Known tenures after a title below which the overall interval is used for it."""
 
 PRIOR_OUTCOMES = 10
@@ -64,7 +64,7 @@ def _intervals(
     ordered = tenure[np.lexsort((tenure, last))].astype(np.float64)
     number = np.bincount(last, minlength=len(overall))
     begin = np.cumsum(number) - number
-    enough = np.flatnonzero(number >= FEWEST_TENURES)
+    enough = np.flatnonzero(number >= MIN_TENURES)
     result = overall.copy()
     for column, quantile in enumerate(QUANTILES):  # linear interpolation, as in np.quantile
         place = quantile * (number[enough] - 1)

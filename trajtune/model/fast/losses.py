@@ -27,7 +27,7 @@ from trajtune.model.network.lstm import FactoredLogits
 QUANTILES = (0.1, 0.9)
 """Quantiles that the lower and upper output of the tenure head estimate with the pinball loss."""
 
-_MOST_IN_A_BLOCK = 2**18
+_MAX_BLOCK_LOGITS = 2**18
 """Most logits in a block: 1 MB, which fits into the cache of one core."""
 
 
@@ -59,7 +59,7 @@ def next_role_loss(logits: FactoredLogits, next_title_B: Tensor, weight_B: Tenso
     target = None if logits.copied is None else CopiedTarget.of(logits.copied, next_title_B)
     rows = num_examples
     if hidden_BD.device.type == "cpu":
-        rows = min(rows, max(16, _MOST_IN_A_BLOCK // num_titles // 16 * 16))
+        rows = min(rows, max(16, _MAX_BLOCK_LOGITS // num_titles // 16 * 16))
     logits_RV = hidden_BD.new_empty(rows, num_titles)
     p_RV = torch.empty_like(logits_RV)
     losses: list[Tensor] = []

@@ -21,7 +21,7 @@ State = Mapping[str, Any]
 """State of a module: ``levels`` (by order, from 0: ``keys``, ``offsets``, ``next``, ``mass`` and
 ``backoff``, tensors as in `ngram_counts.Level`), ``copy_share``, ``copy_decay`` and ``vocab_size``."""
 
-_LEAST = 1e-30
+_MIN_PROBABILITY = 1e-30
 """Lower limit of a probability, so that its logarithm is finite in float32."""
 
 
@@ -71,7 +71,7 @@ class NGramModule(nn.Module):
             p_BV, row_B, is_seen_B = order(p_BV, _symbol(ids_BT, lengths_B, back), row_B, is_seen_B)
         if self.copy_share:
             p_BV = self._with_copies(p_BV, ids_BT, lengths_B)
-        logits_BV = p_BV.clamp_min(_LEAST).log()
+        logits_BV = p_BV.clamp_min(_MIN_PROBABILITY).log()
         unknown_B1 = torch.full_like(logits_BV[:, :1], UNKNOWN_LOGIT)
         nothing_B3 = torch.zeros_like(logits_BV[:, :1]).expand(-1, 3)
         return torch.cat([unknown_B1, logits_BV[:, 1:]], 1), nothing_B3[:, :2], nothing_B3[:, 2:]
