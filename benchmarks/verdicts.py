@@ -7,8 +7,7 @@ possible one by adding independent noise of the same size. Nothing is trained, b
 trained network is not known. The table shows, by number of test people:
 
 - *false alarm*: how often a gate fails a model without the fault (or, for `beats baselines`, passes a model
-that
-  is only equally good). The bar is 5 %;
+  that is only equally good). The bar is 5 %;
 - *power*: how often a gate detects a fault of the given size;
 - *undecided*: how often a gate reports "too few people" for a model without the fault;
 - *coverage*: how often a 95 % interval contains the truth. The bar is two points below 95 %.

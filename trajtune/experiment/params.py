@@ -150,4 +150,7 @@ RESEARCH_DEFAULT = Params(
     copy_head=False,
     title_vectors="id",
 )
-"""The specification's values: trial 0 of every search, with which every result is compared."""
+"""The configuration of the specification, which was taken from research.
+
+It is trial 0 of every search, and every result is compared with it.
+"""

@@ -149,7 +149,7 @@ class _Cohort:
         return ended
 
     def _long_held(self, hireable_months: int) -> int:
-        """Return the number of days from the window's start on which held roles reached this many months."""
+        """Return how many days of the window are early enough for a role to be held this many months."""
         months = complete_months(self._window.first, self._width, self._window.observed)
         return int(np.count_nonzero(months >= hireable_months))
 
