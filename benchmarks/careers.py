@@ -245,9 +245,9 @@ def plain_prepare(url: str, table: str) -> None:
         for entry in json.loads(text):
             title, start, end = entry.get("title"), entry.get("start_date"), entry.get("end_date")
             if title and title.strip() and start:
-                begun = datetime.strptime(start, "%Y-%m-%d").date()
+                started = datetime.strptime(start, "%Y-%m-%d").date()
                 ended = datetime.strptime(end, "%Y-%m-%d").date() if end else None
-                roles.append((begun, ended or date.max, title.strip(), ended))
+                roles.append((started, ended or date.max, title.strip(), ended))
         roles.sort()
         if len(roles) >= 2:
             split = max([role[3] for role in roles if role[3]] + [roles[-1][0]])

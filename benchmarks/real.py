@@ -180,8 +180,8 @@ def summary(rows: list[Row]) -> Iterator[Row]:
     found = {row["set"] for row in rows if row["set"] != ALL}
     is_complete = found == set(SETS)
 
-    def count(holds: Callable[[Row], bool], name: str) -> int:
-        return sum(holds(row) for row in rows if row["name"] == name)
+    def count(predicate: Callable[[Row], bool], name: str) -> int:
+        return sum(predicate(row) for row in rows if row["name"] == name)
 
     least = MIN_SIGNIFICANT if is_complete else None
     yield result("sets", len(found), "sets")

@@ -158,7 +158,7 @@ def tenure(train: Population, test: Population, random: np.random.Generator) -> 
             "tenure score", decide.not_worse(gains, people, LIMITS.tenure_score, "")["result"], fault
         )
         if fault is None and (found_gain := gains["0"]):
-            yield "coverage of a gain in tenure score", holds(found_gain, 0.0)
+            yield "coverage of a gain in tenure score", contains(found_gain, 0.0)
 
 
 def hireability(
@@ -178,7 +178,7 @@ def hireability(
         gate = decide.not_worse(gains, len(best), LIMITS.hireability_auc, "")
         yield from verdicts("hireability", gate["result"], fault)
         if fault is None and (found := gains["0"]):
-            yield "coverage of a gain in AUC", holds(found, 0.0)
+            yield "coverage of a gain in AUC", contains(found, 0.0)
 
 
 def lag(train: Population, test: Population, random: np.random.Generator) -> Iterator[tuple[str, bool]]:
@@ -219,7 +219,7 @@ def next_role(train: Population, test: Population, random: np.random.Generator) 
             is_worse = (gate["finding"] or "").startswith("significantly worse")
             yield "false alarm: beats baselines calls an equal worse", is_worse
             if found := gains["0"]["nll"]:
-                yield "coverage of a gain in NLL that is 0", holds(found, 0.0)
+                yield "coverage of a gain in NLL that is 0", contains(found, 0.0)
         elif name == "better":
             yield "power: beats baselines passes one that is better", gate["result"] == PASSED
         else:
@@ -247,7 +247,7 @@ def holds_known_gain(size: int, random: np.random.Generator) -> bool:
     happened = (own.cumsum(1) < random.random((size, 1))).sum(1).clip(max=9)
     given = own[np.arange(size), happened]
     found = mean_gain(np.log(given / ((1 - share) * given + share / 10))[None])
-    return found is not None and holds(found, float(truth))
+    return found is not None and contains(found, float(truth))
 
 
 def divergence(probabilities: NDArray[np.float64], share: float) -> NDArray[np.float64]:
@@ -257,7 +257,7 @@ def divergence(probabilities: NDArray[np.float64], share: float) -> NDArray[np.f
     return np.asarray(terms.sum(1))
 
 
-def holds(found: Gain, truth: float) -> bool:
+def contains(found: Gain, truth: float) -> bool:
     return found["low"] <= truth <= found["high"]
 
 

@@ -73,7 +73,7 @@ class Host:
         """Disconnect the host from the network without notice."""
         _ip("link", "set", f"{self.name}-b", "down")
 
-    def mend(self) -> None:
+    def reconnect(self) -> None:
         """Reconnect the host to the network."""
         _ip("link", "set", f"{self.name}-b", "up")
 

@@ -43,8 +43,8 @@ def hireability_weights(
 
     Args:
         label: Labels 1 or 0, ``[E]``; NaN where unknown.
-        tenure_months: As in `tenure_weights`.
-        at_least: As in `tenure_weights`.
+        tenure_months: Tenures in months, ``[E]``; NaN where unknown.
+        at_least: Months for which the role is known to have been held, ``[E]``; NaN where unknown.
     """
     known = ~np.isnan(label)
     months = proxy_months(label, tenure_months, at_least)

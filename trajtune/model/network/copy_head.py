@@ -19,7 +19,7 @@ NOTHING = -1e4
 
 _WIDTH = 16
 _DISTANCES = 12
-"""Number of distances from the last role with a bias of their own; larger distances share the last bias."""
+"""Number of distances from the last role that have a separate bias; larger ones share the last bias."""
 _GATE_BIAS = -2.0
 """Initial bias of the gate; the gate is about 0.12 before training."""
 

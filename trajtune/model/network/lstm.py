@@ -171,8 +171,8 @@ class CareerTrajectoryLSTM(nn.Module):
         """Return the inputs of the losses: logits, standardised tenure (unordered), hireability as a logit.
 
         Args:
-            title_ids: As in `forward`.
-            lengths: As in `forward`.
+            title_ids: Title ids, integer ``[B, T]``; see `forward`.
+            lengths: Numbers of roles, int64 ``[B]``; see `forward`.
         """
         table_VE = self.title_table()
         embedded_BTE = self.embedding_dropout(F.embedding(title_ids, table_VE, padding_idx=0))
