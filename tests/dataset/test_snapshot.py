@@ -203,7 +203,7 @@ def test_an_intact_snapshot_of_other_versions_is_left_as_it_is(
 def test_a_disk_that_fills_while_a_snapshot_is_written_is_one_line(tmp_path: Path) -> None:
     with (
         no_file_larger_than(4_000),
-        pytest.raises(StorageError, match="^Cannot write into .*: .*set `storage.snapshots`") as caught,
+        pytest.raises(StorageError, match="^Cannot write to .*: .*set `storage.snapshots`") as caught,
     ):
         snapshot_of(loaded(ladder_careers()), experiment(tmp_path / "snapshots"))
     assert "\n" not in str(caught.value)

@@ -11,7 +11,7 @@ from trajtune.dataset.snapshot import Snapshot
 from trajtune.experiment.params import Params
 from trajtune.finalizing.mixture import Mixture, best_share, val_losses
 from trajtune.finalizing.selection import Finalist, Refit
-from trajtune.model.baselines.ngram import MOST_PAIRS, exportable, ngram
+from trajtune.model.baselines.ngram import MAX_PAIRS, exportable, ngram
 from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.model.checkpoint import averaged, build_model, load_checkpoint, save_checkpoint
 from trajtune.model.network.title_vectors import words_of
@@ -113,8 +113,8 @@ def test_contexts_that_are_too_large_for_a_graph_are_left_out(
 ) -> None:
     train, vocab_size = changing_snapshot.read("train").arrays, changing_snapshot.encoder().vocab_size
     whole = exportable(train, vocab_size, CHOICE)
-    assert sum(len(level["mass"]) for level in whole["levels"]) <= MOST_PAIRS
+    assert sum(len(level["mass"]) for level in whole["levels"]) <= MAX_PAIRS
 
-    monkeypatch.setattr("trajtune.model.baselines.ngram.MOST_PAIRS", 3)
+    monkeypatch.setattr("trajtune.model.baselines.ngram.MAX_PAIRS", 3)
 
     assert [len(state["levels"]) for state in (whole, exportable(train, vocab_size, CHOICE))] == [3, 2]

@@ -1,4 +1,4 @@
-"""A finished bundle, read with numpy and onnxruntime alone."""
+"""Load a finished bundle and predict with it; needs only numpy and onnxruntime."""
 
 from trajtune.bundle.bundle import Bundle, Prediction, load_bundle
 

@@ -1,6 +1,6 @@
-"""A finished bundle, read with onnxruntime, numpy and the vocabulary alone; no torch, no Ray.
+"""Load a finished bundle and predict with it. Needs only onnxruntime and numpy, neither torch nor Ray.
 
-Each file is compared with its hash in the manifest before it is read. The pickle is never read.
+Each file is checked against its hash in the manifest before it is read. The pickle is never read.
 """
 
 import math
@@ -19,42 +19,42 @@ from trajtune.dataset.titles import UNKNOWN, TitleEncoder
 from trajtune.errors import BundleError
 
 LOW_CONFIDENCE: Final = 0.6
-"""Below this calibrated confidence the service flags a prediction."""
+"""Calibrated confidence below which the service flags a prediction."""
 
 ABSTAINED: Final = ("unknown_titles", "abstained")
-"""The fields of a prediction for a career without a known title."""
+"""Fields of a prediction for a career without a known title."""
 
 _BATCH = 256
-_REMEMBERED = 1_000_000  # titles whose index is kept; a title in a cache costs a tenth of normalising it
+_CACHE_SIZE = 1_000_000  # titles whose index is cached; a cache hit takes a tenth of the time of normalising
 OUTPUTS: Final = ("tenure_pred", "hireability", "next_role_confidence", "top5_ids", "top5_probabilities")
-"""The outputs that a prediction needs; the logits stay in the graph."""
+"""Outputs of the graph that a prediction needs; the logits are not fetched."""
 
 SET_OUTPUTS: Final = ("title_set_ids", "title_set_size")
-"""The outputs that the set of next titles needs; not every bundle has them."""
+"""Outputs that the set of next titles needs; not every bundle has them."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The model's prediction for one career.
+    """The prediction for one career.
 
     Attributes:
-        next_role: The most probable next title, as a person should read it.
-        confidence: Calibrated probability that it is right, 0..1.
-        low_confidence: The service's flag, `LOW_CONFIDENCE`.
+        next_role: Most probable next title, in its readable form.
+        confidence: Calibrated probability that the next title is correct, 0..1.
+        low_confidence: Whether the confidence is below `LOW_CONFIDENCE`, as the service flags it.
         top5: Titles and their uncalibrated probabilities, best first; never the unknown title.
-        tenure_min_months: Lower end of the tenure interval as the graph gives it.
-        tenure_max_months: Its upper end.
+        tenure_min_months: Lower end of the tenure interval, in months.
+        tenure_max_months: Upper end of the tenure interval, in months.
         shown_min_months: Lower end as the service shows it: rounded, at least 1.
-        shown_max_months: Upper end as the service shows it: rounded, at least the lower one.
-        hireability: 0..1.
-        shown_hireability: As the service shows it: 0..100, rounded.
-        unknown_titles: Titles of the career that the vocabulary does not hold.
-        service_sees: Titles of the career that the TypeScript service looks up otherwise, each with the title
-            that it takes it for; None: it finds none.
-        title_set: The smallest set of next titles that holds the true one with the probability that finalize
-            was asked for, best first; empty if the bundle has none.
-        abstained: No title of the career is known, so the other fields are no prediction; `to_dict` and
-            ``trajtune predict`` leave them out.
+        shown_max_months: Upper end as the service shows it: rounded, at least the lower end.
+        hireability: Probability of hireability, 0..1.
+        shown_hireability: Hireability as the service shows it: 0..100, rounded.
+        unknown_titles: Titles of the career that are not in the vocabulary.
+        service_sees: Titles of the career that the TypeScript service resolves differently, each with the
+            title that the service finds; None: it finds none.
+        title_set: Smallest set of next titles that contains the true title with the probability set for
+            finalize, best first; empty if the bundle has no sets.
+        abstained: Whether no title of the career is known. The other fields are then not a prediction, and
+            `to_dict` and ``trajtune predict`` leave them out.
     """
 
     next_role: str
@@ -73,24 +73,24 @@ class Prediction:
     abstained: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """The prediction as JSON values.
+        """Return the prediction as JSON values.
 
         Returns:
-            The fields by name; of a career without a known title ``unknown_titles`` and ``abstained`` alone.
+            The fields by name; only ``unknown_titles`` and ``abstained`` for a career without a known title.
         """
         fields = asdict(self)
         return {name: fields[name] for name in ABSTAINED} if self.abstained else fields
 
 
 class Bundle:
-    """An open bundle directory: predicts, and describes itself.
+    """An open bundle, which predicts the next roles of careers.
 
     Attributes:
-        path: The directory.
-        manifest: The content of ``manifest.json``.
-        encoder: The vocabulary.
-        graph: The model.
-        as_service: Titles are looked up as the TypeScript service does it, and not by the vocabulary's rule.
+        path: Directory of the bundle.
+        manifest: Content of ``manifest.json``.
+        encoder: Vocabulary.
+        graph: Model.
+        as_service: Whether titles are looked up by the TypeScript service's rule, not the vocabulary's.
     """
 
     def __init__(
@@ -111,20 +111,20 @@ class Bundle:
 
     @property
     def outcomes(self) -> Outcomes:
-        """What its tenure and hireability stand for."""
+        """Meaning of the bundle's tenure and hireability."""
         return Outcomes.of(self.manifest)
 
     def predict(self, careers: Iterable[Sequence[str]]) -> list[Prediction]:
-        """Predict what comes next in each career, in the order given.
+        """Predict the next role of each career, in the given order.
 
         Args:
-            careers: The titles of each, oldest first, as people write them.
+            careers: Titles of each career, oldest first, in any spelling.
 
         Returns:
-            A prediction for each.
+            One prediction per career.
 
         Raises:
-            BundleError: For a career without a title, or with an empty one; names it.
+            BundleError: If a career has no title or an empty title; names the career.
         """
         histories = list(careers)
         encoded = [
@@ -135,10 +135,10 @@ class Bundle:
         return [self._prediction(*row) for row in rows]
 
     def encode(self, career: Sequence[str], name: str = "The career") -> list[int]:
-        """The indices of a career's titles, 0 for unknown ones.
+        """Return the indices of the titles of a career; 0 for unknown titles.
 
         Raises:
-            BundleError: If it is not a career; calls it ``name``.
+            BundleError: If it is not a career; the message calls it ``name``.
         """
         if isinstance(career, str):
             raise BundleError(
@@ -148,11 +148,11 @@ class Bundle:
             raise BundleError(f"{name} has no title. Give at least one, oldest first.")
         try:
             return [self._ids[title] for title in career]
-        except (KeyError, TypeError):  # a new title, or not a text
+        except (KeyError, TypeError):  # not in the cache, or not a text
             return [self._index(title, name) for title in career]
 
     def run(self, encoded: Sequence[Sequence[int]]) -> dict[str, NDArray[Any]]:
-        """The graph's ``columns`` for careers that `encode` gave, ``[N, ...]`` each, in their order."""
+        """Return the graph's ``columns`` for encoded careers, ``[N, ...]`` each, in their order."""
         lengths = np.fromiter((len(ids) for ids in encoded), np.int64, count=len(encoded))
         # Sorted by length, so that a batch has little padding.
         order = np.argsort(lengths, kind="stable")
@@ -171,17 +171,17 @@ class Bundle:
 
     def _index(self, title: object, name: str) -> int:
         if not isinstance(title, str) or not title.strip():
-            raise BundleError(f"{name} holds the title {title!r}. Give the title's text or leave it out.")
+            raise BundleError(f"{name} has the title {title!r}. Give the title as a text, or leave it out.")
         own, served = self.encoder.encode(title), self.encoder.encode_as_service(title)
         index = served if self.as_service else own
-        if len(self._ids) < _REMEMBERED:
+        if len(self._ids) < _CACHE_SIZE:
             self._ids[title] = index
-        if own != served and len(self._seen_otherwise) < _REMEMBERED:
+        if own != served and len(self._seen_otherwise) < _CACHE_SIZE:
             self._seen_otherwise[title] = self.encoder.decode(served) if served != UNKNOWN else None
         return index
 
     def service_sees(self, career: Sequence[str]) -> tuple[tuple[str, str | None], ...]:
-        """What `Prediction.service_sees` holds for a career that `encode` was given."""
+        """Return the value of `Prediction.service_sees` for a career that was encoded before."""
         if not self._seen_otherwise:
             return ()
         return tuple(
@@ -221,23 +221,23 @@ class Bundle:
 
 
 def rounded(value: float) -> int:
-    """JavaScript's ``Math.round``: halves go up."""
+    """Round like JavaScript's ``Math.round``: halves go up."""
     return math.floor(value + 0.5)
 
 
 def load_bundle(path: str | Path, *, as_service: bool = False) -> Bundle:
-    """Open a bundle after comparing every file it reads with its hash in the manifest.
+    """Open a bundle; every file is checked against its hash in the manifest before it is read.
 
     Args:
-        path: The bundle's directory.
-        as_service: Look titles up as the TypeScript service does, which reads the letters A to Z and digits
-            alone, and not by the rule that the model was trained with.
+        path: Directory of the bundle.
+        as_service: Whether to look titles up by the rule of the TypeScript service, which reads only the
+            letters A to Z and digits, instead of the rule that the model was trained with.
 
     Returns:
         The bundle, ready to predict.
 
     Raises:
-        BundleError: If there is no bundle, or a file is missing, altered or unreadable.
+        BundleError: If there is no bundle, or a file is missing, changed or unreadable.
     """
     folder = Path(path)
     manifest = read_manifest(folder)
@@ -249,7 +249,7 @@ def load_bundle(path: str | Path, *, as_service: bool = False) -> Bundle:
     graph = Graph(folder / MODEL)
     if graph.vocab_size != encoder.vocab_size:
         raise BundleError(
-            f"{folder}: the model knows {graph.vocab_size} titles and the vocabulary {encoder.vocab_size}. "
-            "Finalize the run again."
+            f"{folder}: the model has {graph.vocab_size} titles, but the vocabulary has "
+            f"{encoder.vocab_size}. Finalize the run again."
         )
     return Bundle(folder, manifest, encoder, graph, as_service=as_service)

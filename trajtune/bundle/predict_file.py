@@ -1,4 +1,4 @@
-"""Predictions for a file of careers of any size, a block at a time, in bounded memory."""
+"""Predict a file of careers of any size, one block at a time, in bounded memory."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,28 +14,28 @@ from trajtune.errors import BundleError
 from trajtune.storage.atomic import atomic_path
 
 BLOCK: Final = 2048
-"""Careers held at once."""
+"""Careers in memory at once."""
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _parse = json.JSONDecoder().decode
 
 
 def predict_file(bundle: Bundle, source: Path, target: Path) -> int:
-    """Predict every career of a JSON Lines file; one line in, one line out, in the same order.
+    """Predict every career of a JSON Lines file; the output has one line per career, in the same order.
 
-    A line is a list of titles, or an object with ``titles`` and, optionally, an ``id`` that is repeated in
-    its prediction. Empty lines are left out. The target is written atomically.
+    A line is a list of titles, or an object with ``titles`` and optionally an ``id``, which is copied to the
+    prediction. Empty lines are skipped. The target is written atomically.
 
     Args:
-        bundle: An open bundle.
-        source: JSON Lines, UTF-8.
-        target: File of the predictions; replaced if it exists.
+        bundle: Open bundle.
+        source: Path of the careers, JSON Lines in UTF-8.
+        target: Path of the predictions; an existing file is replaced.
 
     Returns:
         The number of careers.
 
     Raises:
-        BundleError: If a file cannot be read or written, or a line is not a career; names the line.
+        BundleError: If a file cannot be read or written, or if a line is not a career; names the line.
     """
     num = 0
     try:
@@ -59,7 +59,7 @@ def predict_file(bundle: Bundle, source: Path, target: Path) -> int:
 
 
 def predict_lines(bundle: Bundle, lines: Iterable[str], name: str) -> Iterator[str]:
-    """The lines of `predict_file`, each with its newline; ``name`` is the source's name in errors."""
+    """Yield the output lines of `predict_file`, with newlines; ``name`` is the source's name in errors."""
     titles = [_json(bundle.encoder.decode(index)) for index in range(bundle.encoder.vocab_size)]
     numbered = ((number, line) for number, line in enumerate(lines, start=1) if not line.isspace())
     while block := list(islice(numbered, BLOCK)):
@@ -75,7 +75,7 @@ def predict_lines(bundle: Bundle, lines: Iterable[str], name: str) -> Iterator[s
 
 
 def _career(line: str, where: str) -> tuple[str, list[str]]:
-    """The beginning of the output line, and the titles."""
+    """Return the beginning of the output line, and the titles."""
     try:
         content = _parse(line)
     except ValueError as error:
@@ -95,9 +95,10 @@ def _lines(
     titles: Sequence[str],
     seen: Sequence[str],
 ) -> Iterator[str]:
-    """The fields of `Prediction` as JSON, made column by column: a fifth of the time of objects.
+    """Yield the fields of `Prediction` as JSON lines.
 
-    Numbers have six decimals, which is more than the precision of float32.
+    They are built column by column, which takes a fifth of the time of building objects. Numbers have six
+    decimals, which is more than the precision of float32.
     """
     tenure = columns["tenure_pred"].astype(np.float64)
     shown_min = np.maximum(1, np.floor(tenure[:, 0] + 0.5)).astype(np.int64)

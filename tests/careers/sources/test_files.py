@@ -276,7 +276,7 @@ def test_real_careers_are_counted_as_pandas_counts_them(real_data: Path, name: s
     ["s3://AKIA:secret@bucket/x.csv", "s3://AKIA:sec/ret@bucket/x.csv", "abfs://:secret@account/x.csv"],
 )
 def test_keys_in_a_path_are_refused_and_shown_to_nobody(path: str):
-    with pytest.raises(ExperimentError, match="keys do not belong into `path`: put them into") as caught:
+    with pytest.raises(ExperimentError, match="`path` must not contain keys. Put them into") as caught:
         validate(Experiment, {"source": {"kind": "csv", "path": path}}, "experiment.yaml")
     assert "sec" not in f"{caught.value} {caught.value.__cause__}"
 

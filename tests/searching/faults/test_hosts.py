@@ -96,7 +96,7 @@ def test_a_search_on_three_hosts_survives_the_network_a_host_and_its_driver(
 
     two.cut()
     time.sleep(60)
-    two.mend()
+    two.reconnect()
     wait_until(
         driver, lambda trials: num_epochs(trials) >= 20, "the search continues without the second host"
     )

@@ -210,7 +210,7 @@ def test_trials_do_not_depend_on_where_the_connection_is_cut(
     ("value", "message"),
     [
         (None, f"{VARIABLE} is not set"),
-        (f"nonsense {PASSWORD}", f"{VARIABLE} is no PostgreSQL URL"),
+        (f"nonsense {PASSWORD}", f"{VARIABLE} is not a PostgreSQL URL"),
         (f"nosuch://me:{PASSWORD}@host/database", f"{VARIABLE} is not the URL of a database"),
         (f"postgresql://me:wrong-{PASSWORD}@HOST/postgres", "authentication failed"),
         (f"postgres://postgres:{PASSWORD}@HOST/nosuch", 'database "nosuch" does not exist'),

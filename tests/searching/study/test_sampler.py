@@ -159,7 +159,7 @@ def test_keyword_arguments_of_a_named_sampler_go_to_optunas_class() -> None:
     [
         ({"sampler": "tpo"}, "`sampler`: must be 'tpe', 'random'.*; did you mean tpe\\?, got 'tpo'"),
         ({"sampler": "optuna.samplers.TPESampler"}, "or the import path of a sampler, package.module:Class"),
-        ({"sampler": "cmaes"}, "Write `sampler: optuna.samplers:CmaEsSampler`, after `pip install cmaes`"),
+        ({"sampler": "cmaes"}, "Write `sampler: optuna.samplers:CmaEsSampler` and run `pip install cmaes`"),
         ({"sampler": "optuna samplers:A"}, "must be 'tpe'"),
         ({"sampler_kwargs": {"gamma": {1, 2}}}, "sampler_kwargs"),
     ],

@@ -66,7 +66,7 @@ class Database:
             try:
                 parse_dsn(url := libpq_url(url))
             except psycopg2.ProgrammingError:
-                fault = f"is no PostgreSQL URL. Write it as {FORM}"
+                fault = f"is not a PostgreSQL URL. Write it as {FORM}"
         if fault is not None:
             raise SourceError(f"{URL_VARIABLE} {fault}.")
         return cls(url, timezone=timezone)
