@@ -15,12 +15,11 @@ from typing import Any, TypeVar
 
 import torch
 
-from benchmarks.ablation import PROCESS, VOCAB_SIZE, arrays_of
 from benchmarks.rows import result
+from benchmarks.training import VOCAB_SIZE, simulated_arrays
 from trajtune.dataset.arrays import examples_of
 from trajtune.model.baselines.baselines import markov
 from trajtune.model.baselines.ngram import MAX_VAL_CAREERS, choose_ngram, ngram
-from trajtune.simulation.simulate import simulate
 
 T = TypeVar("T")
 CAREERS, QUICK_CAREERS = 1_000_000, 20_000
@@ -44,8 +43,7 @@ def main() -> None:
 
 def measured(num_careers: int) -> list[dict[str, Any]]:
     """Return the seconds of each step."""
-    careers = simulate(num_careers + MAX_VAL_CAREERS, 0, PROCESS)
-    train, val = arrays_of(careers, 0, num_careers), arrays_of(careers, num_careers, len(careers))
+    train, val = simulated_arrays(num_careers, 0), simulated_arrays(MAX_VAL_CAREERS, 1)
     examples = examples_of(val, "last")
     choosing, choice = seconds(lambda: choose_ngram(train, val, VOCAB_SIZE))
     print(choice.in_words(), file=sys.stderr)

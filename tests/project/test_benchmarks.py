@@ -1,5 +1,6 @@
 """The benchmarks' peers by hand arithmetic, and the tables of real careers and of the ablation."""
 
+import importlib
 import json
 from pathlib import Path
 
@@ -17,6 +18,13 @@ from trajtune.dataset.arrays import CareerArrays, examples_of
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.model.metrics import next_role
+
+
+@pytest.mark.parametrize(
+    "name", sorted(path.stem for path in Path(classifier_peers.__file__).parent.glob("*.py"))
+)
+def test_every_benchmark_can_be_imported(name: str) -> None:
+    importlib.import_module(f"benchmarks.{name}")
 
 
 def moves(careers: list[list[int]], years: list[list[float]] | None = None) -> Moves:
