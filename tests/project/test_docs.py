@@ -37,12 +37,16 @@ PAGES = [
     *sorted((DOCS / "reference").glob("*.md")),
     *sorted((DOCS / "explanation").glob("*.md")),
     DOCS / "index.md",
+    DOCS / "install.md",
+    DOCS / "faq.md",
 ]
 SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PLACEHOLDER_URL = "postgresql://user:password@host/"
 
 LONG = "takes minutes; runs in a small form"
+STEPS = "trains; tests/project/test_specification.py runs the same chain"
+INSTALLS = "installs; tests/project/test_wheel.py installs a wheel"
 NOT_RUN = {
     "make demo": "takes minutes; `trajtune search smoke` and `finalize` are the same in a small form",
     "make test": "runs the tests; this one is a part of `make test-all`",
@@ -73,6 +77,15 @@ NOT_RUN = {
     "trajtune search gpu": "needs a GPU; test_shipped_files.py searches it on the CPU",
     "trajtune search smoke --json-log": "runs without --json-log; tests/searching/show/test_json_log.py",
     "trajtune dashboard first --port 8080": "serves until stopped; tests/searching/show/test_dashboard.py",
+    "trajtune train --db-url '$POSTGRES_URL' --epochs 50 --output models/ --research-default": STEPS,
+    "trajtune export --checkpoint models/best.pt --vocab models/vocab.json --output models/trajectory-lstm.onnx": STEPS,
+    "trajtune calibrate --checkpoint models/best.pt --data-path snapshots/ --output models/calibrator.pkl": STEPS,
+    "trajtune evaluate --checkpoint models/best.pt --data-path snapshots/ --output models/evaluation_report.md": STEPS,
+    "pip install .": INSTALLS,
+    "python -m build": "builds a wheel; tests/project/test_wheel.py builds one",
+    "pip install 'dist/trajtune-*.whl'": "installs; tests/project/test_wheel.py installs a wheel",
+    "pip install torch --index-url https://download.pytorch.org/whl/cpu": INSTALLS,
+    "docker build --file deploy/Dockerfile --tag registry.example.com/trajtune:1 .": "needs Docker",
     "pip install 'trajtune[dashboard]'": "installs; the tests' extra holds it",
     "npm install onnxruntime-node@1.30.0": "installs; tests/service does it",
 }
