@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.careers.test_json_history import plain
 from trajtune.careers.histories import Histories
-from trajtune.careers.json_columns import MOST_DEPTH
+from trajtune.careers.json_columns import MAX_DEPTH
 from trajtune.careers.json_history import read_histories, read_lines, read_role_lines
-from trajtune.careers.json_objects import parsed, read_lines_by_themselves, read_objects
+from trajtune.careers.json_objects import parsed, read_lines_singly, read_objects
 from trajtune.experiment.sources import JsonHistory, RoleRows
 
 SCALARS = st.sampled_from(
@@ -127,7 +127,7 @@ def everything(histories: Histories) -> tuple[Any, ...]:
     st.sampled_from([None, "good", "id", "title", "jobs"]),
 )
 def test_a_line_is_read_the_same_by_itself(texts: list[str], layout: JsonHistory, label: str | None) -> None:
-    alone = read_lines_by_themselves(pa.array(texts, pa.string()), layout, label)
+    alone = read_lines_singly(pa.array(texts, pa.string()), layout, label)
     assert everything(read_lines(pa.array(texts, pa.string()), layout, label)[1]) == everything(alone)
 
 
@@ -170,7 +170,7 @@ def test_a_raw_line_feed_in_a_title_is_kept_whatever_shares_the_block(text: str)
 
 
 def test_json_that_is_nested_too_deeply_is_refused_whatever_the_depth_of_the_stack() -> None:
-    deep = "[" * (MOST_DEPTH + 1) + "]" * (MOST_DEPTH + 1)
+    deep = "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1)
     for text in (deep, f'[{{"title": "A", "x": {deep}}}]', "[" * 990 + "]" * 990, "[" * 100_000):
         fault = read_histories(pa.array([text, "[]"]), JsonHistory()).faults.to_pylist()[0]
         assert "200 lists and objects lie within each other" in fault

@@ -38,7 +38,7 @@ def test_no_existing_file_is_overwritten(trajtune: Trajtune, database: Database,
     outcome = trajtune("init", "--yes")
     assert outcome.code == 2
     assert outcome.err.strip() == (
-        "ExperimentError: experiment.yaml is there already, and is not overwritten. Give another name."
+        "ExperimentError: experiment.yaml exists, and is not overwritten. Give another name."
     )
     assert (tmp_path / "experiment.yaml").read_text() == "mine"
 

@@ -44,7 +44,7 @@ def test_a_bundles_report_is_written_beside_it_with_its_search(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     alone = Path(typed(finalized)).read_text()
-    assert "The run searched is not here, so nothing of the search is shown." in alone
+    assert "The run searched is not here, so the search is not shown." in alone
 
     shutil.copytree(searched_run.path, tmp_path / "runs" / searched_run.name)
     path = Path(typed(finalized))
@@ -55,7 +55,7 @@ def test_a_bundles_report_is_written_beside_it_with_its_search(
     content = json.loads(manifest.read_text())
     content["snapshot"]["id"] = "0" * 64
     manifest.write_text(json.dumps(content))
-    assert "is another: it searched on another snapshot" in Path(typed(finalized)).read_text()
+    assert "searched on another snapshot, so it is not shown" in Path(typed(finalized)).read_text()
 
 
 def test_a_bundle_is_never_written_into(finalized: Path, typed: Callable[..., str]) -> None:
@@ -63,7 +63,7 @@ def test_a_bundle_is_never_written_into(finalized: Path, typed: Callable[..., st
 
     said = typed(finalized, "--output", finalized / "report.html", code=2)
 
-    assert "A bundle's files stay as they were written" in said
+    assert "A bundle's files must not change" in said
     assert (finalized / "report.html").read_bytes() == before
 
 

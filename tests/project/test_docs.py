@@ -78,9 +78,17 @@ NOT_RUN = {
     "trajtune search smoke --json-log": "runs without --json-log; tests/searching/show/test_json_log.py",
     "trajtune dashboard first --port 8080": "serves until stopped; tests/searching/show/test_dashboard.py",
     "trajtune train --db-url '$POSTGRES_URL' --epochs 50 --output models/ --research-default": STEPS,
-    "trajtune export --checkpoint models/best.pt --vocab models/vocab.json --output models/trajectory-lstm.onnx": STEPS,
-    "trajtune calibrate --checkpoint models/best.pt --data-path snapshots/ --output models/calibrator.pkl": STEPS,
-    "trajtune evaluate --checkpoint models/best.pt --data-path snapshots/ --output models/evaluation_report.md": STEPS,
+    (
+        "trajtune export --checkpoint models/best.pt --vocab models/vocab.json "
+        "--output models/trajectory-lstm.onnx"
+    ): STEPS,
+    (
+        "trajtune calibrate --checkpoint models/best.pt --data-path snapshots/ --output models/calibrator.pkl"
+    ): STEPS,
+    (
+        "trajtune evaluate --checkpoint models/best.pt --data-path snapshots/ "
+        "--output models/evaluation_report.md"
+    ): STEPS,
     "pip install .": INSTALLS,
     "python -m build": "builds a wheel; tests/project/test_wheel.py builds one",
     "pip install 'dist/trajtune-*.whl'": "installs; tests/project/test_wheel.py installs a wheel",

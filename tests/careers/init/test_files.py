@@ -104,7 +104,7 @@ def test_what_cannot_be_read_is_said_with_its_share(trajtune: Trajtune, tmp_path
     (tmp_path / "rows.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     outcome = trajtune("init", "found.yaml", "--from", "rows.jsonl", "--yes")
     assert outcome.code == 0, outcome
-    sentence = "Tried on 20 rows: 80.0% of 20 roles can be read; the commonest fault is unreadable_start."
+    sentence = "Tried on 20 rows: 80.0% of 20 roles can be read; the most frequent fault is unreadable_start."
     assert sentence in outcome.err
     assert sentence in (tmp_path / "found.yaml").read_text()
 

@@ -18,7 +18,7 @@ def test_of_several_tables_the_likeliest_is_taken_and_the_others_are_named(
     experiment = written(trajtune("init", "--yes"))
     assert source(experiment).table == "candidates"
     text = Path("experiment.yaml").read_text("utf-8")
-    assert "may hold careers, too: projects" in text
+    assert "may also contain careers: projects" in text
     assert "invoices" not in text
 
     chosen = written(trajtune("init", "other.yaml", "--yes", "--table", "projects"), "other.yaml")

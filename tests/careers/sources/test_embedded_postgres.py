@@ -241,7 +241,7 @@ def test_a_server_that_cannot_start_is_one_line_that_names_its_log(home):
 
 def test_a_home_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(SourceError, match="^Cannot make .* Set TRAJTUNE_HOME to a directory you can write"):
+    with pytest.raises(SourceError, match="^Cannot create .* Set TRAJTUNE_HOME to a writable directory"):
         start_and_stop(tmp_path / "file" / "home")
 
 

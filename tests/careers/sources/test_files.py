@@ -229,11 +229,11 @@ def test_broken_lines_are_accounted_for(tmp_path: Path):
         ),
         ("csv", b"candidate_id,title,start_date,end_date\n1,\xe4,2000,\n", "x.csv is not UTF-8"),
         ("csv", b"candidate_id,title,start_date,end_date\n1,A,2000\n", "Expected 4 columns, got 3"),
-        ("csv", b"candidate_id,title,start_date,end_date\n", "holds no row"),
+        ("csv", b"candidate_id,title,start_date,end_date\n", "is empty|holds no row"),
         ("csv", b"", "is empty"),
         ("parquet", b"not parquet", "Cannot read .*x.parquet as parquet"),
         ("jsonl", b'{"candidate_id": "\xe4"}\n', "x.jsonl is not UTF-8"),
-        ("jsonl", b"", "holds no row"),
+        ("jsonl", b"", "is empty|holds no row"),
     ],
 )
 def test_a_bad_file_is_one_line(tmp_path: Path, kind: Any, content: bytes, message: str):

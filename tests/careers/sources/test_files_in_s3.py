@@ -198,7 +198,7 @@ def test_a_store_that_is_down_or_silent_is_one_line_after_a_bounded_wait(
     for url, reason, most_s in cases:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         said = refusal("s3://careers/csv", most_s)
-        assert said.startswith(f"Cannot look into s3://careers/csv: the store does not answer ({reason}")
+        assert said.startswith(f"Cannot list s3://careers/csv: the store does not answer ({reason}")
         assert said.endswith(f"Start it, or fix AWS_ENDPOINT_URL, which is {url}.")
 
 
@@ -252,7 +252,7 @@ def test_prepare_as_a_user_types_it(s3_store: S3Store, tmp_path: Path) -> None:
     refused = prepare(AWS_ENDPOINT_URL="http://127.0.0.1:1", **KEYS, **ISOLATED)
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
-    assert refused.stderr.startswith("SourceError: Cannot look into s3://ladder/2026/*.parquet: the store")
+    assert refused.stderr.startswith("SourceError: Cannot list s3://ladder/2026/*.parquet: the store")
     assert sorted(tmp_path.iterdir()) == before
 
     done = prepare(**s3_store.environment)

@@ -50,7 +50,7 @@ def test_a_line_that_is_no_json_does_not_take_others_with_it() -> None:
 
 @pytest.mark.parametrize("text", ['[{"a": 1}, {"b"', '[{"a": 1} {"b": 2}]', '[\n{"a": 1},\n'])
 def test_an_array_that_breaks_off_names_the_file_and_line(text: str) -> None:
-    with pytest.raises(SourceError, match=r"x\.json is no JSON: the array breaks off at line \d"):
+    with pytest.raises(SourceError, match=r"x\.json is not JSON: the array breaks off at line \d"):
         list(documents(text, "x.json"))
 
 

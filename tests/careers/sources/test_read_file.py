@@ -162,7 +162,7 @@ def test_a_second_file_that_lacks_a_column_is_named_with_it(tmp_path: Path, kind
     [
         (HEADER.strip().encode() + b",descri\xe7\xe3o\n1,A,2001,,\n", r"not UTF-8 \(its first line\)"),
         (HEADER.encode() + b"1,\xc4rztin,2001,\n1,B,2002,\n", r"x\.csv is not UTF-8 \(\\xc4rztin\)"),
-        (HEADER.replace(",", ";").encode() + b"1;A;2001;\n", "one column alone.*delimiter`, perhaps to ';'"),
+        (HEADER.replace(",", ";").encode() + b"1;A;2001;\n", "only one column.*delimiter`, perhaps to ';'"),
         (HEADER.encode() + b"1,A\n1,B\n1,C,2001,\n", "Expected 4 columns, got 2"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\xff", "x.csv"),
     ],

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("ray_local")
             "postgresql://me:hunter2@no-such-host.invalid/x",
             "could not translate host name .* Fix the host in POSTGRES_URL",
         ),
-        ("hunter2 hunter2", "no PostgreSQL URL"),
+        ("hunter2 hunter2", "PostgreSQL URL"),
         ("postgresql://me:hunter2@[/x", "no valid host and port"),
     ],
 )

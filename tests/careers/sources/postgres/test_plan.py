@@ -57,7 +57,7 @@ def test_a_query_that_is_not_the_same_each_time_is_refused(database: str, execut
     fill(execute, "chance", 300)
     # As random() is, but never the same by chance: what the readers run is a COPY, the count is not.
     query = "select id, work_history from chance where id < 200 or current_query() like 'COPY%'"
-    with pytest.raises(SourceError, match="to readers that share it: it is not the same each time"):
+    with pytest.raises(SourceError, match="must return the same rows each time, but it returned"):
         load(database, query=query)
 
 
