@@ -1,4 +1,4 @@
-"""The command line: its commands and flags are frozen, and an error that a user can fix is one line."""
+"""The command line: this file freezes its commands and flags. Errors that a user can fix are one line."""
 
 import subprocess
 import sys
@@ -97,5 +97,5 @@ def test_every_commands_help_has_an_example(command: str, trajtune: Trajtune) ->
 
 @pytest.mark.parametrize("command", ["status", "finalize"])
 @pytest.mark.parametrize("run", [[], ["no-such-run"]])
-def test_a_run_that_is_not_there(trajtune: Trajtune, command: str, run: list[str], ray_local: None) -> None:
+def test_a_missing_run_is_one_line(trajtune: Trajtune, command: str, run: list[str], ray_local: None) -> None:
     assert_one_line(trajtune(command, *run), "RunError", "trajtune search")

@@ -1,7 +1,7 @@
-"""The README and docs/: each command in them runs or parses, and each file in them loads.
+"""Each command in the README and docs/ runs or is parsed, and each file in them loads.
 
-Commands run in the order of `PAGES`, in one directory, in this process where they are trajtune's. What
-does not run is listed in `NOT_RUN` with the reason; commands of trajtune parse all the same.
+Commands run in the order of `PAGES`, in one directory. trajtune's commands run in this process. `NOT_RUN`
+lists the commands that do not run, with the reason; those of trajtune are still parsed.
 """
 
 import ast
@@ -31,18 +31,21 @@ from trajtune.simulation.write_careers import write_simulated
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = [
-    DOCS / "tutorial" / "first_hour.md",  # makes the run and the bundle `first`, which the others use
+    DOCS / "tutorial" / "first_hour.md",  # creates the run and the bundle `first`, which the other pages use
     *sorted((DOCS / "how-to").glob("*.md")),
     ROOT / "README.md",
     *sorted((DOCS / "reference").glob("*.md")),
     *sorted((DOCS / "explanation").glob("*.md")),
-    DOCS / "index.md",
+    *sorted(DOCS.glob("*.md")),
 ]
 SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PLACEHOLDER_URL = "postgresql://user:password@host/"
 
 LONG = "takes minutes; runs in a small form"
+STEPS = "trains; tests/project/test_specification.py runs the same chain"
+INSTALLS = "installs; tests/project/test_wheel.py installs a wheel"
+BEST = "--checkpoint models/best.pt"
 NOT_RUN = {
     "make demo": "takes minutes; `trajtune search smoke` and `finalize` are the same in a small form",
     "make test": "runs the tests; this one is a part of `make test-all`",
@@ -73,6 +76,15 @@ NOT_RUN = {
     "trajtune search gpu": "needs a GPU; test_shipped_files.py searches it on the CPU",
     "trajtune search smoke --json-log": "runs without --json-log; tests/searching/show/test_json_log.py",
     "trajtune dashboard first --port 8080": "serves until stopped; tests/searching/show/test_dashboard.py",
+    "trajtune train --db-url '$POSTGRES_URL' --epochs 50 --output models/ --research-default": STEPS,
+    f"trajtune export {BEST} --vocab models/vocab.json --output models/trajectory-lstm.onnx": STEPS,
+    f"trajtune calibrate {BEST} --data-path snapshots/ --output models/calibrator.pkl": STEPS,
+    f"trajtune evaluate {BEST} --data-path snapshots/ --output models/evaluation_report.md": STEPS,
+    "pip install .": INSTALLS,
+    "python -m build": INSTALLS,
+    "pip install 'dist/trajtune-*.whl'": INSTALLS,
+    "pip install torch --index-url https://download.pytorch.org/whl/cpu": INSTALLS,
+    "docker build --file deploy/Dockerfile --tag registry.example.com/trajtune:1 .": "needs Docker",
     "pip install 'trajtune[dashboard]'": "installs; the tests' extra holds it",
     "npm install onnxruntime-node@1.30.0": "installs; tests/service does it",
 }
@@ -101,7 +113,7 @@ class Command(NamedTuple):
 
 
 def blocks(page: Path, *languages: str) -> Iterator[tuple[str, str]]:
-    """What follows the language on a fence's first line, and the block, without the indent of a list."""
+    """Yield the text after the language of each fence, and its block without the indent of a list."""
     fence = re.compile(r"^( *)```(\w+)([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
     for indent, language, title, body in fence.findall(page.read_text("utf-8")):
         if language in languages:
@@ -122,7 +134,7 @@ COMMANDS = commands()
 
 
 def shown_outputs() -> dict[str, str]:
-    """What a page shows below a command as its output: the `text` fence that follows the command's."""
+    """Return the output that pages show for a command: the `text` fence after the command's."""
     found = {}
     for page in PAGES:
         following = re.compile(r"^```console\n([^`]*)^```\n\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -135,13 +147,13 @@ SHOWN = shown_outputs()
 
 
 def labels(output: str) -> set[str]:
-    """The first column of each line, without hashes and numbers, which differ from machine to machine."""
+    """Return the first column of each line, without hashes and numbers, which differ between machines."""
     lines = [re.split(r"  +", line.strip())[0] for line in output.splitlines()]
     return {re.sub(r"\b[0-9a-f]{16}\b|\d[\d.,]*", "#", line) for line in lines} - {"", "..."}
 
 
 def parse(words: list[str]) -> None:
-    """What the command line would do before it acts: the command and each option exist and have a value."""
+    """Check that the command and each option exist and have a value, without running it."""
     group: Any = typer.main.get_command(app)
     context = group.make_context("trajtune", list(words))
     name, command, rest = group.resolve_command(context, list(words))
@@ -153,7 +165,7 @@ def is_trajtune(words: list[str]) -> bool:
     return Path(words[0]).name == "trajtune"
 
 
-def test_all_pages_are_looked_at() -> None:
+def test_all_pages_are_tested() -> None:
     assert sorted(PAGES) == sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
     assert len(COMMANDS) > 30
 
@@ -163,7 +175,7 @@ def test_every_command_of_trajtune_in_the_docs_parses(command: Command) -> None:
     parse(command.words[1:])
 
 
-def test_a_command_that_is_not_there_would_be_noticed() -> None:
+def test_an_invalid_command_is_detected() -> None:
     for words in (
         ["serch"],
         ["search", "--trails", "3"],
@@ -184,8 +196,8 @@ def test_every_example_in_the_help_parses() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_what_a_text_calls_a_command_is_one(page: Path) -> None:
-    """`trajtune search --resume RUN` in a sentence: the command and its options exist."""
+def test_commands_in_sentences_exist(page: Path) -> None:
+    """For example, `trajtune search --resume RUN` in a sentence."""
     group: Any = typer.main.get_command(app)
     for span in re.findall(r"`trajtune ([^`]+)`", page.read_text("utf-8")):
         name = span.split()[0]
@@ -199,7 +211,7 @@ def test_what_a_text_calls_a_command_is_one(page: Path) -> None:
             assert option in {*known, "--help"}, f"trajtune {span}"
 
 
-def test_every_page_that_code_and_shipped_files_name_is_there() -> None:
+def test_pages_named_in_code_and_shipped_files_exist() -> None:
     for folder in ("trajtune", "experiments", "search_spaces", "benchmarks"):
         for file in (ROOT / folder).rglob("*.*"):
             text = file.read_text("utf-8") if file.suffix in {".py", ".yaml"} else ""
@@ -208,7 +220,7 @@ def test_every_page_that_code_and_shipped_files_name_is_there() -> None:
 
 
 def first_column(section: str) -> set[str]:
-    """The names in code quotes of a table in a section of the README."""
+    """Return the names in code quotes in the first column of a table in the README."""
     readme = (ROOT / "README.md").read_text("utf-8")
     below = readme.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
     return {
@@ -222,7 +234,7 @@ def test_the_readme_has_every_command() -> None:
     assert named == set(group.commands)
 
 
-def test_every_shipped_experiment_and_space_is_named_where_one_looks_for_it() -> None:
+def test_every_shipped_experiment_and_space_is_documented() -> None:
     readme, spaces = (
         (ROOT / "README.md").read_text("utf-8"),
         (DOCS / "how-to" / "space.md").read_text("utf-8"),
@@ -244,11 +256,11 @@ def test_make_and_benchmarks_have_what_the_docs_call() -> None:
                 assert f'"{option}"' in source, f"{page}: {name} {option}"
 
 
-def test_the_list_of_what_does_not_run_holds_nothing_else() -> None:
+def test_every_command_that_is_not_run_is_in_the_docs() -> None:
     assert set(NOT_RUN) - {command.key for command in COMMANDS} == set()
 
 
-def test_an_output_that_is_shown_is_of_a_command_that_runs() -> None:
+def test_shown_output_is_of_commands_that_run() -> None:
     assert len(SHOWN) >= 4
     assert set(SHOWN) - set(NOT_RUN) == set(SHOWN)
 
@@ -258,7 +270,7 @@ TESTS = "\n".join(file.read_text("utf-8") for file in (ROOT / "tests").rglob("te
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_file_and_every_test_that_a_text_names_is_there(page: Path) -> None:
+def test_files_and_tests_named_in_the_docs_exist(page: Path) -> None:
     text = page.read_text("utf-8")
     for name in FILE.findall(text):
         assert (ROOT / name).exists(), f"{page.relative_to(ROOT)} names {name}"
@@ -282,7 +294,7 @@ def test_every_command_in_the_docs_runs_or_says_why_not(
     capfd: pytest.CaptureFixture[str],
     ray_local: None,
 ) -> None:
-    """Each page's commands in order; a database is one of simulated careers."""
+    """Run the commands of each page in order, with a database of simulated careers."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TRAJTUNE_HOME", str(tmp_path / "home"))
     write_simulated(600, 0, own_database)
@@ -320,7 +332,7 @@ def test_every_command_in_the_docs_runs_or_says_why_not(
 def run(
     command: Command, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> tuple[int, str]:
-    """trajtune's in this process, which has Ray and torch at hand; others in a shell."""
+    """Run trajtune's commands in this process, which has imported Ray and torch, and others in a shell."""
     if not is_trajtune(command.words):
         text = re.sub(r"^python\b", sys.executable, command.text)
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}

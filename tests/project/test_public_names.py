@@ -1,4 +1,4 @@
-"""What users may import, and what importing it costs."""
+"""The public names, and the cost of importing them."""
 
 import importlib
 import types
@@ -9,7 +9,7 @@ import trajtune
 
 
 @pytest.mark.parametrize("name", trajtune.__all__)
-def test_every_public_name_is_there(name: str) -> None:
+def test_every_public_name_exists(name: str) -> None:
     assert callable(getattr(trajtune, name))
 
 

@@ -1,6 +1,7 @@
-"""The commands in the order of ``trajtune --help``, and what holds for every one of them.
+"""The commands in the order of ``trajtune --help``, and the behaviour that they share.
 
-The environment is set before a command; ``--quiet`` may follow it; errors become a line and an exit code.
+The environment is set before a command runs. ``--quiet`` may follow the command. An error becomes one line
+and an exit code.
 """
 
 import contextlib
@@ -45,11 +46,14 @@ _END_OF_RULE: Final = re.compile(r"(?<=[.?])\s+(?=[A-Z`-])")
 """Where the first sentence of an error ends: it names the rule and the values; the remedy follows."""
 
 _terminated: list[int] = []
-"""SIGTERM, once it has come."""
+"""Contains SIGTERM after it was received."""
 
 
 class Commands(TyperGroup):
-    """The group of all commands: takes ``--quiet`` anywhere; exits 130 if interrupted, 143 if terminated."""
+    """The group of all commands.
+
+    Accepts ``--quiet`` anywhere. Exits with 130 if interrupted and 143 if terminated.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Move ``--quiet`` to the front if it follows the command."""
@@ -59,7 +63,7 @@ class Commands(TyperGroup):
         return list(super().parse_args(ctx, args))
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command, with stderr discarded if it is to be quiet."""
+        """Run the command; with ``--quiet``, discard stderr."""
         with contextlib.ExitStack() as stack:
             stderr = sys.stderr
             if ctx.params["quiet"]:
@@ -80,7 +84,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=(
         "Results go to stdout, everything else to stderr. Exit codes: 0 done; 1 a bug in trajtune, with "
-        "its traceback; 2 an error that you can fix, in one line; 3 a gate did not pass under "
+        "its traceback; 2 an error that you can fix, on one line; 3 a gate did not pass under "
         "--require-gates; 130 interrupted; 143 terminated."
     ),
 )
@@ -94,22 +98,22 @@ def trajtune(
         bool, typer.Option("--quiet", "-q", help="Print only results and errors; before or after a command.")
     ] = False,
 ) -> None:
-    """From work histories in PostgreSQL to a small calibrated model of the next role.
+    """Turn work histories in PostgreSQL into a small, calibrated model of the next role.
 
     Example: trajtune demo
     """
 
 
 def main() -> None:
-    """Run the command line; every error that the user can fix is one line."""
+    """Run the command line. An error that the user can fix is printed as one line."""
     import platformdirs
     from dotenv import load_dotenv
 
     load_dotenv(Path.cwd() / ".env")
-    # torch keeps a folder for its compiler, in the temporary directory unless told otherwise.
+    # torch creates a folder for its compiler, by default in the temporary directory.
     home = os.environ.get("TRAJTUNE_HOME") or platformdirs.user_cache_dir("trajtune")
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.path.join(home, "torchinductor"))
-    # A terminated command closes what it opened (the embedded PostgreSQL, Ray), like an interrupted one.
+    # Like an interrupted command, a terminated one closes the embedded PostgreSQL and Ray.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
@@ -135,9 +139,9 @@ def _print_error(error: TrajtuneError) -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Do what Ctrl-C does now: a search stops after the running epochs' reports, and says how to resume."""
+    """Act like Ctrl-C: a search stops after the reports of the current epochs, and prints how to resume."""
     _terminated.append(number)
     handler = signal.getsignal(signal.SIGINT)
-    if not callable(handler):  # in the background, a shell has Ctrl-C ignored
+    if not callable(handler):  # a shell makes background processes ignore Ctrl-C
         raise KeyboardInterrupt
     handler(signal.SIGINT, frame)

@@ -6,7 +6,7 @@ from trajtune.cli.search import prepare_and_search
 
 
 def demo(verbose: Verbose = False) -> None:
-    """The whole way on simulated careers: PostgreSQL, search, bundle.
+    """Run the whole pipeline on simulated careers: PostgreSQL, search, bundle.
 
     Example: trajtune demo
     """

@@ -1,4 +1,4 @@
-"""``trajtune predict``: what comes next in one career, or in each of a file."""
+"""``trajtune predict``: predict for one career, or for each career of a file."""
 
 import sys
 from pathlib import Path
@@ -15,9 +15,10 @@ def predict(
     bundle: BundlePath,
     titles: Annotated[list[str] | None, typer.Argument(help="The career so far, oldest title first.")] = None,
     source: Annotated[
-        Path | None, typer.Option("--input", help="JSON Lines, a career a line: a list of titles.")
+        Path | None,
+        typer.Option("--input", help="JSON Lines file with one career per line: a list of titles."),
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Where the predictions of --input go.")] = None,
+    output: Annotated[Path | None, typer.Option(help="File for the predictions of --input.")] = None,
     with_reasons: Annotated[
         bool, typer.Option("--explain", help="Show what each role contributes to the prediction.")
     ] = False,
@@ -26,7 +27,7 @@ def predict(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Predict what comes next in one career, or in each of a file.
+    """Predict what comes next in one career, or in each career of a file.
 
     Example: trajtune predict bundles/demo "Software Engineer" "Senior Software Engineer"
     """
@@ -37,7 +38,7 @@ def predict(
     if (source is None) != (output is None) or (source and titles):
         raise BundleError("Give titles, or --input and --output together, but not both.")
     if source and with_reasons:
-        raise BundleError("--explain is for the one career whose titles are given. Leave out --input.")
+        raise BundleError("--explain needs one career, given as titles. Leave out --input.")
     opened = load_bundle(bundle, as_service=as_service)
     if source and output:
         print(f"{predict_file(opened, source, output):,} predictions in {output}")

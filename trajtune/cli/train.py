@@ -12,21 +12,23 @@ from trajtune.cli.arguments import ExperimentName, SnapshotPath, Verbose, experi
 def train(
     experiment: ExperimentName = None,
     output: Annotated[Path, typer.Option(help="Directory for checkpoints, log and curves.")] = Path("models"),
-    epochs: Annotated[int | None, typer.Option(min=1, help="At most this many.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Maximum number of epochs.")] = None,
     research_default: Annotated[
-        bool, typer.Option("--research-default", help="Train the specification's model, not `training`.")
+        bool,
+        typer.Option("--research-default", help="Train the specification's model instead of `training`."),
     ] = False,
     snapshot: SnapshotPath = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted training.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted training.")] = False,
     db_url: Annotated[
         str | None,
         typer.Option(
-            envvar="POSTGRES_URL", help="The database; other users see it here, so use the variable."
+            envvar="POSTGRES_URL",
+            help="URL of the database. Other users can see it here; prefer the variable.",
         ),
     ] = None,
     verbose: Verbose = False,
 ) -> None:
-    """Train one configuration, the experiment's, without a search.
+    """Train the experiment's configuration, without a search.
 
     Example: trajtune train research_default --epochs 50 --output models/
     """
