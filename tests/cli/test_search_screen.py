@@ -74,7 +74,7 @@ def test_an_error_is_red_once_with_its_remedy_below_it(tmp_path: Path) -> None:
     assert code == 2
     rule, remedy = shown[-1].splitlines()
     assert rule.startswith("RunError: No run night-1")
-    assert remedy == "There is none yet; make one with `trajtune search`."
+    assert remedy == "There is none yet; start one with `trajtune search`."
     assert raw.count(b"\x1b[31m") == 1
 
 
