@@ -105,10 +105,10 @@ def test_a_key_in_an_experiment_is_refused_and_not_repeated(
     ("endpoint", "shown"),
     [
         (f"http://key:{PASSWORD}@127.0.0.1:9", "http://127.0.0.1:9"),
-        (f"http://key:{PASSWORD}/x@127.0.0.1:9", "percent-encoded"),
-        (f"http://key:x@{PASSWORD}@127.0.0.1:9", "percent-encoded"),
-        (f"http://key:x#{PASSWORD}@127.0.0.1:9", "percent-encoded"),
-        (f"http://key:{PASSWORD}", "percent-encoded"),
+        (f"http://key:{PASSWORD}/x@127.0.0.1:9", "percent-encode"),
+        (f"http://key:x@{PASSWORD}@127.0.0.1:9", "percent-encode"),
+        (f"http://key:x#{PASSWORD}@127.0.0.1:9", "percent-encode"),
+        (f"http://key:{PASSWORD}", "percent-encode"),
     ],
 )
 def test_an_endpoint_is_shown_without_its_keys(

@@ -80,7 +80,7 @@ def sparkline(values: Sequence[float]) -> str:
 
     Examples:
         >>> sparkline([3.0, 2.0, 1.0])
-        '█▄▁'
+        '█▅▁'
     """
     if not values:
         return ""
