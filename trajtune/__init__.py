@@ -32,7 +32,9 @@ _HOMES: Final = {
     "generate_report": "steps.evaluation",
     "load_experiment": "experiment.load",
     "prepare": "dataset.prepare",
-    "search": "searching.run",
+    "open_snapshot": "dataset.snapshot",
+    "search": "searching.search",
+    "open_run": "searching.runs.directory",
     "finalize": "finalizing.run",
     "load_bundle": "bundle",
 }

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -27,7 +28,7 @@ def test_the_commands_and_their_flags_are_these() -> None:
         "demo": ["--verbose"],
         "init": ["--from", "--table", "--yes", "-y", "file"],
         "simulate": ["--careers", "--json", "--population", "--seed", "--to"],
-        "prepare": ["--json", "--verbose", "experiment"],
+        "prepare": ["--json", "--set", "--verbose", "experiment"],
         "search": [
             *(
                 "--address",
@@ -38,6 +39,7 @@ def test_the_commands_and_their_flags_are_these() -> None:
                 "--max-epochs-total",
                 "--resume",
                 "--run",
+                "--set",
                 "--snapshot",
                 "--space",
             ),
@@ -55,6 +57,7 @@ def test_the_commands_and_their_flags_are_these() -> None:
                 "--output",
                 "--research-default",
                 "--resume",
+                "--set",
                 "--snapshot",
                 "--verbose",
                 "experiment",
@@ -66,6 +69,11 @@ def test_the_commands_and_their_flags_are_these() -> None:
         "doctor": ["--json", "--mend", "run"],
         "dashboard": ["--port", "run"],
     }
+
+
+def test_the_version_is_printed(trajtune: Trajtune) -> None:
+    outcome = trajtune("--version")
+    assert (outcome.code, outcome.out) == (0, f"trajtune {version('trajtune')}\n")
 
 
 def test_help_imports_nothing_heavy() -> None:

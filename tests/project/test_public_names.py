@@ -2,6 +2,7 @@
 
 import importlib
 import types
+from importlib.metadata import version
 
 import pytest
 
@@ -18,6 +19,11 @@ def test_a_public_function_stays_after_the_package_that_holds_it_is_imported(nam
     for module in ("searching.run", "finalizing.run"):
         importlib.import_module(f"trajtune.{module}")
     assert isinstance(getattr(trajtune, name), types.FunctionType)
+
+
+def test_dir_lists_exactly_the_public_names() -> None:
+    assert dir(trajtune) == sorted([*trajtune.__all__, "__version__"])
+    assert trajtune.__version__ == version("trajtune")
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

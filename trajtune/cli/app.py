@@ -84,10 +84,21 @@ for _command in _COMMANDS:
     app.command(_command.__name__)(_command)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"trajtune {version('trajtune')}")
+        raise typer.Exit
+
+
 @app.callback()
 def trajtune(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print only results and errors; before or after a command.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """From work histories in PostgreSQL to a small calibrated model of the next role.

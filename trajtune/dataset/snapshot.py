@@ -114,7 +114,13 @@ def split_file(path: StoredPath, split: str) -> StoredPath:
 
 
 def open_snapshot(path: str | StoredPath) -> Snapshot:
-    """Open a snapshot, by its path or URI, and check every file but the test split against its hash.
+    """Open a snapshot, and check every file but the test split against its hash.
+
+    Args:
+        path: Its directory or its URI.
+
+    Returns:
+        The snapshot.
 
     Raises:
         SnapshotError: If it is missing, incomplete, of another version, or altered.

@@ -20,6 +20,7 @@ from trajtune.bundle.manifest import (
     SCHEMA_VERSION,
     VOCABULARY,
 )
+from trajtune.cluster import ray_session
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import GateError
 from trajtune.finalizing.build import VAL, WINDOW, calibrate, export_checked
@@ -42,6 +43,7 @@ from trajtune.model.threads import one_thread
 from trajtune.searching.runs.directory import Run, open_run
 from trajtune.searching.runs.snapshot_of_run import snapshot_of_run
 from trajtune.storage.files import write_json
+from trajtune.storage.path import StoredPath
 
 Progress = Callable[[str], None]
 _PACKAGES = (
@@ -63,19 +65,25 @@ _LATENCY_CAREERS = 500
 def finalize(
     run: Run | Path | str | None,
     *,
-    out: Path | None = None,
-    snapshot_path: str | Path | None = None,
+    out: Path | str | None = None,
+    snapshot: Snapshot | StoredPath | str | None = None,
     require_gates: bool = False,
+    address: str | None = None,
     verbose: bool = False,
     progress: Progress | None = None,
 ) -> Path:
     """Refit the best, choose on val, refit the winner on all known, export, evaluate on test once.
 
+    Every argument but ``progress`` is one of ``trajtune finalize`` too::
+
+        bundle = load_bundle(finalize(run, out="bundles/mine"))
+
     Args:
         run: A run with at least one finished trial, its path or its name; None: the latest.
         out: The bundle's directory, which must not exist; None: ``<storage.bundles>/<run>``.
-        snapshot_path: The run's snapshot; None: where it was, or below ``storage.snapshots``.
+        snapshot: The run's snapshot, its path or its URI; None: where it was, or below ``storage.snapshots``.
         require_gates: Raise unless every gate passes; the bundle is kept and marked.
+        address: A Ray cluster to join; None: Ray is started here, or an open session is used.
         verbose: Show Ray's logs.
         progress: Called with a line about each step; None: lines go to stderr.
 
@@ -93,16 +101,17 @@ def finalize(
     say = progress or _say
     if not isinstance(run, Run):
         run = open_run(run)
-    path = out or Path(run.experiment.storage.bundles) / run.name
+    path = Path(out) if out else Path(run.experiment.storage.bundles) / run.name
     refuse_existing(path)
     settings = run.experiment.finalize
-    snapshot = snapshot_of_run(run, snapshot_path)
+    snapshot = snapshot_of_run(run, snapshot.path if isinstance(snapshot, Snapshot) else snapshot)
     on_known = settings.refit_on == "known"
     division = snapshot.refit if on_known else snapshot
     val = division.read("val")  # on everything known, this is the calibration window
     refuse_too_few(val.arrays.num_careers)  # before hours of refitting, not after
     say(f"finalizing {run.name}")
-    choice = choose(run, snapshot, division, verbose=verbose, say=say)
+    with ray_session(address, verbose=verbose):
+        choice = choose(run, snapshot, division, verbose=verbose, say=say)
     encoder = division.encoder()
     careers = histories(val, _LATENCY_CAREERS)
     with bundle_directory(path) as folder:

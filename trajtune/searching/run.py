@@ -1,4 +1,7 @@
-"""Start a search, or resume one: the entry points. Ray Tune executes the trials; the study remembers them."""
+"""Start a search on an open snapshot, or resume one. Ray Tune executes the trials; the study records them.
+
+`searching.search` is the whole of it: it also reads the experiment and prepares the snapshot.
+"""
 
 import sys
 from collections import Counter
@@ -29,12 +32,10 @@ from trajtune.searching.tune.tracking import check_tracking
 if TYPE_CHECKING:
     from trajtune.dataset.snapshot import Snapshot
 
-__all__ = ["Run", "SessionFlags", "open_run", "resume_search", "search", "start_search"]
-
 
 @dataclass(frozen=True)
 class SessionFlags:
-    """How a session is shown, and which Ray runs it; `search` explains each field."""
+    """How a session is shown, and which Ray runs it; `searching.search` explains each field."""
 
     json_log: bool = False
     address: str | None = None
@@ -44,49 +45,6 @@ class SessionFlags:
 _DEFAULTS: Final = SessionFlags()
 _NO_LIMITS: Final = SessionLimits()
 _NOTHING_EXPECTED: Final = Expected()
-
-
-def search(
-    experiment: Experiment | None = None,
-    snapshot: "Snapshot | None" = None,
-    *,
-    run: str | None = None,
-    resume: str | Path | None = None,
-    trials: int | None = None,
-    json_log: bool = False,
-    address: str | None = None,
-    verbose: bool = False,
-) -> Run:
-    """Start a search of ``experiment`` on ``snapshot``, or resume the one that ``resume`` names.
-
-    Args:
-        experiment: What to search and where to write it; in a resume it is compared with the run's own.
-        snapshot: The careers; in a resume they are compared with the run's own.
-        run: Name of the new run; None makes one from the time. In a resume it is compared with the run's.
-        resume: A run's name or path.
-        trials: Trials in total; None: the experiment's number, or that of the resumed run.
-        json_log: Write each event as a line of JSON on stdout, instead of a display on stderr.
-        address: A Ray cluster to join; None: Ray is started here, or an open session is used.
-        verbose: Show Ray's logs.
-
-    Returns:
-        The run, searched to its end.
-
-    Raises:
-        RunError: If neither a run to resume nor both experiment and snapshot are given, or the search
-            cannot go on as asked.
-    """
-    flags = SessionFlags(json_log, address, verbose)
-    if resume is not None:
-        expected = Expected(experiment, run=run, snapshot_id=snapshot.id if snapshot else None)
-        return resume_search(resume, expected=expected, trials=trials, flags=flags)
-    if experiment is None or snapshot is None:
-        raise RunError("A new search needs an experiment and a snapshot. Give both, or a run to resume.")
-    if trials is not None:
-        experiment = experiment.model_copy(
-            update={"search": experiment.search.model_copy(update={"trials": trials})}
-        )
-    return start_search(experiment, snapshot, name=run, flags=flags)
 
 
 def start_search(

@@ -200,8 +200,15 @@ def lease_of(path: StoredPath, storage: StorageSettings) -> "Lease":
     return Lease(storage.study_url_variable, str(path))
 
 
-def open_run(name: str | Path | None, storage: StorageSettings | None = None) -> Run:
-    """Open a run by path or by name below ``storage.runs``; None opens the latest.
+def open_run(name: str | Path | None = None, storage: StorageSettings | None = None) -> Run:
+    """Open a run by path or by name below ``storage.runs``.
+
+    Args:
+        name: A name, a path or a URI; None opens the latest run.
+        storage: Where runs are; None: in ``runs/`` here.
+
+    Returns:
+        The run, in whatever state.
 
     Raises:
         RunError: If there is none, or it is not a run of this version.
