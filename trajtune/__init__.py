@@ -37,6 +37,7 @@ _HOMES: Final = {
     "open_run": "searching.runs.directory",
     "finalize": "finalizing.run",
     "load_bundle": "bundle",
+    "compare": "finalizing.compare",
 }
 
 __all__ = [*_HOMES]

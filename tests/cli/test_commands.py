@@ -46,6 +46,8 @@ def test_the_commands_and_their_flags_are_these() -> None:
             *("--time-budget", "--trials", "--verbose", "--warm-start", "experiment"),
         ],
         "status": ["--json", "run"],
+        "runs": ["--json", "directory"],
+        "compare": ["--html", "--json", "first", "second"],
         "finalize": ["--address", "--json", "--out", "--require-gates", "--snapshot", "--verbose", "run"],
         "predict": ["--as-service", "--explain", "--input", "--json", "--output", "bundle", "titles"],
         "report": ["--output", "-o", "target"],

@@ -168,8 +168,10 @@ def test_settings_replace_those_of_the_file_and_no_other(tmp_path: Path) -> None
 
 def test_a_source_of_another_kind_keeps_no_setting_of_the_former_one() -> None:
     given = {
-        "source.path": "a.csv", "source.layout.title_column": "t",
-        "source.layout.layout": "roles", "source.kind": "csv",
+        "source.path": "a.csv",
+        "source.layout.title_column": "t",
+        "source.layout.layout": "roles",
+        "source.kind": "csv",
     }
     experiment = with_settings(load_experiment("default"), given)
     assert experiment == with_settings(

@@ -71,6 +71,10 @@ NOT_RUN = {
     "trajtune finalize long --address auto": "is of the cluster's run; runs for `first`",
     "trajtune search gpu --dry-run": "needs a GPU; test_shipped_files.py searches it on the CPU",
     "trajtune search gpu": "needs a GPU; test_shipped_files.py searches it on the CPU",
+    "trajtune compare first second": "needs a second run; tests/finalizing/test_compare.py compares two",
+    "trajtune compare bundles/first bundles/second --html comparison.html": (
+        "needs a second bundle; tests/finalizing/test_compare.py compares two"
+    ),
     "trajtune search smoke --json-log": "runs without --json-log; tests/searching/show/test_json_log.py",
     "trajtune dashboard first --port 8080": "serves until stopped; tests/searching/show/test_dashboard.py",
     "pip install 'trajtune[dashboard]'": "installs; the tests' extra holds it",

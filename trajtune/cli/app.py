@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from trajtune.cli.calibrate import calibrate
+from trajtune.cli.compare import compare
 from trajtune.cli.dashboard import dashboard
 from trajtune.cli.demo import demo
 from trajtune.cli.doctor import doctor
@@ -26,6 +27,7 @@ from trajtune.cli.init import init
 from trajtune.cli.predict import predict
 from trajtune.cli.prepare import prepare
 from trajtune.cli.report import report
+from trajtune.cli.runs import runs
 from trajtune.cli.search import search
 from trajtune.cli.simulate import simulate
 from trajtune.cli.status import status
@@ -35,7 +37,7 @@ from trajtune.errors import GateError, TrajtuneError
 
 _QUIET: Final = ("--quiet", "-q")
 _COMMANDS: Final[tuple[Callable[..., Any], ...]] = (
-    *(demo, init, simulate, prepare, search, status, report, finalize, predict, verify),
+    *(demo, init, simulate, prepare, search, status, runs, report, finalize, compare, predict, verify),
     *(train, export, calibrate, evaluate, doctor, dashboard),
 )
 

@@ -18,8 +18,10 @@ from trajtune.bundle.manifest import (
     PROBES,
     REPORT,
     SCHEMA_VERSION,
+    TEST_PEOPLE,
     VOCABULARY,
 )
+from trajtune.bundle.people import TestPeople, write_test_people
 from trajtune.cluster import ray_session
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import GateError
@@ -138,6 +140,7 @@ def finalize(
                 run=run.name,
                 purpose="finalize",
                 settings=settings,
+                keep=lambda own: write_test_people(TestPeople(own.rank, own.nll), folder / TEST_PEOPLE),
             ),
             "calibration": calibrated.record,
             "export": export,

@@ -3,7 +3,7 @@
 It is compared with the winner as it was selected, the research default and the baselines.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -93,6 +93,7 @@ def measure_on_test(
     run: str,
     purpose: str,
     settings: FinalizeSettings,
+    keep: Callable[[Predictions], None] | None = None,
 ) -> dict[str, Any]:
     """Open the test split, which the ledger records, and measure everything on it.
 
@@ -105,6 +106,7 @@ def measure_on_test(
         run: Entry in the ledger.
         purpose: Entry in the ledger.
         settings: Nominal coverage of the tenure interval, and the limits of the gates.
+        keep: Called with the graph's predictions of each person's last move.
 
     Returns:
         The keys of ``metrics.json`` that come from test: ``test``, ``career_changers``, ``baselines``,
@@ -117,6 +119,8 @@ def measure_on_test(
     transitions = last_transitions(data)
     predicted = predict_with_graph(graph, data.arrays, transitions.examples)
     own, on_test = predicted.predictions, _with_graph_outcomes(predicted, graph, data)
+    if keep is not None:
+        keep(own)
     of_baselines = {
         name: predict_split(partial(baseline.predict, data.arrays), data.arrays)
         for name, baseline in fit_baselines(train, graph.vocab_size, ngram_choice).items()
