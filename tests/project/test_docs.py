@@ -32,6 +32,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = [
     DOCS / "tutorial" / "first_hour.md",  # makes the run and the bundle `first`, which the others use
+    DOCS / "tutorial" / "notebook.md",
     *sorted((DOCS / "how-to").glob("*.md")),
     ROOT / "README.md",
     *sorted((DOCS / "reference").glob("*.md")),
@@ -83,6 +84,7 @@ NOT_RUN = {
 
 
 PYTHON_NOT_RUN = {
+    DOCS / "tutorial" / "notebook.md": "searches; tests/project/test_notebook.py runs the same cells",
     DOCS / "reference" / "api.md": "searches and finalizes, as commands do; its imports are tried",
     DOCS / "explanation" / "simulation.md": "stands in for a program; its imports are tried",
 }

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from html import escape
 from typing import Any, Literal, TextIO
 
+from trajtune.notebook import html_table
 from trajtune.page.format import number, significant
 
 _UNCHANGED = "the same"
@@ -64,14 +65,8 @@ class Comparison:
         return f"<Comparison of the {self.kind}s {first} and {second}: {len(self.params)} params differ>"
 
     def _repr_html_(self) -> str:
-        parts = [f"<b>{escape(self.names[0])} and {escape(self.names[1])}</b>"]
-        for heading, header, rows in self.tables():
-            cells = "".join(
-                "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-            )
-            head = "".join(f"<th>{escape(name)}</th>" for name in header)
-            parts.append(f"<p>{escape(heading)}</p><table><tr>{head}</tr>{cells}</table>")
-        return "".join(parts) + (f"<p>{escape(self.reason)}</p>" if self.reason else "")
+        shown = "".join(html_table(heading, header, rows) for heading, header, rows in self.tables())
+        return shown + (f"<p>{escape(self.reason)}</p>" if self.reason else "")
 
     def tables(self) -> Iterator[tuple[str, list[str], list[list[str]]]]:
         """Heading, header and cells of each table that has a row."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from trajtune.notebook import LiveDisplay, html_bar, is_notebook
 from trajtune.page.format import metric_value
 from trajtune.searching.show.events import Event, Listener
 from trajtune.searching.study.trial_records import TrialRecord, best_trial, read_trials, research_default
@@ -104,6 +105,9 @@ def show_progress(progress: Progress, log: "RunLog | None" = None) -> Iterator[L
         progress: What is shown.
         log: Gets a line for each finished trial, whatever stderr is.
     """
+    if is_notebook():
+        yield _InNotebook(progress, *filter(None, (log,)))
+        return
     if not sys.stderr.isatty():
         yield _Lines(progress, *filter(None, (sys.stderr, log)))
         return
@@ -118,6 +122,23 @@ def show_progress(progress: Progress, log: "RunLog | None" = None) -> Iterator[L
             lines(event, number)
 
         yield show
+
+
+class _InNotebook:
+    """A bar in the cell that searches, with the states and the best trial."""
+
+    def __init__(self, progress: Progress, *files: "TextIO | RunLog") -> None:
+        self._progress, self._lines, self._display = progress, _Lines(progress, *files), LiveDisplay()
+        self._show()
+
+    def __call__(self, event: Event, number: int) -> None:
+        self._lines(event, number)
+        self._progress.read()
+        self._show()
+
+    def _show(self) -> None:
+        p = self._progress
+        self._display.show(html_bar(p.finished, p.requested, f"{p.states()}, {p.left()}", p.best()))
 
 
 def lines_to(progress: Progress, log: "RunLog") -> Listener:
