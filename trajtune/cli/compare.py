@@ -19,7 +19,7 @@ def compare(
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write an HTML page there, too.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two runs by val, or two bundles by test: what differs, and the gain with its interval.
+    """Compare two runs on val, or two bundles on test: what differs, and by how much.
 
     Example: trajtune compare first second
     """

@@ -19,7 +19,7 @@ def runs(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the runs, newest first: state, trials, best value with its gain, snapshot, bundles.
+    """List the runs, newest first, with state, best value, gain, snapshot and bundles.
 
     Example: trajtune runs
     """

@@ -65,7 +65,7 @@ _LATENCY_CAREERS = 500
 
 @one_thread()
 def finalize(
-    run: Run | Path | str | None,
+    run: Run | Path | str | None = None,
     *,
     out: Path | str | None = None,
     snapshot: Snapshot | StoredPath | str | None = None,
