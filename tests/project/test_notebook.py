@@ -63,5 +63,5 @@ def test_the_notebook_runs_and_its_cells_show_what_they_found(
     assert "Traceback" not in everything
     assert "\x1b[" not in everything, "no escape codes of a terminal"
     streams = [output for cell in cells for output in cell.outputs if output.output_type == "stream"]
-    assert {output.name for output in streams} <= {"stderr"}
+    assert {output.name for output in streams} == {"stdout"}, "finalize's lines, and nothing in red"
     assert all("trial 0" not in output.text for output in streams), "the bar stands for the lines"

@@ -42,6 +42,7 @@ from trajtune.finalizing.report.verdict import closing
 from trajtune.finalizing.selection import selection_record
 from trajtune.model.checkpoint import build_model, save_checkpoint, vocabulary_id
 from trajtune.model.threads import one_thread
+from trajtune.notebook import is_notebook
 from trajtune.searching.runs.directory import Run, open_run
 from trajtune.searching.runs.snapshot_of_run import snapshot_of_run
 from trajtune.storage.files import write_json
@@ -87,7 +88,7 @@ def finalize(
         require_gates: Raise unless every gate passes; the bundle is kept and marked.
         address: A Ray cluster to join; None: Ray is started here, or an open session is used.
         verbose: Show Ray's logs.
-        progress: Called with a line about each step; None: lines go to stderr.
+        progress: Called with a line about each step; None: lines go to stderr, in a notebook to stdout.
 
     Returns:
         The bundle's directory.
@@ -192,4 +193,4 @@ def _manifest(run: Run, snapshot: Snapshot, metrics: Mapping[str, Any]) -> dict[
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr)
+    print(line, file=sys.stdout if is_notebook() else sys.stderr)  # a notebook shows stderr in red
