@@ -169,3 +169,29 @@ def test_predicting_needs_only_onnxruntime_and_numpy(finalized: Path, wheel: Pat
     assert predictions == json.loads(
         json.dumps([p.to_dict() for p in load_bundle(finalized).predict(careers)])
     )
+
+
+def test_predictions_and_the_bundle_show_themselves_in_short(finalized: Path) -> None:
+    bundle = load_bundle(finalized)
+    known = bundle.encoder.decode(1)
+    predictions = bundle.predict([[known], ["no such <title>"]])
+    assert repr(predictions[0]).startswith(f"<Prediction {predictions[0].next_role} (")
+    assert repr(predictions[1]) == "<Prediction: none, because no title of the career is known>"
+    assert predictions[0].next_role in predictions[0]._repr_html_()
+    shown = predictions._repr_html_()
+    assert "<b>2 predictions</b>" in shown
+    assert "no such &lt;title&gt;" in shown
+    assert repr(bundle) == f"<Bundle {finalized}: {bundle.encoder.vocab_size - 1:,} titles, gates not passed>"
+    assert "<td>gate parity</td><td>passed</td>" in bundle._repr_html_()
+
+
+def test_predictions_are_a_list_and_a_data_frame(finalized: Path) -> None:
+    bundle = load_bundle(finalized)
+    predictions = bundle.predict([[bundle.encoder.decode(1)], ["no such title"]])
+    frame = predictions.to_frame()
+    assert isinstance(predictions, list)
+    assert list(frame.columns)[:2] == ["next_role", "confidence"]
+    assert frame.loc[0, "next_role"] == predictions[0].next_role
+    assert list(frame["abstained"]) == [False, True]
+    assert frame["next_role"].isna().tolist() == [False, True]
+    assert bundle.predict([]).to_frame().empty

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -27,7 +28,7 @@ def test_the_commands_and_their_flags_are_these() -> None:
         "demo": ["--verbose"],
         "init": ["--from", "--table", "--yes", "-y", "file"],
         "simulate": ["--careers", "--json", "--population", "--seed", "--to"],
-        "prepare": ["--json", "--verbose", "experiment"],
+        "prepare": ["--json", "--set", "--verbose", "experiment"],
         "search": [
             *(
                 "--address",
@@ -38,12 +39,15 @@ def test_the_commands_and_their_flags_are_these() -> None:
                 "--max-epochs-total",
                 "--resume",
                 "--run",
+                "--set",
                 "--snapshot",
                 "--space",
             ),
             *("--time-budget", "--trials", "--verbose", "--warm-start", "experiment"),
         ],
         "status": ["--json", "run"],
+        "runs": ["--json", "directory"],
+        "compare": ["--html", "--json", "first", "second"],
         "finalize": ["--address", "--json", "--out", "--require-gates", "--snapshot", "--verbose", "run"],
         "predict": ["--as-service", "--explain", "--input", "--json", "--output", "bundle", "titles"],
         "report": ["--output", "-o", "target"],
@@ -55,6 +59,7 @@ def test_the_commands_and_their_flags_are_these() -> None:
                 "--output",
                 "--research-default",
                 "--resume",
+                "--set",
                 "--snapshot",
                 "--verbose",
                 "experiment",
@@ -66,6 +71,11 @@ def test_the_commands_and_their_flags_are_these() -> None:
         "doctor": ["--json", "--mend", "run"],
         "dashboard": ["--port", "run"],
     }
+
+
+def test_the_version_is_printed(trajtune: Trajtune) -> None:
+    outcome = trajtune("--version")
+    assert (outcome.code, outcome.out) == (0, f"trajtune {version('trajtune')}\n")
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -37,6 +37,19 @@ def test_an_experiment_file_that_breaks_a_rule(
     assert_one_line(trajtune("search", "e.yaml"), "ExperimentError", *parts)
 
 
+def test_a_setting_on_the_command_line_is_of_the_resolved_experiment(
+    trajtune: Trajtune, ladder_snapshot: Snapshot, ray_local: None
+) -> None:
+    snapshot = str(ladder_snapshot.path)
+    command = ["search", "smoke", "--dry-run", "--set", "training.weight_decay=0.02", "--snapshot", snapshot]
+    outcome = trajtune(*command, "--set", "search.pruner.grace_period=3")
+    resolved = yaml.safe_load(outcome.out)
+    assert (resolved["training"]["weight_decay"], resolved["search"]["pruner"]["grace_period"]) == (0.02, 3)
+    assert_one_line(trajtune(*command, "--set", "training.dropuot=1"), "ExperimentError", "`dropout`?")
+    assert_one_line(trajtune("search", "--resume", "r", "--set", "x"), "ExperimentError", "section.key=value")
+    assert_one_line(trajtune("search", "smoke", "--time-budget", "soon"), "RunError", "30m")
+
+
 def test_a_missing_experiment_is_one_line(trajtune: Trajtune) -> None:
     assert_one_line(trajtune("search", "no_such"), "ExperimentError", "There are: ", "default")
 

@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from trajtune.errors import ExperimentError
-from trajtune.experiment.load import find_file, load_experiment, load_yaml, save_experiment, validate
+from trajtune.experiment.load import (
+    find_file,
+    load_experiment,
+    load_yaml,
+    parse_settings,
+    save_experiment,
+    validate,
+    with_settings,
+)
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.settings import Experiment
 
@@ -137,3 +145,54 @@ def test_quoted_numbers_and_words_with_an_e_stay_text(tmp_path: Path) -> None:
     path = tmp_path / "texts.yaml"
     path.write_text("{a: '1e-2', b: e5, c: 1e, d: 12e4x, e: 0x1e4}", encoding="utf-8")
     assert load_yaml(path) == {"a": "1e-2", "b": "e5", "c": "1e", "d": "12e4x", "e": 0x1E4}
+
+
+def test_settings_replace_those_of_the_file_and_no_other(tmp_path: Path) -> None:
+    file = write(tmp_path, "training: {dropout: 0.3, hidden_dim: 8}\nsource: {kind: csv, path: a.csv}")
+    experiment = load_experiment(
+        file,
+        parse_settings(
+            [
+                *("training.dropout=2e-1", "split.fractions=[0.5, 0.6]"),
+                *("storage.runs=elsewhere", "data.as_of=2024-01-31"),
+            ]
+        ),
+    )
+    assert (experiment.training.dropout, experiment.training.hidden_dim) == (0.2, 8)
+    assert experiment.split.fractions == (0.5, 0.6)
+    assert (experiment.storage.runs, experiment.data.as_of) == ("elsewhere", date(2024, 1, 31))
+    assert with_settings(experiment, {"training.dropout": 0.3}).training.dropout == 0.3
+    assert with_settings(experiment, {"storage.runs": tmp_path}).storage.runs == str(tmp_path)
+    assert with_settings(experiment, {}) is experiment
+
+
+def test_a_source_of_another_kind_keeps_no_setting_of_the_former_one() -> None:
+    given = {
+        "source.path": "a.csv",
+        "source.layout.title_column": "t",
+        "source.layout.layout": "roles",
+        "source.kind": "csv",
+    }
+    experiment = with_settings(load_experiment("default"), given)
+    assert experiment == with_settings(
+        load_experiment("default"),
+        {"source": {"kind": "csv", "path": "a.csv", "layout": {"layout": "roles", "title_column": "t"}}},
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["training.dropuot=0.2"], "unknown key `training.dropuot`, did you mean `dropout`?"),
+        (["trainig.dropout=0.2"], "unknown key `trainig`, did you mean `training`?"),
+        (["training.dropout=many"], "`training.dropout`: .*, got 'many'"),
+        (["training.dropout=3", "search.trials=0"], "`training.dropout`: .*; `search.trials`: "),
+        (["training.dropout"], "must be written section.key=value, but got 'training.dropout'"),
+        (["postgres://me:secret@host/db"], r"must be written section.key=value\. Write it"),
+        (["split.fractions=[0.5"], "The value of split.fractions is not YAML"),
+    ],
+)
+def test_a_setting_that_breaks_a_rule_is_one_line(given: list[str], said: str) -> None:
+    with pytest.raises(ExperimentError, match=said.replace("?", r"\?")) as caught:
+        load_experiment("smoke", parse_settings(given))
+    assert "\n" not in str(caught.value)

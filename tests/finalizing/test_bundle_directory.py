@@ -19,6 +19,7 @@ def test_a_bundle_contains_exactly_these_files(finalized: Path) -> None:
         "metrics.json",
         "probes.json",
         "report.html",
+        "test_people.npz",
         "trajectory-lstm-calibration.json",
         "trajectory-lstm-vocab.json",
         "trajectory-lstm.onnx",

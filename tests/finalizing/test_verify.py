@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.finalized import earlier_bundle
 from trajtune.bundle.manifest import FILES, manifest_sha256
 from trajtune.errors import BundleError
 from trajtune.finalizing.verify import verify
@@ -23,6 +24,10 @@ def test_verify_names_any_altered_file(finalized: Path, tmp_path: Path, name: st
         (copied / name).write_bytes(content)
     with pytest.raises(BundleError, match=rf"must be unchanged, but {re.escape(name)} was altered\."):
         verify(copied)
+
+
+def test_a_bundle_of_an_earlier_version_lacks_the_people_of_test(finalized: Path, tmp_path: Path) -> None:
+    assert verify(earlier_bundle(finalized, tmp_path / "bundle"))["gates_passed"] is False
 
 
 def test_verify_names_every_altered_or_missing_file(finalized: Path, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = [
     DOCS / "tutorial" / "first_hour.md",  # creates the run and the bundle `first`, which the other pages use
+    DOCS / "tutorial" / "notebook.md",
     *sorted((DOCS / "how-to").glob("*.md")),
     ROOT / "README.md",
     *sorted((DOCS / "reference").glob("*.md")),
@@ -74,6 +75,10 @@ NOT_RUN = {
     "trajtune finalize long --address auto": "is of the cluster's run; runs for `first`",
     "trajtune search gpu --dry-run": "needs a GPU; test_shipped_files.py searches it on the CPU",
     "trajtune search gpu": "needs a GPU; test_shipped_files.py searches it on the CPU",
+    "trajtune compare first second": "needs a second run; tests/finalizing/test_compare.py compares two",
+    "trajtune compare bundles/first bundles/second --html comparison.html": (
+        "needs a second bundle; tests/finalizing/test_compare.py compares two"
+    ),
     "trajtune search smoke --json-log": "runs without --json-log; tests/searching/show/test_json_log.py",
     "trajtune dashboard first --port 8080": "serves until stopped; tests/searching/show/test_dashboard.py",
     "trajtune train --db-url '$POSTGRES_URL' --epochs 50 --output models/ --research-default": STEPS,
@@ -91,6 +96,7 @@ NOT_RUN = {
 
 
 PYTHON_NOT_RUN = {
+    DOCS / "tutorial" / "notebook.md": "searches; tests/project/test_notebook.py runs the same cells",
     DOCS / "reference" / "api.md": "searches and finalizes, as commands do; its imports are tried",
     DOCS / "explanation" / "simulation.md": "stands in for a program; its imports are tried",
 }

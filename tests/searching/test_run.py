@@ -18,10 +18,11 @@ from trajtune.model.baselines.baselines import markov
 from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.model.checkpoint import build_model, load_checkpoint
 from trajtune.searching.budget import SessionLimits
-from trajtune.searching.run import resume_search, search, start_search
+from trajtune.searching.run import resume_search, start_search
 from trajtune.searching.runs.directory import Run, open_run
 from trajtune.searching.runs.doctor import examine
 from trajtune.searching.runs.retention import top_trials
+from trajtune.searching.search import search
 from trajtune.searching.show.status import print_status, status_of
 from trajtune.searching.start_points import with_warm_start
 from trajtune.searching.study.open import read_study

@@ -37,6 +37,22 @@ def renamed(bundle: Path, folder: Path, titles: Sequence[str]) -> Path:
     return copy
 
 
+def earlier_bundle(bundle: Path, folder: Path) -> Path:
+    """A copy of a bundle as versions before ``test_people.npz`` wrote it."""
+    import json
+    import shutil
+
+    from trajtune.bundle.manifest import MANIFEST, TEST_PEOPLE, manifest_sha256
+
+    copy = Path(shutil.copytree(bundle, folder))
+    (copy / TEST_PEOPLE).unlink()
+    manifest = json.loads((copy / MANIFEST).read_text("utf-8"))
+    del manifest["files"][TEST_PEOPLE]
+    manifest["manifest_sha256"] = manifest_sha256(manifest)
+    (copy / MANIFEST).write_text(json.dumps(manifest), "utf-8")
+    return copy
+
+
 def searched(folder: Path, snapshot: "Snapshot", trials: Sequence[Params], **finalize: int) -> "Run":
     """Return a run with recorded trials, as if it had searched: the research default, then ``trials``."""
     from trajtune.experiment.space import load_space

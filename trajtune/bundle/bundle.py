@@ -5,9 +5,9 @@ Each file is checked against its hash in the manifest before it is read. The pic
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,10 @@ from trajtune.bundle.manifest import MODEL, VOCABULARY, check_file, read_manifes
 from trajtune.bundle.outcomes import Outcomes
 from trajtune.dataset.titles import UNKNOWN, TitleEncoder
 from trajtune.errors import BundleError
+from trajtune.notebook import html_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOW_CONFIDENCE: Final = 0.6
 """Calibrated confidence below which the service flags a prediction."""
@@ -25,6 +29,7 @@ ABSTAINED: Final = ("unknown_titles", "abstained")
 """Fields of a prediction for a career without a known title."""
 
 _BATCH = 256
+_SHOWN_IN_NOTEBOOK = 20  # predictions
 _CACHE_SIZE = 1_000_000  # titles whose index is cached; a cache hit takes a tenth of the time of normalising
 OUTPUTS: Final = ("tenure_pred", "hireability", "next_role_confidence", "top5_ids", "top5_probabilities")
 """Outputs of the graph that a prediction needs; the logits are not fetched."""
@@ -72,6 +77,16 @@ class Prediction:
     title_set: tuple[str, ...] = ()
     abstained: bool = False
 
+    def __repr__(self) -> str:
+        if self.abstained:
+            return "<Prediction: none, because no title of the career is known>"
+        tenure = f"{self.shown_min_months} to {self.shown_max_months} months"
+        return f"<Prediction {self.next_role} ({self.confidence:.0%}), {tenure}>"
+
+    def _repr_html_(self) -> str:
+        rows = [] if self.abstained else [(title, f"{share:.1%}") for title, share in self.top5]
+        return html_table(repr(self)[1:-1], ["title", "before calibration"], rows)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the prediction as JSON values.
 
@@ -80,6 +95,38 @@ class Prediction:
         """
         fields = asdict(self)
         return {name: fields[name] for name in ABSTAINED} if self.abstained else fields
+
+
+class PredictionList(list[Prediction]):
+    """Predictions in the order of the careers, which can be turned into a data frame."""
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The predictions as rows.
+
+        Returns:
+            A column for each field of `Prediction`; of a career without a known title, ``unknown_titles`` and
+            ``abstained`` alone have a value.
+        """
+        import pandas as pd
+
+        names = [field.name for field in fields(Prediction)]
+        return pd.DataFrame([prediction.to_dict() for prediction in self], columns=names)
+
+    def _repr_html_(self) -> str:
+        header = ["next role", "confidence", "tenure in months", "hireability", "unknown titles"]
+        rows = [
+            ("none", "", "", "", ", ".join(each.unknown_titles))
+            if each.abstained
+            else (
+                each.next_role,
+                f"{each.confidence:.0%}",
+                f"{each.shown_min_months} to {each.shown_max_months}",
+                f"{each.shown_hireability}",
+                ", ".join(each.unknown_titles),
+            )
+            for each in self[:_SHOWN_IN_NOTEBOOK]
+        ]
+        return html_table(f"{len(self):,} predictions", header, rows)
 
 
 class Bundle:
@@ -109,19 +156,29 @@ class Bundle:
         with_sets = SET_OUTPUTS[0] in graph.outputs
         self.columns: tuple[str, ...] = (*OUTPUTS, *SET_OUTPUTS) if with_sets else OUTPUTS
 
+    def __repr__(self) -> str:
+        gates = {True: "passed", False: "not passed", None: "not known"}[self.manifest.get("gates_passed")]
+        return f"<Bundle {self.path}: {self.encoder.vocab_size - 1:,} titles, gates {gates}>"
+
+    def _repr_html_(self) -> str:
+        rows = [(name, self.manifest.get(name, "")) for name in ("run", "snapshot", "refit_on", "as_of")]
+        gates = self.manifest.get("gates", {}).items()
+        rows += [(f"gate {name}", "passed" if passed else "not passed") for name, passed in gates]
+        return html_table(repr(self)[1:-1], [], rows)
+
     @property
     def outcomes(self) -> Outcomes:
         """Meaning of the bundle's tenure and hireability."""
         return Outcomes.of(self.manifest)
 
-    def predict(self, careers: Iterable[Sequence[str]]) -> list[Prediction]:
+    def predict(self, careers: Iterable[Sequence[str]]) -> PredictionList:
         """Predict the next role of each career, in the given order.
 
         Args:
             careers: Titles of each career, oldest first, in any spelling.
 
         Returns:
-            One prediction per career.
+            One prediction per career, as a list that also has ``to_frame()``.
 
         Raises:
             BundleError: If a career has no title or an empty title; names the career.
@@ -132,7 +189,7 @@ class Bundle:
         ]
         columns = self.run(encoded)
         rows = zip(histories, encoded, *(columns[name].tolist() for name in self.columns), strict=True)
-        return [self._prediction(*row) for row in rows]
+        return PredictionList(self._prediction(*row) for row in rows)
 
     def encode(self, career: Sequence[str], name: str = "The career") -> list[int]:
         """Return the indices of the titles of a career; 0 for unknown titles.

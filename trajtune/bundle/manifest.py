@@ -19,11 +19,15 @@ REPORT: Final = "evaluation_report.md"
 HTML_REPORT: Final = "report.html"
 MODEL_CARD: Final = "MODEL_CARD.md"
 PROBES: Final = "probes.json"
+TEST_PEOPLE: Final = "test_people.npz"
 FILES: Final = (
     *(MODEL, VOCABULARY, CALIBRATION, CALIBRATOR, CHECKPOINT),
-    *(METRICS, REPORT, HTML_REPORT, MODEL_CARD, PROBES),
+    *(METRICS, REPORT, HTML_REPORT, MODEL_CARD, PROBES, TEST_PEOPLE),
 )
 """Every file of a bundle except the manifest, which contains their hashes."""
+
+ADDED: Final = (TEST_PEOPLE,)
+"""Those that bundles of earlier versions lack."""
 
 MANIFEST: Final = "manifest.json"
 SCHEMA_VERSION: Final = 1

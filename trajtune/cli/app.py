@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from trajtune.cli.calibrate import calibrate
+from trajtune.cli.compare import compare
 from trajtune.cli.dashboard import dashboard
 from trajtune.cli.demo import demo
 from trajtune.cli.doctor import doctor
@@ -28,6 +29,7 @@ from trajtune.cli.init import init
 from trajtune.cli.predict import predict
 from trajtune.cli.prepare import prepare
 from trajtune.cli.report import report
+from trajtune.cli.runs import runs
 from trajtune.cli.search import search
 from trajtune.cli.simulate import simulate
 from trajtune.cli.status import status
@@ -37,7 +39,7 @@ from trajtune.errors import GateError, TrajtuneError
 
 _QUIET: Final = ("--quiet", "-q")
 _COMMANDS: Final[tuple[Callable[..., Any], ...]] = (
-    *(demo, init, simulate, prepare, search, status, report, finalize, predict, verify),
+    *(demo, init, simulate, prepare, search, status, runs, report, finalize, compare, predict, verify),
     *(train, export, calibrate, evaluate, doctor, dashboard),
 )
 
@@ -92,10 +94,21 @@ for _command in _COMMANDS:
     app.command(_command.__name__)(_command)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"trajtune {version('trajtune')}")
+        raise typer.Exit
+
+
 @app.callback()
 def trajtune(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print only results and errors; before or after a command.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Turn work histories in PostgreSQL into a small, calibrated model of the next role.

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from trajtune.cli.arguments import ExperimentName, SnapshotPath, Verbose, experiment_of
+from trajtune.cli.arguments import ExperimentName, Set, SnapshotPath, Verbose, experiment_of
 
 
 def train(
@@ -17,6 +17,7 @@ def train(
         bool,
         typer.Option("--research-default", help="Train the specification's model instead of `training`."),
     ] = False,
+    settings: Set = None,
     snapshot: SnapshotPath = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted training.")] = False,
     db_url: Annotated[
@@ -41,7 +42,7 @@ def train(
 
     if db_url:
         os.environ["POSTGRES_URL"] = db_url
-    resolved = experiment_of(experiment, reads_source=snapshot is None)
+    resolved = experiment_of(experiment, settings, reads_source=snapshot is None)
     if epochs or research_default:
         params = RESEARCH_DEFAULT if research_default else resolved.training
         params = params.model_copy(update={"max_epochs": epochs or params.max_epochs})

@@ -1,8 +1,9 @@
 """Find, read, validate and write experiment files; all faults of a file are reported in one line."""
 
 import difflib
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -17,6 +18,9 @@ T = TypeVar("T", bound=BaseModel)
 
 _MAY_BE_SECRET: Final = re.compile(r"://|jdbc:|password|secret", re.IGNORECASE)
 """Matches values that look like a URL or connection settings, which messages do not repeat."""
+
+_KINDS: Final = ("kind", "layout")
+"""Settings that decide which other settings their section has."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -94,20 +98,96 @@ def load_yaml(path: StoredPath) -> dict[str, Any]:
     return content
 
 
-def load_experiment(name: str = "default") -> Experiment:
+def load_experiment(name: str | Path = "default", settings: Mapping[str, Any] | None = None) -> Experiment:
     """Load an experiment by name (from ``experiments/``) or by path.
 
     Args:
         name: Name of an experiment, for example ``default``, or path of a YAML file.
+        settings: Settings that replace those of the file, by their dotted path.
 
     Returns:
         The experiment, with a value for every setting.
 
     Raises:
         ExperimentError: If the file breaks any rule; lists all of them in one line.
+
+    Examples:
+        >>> load_experiment("smoke", {"training.dropout": 0.2, "search.trials": 9}).training.dropout
+        0.2
     """
-    path = find_file(name, "experiments")
-    return validate(Experiment, load_yaml(path), str(path))
+    path = find_file(str(name), "experiments")
+    content = load_yaml(path)
+    experiment = validate(Experiment, content, str(path))
+    return _changed(content, settings) if settings else experiment
+
+
+def resolve(experiment: Experiment | str | Path, settings: Mapping[str, Any] | None = None) -> Experiment:
+    """The experiment itself, or the one of that name or path, with the ``settings`` in place of its own."""
+    if isinstance(experiment, Experiment):
+        return with_settings(experiment, settings or {})
+    return load_experiment(experiment, settings)
+
+
+def with_settings(experiment: Experiment, settings: Mapping[str, Any]) -> Experiment:
+    """The experiment with other settings, checked like a file's.
+
+    Args:
+        experiment: Stays as it is.
+        settings: Values by the path of each setting with dots. A mapping replaces the whole section.
+
+    Raises:
+        ExperimentError: With every unknown key, with the nearest known one, and every broken rule.
+
+    Examples:
+        >>> with_settings(load_experiment("smoke"), {"search.sampler": "random"}).search.sampler
+        'random'
+    """
+    return _changed(experiment.model_dump(mode="json"), settings) if settings else experiment
+
+
+def parse_settings(assignments: Iterable[str]) -> dict[str, Any]:
+    """Settings from lines ``section.key=value``, each value read as YAML.
+
+    Raises:
+        ExperimentError: If a line has no ``=`` or its value is not YAML.
+
+    Examples:
+        >>> parse_settings(["training.learning_rate=1e-2", "split.fractions=[0.6, 0.8]"])
+        {'training.learning_rate': 0.01, 'split.fractions': [0.6, 0.8]}
+    """
+    settings: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals or not name.strip():
+            given = "" if _MAY_BE_SECRET.search(assignment) else f", but got {assignment!r}"
+            raise ExperimentError(
+                f"A setting must be written section.key=value{given}. Write it, for example, as "
+                "training.dropout=0.2."
+            )
+        try:
+            settings[name.strip()] = yaml.load(text, _Loader)  # noqa: S506 - a safe loader
+        except yaml.YAMLError as error:
+            raise ExperimentError(f"The value of {name.strip()} is not YAML. Put it in quotes.") from error
+    return settings
+
+
+def _changed(content: Mapping[str, Any], settings: Mapping[str, Any]) -> Experiment:
+    changed = dict(content)
+    # What decides which other settings there are comes first, the outer one before the inner.
+    for name in sorted(settings, key=lambda name: (name.split(".")[-1] not in _KINDS, name.count("."))):
+        value = settings[name]
+        changed = _replaced(changed, name.split("."), os.fspath(value) if isinstance(value, Path) else value)
+    return validate(Experiment, changed, "The settings given")
+
+
+def _replaced(content: Mapping[str, Any], path: list[str], value: Any) -> dict[str, Any]:
+    """The content with another value at a path; a section of another kind begins empty."""
+    key, *below = path
+    if not below:
+        is_other_kind = key in _KINDS and isinstance(value, str) and content.get(key) != value
+        return {**({} if is_other_kind else content), key: value}
+    within = content.get(key)
+    return {**content, key: _replaced(within if isinstance(within, Mapping) else {}, below, value)}
 
 
 def validate(model: type[T], content: dict[str, Any], where: str) -> T:
@@ -116,7 +196,9 @@ def validate(model: type[T], content: dict[str, Any], where: str) -> T:
         return model.model_validate(content)
     except ValidationError as error:
         faults = "; ".join(_fault(model, dict(e)) for e in error.errors())
-        raise ExperimentError(f"{where}: {faults}.") from error
+        raise ExperimentError(
+            f"{where}: {faults.removesuffix('?')}{'?' if faults.endswith('?') else '.'}"
+        ) from error
 
 
 def save_experiment(experiment: Experiment, path: Path) -> None:

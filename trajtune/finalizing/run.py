@@ -18,8 +18,11 @@ from trajtune.bundle.manifest import (
     PROBES,
     REPORT,
     SCHEMA_VERSION,
+    TEST_PEOPLE,
     VOCABULARY,
 )
+from trajtune.bundle.people import TestPeople, write_test_people
+from trajtune.cluster import ray_session
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import GateError
 from trajtune.finalizing.build import VAL, WINDOW, calibrate, export_checked
@@ -39,9 +42,11 @@ from trajtune.finalizing.report.model_card import model_card
 from trajtune.finalizing.selection import selection_record
 from trajtune.model.checkpoint import build_model, save_checkpoint, vocabulary_id
 from trajtune.model.threads import one_thread
+from trajtune.notebook import is_notebook
 from trajtune.searching.runs.directory import Run, open_run
 from trajtune.searching.runs.snapshot_of_run import snapshot_of_run
 from trajtune.storage.files import write_json
+from trajtune.storage.path import StoredPath
 
 Progress = Callable[[str], None]
 _PACKAGES = (
@@ -61,23 +66,29 @@ _LATENCY_CAREERS = 500
 
 @one_thread()
 def finalize(
-    run: Run | Path | str | None,
+    run: Run | Path | str | None = None,
     *,
-    out: Path | None = None,
-    snapshot_path: str | Path | None = None,
+    out: Path | str | None = None,
+    snapshot: Snapshot | StoredPath | str | None = None,
     require_gates: bool = False,
+    address: str | None = None,
     verbose: bool = False,
     progress: Progress | None = None,
 ) -> Path:
     """Refit the best trials, choose on val, refit the winner on everything known, export, and test once.
 
+    Every argument but ``progress`` is one of ``trajtune finalize`` too::
+
+        bundle = load_bundle(finalize(run, out="bundles/mine"))
+
     Args:
         run: A run with at least one finished trial, its path or its name; None: the latest.
         out: The bundle's directory, which must not exist; None: ``<storage.bundles>/<run>``.
-        snapshot_path: The run's snapshot; None: its recorded path, or below ``storage.snapshots``.
+        snapshot: The run's snapshot, its path or its URI; None: its recorded path, or ``storage.snapshots``.
         require_gates: Whether to raise unless every gate passes; the bundle is kept and marked.
+        address: A Ray cluster to join; None: Ray is started here, or an open session is used.
         verbose: Whether to show Ray's logs.
-        progress: Called with a line about each step; None: lines go to stderr.
+        progress: Called with a line about each step; None: lines go to stderr, in a notebook to stdout.
 
     Returns:
         The bundle's directory.
@@ -93,16 +104,17 @@ def finalize(
     say = progress or _say
     if not isinstance(run, Run):
         run = open_run(run)
-    path = out or Path(run.experiment.storage.bundles) / run.name
+    path = Path(out) if out else Path(run.experiment.storage.bundles) / run.name
     refuse_existing(path)
     settings = run.experiment.finalize
-    snapshot = snapshot_of_run(run, snapshot_path)
+    snapshot = snapshot_of_run(run, snapshot.path if isinstance(snapshot, Snapshot) else snapshot)
     on_known = settings.refit_on == "known"
     division = snapshot.refit if on_known else snapshot
     val = division.read("val")  # if refitted on everything known, this is the calibration window
     refuse_too_few(val.arrays.num_careers)  # before hours of refitting, not after
     say(f"finalizing {run.name}")
-    choice = choose(run, snapshot, division, verbose=verbose, say=say)
+    with ray_session(address, verbose=verbose):
+        choice = choose(run, snapshot, division, verbose=verbose, say=say)
     encoder = division.encoder()
     careers = histories(val, _LATENCY_CAREERS)
     with bundle_directory(path) as folder:
@@ -129,6 +141,7 @@ def finalize(
                 run=run.name,
                 purpose="finalize",
                 settings=settings,
+                keep=lambda own: write_test_people(TestPeople(own.rank, own.nll), folder / TEST_PEOPLE),
             ),
             "calibration": calibrated.record,
             "export": export,
@@ -179,4 +192,4 @@ def _manifest(run: Run, snapshot: Snapshot, metrics: Mapping[str, Any]) -> dict[
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr)
+    print(line, file=sys.stdout if is_notebook() else sys.stderr)  # a notebook shows stderr in red

@@ -7,7 +7,15 @@ from typing import Any, Final
 import numpy as np
 
 from trajtune.bundle.bundle import Bundle, load_bundle
-from trajtune.bundle.manifest import CALIBRATION, FILES, MANIFEST, PROBES, manifest_sha256, read_manifest
+from trajtune.bundle.manifest import (
+    ADDED,
+    CALIBRATION,
+    FILES,
+    MANIFEST,
+    PROBES,
+    manifest_sha256,
+    read_manifest,
+)
 from trajtune.dataset.titles import UNKNOWN
 from trajtune.errors import BundleError
 from trajtune.storage.hashes import file_sha256
@@ -52,7 +60,7 @@ def verify(path: str | Path) -> dict[str, Any]:
 
 def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
     hashes: dict[str, str] = manifest["files"]
-    missing = sorted(name for name in {*FILES, *hashes} if not (folder / name).is_file())
+    missing = sorted(name for name in {*FILES} - {*ADDED} | {*hashes} if not (folder / name).is_file())
     altered = sorted(name for name in {*hashes} - {*missing} if file_sha256(folder / name) != hashes[name])
     if manifest.get("manifest_sha256") != manifest_sha256(manifest):
         altered.append(MANIFEST)

@@ -1,4 +1,7 @@
-"""Entry points to start or resume a search. Ray Tune executes the trials; the Optuna study records them."""
+"""Start or resume a search on a snapshot. Ray Tune executes the trials; the Optuna study records them.
+
+`searching.search` also reads the experiment and prepares the snapshot.
+"""
 
 import sys
 from collections import Counter
@@ -30,12 +33,10 @@ from trajtune.searching.tune.tracking import check_tracking
 if TYPE_CHECKING:
     from trajtune.dataset.snapshot import Snapshot
 
-__all__ = ["Run", "SessionFlags", "open_run", "resume_search", "search", "start_search"]
-
 
 @dataclass(frozen=True)
 class SessionFlags:
-    """Display of a session, and the Ray that runs it; `search` explains each field."""
+    """Display of a session, and the Ray that runs it; `searching.search` explains each field."""
 
     json_log: bool = False
     address: str | None = None
@@ -45,49 +46,6 @@ class SessionFlags:
 _DEFAULTS: Final = SessionFlags()
 _NO_LIMITS: Final = SessionLimits()
 _NOTHING_EXPECTED: Final = Expected()
-
-
-def search(
-    experiment: Experiment | None = None,
-    snapshot: "Snapshot | None" = None,
-    *,
-    run: str | None = None,
-    resume: str | Path | None = None,
-    trials: int | None = None,
-    json_log: bool = False,
-    address: str | None = None,
-    verbose: bool = False,
-) -> Run:
-    """Start a search of ``experiment`` on ``snapshot``, or resume the run that ``resume`` names.
-
-    Args:
-        experiment: The search to run and its storage. When resuming, it is compared with the run's.
-        snapshot: The careers. When resuming, they are compared with the run's.
-        run: Name of the new run; None derives one from the time. When resuming, it must be the run's name.
-        resume: A run's name or path.
-        trials: Trials in total; None: the experiment's number, or that of the resumed run.
-        json_log: Whether to write each event to stdout as a line of JSON, instead of a display on stderr.
-        address: A Ray cluster to join; None: a local Ray is started, or an open session is used.
-        verbose: Whether to show Ray's logs.
-
-    Returns:
-        The run, with its search complete.
-
-    Raises:
-        RunError: If neither a run to resume nor both experiment and snapshot are given, or if the search
-            cannot continue with these arguments.
-    """
-    flags = SessionFlags(json_log, address, verbose)
-    if resume is not None:
-        expected = Expected(experiment, run=run, snapshot_id=snapshot.id if snapshot else None)
-        return resume_search(resume, expected=expected, trials=trials, flags=flags)
-    if experiment is None or snapshot is None:
-        raise RunError("A new search needs an experiment and a snapshot. Give both, or a run to resume.")
-    if trials is not None:
-        experiment = experiment.model_copy(
-            update={"search": experiment.search.model_copy(update={"trials": trials})}
-        )
-    return start_search(experiment, snapshot, name=run, flags=flags)
 
 
 def start_search(

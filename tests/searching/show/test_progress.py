@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.test_notebook import kernel  # noqa: F401 - a fixture
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.search_settings import SearchSettings
 from trajtune.experiment.space import load_space
@@ -75,3 +76,17 @@ def test_a_file_gets_one_plain_line_for_each_trial_that_ends(
     assert lines[0].startswith("trial 0 COMPLETE after 1 epochs: val_next_role_nll 3.2500 at epoch 1")
     assert lines[1].startswith("trial 1 FAIL after 1 epochs: the disk is full | best 3.2500")
     assert "\x1b" not in "".join(lines)
+
+
+def test_a_notebook_shows_a_bar_and_prints_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kernel: list[tuple[str, str]],  # noqa: F811
+) -> None:
+    with (tmp_path / "search.log").open("wb") as file:
+        text = searched(tmp_path, io.StringIO(), monkeypatch, RunLog(file))
+    assert text == "a note beside it\n"
+    assert [kind for kind, _ in kernel] == ["display"] + ["update"] * (len(kernel) - 1)
+    assert 'value="2" max="5"' in kernel[-1][1]
+    assert "best 3.2500 (trial 0), research default 3.2500, markov2 2.9000" in kernel[-1][1]
+    assert "trial 1 FAIL" in (tmp_path / "search.log").read_text("utf-8")

@@ -4,7 +4,7 @@ The graph is compared with the winner as selected (before training on everything
 and the baselines.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -94,6 +94,7 @@ def measure_on_test(
     run: str,
     purpose: str,
     settings: FinalizeSettings,
+    keep: Callable[[Predictions], None] | None = None,
 ) -> dict[str, Any]:
     """Open the test split, which the ledger records, and measure everything on it.
 
@@ -106,6 +107,7 @@ def measure_on_test(
         run: Name of the run, for the ledger.
         purpose: Purpose of the measurement, for the ledger.
         settings: Settings with the nominal coverage of the tenure interval and the limits of the gates.
+        keep: Called with the graph's predictions of each person's last move.
 
     Returns:
         The keys of ``metrics.json`` about test: ``test``, ``career_changers``, ``baselines``,
@@ -118,6 +120,8 @@ def measure_on_test(
     transitions = last_transitions(data)
     predicted = predict_with_graph(graph, data.arrays, transitions.examples)
     own, on_test = predicted.predictions, _with_graph_outcomes(predicted, graph, data)
+    if keep is not None:
+        keep(own)
     by_baseline = {
         name: predict_split(partial(baseline.predict, data.arrays), data.arrays)
         for name, baseline in fit_baselines(train, graph.vocab_size, ngram_choice).items()

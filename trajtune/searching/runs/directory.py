@@ -33,11 +33,14 @@ from trajtune.errors import RunError
 from trajtune.experiment.load import did_you_mean, load_yaml, validate
 from trajtune.experiment.settings import Experiment, StorageSettings
 from trajtune.experiment.space import Space
+from trajtune.notebook import html_table
 from trajtune.searching.runs.lock import FileLock, Lock, StillHeld
 from trajtune.storage.files import follow_link, write_json
 from trajtune.storage.path import StoredPath, check_reachable, children, is_uri, local_path, stored_path
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from trajtune.searching.runs.lease import Lease
 
 SCHEMA_VERSION: Final = 1
@@ -73,6 +76,47 @@ class Run:
     experiment: Experiment
     space: Space
     manifest: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"<Run {self.reference}: {self.requested} trials on snapshot {self.snapshot_id[:16]}>"
+
+    def _repr_html_(self) -> str:
+        return html_table(repr(self)[1:-1], [], []) + str(self.leaderboard().head().to_html())
+
+    def trials(self) -> "pd.DataFrame":
+        """Every trial as a row, by number.
+
+        Returns:
+            State, val metrics of the best epoch, ``mean_value`` (over repeats), epochs, params and error.
+        """
+        from trajtune.searching.runs.tables import trials_frame
+
+        return trials_frame(self.path, self.experiment.search)
+
+    def leaderboard(self) -> "pd.DataFrame":
+        """The trials that may win, best first.
+
+        Returns:
+            State, ``mean_value`` (over repeats), val metrics of the best epoch and the searched params.
+        """
+        from trajtune.searching.runs.tables import leaderboard_frame
+
+        return leaderboard_frame(self.path, self.experiment.search, list(self.space.searched))
+
+    def plot(self, kind: str = "history", metric: str | None = None) -> Any:
+        """Draw the trials.
+
+        Args:
+            kind: ``history`` (values by trial), ``curves`` (values by epoch) or ``params`` (values by param).
+            metric: A val metric; None: the deciding one.
+
+        Returns:
+            A plotly figure.
+        """
+        from trajtune.searching.runs.figures import figure
+
+        metric = metric or self.experiment.search.metric
+        return figure(kind, self.path, metric, list(self.space.searched), self.baselines())
 
     @property
     def name(self) -> str:
@@ -206,8 +250,16 @@ def lease_of(path: StoredPath, storage: StorageSettings) -> "Lease":
     return Lease(storage.study_url_variable, str(path))
 
 
-def open_run(name: str | Path | None, storage: StorageSettings | None = None) -> Run:
-    """Open a run by path, or by name below ``storage.runs``; None opens the latest.
+def open_run(name: str | Path | None = None, storage: StorageSettings | None = None) -> Run:
+    """Open a run by path, or by name below ``storage.runs``.
+
+    Args:
+        name: A name, a path or a URI; None opens the latest run.
+        storage: Where runs are; None: ``runs/`` in the current directory.
+
+    Returns:
+        The run, in whatever state.
+
 
     Raises:
         RunError: If there is no such run, or if another version of trajtune wrote it.

@@ -7,8 +7,9 @@ baseline, red a failure.
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from trajtune.notebook import LiveDisplay, html_bar, is_notebook
 from trajtune.page.format import metric_value, significant
 from trajtune.searching.show.events import Event, Listener
 from trajtune.searching.show.progress import Lines, Progress
@@ -38,7 +39,7 @@ _BEST, _DEFAULT, _BASELINE, _FAILED = "cyan", "yellow", "green", "red"
 
 @contextmanager
 def show_progress(progress: Progress, log: "RunLog | None" = None) -> Iterator[Listener]:
-    """Show a search on stderr while the block runs: live on a terminal, else a line for each trial.
+    """Show a search while the block runs: live on a terminal or in a notebook, else a line for each trial.
 
     Args:
         progress: What is shown.
@@ -47,6 +48,9 @@ def show_progress(progress: Progress, log: "RunLog | None" = None) -> Iterator[L
     Yields:
         The function to call with each event.
     """
+    if is_notebook():
+        yield _InNotebook(progress, *filter(None, (log,)))
+        return
     if not sys.stderr.isatty():
         yield Lines(progress, *filter(None, (sys.stderr, log)))
         return
@@ -62,6 +66,23 @@ def show_progress(progress: Progress, log: "RunLog | None" = None) -> Iterator[L
             lines(event, number)
 
         yield show
+
+
+class _InNotebook:
+    """A bar in the cell that searches, with the states and the best trial."""
+
+    def __init__(self, progress: Progress, *files: "TextIO | RunLog") -> None:
+        self._progress, self._lines, self._display = progress, Lines(progress, *files), LiveDisplay()
+        self._show()
+
+    def __call__(self, event: Event, number: int) -> None:
+        self._lines(event, number)
+        self._progress.read()
+        self._show()
+
+    def _show(self) -> None:
+        p = self._progress
+        self._display.show(html_bar(p.finished, p.requested, f"{p.states()}, {p.left()}", p.best()))
 
 
 def live_view(progress: Progress) -> "Group":

@@ -78,6 +78,8 @@ def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: boo
                     checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                     failure_config=tune.FailureConfig(max_failures=settings.max_failures),
                     callbacks=callbacks,
+                    # In a notebook Tune would choose one that clears the cell, where our display is.
+                    progress_reporter=tune.CLIReporter(),
                     verbose=int(verbose),
                 ),
             )
