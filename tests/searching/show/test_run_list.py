@@ -27,7 +27,7 @@ def two_runs(searched_run: Run, tmp_path: Path) -> Path:
 def test_runs_are_listed_newest_first_with_what_they_found(two_runs: Path, searched_run: Run) -> None:
     newer, older = list_runs(two_runs)
     assert (newer["run"], newer["state"]) == ("newer", "unreadable")
-    assert "space.yaml was altered" in newer["error"]
+    assert "space.yaml must not change" in newer["error"]
     assert (newer["best"], newer["trials"], newer["bundles"]) == (None, None, [])
     assert (older["run"], older["state"], older["error"]) == ("older", "unfinished", None)
     assert (older["trials_done"], older["trials"]) == (2, searched_run.requested)
