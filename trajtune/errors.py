@@ -46,6 +46,10 @@ class BundleError(TrajtuneError):
     """A bundle is missing, incomplete or altered, or was asked something it cannot answer."""
 
 
+class ServingError(TrajtuneError):
+    """A bundle cannot be served or registered as asked: an extra, an address or a store is missing."""
+
+
 class GateError(TrajtuneError):
     """A gate did not pass and gates were required; the bundle is there, marked. The command line exits 3."""
 

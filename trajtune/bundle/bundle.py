@@ -4,7 +4,7 @@ Each file is compared with its hash in the manifest before it is read. The pickl
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,8 +24,14 @@ LOW_CONFIDENCE: Final = 0.6
 ABSTAINED: Final = ("unknown_titles", "abstained")
 """The fields of a prediction for a career without a known title."""
 
-_BATCH = 256
-_REMEMBERED = 1_000_000  # titles whose index is kept; a title in a cache costs a tenth of normalising it
+_BATCH: Final = 256
+CELLS: Final = 1 << 12
+"""Roles of a batch, padding included, unless one career has more; this bounds the graph's memory."""
+
+_REMEMBERED: Final = 200_000  # titles whose index is kept; a title in a cache costs a tenth of normalising it
+_LONGEST_REMEMBERED: Final = 200
+"""Characters of a title whose index is kept, so that a server's memory is bounded whatever it is sent."""
+
 OUTPUTS: Final = ("tenure_pred", "hireability", "next_role_confidence", "top5_ids", "top5_probabilities")
 """The outputs that a prediction needs; the logits stay in the graph."""
 
@@ -104,10 +110,24 @@ class Bundle:
     ) -> None:
         self.path, self.manifest, self.encoder, self.graph = path, manifest, encoder, graph
         self.as_service = as_service
-        self._ids: dict[str, int] = {}
-        self._seen_otherwise: dict[str, str | None] = {}
+        self._forget()
         with_sets = SET_OUTPUTS[0] in graph.outputs
         self.columns: tuple[str, ...] = (*OUTPUTS, *SET_OUTPUTS) if with_sets else OUTPUTS
+
+    def _forget(self) -> None:
+        """Start with an empty cache of titles."""
+        self._ids: dict[str, int] = {}
+        self._seen_otherwise: dict[str, str | None] = {}
+        self._all_remembered = True
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the cache of titles, which grows again where the bundle is unpickled."""
+        caches = ("_ids", "_seen_otherwise", "_all_remembered")
+        return {name: value for name, value in vars(self).items() if name not in caches}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._forget()
 
     @property
     def outcomes(self) -> Outcomes:
@@ -157,8 +177,7 @@ class Bundle:
         # Sorted by length, so that a batch has little padding.
         order = np.argsort(lengths, kind="stable")
         columns: dict[str, NDArray[Any]] = {}
-        for first in range(0, len(order), _BATCH):
-            batch = order[first : first + _BATCH]
+        for batch in _batches(order, lengths):
             longest = int(lengths[batch[-1]])
             inside = np.arange(longest) < lengths[batch, None]
             title_ids = np.zeros((len(batch), longest), np.int64)
@@ -172,21 +191,38 @@ class Bundle:
     def _index(self, title: object, name: str) -> int:
         if not isinstance(title, str) or not title.strip():
             raise BundleError(f"{name} holds the title {title!r}. Give the title's text or leave it out.")
+        try:
+            title.encode()
+        except UnicodeEncodeError:
+            raise BundleError(
+                f"{name} holds the title {title!r}, which is not valid Unicode. Fix that title."
+            ) from None
+        index, otherwise = self._looked_up(title)
+        if len(self._ids) < _REMEMBERED and len(title) <= _LONGEST_REMEMBERED:
+            self._seen_otherwise.update(otherwise)
+            self._ids[title] = index
+        else:
+            self._all_remembered = False
+        return index
+
+    def _looked_up(self, title: str) -> tuple[int, dict[str, str | None]]:
+        """A title's index; and, by title, what the service takes it for if that is another."""
         own, served = self.encoder.encode(title), self.encoder.encode_as_service(title)
         index = served if self.as_service else own
-        if len(self._ids) < _REMEMBERED:
-            self._ids[title] = index
-        if own != served and len(self._seen_otherwise) < _REMEMBERED:
-            self._seen_otherwise[title] = self.encoder.decode(served) if served != UNKNOWN else None
-        return index
+        if own == served:
+            return index, {}
+        return index, {title: self.encoder.decode(served) if served != UNKNOWN else None}
 
     def service_sees(self, career: Sequence[str]) -> tuple[tuple[str, str | None], ...]:
         """What `Prediction.service_sees` holds for a career that `encode` was given."""
-        if not self._seen_otherwise:
+        if self._all_remembered and not self._seen_otherwise:
             return ()
-        return tuple(
-            (title, self._seen_otherwise[title]) for title in career if title in self._seen_otherwise
-        )
+        pairs = []
+        for title in career:
+            otherwise = self._seen_otherwise if title in self._ids else self._looked_up(title)[1]
+            if title in otherwise:
+                pairs.append((title, otherwise[title]))
+        return tuple(pairs)
 
     def _prediction(
         self,
@@ -218,6 +254,22 @@ class Bundle:
             title_set=tuple(self.encoder.decode(index) for index in set_ids[: set_size[0]]),
             abstained=not any(encoded),
         )
+
+
+def _batches(order: NDArray[np.intp], lengths: NDArray[np.int64]) -> Iterator[NDArray[np.intp]]:
+    """Careers in batches of at most `_BATCH`, and of at most `CELLS` roles with padding.
+
+    Args:
+        order: Careers ``[N]``, by rising length.
+        lengths: Roles of each career ``[N]``.
+    """
+    first = 0
+    while first < len(order):
+        batch = order[first : first + _BATCH]
+        while len(batch) > 1 and len(batch) * lengths[batch[-1]] > CELLS:
+            batch = batch[: len(batch) // 2]
+        yield batch
+        first += len(batch)
 
 
 def rounded(value: float) -> int:

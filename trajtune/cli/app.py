@@ -27,6 +27,7 @@ from trajtune.cli.predict import predict
 from trajtune.cli.prepare import prepare
 from trajtune.cli.report import report
 from trajtune.cli.search import search
+from trajtune.cli.serve import serve
 from trajtune.cli.simulate import simulate
 from trajtune.cli.status import status
 from trajtune.cli.train import train
@@ -35,7 +36,7 @@ from trajtune.errors import GateError, TrajtuneError
 
 _QUIET: Final = ("--quiet", "-q")
 _COMMANDS: Final[tuple[Callable[..., Any], ...]] = (
-    *(demo, init, simulate, prepare, search, status, report, finalize, predict, verify),
+    *(demo, init, simulate, prepare, search, status, report, finalize, predict, verify, serve),
     *(train, export, calibrate, evaluate, doctor, dashboard),
 )
 

@@ -30,6 +30,7 @@ def predict(
 
     Example: trajtune predict bundles/demo "Software Engineer" "Senior Software Engineer"
     """
+    from trajtune.bundle.answer import answer_of
     from trajtune.bundle.bundle import load_bundle
     from trajtune.bundle.explain import explain
     from trajtune.bundle.predict_file import predict_file
@@ -50,12 +51,10 @@ def predict(
         does = f"does not find {title!r}" if other is None else f"reads {title!r} as {other!r}"
         print(f"Warning: the service {does}.", file=sys.stderr)
     outcomes = opened.outcomes
-    if prediction.abstained:
-        content = {**prediction.to_dict(), "priors": outcomes.to_dict()}
-        print(as_json_text(content) if as_json else describe_abstention(outcomes))
-    elif as_json:
-        reasons = {"explanation": explained.to_dict()} if explained else {}
-        print(as_json_text({**prediction.to_dict(), **reasons}))
+    if as_json:
+        print(as_json_text(answer_of(prediction, outcomes, explained)))
+    elif prediction.abstained:
+        print(describe_abstention(outcomes))
     else:
         print(describe(prediction, outcomes))
         if explained:
