@@ -74,6 +74,22 @@ NOT_RUN = {
     "trajtune search smoke --json-log": "runs without --json-log; tests/searching/show/test_json_log.py",
     "trajtune dashboard first --port 8080": "serves until stopped; tests/searching/show/test_dashboard.py",
     "pip install 'trajtune[dashboard]'": "installs; the tests' extra holds it",
+    "pip install 'trajtune[serve]'": "installs; the tests' extra holds it",
+    "trajtune serve bundles/first --port 8000": "serves until stopped; tests/serving/test_serve.py",
+    "trajtune serve champion/bundle": "serves until stopped; tests/serving/test_serve.py",
+    "trajtune register bundles/first --mlflow next-role": "needs a store; tests/serving/test_register.py",
+    "mlflow artifacts download --artifact-uri models:/next-role@champion --dst-path champion": (
+        "needs a store; tests/serving/test_register.py downloads in Python"
+    ),
+    **dict.fromkeys(
+        (
+            'curl --data \'["Software Engineer", "Senior Software Engineer"]\' '
+            "'http://127.0.0.1:8000/predict?explain=true'",
+            'curl --data \'[["Software Engineer"], {"id": 7, "titles": ["Nurse"]}]\' '
+            "http://127.0.0.1:8000/predict/batch",
+        ),
+        "asks a server; tests/serving/test_app.py",
+    ),
     "npm install onnxruntime-node@1.30.0": "installs; tests/service does it",
 }
 

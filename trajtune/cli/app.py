@@ -25,6 +25,7 @@ from trajtune.cli.finalize import finalize
 from trajtune.cli.init import init
 from trajtune.cli.predict import predict
 from trajtune.cli.prepare import prepare
+from trajtune.cli.register import register
 from trajtune.cli.report import report
 from trajtune.cli.search import search
 from trajtune.cli.serve import serve
@@ -36,7 +37,7 @@ from trajtune.errors import GateError, TrajtuneError
 
 _QUIET: Final = ("--quiet", "-q")
 _COMMANDS: Final[tuple[Callable[..., Any], ...]] = (
-    *(demo, init, simulate, prepare, search, status, report, finalize, predict, verify, serve),
+    *(demo, init, simulate, prepare, search, status, report, finalize, predict, verify, serve, register),
     *(train, export, calibrate, evaluate, doctor, dashboard),
 )
 

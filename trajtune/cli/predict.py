@@ -15,9 +15,11 @@ def predict(
     bundle: BundlePath,
     titles: Annotated[list[str] | None, typer.Argument(help="The career so far, oldest title first.")] = None,
     source: Annotated[
-        Path | None, typer.Option("--input", help="JSON Lines, a career a line: a list of titles.")
+        Path | None, typer.Option("--input", help="JSON Lines, a career a line: a list of titles; -: stdin.")
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Where the predictions of --input go.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Where the predictions of --input go; -: stdout.")
+    ] = None,
     with_reasons: Annotated[
         bool, typer.Option("--explain", help="Show what each role contributes to the prediction.")
     ] = False,
@@ -33,7 +35,7 @@ def predict(
     from trajtune.bundle.answer import answer_of
     from trajtune.bundle.bundle import load_bundle
     from trajtune.bundle.explain import explain
-    from trajtune.bundle.predict_file import predict_file
+    from trajtune.bundle.predict_file import STDOUT, predict_file
 
     if (source is None) != (output is None) or (source and titles):
         raise BundleError("Give titles, or --input and --output together, but not both.")
@@ -41,7 +43,10 @@ def predict(
         raise BundleError("--explain is for the one career whose titles are given. Leave out --input.")
     opened = load_bundle(bundle, as_service=as_service)
     if source and output:
-        print(f"{predict_file(opened, source, output):,} predictions in {output}")
+        done = f"{predict_file(opened, source, output):,} predictions in {output}"
+        # The predictions themselves are the result where they go to stdout.
+        to_file = output.is_file() and output not in STDOUT
+        print(done, file=sys.stdout if to_file else sys.stderr)
         return
     explained = explain(opened, titles or []) if with_reasons else None
     prediction = explained.prediction if explained else opened.predict([titles or []])[0]

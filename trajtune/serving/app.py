@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from trajtune.bundle.answer import answer_of
 from trajtune.bundle.bundle import Bundle, Prediction
@@ -136,7 +137,10 @@ def _add_refusals(app: FastAPI) -> None:
 
 
 async def _body(request: Request, limits: Limits) -> bytes:
-    return await read_body(request.stream(), request.headers.get("content-length"), limits)
+    try:
+        return await read_body(request.stream(), request.headers.get("content-length"), limits)
+    except ClientDisconnect:
+        raise RefusedError(400, "The request ended before its body was complete. Send it again.") from None
 
 
 def _flag(value: str | None, name: str) -> bool:

@@ -1,5 +1,6 @@
 """Counts, times and logs every request; the log has nothing that a client wrote."""
 
+import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -34,16 +35,20 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun, status = time.perf_counter(), 500
+        begun, status, has_begun = time.perf_counter(), 500, False
 
         async def noted(message: Message) -> None:
-            nonlocal status
+            nonlocal status, has_begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, has_begun = message["status"], True
             await send(message)
 
         try:
             await self._app(scope, receive, noted)
+        except asyncio.CancelledError:  # the server is stopped, and has waited for long enough
+            if not has_begun:
+                await noted({"type": "http.response.start", "status": 503, "headers": []})
+                await noted({"type": "http.response.body", "body": b""})
         finally:
             seconds = time.perf_counter() - begun
             path = scope["path"] if scope["path"] in self._paths else "other"
