@@ -50,7 +50,7 @@ def result(name: str, value: float, unit: str, bar: float | None = None, *, leas
 
 
 def make_bundle(folder: Path, num_titles: int) -> tuple[Bundle, ExportedModule]:
-    """A bundle of an untrained network; the files that are only hashed are empty, but for the weights."""
+    """A bundle of an untrained network; the files that are only hashed hold nothing, but for the weights."""
     torch.manual_seed(0)
     encoder = TitleEncoder.fit({f"Specialist of Trade {i:04d}": num_titles - i for i in range(num_titles)})
     knots = np.linspace(0, 1, 200)
@@ -65,7 +65,7 @@ def make_bundle(folder: Path, num_titles: int) -> tuple[Bundle, ExportedModule]:
     write_probes(served, encoder, folder / PROBES)
     save_checkpoint({"model": served.model.state_dict()}, folder / CHECKPOINT)
     for name in {*FILES} - {MODEL, VOCABULARY, CALIBRATION, PROBES, CHECKPOINT}:
-        (folder / name).touch()
+        (folder / name).write_text("{}")
     about = {"schema_version": SCHEMA_VERSION, "gates_passed": False, "source": {"kind": "benchmark"}}
     write_manifest(folder, about)
     return load_bundle(folder), served

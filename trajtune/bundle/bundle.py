@@ -16,7 +16,7 @@ from trajtune.bundle.graph import Graph
 from trajtune.bundle.manifest import MODEL, VOCABULARY, check_file, read_manifest
 from trajtune.bundle.outcomes import Outcomes
 from trajtune.dataset.titles import UNKNOWN, TitleEncoder
-from trajtune.errors import BundleError
+from trajtune.errors import BundleError, SnapshotError
 
 LOW_CONFIDENCE: Final = 0.6
 """Below this calibrated confidence the service flags a prediction."""
@@ -297,11 +297,22 @@ def load_bundle(path: str | Path, *, as_service: bool = False) -> Bundle:
         check_file(folder, name, manifest)
     # Bundles without this record were trained with the service's rule.
     by = manifest.get("titles", {"identity": "service"})["identity"]
-    encoder = TitleEncoder.load(folder / VOCABULARY, by)
-    graph = Graph(folder / MODEL)
-    if graph.vocab_size != encoder.vocab_size:
+    try:
+        encoder = TitleEncoder.load(folder / VOCABULARY, by)
+    except SnapshotError as error:
+        raise _malformed(folder, VOCABULARY) from error
+    try:
+        graph = Graph(folder / MODEL)
+        num_titles = graph.vocab_size
+    except Exception as error:
+        raise _malformed(folder, MODEL) from error
+    if num_titles != encoder.vocab_size:
         raise BundleError(
-            f"{folder}: the model knows {graph.vocab_size} titles and the vocabulary {encoder.vocab_size}. "
+            f"{folder}: the model knows {num_titles} titles and the vocabulary {encoder.vocab_size}. "
             "Finalize the run again."
         )
     return Bundle(folder, manifest, encoder, graph, as_service=as_service)
+
+
+def _malformed(folder: Path, name: str) -> BundleError:
+    return BundleError(f"{folder / name} is malformed, though its hash is right. Finalize the run again.")

@@ -23,7 +23,12 @@ from trajtune.bundle.manifest import (
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import GateError
 from trajtune.finalizing.build import VAL, WINDOW, calibrate, export_checked
-from trajtune.finalizing.bundle_directory import bundle_directory, refuse_existing, write_manifest
+from trajtune.finalizing.bundle_directory import (
+    bundle_directory,
+    refuse_existing,
+    refuse_unservable,
+    write_manifest,
+)
 from trajtune.finalizing.calibrate.isotonic import refuse_too_few, save_calibrator
 from trajtune.finalizing.calibrate.priors import priors_of
 from trajtune.finalizing.choose import choose
@@ -83,7 +88,7 @@ def finalize(
         The bundle's directory.
 
     Raises:
-        BundleError: If the bundle's path exists.
+        BundleError: If the bundle's path exists, or the service could not read from there.
         RunError: If no trial of the run has a result.
         SnapshotError: If the run's snapshot is missing or another.
         TrainingError: If nothing could be refitted, or val is too small to calibrate.
@@ -95,6 +100,7 @@ def finalize(
         run = open_run(run)
     path = out or Path(run.experiment.storage.bundles) / run.name
     refuse_existing(path)
+    refuse_unservable(path)
     settings = run.experiment.finalize
     snapshot = snapshot_of_run(run, snapshot_path)
     on_known = settings.refit_on == "known"

@@ -1,13 +1,25 @@
 """Whether a bundle is unchanged: hashes, contract, predictions for the probe careers; needs no torch."""
 
 import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from trajtune.bundle.bundle import Bundle, load_bundle
-from trajtune.bundle.manifest import CALIBRATION, FILES, MANIFEST, PROBES, manifest_sha256, read_manifest
+from trajtune.bundle.manifest import (
+    CALIBRATION,
+    CHECKPOINT,
+    FILES,
+    MANIFEST,
+    METRICS,
+    PROBES,
+    manifest_sha256,
+    read_manifest,
+)
 from trajtune.dataset.titles import UNKNOWN
 from trajtune.errors import BundleError
 from trajtune.storage.hashes import file_sha256
@@ -33,21 +45,27 @@ def verify(path: str | Path) -> dict[str, Any]:
         probabilities), ``gates_passed`` (when it was finalized) and ``source``.
 
     Raises:
-        BundleError: Names every missing or altered file, or else the first deviation from the serving
-            contract or from torch.
+        BundleError: Names every missing, altered or added file (hidden ones aside), or else what is not in
+            its format, or else the first deviation from the serving contract or from torch.
     """
     folder = Path(path)
     manifest = read_manifest(folder)
     _check_files(folder, manifest)
+    _check_formats(folder)
     bundle = load_bundle(folder)
     _check_contract(bundle)
-    return {
-        "files": len(manifest["files"]),
-        "titles": bundle.encoder.vocab_size - 1,
-        **_check_probes(bundle),
-        "gates_passed": manifest["gates_passed"],
-        "source": manifest["source"]["kind"],
-    }
+    with _well_formed(folder, CALIBRATION):
+        _check_calibration(folder)
+    with _well_formed(folder, PROBES):
+        probes = _check_probes(bundle)
+    with _well_formed(folder, MANIFEST):
+        return {
+            "files": len(manifest["files"]),
+            "titles": bundle.encoder.vocab_size - 1,
+            **probes,
+            "gates_passed": manifest["gates_passed"],
+            "source": manifest["source"]["kind"],
+        }
 
 
 def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
@@ -57,8 +75,40 @@ def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
     if manifest.get("manifest_sha256") != manifest_sha256(manifest):
         altered.append(MANIFEST)
     faults = [f"{name} is missing" for name in missing] + [f"{name} was altered" for name in altered]
-    if faults:
-        raise BundleError(f"{folder} is not what was written: {', '.join(faults)}. Finalize again.")
+    # Hidden files are of the file system or of the machine's owner: .nfs..., .DS_Store.
+    there = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    added = [f"{name} was added" for name in sorted(there - {*FILES, *hashes, MANIFEST})]
+    if faults or added:
+        # What was only added can be removed again.
+        remedy = "Finalize again" if faults else "Remove it"
+        raise BundleError(f"{folder} is not what was written: {', '.join([*faults, *added])}. {remedy}.")
+
+
+def _check_formats(folder: Path) -> None:
+    """Files that nothing below reads; the hashes say only that somebody wrote them like this."""
+    with _well_formed(folder, METRICS):
+        _read_json(folder, METRICS).keys()
+    if not zipfile.is_zipfile(folder / CHECKPOINT):
+        raise _malformed(folder, CHECKPOINT)
+
+
+@contextmanager
+def _well_formed(folder: Path, name: str) -> Iterator[None]:
+    """What the block finds wrong with the content of a file is said in one line."""
+    try:
+        yield
+    except BundleError:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise _malformed(folder, name) from error
+
+
+def _malformed(folder: Path, name: str) -> BundleError:
+    return BundleError(f"{folder / name} is malformed, though its hash is right. Finalize again.")
+
+
+def _read_json(folder: Path, name: str) -> Any:
+    return json.loads((folder / name).read_text(encoding="utf-8"))
 
 
 def _check_contract(bundle: Bundle) -> None:
@@ -72,16 +122,17 @@ def _check_contract(bundle: Bundle) -> None:
         raise BundleError(
             f"{where}: the title {out_of_range[0]!r} has an index out of range. Finalize again."
         )
-    content = json.loads((where / CALIBRATION).read_text(encoding="utf-8"))
+
+
+def _check_calibration(where: Path) -> None:
+    content = _read_json(where, CALIBRATION)
     x, y, ends = content["breakpoints"], content["values"], [content["minX"], content["maxX"]]
     if len(x) != len(y) or x != sorted(x) or y != sorted(y) or [x[0], x[-1]] != ends:
         raise BundleError(f"{where}: {CALIBRATION} is not a rising table. Finalize again.")
 
 
 def _check_probes(bundle: Bundle) -> dict[str, Any]:
-    probes, table = (
-        json.loads((bundle.path / name).read_text(encoding="utf-8")) for name in (PROBES, CALIBRATION)
-    )
+    probes, table = (_read_json(bundle.path, name) for name in (PROBES, CALIBRATION))
     pairs = list(zip(probes["careers"], probes["expected"], strict=True))
     worst = 0.0
     for number, (career, expected) in enumerate(pairs, start=1):
