@@ -77,9 +77,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=(
-        "Results go to stdout, everything else to stderr. Exit codes: 0 done; 1 a bug in trajtune, with "
-        "its traceback; 2 an error that you can fix, in one line; 3 a gate did not pass under "
-        "--require-gates; 130 interrupted; 143 terminated."
+        "Results go to stdout, all else to stderr. Exit codes: 0 done; 1 a bug in trajtune; 2 an error that "
+        "you can fix; 3 a gate did not pass; 130 interrupted; 143 terminated."
     ),
 )
 for _command in _COMMANDS:

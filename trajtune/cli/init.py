@@ -33,7 +33,7 @@ def init(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take what is proposed.")] = False,
 ) -> None:
-    """Write an experiment file for the database in POSTGRES_URL, or for files, by looking at them.
+    """Look at the database in POSTGRES_URL, or at files, and write an experiment file.
 
     Reads names, types and a sample of at most 1,000 rows, tries the proposal on them, and shows no value.
 

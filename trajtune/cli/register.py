@@ -19,7 +19,7 @@ def register(
     ] = "champion",
     as_json: AsJson = False,
 ) -> None:
-    """Register a bundle with MLflow; the alias is set only if every gate passed. Needs the extra `tracking`.
+    """Register a bundle with MLflow; its alias is set only if every gate passed.
 
     Example: trajtune register bundles/demo --mlflow next-role
     """

@@ -5,7 +5,7 @@ from trajtune.cli.output import as_json_text
 
 
 def verify(bundle: BundlePath, as_json: AsJson = False) -> None:
-    """Check a bundle where it is to be served: hashes, contract, and stored careers' predictions.
+    """Check a bundle where it is to be served: hashes, contract, stored predictions.
 
     Example: trajtune verify bundles/demo
     """

@@ -32,8 +32,8 @@ def refuse_unservable(folder: Path) -> None:
     """
     if ".onnx" in str(folder):
         raise BundleError(
-            f"The service finds no vocabulary where a folder has `.onnx` in its name, or a file twice, but got "
-            f"{folder}. Give another path."
+            "The service finds no vocabulary where a folder has `.onnx` in its name, or a file has it twice, "
+            f"but got {folder}. Give another path."
         )
 
 
