@@ -1,5 +1,6 @@
 """The HTTP application: a career, a batch, health, metrics, and the page where one types a career."""
 
+import asyncio
 import json
 from importlib.resources import files
 from typing import Any, Final
@@ -64,6 +65,8 @@ def create_app(bundle: Bundle, limits: Limits) -> Asgi:
 
 def _add_predictions(app: FastAPI, bundle: Bundle, limits: Limits, metrics: Metrics) -> None:
     outcomes = bundle.outcomes
+    # One long request at a time: more would share the same core, and need memory each.
+    turn = asyncio.Semaphore(1)
 
     def one(career: Career, explained: bool) -> dict[str, Any]:
         bundle.encode(career.titles, "The career")
@@ -86,7 +89,8 @@ def _add_predictions(app: FastAPI, bundle: Bundle, limits: Limits, metrics: Metr
         explained = _flag(request.query_params.get("explain"), "explain")
         career = career_of(await _body(request, limits), limits)
         if explained:
-            return _json(await run_in_threadpool(one, career, True))
+            async with turn:
+                return _json(await run_in_threadpool(one, career, True))
         return _json(one(career, False))
 
     @app.post("/predict/batch", openapi_extra=_spoken(one_career=False))
@@ -95,7 +99,8 @@ def _add_predictions(app: FastAPI, bundle: Bundle, limits: Limits, metrics: Metr
         careers = careers_of(await _body(request, limits), limits)
         if len(careers) <= _FEW:
             return _json(many(careers))
-        return _json(await run_in_threadpool(many, careers))
+        async with turn:
+            return _json(await run_in_threadpool(many, careers))
 
 
 def _add_status(app: FastAPI, bundle: Bundle, metrics: Metrics) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,4 +55,5 @@ class Observed:
             path = scope["path"] if scope["path"] in self._paths else "other"
             self._metrics.request(path, status, seconds)
             now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            print(f"{now} {path} {status} {1000 * seconds:.1f} ms", file=sys.stderr)
+            with suppress(OSError):  # whoever read the log may be gone
+                print(f"{now} {path} {status} {1000 * seconds:.1f} ms", file=sys.stderr)
