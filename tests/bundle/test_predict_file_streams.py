@@ -2,6 +2,8 @@
 
 import json
 import os
+import pty
+import stat
 import subprocess
 import threading
 from pathlib import Path
@@ -52,12 +54,30 @@ def test_a_pipe_is_written_to_and_stays_one(bundle: Bundle, source: Path, tmp_pa
     assert pipe.is_fifo()
 
 
-def test_a_device_is_written_to_and_stays_one(bundle: Bundle, source: Path) -> None:
-    assert predict_file(bundle, source, Path("/dev/null")) == 3
-    assert Path("/dev/null").is_char_device()
-    with pytest.raises(BundleError, match="/dev/full: No space left on device"):
-        predict_file(bundle, source, Path("/dev/full"))
-    assert Path("/dev/full").is_char_device()
+def test_a_terminal_is_written_to(bundle: Bundle, source: Path) -> None:
+    ours, theirs = pty.openpty()
+    try:
+        name = Path(os.ttyname(theirs))
+        source.write_text(LINE)
+        assert predict_file(bundle, source, name) == 1
+        assert name.is_char_device()
+        assert os.read(ours, 10).startswith(b'{"next_rol')
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_a_device_is_written_to_and_stays_one(bundle: Bundle, source: Path, tmp_path: Path) -> None:
+    """A device of the test's own: code that replaced devices would replace the machine's."""
+    full = tmp_path / "full"
+    try:
+        os.mknod(full, stat.S_IFCHR | 0o666, os.makedev(1, 7))
+        full.open("w").close()
+    except PermissionError:
+        pytest.skip("only root may make a device here")
+    with pytest.raises(BundleError, match="full: No space left on device"):
+        predict_file(bundle, source, full)
+    assert full.is_char_device()
 
 
 def test_a_directory_is_refused(bundle: Bundle, source: Path, tmp_path: Path) -> None:
