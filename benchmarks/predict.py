@@ -65,7 +65,7 @@ def make_bundle(folder: Path, num_titles: int) -> tuple[Bundle, ExportedModule]:
     write_probes(served, encoder, folder / PROBES)
     save_checkpoint({"model": served.model.state_dict()}, folder / CHECKPOINT)
     for name in {*FILES} - {MODEL, VOCABULARY, CALIBRATION, PROBES, CHECKPOINT}:
-        (folder / name).touch()
+        (folder / name).write_text("{}")
     about = {"schema_version": SCHEMA_VERSION, "gates_passed": False, "source": {"kind": "benchmark"}}
     write_manifest(folder, about)
     return load_bundle(folder), served

@@ -46,6 +46,10 @@ class BundleError(TrajtuneError):
     """A bundle is missing, incomplete or changed, or got an input that it cannot predict."""
 
 
+class ServingError(TrajtuneError):
+    """A bundle cannot be served or registered as asked: an extra, an address or a store is missing."""
+
+
 class GateError(TrajtuneError):
     """A required gate did not pass. The bundle was written and is marked. The command line exits with 3."""
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from trajtune.bundle.bundle import Prediction
 from trajtune.bundle.outcomes import Outcomes, hireability_name, stays_months
+from trajtune.bundle.prediction import Prediction
 from trajtune.cli.output import describe, describe_abstention
 
 MANIFEST = {

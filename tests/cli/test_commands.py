@@ -52,6 +52,10 @@ def test_the_commands_and_their_flags_are_these() -> None:
         "predict": ["--as-service", "--explain", "--input", "--json", "--output", "bundle", "titles"],
         "report": ["--output", "-o", "target"],
         "verify": ["--json", "bundle"],
+        "serve": [
+            *("--as-service", "--host", "--max-body", "--max-careers", "--max-titles", "--port", "bundle"),
+        ],
+        "register": ["--alias", "--json", "--mlflow", "bundle"],
         "train": [
             *(
                 "--db-url",
@@ -90,6 +94,8 @@ def test_help_imports_nothing_heavy() -> None:
         "onnxruntime",
         "pydantic",
         "psycopg2",
+        "fastapi",
+        "mlflow",
     ]
     code = f"import sys; import trajtune.cli; print([name for name in {heavy} if name in sys.modules])"
     assert in_python(code).strip() == "[]"

@@ -52,6 +52,15 @@ def test_an_existing_bundle_is_refused_before_any_work(
         finalize(searched_run, progress=silent)
 
 
+def test_a_folder_that_would_break_the_service_is_refused_before_any_work(
+    searched_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choose, "refit_all", lambda *a, **k: pytest.fail("it began to work"))
+    for out in (tmp_path / "my.onnx", tmp_path / "a.onnx.d" / "bundle"):
+        with pytest.raises(BundleError, match=r"a folder has `\.onnx` in its name, .* Give another"):
+            finalize(searched_run, out=out, progress=silent)
+
+
 def test_an_interrupted_finalize_resumes_and_a_failed_gate_exits_3_with_the_bundle_kept_and_marked(
     searched_run: Run,
     finalized: Path,

@@ -73,6 +73,15 @@ def test_the_models_file_must_end_in_onnx(finalized: Path, tmp_path: Path) -> No
         export_checkpoint(finalized / "best.pt", tmp_path / "v.json", tmp_path / "x")
 
 
+@pytest.mark.parametrize("name", ["a.onnx.onnx", "folder.onnx/a.onnx"])
+def test_a_model_whose_vocabulary_the_service_would_not_find_is_refused(
+    finalized: Path, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(BundleError, match=r"a folder has `\.onnx` in its name"):
+        export_checkpoint(finalized / "best.pt", finalized / "trajectory-lstm-vocab.json", tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_calibrating_a_checkpoint_gives_the_bundles_table(
     finalized: Path, changing_snapshot: Snapshot, tmp_path: Path, typed: Callable[..., str]
 ) -> None:

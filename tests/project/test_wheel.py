@@ -48,6 +48,13 @@ def test_the_wheel_contains_every_experiment_and_space_unchanged(wheel: Path) ->
             assert here
 
 
+def test_the_wheel_holds_the_page_of_the_server(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        for name in ("page.html", "page.css", "page.js"):
+            here = (ROOT / "trajtune" / "serving" / "page" / name).read_bytes()
+            assert archive.read(f"trajtune/serving/page/{name}") == here
+
+
 def test_the_metadata_names_the_versions_of_python_and_the_extras(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
@@ -55,7 +62,7 @@ def test_the_metadata_names_the_versions_of_python_and_the_extras(wheel: Path) -
     assert "Requires-Python: <3.14,>=3.11" in metadata
     for version in ("3.11", "3.12", "3.13"):
         assert f"Classifier: Programming Language :: Python :: {version}\n" in metadata
-    for extra in ("dashboard", "tracking", "test"):
+    for extra in ("dashboard", "tracking", "serve", "test"):
         assert f"Provides-Extra: {extra}\n" in metadata
 
 

@@ -4,10 +4,9 @@ Each file is checked against its hash in the manifest before it is read. The pic
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,118 +14,26 @@ from numpy.typing import NDArray
 from trajtune.bundle.graph import Graph
 from trajtune.bundle.manifest import MODEL, VOCABULARY, check_file, read_manifest
 from trajtune.bundle.outcomes import Outcomes
+from trajtune.bundle.prediction import LOW_CONFIDENCE, Prediction, PredictionList
 from trajtune.dataset.titles import UNKNOWN, TitleEncoder
-from trajtune.errors import BundleError
+from trajtune.errors import BundleError, SnapshotError
 from trajtune.notebook import html_table
 
-if TYPE_CHECKING:
-    import pandas as pd
+_BATCH: Final = 256
+CELLS: Final = 1 << 12
+"""Roles in a batch, with padding, unless one career has more; this bounds the graph's memory."""
 
-LOW_CONFIDENCE: Final = 0.6
-"""Calibrated confidence below which the service flags a prediction."""
+_CACHE_SIZE: Final = 200_000
+"""Titles whose index is cached; a cache hit takes a tenth of the time of normalising."""
 
-ABSTAINED: Final = ("unknown_titles", "abstained")
-"""Fields of a prediction for a career without a known title."""
+_LONGEST_CACHED: Final = 200
+"""Characters of the longest title that is cached, so that a server's memory is bounded for any input."""
 
-_BATCH = 256
-_SHOWN_IN_NOTEBOOK = 20  # predictions
-_CACHE_SIZE = 1_000_000  # titles whose index is cached; a cache hit takes a tenth of the time of normalising
 OUTPUTS: Final = ("tenure_pred", "hireability", "next_role_confidence", "top5_ids", "top5_probabilities")
 """Outputs of the graph that a prediction needs; the logits are not fetched."""
 
 SET_OUTPUTS: Final = ("title_set_ids", "title_set_size")
 """Outputs that the set of next titles needs; not every bundle has them."""
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The prediction for one career.
-
-    Attributes:
-        next_role: Most probable next title, in its readable form.
-        confidence: Calibrated probability that the next title is correct, 0..1.
-        low_confidence: Whether the confidence is below `LOW_CONFIDENCE`, as the service flags it.
-        top5: Titles and their uncalibrated probabilities, best first; never the unknown title.
-        tenure_min_months: Lower end of the tenure interval, in months.
-        tenure_max_months: Upper end of the tenure interval, in months.
-        shown_min_months: Lower end as the service shows it: rounded, at least 1.
-        shown_max_months: Upper end as the service shows it: rounded, at least the lower end.
-        hireability: Probability of hireability, 0..1.
-        shown_hireability: Hireability as the service shows it: 0..100, rounded.
-        unknown_titles: Titles of the career that are not in the vocabulary.
-        service_sees: Titles of the career that the TypeScript service resolves differently, each with the
-            title that the service finds; None: it finds none.
-        title_set: Smallest set of next titles that contains the true title with the probability set for
-            finalize, best first; empty if the bundle has no sets.
-        abstained: Whether no title of the career is known. The other fields are then not a prediction, and
-            `to_dict` and ``trajtune predict`` leave them out.
-    """
-
-    next_role: str
-    confidence: float
-    low_confidence: bool
-    top5: tuple[tuple[str, float], ...]
-    tenure_min_months: float
-    tenure_max_months: float
-    shown_min_months: int
-    shown_max_months: int
-    hireability: float
-    shown_hireability: int
-    unknown_titles: tuple[str, ...]
-    service_sees: tuple[tuple[str, str | None], ...] = ()
-    title_set: tuple[str, ...] = ()
-    abstained: bool = False
-
-    def __repr__(self) -> str:
-        if self.abstained:
-            return "<Prediction: none, because no title of the career is known>"
-        tenure = f"{self.shown_min_months} to {self.shown_max_months} months"
-        return f"<Prediction {self.next_role} ({self.confidence:.0%}), {tenure}>"
-
-    def _repr_html_(self) -> str:
-        rows = [] if self.abstained else [(title, f"{share:.1%}") for title, share in self.top5]
-        return html_table(repr(self)[1:-1], ["title", "before calibration"], rows)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the prediction as JSON values.
-
-        Returns:
-            The fields by name; only ``unknown_titles`` and ``abstained`` for a career without a known title.
-        """
-        fields = asdict(self)
-        return {name: fields[name] for name in ABSTAINED} if self.abstained else fields
-
-
-class PredictionList(list[Prediction]):
-    """Predictions in the order of the careers, which can be turned into a data frame."""
-
-    def to_frame(self) -> "pd.DataFrame":
-        """The predictions as rows.
-
-        Returns:
-            A column for each field of `Prediction`; of a career without a known title, ``unknown_titles`` and
-            ``abstained`` alone have a value.
-        """
-        import pandas as pd
-
-        names = [field.name for field in fields(Prediction)]
-        return pd.DataFrame([prediction.to_dict() for prediction in self], columns=names)
-
-    def _repr_html_(self) -> str:
-        header = ["next role", "confidence", "tenure in months", "hireability", "unknown titles"]
-        rows = [
-            ("none", "", "", "", ", ".join(each.unknown_titles))
-            if each.abstained
-            else (
-                each.next_role,
-                f"{each.confidence:.0%}",
-                f"{each.shown_min_months} to {each.shown_max_months}",
-                f"{each.shown_hireability}",
-                ", ".join(each.unknown_titles),
-            )
-            for each in self[:_SHOWN_IN_NOTEBOOK]
-        ]
-        return html_table(f"{len(self):,} predictions", header, rows)
 
 
 class Bundle:
@@ -151,8 +58,7 @@ class Bundle:
     ) -> None:
         self.path, self.manifest, self.encoder, self.graph = path, manifest, encoder, graph
         self.as_service = as_service
-        self._ids: dict[str, int] = {}
-        self._seen_otherwise: dict[str, str | None] = {}
+        self._forget()
         with_sets = SET_OUTPUTS[0] in graph.outputs
         self.columns: tuple[str, ...] = (*OUTPUTS, *SET_OUTPUTS) if with_sets else OUTPUTS
 
@@ -165,6 +71,21 @@ class Bundle:
         gates = self.manifest.get("gates", {}).items()
         rows += [(f"gate {name}", "passed" if passed else "not passed") for name, passed in gates]
         return html_table(repr(self)[1:-1], [], rows)
+
+    def _forget(self) -> None:
+        """Start with an empty cache of titles."""
+        self._ids: dict[str, int] = {}
+        self._seen_otherwise: dict[str, str | None] = {}
+        self._all_cached = True
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return everything except the cache of titles, which is filled again after unpickling."""
+        caches = ("_ids", "_seen_otherwise", "_all_cached")
+        return {name: value for name, value in vars(self).items() if name not in caches}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._forget()
 
     @property
     def outcomes(self) -> Outcomes:
@@ -214,8 +135,7 @@ class Bundle:
         # Sorted by length, so that a batch has little padding.
         order = np.argsort(lengths, kind="stable")
         columns: dict[str, NDArray[Any]] = {}
-        for first in range(0, len(order), _BATCH):
-            batch = order[first : first + _BATCH]
+        for batch in _batches(order, lengths):
             longest = int(lengths[batch[-1]])
             inside = np.arange(longest) < lengths[batch, None]
             title_ids = np.zeros((len(batch), longest), np.int64)
@@ -229,21 +149,38 @@ class Bundle:
     def _index(self, title: object, name: str) -> int:
         if not isinstance(title, str) or not title.strip():
             raise BundleError(f"{name} has the title {title!r}. Give the title as a text, or leave it out.")
+        try:
+            title.encode()
+        except UnicodeEncodeError:
+            raise BundleError(
+                f"{name} has the title {title!r}, which is not valid Unicode. Fix that title."
+            ) from None
+        index, otherwise = self._looked_up(title)
+        if len(self._ids) < _CACHE_SIZE and len(title) <= _LONGEST_CACHED:
+            self._seen_otherwise.update(otherwise)
+            self._ids[title] = index
+        else:
+            self._all_cached = False
+        return index
+
+    def _looked_up(self, title: str) -> tuple[int, dict[str, str | None]]:
+        """Return a title's index and, by title, what the service takes it for if that is another."""
         own, served = self.encoder.encode(title), self.encoder.encode_as_service(title)
         index = served if self.as_service else own
-        if len(self._ids) < _CACHE_SIZE:
-            self._ids[title] = index
-        if own != served and len(self._seen_otherwise) < _CACHE_SIZE:
-            self._seen_otherwise[title] = self.encoder.decode(served) if served != UNKNOWN else None
-        return index
+        if own == served:
+            return index, {}
+        return index, {title: self.encoder.decode(served) if served != UNKNOWN else None}
 
     def service_sees(self, career: Sequence[str]) -> tuple[tuple[str, str | None], ...]:
         """Return the value of `Prediction.service_sees` for a career that was encoded before."""
-        if not self._seen_otherwise:
+        if self._all_cached and not self._seen_otherwise:
             return ()
-        return tuple(
-            (title, self._seen_otherwise[title]) for title in career if title in self._seen_otherwise
-        )
+        pairs = []
+        for title in career:
+            otherwise = self._seen_otherwise if title in self._ids else self._looked_up(title)[1]
+            if title in otherwise:
+                pairs.append((title, otherwise[title]))
+        return tuple(pairs)
 
     def _prediction(
         self,
@@ -277,6 +214,22 @@ class Bundle:
         )
 
 
+def _batches(order: NDArray[np.intp], lengths: NDArray[np.int64]) -> Iterator[NDArray[np.intp]]:
+    """Yield the careers in batches of at most `_BATCH`, and of at most `CELLS` roles with padding.
+
+    Args:
+        order: Careers ``[N]``, by rising length.
+        lengths: Roles of each career ``[N]``.
+    """
+    first = 0
+    while first < len(order):
+        batch = order[first : first + _BATCH]
+        while len(batch) > 1 and len(batch) * lengths[batch[-1]] > CELLS:
+            batch = batch[: len(batch) // 2]
+        yield batch
+        first += len(batch)
+
+
 def rounded(value: float) -> int:
     """Round like JavaScript's ``Math.round``: halves go up."""
     return math.floor(value + 0.5)
@@ -302,11 +255,22 @@ def load_bundle(path: str | Path, *, as_service: bool = False) -> Bundle:
         check_file(folder, name, manifest)
     # Bundles without this record were trained with the service's rule.
     by = manifest.get("titles", {"identity": "service"})["identity"]
-    encoder = TitleEncoder.load(folder / VOCABULARY, by)
-    graph = Graph(folder / MODEL)
-    if graph.vocab_size != encoder.vocab_size:
+    try:
+        encoder = TitleEncoder.load(folder / VOCABULARY, by)
+    except SnapshotError as error:
+        raise _malformed(folder, VOCABULARY) from error
+    try:
+        graph = Graph(folder / MODEL)
+        num_titles = graph.vocab_size
+    except Exception as error:
+        raise _malformed(folder, MODEL) from error
+    if num_titles != encoder.vocab_size:
         raise BundleError(
-            f"{folder}: the model has {graph.vocab_size} titles, but the vocabulary has "
+            f"{folder}: the model has {num_titles} titles, but the vocabulary has "
             f"{encoder.vocab_size}. Finalize the run again."
         )
     return Bundle(folder, manifest, encoder, graph, as_service=as_service)
+
+
+def _malformed(folder: Path, name: str) -> BundleError:
+    return BundleError(f"{folder / name} is malformed, though its hash is right. Finalize the run again.")

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajtune.bundle.bundle import Bundle, Prediction
+from trajtune.bundle.bundle import CELLS, Bundle
 from trajtune.bundle.graph import Graph
+from trajtune.bundle.prediction import Prediction
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,13 @@ def contributions(
     if len(ids) == 1:
         return (Contribution(career[0], None, None),)
     without = [[*ids[:role], *ids[role + 1 :]] for role in range(len(ids))]
-    lengths = np.full(len(ids), len(ids) - 1, np.int64)
-    logits = graph.run(np.array(without, np.int64), lengths, ["next_role_logits"])["next_role_logits"]
-    left = _softmax(logits)[:, predicted].tolist()
+    at_once = max(1, CELLS // len(ids))
+    left: list[float] = []
+    for first in range(0, len(ids), at_once):
+        shorter = np.array(without[first : first + at_once], np.int64)
+        lengths = np.full(len(shorter), len(ids) - 1, np.int64)
+        logits = graph.run(shorter, lengths, ["next_role_logits"])["next_role_logits"]
+        left += _softmax(logits)[:, predicted].tolist()
     return tuple(
         Contribution(title, value, probability - value) for title, value in zip(career, left, strict=True)
     )

@@ -13,17 +13,26 @@ from trajtune.errors import BundleError
 
 
 class Graph:
-    """An ONNX graph that runs on one thread, which is deterministic and fast for single careers."""
+    """An ONNX graph that runs on one thread, which is deterministic and fast for single careers.
 
-    def __init__(self, path: Path) -> None:
+
+    It can be pickled: the copy is of the model as it was read, and needs no file.
+    """
+
+    def __init__(self, model: Path | bytes) -> None:
         import onnxruntime
+
+        self._model = model if isinstance(model, bytes) else model.read_bytes()
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(self._model, options, providers=["CPUExecutionProvider"])
         self.inputs: dict[str, list[int | str]] = {i.name: i.shape for i in self._session.get_inputs()}
         self.outputs: dict[str, list[int | str]] = {o.name: o.shape for o in self._session.get_outputs()}
+
+    def __reduce__(self) -> tuple[type["Graph"], tuple[bytes]]:
+        return Graph, (self._model,)
 
     @property
     def vocab_size(self) -> int:

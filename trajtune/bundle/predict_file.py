@@ -1,35 +1,50 @@
 """Predict a file of careers of any size, one block at a time, in bounded memory."""
 
+import errno
 import json
+import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trajtune.bundle.bundle import LOW_CONFIDENCE, SET_OUTPUTS, Bundle
+from trajtune.bundle.bundle import SET_OUTPUTS, Bundle
+from trajtune.bundle.prediction import LOW_CONFIDENCE
 from trajtune.errors import BundleError
 from trajtune.storage.atomic import atomic_path
 
 BLOCK: Final = 2048
 """Careers in memory at once."""
 
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_parse = json.JSONDecoder().decode
+STDIN: Final = Path("-")
+STDOUT: Final = (Path("-"), Path("/dev/stdout"))
+"""Both are what stdout is already, also a file that is being appended to."""
+
+
+def _no_number(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_parse = json.JSONDecoder(parse_constant=_no_number).decode
 
 
 def predict_file(bundle: Bundle, source: Path, target: Path) -> int:
     """Predict every career of a JSON Lines file; the output has one line per career, in the same order.
 
     A line is a list of titles, or an object with ``titles`` and optionally an ``id``, which is copied to the
-    prediction. Empty lines are skipped. The target is written atomically.
+    prediction. Empty lines and a byte order mark are skipped. A file is written atomically; if the target is
+    a link, the file that it points to is replaced. A device or a pipe is written to directly.
 
     Args:
         bundle: Open bundle.
-        source: Path of the careers, JSON Lines in UTF-8.
-        target: Path of the predictions; an existing file is replaced.
+        source: Path of the careers, JSON Lines in UTF-8; `STDIN` is stdin.
+        target: Path of the predictions; an existing file is replaced; a path in `STDOUT` is stdout.
 
     Returns:
         The number of careers.
@@ -38,24 +53,57 @@ def predict_file(bundle: Bundle, source: Path, target: Path) -> int:
         BundleError: If a file cannot be read or written, or if a line is not a career; names the line.
     """
     num = 0
+    name, to = "stdin" if source == STDIN else str(source), "stdout" if target in STDOUT else str(target)
     try:
-        with (
-            atomic_path(target, unique=True) as temporary,
-            source.open(encoding="utf-8") as lines,
-            temporary.open("w", encoding="utf-8") as out,
-        ):
-            for line in predict_lines(bundle, lines, str(source)):
+        with _reading(source) as lines, _writing(target) as out:
+            for line in predict_lines(bundle, lines, name):
                 out.write(line)
                 num += 1
     except UnicodeDecodeError as error:
         raise BundleError(
-            f"{source} is not UTF-8: {error.reason} at byte {error.start}. Convert it."
+            f"{name} is not UTF-8: {error.reason} at byte {error.start}. Convert it."
+        ) from error
+    except BrokenPipeError as error:
+        raise BundleError(
+            f"The reader of {to} stopped before the last prediction. Read all of them."
         ) from error
     except OSError as error:
         raise BundleError(
-            f"{error.filename or target}: {error.strerror}. Check the path and the disk."
+            f"{error.filename or to}: {error.strerror}. Check the path and the disk."
         ) from error
     return num
+
+
+@contextmanager
+def _reading(source: Path) -> Iterator[TextIO]:
+    """The lines of a file or of stdin, without a byte order mark."""
+    if source == STDIN:
+        with open(os.dup(sys.stdin.fileno()), encoding="utf-8-sig") as lines:
+            yield lines
+    else:
+        with source.open(encoding="utf-8-sig") as lines:
+            yield lines
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[TextIO]:
+    """Where predictions go: a file atomically, anything else as it is."""
+    if target in STDOUT:
+        sys.stdout.flush()
+        with open(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as out:
+            yield out
+        return
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+    if target.exists() and not target.is_file():
+        with target.open("w", encoding="utf-8") as out:
+            yield out
+        return
+    with (
+        atomic_path(target.resolve(), unique=True) as temporary,
+        temporary.open("w", encoding="utf-8") as out,
+    ):
+        yield out
 
 
 def predict_lines(bundle: Bundle, lines: Iterable[str], name: str) -> Iterator[str]:
@@ -78,13 +126,26 @@ def _career(line: str, where: str) -> tuple[str, list[str]]:
     """Return the beginning of the output line, and the titles."""
     try:
         content = _parse(line)
-    except ValueError as error:
-        raise BundleError(f"{where} is not JSON: {error}. Fix that line.") from error
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise BundleError(f"{where} is not JSON: {reason}. Fix that line.") from error
     if isinstance(content, list):
         return "", content
     if not isinstance(content, dict) or not isinstance(content.get("titles"), list):
         raise BundleError(f"{where} must be a list of titles or an object with `titles`. Fix that line.")
-    return (f'"id":{_json(content["id"])},' if "id" in content else ""), content["titles"]
+    return _head(content, where), content["titles"]
+
+
+def _head(content: Mapping[str, Any], where: str) -> str:
+    """The beginning of the output line with the career's id, if it has one."""
+    if "id" not in content:
+        return ""
+    try:
+        shown = _json(content["id"])
+        shown.encode()
+    except ValueError as error:  # an infinite number, or half of a surrogate pair
+        raise BundleError(f"{where} has an `id` that JSON in UTF-8 cannot hold. Fix that line.") from error
+    return f'"id":{shown},'
 
 
 def _lines(

@@ -28,9 +28,11 @@ from trajtune.cli.finalize import finalize
 from trajtune.cli.init import init
 from trajtune.cli.predict import predict
 from trajtune.cli.prepare import prepare
+from trajtune.cli.register import register
 from trajtune.cli.report import report
 from trajtune.cli.runs import runs
 from trajtune.cli.search import search
+from trajtune.cli.serve import serve
 from trajtune.cli.simulate import simulate
 from trajtune.cli.status import status
 from trajtune.cli.train import train
@@ -40,6 +42,7 @@ from trajtune.errors import GateError, TrajtuneError
 _QUIET: Final = ("--quiet", "-q")
 _COMMANDS: Final[tuple[Callable[..., Any], ...]] = (
     *(demo, init, simulate, prepare, search, status, runs, report, finalize, compare, predict, verify),
+    *(serve, register),
     *(train, export, calibrate, evaluate, doctor, dashboard),
 )
 

@@ -22,6 +22,21 @@ def refuse_existing(path: Path) -> None:
         raise BundleError(f"A result must have a new path, but {path} exists already. Give another path.")
 
 
+def refuse_unservable(folder: Path) -> None:
+    """Raise before any work if a folder's path would break the service.
+
+    The service finds the files next to ``X.onnx`` by replacing the first ``.onnx`` in the whole path.
+
+    Raises:
+        BundleError: If ``.onnx`` is in the path, as it was given.
+    """
+    if ".onnx" in str(folder):
+        raise BundleError(
+            "The service finds no vocabulary where a folder has `.onnx` in its name, or a file has it twice, "
+            f"but got {folder}. Give another path."
+        )
+
+
 @contextmanager
 def bundle_directory(path: Path) -> Iterator[Path]:
     """Provide a hidden directory that is renamed to ``path`` if the block succeeds and removed if it fails.

@@ -26,7 +26,12 @@ from trajtune.cluster import ray_session
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import GateError
 from trajtune.finalizing.build import VAL, WINDOW, calibrate, export_checked
-from trajtune.finalizing.bundle_directory import bundle_directory, refuse_existing, write_manifest
+from trajtune.finalizing.bundle_directory import (
+    bundle_directory,
+    refuse_existing,
+    refuse_unservable,
+    write_manifest,
+)
 from trajtune.finalizing.calibrate.isotonic import refuse_too_few, save_calibrator
 from trajtune.finalizing.calibrate.priors import priors_of
 from trajtune.finalizing.choose import choose
@@ -94,7 +99,7 @@ def finalize(
         The bundle's directory.
 
     Raises:
-        BundleError: If the bundle's path exists.
+        BundleError: If the bundle's path exists, or the service could not read from there.
         RunError: If no trial of the run has a result.
         SnapshotError: If the run's snapshot is missing or has another id.
         TrainingError: If nothing could be refitted, or if val is too small to calibrate.
@@ -106,6 +111,7 @@ def finalize(
         run = open_run(run)
     path = Path(out) if out else Path(run.experiment.storage.bundles) / run.name
     refuse_existing(path)
+    refuse_unservable(path)
     settings = run.experiment.finalize
     snapshot = snapshot_of_run(run, snapshot.path if isinstance(snapshot, Snapshot) else snapshot)
     on_known = settings.refit_on == "known"

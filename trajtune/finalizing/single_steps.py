@@ -11,7 +11,7 @@ from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import ExportError, SnapshotError, TrainingError
 from trajtune.experiment.settings import FinalizeSettings
 from trajtune.finalizing.build import VAL, WINDOW, calibrate, export_checked
-from trajtune.finalizing.bundle_directory import bundle_directory, refuse_existing
+from trajtune.finalizing.bundle_directory import bundle_directory, refuse_existing, refuse_unservable
 from trajtune.finalizing.calibrate.comparison import cross_fitted
 from trajtune.finalizing.calibrate.isotonic import save_calibrator
 from trajtune.finalizing.calibrate.priors import priors_of
@@ -53,6 +53,7 @@ def export_checkpoint(checkpoint: Path, vocab: Path, output: Path) -> dict[str, 
 
     Raises:
         TrainingError: If the checkpoint cannot be read or was trained with another vocabulary.
+        BundleError: If the service could not find the vocabulary at that path.
         ExportError: If the path does not end in .onnx, or if the graph does not match the contract.
     """
     _check_name(output)
@@ -65,6 +66,7 @@ def export_model(model: CareerModel, encoder: TitleEncoder, output: Path) -> dic
     """Write a model as ``output`` (X.onnx), and its vocabulary beside it (X-vocab.json).
 
     Raises:
+        BundleError: If the service could not find the vocabulary at that path.
         ExportError: If the path does not end in .onnx, or if the graph does not match the contract.
     """
     _check_name(output)
@@ -188,6 +190,7 @@ def _evaluate(checkpoint: Path, data_path: str | StoredPath, output: Path) -> di
 def _check_name(output: Path) -> None:
     if output.suffix != ".onnx":
         raise ExportError(f"The model's file must end in .onnx, but got {output}. Give another name.")
+    refuse_unservable(output.with_suffix(""))
 
 
 def _snapshot_at(data_path: str | StoredPath, state: State) -> Snapshot:

@@ -29,6 +29,7 @@ def export_to_onnx(model_path: str | Path, vocab_path: str | Path, output_path: 
 
     Raises:
         TrainingError: If the model cannot be read, or was trained with another vocabulary.
+        BundleError: If the service could not find the vocabulary there.
         ExportError: If the path does not end in .onnx, or the graph does not match the contract.
     """
     encoder = TitleEncoder.load(Path(vocab_path))

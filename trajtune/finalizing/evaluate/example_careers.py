@@ -10,9 +10,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from trajtune.bundle.bundle import LOW_CONFIDENCE
 from trajtune.bundle.explain import contributions
 from trajtune.bundle.graph import Graph
+from trajtune.bundle.prediction import LOW_CONFIDENCE
 from trajtune.dataset.encode import SplitData
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.finalizing.evaluate.last_transitions import Transitions

@@ -30,28 +30,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from trajtune.errors import RunError
-from trajtune.experiment.load import did_you_mean, load_yaml, validate
+from trajtune.experiment.load import load_yaml, validate
 from trajtune.experiment.settings import Experiment, StorageSettings
 from trajtune.experiment.space import Space
 from trajtune.notebook import html_table
+from trajtune.searching.runs.find import LATEST, MANIFEST, find_run, known_runs, reference
 from trajtune.searching.runs.lock import FileLock, Lock, StillHeld
-from trajtune.storage.files import follow_link, write_json
-from trajtune.storage.path import StoredPath, check_reachable, children, is_uri, local_path, stored_path
+from trajtune.storage.files import write_json
+from trajtune.storage.path import StoredPath, local_path, stored_path
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from trajtune.searching.runs.lease import Lease
 
+__all__ = ["LATEST", "MANIFEST", "Run", "known_runs", "open_run", "reference"]
+
 SCHEMA_VERSION: Final = 1
-LATEST: Final = "latest"
 TUNE_PREFIX: Final = ".tune-"
 """Prefix of Ray Tune's files, which are never read. They are deleted after the search or before the next."""
 EXPERIMENT: Final = "experiment.yaml"
 SPACE: Final = "space.yaml"
 REFITS: Final = "refits"
 """Folder of finalize: checkpoints of finished refits, and a folder for each unfinished refit."""
-MANIFEST: Final = "run.json"
 _BEST: Final = "best.json"
 _BASELINES: Final = "baselines.json"
 _CHOICE: Final = "choice"
@@ -260,12 +261,11 @@ def open_run(name: str | Path | None = None, storage: StorageSettings | None = N
     Returns:
         The run, in whatever state.
 
-
     Raises:
         RunError: If there is no such run, or if another version of trajtune wrote it.
     """
     parent = stored_path((storage or StorageSettings()).runs)
-    path = _resolve(parent, name)
+    path = find_run(parent, name)
     try:
         manifest = json.loads((path / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError) as error:
@@ -300,58 +300,3 @@ def _merged(content: Mapping[str, Any], changed: Mapping[str, Mapping[str, Any]]
     """Return an experiment's content with some settings replaced."""
     sections = {name: {**content.get(name, {}), **settings} for name, settings in changed.items()}
     return {**content, **sections}
-
-
-def reference(path: StoredPath) -> str:
-    """Return the argument for --resume: a run's name if it is in the default directory, else path or URI."""
-    default = Path(StorageSettings().runs).absolute()
-    return path.name if path.parent == default else str(path)
-
-
-def known_runs(parent: StoredPath | None = None) -> list[str]:
-    """Return the sorted names of the runs in a directory; None means the default directory of runs."""
-    parent = parent or Path(StorageSettings().runs)
-    return [
-        folder.name for folder in children(parent) if folder.name != LATEST and (folder / MANIFEST).is_file()
-    ]
-
-
-def _resolve(parent: StoredPath, name: str | Path | None) -> StoredPath:
-    if name is None:
-        latest = _latest(parent)
-        if latest is None:
-            raise RunError(f"There is no run in {parent}/. Start one with `trajtune search`.")
-        return latest
-    for candidate in _candidates(parent, name):
-        if candidate.name == LATEST and (latest := _latest(candidate.parent)):
-            return latest
-        if (candidate / MANIFEST).is_file():
-            return candidate.absolute()
-    if is_uri(str(name)):
-        parent = stored_path(str(name)).parent
-    names = known_runs(parent)
-    existing = (
-        f"{did_you_mean(str(name), names)}Existing runs: {', '.join(names[-5:])}"
-        if names
-        else "There is none yet; start one with `trajtune search`"
-    )
-    raise RunError(f"No run {name} in {parent}/. {existing}.")
-
-
-def _candidates(parent: StoredPath, name: str | Path) -> Iterator[StoredPath]:
-    """Yield the paths that a name may mean: a URI as it is, or a path and the name below ``parent``."""
-    if is_uri(str(name)):
-        path = stored_path(name)
-        check_reachable(path)
-        yield path
-        return
-    check_reachable(parent)
-    if local_path(parent):
-        yield Path(name).resolve()
-    yield parent / str(name)
-
-
-def _latest(parent: StoredPath) -> StoredPath | None:
-    """Return the newest run in a directory, or None without one."""
-    check_reachable(parent)
-    return follow_link(parent / LATEST)

@@ -1,7 +1,6 @@
 """Logs trials to MLflow in addition to the study, with Ray Tune's callback."""
 
 import importlib.util
-import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from trajtune.experiment.settings import TrackingSettings
 from trajtune.searching.runs.directory import Run
 from trajtune.searching.runs.place_faults import stopped
 from trajtune.searching.study.trial_records import trial_directory
+from trajtune.storage.mlflow_store import URI_VARIABLE, few_retries, quiet_mlflow, refused
 from trajtune.storage.path import is_uri
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 MLFLOW: Final = "mlflow.db"
 """MLflow's database in the run directory, unless `URI_VARIABLE` names another store."""
-
-URI_VARIABLE: Final = "MLFLOW_TRACKING_URI"
 
 
 def check_tracking(settings: TrackingSettings, runs: str) -> None:
@@ -49,33 +47,16 @@ def check_tracking(settings: TrackingSettings, runs: str) -> None:
 
 def _check_answers(uri: str) -> None:
     """Send a request to the tracking store. Errors quote no URI, because it may contain a password."""
-    _quiet()
-    with _few_retries():
+    quiet_mlflow()
+    with few_retries():
         from mlflow import MlflowClient
 
         try:
             MlflowClient(uri).search_experiments(max_results=1)
         except Exception as error:  # noqa: BLE001 - what may be raised differs from store to store
             raise RunError(
-                f"{_refused(error)}. Start the server, fix the address, or leave `tracking` out."
+                f"{refused(error)}. Start the server, fix the address, or leave `tracking` out."
             ) from None
-
-
-def _refused(error: Exception, where: str = f"the store that {URI_VARIABLE} names") -> str:
-    return f"MLflow cannot use {where} ({type(error).__name__})"
-
-
-@contextmanager
-def _few_retries() -> Iterator[None]:
-    """Limit MLflow's retries; by default it retries an unreachable server for several minutes."""
-    wanted = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
-    own = {name: value for name, value in wanted.items() if name not in os.environ}
-    os.environ.update(own)
-    try:
-        yield
-    finally:
-        for name in own:
-            os.environ.pop(name, None)
 
 
 @contextmanager
@@ -86,7 +67,7 @@ def tracked(settings: TrackingSettings, run: Run) -> "Iterator[list[Callback]]":
         return
     before = os.environ.get(URI_VARIABLE)
     try:
-        with _few_retries():
+        with few_retries():
             yield [_mlflow(before, run)]
     finally:
         # The callback has changed MLflow's global setting, and through it the environment.
@@ -102,15 +83,8 @@ def trial_name(trial: Any) -> str:
     return Path(trial_directory(trial.config["number"])).name
 
 
-def _quiet() -> None:
-    # MLflow reads this on import; a value set by the user takes precedence.
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    for logger in ("mlflow", "alembic"):
-        logging.getLogger(logger).setLevel(logging.WARNING)
-
-
 def _mlflow(uri: str | None, run: Run) -> "Callback":
-    _quiet()
+    quiet_mlflow()
     from ray.air.integrations.mlflow import MLflowLoggerCallback
 
     def stopping(method: str) -> Any:
@@ -120,7 +94,7 @@ def _mlflow(uri: str | None, run: Run) -> "Callback":
             try:
                 getattr(super(Unpickled, self), method)(*args, **kwargs)
             except Exception as error:  # noqa: BLE001 - what may be raised differs from store to store
-                reason = _refused(error) if uri else _refused(error, f"the run's {MLFLOW}")
+                reason = refused(error) if uri else refused(error, f"the run's {MLFLOW}")
                 raise stopped(run.reference, reason) from None
 
         return log
