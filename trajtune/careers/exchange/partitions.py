@@ -1,0 +1,157 @@
+"""Work on one partition at a time: in this process, or as tasks of Ray, which keeps what they make."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from trajtune.careers.exchange.by_person import packed, unpacked
+from trajtune.errors import TrajtuneError
+
+Content = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Partitions:
+    """The partitions of some data, in order; a person is in one of them.
+
+    Attributes:
+        contents: The content of each partition: tables and more by name; or Ray's references to these.
+        on_ray: Whether they are references. Tables are compressed in Ray's object store.
+    """
+
+    contents: Sequence[Any]
+    on_ray: bool = False
+
+    def each(
+        self, function: Callable[..., Any], *shared: Any, own: Sequence[Any] = (), here: bool = False
+    ) -> Iterator[Any]:
+        """The result of a function for each partition, in their order.
+
+        Args:
+            function: Called with a partition's content, its item of ``own`` if there are any, and ``shared``.
+            shared: Arguments that are the same for all partitions.
+            own: An argument for each partition.
+            here: Run it on this machine, because it writes files.
+        """
+        if not self.on_ray:
+            yield from (function(*arguments, *shared) for arguments in self._arguments(own))
+            return
+        yield from _each_fetched(self._submit(_result, function, shared, own, 1, here))
+
+    def map(
+        self, function: Callable[..., tuple[Content, Any]], *shared: Any, own: Sequence[Any] = ()
+    ) -> tuple["Partitions", Iterator[Any]]:
+        """The new contents that a function makes of the partitions, and what it reports of each, as it comes.
+
+        Args:
+            function: As of `each`; returns a content, which stays where it is, and something small.
+            shared: As of `each`.
+            own: As of `each`.
+        """
+        if not self.on_ray:
+            results = [function(*arguments, *shared) for arguments in self._arguments(own)]
+            return Partitions([content for content, _ in results]), iter([report for _, report in results])
+        pairs = self._submit(_content_and_report, function, shared, own, 2)
+        return Partitions([content for content, _ in pairs], on_ray=True), _each_fetched(
+            [reference for _, reference in pairs]
+        )
+
+    def columns(self, function: Callable[..., list[Any]], num: int, *shared: Any) -> list[list[Any]]:
+        """The first results of a function for all partitions, the second ones, and so on; references on Ray.
+
+        Args:
+            function: As of `each`; returns ``num`` results.
+            num: At least 2 on Ray.
+            shared: As of `each`.
+        """
+        if not self.on_ray:
+            rows = [function(content, *shared) for content in self.contents]
+        else:
+            rows = self._submit(_result, function, shared, (), num)
+        return [list(column) for column in zip(*rows, strict=True)]
+
+    def _arguments(self, own: Sequence[Any]) -> list[tuple[Any, ...]]:
+        return (
+            list(zip(self.contents, own, strict=True)) if own else [(content,) for content in self.contents]
+        )
+
+    def _submit(
+        self,
+        task: Callable[..., Any],
+        function: Callable[..., Any],
+        shared: tuple[Any, ...],
+        own: Sequence[Any],
+        num_returns: int,
+        here: bool = False,
+    ) -> list[Any]:
+        import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        node = ray.get_runtime_context().get_node_id()
+        where = NodeAffinitySchedulingStrategy(node, soft=False) if here else "DEFAULT"
+        remote = ray.remote(num_cpus=1, num_returns=num_returns, scheduling_strategy=where)(task)
+        once = [arg if isinstance(arg, ray.ObjectRef) else ray.put(arg) for arg in shared]
+        return [remote.remote(function, *arguments, *once) for arguments in self._arguments(own)]
+
+
+def reduced_on_ray(function: Callable[..., Any], columns: Sequence[Sequence[Any]], shared: Any) -> list[Any]:
+    """What a function makes of ``shared`` and each column of `Partitions.columns`."""
+    import ray
+
+    task, once = ray.remote(num_cpus=1)(function), ray.put(shared)
+    return list(_each_fetched([task.remote(once, *column) for column in columns]))
+
+
+def _result(function: Callable[..., Any], content: Any, *arguments: Any) -> Any:
+    return function(_unpacked(content), *arguments)
+
+
+def _content_and_report(
+    function: Callable[..., tuple[Content, Any]], content: Any, *arguments: Any
+) -> tuple[Content, Any]:
+    made, report = function(_unpacked(content), *arguments)
+    return {name: _PackedTable.of(value) for name, value in made.items()}, report
+
+
+def _unpacked(content: Content) -> Content:
+    return {
+        name: value.table() if isinstance(value, _PackedTable) else value for name, value in content.items()
+    }
+
+
+@dataclass(frozen=True)
+class _PackedTable:
+    """A table in Arrow's stream format, compressed."""
+
+    content: pa.Buffer
+
+    @classmethod
+    def of(cls, value: Any) -> Any:
+        return cls(packed(value)) if isinstance(value, pa.Table) else value
+
+    def table(self) -> pa.Table:
+        return unpacked(self.content)
+
+
+def _each_fetched(references: list[Any]) -> Iterator[Any]:
+    while references:
+        yield fetched(references.pop(0))
+
+
+def fetched(reference: Any) -> Any:
+    """A task's result in this process.
+
+    Raises:
+        TrajtuneError: What the task raised.
+        OSError: What the task raised.
+    """
+    import ray
+
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, TrajtuneError | OSError):
+            raise error.cause from None
+        raise
