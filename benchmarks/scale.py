@@ -1,11 +1,12 @@
 """How time and memory grow with the number of careers, and what a thousand trials cost the driver.
 
 (prepare) simulated careers in Parquet through `prepare`, for each size in a process of its own: seconds and
-peak memory a career, of that process and all that Ray starts for it; (epoch) one epoch of training on the
-snapshot: seconds and peak memory a career, timed over the first steps where a whole epoch takes too long,
-which the row says; (refit) the same refit by one and by two workers: seconds of an epoch, and how far the
-results are apart beside what another seed does; (driver) searches of 50 and of 1,000 trials of almost no
-work: memory of the driver, time a trial, size of the study, and how long `trajtune status` takes meanwhile.
+peak memory a career, of that process and all that Ray starts for it, and of that process alone; (epoch) one
+epoch of training on the snapshot: seconds and peak memory a career, timed over the first steps where a whole
+epoch takes too long, which the row says; (refit) the same refit by one and by two workers: seconds of an
+epoch, and how far the results are apart beside what another seed does; (driver) searches of 50 and of 1,000
+trials of almost no work: memory of the driver, time a trial, size of the study, and how long `trajtune
+status` takes meanwhile.
 Usage, from the project's root:
 
     python -m benchmarks.scale [--quick] [--only prepare|refit|driver] [--json FILE] [--sizes N ...]
@@ -13,6 +14,7 @@ Usage, from the project's root:
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -53,6 +55,8 @@ MOST_STEPS = 4_000
 REFITTED = 50_000
 FEW, MANY = 50, 1_000
 MOST_TIME_OF_A_TRIAL, MOST_DRIVER_GB, MOST_STATUS_S = 1.3, 1.0, 2.0
+MOST_MORE_GB = 0.3
+"""Of the driver of `prepare`, from the first size to the largest."""
 TRAJTUNE = str(Path(sys.executable).with_name("trajtune"))
 MEGABYTE, GIGABYTE = 2**20, 2**30
 
@@ -88,6 +92,7 @@ def growth(sizes: tuple[int, ...], folder: Path) -> list[dict[str, Any]]:
     """Seconds and peak bytes a career, by the number of careers, of both stages."""
     rows: list[dict[str, Any]] = []
     first: dict[str, tuple[float, float]] = {}
+    of_driver: list[float] = []
     for size in sizes:
         directory = folder / str(size)
         began = time.perf_counter()
@@ -112,9 +117,22 @@ def growth(sizes: tuple[int, ...], folder: Path) -> list[dict[str, Any]]:
                     most=MOST_MEMORY,
                 ),
             ]
-            for row in rows[-4:]:
+            shown = rows[-4:]
+            if "driver_bytes" in said:
+                shown.append(
+                    result(
+                        f"{name}, driver's peak memory",
+                        said["driver_bytes"] / GIGABYTE,
+                        "GiB",
+                        most=MOST_DRIVER_GB,
+                    )
+                )
+                rows.append(shown[-1])
+                of_driver.append(said["driver_bytes"] / GIGABYTE)
+            for row in shown:
                 print(f"{row['name']:66} {row['value']:12,.3f} {row['unit']}", file=sys.stderr, flush=True)
-    return rows
+    more = max(of_driver) - of_driver[0]
+    return [*rows, result("prepare, driver's peak memory, largest - first", more, "GiB", most=MOST_MORE_GB)]
 
 
 def together(size: int, folder: Path) -> list[dict[str, Any]]:
@@ -235,12 +253,14 @@ def seconds_of_status(folder: Path) -> float:
 
 
 def prepared(size: int, folder: Path) -> dict[str, Any]:
-    """Seconds of `prepare`, Ray's start left out."""
+    """Seconds of `prepare`, without Ray's start, and the peak resident memory of this process."""
     experiment = on_parquet(folder)
     with ray_session():
         began = time.perf_counter()
         prepare(experiment)
-        return {"seconds": time.perf_counter() - began}
+        seconds = time.perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"seconds": seconds, "driver_bytes": peak}
 
 
 def trained(size: int, folder: Path) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from tests.careers.parts import from_json, from_rows
 from tests.dataset import later_facts
 from tests.dataset.later_facts import CHANGES, Career, Later, last_day, role, some_career
-from trajtune.careers import read
 from trajtune.careers.exchange.by_person import CAREERS_IN_A_PARTITION
+from trajtune.careers.exchange.join import checked_and_sorted
 from trajtune.careers.exchange.partitioned import partitioned
 from trajtune.careers.schema import LoadedCareers
 from trajtune.dataset.divide import days_of, divide
@@ -80,7 +80,7 @@ def anchors(cutoffs: list[date]) -> Rows:
 
 
 def load(rows: Rows, pieces: int = 1) -> LoadedCareers:
-    return read._checked_and_sorted(from_json(rows, LENIENT, pieces), {"kind": "test"}, LENIENT, TODAY)
+    return checked_and_sorted(from_json(rows, LENIENT, pieces), {"kind": "test"}, LENIENT, TODAY)
 
 
 def prepare(
@@ -238,7 +238,7 @@ def load_either_way(careers: list[Career], data: DataSettings, as_rows: bool) ->
         )
     else:
         part = from_json(everybody, data)
-    return read._checked_and_sorted(part, {"kind": "test"}, data, TODAY)
+    return checked_and_sorted(part, {"kind": "test"}, data, TODAY)
 
 
 def divided(

@@ -3,9 +3,11 @@
 from importlib.metadata import version
 from typing import Final
 
+from trajtune.careers.exchange.by_person import CAREERS_IN_A_PARTITION
 from trajtune.careers.exchange.partitioned import PartitionedCareers, partitioned
 from trajtune.careers.parse.text import arrow_overflow_explained
 from trajtune.careers.schema import LoadedCareers
+from trajtune.cluster import ray_session
 from trajtune.dataset.data_report import write_data_report
 from trajtune.dataset.divide import days_of, divide, without_endless
 from trajtune.dataset.identity.synonyms import title_rule
@@ -19,7 +21,13 @@ from trajtune.storage.path import stored_path
 _SETTING: Final = "storage.snapshots"
 
 
-def prepare(experiment: Experiment, *, url: str | None = None, progress: bool = False) -> Snapshot:
+def prepare(
+    experiment: Experiment,
+    *,
+    url: str | None = None,
+    progress: bool = False,
+    careers_in_a_partition: int = CAREERS_IN_A_PARTITION,
+) -> Snapshot:
     """Read the experiment's source and write its snapshot below ``storage.snapshots``.
 
     The same data gives the same snapshot id, whatever the order of its rows.
@@ -28,6 +36,7 @@ def prepare(experiment: Experiment, *, url: str | None = None, progress: bool = 
         experiment: What to read and how to split it.
         url: The database; None: the environment's POSTGRES_URL.
         progress: Show a progress bar while reading.
+        careers_in_a_partition: Number of careers from which there are more partitions, and as many shards.
 
     Returns:
         The snapshot, new or equal to one that existed.
@@ -43,11 +52,17 @@ def prepare(experiment: Experiment, *, url: str | None = None, progress: bool = 
     check_writable(stored_path(experiment.storage.snapshots), _SETTING)
     title_rule(experiment.vocabulary)
     # Reading needs Ray; encoding careers that were already read does not.
-    from trajtune.careers.read import load_career_sequences
+    from trajtune.careers.read import read_partitions
 
-    with arrow_overflow_explained():
-        loaded = load_career_sequences(experiment.source, experiment.data, url=url, progress=progress)
-    return snapshot_of(loaded, experiment)
+    with ray_session(), arrow_overflow_explained():
+        careers = read_partitions(
+            experiment.source,
+            experiment.data,
+            url=url,
+            progress=progress,
+            careers_in_a_partition=careers_in_a_partition,
+        )
+        return _snapshot_of(careers, experiment)
 
 
 def snapshot_of(loaded: LoadedCareers, experiment: Experiment) -> Snapshot:

@@ -30,7 +30,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from trajtune.careers.exchange.partitioned import sorted_quarantine
-from trajtune.careers.exchange.partitions import Content, Partitions
+from trajtune.careers.exchange.partitions import Content, Partitions, opened
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.dataset.as_of import offsets_of
 from trajtune.dataset.encode import SplitData, joined
@@ -263,8 +263,9 @@ def write_snapshot(
     """
     # The name is the hash of the content, so it is known last.
     with staging_directory(parent / "snapshot") as folder:
-        parts = [content["quarantine"] for partitions in quarantine for content in partitions.contents]
-        pq.write_table(sorted_quarantine(parts), folder / QUARANTINE, compression="zstd")
+        parts = [content for partitions in quarantine for content in partitions.contents]
+        alone = Partitions([{}], quarantine[0].on_ray)
+        list(alone.each(_write_quarantine, folder / QUARANTINE, *parts, here=True))
         (folder / REFIT).mkdir()
         _write_division(folder / REFIT, refit, [], versions)
         # The refit's manifest holds the hashes of the refit's files.
@@ -281,6 +282,11 @@ def write_snapshot(
                     file=sys.stderr,
                 )
     return target
+
+
+def _write_quarantine(_: Content, path: Path, *parts: Content) -> None:
+    tables = [opened(part)["quarantine"] for part in parts]
+    pq.write_table(sorted_quarantine(tables), path, compression="zstd")
 
 
 def _is_manifest_of(path: StoredPath, snapshot_id: str) -> bool:

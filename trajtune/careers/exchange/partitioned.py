@@ -14,7 +14,7 @@ from trajtune.careers.exchange.by_person import (
     buckets_of,
     num_partitions,
 )
-from trajtune.careers.exchange.partitions import Partitions
+from trajtune.careers.exchange.partitions import Content, Partitions
 from trajtune.careers.schema import QUARANTINE, LoadedCareers
 
 
@@ -42,6 +42,19 @@ class PartitionedCareers:
     def rows_are_roles(self) -> bool:
         """Whether a row of the source is a role."""
         return self.counts["rows_in"] != self.counts["careers_in"]
+
+    def loaded(self) -> LoadedCareers:
+        """The same careers in this process as one table."""
+        found = list(self.partitions.each(_content))
+        quarantine = [content["quarantine"] for content in [*found, *self.quarantine.each(_content)]]
+        careers = pa.concat_tables([content["careers"] for content in found])
+        return LoadedCareers(
+            careers.sort_by("candidate_id").combine_chunks(),
+            sorted_quarantine(quarantine),
+            self.counts,
+            self.source,
+            self.as_of,
+        )
 
     def after(
         self, partitions: Partitions, counts: Mapping[str, int], reasons: Mapping[str, int]
@@ -79,6 +92,10 @@ def partitioned(
         loaded.source,
         loaded.as_of,
     )
+
+
+def _content(content: Content) -> Content:
+    return content
 
 
 def sorted_quarantine(parts: Sequence[pa.Table]) -> pa.Table:

@@ -105,20 +105,21 @@ def reduced_on_ray(function: Callable[..., Any], columns: Sequence[Sequence[Any]
 
 
 def _result(function: Callable[..., Any], content: Any, *arguments: Any) -> Any:
-    return function(_unpacked(content), *arguments)
+    return function(opened(content), *arguments)
 
 
 def _content_and_report(
     function: Callable[..., tuple[Content, Any]], content: Any, *arguments: Any
 ) -> tuple[Content, Any]:
-    made, report = function(_unpacked(content), *arguments)
+    made, report = function(opened(content), *arguments)
     return {name: _PackedTable.of(value) for name, value in made.items()}, report
 
 
-def _unpacked(content: Content) -> Content:
-    return {
-        name: value.table() if isinstance(value, _PackedTable) else value for name, value in content.items()
-    }
+def opened(content: Any) -> Any:
+    """A content with its tables decompressed, as functions get it."""
+    if not isinstance(content, dict):
+        return content
+    return {name: v.table() if isinstance(v, _PackedTable) else v for name, v in content.items()}
 
 
 @dataclass(frozen=True)
