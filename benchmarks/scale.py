@@ -5,8 +5,8 @@ peak memory a career, of that process and all that Ray starts for it, and of tha
 epoch of training on the snapshot: seconds and peak memory a career, timed over the first steps where a whole
 epoch takes too long, which the row says; (refit) the same refit by one and by two workers: seconds of an
 epoch, and how far the results are apart beside what another seed does; (driver) searches of 50 and of 1,000
-trials of almost no work: memory of the driver, time a trial, size of the study, and how long `trajtune
-status` takes meanwhile.
+trials of almost no work: memory of the driver, time a trial, size of the study, and how long
+`trajtune status` takes meanwhile.
 Usage, from the project's root:
 
     python -m benchmarks.scale [--quick] [--only prepare|refit|driver] [--json FILE] [--sizes N ...]
