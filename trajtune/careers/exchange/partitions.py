@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 
 from trajtune.careers.exchange.by_person import packed, unpacked
 from trajtune.errors import TrajtuneError
+
+_MOST_WRITERS: Final = 2
+"""Tasks at a time that write files on one machine."""
 
 Content = dict[str, Any]
 
@@ -38,7 +41,10 @@ class Partitions:
         if not self.on_ray:
             yield from (function(*arguments, *shared) for arguments in self._arguments(own))
             return
-        yield from _each_fetched(self._submit(_result, function, shared, own, 1, here))
+        if here:
+            yield from self._each_here(function, shared, own)
+            return
+        yield from _each_fetched(self._submit(_result, function, shared, own, 1))
 
     def map(
         self, function: Callable[..., tuple[Content, Any]], *shared: Any, own: Sequence[Any] = ()
@@ -84,16 +90,35 @@ class Partitions:
         shared: tuple[Any, ...],
         own: Sequence[Any],
         num_returns: int,
-        here: bool = False,
     ) -> list[Any]:
+        import ray
+
+        remote = ray.remote(num_cpus=1, num_returns=num_returns)(task)
+        once = [_reference(argument) for argument in shared]
+        return [remote.remote(function, *arguments, *once) for arguments in self._arguments(own)]
+
+    def _each_here(
+        self, function: Callable[..., Any], shared: tuple[Any, ...], own: Sequence[Any]
+    ) -> Iterator[Any]:
+        """As `each`, on the node of this process, which may have no CPU for tasks: a few at a time."""
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        node = ray.get_runtime_context().get_node_id()
-        where = NodeAffinitySchedulingStrategy(node, soft=False) if here else "DEFAULT"
-        remote = ray.remote(num_cpus=1, num_returns=num_returns, scheduling_strategy=where)(task)
-        once = [arg if isinstance(arg, ray.ObjectRef) else ray.put(arg) for arg in shared]
-        return [remote.remote(function, *arguments, *once) for arguments in self._arguments(own)]
+        node = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        remote = ray.remote(num_cpus=0, scheduling_strategy=node)(_result)
+        once = [_reference(argument) for argument in shared]
+        running: list[Any] = []
+        for arguments in self._arguments(own):
+            running.append(remote.remote(function, *arguments, *once))
+            if len(running) == _MOST_WRITERS:
+                yield fetched(running.pop(0))
+        yield from _each_fetched(running)
+
+
+def _reference(argument: Any) -> Any:
+    import ray
+
+    return argument if isinstance(argument, ray.ObjectRef) else ray.put(argument)
 
 
 def reduced_on_ray(function: Callable[..., Any], columns: Sequence[Sequence[Any]], shared: Any) -> list[Any]:
