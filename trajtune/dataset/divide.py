@@ -11,13 +11,13 @@ from trajtune.careers.exchange.partitioned import PartitionedCareers
 from trajtune.careers.exchange.partitions import Content
 from trajtune.careers.schema import QUARANTINE, LoadedCareers
 from trajtune.dataset.as_of import without_endless_roles
-from trajtune.dataset.encode import encode_split
+from trajtune.dataset.encode import encode_split, table_of
 from trajtune.dataset.identity.synonyms import title_rule
 from trajtune.dataset.profiling.drift import Sample, sample_of, whole_sample
 from trajtune.dataset.profiling.facts import SplitFacts, facts_of
 from trajtune.dataset.profiling.profile import profile, refuse_unknown
 from trajtune.dataset.profiling.warnings import lone_date_warning, served_warnings, warnings
-from trajtune.dataset.snapshot import Division, table_of
+from trajtune.dataset.snapshot import Division
 from trajtune.dataset.split import (
     NO_DAYS,
     SPLITS,

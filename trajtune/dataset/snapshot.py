@@ -25,15 +25,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
-import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from trajtune.careers.exchange.partitioned import sorted_quarantine
 from trajtune.careers.exchange.partitions import Content, Partitions, opened
-from trajtune.dataset.arrays import CareerArrays
-from trajtune.dataset.as_of import offsets_of
-from trajtune.dataset.encode import SplitData, joined
+from trajtune.dataset.encode import SplitData, joined, split_of
 from trajtune.dataset.split import SPLITS
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import SnapshotError
@@ -54,16 +50,6 @@ VOCABULARY: Final = "vocabulary.json"
 QUARANTINE: Final = "quarantine.parquet"
 REFIT: Final = "refit"
 LEDGER: Final = "ledger.jsonl"
-PER_ROLE: Final = (
-    "title_ids",
-    "tenure_months",
-    "tenure_at_least",
-    "hireable",
-    "start_days",
-    "is_outcome",
-)
-"""The columns of a split's file that a `CareerArrays` is made of."""
-
 _BY_SERVICE: Final[Mapping[str, Any]] = {"identity": "service", "synonyms": 0, "as_served": {}}
 """How titles were told apart before manifests said so."""
 
@@ -237,23 +223,6 @@ def read_split(sources: Sequence[Source]) -> SplitData:
     return joined([split_of(pq.read_table(source)) for source in sources])
 
 
-def split_of(table: pa.Table) -> SplitData:
-    """The careers in the rows of a split's file."""
-    return SplitData(
-        arrays_of(table), *(table[name].combine_chunks() for name in ("candidate_id", "titles", "split_date"))
-    )
-
-
-def arrays_of(table: pa.Table) -> CareerArrays:
-    """The careers in some rows of a split's file, of which the columns `PER_ROLE` are needed."""
-    columns = {name: table[name].combine_chunks() for name in PER_ROLE}
-    offsets = offsets_of(columns["title_ids"])
-    return CareerArrays(
-        offsets=offsets,
-        **{name: column.flatten().to_numpy(zero_copy_only=False) for name, column in columns.items()},
-    )
-
-
 @dataclass(frozen=True)
 class Division:
     """Careers divided at two cutoffs, as a snapshot holds them.
@@ -369,16 +338,3 @@ def content_id(manifest: Mapping[str, Any]) -> str:
     """sha256 of all that a manifest says about the content: without its id and the package versions."""
     content = {key: value for key, value in manifest.items() if key not in ("id", "versions")}
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-
-
-def table_of(data: SplitData) -> pa.Table:
-    """The rows of a split's file; the inverse of `split_of`."""
-    offsets = data.arrays.offsets.astype(np.int32)
-    columns: dict[str, pa.Array] = {
-        "candidate_id": data.candidate_ids,
-        "split_date": data.split_dates,
-        "titles": data.titles,
-    }
-    for name in PER_ROLE:
-        columns[name] = pa.ListArray.from_arrays(pa.array(offsets), pa.array(getattr(data.arrays, name)))
-    return pa.table(columns)

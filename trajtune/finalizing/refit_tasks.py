@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from trajtune.cluster import ray_data_for_reading
 from trajtune.dataset.arrays import CareerArrays
-from trajtune.dataset.snapshot import PER_ROLE, Snapshot, arrays_of, split_files
+from trajtune.dataset.encode import PER_ROLE, arrays_of
+from trajtune.dataset.snapshot import Snapshot, split_files
 from trajtune.errors import StorageError, TrainingError
 from trajtune.experiment.params import Params
 from trajtune.searching.trial import BEST, DAMAGE, LAST, predicting, train_trial
