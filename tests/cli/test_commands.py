@@ -48,6 +48,7 @@ def test_the_commands_and_their_flags_are_these() -> None:
         "predict": ["--as-service", "--explain", "--input", "--json", "--output", "bundle", "titles"],
         "report": ["--output", "-o", "target"],
         "verify": ["--json", "bundle"],
+        "backtest": ["--address", "--json", "--origins", "--seeds", "--snapshot", "--verbose", "run"],
         "train": [
             *(
                 "--db-url",
@@ -95,7 +96,7 @@ def test_every_commands_help_has_an_example(command: str, trajtune: Trajtune) ->
     assert f"Example: trajtune {command}" in outcome.out
 
 
-@pytest.mark.parametrize("command", ["status", "finalize"])
+@pytest.mark.parametrize("command", ["status", "finalize", "backtest"])
 @pytest.mark.parametrize("run", [[], ["no-such-run"]])
 def test_a_run_that_is_not_there(trajtune: Trajtune, command: str, run: list[str], ray_local: None) -> None:
     assert_one_line(trajtune(command, *run), "RunError", "trajtune search")

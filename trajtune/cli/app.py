@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
+from trajtune.cli.backtest import backtest
 from trajtune.cli.calibrate import calibrate
 from trajtune.cli.dashboard import dashboard
 from trajtune.cli.demo import demo
@@ -35,7 +36,7 @@ from trajtune.errors import GateError, TrajtuneError
 
 _QUIET: Final = ("--quiet", "-q")
 _COMMANDS: Final[tuple[Callable[..., Any], ...]] = (
-    *(demo, init, simulate, prepare, search, status, report, finalize, predict, verify),
+    *(demo, init, simulate, prepare, search, status, report, finalize, predict, verify, backtest),
     *(train, export, calibrate, evaluate, doctor, dashboard),
 )
 

@@ -233,9 +233,9 @@ def write_snapshot(
     with staging_directory(parent / "snapshot") as folder:
         pq.write_table(quarantine, folder / QUARANTINE, compression="zstd")
         (folder / REFIT).mkdir()
-        _write_division(folder / REFIT, refit, [], versions)
+        write_division(folder / REFIT, refit, [], versions)
         # The refit's manifest holds the hashes of the refit's files.
-        manifest = _write_division(folder, selection, [QUARANTINE, f"{REFIT}/{MANIFEST}"], versions)
+        manifest = write_division(folder, selection, [QUARANTINE, f"{REFIT}/{MANIFEST}"], versions)
         target = parent / str(manifest["id"])[:16]
         try:
             publish_directory(folder, target, last=MANIFEST)
@@ -258,7 +258,7 @@ def _is_manifest_of(path: StoredPath, snapshot_id: str) -> bool:
         return False
 
 
-def _write_division(
+def write_division(
     folder: Path, division: Division, others: Sequence[str], versions: Mapping[str, str]
 ) -> dict[str, Any]:
     """Write the files of a division, and a manifest that also covers the ``others``, which exist."""
