@@ -48,6 +48,7 @@ def test_the_commands_and_their_flags_are_these() -> None:
         "predict": ["--as-service", "--explain", "--input", "--json", "--output", "bundle", "titles"],
         "report": ["--output", "-o", "target"],
         "verify": ["--json", "bundle"],
+        "monitor": ["--json", "--verbose", "bundle", "experiment"],
         "backtest": ["--address", "--json", "--origins", "--seeds", "--snapshot", "--verbose", "run"],
         "train": [
             *(

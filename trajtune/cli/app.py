@@ -24,6 +24,7 @@ from trajtune.cli.evaluate import evaluate
 from trajtune.cli.export import export
 from trajtune.cli.finalize import finalize
 from trajtune.cli.init import init
+from trajtune.cli.monitor import monitor
 from trajtune.cli.predict import predict
 from trajtune.cli.prepare import prepare
 from trajtune.cli.report import report
@@ -36,7 +37,7 @@ from trajtune.errors import GateError, TrajtuneError
 
 _QUIET: Final = ("--quiet", "-q")
 _COMMANDS: Final[tuple[Callable[..., Any], ...]] = (
-    *(demo, init, simulate, prepare, search, status, report, finalize, predict, verify, backtest),
+    *(demo, init, simulate, prepare, search, status, report, finalize, predict, verify, backtest, monitor),
     *(train, export, calibrate, evaluate, doctor, dashboard),
 )
 
@@ -78,7 +79,7 @@ app = typer.Typer(
     epilog=(
         "Results go to stdout, everything else to stderr. Exit codes: 0 done; 1 a bug in trajtune, with "
         "its traceback; 2 an error that you can fix, in one line; 3 a gate did not pass under "
-        "--require-gates; 130 interrupted; 143 terminated."
+        "--require-gates, or no longer holds (monitor); 130 interrupted; 143 terminated."
     ),
 )
 for _command in _COMMANDS:
