@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from trajtune.dataset.snapshot import open_snapshot
+from trajtune.dataset.snapshot import LEDGER, open_snapshot
 from trajtune.dataset.test_split import openings
 from trajtune.errors import TrajtuneError
 from trajtune.monitoring import backtest as module
@@ -27,11 +27,12 @@ def run(searched_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="module")
 def without_test(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the run's snapshot in which there is no test split."""
+    """A copy of the run's snapshot in which there is no test split, and no record of an opening."""
     copy = tmp_path_factory.mktemp("without") / "snapshot"
     shutil.copytree(Path(str(run.snapshot_path)), copy)
     shutil.rmtree(copy / "test")
     shutil.rmtree(copy / "refit" / "test")
+    (copy / LEDGER).unlink(missing_ok=True)
     return copy
 
 

@@ -61,6 +61,7 @@ def test_the_best_baseline_is_the_best_over_all_windows() -> None:
     assert best_baseline(rows, ["markov", "ngram"]) == "ngram"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_labels", [True, False])
 def test_corrections_are_those_of_the_exported_graph(
     changing_snapshot: Snapshot, tmp_path: Any, with_labels: bool
