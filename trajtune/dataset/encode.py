@@ -6,8 +6,8 @@ held today may have been young at the cutoff; that somebody stayed in it became 
 
 # N careers, R roles of all careers
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Final
 
@@ -34,7 +34,7 @@ class SplitData:
 
     Attributes:
         arrays: What models read.
-        candidate_ids: string ``[N]``, sorted.
+        candidate_ids: string ``[N]``, sorted in each partition.
         titles: list of string ``[N]``: surface forms, aligned with ``arrays.title_ids``.
         split_dates: date32 ``[N]``.
     """
@@ -43,6 +43,27 @@ class SplitData:
     candidate_ids: pa.Array
     titles: pa.ListArray
     split_dates: pa.Array
+
+
+def joined(parts: Sequence[SplitData]) -> SplitData:
+    """The careers of several parts, one part after the other.
+
+    Raises:
+        pa.ArrowInvalid: If they are more text than an array holds.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    ends = np.cumsum([part.arrays.offsets[-1] for part in parts])
+    starts = ends - [part.arrays.offsets[-1] for part in parts]
+    offsets = [part.arrays.offsets[1:] + start for part, start in zip(parts, starts, strict=True)]
+    columns = {
+        name: np.concatenate([part.arrays.to_dict()[name] for part in parts])
+        for name in parts[0].arrays.to_dict()
+        if name != "offsets"
+    }
+    arrays = CareerArrays.from_dict({**columns, "offsets": np.concatenate([[0], *offsets]).astype(np.int64)})
+    texts = zip(*((part.candidate_ids, part.titles, part.split_dates) for part in parts), strict=True)
+    return SplitData(arrays, *(pa.concat_arrays(list(column)) for column in texts))
 
 
 def with_vocabulary(data: SplitData, encoder: TitleEncoder) -> SplitData:
@@ -110,6 +131,9 @@ class AsServed:
     another_targets: int
     missing_roles: int
     missing_targets: int
+
+    def __add__(self, other: "AsServed") -> "AsServed":
+        return AsServed(*(getattr(self, of.name) + getattr(other, of.name) for of in fields(self)))
 
 
 def as_served(data: SplitData, encoder: TitleEncoder) -> AsServed:
