@@ -8,7 +8,7 @@ import pytest
 
 from tests.careers.parts import from_json
 from tests.dataset.later_facts import Career, role
-from trajtune.careers import read
+from trajtune.careers.exchange.join import checked_and_sorted
 from trajtune.careers.schema import LoadedCareers
 from trajtune.dataset.encode import SplitData
 from trajtune.dataset.titles import TitleEncoder
@@ -24,7 +24,7 @@ ENCODER = TitleEncoder.fit(["A", "B"])
 def source(*careers: Career, as_of: date = TODAY) -> LoadedCareers:
     data = SETTINGS.model_copy(update={"as_of": as_of})
     people = [(f"c{number}", career) for number, career in enumerate(careers)]
-    return read._checked_and_sorted(from_json(people, data), {"kind": "test"}, data, as_of)
+    return checked_and_sorted(from_json(people, data), {"kind": "test"}, data, as_of)
 
 
 def moved(*starts: str) -> Career:

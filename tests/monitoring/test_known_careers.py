@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from tests.careers.parts import from_json
 from tests.dataset import later_facts
 from tests.dataset.later_facts import CHANGES, Career, Later, role, some_career
-from trajtune.careers import read
+from trajtune.careers.exchange.join import checked_and_sorted
+from trajtune.careers.exchange.partitioned import partitioned
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.dataset.as_of import careers_as_of
+from trajtune.dataset.divide import days_of, divide
 from trajtune.dataset.encode import SplitData
-from trajtune.dataset.prepare import divide
 from trajtune.dataset.snapshot import Division, Snapshot
-from trajtune.dataset.split import deciding_dates
 from trajtune.errors import SnapshotError
 from trajtune.experiment.settings import DataSettings, Experiment
 from trajtune.monitoring.known_careers import KnownCareers, last_possible_ends
@@ -45,14 +45,14 @@ def anchors() -> list[Career]:
 
 def divided(careers: Sequence[Career], data: DataSettings) -> Division:
     everybody = [(f"c{number:03}", career) for number, career in enumerate([*careers, *anchors()])]
-    loaded = read._checked_and_sorted(from_json(everybody, data), {"kind": "test"}, data, TODAY)
-    dates = deciding_dates(loaded.careers, "move", as_of=loaded.as_of)
-    return divide(loaded, Experiment(data=data), *CUTOFFS, dates)
+    loaded = partitioned(checked_and_sorted(from_json(everybody, data), {"kind": "test"}, data, TODAY))
+    experiment = Experiment(data=data)
+    return divide(loaded, experiment, *CUTOFFS, days_of(loaded, experiment))[0]
 
 
 def known(careers: Sequence[Career], data: DataSettings) -> KnownCareers:
-    splits = divided(careers, data).splits
-    return KnownCareers.joined(splits["train"], splits["val"], *CUTOFFS, data)
+    division = divided(careers, data)
+    return KnownCareers.joined(division.split("train"), division.split("val"), *CUTOFFS, data)
 
 
 def content(data: SplitData) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def test_the_roles_are_those_that_prepare_would_have_read_on_that_day(seed: int,
     rng, data = Random(seed), options()
     careers = [some_career(rng) for _ in range(30)]
     everybody = [(f"c{number:03}", career) for number, career in enumerate([*careers, *anchors()])]
-    loaded = read._checked_and_sorted(from_json(everybody, data), {"kind": "test"}, data, TODAY)
+    loaded = checked_and_sorted(from_json(everybody, data), {"kind": "test"}, data, TODAY)
     eve = date.fromordinal(day.toordinal() - 1)
     wanted = careers_as_of(loaded.careers, eve, as_of=TODAY)
     titles = by_person(wanted["candidate_id"].to_pylist(), wanted["titles"].to_pylist())

@@ -34,7 +34,6 @@ from trajtune.careers.exchange.partitions import Content, Partitions, opened
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.dataset.as_of import offsets_of
 from trajtune.dataset.encode import SplitData, joined
-from trajtune.dataset.split import SPLITS
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import SnapshotError
 from trajtune.notebook import html_table
@@ -259,7 +258,8 @@ class Division:
     """Careers divided at two cutoffs, as a snapshot holds them.
 
     Attributes:
-        splits: In each partition the tables of ``train``, ``val`` and ``test``, from `table_of`.
+        splits: In each partition the tables of ``train``, ``val`` and ``test``, from `table_of`; in a
+            backtest, no ``test``.
         encoder: The vocabulary, fitted on this train.
         description: Everything else that the manifest says about the content; plain JSON values.
     """
@@ -337,8 +337,6 @@ def write_division(
     folder: Path, division: Division, others: Sequence[str], versions: Mapping[str, str]
 ) -> dict[str, Any]:
     """Write the files of a division, and a manifest that also covers the ``others``, which exist."""
-    for name in SPLITS:
-        (folder / name).mkdir()
     num = len(division.splits.contents)
     hashes: dict[str, str] = {}
     for written in division.splits.each(_write_shards, num, folder, own=range(num), here=True):
@@ -359,8 +357,9 @@ def write_division(
 def _write_shards(content: Content, number: int, num_shards: int, folder: Path) -> dict[str, str]:
     """Write the splits of a partition; gives the sha256 of each file."""
     shard = f"careers-{number:05d}-of-{num_shards:05d}.parquet" if num_shards > 1 else "careers.parquet"
-    names = {split: f"{split}/{shard}" for split in SPLITS}
+    names = {split: f"{split}/{shard}" for split in content}
     for split, name in names.items():
+        (folder / split).mkdir(exist_ok=True)
         pq.write_table(content[split], folder / name, compression="zstd")
     return {name: file_sha256(folder / name) for name in names.values()}
 

@@ -93,7 +93,7 @@ def backtest(
             **{name: day.isoformat() for name, day in asdict(origin).items()},
             **own.record,
             **window_metrics(found, most_error),
-            **drift(own, careers.before(origin.held_out_since), window),
+            **drift(own, careers.before(origin.held_out_since), window, run.experiment.vocabulary.min_count),
         }
         for origin, own, found, window in zip(chosen, models, measured, windows, strict=True)
     ]
@@ -139,7 +139,7 @@ def _models_of(
     vocabulary = run.experiment.vocabulary
     division = origin_division(careers, origin, vocabulary, title_rule(vocabulary))
     known = origin_snapshot(folder / _ORIGINS, division)
-    num = division.splits["train"].arrays.num_careers
+    num = division.description["splits"]["train"]["careers"]
     say(f"as of {origin.day}: training on {num:,} careers, before the moves until {origin.until}")
     return train_origin(trainings, known, lambda line: say(f"as of {origin.day}: {line}"))
 

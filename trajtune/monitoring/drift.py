@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from trajtune.dataset.profile import DRIFTED, stability_index
+from trajtune.dataset.profiling.drift import stability_index
+from trajtune.dataset.profiling.warnings import DRIFTED
 from trajtune.finalizing.evaluate.last_transitions import Transitions, reference_counts
 
 DRAWS: Final = 1000

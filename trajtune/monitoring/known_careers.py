@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from trajtune.careers.parse.tenure import MAX_TENURE_YEARS, tenure_months
 from trajtune.careers.schema import Precision
 from trajtune.dataset.arrays import CareerArrays, last_roles
-from trajtune.dataset.encode import SplitData
+from trajtune.dataset.encode import SplitData, joined
 from trajtune.dataset.snapshot import PER_ROLE, Snapshot
 from trajtune.errors import SnapshotError
 from trajtune.experiment.settings import DataSettings
@@ -215,20 +215,9 @@ def _joined(train: SplitData, val: SplitData) -> SplitData:
         train.candidate_ids.to_numpy(zero_copy_only=False),
         val.candidate_ids.to_numpy(zero_copy_only=False),
     )
-    parts = _careers(train, ~np.isin(ids, later)), val
-    candidate_ids = pa.concat_arrays([part.candidate_ids for part in parts])
-    together = SplitData(
-        CareerArrays(
-            offsets=np.concatenate(
-                [parts[0].arrays.offsets, parts[1].arrays.offsets[1:] + parts[0].arrays.offsets[-1]]
-            ),
-            **{name: np.concatenate([getattr(part.arrays, name) for part in parts]) for name in PER_ROLE},
-        ),
-        candidate_ids,
-        pa.concat_arrays([part.titles for part in parts]),
-        pa.concat_arrays([part.split_dates for part in parts]),
-    )
-    return _careers(together, np.argsort(candidate_ids.to_numpy(zero_copy_only=False), kind="stable"))
+    together = joined([_careers(train, ~np.isin(ids, later)), val])
+    ids = together.candidate_ids.to_numpy(zero_copy_only=False)
+    return _careers(together, np.argsort(ids, kind="stable"))
 
 
 def _careers(data: SplitData, which: NDArray[np.bool_] | NDArray[np.int64]) -> SplitData:

@@ -11,10 +11,19 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from trajtune.careers.exchange.partitions import Partitions
 from trajtune.dataset.encode import SplitData, with_vocabulary
 from trajtune.dataset.identity.rule import TitleRule
-from trajtune.dataset.snapshot import MANIFEST, Division, Snapshot, content_id, open_snapshot, write_division
-from trajtune.dataset.split import FEWEST_TO_CALIBRATE
+from trajtune.dataset.snapshot import (
+    MANIFEST,
+    Division,
+    Snapshot,
+    content_id,
+    open_snapshot,
+    table_of,
+    write_division,
+)
+from trajtune.dataset.split import FEWEST_TO_CALIBRATE, SPLITS
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.dataset.vocabulary_counts import count_titles
 from trajtune.errors import SnapshotError, SplitError
@@ -110,10 +119,13 @@ def origin_division(
     """
     train = careers.before(origin.held_out_since)
     held_out = careers.moved_in(origin.held_out_since, origin.day)
-    tally = count_titles({"train": pa.chunked_array([train.titles])}, vocabulary, rule)
+    titles = pa.table({"titles": train.titles})
+    counted = {**dict.fromkeys(SPLITS, titles.slice(0, 0)), "train": titles}
+    tally = count_titles(Partitions([counted]), vocabulary, rule)
     encoder = TitleEncoder.fit(tally.train, rule=rule)
     splits = {name: with_vocabulary(data, encoder) for name, data in (("train", train), ("val", held_out))}
-    return Division(splits, encoder, _description(origin, splits, encoder, rule))
+    tables = {name: table_of(data) for name, data in splits.items()}
+    return Division(Partitions([tables]), encoder, _description(origin, splits, encoder, rule))
 
 
 def origin_snapshot(parent: StoredPath, division: Division) -> Snapshot:

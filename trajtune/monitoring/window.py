@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajtune.dataset.encode import SplitData, with_vocabulary
-from trajtune.dataset.profile import chance_index, stability_index, title_bins
+from trajtune.dataset.profiling.drift import chance_index, sample_of, stability_index, title_bins
 from trajtune.finalizing.calibrate.corrections import Corrections
 from trajtune.finalizing.evaluate.bootstrap import Gain, gain, gain_of, ratio_draws
 from trajtune.finalizing.evaluate.calibration_test import calibration_test
@@ -114,20 +114,26 @@ def window_metrics(measured: Measured, most_error: float) -> dict[str, Any]:
     }
 
 
-def drift(models: OriginModels, train: SplitData, window: SplitData) -> dict[str, float]:
+def drift(models: OriginModels, train: SplitData, window: SplitData, min_count: int) -> dict[str, float]:
     """How the titles of a window differ from those of an origin's training.
 
     Args:
         models: Of the origin; the bins are those of their vocabulary.
         train: What they were trained on, with the title ids of any vocabulary.
         window: The people of the window.
+        min_count: Smallest number of occurrences of a title in the vocabulary.
 
     Returns:
         ``psi``, the stability index, and ``psi_by_chance``, what it reaches without any drift.
     """
     before, after = (with_vocabulary(data, models.encoder) for data in (train, window))
     bins = [title_bins(data.arrays.title_ids) for data in (before, after)]
-    return {"psi": stability_index(*bins), "psi_by_chance": chance_index(before, after)}
+    sizes = before.arrays.num_careers, after.arrays.num_careers
+    samples = [sample_of(data, 0, num) for data, num in zip((before, after), sizes, strict=True)]
+    return {
+        "psi": stability_index(*bins),
+        "psi_by_chance": chance_index(samples[0], samples[1], sizes, min_count),
+    }
 
 
 def pooled_gain(windows: Sequence[Measured], other: str, metric: str) -> Gain | None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trajtune.dataset.arrays import Examples, examples_of, outcome_examples
 from trajtune.dataset.encode import SplitData
 from trajtune.dataset.identity.unicode_key import identity
-from trajtune.dataset.profile import title_bins
+from trajtune.dataset.profiling.drift import title_bins
 from trajtune.finalizing.evaluate.career_changers import career_changers
 
 
