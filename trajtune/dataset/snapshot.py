@@ -34,6 +34,7 @@ from trajtune.careers.exchange.partitions import Content, Partitions, opened
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.dataset.as_of import offsets_of
 from trajtune.dataset.encode import SplitData, joined
+from trajtune.dataset.split import SPLITS
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import SnapshotError
 from trajtune.notebook import html_table
@@ -357,7 +358,7 @@ def write_division(
 def _write_shards(content: Content, number: int, num_shards: int, folder: Path) -> dict[str, str]:
     """Write the splits of a partition; gives the sha256 of each file."""
     shard = f"careers-{number:05d}-of-{num_shards:05d}.parquet" if num_shards > 1 else "careers.parquet"
-    names = {split: f"{split}/{shard}" for split in content}
+    names = {split: f"{split}/{shard}" for split in SPLITS if split in content}
     for split, name in names.items():
         (folder / split).mkdir(exist_ok=True)
         pq.write_table(content[split], folder / name, compression="zstd")

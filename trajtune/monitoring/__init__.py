@@ -1,1 +1,1 @@
-"""How good a model is over time: as of earlier days (backtest), and on careers newer than its bundle."""
+"""Measure how good a model is over time: as of earlier days (backtest), and on newer careers (monitor)."""

@@ -1,4 +1,4 @@
-"""How a model ages: the first origin's model on every later window, beside the model of that window."""
+"""Measure how a model ages: compare the first origin's model with the model of each later window."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -20,13 +20,13 @@ def age(origin: date, first: date, until: date, old: Predictions, fresh: Predict
         first: First day of the window, the day of the fresh model.
         until: First day after the window.
         old: Predictions of the old model for the last moves.
-        fresh: Those of the fresh one, by its own vocabulary.
+        fresh: Predictions of the fresh model, in its own vocabulary.
 
     Returns:
         ``first``, ``until``, ``years`` (age of the old model when the window begins), ``people``,
-        ``both_know`` (how many of their next titles both vocabularies hold), ``nll`` and ``fresh_nll`` on
-        these, ``top1`` and ``fresh_top1`` on everybody, and ``loss``: what the old model loses in NLL and
-        top-1, as a `Gain` of the fresh one.
+        ``both_know`` (number of next titles in both vocabularies), ``nll`` and ``fresh_nll`` on these,
+        ``top1`` and ``fresh_top1`` on everybody, and ``loss``: the loss of the old model in NLL and top-1,
+        as a `Gain` of the fresh model.
     """
     both = (old.rank > 0) & (fresh.rank > 0)
     gains = gain(fresh, old)
@@ -45,7 +45,7 @@ def age(origin: date, first: date, until: date, old: Predictions, fresh: Predict
 
 
 def retraining(origin: date, ages: Sequence[Mapping[str, Any]]) -> str:
-    """How often to retrain, in a sentence with the numbers that it rests on.
+    """Say in a sentence how often to retrain, with the numbers that show it.
 
     A loss counts if it is more than chance in NLL or in top-1, with Holm's correction over all windows.
 
@@ -93,7 +93,7 @@ def _lost(name: str, loss: Gain) -> str:
 
 
 def _years(years: float) -> str:
-    """An age in words.
+    """Return an age in words.
 
     Examples:
         >>> _years(2.04), _years(0.5)

@@ -1,6 +1,6 @@
-"""A backtest: the run's models trained as of earlier days, each measured on what followed. Test stays closed.
+"""Backtest a run: train its models as of earlier days, and measure each on what followed.
 
-The order of the steps, and nothing else.
+The test split stays closed. This module defines only the order of the steps.
 """
 
 import sys
@@ -62,7 +62,7 @@ def backtest(
         run: A run with at least one finished trial, its path or its name; None: the latest.
         origins: Number of earlier days.
         seeds: Trainings of each configuration on each day.
-        snapshot_path: The run's snapshot; None: where it was, or below ``storage.snapshots``.
+        snapshot_path: The run's snapshot; None: its original path, or below ``storage.snapshots``.
         verbose: Show Ray's logs.
         progress: Called with a line about each step; None: lines go to stderr.
 
@@ -71,9 +71,9 @@ def backtest(
 
     Raises:
         RunError: If no trial of the run has a result.
-        SnapshotError: If the run's snapshot is missing or another, or is not split by move.
+        SnapshotError: If the run's snapshot is missing, has another id, or is not split by move.
         SplitError: If there are too few moves for so many origins.
-        TrainingError: If the winner's configuration cannot be trained.
+        TrainingError: If the best configuration cannot be trained.
     """
     say = progress or _say
     if not isinstance(run, Run):
@@ -125,7 +125,7 @@ def _trainings(run: Run, seeds: int, folder: StoredPath, verbose: bool) -> Train
     )
     return Trainings(
         chosen,
-        [search.seed + 1 + i for i in range(seeds)],  # as finalize takes them
+        [search.seed + 1 + i for i in range(seeds)],  # as in finalize
         folder / REFITS,
         run.experiment.finalize,
         search.gpus_per_trial,
@@ -162,7 +162,7 @@ def _about(run: Run, snapshot: Snapshot, trainings: Trainings) -> dict[str, Any]
 def _pooled(
     measured: Sequence[Measured], rows: Sequence[dict[str, Any]], baselines: list[str]
 ) -> dict[str, Any]:
-    """The best baseline over all windows, and the gains over it and over the research default."""
+    """Return the best baseline over all windows, and the gains over it and over the research default."""
     best = best_baseline(rows, baselines)
     return {
         "best_baseline": best,

@@ -1,4 +1,4 @@
-"""``backtest.html`` and the table on the terminal: how the models did over the origins, and how one aged."""
+"""Write ``backtest.html`` and the table on the terminal: metrics at each origin, and how a model ages."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -35,7 +35,7 @@ def write_backtest_report(result: Mapping[str, Any], path: StoredPath) -> None:
 
 
 def in_a_sentence(result: Mapping[str, Any]) -> str:
-    """The gain over the best baseline, in a sentence."""
+    """Say in a sentence what the gain over the best baseline is."""
     best = result["best_baseline"]
     gain = result["gains"][best]["nll"]
     if gain is None:
@@ -48,7 +48,7 @@ def in_a_sentence(result: Mapping[str, Any]) -> str:
 
 
 def terminal_table(result: Mapping[str, Any]) -> str:
-    """A line for each origin, and the two conclusions."""
+    """Return a line for each origin, and the two conclusions."""
     best = result["best_baseline"]
     header = ("as of", "people", "NLL", words(best), "gain", "95 %", "ECE", "tenure cov.", "unseen")
     rows = [header]
@@ -261,7 +261,7 @@ def _line(
 def _values(
     gains: Sequence[Mapping[str, float] | None],
 ) -> tuple[list[float | None], tuple[list[float], list[float]]]:
-    """The gains, and the distances to the lower and upper ends of their intervals."""
+    """Return the gains, and the distances to the lower and upper ends of their intervals."""
     values = [None if gain is None else gain["gain"] for gain in gains]
     low = [0.0 if gain is None else gain["gain"] - gain["low"] for gain in gains]
     high = [0.0 if gain is None else gain["high"] - gain["gain"] for gain in gains]

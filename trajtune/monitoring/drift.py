@@ -1,4 +1,4 @@
-"""How people who moved since a bundle was made differ from those that it was measured on."""
+"""Measure how people who moved since a bundle was made differ from the people of its test."""
 
 # K bins
 

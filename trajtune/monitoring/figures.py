@@ -1,4 +1,4 @@
-"""Figures on the moves that a bundle has not seen: value, interval, and the bundle's own value on test."""
+"""Metrics on moves that a bundle has not seen: value, interval, and the bundle's value on test."""
 
 # E examples
 
@@ -16,7 +16,7 @@ from trajtune.model.metrics import expected_calibration_error
 from trajtune.model.predictions import Predictions, SplitPredictions
 
 _MAY_VARY: Final = 4_000_000
-"""Cells of the largest array of resampled people."""
+"""Largest number of people in all resamples together."""
 
 
 def figures(
@@ -26,17 +26,17 @@ def figures(
     own: SplitPredictions,
     people: tuple[NDArray[np.int64], NDArray[np.int64]],
 ) -> dict[str, dict[str, Any]]:
-    """The figures of a monitor.
+    """Return the metrics that `trajtune monitor` prints.
 
     Args:
         measured: From `evaluate_model`, on the new moves.
         on_test: The bundle's ``metrics.json``.
         predicted: The graph's predictions for the last moves.
-        own: The same, with those of the outcomes.
-        people: Whose each last move is, and whose each outcome, ``[E]`` each.
+        own: The same predictions, with those for the outcomes.
+        people: Person of each last move, and of each outcome, ``[E]`` each.
 
     Returns:
-        By name: ``value``, ``interval`` (95 %, by person; None where it is undefined) and ``on_test``.
+        By name: ``value``, ``interval`` (95 %, by person; None if it is undefined) and ``on_test``.
     """
     test, sets = on_test["test"], on_test.get("title_sets")
     found = {
@@ -68,7 +68,7 @@ def figures(
 
 
 def _error_interval(predicted: GraphPredictions) -> tuple[float, float] | None:
-    """Of the calibration error, by resampling people."""
+    """Return the interval of the calibration error, by resampling people."""
     confidence, correct = predicted.calibrated_confidence, predicted.predictions.correct
     if not len(confidence):
         return None
@@ -91,7 +91,7 @@ def _coverage_interval(outcomes: Predictions, person: NDArray[np.int64]) -> tupl
 
 
 def _area_interval(labelled: Predictions, person: NDArray[np.int64]) -> tuple[float, float] | None:
-    """Of the area under the ROC curve (DeLong): the gain over a predictor that ranks nobody."""
+    """Return DeLong's interval of the ROC AUC, from the gain over a constant predictor."""
     same = replace(labelled, hireability=np.full(len(labelled), 0.5, np.float32))
     gain = auc_gain(labelled, same, person)
     return None if gain is None else (0.5 + gain["low"], 0.5 + gain["high"])

@@ -1,4 +1,4 @@
-"""The moves of a source that a bundle has not seen, and what its baselines know."""
+"""Select the moves that a bundle has not seen, and the careers that its baselines are fitted on."""
 
 from datetime import date, timedelta
 from typing import Any, Final
@@ -19,15 +19,15 @@ _DAY: Final = timedelta(days=1)
 def moves_since(
     loaded: LoadedCareers, encoder: TitleEncoder, settings: DataSettings, since: date
 ) -> SplitData | None:
-    """The people whose last role certainly began after a day, with everything before it as input.
+    """Return the people whose last role certainly began after a day, with all earlier roles as input.
 
     A role of month or year precision counts if the whole month or year is later than the day.
 
     Args:
-        loaded: What was read.
+        loaded: The careers that were read.
         encoder: The bundle's vocabulary.
-        settings: How rows become labels.
-        since: The last day that the bundle's data knew.
+        settings: Settings for labels.
+        since: Last day of the bundle's data.
 
     Returns:
         Their careers as they are known now; None if nobody moved since.
@@ -49,12 +49,12 @@ def moves_since(
 def careers_before(
     loaded: LoadedCareers, encoder: TitleEncoder, settings: DataSettings, cutoff: date
 ) -> SplitData:
-    """Everybody's career as it was known on the eve of a cutoff: what a bundle's baselines count.
+    """Return all careers as known on the day before a cutoff; the bundle's baselines are fitted on them.
 
     Args:
-        loaded: What was read.
+        loaded: The careers that were read.
         encoder: The bundle's vocabulary.
-        settings: How rows become labels.
+        settings: Settings for labels.
         cutoff: First day that the bundle's training did not know.
     """
     eve = cutoff - _DAY
@@ -67,6 +67,6 @@ def careers_before(
 
 
 def training_cutoff(metrics: dict[str, Any]) -> date:
-    """The first day that a bundle's training did not know, from its metrics."""
+    """Return the first day that a bundle's training did not know, from its metrics."""
     cutoffs = metrics["cutoffs"]
     return date.fromisoformat(cutoffs.get("calibration", cutoffs["train"]))

@@ -1,7 +1,7 @@
 """Careers of a snapshot's train and val as they were known on an earlier day.
 
-This is `dataset.as_of` for careers that are already encoded, where test is not read. Everything later than
-the day is removed before anything is counted, trained or measured.
+This module does for encoded careers what `dataset.as_of` does for tables; it never reads test. Everything
+later than the day is removed before anything is counted, trained or measured.
 """
 
 # N careers, R roles of all careers
@@ -28,16 +28,16 @@ _EVE: Final = timedelta(days=1)
 
 @dataclass(frozen=True)
 class KnownCareers:
-    """Everything that train and val hold of each person.
+    """All that train and val contain about each person.
 
     Attributes:
         data: A career for each person, as known on the eve of the val cutoff if the person moved since the
-            train cutoff, else on the eve of that. Its title ids are of no vocabulary.
+            train cutoff, else on the eve of that. Its title ids belong to no vocabulary.
         ended: int64 ``[R]``: the last day, since 1970, on which the role may have ended; the largest number
             where no end is known. See `last_possible_ends`.
-        train_cutoff: Of the snapshot.
-        val_cutoff: Of the snapshot; nothing here is known on that day or later.
-        settings: How the snapshot's labels were made.
+        train_cutoff: Train cutoff of the snapshot.
+        val_cutoff: Val cutoff of the snapshot; nothing here became known on that day or later.
+        settings: Settings of the snapshot's labels.
     """
 
     data: SplitData
@@ -48,7 +48,7 @@ class KnownCareers:
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "KnownCareers":
-        """The careers of a snapshot.
+        """Read the careers of a snapshot.
 
         Raises:
             SnapshotError: If the snapshot is not split by move.
@@ -68,20 +68,20 @@ class KnownCareers:
     def joined(
         cls, train: SplitData, val: SplitData, train_cutoff: date, val_cutoff: date, settings: DataSettings
     ) -> "KnownCareers":
-        """The careers of a train and a val that were split by move."""
+        """Join the careers of a train and a val that were split by move."""
         data = _joined(train, val)
         ended = last_possible_ends(data.arrays.start_days, data.arrays.tenure_months)
         return cls(data, ended, train_cutoff, val_cutoff, settings)
 
     def move_days(self, before: date) -> NDArray[np.int64]:
-        """The days since 1970 on which all moves before a day began, in order."""
+        """Return the days since 1970 on which all moves before a day began, in order."""
         data = self.before(before)
         is_move = np.ones(len(data.arrays.start_days), bool)
         is_move[data.arrays.offsets[:-1]] = False
         return np.sort(data.arrays.start_days[is_move].astype(np.int64))
 
     def moved_in(self, first: date, end: date) -> SplitData:
-        """The people whose last move before a day began in a window, as they were known on its last day.
+        """Return the people whose last move before a day began in a window, as known on its last day.
 
         Args:
             first: First day of the window.
@@ -91,10 +91,10 @@ class KnownCareers:
         return _careers(data, data.split_dates.to_numpy(zero_copy_only=False) >= np.datetime64(first))
 
     def before(self, day: date, *, ended_since: date | None = None) -> SplitData:
-        """Careers as they were known on the eve of a day, if they then had two roles.
+        """Return careers as they were known on the eve of a day, if they then had two roles.
 
-        Of a person who did not move between the train cutoff and the day, no end after the train cutoff is
-        taken: the snapshot holds it only if the person moved *later*, so it would tell of a later move.
+        If a person did not move between the train cutoff and the day, ends after the train cutoff are left
+        out: the snapshot has them only if the person moved *later*, so they would reveal a later move.
 
         Args:
             day: First day that is not known; at most the val cutoff.
@@ -138,7 +138,7 @@ class KnownCareers:
         has_ended: NDArray[np.bool_],
         open_months: NDArray[np.float32],
     ) -> NDArray[np.float32]:
-        """Hireability ``[R]`` as it was known; NaN where it was not."""
+        """Return hireability ``[R]`` as it was known; NaN if it was not known."""
         arrays, nothing = self.data.arrays, np.float32(np.nan)
         if self.settings.hireable_key is not None:
             # A given label has no date. It is taken as known with the career's last role.
@@ -149,10 +149,11 @@ class KnownCareers:
 
 
 def last_possible_ends(start_days: NDArray[np.int32], months: NDArray[np.floating]) -> NDArray[np.int64]:
-    """The last day, since 1970, on which a role may have ended; the largest number where no end is known.
+    """Return the last day, since 1970, on which a role may have ended; the largest number if none is known.
 
-    A snapshot holds tenures in complete months, and no ends. So the day may be up to a month after the end
-    or, where the tenure is a number of years, up to a year: then the end may have been known by its year.
+    A snapshot has tenures in complete months, and no ends. So the day may be up to a month after the end. If
+    the tenure is a number of years, perhaps only the year of the end was known, and the day is the last of
+    that year.
 
     Args:
         start_days: Days since 1970 of the last day on which the role may have begun, ``[R]``.
@@ -188,7 +189,7 @@ def _end_of(careers: KnownCareers) -> NDArray[np.int64]:
 
 
 def _held_months(start_days: NDArray[np.int32], days: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Complete months ``[R]`` from the start of each role to a day; 0 where that is earlier."""
+    """Return complete months ``[R]`` from the start of each role to a day; 0 if the day is earlier."""
     starts, ends = (
         pa.array(each.astype(np.int32), pa.int32()).cast(pa.date32()) for each in (start_days, days)
     )
@@ -197,7 +198,7 @@ def _held_months(start_days: NDArray[np.int32], days: NDArray[np.int64]) -> NDAr
 
 
 def _last_of(owner: NDArray[np.int64], known: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which role is the last known one of its career, bool ``[R]``."""
+    """Return whether each role is the last known one of its career, bool ``[R]``."""
     at = np.flatnonzero(known)
     is_last = np.zeros(len(owner), bool)
     is_last[at] = np.append(owner[at][1:] != owner[at][:-1], True)[: len(at)]
@@ -205,12 +206,12 @@ def _last_of(owner: NDArray[np.int64], known: NDArray[np.bool_]) -> NDArray[np.b
 
 
 def _any(owner: NDArray[np.int64], mask: NDArray[np.bool_], arrays: CareerArrays) -> NDArray[np.bool_]:
-    """Which careers have a role in a mask ``[R]``, bool ``[N]``."""
+    """Return whether each career has a role in a mask ``[R]``, bool ``[N]``."""
     return np.bincount(owner[mask], minlength=arrays.num_careers) > 0
 
 
 def _joined(train: SplitData, val: SplitData) -> SplitData:
-    """Val's careers, and those of train whose person is not in val, by person."""
+    """Return val's careers, and train's careers of people who are not in val, sorted by person."""
     ids, later = (
         train.candidate_ids.to_numpy(zero_copy_only=False),
         val.candidate_ids.to_numpy(zero_copy_only=False),
@@ -221,7 +222,7 @@ def _joined(train: SplitData, val: SplitData) -> SplitData:
 
 
 def _careers(data: SplitData, which: NDArray[np.bool_] | NDArray[np.int64]) -> SplitData:
-    """Some careers: a mask ``[N]``, or their numbers in any order."""
+    """Return some careers, given as a mask ``[N]`` or as numbers in any order."""
     numbers = np.flatnonzero(which) if which.dtype == bool else which
     offsets = data.arrays.offsets
     lengths = np.diff(offsets)[numbers]
@@ -236,7 +237,7 @@ def _careers(data: SplitData, which: NDArray[np.bool_] | NDArray[np.int64]) -> S
 
 
 def _taken(data: SplitData, roles: NDArray[np.bool_], careers: NDArray[np.bool_]) -> SplitData:
-    """Some roles ``[R]`` of some careers ``[N]``; the split date is the day on which the last one began."""
+    """Return some roles ``[R]`` of some careers ``[N]``; the split date is when the last one began."""
     before = np.concatenate([[0], np.cumsum(roles)])
     lengths = np.diff(before[data.arrays.offsets])[careers]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

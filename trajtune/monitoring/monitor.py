@@ -40,13 +40,13 @@ ENOUGH_OF_TRAINING: Final = 0.5
 
 @dataclass(frozen=True)
 class Monitored:
-    """A bundle, and what it says of itself.
+    """A bundle to monitor, with its metrics and the source of new careers.
 
     Attributes:
-        bundle: Open.
-        metrics: Its ``metrics.json``.
-        experiment: Where the new careers are read from, and how.
-        gates: The limits of its gates.
+        bundle: The open bundle.
+        metrics: Content of its ``metrics.json``.
+        experiment: Experiment with the source of the new careers and the settings to read them.
+        gates: Limits of its gates.
     """
 
     bundle: Bundle
@@ -56,12 +56,12 @@ class Monitored:
 
     @property
     def since(self) -> date:
-        """The last day that its data knew."""
+        """Last day of the bundle's data."""
         return date.fromisoformat(self.metrics["as_of"])
 
     @property
     def coverage(self) -> float:
-        """Nominal coverage of its tenure interval."""
+        """Nominal coverage of the bundle's tenure interval."""
         return float(self.metrics["calibration"]["tenure_nominal_coverage"])
 
 
@@ -70,7 +70,8 @@ def open_monitored(path: Path, experiment: Experiment | None) -> Monitored:
 
     Args:
         path: The bundle's directory.
-        experiment: Where and how to read; None: as for the bundle, whose limits count if it keeps them.
+        experiment: Experiment with the source; None: the bundle's own. The limits are always those of the
+            bundle's own experiment, if it has one.
 
     Raises:
         BundleError: If there is no bundle, or it is of an earlier version and no experiment is given.
@@ -94,7 +95,7 @@ def monitor(monitored: Monitored, loaded: LoadedCareers) -> dict[str, Any]:
 
     Args:
         monitored: The bundle.
-        loaded: What its source holds now.
+        loaded: The careers that its source has now.
 
     Returns:
         ``bundle``, ``since`` (the last day that it knew), ``as_of`` (of the source), ``people`` who moved
@@ -193,7 +194,7 @@ def _measured(monitored: Monitored, moved: SplitData, train: SplitData) -> dict[
 def _baselines(
     monitored: Monitored, moved: SplitData, train: SplitData
 ) -> tuple[dict[str, SplitPredictions], str | None]:
-    """The baselines' predictions, counted on what the bundle was trained on; or why there are none."""
+    """Return predictions of baselines fitted on what the bundle was trained on; or why there are none."""
     metrics, graph = monitored.metrics, monitored.bundle.graph
     trained_on, num = metrics["data"]["splits"]["train"]["careers"], train.arrays.num_careers
     if num < ENOUGH_OF_TRAINING * trained_on:

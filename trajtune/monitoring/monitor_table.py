@@ -1,4 +1,4 @@
-"""What `trajtune monitor` prints for people."""
+"""The text that `trajtune monitor` prints."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from trajtune.page.format import NOT_KNOWN, number, words
 
 
 def monitor_lines(result: Mapping[str, Any]) -> list[str]:
-    """The lines of a result of `monitor.monitor`; one alone if nothing newer is known."""
+    """Return the lines for a result of `monitor.monitor`; a single line if nothing newer is known."""
     if not result["people"]:
         return [result["verdict"]]
     lines = _table(
@@ -61,7 +61,7 @@ def _needed(gate: Mapping[str, Any]) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Left-aligned columns."""
+    """Return rows with left-aligned columns."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows

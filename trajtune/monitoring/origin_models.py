@@ -1,4 +1,4 @@
-"""What is trained on a day of a backtest: the winner's configuration, the research default, the baselines."""
+"""Train the models of an origin: the winner's configuration, the research default, and the baselines."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ HELD_OUT_NAME: Final = "the newest moves before the origin"
 
 @dataclass(frozen=True)
 class Trainings:
-    """What is trained on every origin, and how.
+    """Configurations to train on every origin, and settings of the training.
 
     Attributes:
         finalists: The research default, and the winner if it is another configuration; the winner is last.
-        seeds: The seeds of each.
+        seeds: Seeds of each configuration.
         folder: Directory of the finished trainings, which are used again.
-        settings: Of finalize: workers, coverages, and whether networks are averaged.
+        settings: Settings of finalize: workers, coverages, and whether networks are averaged.
         gpus: Share of a GPU, or GPUs, of each training.
         verbose: Show Ray's logs.
     """
@@ -53,14 +53,14 @@ class Trainings:
 
 @dataclass(frozen=True)
 class OriginModels:
-    """The models of one origin; nothing on that day or later has reached them.
+    """The models of one origin; they depend on nothing on that day or later.
 
     Attributes:
-        encoder: Their vocabulary.
+        encoder: Vocabulary of the models.
         model: The winner's seeds, averaged and mixed with the n-gram.
-        corrections: Its calibration.
-        research_default: One model for each seed; none if it could not be trained.
-        baselines: By name.
+        corrections: Calibration of the winner.
+        research_default: One model per seed; empty if it could not be trained.
+        baselines: Baselines by name.
         record: ``ngram_share``, ``ngram`` (the choice), ``epochs`` of the winner's seeds, and ``vocab_size``.
     """
 
@@ -73,15 +73,15 @@ class OriginModels:
 
 
 def train_origin(trainings: Trainings, snapshot: Snapshot, progress: Callable[[str], None]) -> OriginModels:
-    """Train the models of an origin, or read those that are trained; then calibrate the winner.
+    """Train the models of an origin, or read finished trainings; then calibrate the winner.
 
     Args:
-        trainings: What to train.
+        trainings: Configurations to train.
         snapshot: From `origins.origin_snapshot`.
         progress: Called with a line about each finished training.
 
     Raises:
-        TrainingError: If the winner's configuration cannot be trained on so little.
+        TrainingError: If the winner's configuration cannot be trained on this data.
     """
     refits = refit_all(
         trainings.finalists,

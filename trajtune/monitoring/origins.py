@@ -1,4 +1,4 @@
-"""The earlier days of a backtest, and what was known on each: a small snapshot for the models of that day."""
+"""Choose the earlier days of a backtest, and write a small snapshot of what was known on each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,9 +37,9 @@ FIRST_SHARE: Final = 0.5
 """Share of the moves before the val cutoff that the first origin knows."""
 
 HELD_OUT: Final = 0.15
-"""Share of the moves known at an origin, the newest, that stop its training and calibrate its model.
+"""Share of the moves known at an origin that stop its training and calibrate its model: the newest moves.
 
-More if these are the moves of fewer than `FEWEST_TO_CALIBRATE` people, but not of more than half of all.
+The share is larger if these are the moves of fewer than `FEWEST_TO_CALIBRATE` people, up to half of all.
 """
 
 
@@ -59,11 +59,11 @@ class Origin:
 
 
 def choose_origins(careers: KnownCareers, count: int) -> list[Origin]:
-    """Days that divide the newer half of the moves before the val cutoff into windows of equally many.
+    """Return days that divide the newer half of the moves before the val cutoff into equal windows.
 
     Args:
-        careers: What train and val know.
-        count: How many origins, at least 1.
+        careers: Careers of train and val.
+        count: Number of origins, at least 1.
 
     Raises:
         SplitError: If there are too few days or people for so many.
@@ -80,7 +80,7 @@ def choose_origins(careers: KnownCareers, count: int) -> list[Origin]:
 
 
 def origin_on(careers: KnownCareers, day: date, until: date) -> Origin:
-    """An origin on a day; what it holds out depends on nothing that is later.
+    """Return the origin on a day; the moves that it holds out depend on nothing later.
 
     Raises:
         SplitError: If too few people moved before the day.
@@ -96,7 +96,7 @@ def origin_on(careers: KnownCareers, day: date, until: date) -> Origin:
 
 
 def _held_out_since(careers: KnownCareers, day: date) -> date:
-    """The first day of the newest moves: `HELD_OUT` of them, or more for `FEWEST_TO_CALIBRATE` people."""
+    """Return the first day of the newest moves, `HELD_OUT` or more for `FEWEST_TO_CALIBRATE` people."""
     moves = careers.move_days(day)
     if not len(moves):
         return day
@@ -109,13 +109,13 @@ def _held_out_since(careers: KnownCareers, day: date) -> date:
 def origin_division(
     careers: KnownCareers, origin: Origin, vocabulary: VocabularySettings, rule: TitleRule
 ) -> Division:
-    """What the models of an origin are trained, stopped and calibrated on; nothing in it is later.
+    """Return the data that the models of an origin are trained, stopped and calibrated on; none is later.
 
     Args:
-        careers: What train and val know.
+        careers: Careers of train and val.
         origin: The day.
-        vocabulary: Which titles are kept.
-        rule: Which titles are one title.
+        vocabulary: Settings for the titles that are kept.
+        rule: Rule for titles that count as one title.
     """
     train = careers.before(origin.held_out_since)
     held_out = careers.moved_in(origin.held_out_since, origin.day)
@@ -129,7 +129,7 @@ def origin_division(
 
 
 def origin_snapshot(parent: StoredPath, division: Division) -> Snapshot:
-    """The division on disk, written atomically; one that is there with the same content is used again.
+    """Write a division to disk atomically; an existing one with the same content is used again.
 
     Args:
         parent: The folder of all origins.
@@ -150,7 +150,7 @@ def origin_snapshot(parent: StoredPath, division: Division) -> Snapshot:
 
 
 def window_of(careers: KnownCareers, origin: Origin) -> SplitData:
-    """The people who moved in the window that followed an origin, as they were known at its end."""
+    """Return the people who moved in the window after an origin, as they were known at its end."""
     return careers.moved_in(origin.day, origin.until)
 
 

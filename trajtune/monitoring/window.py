@@ -1,4 +1,4 @@
-"""The models of an origin, measured on the moves of a window after it."""
+"""Measure the models of an origin on the moves of a window after it."""
 
 # E examples, P people
 
@@ -29,12 +29,12 @@ from trajtune.monitoring.origin_models import OriginModels
 
 RESEARCH_DEFAULT: Final = "research_default"
 METRICS: Final = ("nll", "top1")
-"""What gains are pooled for."""
+"""Metrics whose gains are pooled."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What the models of an origin predicted for the people of a window.
+    """Predictions of the models of an origin for the people of a window.
 
     Attributes:
         people: string ``[E]``, one for each example.
@@ -73,7 +73,7 @@ def measure(models: OriginModels, window: SplitData) -> Measured:
 
 
 def corrected(p: Predictions, corrections: Corrections) -> Predictions:
-    """Predictions with the tenure interval and hireability that the exported graph would give."""
+    """Return predictions with the tenure interval and hireability that the exported graph would give."""
     tenure, hireability, priors = p.tenure, p.hireability, corrections.priors
     if priors is not None and priors.tenure_from == "prior":
         tenure = np.tile(np.array(priors.tenure_months, np.float32), (len(p), 1))
@@ -85,14 +85,14 @@ def corrected(p: Predictions, corrections: Corrections) -> Predictions:
 
 
 def window_metrics(measured: Measured, most_error: float) -> dict[str, Any]:
-    """The numbers of one window.
+    """Return the metrics of one window.
 
     Args:
         measured: Of the window.
         most_error: The calibration error that the people should be able to show; see `calibration_test`.
 
     Returns:
-        ``people``, ``unseen_targets`` (share of next titles that the vocabulary does not hold), the winner's
+        ``people``, ``unseen_targets`` (share of next titles that are not in the vocabulary), the winner's
         ``top1``, ``top5``, ``mrr``, ``nll``, ``ece`` with the keys of `calibration_test`, tenure and
         hireability metrics, ``others`` and ``gains`` by name.
     """
@@ -115,16 +115,16 @@ def window_metrics(measured: Measured, most_error: float) -> dict[str, Any]:
 
 
 def drift(models: OriginModels, train: SplitData, window: SplitData, min_count: int) -> dict[str, float]:
-    """How the titles of a window differ from those of an origin's training.
+    """Measure how the titles of a window differ from those of an origin's training.
 
     Args:
         models: Of the origin; the bins are those of their vocabulary.
-        train: What they were trained on, with the title ids of any vocabulary.
+        train: Careers that they were trained on, with the title ids of any vocabulary.
         window: The people of the window.
         min_count: Smallest number of occurrences of a title in the vocabulary.
 
     Returns:
-        ``psi``, the stability index, and ``psi_by_chance``, what it reaches without any drift.
+        ``psi``, the stability index, and ``psi_by_chance``, its value without any drift (`chance_index`).
     """
     before, after = (with_vocabulary(data, models.encoder) for data in (train, window))
     bins = [title_bins(data.arrays.title_ids) for data in (before, after)]
@@ -137,17 +137,17 @@ def drift(models: OriginModels, train: SplitData, window: SplitData, min_count: 
 
 
 def pooled_gain(windows: Sequence[Measured], other: str, metric: str) -> Gain | None:
-    """The gain over another predictor on all windows, with an interval by person.
+    """Return the gain over another predictor on all windows, with an interval by person.
 
     A person who moved in several windows is resampled with all of them.
 
     Args:
         windows: Of all origins.
-        other: Its name.
+        other: Name of the other predictor.
         metric: One of `METRICS`.
 
     Returns:
-        The gain per move; None where the metric is undefined for everybody.
+        The gain per move; None if the metric is undefined for everybody.
     """
     people, differences = [], []
     for window in windows:
@@ -171,7 +171,7 @@ def pooled_gain(windows: Sequence[Measured], other: str, metric: str) -> Gain | 
 
 
 def best_baseline(windows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
-    """The baseline with the lowest NLL over all windows, each weighted by its people.
+    """Return the baseline with the lowest NLL over all windows, weighted by their people.
 
     Args:
         windows: From `window_metrics`.
