@@ -228,7 +228,8 @@ class Division:
     """Careers divided at two cutoffs, as a snapshot holds them.
 
     Attributes:
-        splits: In each partition the tables of ``train``, ``val`` and ``test``, from `table_of`.
+        splits: In each partition the tables of ``train``, ``val`` and ``test``, from `table_of`; in a
+            backtest, no ``test``.
         encoder: The vocabulary, fitted on this train.
         description: Everything else that the manifest says about the content; plain JSON values.
     """
@@ -272,9 +273,9 @@ def write_snapshot(
         alone = Partitions([{}], quarantine[0].on_ray)
         list(alone.each(_write_quarantine, folder / QUARANTINE, *parts, here=True))
         (folder / REFIT).mkdir()
-        _write_division(folder / REFIT, refit, [], versions)
+        write_division(folder / REFIT, refit, [], versions)
         # The refit's manifest holds the hashes of the refit's files.
-        manifest = _write_division(folder, selection, [QUARANTINE, f"{REFIT}/{MANIFEST}"], versions)
+        manifest = write_division(folder, selection, [QUARANTINE, f"{REFIT}/{MANIFEST}"], versions)
         target = parent / str(manifest["id"])[:16]
         try:
             publish_directory(folder, target, last=MANIFEST)
@@ -302,12 +303,10 @@ def _is_manifest_of(path: StoredPath, snapshot_id: str) -> bool:
         return False
 
 
-def _write_division(
+def write_division(
     folder: Path, division: Division, others: Sequence[str], versions: Mapping[str, str]
 ) -> dict[str, Any]:
     """Write the files of a division, and a manifest that also covers the ``others``, which exist."""
-    for name in SPLITS:
-        (folder / name).mkdir()
     num = len(division.splits.contents)
     hashes: dict[str, str] = {}
     for written in division.splits.each(_write_shards, num, folder, own=range(num), here=True):
@@ -328,8 +327,9 @@ def _write_division(
 def _write_shards(content: Content, number: int, num_shards: int, folder: Path) -> dict[str, str]:
     """Write the splits of a partition; gives the sha256 of each file."""
     shard = f"careers-{number:05d}-of-{num_shards:05d}.parquet" if num_shards > 1 else "careers.parquet"
-    names = {split: f"{split}/{shard}" for split in SPLITS}
+    names = {split: f"{split}/{shard}" for split in SPLITS if split in content}
     for split, name in names.items():
+        (folder / split).mkdir(exist_ok=True)
         pq.write_table(content[split], folder / name, compression="zstd")
     return {name: file_sha256(folder / name) for name in names.values()}
 
