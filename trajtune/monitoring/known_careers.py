@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from trajtune.careers.parse.tenure import MAX_TENURE_YEARS, tenure_months
 from trajtune.careers.schema import Precision
 from trajtune.dataset.arrays import CareerArrays, last_roles
-from trajtune.dataset.encode import SplitData, joined
-from trajtune.dataset.snapshot import PER_ROLE, Snapshot
+from trajtune.dataset.encode import PER_ROLE, SplitData, joined
+from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import SnapshotError
 from trajtune.experiment.settings import DataSettings
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from trajtune.careers.exchange.partitions import Partitions
-from trajtune.dataset.encode import SplitData, with_vocabulary
+from trajtune.dataset.encode import SplitData, table_of, with_vocabulary
 from trajtune.dataset.identity.rule import TitleRule
 from trajtune.dataset.snapshot import (
     MANIFEST,
@@ -20,7 +20,6 @@ from trajtune.dataset.snapshot import (
     Snapshot,
     content_id,
     open_snapshot,
-    table_of,
     write_division,
 )
 from trajtune.dataset.split import FEWEST_TO_CALIBRATE, SPLITS
