@@ -36,6 +36,7 @@ coverage: $(INSTALLED)
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/python tools/prose.py
 
 typecheck: $(INSTALLED)
 	$(BIN)/mypy

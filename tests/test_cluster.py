@@ -75,7 +75,7 @@ def test_what_listens_at_the_address_but_is_no_ray_is_one_line(monkeypatch: pyte
             raise AssertionError("joined")
 
 
-def test_a_long_temporary_directory_is_gone_round_and_that_is_said(
+def test_a_long_temporary_directory_is_avoided_and_stderr_names_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     long = tmp_path / ("x" * 60)

@@ -1,7 +1,7 @@
-"""Check that prose is plain English: idioms that readers stumble over are named with a better word.
+"""Check that prose is plain English: report idioms that readers stumble over, with a better word.
 
-Prose is every Markdown file, and every docstring, comment, string and test name of the Python files. Rules
-are added here when a review meets an idiom a second time. Usage, from the project's root:
+Prose is every Markdown file, and every docstring, comment, string and test name of the Python files. Add a
+rule when a review finds an idiom for the second time. Usage, from the project's root:
 
     python tools/prose.py [FILE ...]
 """
@@ -17,36 +17,31 @@ from pathlib import Path
 from typing import Final
 
 RULES: Final = {
-    r"\bmend(s|ed|ing)?\b": "fix, repair",
+    r"(?<![-\"])\bmend(s|ed|ing)?\b": "fix, repair",
     r"\banew\b": "again",
+    r"\baright\b": "correctly",
     r"\bthe whole way\b": "end to end, the pipeline",
-    r"\bnobody's\b": "orphaned, unowned",
-    r"\bof old\b": "earlier, older",
-    r"\bin order after so\b": "cleanly after",
-    r"\blet(s|ting)? \w+ speak\b": "show the logs of",
-    r"\b(is|are|was|were) said\b": "is reported, is shown",
-    r"\bsays? nothing (of|about)\b": "does not contain, does not mention",
-    r"\bknows? of no\b": "does not know",
+    r"\bto the letter\b": "exactly",
+    r"\b(in order after|ends? (it )?in order)\b": "cleanly",
+    r"\b(is|are|was|were|be) said\b": "is reported, is shown",
     r"\bhow (dear|large, how dear)\b": "cost, size",
-    r"\bwould tell\b": "would confirm, would be needed",
-    r"\bwhat (is|was|are|were) \w+ and what (is|was|are|were)\b": "name the two things",
-    r"\bhereof|thereof|wherein|whereby|herein|therein|hitherto|heretofore\b": "a plain word",
-    r"\bbe it\b": "whether",
-    r"\bsave for\b": "except",
+    r"\bwould tell\b": "are needed to decide",
+    r"\bbelow so (many|few)\b": "with fewer",
+    r"\b(go|goes|went|going) on with\b": "continue",
+    r"\bspeaks? its language\b": "is compatible",
+    r"\bput (it|them|that) back\b": "restore",
+    r"\bin mid-(read|copy)\b": "during",
     r"\bfor want of\b": "because there is no",
-    r"\bcannot but\b": "must",
-    r"\bere\b": "before",
+    r"\bsave for\b": "except",
 }
 """Regular expressions, without regard to case, and what to write instead."""
 
 DOCSTRING_RULES: Final = {
-    r"^(Of|Whose|Where|Whether|By|Than|As|In|On|At|With|Without|To) (a|an|the|each|every)\b[^.]{0,40}\.$": (
-        "a sentence or a noun phrase, not a bare genitive"
-    ),
+    r"^(Of|As|By|Its|Whose) [^.]{0,60}\.$": "a sentence or a noun phrase",
 }
 """Rules for the first line of a docstring."""
 
-_NOT_PROSE: Final = ("tools/prose.py", "tests/tools/test_prose.py")
+_NOT_PROSE: Final = ("tools/prose.py", "tests/project/test_prose.py")
 
 
 def main(arguments: list[str]) -> int:

@@ -158,7 +158,7 @@ def test_a_signal_stops_a_search_that_can_be_resumed(
         driver.send_signal(number)
         _, err = driver.communicate(timeout=60)
     assert driver.returncode == code, err
-    assert "Stopped with 2 of 2 trials to go. Go on with `trajtune search --resume r`." in err
+    assert "Stopped with 2 of 2 trials to go. Continue with `trajtune search --resume r`." in err
 
 
 @pytest.mark.slow

@@ -172,7 +172,7 @@ def test_synonyms_join_titles_and_are_counted(tmp_path: Path) -> None:
     assert again.encoder().encode("护士") == again.encoder().encode("nurse") != 0
 
 
-def test_a_file_of_synonyms_that_is_not_there_is_said_before_anything_is_read(tmp_path: Path) -> None:
+def test_a_missing_file_of_synonyms_is_an_error_before_anything_is_read(tmp_path: Path) -> None:
     settings = {
         "source": {"kind": "csv", "path": str(tmp_path / "none.csv")},
         "vocabulary": {"synonyms": str(tmp_path / "none.json")},

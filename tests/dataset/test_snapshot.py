@@ -53,7 +53,7 @@ def test_careers_after_the_cutoff_change_no_byte_of_train_nor_of_the_vocabulary(
 
 
 @pytest.mark.slow
-def test_more_text_than_an_array_holds_is_said_in_one_line(tmp_path: Path) -> None:
+def test_more_text_than_an_array_can_contain_is_one_line(tmp_path: Path) -> None:
     careers = ladder_careers(1800)
     chunk = pa.Array.from_buffers(
         pa.string(),

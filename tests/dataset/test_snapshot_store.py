@@ -92,7 +92,7 @@ def test_preparing_again_writes_what_is_damaged_and_leaves_the_rest(
     assert f"{stored.path} was damaged; written again: val/careers.parquet." in capsys.readouterr().err
 
 
-def test_one_that_was_not_written_to_its_end_is_none_and_is_written_anew(stored: Snapshot) -> None:
+def test_an_incomplete_snapshot_does_not_count_and_is_written_again(stored: Snapshot) -> None:
     (stored.path / MANIFEST).unlink()
     (stored.path / "train/careers.parquet").write_bytes(b"half")
     with pytest.raises(SnapshotError, match=f"No snapshot at {stored.path}"):
@@ -112,7 +112,7 @@ def test_every_opening_of_the_test_split_is_kept(stored: Snapshot) -> None:
 
 
 @pytest.mark.usefixtures("stored")
-def test_a_bucket_that_is_not_there_is_said_before_anything_is_read() -> None:
+def test_a_missing_bucket_is_an_error_before_anything_is_read() -> None:
     with pytest.raises(StorageError, match="There is no bucket nowhere in the store"):
         prepare(experiment("s3://nowhere/snapshots"))
 

@@ -64,7 +64,7 @@ def test_a_loss_in_the_first_window_names_no_earlier_one() -> None:
     assert "no loss is shown" not in said
 
 
-def test_without_a_loss_retraining_is_not_shown_to_help_and_what_is_ruled_out_is_said() -> None:
+def test_without_a_loss_retraining_is_not_shown_to_help_and_the_text_names_what_is_ruled_out() -> None:
     rows = [aged(2011, 0.0), aged(2012, 0.0)]
     said = retraining(ORIGIN, rows)
     most = max(row["loss"]["nll"]["high"] for row in rows)

@@ -71,7 +71,7 @@ def test_a_gate_that_failed_on_test_does_not_stop_holding(monitored: Monitored) 
     demand_gates_hold(result)
 
 
-def test_few_people_decide_nothing_and_it_is_said(monitored: Monitored) -> None:
+def test_few_people_decide_nothing_and_the_output_says_so(monitored: Monitored) -> None:
     result = monitor(monitored, newer(12, moves_elsewhere))
     assert "gates have too few people" in result["verdict"]
     assert result["no_longer_hold"] == []

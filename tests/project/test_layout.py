@@ -22,7 +22,7 @@ WITHOUT_A_MODULE = {
     "searching/study/test_objectives.py": "several objectives and constraints, through several modules",
     "dataset/test_leakage.py": "what no stage may learn from later careers",
     "dataset/test_real_careers.py": "real careers, compared with what pandas counts",
-    "careers/sources/test_any_content.py": "a fuzzer of the whole way from a file's bytes to careers",
+    "careers/sources/test_any_content.py": "a fuzzer of the pipeline from a file's bytes to careers",
     "cli/test_commands.py": "commands as a user types them, and what they refuse",
     "cli/test_secrets.py": "a marked password in every shape, over several commands",
     "cli/test_terminal.py": "all commands, run in a terminal",

@@ -73,7 +73,7 @@ def test_without_the_extra_it_says_what_to_install(
 
 
 def test_without_the_extra_it_can_be_imported() -> None:
-    """So that the line above can be said."""
+    """Supports the claim in the line above."""
     code = (
         "import sys; import trajtune.serving.serve, trajtune.serving.limits;"
         "names = ('fastapi', 'starlette', 'uvicorn', 'torch', 'ray', 'pandas');"

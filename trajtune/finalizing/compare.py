@@ -96,7 +96,7 @@ def _of_runs(a: Run, b: Run) -> Comparison:
     for run, state in zip((a, b), states, strict=True):
         if state["best"] is None:
             raise RunError(
-                f"The run {run.name} has no finished trial yet. Go on with "
+                f"The run {run.name} has no finished trial yet. Continue with "
                 f"`trajtune search --resume {run.reference}`."
             )
     best_a, best_b = (state["best"] for state in states)

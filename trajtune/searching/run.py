@@ -205,7 +205,7 @@ def _conclude(session: SearchSession, log: RunLog, budget_spent: str | None) -> 
         if budget_spent is None:
             raise KeyboardInterrupt(
                 f"Stopped with {missing} of {run.requested} trials to go. "
-                f"Go on with `trajtune search --resume {run.reference}`."
+                f"Continue with `trajtune search --resume {run.reference}`."
             )
         ended = f"Ended with {missing} of {run.requested} trials to go: {budget_spent}."
         print(ended, file=sys.stderr)

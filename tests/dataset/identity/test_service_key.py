@@ -1,4 +1,4 @@
-"""The service's key follows the serving contract to the letter; `tests/service` compares it with Node."""
+"""The service's key follows the serving contract exactly; `tests/service` compares it with Node."""
 
 import pytest
 
@@ -27,7 +27,7 @@ from trajtune.dataset.identity.service_key import collapsed, service_key
         ("Snr. Dev", "snr developer"),
     ],
 )
-def test_the_service_key_follows_the_contract_to_the_letter(title: str, key: str) -> None:
+def test_the_service_key_follows_the_contract_exactly(title: str, key: str) -> None:
     assert service_key(title) == key
 
 
