@@ -57,6 +57,7 @@ def _of_run(name: str | None, output: Path | None) -> StoredPath:
 
 
 def _of_bundle(bundle: Path, output: Path | None) -> Path:
+    from trajtune.bundle.bundle import load_bundle
     from trajtune.bundle.manifest import METRICS, check_file, read_manifest
     from trajtune.finalizing.report.html import write_html_report
     from trajtune.searching.runs.directory import open_run
@@ -78,5 +79,5 @@ def _of_bundle(bundle: Path, output: Path | None) -> Path:
         search = run if same else f"The run {run.name} here is another: it searched on another snapshot."
     except RunError:
         search = f"The run {metrics['run']} is not here, so nothing of the search is shown."
-    write_html_report(metrics, path, search)
+    write_html_report(metrics, path, search, load_bundle(bundle))
     return path

@@ -1,12 +1,14 @@
 """What every form of the report says first: the verdict, the warnings, the gates, what was measured."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from trajtune.dataset.profile import served_warnings
 from trajtune.finalizing.evaluate.decide import TOO_FEW
 from trajtune.finalizing.evaluate.gates import failed, undecided, winner_is_default
 from trajtune.page.format import listed, number, percent, words
+from trajtune.page.units import Quantity, decimal, milliseconds, nats, points, share
 
 SHIP: Final = "Ship."
 
@@ -76,11 +78,11 @@ def _more_people(m: Mapping[str, Any], names: Sequence[str]) -> str:
     ]
     more = (max(growth) - 1) * m["test"]["num_examples"] if growth else 0
     if more < 1:
-        return "More test careers, or a smaller second number in `split.fractions`, would tell."
+        return "More test careers, or a smaller second number in `split.fractions`, are needed to decide."
     least = "At least about" if len(growth) < len(names) else "About"
     return (
         f"{least} {float(f'{more:.2g}'):,.0f} more test careers, or a smaller second number in "
-        "`split.fractions`, would tell."
+        "`split.fractions`, are needed to decide."
     )
 
 
@@ -170,18 +172,33 @@ def freshness(m: Mapping[str, Any]) -> str:
     )
 
 
-def gate_rows(m: Mapping[str, Any]) -> list[tuple[str, str, Any, Any, str, str]]:
-    """Each gate by the columns of `GATE_COLUMNS`."""
+def gate_rows(m: Mapping[str, Any]) -> list[tuple[str, str, str, str, str, str]]:
+    """Each gate by the columns of `GATE_COLUMNS`, values and limits with their units."""
     return [
         (
             words(name),
-            _RESULTS.get(gate["result"], gate["result"]),
-            *(gate["value"], gate["limit"]),
+            RESULTS.get(gate["result"], gate["result"]),
+            *(gate_value(name, gate["value"]), gate_value(name, gate["limit"])),
             _people(gate),
             f"{gate['rule']}: {gate['finding']}" if gate.get("finding") else gate["rule"],
         )
         for name, gate in m["gates"].items()
     ]
+
+
+def gate_value(name: str, value: float | str | None) -> str:
+    """A gate's value or limit with the unit of this gate.
+
+    Examples:
+        >>> gate_value("calibration", 0.018367), gate_value("one_step_lag", -0.0211)
+        ('1.8 %', '-2.1 points')
+        >>> gate_value("parity", "1e-05 of the output's range + 0.0001 relative")
+        "0.00001 of the output's range + 0.0001 relative"
+    """
+    if isinstance(value, str):
+        return _EXPONENT.sub(lambda found: number(float(found[0])), value)
+    unit = _UNITS.get(name)
+    return unit(value).text if unit and isinstance(value, int | float) else number(value)
 
 
 def _people(gate: Mapping[str, Any]) -> str:
@@ -193,4 +210,17 @@ def _people(gate: Mapping[str, Any]) -> str:
 
 
 GATE_COLUMNS: Final = ("Gate", "Result", "Value", "Limit", "People", "Rule")
-_RESULTS: Final = {"passed": "pass", "failed": "FAIL"}
+RESULTS: Final = {"passed": "pass", "failed": "FAIL"}
+"""How a gate's result is shown; others as they are."""
+
+_EXPONENT: Final = re.compile(r"\d+(?:\.\d+)?e-?\d+")
+_UNITS: Final[Mapping[str, Callable[[float], Quantity]]] = {
+    "calibration": share,
+    "tenure_coverage": lambda value: Quantity(value, f"{100 * value:.1f} points"),
+    "tenure_score": share,
+    "hireability": decimal,
+    "one_step_lag": points,
+    "beats_baselines": nats,
+    "latency": milliseconds,
+}
+"""The unit of each gate's value and limit; `parity` has none."""
