@@ -1,6 +1,7 @@
 """plotly figures as JSON for the page, with one colour for each thing and labels that never collide."""
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -47,6 +48,7 @@ def content_of(figure: Any) -> dict[str, Any]:
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
         hoverlabel={"namelength": -1},
     )
+    _stagger(figure.layout.annotations)
     figure.update_xaxes(automargin=True)
     figure.update_yaxes(automargin=True)
     content = json.loads(
@@ -86,7 +88,15 @@ def templates() -> dict[str, Any]:
     return found
 
 
+_LINE_PX: Final = 18
 _HALF: Final = ' class="half"'
+
+
+def _stagger(annotations: Sequence[Any]) -> None:
+    """Put the texts of vertical lines one below the other, so that lines that are close do not hide them."""
+    on_lines = [note for note in annotations if str(note.yref).endswith("domain")]
+    for place, note in enumerate(on_lines):
+        note.yshift = -_LINE_PX * place
 
 
 def _paint(trace: Any) -> None:

@@ -110,7 +110,8 @@ def _cell(value: object, *, first: bool) -> str:
     if isinstance(value, bool):
         return f"<td>{value}</td>"
     if isinstance(value, int | float):
-        text = f"{value:,}" if isinstance(value, int) else number(value)
+        plain = f"{value:,}"
+        text = number(value) if "e" in plain else plain
         return f'<td{_NUMBER} data-order="{value}">{text}</td>'
     text = escape(str(value))
     if first:

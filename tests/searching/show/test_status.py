@@ -82,6 +82,6 @@ def test_the_report_says_it_too(run: Run, tmp_path: Path) -> None:
     write_search_report(run, tmp_path / "report.html")
 
     page = (tmp_path / "report.html").read_text("utf-8")
-    assert "The best NLL on val is 2.94 (the mean of 2 seeds), of trial 4" in page
+    assert "The best NLL on val is 2.940 nats (the mean of 2 seeds), of trial 4" in page
     assert "so differences below 0.1 are luck" in page
     assert "complete, trial 4 with another seed" in page

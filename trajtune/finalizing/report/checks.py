@@ -1,4 +1,4 @@
-"""The page's sections on what can be trusted: confidence, tenure, title sets, hireability."""
+"""The page's sections on calibration: confidence, tenure, title sets, hireability."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -66,7 +66,7 @@ def tenure(page: Page, m: Mapping[str, Any]) -> None:
         f"weighted so that it stands for all roles.{unknown}",
     )
     if calibration["tenure_from"] == "prior":
-        page.warning("Training knew no tenure: the interval is the same for every career.")
+        page.warning("Training had no tenures, so the interval is the same for every career.")
     rows = [row for row in m["segments"]["history_length"] if row["tenure_coverage"] is not None]
     if rows:
         names = [row["segment"] for row in rows]
@@ -155,7 +155,7 @@ def hireability(page: Page, m: Mapping[str, Any]) -> None:
         f"{_calibrated_hireability(m['calibration'])}",
     )
     if m["calibration"]["hireability_from"] == "prior":
-        page.warning("Training knew no outcome: the probability is the same for every career.")
+        page.warning("Training had no outcomes, so the probability is the same for every career.")
     _reliability(page, "On test", {name_of_label: m["reliability"]["hireability"]})
     keys = ("num_hireabilities", "hireability_base_rate", "hireability_auc", "hireability_brier")
     page.table(
@@ -184,10 +184,10 @@ def _best_calibration(best: str) -> str:
 
 
 def _pseudo_count(people: float) -> str:
-    """How far the calibration was shrunk."""
+    """How strongly the calibration was shrunk."""
     if people >= 1e6:
-        return "cross-fitting left the model's own probabilities as they are, up to the bounds of each block"
-    return f"each block also counts {people:,.0f} imagined people for whom the model's probability is right"
+        return "cross-fitting kept the model's own probabilities, within the bounds of each block"
+    return f"each block also counts {people:,.0f} pseudo-people for whom the model's probability is right"
 
 
 def _correction(calibration: Mapping[str, Any]) -> str:
@@ -196,9 +196,9 @@ def _correction(calibration: Mapping[str, Any]) -> str:
     if correction is None:
         return f"Not corrected: {calibration['tenure_correction_reason']}."
     return (
-        f"Its ends, six months added, were multiplied by {math.exp(-correction['lower']):.2f} and "
-        f"{math.exp(correction['upper']):.2f}: the shortest intervals that hold so many of the "
-        f"{calibration['tenure_num_ended']:,} ended roles of {calibration['fitted_on']}."
+        f"Its ends, plus six months, were multiplied by {math.exp(-correction['lower']):.2f} and "
+        f"{math.exp(correction['upper']):.2f}: this gives the shortest intervals that include this share of "
+        f"the {calibration['tenure_num_ended']:,} ended roles of {calibration['fitted_on']}."
     )
 
 
@@ -207,7 +207,7 @@ def _calibrated_hireability(calibration: Mapping[str, Any]) -> str:
     if "hireability_reason" in calibration:
         return f"It is not calibrated: {calibration['hireability_reason']}."
     return (
-        "It is calibrated as confidence is, on "
+        "It is calibrated in the same way as the confidence, on "
         f"{calibration['hireability_num_known']:,} known outcomes of {calibration['fitted_on']}."
     )
 
@@ -249,8 +249,8 @@ def _reliability(
             marker={"color": colour, "size": [6 + 24 * (row["num"] / people) ** 0.5 for row in bins]},
         )
     figure.update_layout(
-        xaxis={"title": f"{where}: predicted probability", "range": [0, 1], "tickformat": ".0%"},
-        yaxis={"title": "observed share", "range": [0, 1.02], "tickformat": ".0%"},
+        xaxis={"title": f"{where}: predicted probability", "range": [-0.03, 1.03], "tickformat": ".0%"},
+        yaxis={"title": "observed share", "range": [-0.03, 1.03], "tickformat": ".0%"},
     )
     summary = "; ".join(
         f"{name}: predicted {percent(row['confidence'], 0)}, observed {percent(row['accuracy'], 0)}"

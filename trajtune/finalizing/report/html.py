@@ -75,8 +75,8 @@ def write_html_report(
 
 def _lead(m: Mapping[str, Any]) -> str:
     return (
-        f"{verdict(m)[0]} Measured on {m['test']['num_examples']:,} people of test, which training and "
-        "search never saw."
+        f"{verdict(m)[0]} Measured on {m['test']['num_examples']:,} people of test, which neither training "
+        "nor search used."
     )
 
 

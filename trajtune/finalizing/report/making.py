@@ -13,7 +13,7 @@ from trajtune.page.units import Quantity, decimal, metric, tick_format
 
 
 def refits(page: Page, m: Mapping[str, Any]) -> None:
-    """Why this configuration: spread over seeds, and score in the search against score of the refits."""
+    """Why this configuration was chosen: the refits over seeds beside their scores in the search."""
     winner, chosen_by = m["winner"], m["selection_metric"]
     num_seeds = sum(refit["name"] == winner["name"] for refit in m["refits"])
     seeds = "1 seed" if num_seeds == 1 else f"{num_seeds} seeds"
@@ -66,7 +66,7 @@ def refits(page: Page, m: Mapping[str, Any]) -> None:
 
 
 def export(page: Page, m: Mapping[str, Any]) -> None:
-    """What was exported, how exactly, and how fast it answers."""
+    """What was exported, how close it is to torch, and how fast it answers."""
     exported, latency = m["export"], m["latency"]
     missing = "" if latency["node"] else f" Not measured in Node: {latency['node_reason']}."
     megabytes = exported["num_bytes"] / 1e6
@@ -94,8 +94,8 @@ def _exported(networks: Sequence[Mapping[str, Any]], trained: int) -> str:
     each = [f"{network['name']} with seed {network['seed']}" for network in networks]
     if len({network["name"] for network in networks}) > 1:
         return (
-            f"The exported graph gives the mean of the predictions of {listed(each)}: on val, averaging that "
-            "many of the best configurations is as good as any other number of them, within the noise."
+            f"The exported graph gives the mean of the predictions of {listed(each)}. On val, averaging this "
+            "number of the best configurations is as good as averaging any other number, within the noise."
         )
     if len(each) > 1:
         return f"The exported graph gives the mean of the predictions of {listed(each)}."
@@ -108,13 +108,13 @@ def _mixed(m: Mapping[str, Any]) -> str:
     if not share:
         return ""
     return (
-        f" It is mixed with the baseline ngram, whose probabilities of titles have a weight of "
+        f" Its probabilities are mixed with those of the baseline ngram, which have a weight of "
         f"{percent(share, 0)}: the weight with the lowest NLL on val."
     )
 
 
 def _again(m: Mapping[str, Any]) -> str:
-    """How the winner was trained for export, if that was not on train."""
+    """How the winner was trained for export, if not on train."""
     if m["refit_on"] == "train":
         return ""
     epochs = listed([str(network["epoch"]) for network in m["winner"]["networks"]])

@@ -43,7 +43,7 @@ def report_text(m: Mapping[str, Any]) -> str:
         for name, row in next_role_rows(m).items()
     ]
     gates = [
-        [name, "pass" if result == "pass" else f"**{result}**", value, limit, people, rule]
+        [name, "pass" if result == "pass" else f"**{result}**", value.text, limit.text, people, rule]
         for name, result, value, limit, people, rule in gate_rows(m)
     ]
     parts = [

@@ -29,7 +29,7 @@ def people(page: Page, m: Mapping[str, Any]) -> None:
 
 def _contributions(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows[0]["contribution"] is None:
-        page.note("A single role: without it there is nothing to predict from.")
+        page.note("This career has a single role; without it there is nothing to predict from.")
         return
     # The number distinguishes two roles with the same title.
     names = [f"{number}. {row['title']}" for number, row in enumerate(rows, start=1)]

@@ -35,9 +35,9 @@ def next_role(page: Page, m: Mapping[str, Any]) -> None:
     test, rows = m["test"], next_role_rows(m)
     page.section(
         "Next role",
-        f"Share of {test['num_examples']:,} people whose next title is the first guess, or among the "
-        f"first five, with 95 % bootstrap intervals by person. {test['num_unseen_targets']:,} moved to a "
-        "title that training never saw; they count as misses, and are left out of the NLL. "
+        f"Share of {test['num_examples']:,} people whose next title is the first guess (top 1) or among the "
+        f"first five (top 5), with 95 % bootstrap intervals by person. {test['num_unseen_targets']:,} people "
+        "moved to a title that training never saw; they count as misses and are left out of the NLL. "
         f"{baselines_in_words(m)}",
     )
     for key, label in (("top1", "first guess"), ("top5", "among five guesses")):

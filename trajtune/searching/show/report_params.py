@@ -223,7 +223,9 @@ def _axis_of(name: str, trials: Sequence[TrialRecord], space: Space) -> dict[str
     values = _ordered([trial.params[name] for trial in trials if name in trial.params])
     if axis["type"] != "category":
         is_short = isinstance(values[0], int) and values[-1] - values[0] <= _FEW
-        return {**axis, **({"dtick": 1} if is_short and axis["type"] == "linear" else {})}
+        if axis["type"] == "log":
+            return {**axis, "dtick": "D2"}  # ticks at 1, 2 and 5, whose labels have room
+        return {**axis, **({"dtick": 1} if is_short else {})}
     return {**axis, "categoryorder": "array", "categoryarray": [str(value) for value in values]}
 
 
