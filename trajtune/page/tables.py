@@ -103,6 +103,8 @@ def _cell(value: object, *, first: bool) -> str:
     if isinstance(value, Mark):
         return f'<td><span class="mark {value.tone}">{escape(value.text)}</span></td>'
     if isinstance(value, Quantity):
+        if value.value is None and value.text != NOT_KNOWN:
+            return f'<td class="number text">{escape(value.text)}</td>'
         order = "" if value.value is None else f' data-order="{value.value}"'
         return f"<td{_NUMBER}{order}>{escape(value.text)}</td>"
     if value is None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 PHONE, LAPTOP, LARGE = 390, 1280, 1920
+PAPER = 720
+"""Pixels between the margins of a portrait page."""
 
 # Texts of each figure whose boxes overlap by more than a little; rotated tick labels have no simple box.
 COLLISIONS = """
@@ -168,6 +170,7 @@ def test_a_table_filters_and_downloads_the_rows_that_are_left(open_at: Any, tmp_
 
 def test_paper_is_white_with_dark_ink_and_no_controls(open_at: Any) -> None:
     page = open_at(LAPTOP, "dark")
+    page.set_viewport_size({"width": PAPER, "height": 1018})
     page.emulate_media(media="print", color_scheme="dark")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert not page.locator("nav.side").is_visible()
@@ -176,8 +179,11 @@ def test_paper_is_white_with_dark_ink_and_no_controls(open_at: Any) -> None:
     ink = page.evaluate("getComputedStyle(document.body).color")
     assert light == "rgb(255, 255, 255)"
     assert ink == "rgb(27, 31, 36)"
+    page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=PAPER)
+    assert page.locator(".badge").bounding_box()["x"] < PAPER
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     page.emulate_media(media="screen", color_scheme="dark")
+    page.set_viewport_size({"width": LAPTOP, "height": 844})
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

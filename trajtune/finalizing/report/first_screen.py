@@ -56,7 +56,8 @@ def _capitalized(text: str) -> str:
 def _why_not(gates: Mapping[str, Mapping[str, Any]]) -> str:
     """The values of the gates that failed, beside their limits."""
     values = [
-        f"{words(name)} is {gate_value(name, gate['value']).text} (limit {gate_value(name, gate['limit']).text})"
+        f"{words(name)} is {gate_value(name, gate['value']).text} "
+        f"(limit {gate_value(name, gate['limit']).text})"
         for name, gate in gates.items()
         if gate["result"] == "failed"
     ]
