@@ -45,3 +45,13 @@ def test_a_gate_that_failed_is_explained_with_value_limit_and_unit(metrics: dict
     (_, why), (_, next_step) = first_screen(failed).why
     assert why.endswith("Failed: latency is 61.50 ms (limit 50.00 ms).")
     assert next_step.startswith("Export one seed")
+
+
+def test_a_number_that_is_not_known_is_left_out(metrics: dict[str, Any]) -> None:
+    poor = copy.deepcopy(metrics)
+    poor["test"]["next_role_nll"] = None
+    for row in poor["baselines"].values():
+        row["top5"] = None
+    first, five = first_screen(poor).headlines
+    assert any(other.name.startswith("best baseline") for other in first.others)
+    assert not any(other.name.startswith("best baseline") for other in five.others)

@@ -28,7 +28,9 @@ def first_screen(m: Mapping[str, Any]) -> FirstScreen:
     return FirstScreen(
         badge=badge,
         tone=tone,
-        headlines=[_headline(m, *each) for each in _HEADLINES],
+        headlines=[
+            _headline(m, *each) for each in _HEADLINES if m["test"][f"next_role_{each[0]}"] is not None
+        ],
         why=[
             ("Why", f"{verdict(m)[1]}{_why_not(m['gates'])}"),
             ("What to do next", _capitalized(next_step(m).removeprefix("Next: "))),
@@ -81,9 +83,10 @@ def _others(
     m: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]], key: str, more_is_better: bool
 ) -> Sequence[Other]:
     """The best baseline by this metric, the research default and the best possible, where they are known."""
-    best = (max if more_is_better else min)(m["baselines"], key=lambda name: m["baselines"][name][key])
+    values = {name: row[key] for name, row in m["baselines"].items() if row[key] is not None}
+    best = (max if more_is_better else min)(values, key=lambda name: values[name], default=None)
     found = {
-        f"best baseline ({words(best)})": (m["baselines"][best], BASELINE),
+        **({f"best baseline ({words(best)})": (m["baselines"][best], BASELINE)} if best else {}),
         "research default": (rows.get("research default"), DEFAULT),
         "best possible": (rows.get("best possible"), POSSIBLE),
     }

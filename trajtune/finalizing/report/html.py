@@ -12,6 +12,7 @@ from trajtune.finalizing.report.first_screen import TONES, first_screen
 from trajtune.finalizing.report.making import export, refits
 from trajtune.finalizing.report.people import people
 from trajtune.finalizing.report.results import changers, gains, next_role, segments
+from trajtune.finalizing.report.terms import terms
 from trajtune.finalizing.report.verdict import (
     GATE_COLUMNS,
     closing,
@@ -68,7 +69,8 @@ def write_html_report(
     export(page, metrics)
     page.group("Data")
     data_sections(page, metrics["data"])
-    page.group("")
+    page.group("In short")
+    terms(page)
     page.section("Verdict", " ".join(closing(metrics)))
     page.write(path)
 
