@@ -65,8 +65,8 @@ def test_fifty_trials_are_a_page_of_under_two_and_a_half_megabytes_with_every_fi
 ) -> None:
     assert (ended.path / "report.html").stat().st_size < 2_500_000
     figures = page.locator(".figure").all()
-    # Curves, history, importances, a slice of each param, all params together, workers, two funnels, drift.
-    assert len(figures) == 8 + len(ended.space.searched)
+    # Curves, history, importances, a slice of each param, all together, workers, two funnels, two of drift.
+    assert len(figures) == 9 + len(ended.space.searched)
     for figure in figures:
         assert figure.locator(".main-svg").count() >= 1
         assert figure.get_attribute("aria-label")
@@ -155,7 +155,7 @@ def test_the_same_run_gives_the_same_bytes(ended: Run, tmp_path: Path) -> None:
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
 
 
-_ONE_TRIAL = ["scatter", "scatter", "bar", "bar", "bar", "bar"]
+_ONE_TRIAL = ["scatter", "scatter", *["bar"] * 5]
 """The figures' traces after one trial, the research default: curves, history, workers, funnels and drift."""
 
 
@@ -164,7 +164,7 @@ _ONE_TRIAL = ["scatter", "scatter", "bar", "bar", "bar", "bar"]
     [
         (
             *(0, 0, "0 of 12 trials have ended (1 waiting). No trial has a result"),
-            *(["bar", "bar", "bar"], "No trial has begun yet: nothing to draw."),
+            *(["bar"] * 4, "No trial has begun yet: nothing to draw."),
         ),
         (
             *(1, 1, "0 of 12 trials have ended (1 not ended)"),

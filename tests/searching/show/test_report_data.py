@@ -35,3 +35,12 @@ def test_a_snapshot_without_counts_of_roles_has_a_funnel_of_careers_alone() -> N
 
 def test_what_was_left_out_is_in_percent_too() -> None:
     assert "75.0 %" in html(roles=True)
+
+
+def test_drift_is_in_percent() -> None:
+    page = Page("Data", "")
+    split = {**SPLIT, "unseen_targets": 0.009663, "psi": 0.0183}
+    data_sections(page, {"counts": COUNTS, "splits": {"val": split}, "quarantine": {}})
+    text = page.html()
+    assert 'data-order="0.009663">1.0 %</td>' in text
+    assert "0.018</td>" in text

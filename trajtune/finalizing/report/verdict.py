@@ -126,7 +126,8 @@ def warnings(m: Mapping[str, Any]) -> list[str]:
             f"This test split has been opened {m['test_openings']} times; its results mean less each time."
         )
     if "warning" in m["calibration"]:
-        sentences.append(f"{m['calibration']['warning']}.")
+        text = m["calibration"]["warning"]
+        sentences.append(f"The {text.removeprefix('the ')}." if text.startswith("the ") else f"{text}.")
     if "titles" in m["data"]:
         sentences += served_warnings(m["data"]["titles"])
     return sentences

@@ -139,8 +139,8 @@ def together(page: Page, trials: Sequence[TrialRecord], metric: str, space: Spac
     figure.update_layout(
         xaxis={
             "tickvals": list(range(len(names))),
-            "ticktext": names,
-            "tickangle": 35,
+            "ticktext": [name.replace("_", "<br>") for name in names],
+            "tickangle": 0,
             "range": [-0.5, len(names) - 0.5],
         },
         yaxis={"visible": False, "range": [-0.1, 1.1]},
