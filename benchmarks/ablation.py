@@ -1,11 +1,11 @@
-"""What each option of the model and its training is worth, on real careers and on simulated ones.
+"""Measure the effect of each option of the model and its training, on real and on simulated careers.
 
-For each set: the product's defaults, the same without each option and with each that they leave off, and the
-research default. Each is trained on train and measured on val at its best epoch, as the mean of two seeds;
-simulated careers have their Bayes limit beside it. ``--steps`` adds the way from the research default to the
-defaults, one option at a time. ``--compare-splits`` compares the split rules instead, on the same test moves;
-see `benchmarks.split_rules`. A row that the JSON file holds is not measured again, so that an interrupted run
-goes on. Snapshots are written below ``real/``. Usage, from the project's root:
+For each set, these variants are measured: the product's defaults, the defaults with one option changed, and
+the research default. Each variant is trained on train and measured on val at its best epoch, as the mean of
+two seeds. Simulated careers also have their Bayes limit. ``--steps`` adds the steps from the research default
+to the defaults, one option at a time. ``--compare-splits`` compares the split rules instead, on the same test
+moves; see `benchmarks.split_rules`. Rows that are already in the JSON file are not measured again, so an
+interrupted run can be continued. Snapshots are written to ``real/``. Usage, from the project's root:
 
     python -m benchmarks.ablation [--quick] [--sets NAME ...] [--split RULE] [--steps] [--compare-splits]
         [--json FILE] [--markdown FILE]
@@ -54,7 +54,7 @@ OTHER_VALUES: Final[dict[str, tuple[Any, ...]]] = {
     "schedule": ("constant", "cosine", "one_cycle"),
     "batch_size": (32, 128),
 }
-"""Options and their values; the one that the defaults have is left out, and so is an option that is none."""
+"""Options and their values. The value of the defaults is skipped, and so are options that no longer exist."""
 
 Row = dict[str, Any]
 Measure = Callable[[], Iterator[Row]]
@@ -62,13 +62,17 @@ Measure = Callable[[], Iterator[Row]]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="two small sets, one seed and few variants")
-    parser.add_argument("--sets", nargs="+", choices=SETS, help="sets to measure; all without it")
-    parser.add_argument("--split", choices=RULES, default=SplitSettings().by, help="rule of the split")
-    parser.add_argument("--steps", action="store_true", help="the way from the research default too")
+    parser.add_argument("--quick", action="store_true", help="only two small sets, one seed and few variants")
+    parser.add_argument("--sets", nargs="+", choices=SETS, help="sets to measure; default: all")
+    parser.add_argument("--split", choices=RULES, default=SplitSettings().by, help="split rule")
+    parser.add_argument(
+        "--steps", action="store_true", help="also measure the steps from the research default"
+    )
     parser.add_argument("--compare-splits", action="store_true", help="compare the split rules instead")
-    parser.add_argument("--json", type=Path, default=Path("ablation.json"), help="results; rows are kept")
-    parser.add_argument("--markdown", type=Path, help="write the table here too")
+    parser.add_argument(
+        "--json", type=Path, default=Path("ablation.json"), help="file of the results; its rows are kept"
+    )
+    parser.add_argument("--markdown", type=Path, help="also write the table to this file")
     options = parser.parse_args()
     skip_without_data()
     torch.set_num_threads(1)
@@ -87,13 +91,13 @@ def main() -> None:
                 show(found)
                 shown += found
         except TrajtuneError as error:
-            print(f"{name} has no result: {error}", file=sys.stderr, flush=True)
+            print(f"No result for {name}: {error}", file=sys.stderr, flush=True)
     if options.markdown:
         options.markdown.write_text(markdown(shown), encoding="utf-8")
 
 
 def measures_of(name: str, seeds: int, options: argparse.Namespace) -> dict[str, Measure]:
-    """What is measured on a set, by name."""
+    """Return the measurements on a set, by name."""
     if options.compare_splits:
         return {"split rules": partial(compare_rules, name, RULES, WORK, seeds)}
     snapshot = snapshot_by(name, options.split, WORK)
@@ -106,7 +110,7 @@ def measures_of(name: str, seeds: int, options: argparse.Namespace) -> dict[str,
 
 
 def variants(*, quick: bool = False, steps: bool = False) -> Iterator[tuple[str, Params]]:
-    """The research default, the way from it if asked for, the defaults and each single change of those."""
+    """Yield the research default, optionally the steps from it, the defaults and single changes of them."""
     defaults = Params()
     yield "research default", RESEARCH_DEFAULT
     if steps:
@@ -121,7 +125,7 @@ def variants(*, quick: bool = False, steps: bool = False) -> Iterator[tuple[str,
 
 
 def way_to(defaults: Params) -> Iterator[tuple[str, Params]]:
-    """From the research default to the defaults, an option at a time, in the order of `Params`."""
+    """Yield the params from the research default to the defaults, one option at a time."""
     params = RESEARCH_DEFAULT
     for option in Params.model_fields:
         value = getattr(defaults, option)
@@ -131,14 +135,14 @@ def way_to(defaults: Params) -> Iterator[tuple[str, Params]]:
 
 
 def described(option: str, value: object) -> str:
-    """An option with its value, in words where it is a switch."""
+    """Return an option and its value as a text."""
     if isinstance(value, bool):
         return f"{'with' if value else 'without'} {option}"
     return f"{option}: {value}"
 
 
 def trained(name: str, params: Params, snapshot: Snapshot, seeds: int) -> Iterator[Row]:
-    """Log-loss and top-1 on val at the best epoch, mean over seeds."""
+    """Yield log-loss and top-1 accuracy on val at the best epoch, as means over seeds."""
     train, val = (snapshot.read(split).arrays for split in ("train", "val"))
     encoder = snapshot.encoder()
     best: list[tuple[float, float]] = []
@@ -150,7 +154,7 @@ def trained(name: str, params: Params, snapshot: Snapshot, seeds: int) -> Iterat
 
 
 def next_role_on_val(metrics: Metrics) -> tuple[float, float]:
-    """Log-loss and top-1 of an epoch."""
+    """Return the log-loss and top-1 accuracy of an epoch."""
     nll, top1 = metrics["val_next_role_nll"], metrics["val_top1"]
     assert nll is not None
     assert top1 is not None
@@ -158,7 +162,7 @@ def next_role_on_val(metrics: Metrics) -> tuple[float, float]:
 
 
 def limit(snapshot: Snapshot) -> Iterator[Row]:
-    """The best that anything could reach on val of simulated careers."""
+    """Yield the metrics of the Bayes optimum on val of simulated careers."""
     best = bayes_predictions(snapshot.manifest, snapshot.read("val"), "val", snapshot.encoder(), coverage=0.8)
     found = next_role(best.predictions)
     yield from of_variant("Bayes limit", found["nll"] or 0.0, found["top1"] or 0.0)
@@ -175,7 +179,7 @@ def show(rows: list[Row]) -> None:
 
 
 def markdown(rows: list[Row]) -> str:
-    """A row for each variant, and two columns for each set."""
+    """Return a table with a row for each variant and two columns for each set."""
     columns = list(dict.fromkeys((row["set"], row["metric"]) for row in rows))
     values = {(row["row"], row["set"], row["metric"]): row["value"] for row in rows}
     lines = [

@@ -1,4 +1,4 @@
-"""Processor seconds that the counting baselines take on simulated careers, in one thread.
+"""Measure the processor time of the counting baselines on simulated careers, on one thread.
 
 Usage, from the project's root:
 
@@ -15,24 +15,23 @@ from typing import Any, TypeVar
 
 import torch
 
-from benchmarks.ablation import PROCESS, VOCAB_SIZE, arrays_of
 from benchmarks.rows import result
+from benchmarks.training import VOCAB_SIZE, simulated_arrays
 from trajtune.dataset.arrays import examples_of
 from trajtune.model.baselines.baselines import markov
-from trajtune.model.baselines.ngram import MOST_VAL, choose_ngram, ngram
-from trajtune.simulation.simulate import simulate
+from trajtune.model.baselines.ngram import MAX_VAL_CAREERS, choose_ngram, ngram
 
 T = TypeVar("T")
 CAREERS, QUICK_CAREERS = 1_000_000, 20_000
-MOST_SECONDS = 20.0
-"""Choosing and fitting `ngram` on a million careers together."""
+MAX_SECONDS = 20.0
+"""Bar for choosing and fitting `ngram` on a million careers, in seconds."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_CAREERS:,} careers")
-    parser.add_argument("--json", type=Path, help="write the results here too")
-    parser.add_argument("--careers", type=int, default=CAREERS, help="train careers")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
+    parser.add_argument("--careers", type=int, default=CAREERS, help="number of train careers")
     options = parser.parse_args()
     torch.set_num_threads(1)
     rows = measured(QUICK_CAREERS if options.quick else options.careers)
@@ -43,9 +42,8 @@ def main() -> None:
 
 
 def measured(num_careers: int) -> list[dict[str, Any]]:
-    """Seconds of each step."""
-    careers = simulate(num_careers + MOST_VAL, 0, PROCESS)
-    train, val = arrays_of(careers, 0, num_careers), arrays_of(careers, num_careers, len(careers))
+    """Return the seconds of each step."""
+    train, val = simulated_arrays(num_careers, 0), simulated_arrays(MAX_VAL_CAREERS, 1)
     examples = examples_of(val, "last")
     choosing, choice = seconds(lambda: choose_ngram(train, val, VOCAB_SIZE))
     print(choice.in_words(), file=sys.stderr)
@@ -57,14 +55,14 @@ def measured(num_careers: int) -> list[dict[str, Any]]:
     return [
         result(f"ngram, choosing: {size}", choosing, "s"),
         result(f"ngram, fitting: {size}", fitting, "s"),
-        result(together, choosing + fitting, "s", most=MOST_SECONDS),
-        result(f"ngram, predicting: {MOST_VAL:,} careers", predicting, "s"),
+        result(together, choosing + fitting, "s", most=MAX_SECONDS),
+        result(f"ngram, predicting: {MAX_VAL_CAREERS:,} careers", predicting, "s"),
         result(f"markov, fitting: {size}", first_order, "s"),
     ]
 
 
 def seconds(work: Callable[[], T]) -> tuple[float, T]:
-    """Processor time of the work, and its result."""
+    """Return the processor time of a function call and its result."""
     began = time.process_time()
     found = work()
     return time.process_time() - began, found

@@ -1,7 +1,7 @@
-"""How fast careers come out of PostgreSQL, beside the plain way, `ray.data.read_sql` and a bare COPY.
+"""Measure how fast careers are read from PostgreSQL, compared with a plain script, `read_sql` and COPY.
 
-Starts its own PostgreSQL and fills it with simulated careers. Every measurement is a process of its
-own, so that one's memory is not another's; Ray's start is counted nowhere. Usage:
+The benchmark starts a PostgreSQL server and fills it with simulated careers. Every measurement runs in a
+separate process, so that memory is measured separately. The start of Ray is not included. Usage:
 
     python benchmarks/careers.py [--quick] [--json FILE]
 """
@@ -29,9 +29,9 @@ ROUNDS = 3
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--quick", action="store_true", help="40,000 and 200,000 careers, not 200,000 and 1,000,000"
+        "--quick", action="store_true", help="use 40,000 and 200,000 careers instead of 200,000 and 1,000,000"
     )
-    parser.add_argument("--json", type=Path, help="write the results here too")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     parser.add_argument("--measure", nargs=2, metavar=("WHAT", "TABLE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def compare(small: int, large: int) -> list[dict[str, Any]]:
-    """All measurements; each ratio is of medians over alternating runs."""
+    """Return all measurements; ratios are between medians over alternating runs."""
     from trajtune.careers.sources.embedded_postgres import embedded_postgres
     from trajtune.simulation.write_careers import simulated_table
 
@@ -85,19 +85,19 @@ def compare(small: int, large: int) -> list[dict[str, Any]]:
     growth = rate("prepare", small) / rate("prepare", large)
     memory = peak(large) / peak(small)
     rows += [
-        ("end to end, times the plain way", speedup, "x", 5, speedup >= 5),
-        ("reading, times ray.data.read_sql", of_sql, "x", 3, of_sql >= 3),
-        ("reading, share of a bare COPY", of_copy, "x", 0.5, of_copy >= 0.5),
+        ("end to end, speed-up over a plain script", speedup, "x", 5, speedup >= 5),
+        ("reading, speed-up over ray.data.read_sql", of_sql, "x", 3, of_sql >= 3),
+        ("reading, share of the speed of COPY", of_copy, "x", 0.5, of_copy >= 0.5),
         (f"peak memory, {small:,} careers", peak(small) / 2**20, "MiB", None, None),
         (f"peak memory, {large:,} careers", peak(large) / 2**20, "MiB", None, None),
-        ("peak memory, large by small", memory, "x", 1.5, memory <= 1.5),
-        ("time per career, large by small", growth, "x", 1.2, growth <= 1.2),
+        ("peak memory, large / small", memory, "x", 1.5, memory <= 1.5),
+        ("time per career, large / small", growth, "x", 1.2, growth <= 1.2),
     ]
     return [dict(zip(("name", "value", "unit", "bar", "passed"), row, strict=True)) for row in rows]
 
 
 def measure(what: str, table: str) -> dict[str, float]:
-    """One measurement in this process."""
+    """Return one measurement, made in this process."""
     url = os.environ["POSTGRES_URL"]
     if what in ("copy", "plain"):
         with watched() as found:
@@ -117,7 +117,7 @@ def measure(what: str, table: str) -> dict[str, float]:
 
 @contextmanager
 def watched() -> Iterator[dict[str, float]]:
-    """Seconds, and the peak of the proportional memory of this process and all below it."""
+    """Measure the seconds and the peak proportional memory of this process and its descendants."""
     found: dict[str, float] = {"peak_bytes": 0}
     stop = threading.Event()
 
@@ -135,14 +135,14 @@ def watched() -> Iterator[dict[str, float]]:
 
 
 def tree_bytes() -> int:
-    """Proportional set size of this process and its descendants."""
+    """Return the proportional set size of this process and its descendants, in bytes."""
     parents = {}
     for path in Path("/proc").iterdir():
         if path.name.isdigit():
             try:
                 parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
             except OSError:
-                continue  # it ended
+                continue  # the process ended
     family = {os.getpid()}
     while more := {pid for pid, parent in parents.items() if parent in family} - family:
         family |= more
@@ -157,7 +157,7 @@ def tree_bytes() -> int:
 
 
 def warm_up() -> None:
-    """One worker a CPU is started and has imported what reading needs, its own way and `read_sql`'s."""
+    """Start one worker per CPU and import everything that reading and `read_sql` need."""
     import ray
     import ray.data
 
@@ -172,13 +172,13 @@ def warm_up() -> None:
 
     @ray.remote(num_cpus=1)
     def imported() -> None:
-        import trajtune.careers.sources.postgres.datasource  # noqa: F401 - it brings psycopg2 and Ray Data with it
+        import trajtune.careers.sources.postgres.datasource  # noqa: F401 - also imports psycopg2 and Ray Data
 
-        time.sleep(1)  # so long that no worker can take two
+        time.sleep(1)  # long enough that no worker gets two tasks
 
     cpus = int(ray.cluster_resources()["CPU"])
     ray.get([imported.remote() for _ in range(cpus)])
-    while ray.available_resources().get("CPU", 0) < cpus:  # Ray lends workers on for a moment
+    while ray.available_resources().get("CPU", 0) < cpus:  # Ray releases workers with a delay
         time.sleep(0.05)
 
 
@@ -230,7 +230,7 @@ def prepare_all(url: str, table: str) -> None:
 
 
 def plain_prepare(url: str, table: str) -> None:
-    """The same work as somebody writes it who needs it once: fetchall, json.loads, loops, pandas."""
+    """Do the same work like a simple script: fetchall, json.loads, loops, pandas."""
     import pandas as pd
     import psycopg2
 
@@ -245,9 +245,9 @@ def plain_prepare(url: str, table: str) -> None:
         for entry in json.loads(text):
             title, start, end = entry.get("title"), entry.get("start_date"), entry.get("end_date")
             if title and title.strip() and start:
-                begun = datetime.strptime(start, "%Y-%m-%d").date()
+                started = datetime.strptime(start, "%Y-%m-%d").date()
                 ended = datetime.strptime(end, "%Y-%m-%d").date() if end else None
-                roles.append((begun, ended or date.max, title.strip(), ended))
+                roles.append((started, ended or date.max, title.strip(), ended))
         roles.sort()
         if len(roles) >= 2:
             split = max([role[3] for role in roles if role[3]] + [roles[-1][0]])

@@ -1,7 +1,8 @@
-"""The classifiers among the peers: softmax regression and gradient boosting of scikit-learn.
+"""Classifier peers of the model: softmax regression and gradient boosting from scikit-learn.
 
-Both read the last two titles and the number of roles. The softmax regression learns the commonest next
-titles, as many as its time allows, and boosting at most `MOST_BOOSTED` of them; all others share a class.
+Both read the last two titles and the number of roles. The softmax regression learns as many of the commonest
+next titles as its time limit allows, and boosting learns at most `MAX_BOOSTED`. All other titles share a
+class.
 """
 
 # E examples, C classes, F features, K tuned values
@@ -24,12 +25,12 @@ from benchmarks.ngram_peer import START, Matrix, Moves
 INVERSE_PENALTIES: Final = (0.3, 3.0, 30.0)
 LEAF_SIZES: Final = (5, 20)
 ROUNDS: Final = (5, 10, 20)
-MOST_BOOSTED: Final = 60
-"""Classes of boosting, which grows a tree for each class and round."""
-MOST_CATEGORIES: Final = 250
-"""Titles that boosting tells apart as inputs; the other ones share a category."""
+MAX_BOOSTED: Final = 60
+"""Largest number of classes of boosting, which grows a tree for each class and round."""
+MAX_CATEGORIES: Final = 250
+"""Largest number of titles that boosting distinguishes as inputs; the others share a category."""
 SOFTMAX_SCORES: Final = 4_000_000
-"""Scores of the softmax regression's train examples: more examples leave fewer classes."""
+"""Largest number of scores in training the softmax regression: with more examples there are fewer classes."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class Fitted:
     """A fitted classifier.
 
     Attributes:
-        classes: Titles that it predicts, int64 ``[C]``, ascending; 0 stands for all others.
-        predict: Probabilities of the classes, ``[E, C]`` for each of K tuned values.
+        classes: Predicted titles, int64 ``[C]``, ascending; 0 represents all other titles.
+        predict: Function that returns class probabilities, ``[E, C]`` for each of K tuned values.
     """
 
     classes: NDArray[np.int64]
@@ -46,21 +47,23 @@ class Fitted:
 
 
 Fit = Callable[[Moves, NDArray[np.float64], dict[str, Any]], Fitted]
-"""From train examples, their weights and settings to a classifier."""
+"""Function that fits a classifier, given train examples, their weights and settings."""
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """How a classifier is fitted, and the settings that are tried."""
+    """A function that fits a classifier, and the settings to try."""
 
     fit: Fit
     grid: Sequence[dict[str, Any]]
 
 
 def fit_softmax(moves: Moves, weights: NDArray[np.float64], settings: dict[str, Any]) -> Fitted:
-    """A multinomial logistic regression on one-hot titles and number of roles."""
+    """Fit a multinomial logistic regression on one-hot titles and the number of roles."""
     rows = np.column_stack([one_hot_features(moves), moves.target])
-    distinct, which = np.unique(rows, axis=0, return_inverse=True)  # equal examples are one of their weight
+    distinct, which = np.unique(
+        rows, axis=0, return_inverse=True
+    )  # merge equal examples and add their weights
     target = common_targets(distinct[:, -1], SOFTMAX_SCORES // len(distinct))
     columns = OneHotEncoder(handle_unknown="ignore", dtype=np.float32)
     model = LogisticRegression(C=settings["C"], max_iter=60)
@@ -76,8 +79,8 @@ def fit_softmax(moves: Moves, weights: NDArray[np.float64], settings: dict[str, 
 def fit_boosting(
     moves: Moves, weights: NDArray[np.float64], settings: dict[str, Any], *, with_months: bool = False
 ) -> Fitted:
-    """Gradient boosting; the predictions of each number of rounds, or of the number given."""
-    kept = common_targets(moves.title(1), MOST_CATEGORIES)
+    """Fit gradient boosting, which predicts for each number of rounds, or only for the given number."""
+    kept = common_targets(moves.title(1), MAX_CATEGORIES)
     known = np.unique(kept[kept > 0])
     model = HistGradientBoostingClassifier(
         max_iter=settings.get("rounds", ROUNDS[-1]),
@@ -88,8 +91,8 @@ def fit_boosting(
         random_state=0,
     )
     features = boosting_features(moves, known, with_months)
-    with threadpool_limits(1):  # small trees lose more by waiting for other threads than they gain
-        model.fit(features, common_targets(moves.target, MOST_BOOSTED), sample_weight=weights)
+    with threadpool_limits(1):  # threads slow down small trees
+        model.fit(features, common_targets(moves.target, MAX_BOOSTED), sample_weight=weights)
 
     def predict(asked: Moves) -> Iterator[tuple[dict[str, Any], Matrix]]:
         stages = model.staged_predict_proba(boosting_features(asked, known, with_months))
@@ -101,7 +104,7 @@ def fit_boosting(
 
 
 def fit_boosting_with_months(moves: Moves, weights: NDArray[np.float64], settings: dict[str, Any]) -> Fitted:
-    """`fit_boosting` that also reads the months in the last two roles."""
+    """Fit boosting that also reads the months in the last two roles; see `fit_boosting`."""
     return fit_boosting(moves, weights, settings, with_months=True)
 
 
@@ -113,24 +116,24 @@ boosting_with_months: Final = Classifier(fit_boosting_with_months, _LEAVES)
 
 
 def common_targets(titles: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """The titles, with 0 for all but the commonest so many."""
+    """Return the titles, with 0 for all except the ``most`` commonest ones."""
     distinct, counts = np.unique(titles[titles > 0], return_counts=True)
     common = distinct[np.argsort(-counts, kind="stable")[:most]]
     return np.where(np.isin(titles, common), titles, 0)
 
 
 def number_of_roles(moves: Moves) -> NDArray[np.int64]:
-    """Roles so far, 8 for more ``[E]``."""
+    """Return the number of roles so far, at most 8 ``[E]``."""
     return np.minimum(moves.examples.length, 8)
 
 
 def one_hot_features(moves: Moves) -> NDArray[np.int64]:
-    """Last title, the one before, number of roles, ``[E, 3]``."""
+    """Return the last title, the title before it and the number of roles, ``[E, 3]``."""
     return np.column_stack([moves.title(1), moves.title(2), number_of_roles(moves)])
 
 
 def boosting_features(moves: Moves, known: NDArray[np.int64], with_months: bool) -> Matrix:
-    """The same with titles as categories, 0 for unknown ones and 1 for `START`, ``[E, 3]`` or ``[E, 5]``."""
+    """Return the features with titles as categories, 0 unknown and 1 `START`, ``[E, 3]`` or ``[E, 5]``."""
     columns: list[NDArray[Any]] = []
     for back in (1, 2):
         titles = moves.title(back)
@@ -144,7 +147,7 @@ def boosting_features(moves: Moves, known: NDArray[np.int64], with_months: bool)
 
 
 def months_in_role(moves: Moves, back: int) -> Matrix:
-    """Months from that role's start to the next one's, ``[E]``; NaN without such a role."""
+    """Return the months between the starts of a role and the next one, ``[E]``; NaN without such a role."""
     starts, inside = moves.arrays.start_days, back <= moves.examples.length
     at = np.where(inside, moves.examples.target - back, 0)
     return np.where(inside, (starts[np.minimum(at + 1, len(starts) - 1)] - starts[at]) / 30.4375, np.nan)

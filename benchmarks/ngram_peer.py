@@ -1,6 +1,7 @@
-"""The n-gram peer: back-off counts of up to three titles, weighted by age, mixed with a copy.
+"""The n-gram peer: back-off counts of up to three titles, weighted by age and mixed with copies.
 
-Written with dictionaries and numpy, apart from the product's own counts, so that each checks the other.
+It is written with dictionaries and numpy, independently of the product's counts, so that each can check the
+other.
 """
 
 # E examples, V titles
@@ -22,23 +23,23 @@ Which = Literal["last", "every_transition"]
 WHICH: Final[tuple[Which, ...]] = ("every_transition", "last")
 ORDERS: Final = (1, 2, 3)
 HALF_LIVES: Final = (None, 20.0, 5.0)
-"""Years after which a move counts half; None: all count the same."""
+"""Ages in years at which a move counts half; None: all moves count the same."""
 SMOOTHINGS: Final = (0.3, 1.0, 3.0)
-"""Factors of Witten-Bell's estimate of unseen mass."""
+"""Factors of the Witten-Bell estimate of the unseen mass."""
 COPY_SHARES: Final = (0.0, 0.05, 0.15, 0.3, 0.5)
 COPY_DECAY: Final = 0.7
-"""Weight of each earlier title relative to the one after it."""
+"""Weight of each earlier title, relative to the one after it."""
 START: Final = -1
-FEWEST: Final = 1e-12
+MIN_PROBABILITY: Final = 1e-12
 
 
 @dataclass(frozen=True)
 class Moves:
-    """Examples of some careers, all that a peer reads.
+    """Examples of careers, the input of a peer.
 
     Attributes:
-        arrays: The careers.
-        examples: ``[E]``.
+        arrays: Careers.
+        examples: Examples in these careers ``[E]``.
         vocab_size: V.
     """
 
@@ -52,22 +53,22 @@ class Moves:
         return self.arrays.title_ids[self.examples.target].astype(np.int64)
 
     def title(self, back: int) -> NDArray[np.int64]:
-        """The title so many roles before the next one ``[E]``; `START` before the first."""
+        """Return the title ``back`` roles before the next one ``[E]``; `START` before the first role."""
         inside = back <= self.examples.length
         at = np.where(inside, self.examples.target - back, 0)
         return np.where(inside, self.arrays.title_ids[at], START).astype(np.int64)
 
     def known(self) -> "Moves":
-        """The examples whose next title is in the vocabulary."""
+        """Return the examples whose next title is in the vocabulary."""
         return self.take(np.flatnonzero(self.target))
 
     def take(self, chosen: NDArray[np.int64]) -> "Moves":
-        """Some of the examples, by number."""
+        """Return the given examples."""
         examples = Examples(self.examples.start[chosen], self.examples.length[chosen])
         return replace(self, examples=examples)
 
     def weights(self, half_life: float | None) -> NDArray[np.float64]:
-        """Weights by age ``[E]``: the newest move has 1."""
+        """Return the weights by age ``[E]``; the newest move has weight 1."""
         if half_life is None:
             return np.ones(len(self.examples))
         days = self.arrays.start_days[self.examples.target]
@@ -76,19 +77,19 @@ class Moves:
 
 @dataclass(frozen=True)
 class Fold:
-    """Careers that peers learn from, and examples that they predict."""
+    """Careers to fit peers on, and examples to predict."""
 
     train: CareerArrays
     predicted: Moves
 
     def moves(self, which: Which) -> Moves:
-        """The train examples whose next title is known."""
+        """Return the train examples whose next title is known."""
         return Moves(self.train, examples_of(self.train, which), self.predicted.vocab_size).known()
 
 
 @dataclass(frozen=True)
 class Ngram:
-    """Settings of the n-gram with copy."""
+    """Settings of the n-gram with copies."""
 
     which: Which
     half_life: float | None
@@ -97,14 +98,14 @@ class Ngram:
     copy_share: float
 
     def predict(self, fold: Fold) -> Matrix:
-        """Probabilities of the fold's examples, ``[E, V]``."""
+        """Return the probabilities for the examples of the fold, ``[E, V]``."""
         counts = count(fold.moves(self.which), self.half_life)
         *_, distribution = backed_off(counts, fold.predicted, self.smoothing, self.order)
         return mixed_with_copy(distribution, copies(fold.predicted), self.copy_share)
 
 
 def tuned_ngram(fold: Fold) -> tuple[Ngram, float]:
-    """The settings with the least NLL on the fold's examples, and that NLL."""
+    """Return the settings with the lowest NLL on the examples of the fold, and that NLL."""
     moves = fold.predicted.known()
     rows, target, copied = np.arange(len(moves.examples)), moves.target, copies(moves)
     of_copy, earlier = copied[rows, target], copied.any(1)
@@ -127,7 +128,7 @@ Counts = list[dict[tuple[int, ...], Counter[int]]]
 
 
 def count(moves: Moves, half_life: float | None) -> Counts:
-    """Weighted next titles after each context of no title, of one, two and three."""
+    """Return weighted counts of the next titles after each context of zero to three titles."""
     counts: Counts = [defaultdict(Counter) for _ in range(ORDERS[-1] + 1)]
     weights = moves.weights(half_life).tolist()
     for context, target, weight in zip(contexts(moves), moves.target.tolist(), weights, strict=True):
@@ -137,13 +138,13 @@ def count(moves: Moves, half_life: float | None) -> Counts:
 
 
 def contexts(moves: Moves) -> list[tuple[int, ...]]:
-    """The last titles before each next one, newest last."""
+    """Return the last titles before each next title, newest last."""
     back = np.column_stack([moves.title(order) for order in reversed(ORDERS)])
     return [tuple(row) for row in back.tolist()]
 
 
 def backed_off(counts: Counts, moves: Moves, smoothing: float, most: int) -> Iterator[Matrix]:
-    """The distribution of orders 0 to ``most``, ``[E, V]`` each: Witten-Bell's back-off, from uniform."""
+    """Yield the distributions of orders 0 to ``most``, ``[E, V]`` each: Witten-Bell back-off from uniform."""
     distinct = {context: row for row, context in enumerate(dict.fromkeys(contexts(moves)))}
     row_of = np.array([distinct[context] for context in contexts(moves)], np.int64)
     result = np.full((len(distinct), moves.vocab_size), 1 / (moves.vocab_size - 1))
@@ -159,7 +160,7 @@ def backed_off(counts: Counts, moves: Moves, smoothing: float, most: int) -> Ite
 
 
 def copies(moves: Moves) -> Matrix:
-    """Probabilities of the titles before the last one, the newest likeliest, ``[E, V]``; 0 without any."""
+    """Return the copy probabilities of the titles before the last one, ``[E, V]``; newer titles have more."""
     result = np.zeros((len(moves.examples), moves.vocab_size))
     ids = moves.arrays.title_ids.tolist()
     for row, (start, length) in enumerate(zip(moves.examples.start, moves.examples.length, strict=True)):
@@ -171,11 +172,11 @@ def copies(moves: Moves) -> Matrix:
 
 
 def mixed_with_copy(distribution: Matrix, copied: Matrix, share: float) -> Matrix:
-    """The mixture, ``[E, V]``; without earlier titles the distribution alone."""
+    """Return the mixture, ``[E, V]``; without earlier titles, only the distribution."""
     shares = share * copied.any(1, keepdims=True)
     return np.asarray((1 - shares) * distribution + shares * copied)
 
 
 def mean_nll(probabilities: Matrix) -> float:
-    """Mean log-loss of the targets' probabilities, in nats."""
-    return float(-np.log(np.maximum(probabilities, FEWEST)).mean())
+    """Return the mean log-loss of the targets' probabilities, in nats."""
+    return float(-np.log(np.maximum(probabilities, MIN_PROBABILITY)).mean())

@@ -1,10 +1,10 @@
-"""Peers of the model, written with numpy and scikit-learn alone, tuned on val and measured on test.
+"""Peers of the model, written only with numpy and scikit-learn, tuned on val and measured on test.
 
-Three peers read what the model reads, titles and their order: an n-gram that is mixed with a copy of earlier
-titles, a softmax regression, and gradient boosting on the last two titles and the number of roles. A fourth,
-boosting that also reads the months in the last two roles, shows what durations would be worth. Nothing here
-uses the product's own counts or baselines. The two classifiers are mixed with the n-gram, which also predicts
-the titles that they leave out.
+Three peers read the same input as the model, titles in order: an n-gram mixed with copies of earlier titles,
+a softmax regression, and gradient boosting on the last two titles and the number of roles. A fourth peer,
+boosting that also reads the months in the last two roles, shows the value of durations. Nothing here uses the
+product's counts or baselines. The classifiers are mixed with the n-gram, which also predicts the titles
+that they leave out.
 """
 
 # E examples, V titles, C classes
@@ -17,21 +17,21 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.classifier_peers import Classifier, boosting, boosting_with_months, softmax_regression
-from benchmarks.ngram_peer import FEWEST, Fold, Matrix, Moves, Ngram, mean_nll, tuned_ngram
+from benchmarks.ngram_peer import MIN_PROBABILITY, Fold, Matrix, Moves, Ngram, mean_nll, tuned_ngram
 from trajtune.model.predict import predictions, score_next_role
 from trajtune.model.predictions import Predictions
 
 WITHOUT_BAR: Final = "boosting + months in roles"
-"""The peer that reads more than the model does."""
+"""The peer without a bar, because it reads more than the model."""
 SHARES: Final = (0.1, 0.3, 0.5, 0.7, 0.85, 0.95)
-"""Shares of a classifier in the mixture with the n-gram."""
+"""Shares of a classifier in the mixture with the n-gram to try."""
 TUNING_EXAMPLES: Final = 15_000
-"""Train examples, drawn at random, that a classifier is tuned on."""
+"""Number of random train examples that a classifier is tuned on."""
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A peer's predictions of test and how it was tuned."""
+    """A peer's predictions on test, and its tuned settings."""
 
     predictions: Predictions
     val_nll: float
@@ -39,11 +39,11 @@ class Peer:
 
 
 def peers(tuning: Fold, final: Fold) -> dict[str, Peer]:
-    """Tune each peer on ``tuning``, fit it again on ``final`` and predict that.
+    """Tune each peer on ``tuning``, then fit it on ``final`` and predict its examples.
 
     Args:
-        tuning: The search's train, and val.
-        final: What the product's winner was trained on, and test, in their own vocabulary.
+        tuning: Train of the search, and val.
+        final: Training data of the product's winner, and test, in the winner's vocabulary.
     """
     ngram, nll = tuned_ngram(tuning)
     probabilities = ngram.predict(tuning), ngram.predict(final)
@@ -60,7 +60,7 @@ def peers(tuning: Fold, final: Fold) -> dict[str, Peer]:
 def mixed_classifier(
     classifier: Classifier, ngram: Ngram, tuning: Fold, final: Fold, of_ngram: tuple[Matrix, Matrix]
 ) -> Peer:
-    """Tune a classifier and its share in the mixture with the n-gram, and fit it again."""
+    """Tune a classifier and its share in the mixture with the n-gram, and fit it on the final data."""
     known = np.flatnonzero(tuning.predicted.target)
     moves, base = tuning.predicted.take(known), of_ngram[0][known]
     best: tuple[float, dict[str, Any]] | None = None
@@ -85,7 +85,7 @@ def mixed_classifier(
 
 
 def weighted(fold: Fold, ngram: Ngram, most: int | None) -> tuple[Moves, NDArray[np.float64]]:
-    """Train examples of the n-gram's kind, at most so many, and their weights by age."""
+    """Return at most ``most`` train examples as chosen for the n-gram, and their weights by age."""
     moves = fold.moves(ngram.which)
     weights = moves.weights(ngram.half_life)
     if most is None or len(weights) <= most:
@@ -95,10 +95,10 @@ def weighted(fold: Fold, ngram: Ngram, most: int | None) -> tuple[Moves, NDArray
 
 
 def over_titles(scores: Matrix, classes: NDArray[np.int64], rest: Matrix) -> Matrix:
-    """From classes to all titles, ``[E, V]``: class 0 is divided as ``rest`` divides the other titles."""
+    """Expand classes to all titles, ``[E, V]``; class 0 is divided in proportion to ``rest``."""
     others = rest.copy()
     others[:, classes] = 0
-    others /= np.maximum(others.sum(1, keepdims=True), FEWEST)
+    others /= np.maximum(others.sum(1, keepdims=True), MIN_PROBABILITY)
     result = others * (scores[:, :1] if classes[0] == 0 else 0)
     named = classes > 0
     result[:, classes[named]] = scores[:, named]
@@ -106,8 +106,8 @@ def over_titles(scores: Matrix, classes: NDArray[np.int64], rest: Matrix) -> Mat
 
 
 def scored(probabilities: Matrix, moves: Moves) -> Predictions:
-    """Probabilities ``[E, V]`` as predictions, which the product's metrics measure."""
-    logits = np.log(np.maximum(probabilities, FEWEST))
+    """Return probabilities ``[E, V]`` as predictions for the product's metrics."""
+    logits = np.log(np.maximum(probabilities, MIN_PROBABILITY))
     logits[:, 0] = -1e9
     targets = torch.from_numpy(moves.target)
     current = torch.from_numpy(moves.arrays.title_ids[moves.examples.target - 1].astype(np.int64))

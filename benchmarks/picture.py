@@ -1,8 +1,8 @@
-"""Take a picture of the first screen of a bundle's report, which the README shows.
+"""Take a picture of the first screen of a bundle's report, for the README.
 
     python -m benchmarks.picture BUNDLE docs/report.png
 
-A headless Chromium draws it: the system's if there is one, else Playwright's.
+The picture is taken with a headless Chromium: the system's, or else Playwright's.
 """
 
 import argparse
@@ -19,8 +19,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("bundle", type=Path)
-    parser.add_argument("picture", type=Path, help="The file to write, ending in .png.")
-    parser.add_argument("--height", type=int, default=HEIGHT, help="Pixels from the top of the page.")
+    parser.add_argument("picture", type=Path, help="File to write, ending in .png.")
+    parser.add_argument("--height", type=int, default=HEIGHT, help="Height of the picture in pixels.")
     options = parser.parse_args()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])

@@ -1,7 +1,7 @@
-"""What a user would write: `optuna.study.optimize` around the plain training loop, one trial after another.
+"""A search as a user would write it: `optuna.study.optimize` around a plain loop, one trial after another.
 
-The model, the space, the number of trials, the first trial, the sampler and the early stopping are the
-search's own; nothing is pruned, and torch uses every core.
+The model, the space, the number of trials, the first trial, the sampler and the early stopping are the same
+as in trajtune's search. Nothing is pruned, and torch uses all cores.
 """
 
 import time
@@ -21,13 +21,13 @@ from trajtune.model.checkpoint import new_model
 from trajtune.model.training.epoch import evaluate
 
 Reached = list[tuple[float, float]]
-"""Seconds since the beginning, and the validation NLL of the epoch that ended then."""
+"""For each epoch, the seconds since the start of the search and the validation NLL."""
 
 
 def plain_study(
     snapshot: Snapshot, space: Space, base: Params, *, trials: int, cores: int, seed: int, directory: Path
 ) -> Reached:
-    """Optimise, and say what was reached when."""
+    """Run the study and return its NLLs over time."""
     threads = torch.get_num_threads()
     torch.set_num_threads(cores)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -59,7 +59,7 @@ def plain_study(
 def plain_epochs(
     params: Params, train: CareerArrays, val: CareerArrays, vocab_size: int, seed: int
 ) -> Iterator[float]:
-    """Validation NLL of each epoch, until patience or the last epoch."""
+    """Yield the validation NLL of each epoch, until patience runs out or after the last epoch."""
     torch.manual_seed(seed)
     model = new_model(params, vocab_size)
     optimizer = torch.optim.Adam(model.parameters(), lr=params.learning_rate)

@@ -1,7 +1,8 @@
-"""What the simulated populations have in common with real careers, and where they differ.
+"""Compare statistics of the simulated populations with those of real careers.
 
-Counts the same things in the seven sets of real careers beside the project's root (``../shared/data``) and in
-each population of `trajtune.experiment.populations`, and prints a table. Usage:
+The same statistics are computed for the seven sets of real careers next to the project's root
+(``../shared/data``) and for each population of `trajtune.experiment.populations`, and printed as a table.
+Usage:
 
     python benchmarks/populations.py [--careers N] [--json FILE]
 """
@@ -35,26 +36,26 @@ SETS: Final = (
 DAYS_PER_MONTH: Final = 365.25 / 12
 
 Career = tuple[Sequence[Hashable], Sequence[int]]
-"""Titles, and the days on which their roles began, oldest first."""
+"""Titles and the start days of their roles, oldest first."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--careers", type=int, default=2_000, help="careers of each population")
-    parser.add_argument("--json", type=Path, help="write the results here too")
+    parser.add_argument("--careers", type=int, default=2_000, help="number of careers in each population")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     found = {name: statistics(population(name, options.careers)) for name in POPULATIONS}
     if DATA.is_dir():
         found = {name: statistics(real_careers(name)) for name in SETS} | found
     else:
-        print(f"skipped the real sets: they are read from ../shared/data, but {DATA} is absent")
+        print(f"The real sets are skipped, because {DATA} is missing.")
     print(markdown(found))
     if options.json:
         options.json.write_text(json.dumps(found, indent=2) + "\n")
 
 
 def statistics(careers: Iterable[Career]) -> dict[str, float]:
-    """What the moves of careers with two or more roles are like; shares are of moves."""
+    """Return statistics of the moves of careers with at least two roles; shares are relative to moves."""
     careers = [career for career in careers if len(career[0]) > 1]
     moves = [(titles[:k], titles[k]) for titles, _ in careers for k in range(1, len(titles))]
     starts = np.array([day for _, days in careers for day in days[1:]])
@@ -90,18 +91,18 @@ def statistics(careers: Iterable[Career]) -> dict[str, float]:
 
 
 def share(happened: NDArray[np.bool_], among: NDArray[np.bool_]) -> float:
-    """How often it happened among some moves; NaN if there are none."""
+    """Return how often something happened among the given moves; NaN if there are none."""
     return float(happened[among].mean()) if among.any() else float("nan")
 
 
 def entropy(titles: Sequence[Hashable]) -> float:
-    """In nats."""
+    """Return the entropy of the titles in nats."""
     shares = np.array(list(Counter(titles).values())) / len(titles)
     return float(-(shares * np.log(shares)).sum())
 
 
 def excess_difference(one: Sequence[Hashable], other: Sequence[Hashable]) -> float:
-    """Total variation between two groups of titles, minus that of a random division into groups so large."""
+    """Return the total variation between two groups of titles, minus that between random groups."""
     both = [*one, *other]
     order = np.random.default_rng(0).permutation(len(both))
     mixed = [both[index] for index in order]
@@ -114,7 +115,7 @@ def total_variation(one: Sequence[Hashable], other: Sequence[Hashable]) -> float
 
 
 def unseen(careers: Sequence[Career], starts: NDArray[np.int64], quantile: float) -> float:
-    """Share of the moves from a date on whose title no role that began earlier had."""
+    """Return the share of moves after a date whose title no earlier role had."""
     cutoff = np.quantile(starts, quantile, method="higher")
     roles = [role for titles, days in careers for role in zip(titles, days, strict=True)]
     seen = {title for title, day in roles if day < cutoff}
@@ -134,7 +135,7 @@ def population(name: str, num_careers: int, seed: int = 0) -> list[Career]:
 
 
 def real_careers(name: str) -> list[Career]:
-    """The careers of one of `SETS`; roles without a start, or that end before it, are left out."""
+    """Return the careers of one of `SETS`, without roles that have no start or end before their start."""
     rows: Callable[[Path], Iterable[tuple[str, str, str, str]]] = csv_rows
     path = DATA / f"{name}.csv"
     if not path.is_file():
@@ -155,7 +156,7 @@ def csv_rows(path: Path) -> Iterable[tuple[str, str, str, str]]:
 
 
 def json_rows(path: Path) -> Iterable[tuple[str, str, str, str]]:
-    """Histories, or the terms of members of Congress, whose title is the chamber and the state."""
+    """Yield roles, or terms of members of Congress with the chamber and the state as the title."""
     for line in path.read_text("utf-8").splitlines():
         person = json.loads(line)
         for role in person.get("roles", []):
@@ -165,13 +166,13 @@ def json_rows(path: Path) -> Iterable[tuple[str, str, str, str]]:
 
 
 def day_of(text: str) -> int:
-    """Number of the first day of a date of day, month or year precision."""
+    """Return the number of the first day of a date with day, month or year precision."""
     year, month, day = [*map(int, text.split("-")), 1, 1][:3]
     return date(year, month, day).toordinal()
 
 
 def markdown(found: dict[str, dict[str, Any]]) -> str:
-    """A table with a row for each statistic and a column for each set or population."""
+    """Return a table with a row for each statistic and a column for each set or population."""
     lines = [f"| | {' | '.join(found)} |", "|---|" + "---|" * len(found)]
     for key in next(iter(found.values())):
         values = [row[key] for row in found.values()]

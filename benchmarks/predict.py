@@ -1,11 +1,11 @@
-"""Speed of a bundle: streaming a file, one career at a time in Python and in Node, whole process.
+"""Measure the speed of a bundle: files, single careers in Python and in Node, and the command line.
 
 Usage: python benchmarks/predict.py [--quick] [--json FILE]
 
-An untrained network of the research default's size; speed does not depend on what the weights are. The
-bar is for 1,000 titles, as many as simulated careers have by default; 5,000 are measured beside it.
-Everything runs on one thread. torch and the bundle alternate, and the median counts. Streaming is
-counted in seconds of processor time, which is what one core needs, whoever else uses the machine.
+The network is untrained and has the size of the research default; the speed does not depend on the weights.
+The bar applies to 1,000 titles, about as many as simulated careers have by default; 5,000 titles are
+measured too. Everything runs on one thread. Runs of torch and of the bundle alternate, and medians are
+reported. Streaming is measured in processor time, which does not depend on other programs.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def result(name: str, value: float, unit: str, bar: float | None = None, *, leas
 
 
 def make_bundle(folder: Path, num_titles: int) -> tuple[Bundle, ExportedModule]:
-    """A bundle of an untrained network; the files that are only hashed are empty, but for the weights."""
+    """Create a bundle of an untrained network; files that are only hashed are empty, except the weights."""
     torch.manual_seed(0)
     encoder = TitleEncoder.fit({f"Specialist of Trade {i:04d}": num_titles - i for i in range(num_titles)})
     knots = np.linspace(0, 1, 200)
@@ -65,7 +65,7 @@ def make_bundle(folder: Path, num_titles: int) -> tuple[Bundle, ExportedModule]:
     write_probes(served, encoder, folder / PROBES)
     save_checkpoint({"model": served.model.state_dict()}, folder / CHECKPOINT)
     for name in {*FILES} - {MODEL, VOCABULARY, CALIBRATION, PROBES, CHECKPOINT}:
-        (folder / name).touch()
+        (folder / name).write_text("{}")
     about = {"schema_version": SCHEMA_VERSION, "gates_passed": False, "source": {"kind": "benchmark"}}
     write_manifest(folder, about)
     return load_bundle(folder), served
@@ -97,7 +97,7 @@ def streaming(bundle: Bundle, served: ExportedModule, folder: Path, num: int, ro
     num_titles = bundle.encoder.vocab_size - 1
     careers = make_careers(num, num_titles)
     write_careers(careers, bundle, folder / "in.jsonl")
-    whole = Examples(careers.offsets[:-1].copy(), np.diff(careers.offsets) - 1)
+    last_moves = Examples(careers.offsets[:-1].copy(), np.diff(careers.offsets) - 1)
     by_bundle, by_torch = [], []
     assert isinstance(served.model, CareerTrajectoryLSTM)
     predict_file(bundle, folder / "in.jsonl", folder / "out.jsonl")
@@ -110,7 +110,7 @@ def streaming(bundle: Bundle, served: ExportedModule, folder: Path, num: int, ro
                 lambda: predict_file(bundle, folder / "in.jsonl", folder / "out.jsonl"), time.process_time
             )
         )
-        by_torch.append(seconds(lambda: predict(served.model, careers, whole), time.process_time))
+        by_torch.append(seconds(lambda: predict(served.model, careers, last_moves), time.process_time))
     ours, theirs = statistics.median(by_bundle), statistics.median(by_torch)
     return [
         result(f"stream a file, {num_titles} titles", num / ours, "careers/s", BARS.get(num_titles)),
@@ -130,7 +130,7 @@ def one_at_a_time(bundle: Bundle) -> list[Result]:
     ]
     in_node = latency_in_node(bundle.path / MODEL, careers)
     if in_node["node"] is None:
-        print(f"Node is left out: {in_node['node_reason']}.")
+        print(f"Node is skipped: {in_node['node_reason']}.")
         return rows
     found = in_node["node"]
     return [
@@ -149,8 +149,8 @@ def whole_processes(bundle: Bundle) -> list[Result]:
 
     path = str(bundle.path)
     return [
-        result("trajtune predict, whole process", median_s("predict", path, "Trade"), "s", 2, least=False),
-        result("trajtune verify, whole process", median_s("verify", path), "s", 5, least=False),
+        result("trajtune predict, command", median_s("predict", path, "Trade"), "s", 2, least=False),
+        result("trajtune verify, command", median_s("verify", path), "s", 5, least=False),
     ]
 
 

@@ -1,15 +1,15 @@
-"""How near the whole way comes to the best possible prediction, by the number of careers.
+"""Compare the complete pipeline with the best possible prediction, by the number of careers.
 
-For each size: simulated careers through the embedded PostgreSQL, a snapshot, the default search, finalize,
-and what the bundle's metrics say of the test split, beside the Bayes limit and first-order Markov.
-A size that the JSON file already holds is not run again, so that an interrupted run goes on; what was
-measured for docs/explanation/model.md is kept in benchmarks/quality.json. Snapshots, runs and bundles lie
-in the working directory. Usage, from the project's root:
+For each size, simulated careers in the embedded PostgreSQL go through prepare, the default search and
+finalize. The bundle's metrics on the test split are compared with the Bayes limit and first-order Markov.
+Sizes that are already in the JSON file are not run again, so an interrupted run can be continued. The results
+in docs/explanation/model.md are stored in benchmarks/quality.json. Snapshots, runs and bundles are written to
+the working directory. Usage, from the project's root:
 
     python -m benchmarks.quality [--quick] [--json FILE] [--trials N] [--seed N] [--sizes N ...]
         [--figure SVG]
 
-The figure is drawn by a headless Chromium: the system's, else Playwright's.
+The figure is drawn with a headless Chromium: the system's, or else Playwright's.
 """
 
 import argparse
@@ -30,9 +30,9 @@ from trajtune.searching.run import SessionFlags, start_search
 from trajtune.storage.atomic import write_atomically
 
 SIZES = (5_000, 20_000, 50_000, 200_000)
-LEAST_TOP1, LEAST_TOP5, LEAST_AUC = 0.99, 0.995, 0.97
-LEAST_GAP = {5_000: 0.62, 50_000: 0.75, 200_000: 0.75}
-MOST_OFF_COVERAGE = 0.03
+LEAST_TOP1, LEAST_TOP5, MIN_AUC = 0.99, 0.995, 0.97
+MIN_GAP = {5_000: 0.62, 50_000: 0.75, 200_000: 0.75}
+MAX_OFF_COVERAGE = 0.03
 MODEL, LIMIT, RESEARCH, BASELINE = "model", "Bayes limit", "research default", "best Markov baseline"
 LINES = {
     LIMIT: ("#000000", "dot"),
@@ -41,19 +41,19 @@ LINES = {
     BASELINE: ("#009e73", "dashdot"),
 }
 BARS_FROM = 50_000
-"""Careers from which a bar is promised; smaller sizes are shown for the curve."""
+"""Number of careers from which bars apply; smaller sizes are only part of the learning curve."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="2,000 careers and 4 trials")
     parser.add_argument(
-        "--json", type=Path, default=Path("quality.json"), help="results; sizes there are kept"
+        "--json", type=Path, default=Path("quality.json"), help="file of the results; its sizes are kept"
     )
     parser.add_argument("--trials", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=0, help="of the simulated careers and of the search")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the simulated careers and of the search")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of careers")
-    parser.add_argument("--figure", type=Path, help="draw the seed's learning curve, as SVG")
+    parser.add_argument("--figure", type=Path, help="file for the learning curve as SVG")
     options = parser.parse_args()
     rows: list[dict[str, Any]] = json.loads(options.json.read_text()) if options.json.is_file() else []
     trials = 4 if options.quick else options.trials
@@ -70,14 +70,12 @@ def main() -> None:
 
 
 def measured(careers: int, trials: int, seed: int) -> list[dict[str, Any]]:
-    """Run the whole way once; the rows of its table."""
+    """Run the pipeline once and return the rows of its table."""
     experiment = validate(
         Experiment,
         {
             "source": {"kind": "simulated", "careers": careers, "seed": seed},
             "search": {"trials": trials, "seed": seed},
-            # One winner: the model is compared with the limit here, not with its neighbours.
-            "finalize": {"top_k": 1},
         },
         "benchmark",
     )
@@ -88,7 +86,7 @@ def measured(careers: int, trials: int, seed: int) -> list[dict[str, Any]]:
 
 
 def rows_of(metrics: dict[str, Any], careers: int, nominal_coverage: float) -> list[dict[str, Any]]:
-    """The table of one size from a bundle's ``metrics.json``."""
+    """Return the table of one size from the ``metrics.json`` of a bundle."""
     test, limit = metrics["test"], metrics["bayes_limit"]
     baseline = metrics["baselines"]["markov"]
     at_size = careers >= BARS_FROM
@@ -110,23 +108,23 @@ def rows_of(metrics: dict[str, Any], careers: int, nominal_coverage: float) -> l
         *rows,
         result("top-1, model / limit", top1, "share", least=LEAST_TOP1 if at_size else None),
         result("top-5, model / limit", top5, "share", least=LEAST_TOP5 if at_size else None),
-        result("NLL, share of the gap closed", gap, "share", least=LEAST_GAP.get(careers)),
+        result("NLL, share of the gap closed", gap, "share", least=MIN_GAP.get(careers)),
         result("NLL, gain, low end of 95 %", gain, "nats", least=0.0 if at_size else None),
-        result("tenure coverage, off nominal", off, "share", most=MOST_OFF_COVERAGE if at_size else None),
+        result("tenure coverage, off nominal", off, "share", most=MAX_OFF_COVERAGE if at_size else None),
         *auc_rows(test["hireability_auc"], limit["hireability_auc"], at_size),
     ]
 
 
 def auc_rows(model: float, limit: float | None, at_size: bool) -> list[dict[str, Any]]:
-    """The AUC of the proxy label. With `split.by: move` it has no limit, so there is no bar."""
+    """Return the AUC of the proxy label. With `split.by: move` it has no limit, so there is no bar."""
     if limit is None:
         return [result("hireability AUC: model", model, "share")]
-    least = LEAST_AUC if at_size else None
+    least = MIN_AUC if at_size else None
     return [result("hireability AUC, model / limit", model / limit, "share", least=least)]
 
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
-    """The learning curve as SVG: log-loss and top-1 by the number of careers, for each predictor."""
+    """Draw the learning curve as SVG: log-loss and top-1 by the number of careers, for each predictor."""
     from playwright.sync_api import sync_playwright
     from plotly.subplots import make_subplots
 

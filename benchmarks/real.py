@@ -1,11 +1,11 @@
-"""The product beside counting and simple peers on seven sets of real careers and one of simulated careers.
+"""Compare the product with baselines and simple peers on seven sets of real careers and one simulated set.
 
-For each set: a snapshot, the default search, finalize with the experiment's defaults, and on test the
-log-loss, top-1, top-5 and calibration error of the winner, the research default, every baseline and the peers
-of `benchmarks.peers`. A peer learns from what the winner was trained on, and is compared with the exported
-graph person by person (paired bootstrap). A calibration error is the winner's after calibration, anybody
-else's without. A set whose result the JSON file holds is not run again, so that an interrupted run goes on; a
-set that the product refuses is named with the reason. Snapshots, runs and bundles are written below
+Each set goes through prepare, the default search and finalize. The log-loss, top-1, top-5 and calibration
+error on test are measured for the winner, the research default, every baseline and the peers of
+`benchmarks.peers`. A peer is fitted on the training data of the winner and compared with the exported graph
+on the same people (paired bootstrap). The calibration error of the winner is measured after calibration, that
+of all others without. Sets that are already in the JSON file are not run again, so an interrupted run can be
+continued. If the product refuses a set, the reason is printed. Snapshots, runs and bundles are written to
 ``real/``. Usage, from the project's root:
 
     python -m benchmarks.real [--quick] [--sets NAME ...] [--trials N] [--json FILE] [--markdown FILE]
@@ -42,11 +42,12 @@ TRAINED: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "as_selected": ("winner before the refit", ()),
     "research_default": ("research default", ("top1",)),
 }
-"""Models of ``metrics.json`` beside the winner: how they are called, and the metrics with a bar."""
+"""Other models in ``metrics.json``: their names, and their metrics with a bar."""
 ALL: Final = "all sets"
 TRIALS: Final = 16
-LEAST_SIGNIFICANT, LEAST_GATES = 5, 6
-"""Of all eight sets: where the winner is significantly below the best baseline, and where the gate passes."""
+MIN_SIGNIFICANT, MIN_GATES = 5, 6
+"""Bars on the number of sets, out of eight, where the winner's NLL is significantly below that of the best
+baseline, and where the gate passes."""
 UNITS: Final = {"nll": "nats", "top1": "share", "top5": "share", "ece": "share"}
 GATE: Final = "gate beats_baselines"
 BEST_BASELINE: Final = "nll gain over the best baseline, low end"
@@ -55,11 +56,13 @@ Row = dict[str, Any]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="two small sets, 2 trials and one seed")
-    parser.add_argument("--sets", nargs="+", choices=SETS, help="sets to run; all without it")
+    parser.add_argument("--quick", action="store_true", help="only two small sets, 2 trials and one seed")
+    parser.add_argument("--sets", nargs="+", choices=SETS, help="sets to run; default: all")
     parser.add_argument("--trials", type=int, default=TRIALS)
-    parser.add_argument("--json", type=Path, default=Path("real.json"), help="results; sets there are kept")
-    parser.add_argument("--markdown", type=Path, help="write the tables here too")
+    parser.add_argument(
+        "--json", type=Path, default=Path("real.json"), help="file of the results; its sets are kept"
+    )
+    parser.add_argument("--markdown", type=Path, help="also write the tables to this file")
     options = parser.parse_args()
     skip_without_data()
     rows: list[Row] = json.loads(options.json.read_text()) if options.json.is_file() else []
@@ -73,7 +76,7 @@ def main() -> None:
                 try:
                     rows += [{**own, **row} for row in measured(name, trials, quick=options.quick)]
                 except TrajtuneError as error:
-                    print(f"{name} has no result: {error}", file=sys.stderr, flush=True)
+                    print(f"No result for {name}: {error}", file=sys.stderr, flush=True)
             rows = [row for row in rows if row["set"] != ALL or not where.items() <= row.items()]
             here = [row for row in rows if where.items() <= row.items()]
             rows += [{"set": ALL, **where, **row} for row in summary(here)]
@@ -86,7 +89,7 @@ def main() -> None:
 
 
 def measured(name: str, trials: int, *, quick: bool) -> Iterator[Row]:
-    """Run the whole way once; the rows of a set."""
+    """Run the pipeline once and yield the rows of a set."""
     fast: dict[str, dict[str, Any]] = {"finalize": {"top_k": 1, "seeds": 1}} if quick else {}
     experiment = experiment_of(name, WORK, search={"trials": trials}, **fast)
     snapshot = prepare(experiment)
@@ -102,7 +105,7 @@ def measured(name: str, trials: int, *, quick: bool) -> Iterator[Row]:
 
 
 def sizes(snapshot: Snapshot) -> Iterator[Row]:
-    """How many people each split has, how many titles the vocabulary has, how many targets are in none."""
+    """Yield the numbers of people and titles, and the share of targets outside the vocabulary."""
     for split, described in snapshot.manifest["splits"].items():
         yield result(f"people: {split}", described["careers"], "people")
     yield result("titles", snapshot.manifest["vocab_size"] - 1, "titles")
@@ -111,7 +114,7 @@ def sizes(snapshot: Snapshot) -> Iterator[Row]:
 
 
 def of_product(metrics: Mapping[str, Any]) -> Iterator[Row]:
-    """The winner, the research default and the baselines from a bundle's ``metrics.json``."""
+    """Yield the winner, the research default and the baselines from the ``metrics.json`` of a bundle."""
     test, gains = metrics["test"], metrics["gains"]
     own = {metric: test[metric if metric == "ece" else f"next_role_{metric}"] for metric in UNITS}
     yield from of_predictor(WINNER, own)
@@ -127,13 +130,13 @@ def of_product(metrics: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def of_peers(snapshot: Snapshot, learned: Snapshot, bundle: Path, run: str) -> Iterator[Row]:
-    """The peers on test, beside the exported graph on the same people.
+    """Yield the metrics of the peers on test, and the gains of the exported graph on the same people.
 
     Args:
-        snapshot: What peers are tuned on.
-        learned: What the winner was trained on, with the test split in its vocabulary.
-        bundle: Where the graph is.
-        run: Entry in the ledger of the test split.
+        snapshot: Snapshot that peers are tuned on.
+        learned: Training data of the winner, with the test split in its vocabulary.
+        bundle: Directory with the graph.
+        run: Name of the run, for the ledger of the test split.
     """
     test = open_test_split(learned, run=run, purpose="benchmark").arrays
     examples = examples_of(test, "last")
@@ -152,14 +155,17 @@ def of_peers(snapshot: Snapshot, learned: Snapshot, bundle: Path, run: str) -> I
 
 
 def of_predictor(name: str, metrics: Mapping[str, Any]) -> Iterator[Row]:
-    """A predictor's metrics on test; what is not measured is left out."""
+    """Yield the metrics of a predictor on test, except those that were not measured."""
     for metric, unit in UNITS.items():
         if metrics.get(metric) is not None:
             yield {**result(f"{metric}: {name}", metrics[metric], unit), "predictor": name, "metric": metric}
 
 
 def of_gains(name: str, gains: Mapping[str, Any], *, bars: tuple[str, ...]) -> Iterator[Row]:
-    """The winner's gains over a predictor: an NLL must not be above its, a top-1 not significantly below."""
+    """Yield the winner's gains over a predictor.
+
+    The winner's NLL must not be higher, and its top-1 accuracy must not be significantly lower.
+    """
     for metric in ("nll", "top1"):
         if found := gains[metric]:
             value = found["gain"] if metric == "nll" else found["high"]
@@ -170,18 +176,18 @@ def of_gains(name: str, gains: Mapping[str, Any], *, bars: tuple[str, ...]) -> I
 
 
 def summary(rows: list[Row]) -> Iterator[Row]:
-    """The bars over all sets; a smaller number of sets is counted without a bar."""
+    """Yield the bars over all sets; fewer sets are counted without a bar."""
     found = {row["set"] for row in rows if row["set"] != ALL}
-    whole = found == set(SETS)
+    is_complete = found == set(SETS)
 
-    def count(holds: Callable[[Row], bool], name: str) -> int:
-        return sum(holds(row) for row in rows if row["name"] == name)
+    def count(predicate: Callable[[Row], bool], name: str) -> int:
+        return sum(predicate(row) for row in rows if row["name"] == name)
 
-    least = LEAST_SIGNIFICANT if whole else None
+    least = MIN_SIGNIFICANT if is_complete else None
     yield result("sets", len(found), "sets")
     significant = count(lambda row: row["value"] > 0, BEST_BASELINE)
     yield result("sets with a significant nll gain over the best baseline", significant, "sets", least=least)
-    least = LEAST_GATES if whole else None
+    least = MIN_GATES if is_complete else None
     passed = count(lambda row: row["value"] == 1, GATE)
     yield result("sets that pass the gate beats_baselines", passed, "sets", least=least)
     missed = [row for row in rows if row["set"] != ALL and row["passed"] is False]
@@ -195,7 +201,7 @@ def show(rows: Iterable[Row]) -> None:
 
 
 def markdown(rows: list[Row]) -> str:
-    """A table for each set, and one over all."""
+    """Return a table for each set and a list over all sets."""
     lines: list[str] = []
     for name in dict.fromkeys(row["set"] for row in rows if row["set"] != ALL):
         own = [row for row in rows if row["set"] == name]

@@ -1,8 +1,8 @@
-"""The seven sets of real careers and one of simulated careers, as experiments.
+"""Seven sets of real careers and one simulated set, as experiments.
 
-The files lie beside the project's root, in ``../shared/data``, and are no part of it. Whatever else an
-experiment says comes from the experiment ``default``. Snapshots, runs, bundles and converted files are
-written below one working directory.
+The files are next to the project's root, in ``../shared/data``, and not part of the project. All other
+settings come from the experiment ``default``. Snapshots, runs, bundles and converted files are written to one
+working directory.
 """
 
 import json
@@ -17,7 +17,7 @@ from trajtune.experiment.settings import Experiment
 
 DATA: Final = Path(__file__).parents[2] / "shared" / "data"
 WORK: Final = Path("real")
-"""The default working directory."""
+"""Default working directory."""
 
 SIMULATED: Final = "simulated"
 QUICK_SETS: Final = ("uk_ministers", "us_diplomats")
@@ -37,20 +37,18 @@ SETS: Final = tuple(_SOURCES)
 
 
 def skip_without_data() -> None:
-    """Exit with code 0 and the reason if the data is absent."""
+    """Print the reason and exit with code 0 if the data is missing."""
     if not DATA.is_dir():
-        print(
-            f"skipped: the real careers are read from ../shared/data, but {DATA} is absent", file=sys.stderr
-        )
+        print(f"The benchmark is skipped, because the real careers in {DATA} are missing.", file=sys.stderr)
         sys.exit(0)
 
 
 def experiment_of(name: str, directory: Path, **sections: dict[str, Any]) -> Experiment:
-    """The experiment ``default`` on one of `SETS`.
+    """Return the experiment ``default`` on one of `SETS`.
 
     Args:
-        name: One of `SETS`.
-        directory: Where everything is written.
+        name: Name of the set, one of `SETS`.
+        directory: Directory that everything is written to.
         sections: Settings that replace those of ``default``, by section.
     """
     content = load_yaml(find_file("default", "experiments"))
@@ -65,7 +63,7 @@ def experiment_of(name: str, directory: Path, **sections: dict[str, Any]) -> Exp
 
 
 def snapshot_by(name: str, by: str, directory: Path) -> Snapshot:
-    """The set's snapshot by a split rule; it is prepared once and kept in the working directory.
+    """Return the snapshot of a set by a split rule; it is prepared once and kept in the working directory.
 
     Delete the working directory after a change to how careers are read, split or encoded.
     """
@@ -85,7 +83,7 @@ def _source(name: str, directory: Path) -> dict[str, Any]:
 
 
 def _terms_as_roles(path: Path, target: Path) -> Path:
-    """Write members' terms with titles made of chamber and state, which no source setting can join."""
+    """Write the members' terms as roles with chamber and state as the title, which no setting can combine."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("w", encoding="utf-8") as file:
         for line in path.read_text("utf-8").splitlines():

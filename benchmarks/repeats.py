@@ -1,9 +1,10 @@
-"""Whether another seed of known params is worth more than a new point: `python -m benchmarks.repeats`.
+"""Compare repeating known params with another seed to trying new params: `python -m benchmarks.repeats`.
 
-Simulates searches in numpy. A point's true value lies in a bowl of eight dimensions of falling weight, and a
-training adds the noise of its seed. Each search ends as finalize does: the best three by mean are trained
-with three further seeds, and the best mean of those wins. Printed is the true value of the winner above the
-least of the bowl, in standard deviations of the points, with its standard error.
+Searches are simulated in numpy. The true value of a point is a weighted quadratic function of eight
+dimensions, and each training adds the noise of its seed. At the end of a search, as in finalize, the best
+three points by mean are trained with three further seeds, and the best mean wins. The regret is the true
+value of the winner above the minimum, in standard deviations of the points. It is printed with its standard
+error.
 """
 
 import argparse
@@ -15,11 +16,11 @@ DIMENSIONS, TOP, SEEDS, RACED = 8, 3, 3, 4
 WEIGHTS = 0.5 ** np.arange(DIMENSIONS)
 TRIALS = (8, 16, 20, 30, 50, 100)
 CORRELATIONS = (0.75, 0.94, 0.98)
-"""Of two seeds over the points; .94 was measured on 6,000 simulated careers."""
+"""Correlations between two seeds over the points; 0.94 was measured on 6,000 simulated careers."""
 
 
 def main() -> None:
-    """Print a line for each number of trials and correlation."""
+    """Print a line for each correlation and number of trials."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--searches", type=int, default=2000)
     searches = parser.parse_args().searches
@@ -33,14 +34,14 @@ def main() -> None:
                     continue
                 regrets = [_regret(rng, trials, repeats, noise) for _ in range(searches)]
                 error = np.std(regrets) / math.sqrt(searches)
-                said = "none" if repeats is None else f"2 + {repeats}"
-                line.append(f"{said}: {np.mean(regrets):.3f} ± {error:.3f}")
+                label = "none" if repeats is None else f"2 + {repeats}"
+                line.append(f"{label}: {np.mean(regrets):.3f} ± {error:.3f}")
             print(f"r = {correlation}, {trials:3} trials: {', '.join(line)}", flush=True)
 
 
 def _regret(rng: np.random.Generator, trials: int, repeats: int | None, noise: float) -> float:
-    """The regret of one search; ``repeats`` of the best, beside two of the first point, or None at all."""
-    # One trial is the research default, which is another function.
+    """Return the regret of a search with ``repeats`` of the best points and two of the first; None: none."""
+    # One trial is the research default, which is not part of the simulation.
     points = trials - 1 - (0 if repeats is None else 2 + repeats)
     values = ((rng.random((points, DIMENSIONS)) - rng.random(DIMENSIONS)) ** 2 @ WEIGHTS) / _spread()
     sums, counts = values + noise * rng.normal(size=points), np.ones(points)
@@ -61,7 +62,7 @@ def _regret(rng: np.random.Generator, trials: int, repeats: int | None, noise: f
 
 
 def _spread() -> float:
-    """Standard deviation of the values: that of a squared difference of two uniform numbers, weighted."""
+    """Return the standard deviation of the values: weighted squared differences of two uniform numbers."""
     return float(np.sqrt(np.sum(WEIGHTS**2) * (1 / 15 - 1 / 36)))
 
 

@@ -1,4 +1,4 @@
-"""A row of a benchmark's table and JSON."""
+"""Rows of a benchmark's table and JSON."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from typing import Any
 def result(
     name: str, value: float, unit: str, *, least: float | None = None, most: float | None = None
 ) -> dict[str, Any]:
-    """A measurement beside the bar that it must reach from above or below, if there is one."""
+    """Return a measurement with its bar, if any: the least or the most that it may be."""
     passed = None
     if least is not None:
         passed = value >= least

@@ -1,12 +1,12 @@
-"""How time and memory grow with the number of careers, and what a thousand trials cost the driver.
+"""Measure how time and memory grow with the number of careers, and the driver's costs of a thousand trials.
 
-(prepare) simulated careers in Parquet through `prepare`, for each size in a process of its own: seconds and
-peak memory a career, of that process and all that Ray starts for it; (epoch) one epoch of training on the
-snapshot: seconds and peak memory a career, timed over the first steps where a whole epoch takes too long,
-which the row says; (refit) the same refit by one and by two workers: seconds of an epoch, and how far the
-results are apart beside what another seed does; (driver) searches of 50 and of 1,000 trials of almost no
-work: memory of the driver, time a trial, size of the study, and how long `trajtune status` takes meanwhile.
-Usage, from the project's root:
+The benchmark has four parts. (prepare) `prepare` on simulated careers in Parquet, in a separate process for
+each size: seconds and peak memory per career, including Ray's processes. (epoch) One epoch of training on the
+snapshot: seconds and peak memory per career. Long epochs are extrapolated from their first steps, and the row
+says so. (refit) The same refit by one and by two workers: seconds per epoch, and the difference between the
+results, compared with that between two seeds. (driver) Searches of 50 and of 1,000 trials with almost no
+work: memory of the driver, time per trial, size of the study, and the time of `trajtune status` during the
+search. Usage, from the project's root:
 
     python -m benchmarks.scale [--quick] [--only prepare|refit|driver] [--json FILE] [--sizes N ...]
 """
@@ -46,22 +46,22 @@ from trajtune.searching.trial import LAST
 from trajtune.simulation.write_careers import write_simulated
 
 SIZES = (100_000, 1_000_000, 10_000_000)
-MOST_TIME, MOST_MEMORY = 1.2, 1.5
-"""Times the first size's: seconds and bytes a career."""
-MOST_STEPS = 4_000
-"""Of an epoch; a longer one is timed over so many and extrapolated."""
+MAX_TIME, MAX_MEMORY = 1.2, 1.5
+"""Bars on seconds and bytes per career, relative to the first size."""
+MAX_STEPS = 4_000
+"""Largest number of measured steps of an epoch; longer epochs are extrapolated."""
 REFITTED = 50_000
 FEW, MANY = 50, 1_000
-MOST_TIME_OF_A_TRIAL, MOST_DRIVER_GB, MOST_STATUS_S = 1.3, 1.0, 2.0
+MAX_TIME_OF_A_TRIAL, MAX_DRIVER_GB, MAX_STATUS_S = 1.3, 1.0, 2.0
 TRAJTUNE = str(Path(sys.executable).with_name("trajtune"))
 MEGABYTE, GIGABYTE = 2**20, 2**30
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="small sizes and few trials")
-    parser.add_argument("--only", choices=("prepare", "refit", "driver"), help="this part alone")
-    parser.add_argument("--json", type=Path, help="write the results here too")
+    parser.add_argument("--quick", action="store_true", help="use small sizes and few trials")
+    parser.add_argument("--only", choices=("prepare", "refit", "driver"), help="run only this part")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of careers")
     parser.add_argument("--child", nargs=3, metavar=("WHAT", "N", "FOLDER"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -85,31 +85,34 @@ def main() -> None:
 
 
 def growth(sizes: tuple[int, ...], folder: Path) -> list[dict[str, Any]]:
-    """Seconds and peak bytes a career, by the number of careers, of both stages."""
+    """Return the seconds and peak bytes per career of both stages, by the number of careers."""
     rows: list[dict[str, Any]] = []
     first: dict[str, tuple[float, float]] = {}
     for size in sizes:
         directory = folder / str(size)
         began = time.perf_counter()
         write_simulated(size, 0, str(directory / "careers.parquet"))
-        rows.append(result(f"{size:,} careers: simulated, whole", time.perf_counter() - began, "s"))
+        rows.append(result(f"{size:,} careers: simulation, total", time.perf_counter() - began, "s"))
         for stage in ("prepare", "epoch"):
-            said, peak = in_a_process(stage, size, directory)
-            seconds, memory = said["seconds"] / size, peak / size
+            report, peak = in_a_process(stage, size, directory)
+            seconds, memory = report["seconds"] / size, peak / size
             of_first = first.setdefault(stage, (seconds, memory))
-            how = f", from {said['share']:.1%} of its steps" if said.get("share", 1) < 1 else ""
+            how = f", from {report['share']:.1%} of its steps" if report.get("share", 1) < 1 else ""
             name = f"{size:,} careers: {stage}"
             rows += [
-                result(f"{name}, whole{how}", said["seconds"], "s"),
+                result(f"{name}, total{how}", report["seconds"], "s"),
                 result(f"{name}, peak memory", peak / GIGABYTE, "GiB"),
                 result(
-                    f"{name}, time a career, times the first", seconds / of_first[0], "times", most=MOST_TIME
+                    f"{name}, time per career, relative to the first size",
+                    seconds / of_first[0],
+                    "times",
+                    most=MAX_TIME,
                 ),
                 result(
-                    f"{name}, memory a career, times the first",
+                    f"{name}, memory per career, relative to the first size",
                     memory / of_first[1],
                     "times",
-                    most=MOST_MEMORY,
+                    most=MAX_MEMORY,
                 ),
             ]
             for row in rows[-4:]:
@@ -118,7 +121,7 @@ def growth(sizes: tuple[int, ...], folder: Path) -> list[dict[str, Any]]:
 
 
 def together(size: int, folder: Path) -> list[dict[str, Any]]:
-    """The same refit by one worker and by two."""
+    """Return the comparison of the same refit by one worker and by two."""
     write_simulated(size, 0, str(folder / "careers.parquet"))
     with ray_session():
         snapshot = prepare(on_parquet(folder))
@@ -134,48 +137,50 @@ def together(size: int, folder: Path) -> list[dict[str, Any]]:
         seconds[workers] = median(report["seconds"] for report in reports)
     name = f"a refit on {size:,} careers"
     return [
-        *(result(f"{name}, {workers} workers: an epoch", seconds[workers], "s") for workers in seconds),
-        result(f"{name}: an epoch by one worker / by two", seconds[1] / seconds[2], "times"),
-        result(f"{name}: val NLL by two less by one", reached[2, 0] - reached[1, 0], "nats"),
-        result(f"{name}: val NLL with another seed less with this", reached[1, 1] - reached[1, 0], "nats"),
+        *(result(f"{name}, {workers} workers: epoch", seconds[workers], "s") for workers in seconds),
+        result(f"{name}: epoch, one worker / two workers", seconds[1] / seconds[2], "times"),
+        result(f"{name}: val NLL, two workers - one worker", reached[2, 0] - reached[1, 0], "nats"),
+        result(f"{name}: val NLL, another seed - this seed", reached[1, 1] - reached[1, 0], "nats"),
     ]
 
 
 def load(few: int, many: int, folder: Path) -> list[dict[str, Any]]:
-    """What trials of almost no work cost the driver, for few and for many of them."""
+    """Return the driver's costs of few and of many trials with almost no work."""
     rows: list[dict[str, Any]] = []
     found: dict[int, tuple[float, float]] = {}
     for trials in (few, many):
         directory = folder / f"trials-{trials}"
         directory.mkdir()
         statuses: list[float] = []
-        said, peak = in_a_process("search", trials, directory, alone=True, meanwhile=statuses)
-        found[trials] = said["seconds"] / trials, peak
+        report, peak = in_a_process("search", trials, directory, alone=True, meanwhile=statuses)
+        found[trials] = report["seconds"] / trials, peak
         rows += [
-            result(f"{trials:,} trials: time a trial", said["seconds"] / trials, "s"),
+            result(f"{trials:,} trials: time per trial", report["seconds"] / trials, "s"),
             result(
-                f"{trials:,} trials: driver's processor time a trial", said["driver_seconds"] / trials, "s"
+                f"{trials:,} trials: driver, processor time per trial",
+                report["driver_seconds"] / trials,
+                "s",
             ),
             result(f"{trials:,} trials: driver, peak memory", peak / MEGABYTE, "MiB"),
-            result(f"{trials:,} trials: the study's file", said["study_bytes"] / MEGABYTE, "MiB"),
+            result(f"{trials:,} trials: file of the study", report["study_bytes"] / MEGABYTE, "MiB"),
         ]
         if statuses:
             name = f"{trials:,} trials: slowest of {len(statuses)} `trajtune status`"
-            rows.append(result(name, max(statuses), "s", most=MOST_STATUS_S))
+            rows.append(result(name, max(statuses), "s", most=MAX_STATUS_S))
     times, more = found[many][0] / found[few][0], (found[many][1] - found[few][1]) / GIGABYTE
     return [
         *rows,
-        result(f"time a trial, {many:,} / {few}", times, "times", most=MOST_TIME_OF_A_TRIAL),
-        result(f"driver's memory, {many:,} - {few}", more, "GiB", most=MOST_DRIVER_GB),
+        result(f"time per trial, {many:,} / {few}", times, "times", most=MAX_TIME_OF_A_TRIAL),
+        result(f"driver, peak memory, {many:,} - {few}", more, "GiB", most=MAX_DRIVER_GB),
     ]
 
 
 def in_a_process(
     what: str, number: int, folder: Path, *, alone: bool = False, meanwhile: list[float] | None = None
 ) -> tuple[dict[str, Any], float]:
-    """What a child process said, and its peak memory in bytes: with its children's, or ``alone``.
+    """Return the report of a child process and its peak memory in bytes, with its children unless ``alone``.
 
-    Memory that several processes share counts once (PSS).
+    Memory that several processes share is counted once (PSS).
     """
     command = [sys.executable, "-m", "benchmarks.scale", "--child", what, str(number), str(folder)]
     with (
@@ -188,13 +193,13 @@ def in_a_process(
                 meanwhile.append(seconds_of_status(folder))
         written, _ = child.communicate()
     assert child.returncode == 0, f"{what} of {number} failed"
-    said: dict[str, Any] = json.loads(written.splitlines()[-1])
-    return said, peak[0]
+    report: dict[str, Any] = json.loads(written.splitlines()[-1])
+    return report, peak[0]
 
 
 @contextmanager
 def watched(pid: int, alone: bool) -> Iterator[list[float]]:
-    """The largest memory of a process so far, looked at twice a second."""
+    """Sample the memory of a process twice a second, and yield a list with its maximum."""
     peak, done = [0.0], threading.Event()
 
     def look() -> None:
@@ -211,7 +216,7 @@ def watched(pid: int, alone: bool) -> Iterator[list[float]]:
 
 
 def memory_of(pid: int, alone: bool) -> float:
-    """PSS in bytes of a process, and unless ``alone`` of all that descend from it."""
+    """Return the PSS of a process in bytes, including its descendants unless ``alone``."""
     try:
         process = psutil.Process(pid)
         family = [process] if alone else [process, *process.children(recursive=True)]
@@ -227,7 +232,7 @@ def memory_of(pid: int, alone: bool) -> float:
 
 
 def seconds_of_status(folder: Path) -> float:
-    """Wall time of the command as somebody types it in another terminal."""
+    """Return the wall time of the status command in seconds."""
     began = time.perf_counter()
     command = [TRAJTUNE, "status", str(folder / "runs" / "latest"), "--json"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -235,7 +240,7 @@ def seconds_of_status(folder: Path) -> float:
 
 
 def prepared(size: int, folder: Path) -> dict[str, Any]:
-    """Seconds of `prepare`, Ray's start left out."""
+    """Return the seconds of `prepare`, without the start of Ray."""
     experiment = on_parquet(folder)
     with ray_session():
         began = time.perf_counter()
@@ -244,7 +249,7 @@ def prepared(size: int, folder: Path) -> dict[str, Any]:
 
 
 def trained(size: int, folder: Path) -> dict[str, Any]:
-    """Processor seconds of an epoch of the default model, planning too; a long one is extrapolated."""
+    """Return the processor seconds of an epoch of the default model; a long epoch is extrapolated."""
     import torch
 
     torch.set_num_threads(1)
@@ -261,7 +266,7 @@ def trained(size: int, folder: Path) -> dict[str, Any]:
     first = next(batches)
     planning = time.process_time() - began
     began = time.process_time()
-    some = [first, *islice(batches, MOST_STEPS - 1)]
+    some = [first, *islice(batches, MAX_STEPS - 1)]
     train_epoch(model, some, optimizer, params, epoch=1)
     return {
         "seconds": planning + (time.process_time() - began) * steps / len(some),
@@ -270,7 +275,7 @@ def trained(size: int, folder: Path) -> dict[str, Any]:
 
 
 def searched(trials: int, folder: Path) -> dict[str, Any]:
-    """Seconds of a search of trials that do almost nothing, the driver's own, and its study's size."""
+    """Return wall seconds and driver seconds of a search with almost no work, and the size of its study."""
     snapshot = snapshot_of_ladders(folder, 60)
     with ray_session(num_cpus=2):
         began, own = time.perf_counter(), time.process_time()

@@ -1,4 +1,4 @@
-"""How fast a search grows a cluster from no worker to four, beside Ray's own plain tasks."""
+"""Measure how fast a search grows a cluster from no worker to four, compared with plain Ray tasks."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ from trajtune.experiment.settings import Experiment
 from trajtune.storage.path import StoredPath
 
 WORKERS: Final = 4
-MOST_S_LATER: Final = 30.0
+MAX_S_LATER: Final = 30.0
 _PATIENCE_S: Final = 300.0
 
 _PLAIN_TASKS: Final = """
@@ -27,12 +27,12 @@ ray.get([ray.remote(num_cpus=1)(lambda: time.sleep(300)).remote() for _ in range
 
 
 def scale_out(experiment: Experiment, snapshot: StoredPath, directory: Path) -> list[dict[str, Any]]:
-    """Seconds from the start of a process to four workers, for plain tasks and for a search.
+    """Return the seconds from the start of a process to four workers, for plain tasks and for a search.
 
     Args:
-        experiment: A search of more trials than there will be workers, each of minutes.
-        snapshot: Its careers.
-        directory: Of scratch files.
+        experiment: Experiment with more trials than workers, each of which takes minutes.
+        snapshot: Snapshot of its careers.
+        directory: Directory for temporary files.
     """
     save_experiment(experiment, directory / "scale_out.yaml")
     trajtune = "import sys; sys.argv[0] = 'trajtune'; from trajtune.cli import main; main()"
@@ -42,7 +42,7 @@ def scale_out(experiment: Experiment, snapshot: StoredPath, directory: Path) -> 
     return [
         result(f"scale-out: seconds to {WORKERS} workers, plain tasks", plain, "s"),
         result(f"scale-out: seconds to {WORKERS} workers, trajtune search", ours, "s"),
-        result("scale-out: trajtune search after plain tasks", ours - plain, "s", most=MOST_S_LATER),
+        result("scale-out: trajtune search - plain tasks", ours - plain, "s", most=MAX_S_LATER),
     ]
 
 
@@ -54,7 +54,7 @@ def _seconds_to_all_workers(arguments: Any) -> float:
         )
         try:
             while ray.cluster_resources().get("CPU", 0) < WORKERS:
-                assert process.poll() is None, "it ended before the cluster had grown"
+                assert process.poll() is None, "the process ended before the cluster had grown"
                 assert time.perf_counter() - began < _PATIENCE_S, "the cluster does not grow"
                 time.sleep(0.2)
             return time.perf_counter() - began

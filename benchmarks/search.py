@@ -1,10 +1,10 @@
-"""What a search costs beside training, what its stopping early saves, and whether killing it loses anything.
+"""Measure the overhead of a search, the savings by pruning, and whether kills lose anything.
 
-(a) seconds a trial of 50 trials that do almost nothing, two at a time, beside Ray Tune's defaults around the
-same function; (b) the share of the cores' time that is spent in epochs; (c) the epochs that TPE with ASHA
-needs to reach the best of as many full-length random trials; (d) the time to the same validation NLL, beside
-`optuna.study.optimize` around a plain loop; (e) the time in which a cluster grows to four workers, beside
-Ray's own plain tasks; and, with --kills N alone, N SIGKILLs.
+(a) Seconds per trial of 50 trials with almost no work, two at a time, compared with Ray Tune's defaults for
+the same function. (b) Share of the cores' time that is spent in epochs. (c) Epochs that TPE with ASHA needs
+to reach the best value of as many full-length random trials. (d) Time to the same validation NLL, compared
+with `optuna.study.optimize` around a plain loop. (e) Time in which a cluster grows to four workers, compared
+with plain Ray tasks. With --kills N, only a search with N SIGKILLs is run.
 Usage, from the project's root:
 
     python -m benchmarks.search [--quick] [--only a|b|c|d|e] [--json FILE] [--kills N]
@@ -46,19 +46,19 @@ from trajtune.searching.study.origins import SAMPLER_ORIGIN
 from trajtune.searching.study.trial_records import TrialRecord, read_trials
 
 CONCURRENT = 2
-MOST_OF_RAYS_DEFAULT = 0.1
-LEAST_EFFICIENCY = 0.90
-MOST_OF_RANDOMS_EPOCHS = 0.25
-LEAST_SPEED_UP = 5.0
+MAX_OF_RAYS_DEFAULT = 0.1
+MIN_EFFICIENCY = 0.90
+MAX_OF_RANDOMS_EPOCHS = 0.25
+MIN_SPEED_UP = 5.0
 TINY = {"max_epochs": 5, "embedding_dim": 16, "hidden_dim": 8, "num_layers": 1}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="fewer trials, careers and seeds")
-    parser.add_argument("--only", choices="abcde", help="this part alone")
-    parser.add_argument("--json", type=Path, help="write the results here too")
-    parser.add_argument("--kills", type=int, default=0, help="SIGKILLs at random moments")
+    parser.add_argument("--quick", action="store_true", help="use fewer trials, careers and seeds")
+    parser.add_argument("--only", choices="abcde", help="run only this part")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
+    parser.add_argument("--kills", type=int, default=0, help="number of SIGKILLs at random moments")
     options = parser.parse_args()
     results: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -77,7 +77,7 @@ def main() -> None:
                     for space in ("around_default", "wide"):
                         sizes = (12, 500, 2) if options.quick else (50, 2_000, 5)
                         results += value(directory, space, *sizes)
-            if "d" in parts:  # starting Ray is part of what ours takes
+            if "d" in parts:  # the time of trajtune includes the start of Ray
                 results += beside_plain(directory, *((8, 3_000, 20) if options.quick else (50, 5_000, 50)))
             if "e" in parts:
                 experiment = on_simulated(directory, 2_000, space="smoke", trials=20, max_concurrent=None)
@@ -92,25 +92,25 @@ def main() -> None:
 
 
 def overhead(directory: Path, *, trials: int) -> list[dict[str, Any]]:
-    """Wall time a trial of trials that do almost nothing, ours and that of Ray Tune's defaults."""
+    """Return the wall time per trial with almost no work, of trajtune and of Ray Tune's defaults."""
     snapshot = snapshot_of_ladders(directory, 60)
     began = time.perf_counter()
     run = search(directory, snapshot, trials=1 + trials, training=TINY)
-    # The research default is one trial more, and no tiny one.
+    # The research default is an additional trial, and not a tiny one.
     default = read_trials(read_study(run.path))[0]
     ours = (time.perf_counter() - began - default.seconds / CONCURRENT) / trials
     began = time.perf_counter()
     rays_default(snapshot, directory, trials)
     rays = (time.perf_counter() - began) / trials
     return [
-        result("overhead: wall a trial, trajtune", ours, "s"),
-        result("overhead: wall a trial, Ray Tune's defaults", rays, "s"),
-        result("overhead: trajtune / Ray Tune's defaults", ours / rays, "times", most=MOST_OF_RAYS_DEFAULT),
+        result("overhead: wall time per trial, trajtune", ours, "s"),
+        result("overhead: wall time per trial, Ray Tune's defaults", rays, "s"),
+        result("overhead: trajtune / Ray Tune's defaults", ours / rays, "times", most=MAX_OF_RAYS_DEFAULT),
     ]
 
 
 def rays_default(snapshot: Snapshot, directory: Path, trials: int) -> None:
-    """The same trials as a user of Ray Tune would first write them."""
+    """Run the same trials in the simplest way with Ray Tune."""
     from ray import tune
 
     train, val = (snapshot.read(split).arrays for split in ("train", "val"))
@@ -127,12 +127,12 @@ def rays_default(snapshot: Snapshot, directory: Path, trials: int) -> None:
         tune_config=tune.TuneConfig(num_samples=trials, metric="loss", mode="min"),
         run_config=tune.RunConfig(storage_path=str(directory / "ray"), verbose=0),
     ).fit()
-    if grid.num_errors:  # a trial that fails at once costs less than one that trains
+    if grid.num_errors:  # failed trials would make Ray Tune look faster
         raise RuntimeError(f"{grid.num_errors} of Ray Tune's trials failed, the first by: {grid.errors[0]}")
 
 
 def efficiency(directory: Path, trials: int, careers: int) -> list[dict[str, Any]]:
-    """Seconds in epochs over wall-clock times cores, on simulated careers with the default experiment."""
+    """Return seconds in epochs / (wall time × cores), on simulated careers with the default experiment."""
     experiment = on_simulated(directory, careers, trials=trials)
     snapshot = prepare(experiment)
     began = time.perf_counter()
@@ -141,16 +141,19 @@ def efficiency(directory: Path, trials: int, careers: int) -> list[dict[str, Any
     training = sum(trial.seconds for trial in read_trials(read_study(run.path)))
     share = training / (wall * CONCURRENT)
     name = f"efficiency: {trials} trials, {careers:,} careers"
-    return [result(f"{name}, wall", wall, "s"), result(name, share, "share", least=LEAST_EFFICIENCY)]
+    return [result(f"{name}, wall", wall, "s"), result(name, share, "share", least=MIN_EFFICIENCY)]
 
 
 def value(directory: Path, space: str, trials: int, careers: int, seeds: int) -> list[dict[str, Any]]:
-    """Epochs to the best of as many full-length random trials, as a share of theirs; median of seeds."""
+    """Return the epochs to the best of as many full-length random trials, as a share of their epochs.
+
+    The result is the median over seeds.
+    """
     snapshot = prepare(on_simulated(directory, careers))
     shares = []
     for seed in range(seeds):
-        # Of its own seed: with ours, TPE's random first trials would be the very draws it is compared with.
-        by_chance = searched(
+        # With the same seed, TPE's random first trials would equal the random trials.
+        random_trials = searched(
             snapshot,
             on_simulated(
                 directory,
@@ -163,16 +166,16 @@ def value(directory: Path, space: str, trials: int, careers: int, seeds: int) ->
                 seed=1000 + seed,
             ),
         )
-        drawn = [trial for trial in by_chance if trial.origin == SAMPLER_ORIGIN]
+        drawn = [trial for trial in random_trials if trial.origin == SAMPLER_ORIGIN]
         target = min(trial.value for trial in drawn if trial.value is not None)
         epochs = sum(len(trial.epochs) for trial in drawn)
         ours = searched(snapshot, on_simulated(directory, careers, space=space, trials=1 + trials, seed=seed))
-        ours = ours[1:]  # the research default's epochs are nobody's: both searches begin with it
+        ours = ours[1:]  # both searches begin with the research default, so it is left out
         shares.append(epochs_to(ours, target) / epochs)
         best = min(epoch["val_next_role_nll"] for trial in ours for epoch in trial.epochs)
         print(
-            f"{space}, seed {seed}: best of {len(drawn)} by chance {target:.4f} in {epochs} epochs, "
-            f"ours {best:.4f} in {sum(len(trial.epochs) for trial in ours)}, share {shares[-1]:.3f}",
+            f"{space}, seed {seed}: best of {len(drawn)} random trials {target:.4f} in {epochs} epochs, "
+            f"trajtune {best:.4f} in {sum(len(trial.epochs) for trial in ours)}, share {shares[-1]:.3f}",
             flush=True,
         )
     return [
@@ -181,13 +184,13 @@ def value(directory: Path, space: str, trials: int, careers: int, seeds: int) ->
             f"value in {space}: epochs to the best of {trials} random, median of {seeds}",
             median(shares),
             "share",
-            most=MOST_OF_RANDOMS_EPOCHS,
+            most=MAX_OF_RANDOMS_EPOCHS,
         ),
     ]
 
 
 def luck(directory: Path, careers: int, seeds: int) -> list[dict[str, Any]]:
-    """How far the best NLL of one configuration, the default, is from itself under another seed."""
+    """Return the variation of the best NLL of the default params between seeds."""
     snapshot = prepare(on_simulated(directory, careers))
     train, val = (snapshot.read(split).arrays for split in ("train", "val"))
     encoder = snapshot.encoder()
@@ -201,9 +204,9 @@ def luck(directory: Path, careers: int, seeds: int) -> list[dict[str, Any]]:
 
     best = ray.get([best_of.remote(seed) for seed in range(seeds)])
     return [
-        result(f"luck: NLL of the default params, mean of {seeds} seeds", mean(best), "nats"),
-        result("luck: its standard deviation between seeds", stdev(best), "nats"),
-        result("luck: the best of the seeds", min(best), "nats"),
+        result(f"seed noise: NLL of the default params, mean of {seeds} seeds", mean(best), "nats"),
+        result("seed noise: standard deviation between seeds", stdev(best), "nats"),
+        result("seed noise: best of the seeds", min(best), "nats"),
     ]
 
 
@@ -212,7 +215,7 @@ def searched(snapshot: Snapshot, experiment: Experiment) -> list[TrialRecord]:
 
 
 def on_simulated(directory: Path, careers: int, **settings: Any) -> Experiment:
-    """The default experiment on so many simulated careers."""
+    """Return the default experiment on simulated careers."""
     content = {
         "source": {"kind": "simulated", "careers": careers},
         "search": {"max_concurrent": CONCURRENT, **settings},
@@ -222,7 +225,7 @@ def on_simulated(directory: Path, careers: int, **settings: Any) -> Experiment:
 
 
 def epochs_to(trials: list[TrialRecord], target: float) -> float:
-    """Epochs of the trials in their order until a value is at most ``target``; infinite if none is."""
+    """Return the number of epochs until a value is at most ``target``; infinite if none is."""
     epochs = 0
     for trial in trials:
         for epoch in trial.epochs:
@@ -233,7 +236,7 @@ def epochs_to(trials: list[TrialRecord], target: float) -> float:
 
 
 def beside_plain(directory: Path, trials: int, careers: int, epochs: int) -> list[dict[str, Any]]:
-    """Seconds to the same validation NLL on simulated careers: the worse of the two searches' best."""
+    """Return the seconds to the same validation NLL, which is the worse of the two searches' best values."""
     base = RESEARCH_DEFAULT.model_copy(update={"max_epochs": epochs})
     experiment = on_simulated(directory, careers, space="around_default", trials=trials)
     experiment = experiment.model_copy(update={"training": base})
@@ -257,19 +260,19 @@ def beside_plain(directory: Path, trials: int, careers: int, epochs: int) -> lis
         for name, reached in (("the plain loop in optuna.optimize", plain), ("trajtune", ours))
     }
     ratio = seconds["the plain loop in optuna.optimize"] / seconds["trajtune"]
-    whole = f"{trials} trials, {careers:,} careers"
+    size = f"{trials} trials, {careers:,} careers"
     return [
-        result(f"{whole}: best NLL, the plain loop", min(nll for _, nll in plain), "nats"),
-        result(f"{whole}: best NLL, trajtune", min(nll for _, nll in ours), "nats"),
-        result(f"{whole}: all of it, the plain loop", plain[-1][0], "s"),
-        result(f"{whole}: all of it, trajtune", ours[-1][0], "s"),
+        result(f"{size}: best NLL, the plain loop", min(nll for _, nll in plain), "nats"),
+        result(f"{size}: best NLL, trajtune", min(nll for _, nll in ours), "nats"),
+        result(f"{size}: total time, the plain loop", plain[-1][0], "s"),
+        result(f"{size}: total time, trajtune", ours[-1][0], "s"),
         *(result(f"seconds to NLL {target:.4f}: {name}", value, "s") for name, value in seconds.items()),
-        result(f"time to NLL {target:.4f}: plain / trajtune", ratio, "times", least=LEAST_SPEED_UP),
+        result(f"time to NLL {target:.4f}: plain / trajtune", ratio, "times", least=MIN_SPEED_UP),
     ]
 
 
 def killed(directory: Path, kills: int) -> list[dict[str, Any]]:
-    """Searches under fire until so many kills are done; every invariant is checked after each."""
+    """Kill searches at random moments, and check every invariant after each search."""
     snapshot = snapshot_of_ladders(directory, 400)
     done: Counter[str] = Counter()
     searches = 0

@@ -1,9 +1,9 @@
-"""Whether a softmax over few drawn titles pays: the same model on the same careers for the same seconds.
+"""Compare the sampled with the full softmax: the same model on the same careers for the same time.
 
-Careers of titles whose frequencies fall as one over their rank, of which a title has four likely successors.
-For each size of vocabulary the model is trained with the exact softmax and with ``softmax_samples`` titles
-drawn, one after the other on one core, by processor time; what it reaches is measured with the exact softmax
-over all titles. Usage, from the project's root:
+The frequency of a title is proportional to one over its rank, and each title has four likely successors. For
+each vocabulary size, the model is trained with the full softmax and with ``softmax_samples`` sampled titles,
+one after the other on one core, for the same processor time. The result is measured with the full softmax.
+Usage, from the project's root:
 
     python -m benchmarks.softmax [--quick] [--json FILE] [--seconds S] [--sizes V ...]
 """
@@ -32,15 +32,17 @@ SIZES = (20_000, 50_000, 200_000)
 SECONDS = 120.0
 TRAIN_CAREERS, VAL_CAREERS, ROLES = 200_000, 500, 5
 SUCCESSORS = (0.4, 0.2, 0.1, 0.05)
-"""Chances of a title's likely successors; with what is left, any title follows."""
+"""Probabilities of the likely successors of a title; otherwise any title follows."""
 STEPS_A_TURN = 5
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a small vocabulary for a few seconds")
-    parser.add_argument("--json", type=Path, help="write the results here too")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="of training, each time")
+    parser.add_argument("--quick", action="store_true", help="use a small vocabulary for a few seconds")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
+    parser.add_argument(
+        "--seconds", type=float, default=SECONDS, help="processor time of each training in seconds"
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of titles")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -51,11 +53,11 @@ def main() -> None:
 
 
 def compared(num_titles: int, seconds: float) -> list[dict[str, Any]]:
-    """A step's time and the val NLL after so many seconds, exact and with several numbers of samples."""
+    """Return the time of a step and the val NLL, with the full softmax and with samples."""
     train, val = careers(TRAIN_CAREERS, 0, num_titles), careers(VAL_CAREERS, 1, num_titles)
     rows: list[dict[str, Any]] = []
     for samples in (0, 2_048, 8_192):
-        how = f"{samples:,} drawn" if samples else "all"
+        how = f"{samples:,} sampled" if samples else "all"
         milliseconds, nll = trained(train, val, num_titles, samples, seconds)
         name = f"{num_titles:,} titles, {how}"
         rows.append(result(f"{name}: a step of 256 examples", milliseconds, "ms"))
@@ -68,8 +70,8 @@ def compared(num_titles: int, seconds: float) -> list[dict[str, Any]]:
 def trained(
     train: CareerArrays, val: CareerArrays, num_titles: int, samples: int, seconds: float
 ) -> tuple[float, float]:
-    """Milliseconds of a step, and what is reached after so many seconds of them."""
-    # Words say nothing of drawn titles, and a schedule would have to know how many steps there will be.
+    """Return the milliseconds of a step, and the val NLL after the given seconds."""
+    # The random titles have no words, and a schedule would need the number of steps in advance.
     params = Params(title_vectors="id", batch_size=256, schedule="constant", softmax_samples=samples)
     torch.manual_seed(0)
     model = new_model(params, num_titles)
@@ -92,7 +94,7 @@ def trained(
 
 
 def careers(number: int, seed: int, num_titles: int) -> CareerArrays:
-    """Careers of `ROLES` roles; what follows what is the same for every seed."""
+    """Return careers with `ROLES` roles; the successors are the same for every seed."""
     random = np.random.default_rng(seed)
     likely = _drawn(np.random.default_rng(7), num_titles * len(SUCCESSORS), num_titles).reshape(
         num_titles, -1
@@ -118,7 +120,7 @@ def careers(number: int, seed: int, num_titles: int) -> CareerArrays:
 
 
 def _drawn(random: np.random.Generator, number: int, num_titles: int) -> NDArray[np.int64]:
-    """Titles from 1, each about as often as one over its rank."""
+    """Draw titles from 1, each with a frequency of about one over its rank."""
     return np.clip(np.exp(random.random(number) * math.log(num_titles)).astype(np.int64), 1, num_titles - 1)
 
 

@@ -1,9 +1,9 @@
-"""The split rules on the same test moves: which rule's training predicts what came next.
+"""Compare the split rules on the same test moves.
 
-The cutoffs are the same for all rules: those that ``auto`` gives for ``move``. The test moves are the test
-split of ``move``: each person's last move, if it began at or after the val cutoff, with all roles before it.
-For each rule the default params are trained on its train, the best epoch is chosen on its val, and the test
-moves are predicted. The test moves whose target every rule's vocabulary holds are compared.
+All rules have the same cutoffs, which are those of ``auto`` for ``move``. The test moves are the test split
+of ``move``: each person's last move, if it began at or after the val cutoff, with all earlier roles. For each
+rule, the default params are trained on its train, the best epoch is chosen on its val, and the test moves are
+predicted. Only test moves whose target is in the vocabulary of every rule are compared.
 """
 
 import sys
@@ -38,7 +38,10 @@ Row = dict[str, Any]
 
 
 def compare_rules(name: str, rules: Sequence[str], directory: Path, num_seeds: int) -> Iterator[Row]:
-    """Log-loss and top-1 of each rule on the same moves, mean over seeds; a rule may have no split."""
+    """Yield log-loss and top-1 of each rule on the same moves, as means over seeds.
+
+    Rules that cannot split the careers are skipped.
+    """
     experiment = experiment_of(name, directory, split={"by": "move"})
     with ray_session():
         loaded = load_career_sequences(experiment.source, experiment.data)
@@ -50,7 +53,7 @@ def compare_rules(name: str, rules: Sequence[str], directory: Path, num_seeds: i
         try:
             snapshot = snapshot_of(loaded, experiment_of(name, directory, split={"by": rule, **cutoffs}))
         except SplitError as error:
-            print(f"{name} has no split by {rule}: {error}", file=sys.stderr, flush=True)
+            print(f"{name} cannot be split by {rule}: {error}", file=sys.stderr, flush=True)
             continue
         found[rule] = [predicted(snapshot, moves, seed) for seed in range(num_seeds)]
     known = np.all([seeds[0].target != 0 for seeds in found.values()], axis=0)
@@ -67,7 +70,7 @@ def compare_rules(name: str, rules: Sequence[str], directory: Path, num_seeds: i
 
 
 def gains(found: dict[str, list[Predictions]], known: NDArray[np.bool_]) -> Iterator[Row]:
-    """What the last rule gains over each other one, with the first seed and 95 % intervals."""
+    """Yield the gains of the last rule over each other rule, with the first seed and 95 % intervals."""
     *others, last = found
     for rule in others:
         over = gain(found[last][0].take(known), found[rule][0].take(known))["nll"]

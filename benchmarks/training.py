@@ -1,10 +1,11 @@
-"""How fast an epoch is on one core, beside the loop that users write, at the same mathematics per example.
+"""Measure the speed of an epoch on one core, compared with a plain loop with the same mathematics per
+example.
 
-The plain loop: a `Dataset` of per-career tensors, a `DataLoader` with a padding collate,
-`pack_padded_sequence`, default Adam, `.item()` every step. Both train the research default on the
-same simulated careers (5,040 titles), turn by turn in one process with one thread; processor time
-is counted, so that other programs disturb little. The memory of a trial at 50,000 titles is measured
-in a process of its own. Usage:
+The plain loop uses a `Dataset` of per-career tensors, a `DataLoader` with a padding collate function,
+`pack_padded_sequence`, default Adam and `.item()` in every step. Both loops train the research default on
+the same simulated careers (5,040 titles), alternating in one process with one thread. Processor time is
+measured, so that other programs have little effect. The memory of a trial with 50,000 titles is measured in a
+separate process. Usage:
 
     python benchmarks/training.py [--quick] [--json FILE]
 """
@@ -44,12 +45,12 @@ from trajtune.simulation.simulate import simulate
 PROCESS = ProcessSettings(num_specialisations=60, foreign_share=0.0)
 VOCAB_SIZE = num_titles(PROCESS) + 1
 BARS = {32: 3.0, 256: 1.8}
-MOST_MEGABYTES = 300.0
+MAX_MEGABYTES = 300.0
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: careers, steps in a turn, turns; and careers, epochs and seeds of the curves."""
+    """Size of the benchmark: careers, steps per turn, turns; and careers, epochs and seeds of the curves."""
 
     careers: int
     steps: int
@@ -65,8 +66,8 @@ QUICK = Size(50_000, 60, 5, 3_000, 3, 2)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="fewer steps, turns and seeds")
-    parser.add_argument("--json", type=Path, help="write the results here too")
+    parser.add_argument("--quick", action="store_true", help="use fewer steps, turns and seeds")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     parser.add_argument("--memory", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory:
@@ -78,17 +79,17 @@ def main() -> None:
     results = [row for batch_size in BARS for row in speed(arrays, batch_size, size)]
     results += [row for batch_size in BARS for row in parts(arrays, batch_size, size.steps)]
     results += curves(size)
-    # A process's peak varies by what the kernel has at hand, so several are asked.
+    # The peak memory of a process varies, so the median of several processes is used.
     megabytes = median(
         float(subprocess.check_output([sys.executable, __file__, "--memory"])) for _ in range(5)
     )
     results.append(
         result(
-            "own memory of a trial, 50,000 titles",
+            "memory of a trial, 50,000 titles",
             megabytes,
             "MB",
-            MOST_MEGABYTES,
-            megabytes < MOST_MEGABYTES,
+            MAX_MEGABYTES,
+            megabytes < MAX_MEGABYTES,
         )
     )
     for row in results:
@@ -99,7 +100,7 @@ def main() -> None:
 
 
 def speed(arrays: CareerArrays, batch_size: int, size: Size) -> list[dict[str, Any]]:
-    """Seconds of an epoch of both loops, and where ours spends them; medians over alternating turns."""
+    """Return the seconds of an epoch of both loops and of a lower bound; medians over alternating turns."""
     params = RESEARCH_DEFAULT.model_copy(update={"batch_size": batch_size})
     ours, plain = our_steps(arrays, params), plain_steps(arrays, params)
     floor = floor_steps(batch_size)
@@ -125,7 +126,7 @@ def speed(arrays: CareerArrays, batch_size: int, size: Size) -> list[dict[str, A
 
 
 def parts(arrays: CareerArrays, batch_size: int, steps: int) -> list[dict[str, Any]]:
-    """Where a step of ours spends its time: median milliseconds of each part."""
+    """Return the median milliseconds of each part of a step of trajtune."""
     params = RESEARCH_DEFAULT.model_copy(update={"batch_size": batch_size})
     torch.manual_seed(0)
     model = new_model(params, VOCAB_SIZE).train()
@@ -160,7 +161,7 @@ def parts(arrays: CareerArrays, batch_size: int, steps: int) -> list[dict[str, A
 
 
 def curves(size: Size) -> list[dict[str, Any]]:
-    """Validation loss after each epoch, ours minus the plain loop's, over seeds."""
+    """Return the difference in validation loss after each epoch, trajtune minus the plain loop."""
     train = simulated_arrays(size.curve_careers, seed=1)
     val = simulated_arrays(max(500, size.curve_careers // 5), seed=2)
     gaps: list[list[float]] = []
@@ -177,11 +178,11 @@ def curves(size: Size) -> list[dict[str, Any]]:
         rows.append(result(f"val loss after epoch {epoch}, standard error of that", spread, "nats"))
     worst = mean(gap[-1] for gap in gaps)
     allowed = max(0.02, 2 * stdev(gap[-1] for gap in gaps) / len(gaps) ** 0.5)
-    return [*rows, result("val loss in the end, ours - plain", worst, "nats", allowed, worst <= allowed)]
+    return [*rows, result("final val loss, ours - plain", worst, "nats", allowed, worst <= allowed)]
 
 
 def our_steps(arrays: CareerArrays, params: Params) -> Iterator[None]:
-    """The loop of `trajtune.model.training.fit`, a step at a time."""
+    """Run the loop of `trajtune.model.training.fit`, one step at a time."""
     torch.manual_seed(0)
     model = new_model(params, VOCAB_SIZE).train()
     optimizer = create_optimizer(model, params)
@@ -198,7 +199,7 @@ def our_steps(arrays: CareerArrays, params: Params) -> Iterator[None]:
 
 
 class PlainDataset(Dataset[tuple[Tensor, ...]]):
-    """One tuple of tensors a career, as users write it."""
+    """A plain dataset with one tuple of tensors per career."""
 
     def __init__(self, arrays: CareerArrays) -> None:
         ids = torch.from_numpy(arrays.title_ids.astype(np.int64))
@@ -251,7 +252,7 @@ def plain_loss(
     hireables: Tensor,
     params: Params,
 ) -> Tensor:
-    """`training_loss` of the research default as users write it, with autograd."""
+    """Return the `training_loss` of the research default, written plainly with autograd."""
     factored, tenure, hireability = scores
     logits = factored.multiplied()
     known = ~tenures.isnan()
@@ -268,7 +269,7 @@ def plain_loss(
 
 
 def plain_steps(arrays: CareerArrays, params: Params) -> Iterator[None]:
-    """The loop that users write, a step at a time."""
+    """Run the plain loop, one step at a time."""
     torch.manual_seed(0)
     model = new_model(params, VOCAB_SIZE).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=params.learning_rate)
@@ -280,10 +281,10 @@ def plain_steps(arrays: CareerArrays, params: Params) -> Iterator[None]:
 
 
 def floor_steps(batch_size: int) -> Iterator[None]:
-    """The least a step can cost: its large matrix products and the optimiser's memory traffic, nothing else.
+    """Run a lower bound of a step: only its large matrix products and the memory traffic of the optimizer.
 
-    Products of the classifier (forward, and backward twice) and of the LSTM's input (likewise), for
-    careers of four titles; a fused Adam over as many numbers as the model has.
+    These are the products of the classifier (one forward, two backward) and of the LSTM's input (likewise),
+    for careers with four titles, and a fused Adam step over as many numbers as the model has.
     """
     params = RESEARCH_DEFAULT
     weights = torch.zeros(sum(w.numel() for w in new_model(params, VOCAB_SIZE).parameters()))
@@ -305,7 +306,7 @@ def floor_steps(batch_size: int) -> Iterator[None]:
 
 
 def our_epochs(train: CareerArrays, val: CareerArrays, params: Params, seed: int) -> Iterator[float]:
-    """Validation loss after each epoch of ours."""
+    """Yield the validation loss after each epoch of trajtune."""
     torch.manual_seed(seed)
     model = new_model(params, VOCAB_SIZE)
     optimizer = create_optimizer(model, params)
@@ -316,7 +317,7 @@ def our_epochs(train: CareerArrays, val: CareerArrays, params: Params, seed: int
 
 
 def plain_epochs(train: CareerArrays, val: CareerArrays, params: Params, seed: int) -> Iterator[float]:
-    """Validation loss after each epoch of the plain loop, from the same weights."""
+    """Yield the validation loss after each epoch of the plain loop, from the same initial weights."""
     torch.manual_seed(seed)
     model = new_model(params, VOCAB_SIZE)
     optimizer = torch.optim.Adam(model.parameters(), lr=params.learning_rate)
@@ -330,7 +331,7 @@ def plain_epochs(train: CareerArrays, val: CareerArrays, params: Params, seed: i
 
 
 def megabytes_of_a_trial() -> float:
-    """Growth of the largest resident size by an epoch at 50,000 titles and its checkpoint."""
+    """Return the growth of the peak memory by an epoch with 50,000 titles and its checkpoint."""
 
     def careers(vocab_size: int) -> CareerArrays:
         titles = np.random.default_rng(0).integers(1, vocab_size, 10_000).astype(np.int32)
@@ -351,13 +352,13 @@ def megabytes_of_a_trial() -> float:
 
 
 def peak_megabytes() -> float:
-    """Largest resident size of this program; `getrusage` would count that of the process that started it."""
+    """Return the peak resident memory of this program; `getrusage` would include the parent process."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def simulated_arrays(num_careers: int, seed: int) -> CareerArrays:
-    """Simulated careers as training reads them, with their canonical titles."""
+    """Return simulated careers with canonical titles, as arrays for training."""
     careers = simulate(num_careers, seed, PROCESS)
     months = ((careers.ends - careers.starts) / 30.4375).astype(np.float32)
     known = np.where(careers.held, np.nan, months).astype(np.float32)

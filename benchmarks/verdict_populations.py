@@ -1,4 +1,4 @@
-"""Simulated careers as arrays, beside the best possible predictions of their last moves: the known truth."""
+"""Simulated careers as arrays, with the best possible predictions of their last moves."""
 
 # N careers, R roles of all careers
 
@@ -25,12 +25,12 @@ COVERAGE: Final = 0.8
 
 @dataclass(frozen=True)
 class Population:
-    """People with the truth about their last moves.
+    """Simulated people with the best possible predictions of their last moves.
 
     Attributes:
-        arrays: Their careers.
-        best: The best possible predictions, ``[N]``.
-        num_titles: Titles, and the unknown one.
+        arrays: Careers of the people.
+        best: Best possible predictions, ``[N]``.
+        num_titles: Number of titles, including the unknown one.
     """
 
     arrays: CareerArrays
@@ -39,22 +39,22 @@ class Population:
 
     @property
     def examples(self) -> Examples:
-        """The last moves."""
+        """Last moves of the careers."""
         return examples_of(self.arrays, "last")
 
     @property
     def current(self) -> NDArray[np.int32]:
-        """The title before the last, ``[N]``."""
+        """Title before the last one, ``[N]``."""
         return self.arrays.title_ids[self.examples.target - 1]
 
     @property
     def moved(self) -> NDArray[np.bool_]:
-        """Whose last title is another one than the title before, bool ``[N]``."""
+        """Whether the last title differs from the title before it, bool ``[N]``."""
         return np.asarray(self.best.target != self.current)
 
 
 def simulated(settings: ProcessSettings, num_careers: int, seed: int) -> Population:
-    """Careers of a population, in titles' true names, before any split."""
+    """Return careers of a population with canonical titles, before any split."""
     settings = settings.model_copy(update={"min_roles": 2})
     careers = simulate(num_careers, seed, settings)
     arrays = _arrays(careers)
@@ -78,7 +78,7 @@ def simulated(settings: ProcessSettings, num_careers: int, seed: int) -> Populat
 
 
 def take(population: Population, people: NDArray[np.int64]) -> Population:
-    """Some of the people, in that order; one may be taken again."""
+    """Return the given people, in the given order; repeats are allowed."""
     arrays = population.arrays
     num_roles = np.diff(arrays.offsets)[people]
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(num_roles)])

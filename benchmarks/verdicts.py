@@ -1,21 +1,21 @@
-"""How often the gates and intervals are wrong, on simulated populations whose truth is known.
+"""Measure how often gates and intervals are wrong, on simulated populations with known truth.
 
-For each population, the best possible predictions stand for a perfect model and get known faults: confidences
-that are too extreme, intervals that are too narrow or too wide, scores of hireability that rank nothing,
-pure repetition of the current title. Two predictors that are equally good in truth are the best possible one
-with independent noise of the same size. Nothing is trained, because the truth about a trained network is not
-known. By number of test people, the table shows
+For each population, the best possible predictions represent a perfect model. They are given known faults:
+confidences that are too extreme, intervals that are too narrow or too wide, hireability scores without
+ranking ability, or pure repetition of the current title. Two equally good predictors are made from the best
+possible one by adding independent noise of the same size. Nothing is trained, because the true quality of a
+trained network is not known. The table shows, by number of test people:
 
-- *false alarm*: how often a gate fails a model without the fault (or, for `beats baselines`, passes one that
-  is only as good). The bar is 5 %;
-- *power*: how often it finds a fault of the size that is named;
-- *undecided*: how often it says "too few people" of a model without the fault;
-- *coverage*: how often a 95 % interval holds the truth. The bar is two points off.
+- *false alarm*: how often a gate fails a model without the fault (or, for `beats baselines`, passes a model
+  that is only equally good). The bar is 5 %;
+- *power*: how often a gate detects a fault of the given size;
+- *undecided*: how often a gate reports "too few people" for a model without the fault;
+- *coverage*: how often a 95 % interval contains the truth. The bar is two points below 95 %.
 
     python -m benchmarks.verdicts [--quick] [--json FILE] [--populations N]
 
-A measured rate has an error of its own: 1.5 points at 5 % of 200 populations. So a bar is missed only by more
-than that chance allows (one-sided, 95 %).
+A measured rate has a standard error, which is 1.5 points for 5 % of 200 populations. A bar is therefore
+missed only if the difference exceeds chance (one-sided, 95 %).
 """
 
 import argparse
@@ -66,7 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} populations")
     parser.add_argument("--populations", type=int, default=POPULATIONS)
-    parser.add_argument("--json", type=Path, help="write the results here too")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     rates: Rates = defaultdict(list)
     for number in range(QUICK if options.quick else options.populations):
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def row_of(name: str, size: int, outcomes: list[bool]) -> dict[str, Any]:
-    """A row of the table; the bar is widened by the error that so many populations leave."""
+    """Return a row of the table; the bar is widened by the sampling error."""
     rate, title = float(np.mean(outcomes)), f"{name}, {size:,} people"
     if name.startswith("false alarm"):
         allowed = 1.645 * (ALARM * (1 - ALARM) / len(outcomes)) ** 0.5
@@ -94,13 +94,13 @@ def row_of(name: str, size: int, outcomes: list[bool]) -> dict[str, Any]:
 
 
 def measured(number: int) -> Iterator[tuple[str, int, bool]]:
-    """What happened in one population: a name, the number of test people, and whether it happened."""
+    """Yield the events of one population: a name, the number of test people, and whether it happened."""
     random = np.random.default_rng([number, 1])
-    whole = simulated(drawn_settings(random), TRAIN + sum(SIZES), seed=number)
-    train = take(whole, np.arange(TRAIN))
+    people = simulated(drawn_settings(random), TRAIN + sum(SIZES), seed=number)
+    train = take(people, np.arange(TRAIN))
     first = TRAIN
     for size in SIZES:
-        test = take(whole, np.arange(first, first + size))
+        test = take(people, np.arange(first, first + size))
         first += size
         for part in (calibration, tenure, hireability, lag, next_role):
             for name, happened in part(train, test, random):
@@ -109,7 +109,7 @@ def measured(number: int) -> Iterator[tuple[str, int, bool]]:
 
 
 def drawn_settings(random: np.random.Generator) -> ProcessSettings:
-    """A population drawn at random: small, so that the optimum of thousands is computed in seconds."""
+    """Return random settings of a population with few titles, so that the optimum is computed in seconds."""
     return ProcessSettings(
         num_families=int(random.integers(2, 6)),
         num_specialisations=int(random.integers(2, 6)),
@@ -124,17 +124,17 @@ def drawn_settings(random: np.random.Generator) -> ProcessSettings:
 def calibration(
     train: Population, test: Population, random: np.random.Generator
 ) -> Iterator[tuple[str, bool]]:
-    """Of confidences that are true, and of some that are too extreme by twice the limit."""
+    """Yield verdicts on true confidences, and on confidences that are too extreme by twice the limit."""
     confidence, correct = test.best.confidence, test.best.correct
     shift = np.where(confidence > 0.5, 0.1, -0.1)
-    for name, said in (("true", confidence), ("extreme", np.clip(confidence + shift, 0, 1))):
-        found = {**calibration_test(said, correct, LIMITS.calibration_error), "num_examples": len(said)}
+    for name, given in (("true", confidence), ("extreme", np.clip(confidence + shift, 0, 1))):
+        found = {**calibration_test(given, correct, LIMITS.calibration_error), "num_examples": len(given)}
         gate = decide.calibration(found, LIMITS.calibration_error, "")["result"]
         yield from verdicts("calibration", gate, fault="0.1 too extreme" if name == "extreme" else None)
 
 
 def tenure(train: Population, test: Population, random: np.random.Generator) -> Iterator[tuple[str, bool]]:
-    """Of the narrowest intervals that hold 80 %, of their middle half, and of some that are twice as wide."""
+    """Yield verdicts on the narrowest intervals with 80 % coverage, and on halved and doubled ones."""
     best = test.best
     middle, half = best.tenure.mean(1, keepdims=True), np.diff(best.tenure, axis=1) / 2
     for fault, factor in ((None, 1.0), ("half as wide", 0.5)):
@@ -158,13 +158,13 @@ def tenure(train: Population, test: Population, random: np.random.Generator) -> 
             "tenure score", decide.not_worse(gains, people, LIMITS.tenure_score, "")["result"], fault
         )
         if fault is None and (found_gain := gains["0"]):
-            yield "coverage of a gain in tenure score", holds(found_gain, 0.0)
+            yield "coverage of a gain in tenure score", contains(found_gain, 0.0)
 
 
 def hireability(
     train: Population, test: Population, random: np.random.Generator
 ) -> Iterator[tuple[str, bool]]:
-    """Of the true probability with noise, and of noise alone."""
+    """Yield verdicts on the true probability with noise, and on pure noise."""
     best, spread = test.best, float(test.best.hireability.std())
 
     def noisy(share: float) -> Predictions:
@@ -178,11 +178,11 @@ def hireability(
         gate = decide.not_worse(gains, len(best), LIMITS.hireability_auc, "")
         yield from verdicts("hireability", gate["result"], fault)
         if fault is None and (found := gains["0"]):
-            yield "coverage of a gain in AUC", holds(found, 0.0)
+            yield "coverage of a gain in AUC", contains(found, 0.0)
 
 
 def lag(train: Population, test: Population, random: np.random.Generator) -> Iterator[tuple[str, bool]]:
-    """Of the best possible prediction, and of pure repetition, beside counting."""
+    """Yield verdicts on the best possible prediction and on pure repetition, compared with the baselines."""
     fitted = fit_baselines(train.arrays, train.num_titles, NGRAM)
     others = {name: one.predict(test.arrays, test.examples) for name, one in fitted.items()}
     for fault, own in ((None, test.best), ("pure repetition", others["current_title"])):
@@ -202,7 +202,7 @@ def lag(train: Population, test: Population, random: np.random.Generator) -> Ite
 
 
 def next_role(train: Population, test: Population, random: np.random.Generator) -> Iterator[tuple[str, bool]]:
-    """Of a predictor that is only as good as the others, of a better one, and of a worse one."""
+    """Yield verdicts on a predictor that is equally good as the others, on a better and on a worse one."""
 
     def blunted(most: float) -> Predictions:
         share = random.uniform(0, most, len(test.best))
@@ -219,7 +219,7 @@ def next_role(train: Population, test: Population, random: np.random.Generator) 
             is_worse = (gate["finding"] or "").startswith("significantly worse")
             yield "false alarm: beats baselines calls an equal worse", is_worse
             if found := gains["0"]["nll"]:
-                yield "coverage of a gain in NLL that is 0", holds(found, 0.0)
+                yield "coverage of a gain in NLL that is 0", contains(found, 0.0)
         elif name == "better":
             yield "power: beats baselines passes one that is better", gate["result"] == PASSED
         else:
@@ -227,7 +227,7 @@ def next_role(train: Population, test: Population, random: np.random.Generator) 
 
 
 def verdicts(gate: str, result: str, fault: str | None) -> Iterator[tuple[str, bool]]:
-    """What a gate said of a model with a fault, or of one without (None)."""
+    """Yield the verdicts of a gate on a model with a fault, or without one (None)."""
     if fault is None:
         yield f"false alarm: {gate}", result == FAILED
         yield f"undecided: {gate}", result == TOO_FEW
@@ -236,28 +236,28 @@ def verdicts(gate: str, result: str, fault: str | None) -> Iterator[tuple[str, b
 
 
 def holds_known_gain(size: int, random: np.random.Generator) -> bool:
-    """Whether the interval of a gain in NLL holds the true one, of people with known probabilities.
+    """Return whether the interval of a gain in NLL contains the true gain, with known probabilities.
 
-    Everybody has probabilities of ten titles of their own; the other predictor mixes them with equal ones.
-    The true gain is the mean divergence, over many more people and without drawing what happened.
+    Each person has random probabilities of ten titles; the other predictor mixes them with equal ones. The
+    true gain is the mean divergence over many more people, computed without drawing titles.
     """
     sharpness, share = random.uniform(0.1, 1), random.uniform(0.05, 0.5)
     truth = divergence(random.dirichlet(np.full(10, sharpness), 100_000), share).mean()
     own = random.dirichlet(np.full(10, sharpness), size)
     happened = (own.cumsum(1) < random.random((size, 1))).sum(1).clip(max=9)
-    said = own[np.arange(size), happened]
-    found = mean_gain(np.log(said / ((1 - share) * said + share / 10))[None])
-    return found is not None and holds(found, float(truth))
+    given = own[np.arange(size), happened]
+    found = mean_gain(np.log(given / ((1 - share) * given + share / 10))[None])
+    return found is not None and contains(found, float(truth))
 
 
 def divergence(probabilities: NDArray[np.float64], share: float) -> NDArray[np.float64]:
-    """Of each row from its mixture with equal probabilities."""
+    """Return the divergence of each row from its mixture with equal probabilities."""
     mixed = (1 - share) * probabilities + share / probabilities.shape[1]
     terms = np.where(probabilities > 0, probabilities * np.log(np.maximum(probabilities, 1e-300) / mixed), 0)
     return np.asarray(terms.sum(1))
 
 
-def holds(found: Gain, truth: float) -> bool:
+def contains(found: Gain, truth: float) -> bool:
     return found["low"] <= truth <= found["high"]
 
 

@@ -1,11 +1,13 @@
-"""Fills in pages while MkDocs builds, so that nothing is written down twice; MkDocs calls `on_page_markdown`.
+"""Complete pages while MkDocs builds them; MkDocs calls `on_page_markdown`.
 
-``<!-- generate: NAME -->`` becomes reference text: commands from the typer app, settings from the JSON
-schemas beside this file, which a test holds to the code. ``<!-- readme: HEADING -->`` becomes that section
-of the README.
+``<!-- generate: NAME -->`` becomes reference text: commands from the typer app, and settings from the JSON
+schemas beside this file, which a test compares with the code. ``<!-- readme: HEADING -->`` becomes that
+section of the README. A mermaid flowchart becomes an SVG, so that pages need no JavaScript from the network.
 """
 
+import html
 import inspect
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -15,13 +17,73 @@ from typing import Any, Final
 DOCS: Final = Path(__file__).parent
 _GENERATE: Final = re.compile(r"<!-- generate: (\w+) -->")
 _README: Final = re.compile(r"<!-- readme: (.+?) -->")
+_FLOWCHART: Final = re.compile(r"^```mermaid\nflowchart \w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_ARROW: Final = re.compile(r"\s*(-->|-- .+? -->|-\. .+? \.->)\s*")
+_NODE: Final = re.compile(r'(\w+)(?:\["(.+?)"\])?')
+_ROW, _BOX, _WIDTH = 64, 34, 720  # pixels
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
-    """Fill in what a page asks for."""
+    """Replace the marks and flowcharts of a page."""
     up = "../" * page.file.src_uri.count("/")
+    markdown = _FLOWCHART.sub(lambda mark: flowchart(mark[1]), markdown)
     filled = _README.sub(lambda mark: readme_section(mark[1]).replace("](docs/", f"]({up}"), markdown)
     return _GENERATE.sub(lambda mark: GENERATORS[mark[1]](), filled)
+
+
+def flowchart(mermaid: str) -> str:
+    """Draw a mermaid flowchart as inline SVG, from top to bottom, with the longest path for each node's row.
+
+    Args:
+        mermaid: Lines of ``A["label"] --> B & C``, ``A -- label --> B`` or ``A -. label .-> B``.
+    """
+    labels: dict[str, str] = {}
+    edges: list[tuple[str, str, str]] = []
+    for line in mermaid.strip().splitlines():
+        parts = _ARROW.split(line.strip())
+        groups = [[_named(node, labels) for node in part.split("&")] for part in parts[::2]]
+        for (sources, targets), arrow in zip(itertools.pairwise(groups), parts[1::2], strict=True):
+            edges += [(source, target, arrow) for source in sources for target in targets]
+    rows = dict.fromkeys(labels, 0)
+    for _ in labels:
+        for source, target, _arrow in edges:
+            rows[target] = max(rows[target], rows[source] + 1)
+    middles: dict[str, float] = {}
+    for row in set(rows.values()):
+        names = [name for name in labels if rows[name] == row]
+        middles |= {name: _WIDTH * (at + 1) / (len(names) + 1) for at, name in enumerate(names)}
+    shapes = []
+    for source, target, arrow in edges:
+        x, y, x2, y2 = middles[source], rows[source] * _ROW + _BOX, middles[target], rows[target] * _ROW
+        dashes = ' stroke-dasharray="4"' if arrow.startswith("-.") else ""
+        shapes.append(f'<line x1="{x}" y1="{y}" x2="{x2}" y2="{y2 - 6}" marker-end="url(#arrow)"{dashes}/>')
+        word, lift = html.escape(arrow.strip("-.> ")), 4 if x == x2 else -6
+        shapes.append(
+            f'<text x="{(x + x2) / 2 + 8}" y="{(y + y2) / 2 + lift}" text-anchor="start">{word}</text>'
+        )
+    for name, label in labels.items():
+        x, y, width = middles[name], rows[name] * _ROW, 8 * len(label) + 24
+        shapes.append(f'<rect x="{x - width / 2}" y="{y + 1}" width="{width}" height="{_BOX - 2}" rx="4"/>')
+        shapes.append(f'<text x="{x}" y="{y + 22}" text-anchor="middle">{html.escape(label)}</text>')
+    height = (max(rows.values()) + 1) * _ROW - _ROW + _BOX
+    arrow_head = '<marker id="arrow" refX="1" refY="3" markerWidth="7" markerHeight="6" orient="auto">'
+    return (
+        f'<div><svg viewBox="0 0 {_WIDTH} {height}" style="max-width:{_WIDTH}px;width:100%" role="img" '
+        'fill="none" stroke="currentColor" font-size="14">'
+        "<style>text{fill:currentColor;stroke:none}</style>"
+        f'<defs>{arrow_head}<path d="M0,0L6,3L0,6z" fill="currentColor"/></marker></defs>'
+        f"{''.join(shapes)}</svg></div>"
+    )
+
+
+def _named(node: str, labels: dict[str, str]) -> str:
+    """Return a node's name, and add its label to ``labels``."""
+    match = _NODE.fullmatch(node.strip())
+    if match is None:
+        raise ValueError(f'`{node.strip()}` is not a node such as `name` or `name["label"]`.')
+    name, label = match.groups()
+    labels[name] = label or labels.get(name, name)
+    return name
 
 
 def readme_section(heading: str) -> str:

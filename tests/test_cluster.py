@@ -70,7 +70,7 @@ def test_what_listens_at_the_address_but_is_no_ray_is_one_line(monkeypatch: pyte
     monkeypatch.setattr(cluster, "_HANDSHAKE_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
-        refused = rf"must answer at {address}, but none does: what listens there is not Ray\."
+        refused = rf"must answer at {address}, but none does: the service there is not Ray\."
         with pytest.raises(RunError, match=refused), ray_session(address):
             raise AssertionError("joined")
 
@@ -84,7 +84,7 @@ def test_a_long_temporary_directory_is_gone_round_and_that_is_said(
     directory = Path(cluster._session_directory())
     try:
         assert directory.parent == Path("/tmp")
-        assert f"{long} has too long a path for Ray's sockets, so Ray's files are in {directory}." in (
+        assert f"{long} is too long for Ray's sockets, so Ray's files are in {directory}." in (
             capsys.readouterr().err
         )
         longest = directory / "session_2026-11-28_01-37-29_123456_1234567/sockets/plasma_store"
@@ -126,5 +126,5 @@ def test_ray_starts_however_long_the_path_for_temporary_files_is(tmp_path: Path)
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, "open\n"), done.stderr
-    assert done.stderr.count("too long a path for Ray's sockets") == 1
+    assert done.stderr.count("is too long for Ray's sockets") == 1
     assert list(folder.iterdir()) == []

@@ -6,7 +6,34 @@ The names below are imported when they are first used, so that importing the pac
 import os
 from importlib import import_module
 from importlib.metadata import version
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:  # for editors and type checkers; at run time each name is imported when it is used
+    from trajtune.bundle import load_bundle as load_bundle
+    from trajtune.dataset.prepare import prepare as prepare
+    from trajtune.dataset.snapshot import open_snapshot as open_snapshot
+    from trajtune.experiment.load import load_experiment as load_experiment
+    from trajtune.finalizing.compare import compare as compare
+    from trajtune.finalizing.run import finalize as finalize
+    from trajtune.model.network.lstm import CareerTrajectoryLSTM as CareerTrajectoryLSTM
+    from trajtune.searching.runs.directory import open_run as open_run
+    from trajtune.searching.search import search as search
+    from trajtune.steps.careers import generate_sequences as generate_sequences
+    from trajtune.steps.careers import load_career_sequences as load_career_sequences
+    from trajtune.steps.careers import temporal_split as temporal_split
+    from trajtune.steps.evaluation import evaluate_calibration as evaluate_calibration
+    from trajtune.steps.evaluation import evaluate_career_changers as evaluate_career_changers
+    from trajtune.steps.evaluation import evaluate_model as evaluate_model
+    from trajtune.steps.evaluation import generate_report as generate_report
+    from trajtune.steps.evaluation import save_calibrator as save_calibrator
+    from trajtune.steps.evaluation import test_career_changers as test_career_changers
+    from trajtune.steps.evaluation import train_calibrator as train_calibrator
+    from trajtune.steps.export import export_to_onnx as export_to_onnx
+    from trajtune.steps.export import simplify_onnx as simplify_onnx
+    from trajtune.steps.titles import TitleEncoder as TitleEncoder
+    from trajtune.steps.training import create_dataloaders as create_dataloaders
+    from trajtune.steps.training import evaluate as evaluate
+    from trajtune.steps.training import train_epoch as train_epoch
 
 # onnxruntime reads this when it is imported; else it collects telemetry and leaves a file in the
 # temporary directory.
@@ -32,9 +59,12 @@ _HOMES: Final = {
     "generate_report": "steps.evaluation",
     "load_experiment": "experiment.load",
     "prepare": "dataset.prepare",
-    "search": "searching.run",
+    "open_snapshot": "dataset.snapshot",
+    "search": "searching.search",
+    "open_run": "searching.runs.directory",
     "finalize": "finalizing.run",
     "load_bundle": "bundle",
+    "compare": "finalizing.compare",
 }
 
 __all__ = [*_HOMES]

@@ -1,4 +1,4 @@
-"""Start or join Ray, without its output, and leave nothing behind: no process, no session directory."""
+"""Start or join Ray without its output, and leave no process and no session directory behind."""
 
 import logging
 import os
@@ -16,9 +16,10 @@ from typing import Final
 import psutil
 
 from trajtune.errors import RunError
+from trajtune.stages import stage
 from trajtune.storage.retry import retrying
 
-# Ray reads these on import, so they are set before it. A value that the user has set is kept.
+# Ray reads these variables on import, so they are set before. Values set by the user are kept.
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -31,30 +32,30 @@ _ENVIRONMENT = {
 }
 
 _STOP_WAIT_S: Final = 3.0
-"""Time that Ray's last processes get to stop after the others, before they are killed."""
+"""Seconds that Ray's last processes get to stop before they are killed."""
 
-_MOST_OF_A_SOCKET: Final = 107 - len("/session_2026-11-28_01-37-29_123456_1234567/sockets/plasma_store")
-"""Bytes of the directory of a Ray session: the path of a Unix socket has at most 107."""
+_LONGEST_DIRECTORY: Final = 107 - len("/session_2026-11-28_01-37-29_123456_1234567/sockets/plasma_store")
+"""Largest length of Ray's directory in bytes; the path of a Unix socket has at most 107 bytes."""
 
 _OTHER_PLACES: Final = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108
-"""Where Ray's files go if the temporary directory has too long a path."""
+"""Directories for Ray's files if the path of the temporary directory is too long."""
 
 _ANSWER_WAIT_S: Final = 20.0
-"""Time in which a cluster must accept a connection; it may still be starting."""
+"""Seconds in which a cluster must accept a connection; it may still be starting."""
 
 _HANDSHAKE_S: Final = 5.0
-"""Time in which what accepts a connection must say that it is Ray."""
+"""Seconds in which a service must answer the handshake."""
 
 _SETTINGS_FRAME: Final = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 _HTTP2_HELLO: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _SETTINGS_FRAME
-"""What every gRPC server, and so Ray's, answers with a settings frame of its own."""
+"""First bytes of an HTTP/2 connection; every gRPC server, including Ray's, answers with a settings frame."""
 
 _joined: list[str] = []
 """Addresses of the clusters that this process has joined, innermost last."""
 
 
 def is_joined() -> bool:
-    """Whether the open session is one of a cluster that was joined, rather than started on this machine."""
+    """Return whether the open session belongs to a cluster that was joined, not started on this machine."""
     return bool(_joined)
 
 
@@ -62,20 +63,21 @@ def is_joined() -> bool:
 def ray_session(
     address: str | None = None, *, verbose: bool = False, num_cpus: int | None = None
 ) -> Iterator[None]:
-    """A Ray session for the block; a session that is already open is used and left open.
+    """Run the block in a Ray session; a session that is already open is used and left open.
 
     Args:
-        address: ``auto`` or ``host:port`` joins a cluster; None: that of RAY_ADDRESS, or without one, Ray is
-            started on this machine.
-        verbose: Show Ray's logs.
-        num_cpus: CPUs of a Ray that is started here; None: all that this process may use.
+        address: Address of a cluster to join, ``auto`` or ``host:port``; None: the value of RAY_ADDRESS, or
+            without it, Ray is started on this machine.
+        verbose: Whether to show Ray's logs.
+        num_cpus: CPUs of a Ray that is started here; None: all CPUs that this process may use.
 
     Raises:
         RunError: If no cluster answers at the address.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    import ray
+    with stage("Loading Ray"):
+        import ray
 
     address = address or os.environ.get("RAY_ADDRESS")
     if ray.is_initialized():
@@ -88,7 +90,7 @@ def ray_session(
     if address is not None:
         _check_answers(address)
         try:
-            with _own_handler_of_sigterm():
+            with stage(f"Joining the Ray cluster at {address}"), _own_handler_of_sigterm():
                 ray.init(address=address, log_to_driver=verbose, logging_level=level)
         except ConnectionError as error:
             raise _no_cluster(address, str(error)) from error
@@ -101,7 +103,7 @@ def ray_session(
         return
     directory = _session_directory()
     try:
-        with _interrupt_delayed(), _own_handler_of_sigterm():
+        with stage("Starting Ray"), _interrupt_delayed(), _own_handler_of_sigterm():
             ray.init(
                 num_cpus=num_cpus or len(os.sched_getaffinity(0)),
                 include_dashboard=False,
@@ -113,7 +115,7 @@ def ray_session(
     finally:
         started = _processes_of(directory)
         ray.shutdown()
-        # Ray's agents stop after the rest, and write their logs until then.
+        # Ray's agents stop last and write logs until then.
         _, alive = psutil.wait_procs(started, timeout=_STOP_WAIT_S)
         for process in alive:
             with suppress(psutil.NoSuchProcess):
@@ -122,7 +124,7 @@ def ray_session(
 
 
 def _check_answers(address: str) -> None:
-    """Refuse an address where nothing accepts connections; `ray.init` would wait for it without an end."""
+    """Raise an error if nothing accepts connections at an address, where `ray.init` would wait forever."""
     host, _, port = _resolved(address).removeprefix("ray://").rpartition(":")
     if not port.isdigit():
         return  # "local", which Ray itself resolves
@@ -137,11 +139,11 @@ def _check_answers(address: str) -> None:
         raise _no_cluster(address, error.strerror or str(error)) from error
     with connection:
         if os.environ.get("RAY_USE_TLS", "0") == "0" and not _speaks_grpc(connection):
-            raise _no_cluster(address, "what listens there is not Ray")
+            raise _no_cluster(address, "the service there is not Ray")
 
 
 def _resolved(address: str) -> str:
-    """The address that ``auto`` stands for; any other address as it is."""
+    """Return the address found for ``auto``, or any other address unchanged."""
     if address != "auto":
         return address
     from ray._private.services import canonicalize_bootstrap_address
@@ -172,13 +174,14 @@ def _no_cluster(address: str, reason: str) -> RunError:
 
 @contextmanager
 def ray_data_for_reading(*, in_order: bool = False) -> Iterator[None]:
-    """For the block, let Ray Data read on every CPU, without output and without long retries.
+    """Within the block, let Ray Data read on all CPUs, without output and without long retries.
 
-    By default Ray Data reserves half of the CPUs for stages after the first. Reading has no further stage,
-    so on two CPUs it would use one. Importing Ray Data sets its logger, so that comes first.
+    By default Ray Data reserves half of the CPUs for stages after the first one. Reading has no further
+    stage, so it would use only one of two CPUs. Importing Ray Data configures its logger, so the import comes
+    first.
 
     Args:
-        in_order: Keep the order of the rows, whichever task finishes first.
+        in_order: Whether to keep the order of the rows.
     """
     from ray.data import DataContext
 
@@ -186,9 +189,10 @@ def ray_data_for_reading(*, in_order: bool = False) -> Iterator[None]:
     settings = {
         "enable_progress_bars": False,
         "op_resource_reservation_enabled": False,
-        # Version 2 lists Parquet files in threads whose imports can fail in a race (Ray 2.60).
+        # Version 2 lists Parquet files in threads, where imports can fail in a race (Ray 2.60).
         "use_datasource_v2": False,
-        # pyarrow tries three times; with Ray's retries around those, a store that is down costs ten minutes.
+        # pyarrow already tries three times; with Ray's retries on top, a store that is down costs ten
+        # minutes.
         "retried_io_errors": [e for e in context.retried_io_errors if "NETWORK_CONNECTION" not in e],
     }
     before = {name: getattr(context, name) for name in settings}
@@ -208,14 +212,14 @@ def ray_data_for_reading(*, in_order: bool = False) -> Iterator[None]:
 
 
 def _session_directory() -> str:
-    """A new directory for Ray's files: in the temporary directory, or elsewhere if its path is too long.
+    """Create a directory for Ray's files, in the temporary directory or elsewhere if its path is too long.
 
     Raises:
-        RunError: If every place that could be used has too long a path or cannot be written to.
+        RunError: If every possible directory has too long a path or is not writable.
     """
     usual = tempfile.gettempdir()
     for parent in (usual, *_OTHER_PLACES):
-        if len(os.fsencode(os.path.join(parent, "trajtune-12345678"))) > _MOST_OF_A_SOCKET:
+        if len(os.fsencode(os.path.join(parent, "trajtune-12345678"))) > _LONGEST_DIRECTORY:
             continue
         try:
             directory = tempfile.mkdtemp(prefix="trajtune-", dir=parent)
@@ -223,14 +227,14 @@ def _session_directory() -> str:
             continue
         if parent != usual:
             print(
-                f"The temporary directory {usual} has too long a path for Ray's sockets, so Ray's files "
+                f"The path of the temporary directory {usual} is too long for Ray's sockets, so Ray's files "
                 f"are in {directory}.",
                 file=sys.stderr,
             )
         return directory
     raise RunError(
-        f"Ray's sockets need a directory whose path has at most {_MOST_OF_A_SOCKET} bytes, but {usual}, "
-        f"{', '.join(_OTHER_PLACES)} are longer or cannot be written to. Set TMPDIR to a short path."
+        f"Ray's sockets need a directory whose path has at most {_LONGEST_DIRECTORY} bytes, but {usual}, "
+        f"{', '.join(_OTHER_PLACES)} are longer or not writable. Set TMPDIR to a short path."
     )
 
 
@@ -247,9 +251,9 @@ def _own_handler_of_sigterm() -> Iterator[None]:
 
 @contextmanager
 def _interrupt_delayed() -> Iterator[None]:
-    """Delay Ctrl-C to the end of the block, because Ray may crash if it is interrupted while it starts.
+    """Delay Ctrl-C to the end of the block, because Ray may crash if it is interrupted while starting.
 
-    A second Ctrl-C interrupts at once.
+    A second Ctrl-C interrupts immediately.
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
@@ -272,7 +276,7 @@ def _interrupt_delayed() -> Iterator[None]:
 
 
 def _processes_of(directory: str) -> list[psutil.Process]:
-    """The processes of the Ray session in that directory that this process started, and their children."""
+    """Return the processes that this process started for the Ray session in a directory, with children."""
     processes = []
     for process in psutil.Process().children():
         with suppress(psutil.Error):

@@ -1,13 +1,13 @@
 """Errors that a user can cause and fix.
 
-Each message is one line: the rule, the values, the remedy. The command line prints a
-`TrajtuneError` as that line and exits 2; any other exception is a bug and keeps its traceback.
-Nothing here imports anything, so that every part of trajtune may import it.
+Each message is one line: the rule, the values, the remedy. The command line prints a `TrajtuneError` as that
+line and exits with 2; any other exception is a bug and keeps its traceback. This module imports nothing, so
+that every part of trajtune may import it.
 """
 
 
 class TrajtuneError(ValueError):
-    """Base of every error that the user can fix; the message is one line."""
+    """Base class of all errors that the user can fix; the message is one line."""
 
 
 class ExperimentError(TrajtuneError):
@@ -15,7 +15,7 @@ class ExperimentError(TrajtuneError):
 
 
 class StorageError(TrajtuneError):
-    """A store of files does not answer, or refuses what is asked of it."""
+    """An object store or a directory does not answer or refuses access."""
 
 
 class SourceError(TrajtuneError):
@@ -23,35 +23,39 @@ class SourceError(TrajtuneError):
 
 
 class SplitError(TrajtuneError):
-    """The careers cannot be split in time as asked."""
+    """The careers cannot be split at the requested dates."""
 
 
 class SnapshotError(TrajtuneError):
-    """A snapshot is missing, incomplete or not what its hashes say."""
+    """A snapshot is missing, incomplete, or does not match its hashes."""
 
 
 class TrainingError(TrajtuneError):
-    """Training cannot go on: a loss that is not finite, or a checkpoint that does not fit."""
+    """Training cannot continue: the loss is not finite, or a checkpoint does not match."""
 
 
 class RunError(TrajtuneError):
-    """A run is missing, is not resumable as asked, or has no result yet."""
+    """A run is missing, cannot be resumed with these settings, or has no result yet."""
 
 
 class ExportError(TrajtuneError):
-    """The exported graph is not what the serving contract or torch says it must be."""
+    """The exported graph violates the serving contract or differs from the torch model."""
 
 
 class BundleError(TrajtuneError):
-    """A bundle is missing, incomplete or altered, or was asked something it cannot answer."""
+    """A bundle is missing, incomplete or changed, or got an input that it cannot predict."""
+
+
+class ServingError(TrajtuneError):
+    """A bundle cannot be served or registered as asked: an extra, an address or a store is missing."""
 
 
 class GateError(TrajtuneError):
-    """A gate did not pass and gates were required; the bundle is there, marked. The command line exits 3."""
+    """A required gate did not pass. The bundle was written and is marked. The command line exits with 3."""
 
 
 class SnapshotLostError(RuntimeError):
-    """The connection that held the database's snapshot is gone, so the reading must start again.
+    """The connection with the database's snapshot was lost, so reading must start again.
 
-    Not the user's to fix: `careers.read` reads again, and gives up with a `SourceError`.
+    Users never see this error: `careers.read` reads again, or gives up with a `SourceError`.
     """

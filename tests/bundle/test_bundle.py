@@ -16,11 +16,11 @@ from trajtune.errors import BundleError
 
 @pytest.fixture
 def copied(finalized: Path, tmp_path: Path) -> Path:
-    """A bundle that a test may break."""
+    """A copy of the bundle that a test may damage."""
     return Path(shutil.copytree(finalized, tmp_path / "bundle"))
 
 
-def test_predictions_are_what_a_person_can_read(finalized: Path) -> None:
+def test_predictions_have_readable_titles_and_units(finalized: Path) -> None:
     (found,) = load_bundle(finalized).predict([["Jr. Engenheiro de Produção", "Quidditch Keeper"]])
     assert found.unknown_titles == ("Quidditch Keeper",)
     assert found.next_role == found.top5[0][0]
@@ -33,14 +33,14 @@ def test_predictions_are_what_a_person_can_read(finalized: Path) -> None:
     assert json.loads(json.dumps(found.to_dict()))["next_role"] == found.next_role
 
 
-def test_accents_survive_to_the_prediction(finalized: Path) -> None:
+def test_accents_are_kept_in_predictions(finalized: Path) -> None:
     careers = [["Trainee Geschäftsführer", "Jr. Geschäftsführer"]]
     (found,) = load_bundle(finalized).predict(careers)
     assert found.unknown_titles == ()
     assert any("Geschäftsführer" in title for title, _ in found.top5)
 
 
-def test_titles_of_every_script_are_known_and_what_the_service_sees_is_said(
+def test_titles_of_every_script_are_known_and_differences_in_the_service_are_reported(
     finalized: Path, tmp_path: Path
 ) -> None:
     path = renamed(finalized, tmp_path / "bundle", ["C++", "C", "工程师"])
@@ -61,7 +61,7 @@ def test_titles_of_every_script_are_known_and_what_the_service_sees_is_said(
     assert served.service_sees == found.service_sees
 
 
-def test_a_bundle_of_before_the_record_is_read_with_the_services_rule(
+def test_a_bundle_without_an_identity_record_uses_the_rule_of_the_service(
     finalized: Path, tmp_path: Path
 ) -> None:
     path = renamed(finalized, tmp_path / "bundle", ["C++", "C"])
@@ -73,7 +73,7 @@ def test_a_bundle_of_before_the_record_is_read_with_the_services_rule(
     assert found.service_sees == ()
 
 
-def test_the_answer_depends_neither_on_order_nor_on_batch_mates(finalized: Path) -> None:
+def test_a_prediction_depends_neither_on_order_nor_on_other_careers_in_the_batch(finalized: Path) -> None:
     bundle = load_bundle(finalized)
     titles = list(bundle.encoder.idx_to_title.values())[1:]
     random = np.random.default_rng(0)
@@ -87,7 +87,7 @@ def test_the_answer_depends_neither_on_order_nor_on_batch_mates(finalized: Path)
         assert together[place].confidence == pytest.approx(alone.confidence, abs=1e-3)
 
 
-def test_no_career_gives_no_prediction(finalized: Path) -> None:
+def test_an_empty_list_of_careers_gives_no_predictions(finalized: Path) -> None:
     assert load_bundle(finalized).predict([]) == []
 
 
@@ -95,23 +95,23 @@ def test_no_career_gives_no_prediction(finalized: Path) -> None:
     ("careers", "message"),
     [
         ([["Nurse"], []], "Career 2 has no title"),
-        ([["Nurse", "  "]], "Career 1 holds the title '  '"),
-        ([["Nurse", None]], "Career 1 holds the title None"),
+        ([["Nurse", "  "]], "Career 1 has the title '  '"),
+        ([["Nurse", None]], "Career 1 has the title None"),
         (["Nurse"], "Career 1 must be a list of titles, but is the text 'Nurse'"),
     ],
 )
-def test_a_career_that_is_none_is_named(finalized: Path, careers: list, message: str) -> None:
+def test_an_invalid_career_is_named_in_the_error(finalized: Path, careers: list, message: str) -> None:
     with pytest.raises(BundleError, match=message):
         load_bundle(finalized).predict(careers)
 
 
-def test_no_bundle_is_one_line_with_the_remedy(tmp_path: Path) -> None:
+def test_a_missing_bundle_is_a_one_line_error_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"No bundle at .*nowhere\. Give the directory"):
         load_bundle(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("name", [MODEL, VOCABULARY])
-def test_an_altered_or_missing_file_is_named(copied: Path, name: str) -> None:
+def test_a_changed_or_missing_file_is_named_in_the_error(copied: Path, name: str) -> None:
     content = bytearray((copied / name).read_bytes())
     content[len(content) // 2] ^= 1
     (copied / name).write_bytes(content)
@@ -127,18 +127,18 @@ def test_the_pickle_is_never_read(copied: Path) -> None:
     assert load_bundle(copied).predict([["Nurse"]])
 
 
-def test_halves_are_rounded_as_in_javascript() -> None:
+def test_halves_are_rounded_up_like_in_javascript() -> None:
     assert [rounded(x) for x in (0.5, 1.5, 2.5, -0.5, 2.4999)] == [1, 2, 3, 0, 2]
 
 
-def test_the_calibration_file_says_what_the_graph_says(finalized: Path) -> None:
+def test_the_calibration_file_matches_the_graph(finalized: Path) -> None:
     content = json.loads((finalized / CALIBRATION).read_text())
     (found,) = load_bundle(finalized).predict([["Jr. Nurse", "Sr. Nurse"]])
     expected = np.interp(found.top5[0][1], content["breakpoints"], content["values"])
     assert found.confidence == pytest.approx(expected, abs=1e-6)
 
 
-def test_predicting_imports_nothing_heavy(finalized: Path) -> None:
+def test_predicting_imports_no_large_packages(finalized: Path) -> None:
     code = (
         "import sys; from trajtune.bundle.bundle import load_bundle;"
         f"load_bundle({str(finalized)!r}).predict([['Nurse']]);"
@@ -148,9 +148,7 @@ def test_predicting_imports_nothing_heavy(finalized: Path) -> None:
     assert out.stdout.strip() == "set()"
 
 
-def test_onnxruntime_and_numpy_alone_are_enough_to_predict(
-    finalized: Path, wheel: Path, tmp_path: Path
-) -> None:
+def test_predicting_needs_only_onnxruntime_and_numpy(finalized: Path, wheel: Path, tmp_path: Path) -> None:
     python = empty_environment(tmp_path / "venv")
     install(python, "--no-deps", "--no-index", str(wheel))
     lend(python, ["numpy", "onnxruntime"])
@@ -171,3 +169,29 @@ def test_onnxruntime_and_numpy_alone_are_enough_to_predict(
     assert predictions == json.loads(
         json.dumps([p.to_dict() for p in load_bundle(finalized).predict(careers)])
     )
+
+
+def test_predictions_and_the_bundle_show_themselves_in_short(finalized: Path) -> None:
+    bundle = load_bundle(finalized)
+    known = bundle.encoder.decode(1)
+    predictions = bundle.predict([[known], ["no such <title>"]])
+    assert repr(predictions[0]).startswith(f"<Prediction {predictions[0].next_role} (")
+    assert repr(predictions[1]) == "<Prediction: none, because no title of the career is known>"
+    assert predictions[0].next_role in predictions[0]._repr_html_()
+    shown = predictions._repr_html_()
+    assert "<b>2 predictions</b>" in shown
+    assert "no such &lt;title&gt;" in shown
+    assert repr(bundle) == f"<Bundle {finalized}: {bundle.encoder.vocab_size - 1:,} titles, gates not passed>"
+    assert "<td>gate parity</td><td>passed</td>" in bundle._repr_html_()
+
+
+def test_predictions_are_a_list_and_a_data_frame(finalized: Path) -> None:
+    bundle = load_bundle(finalized)
+    predictions = bundle.predict([[bundle.encoder.decode(1)], ["no such title"]])
+    frame = predictions.to_frame()
+    assert isinstance(predictions, list)
+    assert list(frame.columns)[:2] == ["next_role", "confidence"]
+    assert frame.loc[0, "next_role"] == predictions[0].next_role
+    assert list(frame["abstained"]) == [False, True]
+    assert frame["next_role"].isna().tolist() == [False, True]
+    assert bundle.predict([]).to_frame().empty

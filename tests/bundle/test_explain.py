@@ -1,4 +1,4 @@
-"""Occlusion, against predictions of the shortened careers."""
+"""Explanations by occlusion, compared with predictions for the shortened careers."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ from trajtune.bundle.explain import explain
 CAREER = ["Jr. Nurse", "Sr. Nurse", "Lead Nurse"]
 
 
-def test_each_role_contributes_what_its_absence_takes_away(finalized: Path) -> None:
+def test_a_contribution_is_the_loss_of_probability_without_the_role(finalized: Path) -> None:
     bundle = load_bundle(finalized)
     explained = explain(bundle, CAREER)
     predicted = bundle.encoder.encode(explained.prediction.next_role)
@@ -31,7 +31,7 @@ def test_each_role_contributes_what_its_absence_takes_away(finalized: Path) -> N
     assert len({found.without for found in explained.contributions}) == len(CAREER)
 
 
-def test_of_a_single_role_nothing_can_be_left_out(finalized: Path) -> None:
+def test_a_single_role_has_no_contribution(finalized: Path) -> None:
     (found,) = explain(load_bundle(finalized), CAREER[:1]).contributions
 
     assert (found.without, found.contribution) == (None, None)
@@ -50,19 +50,19 @@ def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     return run
 
 
-def test_predict_explains_to_people_and_to_programs(finalized: Path, typed: Callable[..., str]) -> None:
-    said = typed("predict", finalized, *CAREER, "--explain")
+def test_predict_prints_explanations_as_text_and_as_json(finalized: Path, typed: Callable[..., str]) -> None:
+    output = typed("predict", finalized, *CAREER, "--explain")
     found = json.loads(typed("predict", finalized, *CAREER, "--explain", "--json"))
 
     rows = found["explanation"]["contributions"]
     assert [row["title"] for row in rows] == CAREER
     for row in rows:
-        assert f"{100 * row['contribution']:+6.1f}  {row['title']}" in said
+        assert f"{100 * row['contribution']:+6.1f}  {row['title']}" in output
     assert "explanation" not in json.loads(typed("predict", finalized, *CAREER, "--json"))
     assert "nothing to predict from" in typed("predict", finalized, CAREER[0], "--explain")
 
 
-def test_explaining_a_whole_file_is_refused(
+def test_explanations_for_a_file_are_refused(
     finalized: Path, typed: Callable[..., str], tmp_path: Path
 ) -> None:
     arguments = ("--input", tmp_path / "a.jsonl", "--output", tmp_path / "b.jsonl", "--explain")

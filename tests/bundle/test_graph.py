@@ -7,7 +7,7 @@ from trajtune.bundle.graph import Graph
 from trajtune.errors import BundleError
 
 
-def test_ids_and_lengths_that_onnxruntime_would_take_are_refused(exported_onnx: Path) -> None:
+def test_invalid_ids_and_lengths_that_onnxruntime_accepts_are_refused(exported_onnx: Path) -> None:
     graph = Graph(exported_onnx)
     one = np.array([1])
     for ids in ([[-1]], [[50]]):

@@ -10,7 +10,7 @@ from trajtune.errors import BundleError
 
 @pytest.fixture
 def copied(finalized: Path, tmp_path: Path) -> Path:
-    """A bundle that a test may break."""
+    """A copy of the bundle that a test may damage."""
     return Path(shutil.copytree(finalized, tmp_path / "bundle"))
 
 
@@ -18,11 +18,11 @@ def copied(finalized: Path, tmp_path: Path) -> Path:
     ("content", "message"),
     [
         ("{", "cannot be read"),
-        ("[]", "no manifest of a bundle"),
+        ("[]", "is not the manifest of a bundle"),
         ('{"files": {}, "schema_version": 99}', "reads bundles of version 1, but .* has 99"),
     ],
 )
-def test_a_manifest_that_is_none_is_refused(copied: Path, content: str, message: str) -> None:
+def test_an_invalid_manifest_is_refused(copied: Path, content: str, message: str) -> None:
     (copied / MANIFEST).write_text(content)
     with pytest.raises(BundleError, match=message):
         load_bundle(copied)

@@ -1,11 +1,11 @@
-"""What a manifest says of tenure and hireability, and how it is shown."""
+"""The meaning of tenure and hireability in a manifest, and how it is printed."""
 
 from dataclasses import replace
 
 import pytest
 
-from trajtune.bundle.bundle import Prediction
 from trajtune.bundle.outcomes import Outcomes, hireability_name, stays_months
+from trajtune.bundle.prediction import Prediction
 from trajtune.cli.output import describe, describe_abstention
 
 MANIFEST = {
@@ -41,11 +41,11 @@ PREDICTION = Prediction(
         ("the column `hired`", None, "hireability"),
     ],
 )
-def test_the_proxy_is_named_as_what_it_is(label: str, months: int | None, name: str) -> None:
+def test_the_proxy_label_has_a_descriptive_name(label: str, months: int | None, name: str) -> None:
     assert (stays_months(label), hireability_name(label)) == (months, name)
 
 
-def test_the_prediction_says_what_each_number_is() -> None:
+def test_a_printed_prediction_explains_each_number() -> None:
     outcomes = Outcomes.of(MANIFEST)
     lines = describe(PREDICTION, outcomes).splitlines()
     assert lines[2:5] == [
@@ -62,7 +62,7 @@ def test_the_prediction_says_what_each_number_is() -> None:
     ]
 
 
-def test_an_abstention_names_the_priors_as_such() -> None:
+def test_an_abstention_shows_the_priors_and_says_so() -> None:
     assert describe_abstention(Outcomes.of(MANIFEST)).splitlines() == [
         "No prediction: the model knows none of these titles.",
         "What is true of all careers in training, whatever their titles:",
@@ -77,7 +77,7 @@ def test_a_bundle_of_an_earlier_version_has_no_priors() -> None:
     assert describe_abstention(outcomes) == "No prediction: the model knows none of these titles."
 
 
-def test_an_abstention_gives_no_number_in_json() -> None:
+def test_an_abstention_has_no_numbers_in_json() -> None:
     assert replace(PREDICTION, unknown_titles=("x",), abstained=True).to_dict() == {
         "unknown_titles": ("x",),
         "abstained": True,

@@ -18,7 +18,7 @@ def bundle(finalized: Path) -> Bundle:
     return load_bundle(finalized)
 
 
-def test_each_line_gets_its_own_answer_in_order(bundle: Bundle, tmp_path: Path) -> None:
+def test_each_line_gets_its_prediction_in_order(bundle: Bundle, tmp_path: Path) -> None:
     titles = list(bundle.encoder.idx_to_title.values())[1:]
     careers = [[titles[i % len(titles)]] * (i % 7 + 1) for i in range(BLOCK + 10)]
     lines = [
@@ -35,7 +35,7 @@ def test_each_line_gets_its_own_answer_in_order(bundle: Bundle, tmp_path: Path) 
         assert set(out[i]) - {"id"} == set(alone.to_dict())
 
 
-def test_each_line_says_what_the_service_sees(finalized: Path, tmp_path: Path) -> None:
+def test_each_line_reports_what_the_service_sees(finalized: Path, tmp_path: Path) -> None:
     renamed_bundle = load_bundle(renamed(finalized, tmp_path / "bundle", ["C++", "C", "工程师"]))
     lines = predict_lines(renamed_bundle, ['["C", "工程师"]', '["C++"]'], "it")
     assert [json.loads(line)["service_sees"] for line in lines] == [[["C", "C++"], ["工程师", None]], []]
@@ -54,7 +54,7 @@ def test_the_command_streams_a_file(
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 3
 
 
-def test_a_career_of_unknown_titles_alone_gets_no_prediction(
+def test_a_career_with_only_unknown_titles_gets_no_prediction(
     bundle: Bundle, finalized: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     careers = ['["Quidditch Keeper", "Wizard"]\n', '["Jr. Nurse", "Wizard"]\n']
@@ -65,21 +65,21 @@ def test_a_career_of_unknown_titles_alone_gets_no_prediction(
     (alone,) = bundle.predict([["Jr. Nurse", "Wizard"]])
     assert some["title_set"] == list(alone.title_set)
 
-    def said(*arguments: str) -> str:
+    def output(*arguments: str) -> str:
         monkeypatch.setattr(sys, "argv", ["trajtune", "predict", str(finalized), "Wizard", *arguments])
         with pytest.raises(SystemExit) as caught:
             cli.main()
         assert not caught.value.code
         return capsys.readouterr().out
 
-    assert said().startswith("No prediction: the model knows none of these titles.")
-    answer = json.loads(said("--json"))
+    assert output().startswith("No prediction: the model knows none of these titles.")
+    answer = json.loads(output("--json"))
     assert answer["abstained"] is True
     assert set(answer) == {"abstained", "unknown_titles", "priors"}
     assert set(answer["priors"]) == {"tenure_months", "hireability"}
 
 
-def test_memory_does_not_grow_with_the_file(bundle: Bundle) -> None:
+def test_memory_does_not_grow_with_the_size_of_the_file(bundle: Bundle) -> None:
     titles = list(bundle.encoder.idx_to_title.values())[1:]
     lines = [json.dumps([titles[i % len(titles)]] * (i % 5 + 1)) for i in range(100)]
 
@@ -106,11 +106,11 @@ def test_memory_does_not_grow_with_the_file(bundle: Bundle) -> None:
         ('"Nurse"', r"line 3 must be a list of titles or an object with `titles`"),
         ('{"titles": "Nurse"}', "line 3 must be a list of titles"),
         ("[]", "line 3 has no title"),
-        ('["Nurse", ""]', "line 3 holds the title ''"),
-        ('["Nurse", 7]', "line 3 holds the title 7"),
+        ('["Nurse", ""]', "line 3 has the title ''"),
+        ('["Nurse", 7]', "line 3 has the title 7"),
     ],
 )
-def test_a_line_that_is_no_career_is_named_and_nothing_is_written(
+def test_an_invalid_line_is_named_and_nothing_is_written(
     bundle: Bundle, tmp_path: Path, line: str, message: str
 ) -> None:
     (tmp_path / "in.jsonl").write_text(f'["Nurse"]\n\n{line}\n')
@@ -119,26 +119,28 @@ def test_a_line_that_is_no_career_is_named_and_nothing_is_written(
     assert [file.name for file in tmp_path.iterdir()] == ["in.jsonl"]
 
 
-def test_a_missing_file_is_one_line(bundle: Bundle, tmp_path: Path) -> None:
+def test_a_missing_file_is_a_one_line_error(bundle: Bundle, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"in\.jsonl: No such file"):
         predict_file(bundle, tmp_path / "in.jsonl", tmp_path / "out.jsonl")
 
 
-def test_a_file_that_is_not_utf8_is_one_line(bundle: Bundle, tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf8_is_a_one_line_error(bundle: Bundle, tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_bytes(b'["\xff"]\n')
     with pytest.raises(BundleError, match="not UTF-8"):
         predict_file(bundle, tmp_path / "in.jsonl", tmp_path / "out.jsonl")
 
 
-def test_a_full_disk_is_one_line(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_a_one_line_error(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "in.jsonl").write_text('["Nurse"]\n' * 100_000)
     full = Path("/dev/full")
     if not full.exists():
-        pytest.skip("no /dev/full here")
+        pytest.skip("this system has no /dev/full")
     link = tmp_path / "out.jsonl"
-    beside = tmp_path / ".out.jsonl.new"
-    beside.symlink_to(full)
-    monkeypatch.setattr(atomic, "_own_name", lambda target: beside)
+    temporary = tmp_path / ".out.jsonl.new"
+    temporary.symlink_to(full)
+    monkeypatch.setattr(atomic, "_own_name", lambda target: temporary)
     with pytest.raises(BundleError, match="No space left on device"):
         predict_file(bundle, tmp_path / "in.jsonl", link)
     assert not link.exists()

@@ -1,4 +1,4 @@
-"""What the tests of careers share: a database, and a way to fill a table."""
+"""Fixtures for careers: a database, and a function that fills a table."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -12,14 +12,14 @@ from tests.conftest import new_database
 
 @pytest.fixture(scope="session")
 def database(postgres_url: str) -> Iterator[str]:
-    """The URL of a database that the tests of careers share."""
+    """Return the URL of a database that the tests of careers share."""
     with new_database(postgres_url) as url:
         yield url
 
 
 @pytest.fixture
 def execute(database: str) -> Callable[..., list[tuple[Any, ...]]]:
-    """Run SQL; with rows, once for each of them."""
+    """Run SQL; with rows, run it once per row."""
 
     def run(statement: str, rows: Sequence[Sequence[Any]] | None = None) -> list[tuple[Any, ...]]:
         connection = psycopg2.connect(database)

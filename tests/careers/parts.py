@@ -1,4 +1,4 @@
-"""Careers from rows, through everything that read tasks and the join do."""
+"""Build careers from rows with the same steps as read tasks and the join."""
 
 import json
 from datetime import date
@@ -18,7 +18,7 @@ TODAY = date(2026, 1, 1)
 
 
 def from_json(rows: list[tuple[Any, Any]], settings: DataSettings = DataSettings(), pieces: int = 1) -> Part:
-    """Careers of (id, history) rows; a history that is no text is written as JSON."""
+    """Return the careers of (id, history) rows; a history that is not text becomes JSON."""
     texts = [h if isinstance(h, str) or h is None else json.dumps(h) for _, h in rows]
     table = pa.table(
         {"id": pa.array([i for i, _ in rows], pa.string()), "history": pa.array(texts, pa.string())}
@@ -30,7 +30,7 @@ def from_json(rows: list[tuple[Any, Any]], settings: DataSettings = DataSettings
 
 
 def from_rows(rows: list[tuple[Any, ...]], settings: DataSettings = DataSettings()) -> Part:
-    """Careers of (id, title, start, end[, current[, label]]) rows."""
+    """Return the careers of (id, title, start, end[, current[, label]]) rows."""
     names = ("id", "title", "start", "end", "current", "label")
     columns = {
         name: pa.array([row[at] if at < len(row) else None for row in rows], pa.string())

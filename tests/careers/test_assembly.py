@@ -32,7 +32,7 @@ ROLES = st.lists(
 
 @few
 @given(ROLES, st.randoms(use_true_random=False))
-def test_any_order_and_any_date_form_give_the_cleaned_career(roles: Any, rng: random.Random):
+def test_any_order_and_any_date_format_give_the_same_career(roles: Any, rng: random.Random):
     spans = [(t, s, None if days is None else s + timedelta(days=days)) for t, s, days in roles]
     messy = [
         role(f" {t} ", _some_form(s, rng), None if e is None else _some_form(e, rng)) for t, s, e in spans
@@ -68,7 +68,7 @@ def _some_form(day: date, rng: random.Random) -> Any:
     return rng.choice(forms)
 
 
-def test_a_career_that_broken_roles_leave_too_short_is_named_after_the_commonest():
+def test_a_career_too_short_after_faulty_roles_has_their_most_frequent_reason():
     part = from_json(
         [
             ("x", [role("A", "2000"), role("B", "x"), role("C", None), role("D", None)]),
@@ -153,7 +153,7 @@ def test_the_latest_day_is_as_late_as_the_precision_allows():
     assert from_json([("x", roles)]).latest == (date(2002, 2, 28) - date(1970, 1, 1)).days
 
 
-def test_far_apart_dates_and_many_owners_are_sorted_too():
+def test_distant_dates_and_many_owners_are_sorted():
     rng = np.random.default_rng(0)
     rows = [
         (str(i % 50), rng.choice(["A", "B"]), str(1500 + int(rng.integers(500))), None) for i in range(300)

@@ -1,4 +1,4 @@
-"""Sources with a row for each career: every row is accounted for, whatever the order."""
+"""Sources with one row per career: every row is accounted for in any order."""
 
 import random
 from typing import Any
@@ -35,9 +35,7 @@ JSON_ROWS = st.lists(
 
 @few
 @given(JSON_ROWS, st.randoms(use_true_random=False), st.booleans())
-def test_every_row_is_accounted_for_and_their_order_changes_nothing(
-    rows: list[Any], rng: random.Random, merge: bool
-):
+def test_every_row_is_accounted_for_in_any_order(rows: list[Any], rng: random.Random, merge: bool):
     settings = DataSettings(merge_repeats=merge)
     part = from_json(rows, settings)
     assert_balanced(part)
@@ -50,7 +48,7 @@ def test_every_row_is_accounted_for_and_their_order_changes_nothing(
     assert sorted_table(again.quarantine) == sorted_table(part.quarantine)
 
 
-def test_of_two_careers_with_one_id_the_longer_stays():
+def test_the_longer_of_two_careers_with_the_same_id_stays():
     short, long = (
         [role("A", "2000"), role("B", "2001")],
         [role("A", "2000"), role("B", "2001"), role("C", "2002")],

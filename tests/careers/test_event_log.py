@@ -49,7 +49,7 @@ def test_histories_in_json_give_the_same_ends() -> None:
         ({"layout": "json", "end_key": None}, "needs `end: next_start`"),
     ],
 )
-def test_an_end_that_is_named_and_not_there_is_refused(layout: dict[str, object], message: str) -> None:
+def test_a_named_end_column_that_does_not_exist_is_refused(layout: dict[str, object], message: str) -> None:
     with pytest.raises(ExperimentError, match=message):
         validate(Experiment, {"source": {"kind": "csv", "path": "x.csv", "layout": layout}}, "test")
 

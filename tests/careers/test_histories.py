@@ -1,4 +1,4 @@
-"""Histories that were read in parts are joined in the order of their careers."""
+"""Parts of histories are joined in the order of their careers."""
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +11,7 @@ from trajtune.experiment.sources import JsonHistory
 LAYOUT = JsonHistory()
 
 
-def test_parts_are_joined_in_the_order_of_their_places() -> None:
+def test_parts_are_joined_in_the_order_of_their_indices() -> None:
     values = [[role("A"), role("B")], None, 5, [role("C")]]
     whole = read_objects(values, LAYOUT)
     parts = [

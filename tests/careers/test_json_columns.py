@@ -1,4 +1,4 @@
-"""What Arrow reads at once, and what it leaves to be read by itself."""
+"""Texts that Arrow reads together, and texts that must be read singly."""
 
 import json
 
@@ -14,7 +14,7 @@ GOOD = json.dumps([{"title": "A", "start_date": "2020"}])
 TYPED = json.dumps([{"title": "A", "start_date": 2020, "end_date": 2021.0, "is_current": False}])
 
 
-def test_numbers_and_booleans_are_read_at_once_too() -> None:
+def test_numbers_and_booleans_are_read_with_arrow() -> None:
     with pytest.raises(OddTextError):
         read_columns(pa.array([TYPED]), FORM)
     histories, is_doubtful = read_columns(with_quotes(pa.array([GOOD, TYPED] * 50), FORM), FORM)
@@ -24,7 +24,7 @@ def test_numbers_and_booleans_are_read_at_once_too() -> None:
     assert not is_doubtful.any()
 
 
-def test_each_odd_text_is_found_whatever_its_place() -> None:
+def test_each_odd_text_is_found_at_any_position() -> None:
     texts = [GOOD] * 5_000
     places = [0, 7, 2_500, 4_999]
     for place, text in zip(places, ("[{bad", '[{"title": 5}]', "[] []", "[]}"), strict=True):
@@ -32,6 +32,6 @@ def test_each_odd_text_is_found_whatever_its_place() -> None:
     assert odd_texts(pa.array(texts), FORM).nonzero()[0].tolist() == places
 
 
-def test_a_text_that_begins_otherwise_is_not_regular() -> None:
+def test_a_text_with_another_beginning_is_not_regular() -> None:
     texts = pa.array([GOOD, " " + GOOD, "{}", "", "null", "[" * 300])
     assert is_regular(texts, FORM).tolist() == [True, True, False, False, False, False]

@@ -61,7 +61,7 @@ def read(*values: Any, layout: JsonHistory = LAYOUT, label: str | None = None) -
 
 
 def at_once(texts: list[str], layout: JsonHistory, label: str | None = None) -> Histories | None:
-    """What Arrow reads of all texts at once; None if it cannot, or is not sure."""
+    """Return what Arrow reads from all texts together; None if it cannot or is not sure."""
     form = next((form for text in texts if (form := _form_of_history(text, layout, label))), None)
     if form is None:
         return None
@@ -126,13 +126,13 @@ def test_a_label_beside_the_list_is_read_in_columns(labels: list[Any], key: str 
     assert found["owners"] == [0, 1, 2, 4]
 
 
-def test_a_list_under_another_key_is_found_whatever_rows_share_a_block():
+def test_a_list_under_another_key_is_found_whatever_else_is_in_the_block():
     found = read({"work_history": [role("A")]}, {"experience": [role("B")]}, {"work_history": None})
     assert [title for title, *_ in found["roles"]] == ["A", "B"]
     assert found["faults"] == [None, None, 'no list of roles: {"work_history": null}']
 
 
-def test_lists_have_no_label_and_are_read_in_columns_all_the_same():
+def test_lists_without_a_label_are_read_in_columns():
     together = at_once([json.dumps([role()])], LAYOUT, "good")
     assert together is not None
     assert together.labels.to_pylist() == [None]
@@ -147,7 +147,7 @@ def test_any_json_and_any_text_is_accounted_for(texts: list[str | None]):
     assert all(found["faults"][owner] is None for owner in found["owners"])
 
 
-def test_one_odd_history_spoils_no_other():
+def test_one_odd_history_affects_no_other():
     found = read([role("A"), role("B")], [role(7)], "nonsense", [role("C", end="2021")])
     assert found["owners"] == [0, 0, 1, 3]
     assert found["role_faults"] == [0, 0, Reason.TITLE_NOT_TEXT, 0]
@@ -156,11 +156,11 @@ def test_one_odd_history_spoils_no_other():
 
 
 @pytest.mark.parametrize("value", [5, {"a": 1}, True, '"text"', "[1", "{}x", "[" * 100_000])
-def test_what_is_no_list_of_roles_is_named(value: Any):
+def test_a_history_that_is_not_a_list_of_roles_is_named(value: Any):
     assert read(value)["faults"][0] is not None
 
 
-def test_entries_that_are_no_roles_are_named():
+def test_entries_that_are_not_roles_are_named():
     found = read([None, 3, "Head", ["x"], role()])
     assert found["role_faults"] == [Reason.NOT_A_ROLE] * 4 + [0]
     assert found["details"] == ["null", "3", '"Head"', '["x"]', None]
@@ -175,12 +175,12 @@ def test_entries_that_are_no_roles_are_named():
         {"title": "", "position": "A", "from": "2019", "to": "2020"},
     ],
 )
-def test_usual_keys_stand_in_for_the_default_ones(entry: dict[str, str]):
+def test_usual_keys_replace_the_default_ones(entry: dict[str, str]):
     assert read([entry])["roles"] == [("A", "2019", "2020", None)]
     assert read([entry], [{"title": 1}])["roles"][0] == ("A", "2019", "2020", None)
 
 
-def test_a_chosen_key_stands_alone():
+def test_a_chosen_key_has_no_alternatives():
     layout = JsonHistory(title_key="job")
     assert read([{"job": "A", "title": "Ms"}], [{"title": "Mr"}], layout=layout)["roles"] == [
         ("A", None, None, None),
@@ -188,7 +188,7 @@ def test_a_chosen_key_stands_alone():
     ]
 
 
-def test_a_list_may_lie_within_an_object():
+def test_a_list_may_be_in_an_object():
     assert len(read({"experience": [role(), role()]}, {"positions": [role()]})["roles"]) == 3
     layout = JsonHistory(history_key="profile.jobs")
     found = read({"profile": {"jobs": [role("A")]}}, {"profile": {}}, {"profile": 3}, layout=layout)
@@ -201,11 +201,11 @@ def test_numbers_are_read_as_their_digits():
     assert found["roles"] == [("A", "1577836800000", "2021", None)]
 
 
-def test_json_within_a_json_text_is_read():
+def test_json_in_a_json_string_is_read():
     assert read(json.dumps(json.dumps([role("A")])))["roles"] == [("A", "2020", None, None)]
 
 
-def test_half_a_surrogate_pair_is_no_text_and_spoils_no_other_role():
+def test_half_a_surrogate_pair_is_not_text_and_affects_no_other_role():
     found = read('[{"title": "\\ud800", "start_date": "2020"}, {"title": "A", "start_date": "\\ud800"}]')
     assert found["roles"] == [('"\\ud800"', "2020", None, None), ("A", '"\\ud800"', None, None)]
     assert found["role_faults"] == [Reason.TITLE_NOT_TEXT, 0]

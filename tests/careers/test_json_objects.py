@@ -1,4 +1,4 @@
-"""A text is read the same by itself and at once with others, whatever is odd in them."""
+"""A text gives the same result singly and together with others, whatever is odd in them."""
 
 import json
 from typing import Any
@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.careers.test_json_history import plain
 from trajtune.careers.histories import Histories
-from trajtune.careers.json_columns import MOST_DEPTH
+from trajtune.careers.json_columns import MAX_DEPTH
 from trajtune.careers.json_history import read_histories, read_lines, read_role_lines
-from trajtune.careers.json_objects import parsed, read_lines_by_themselves, read_objects
+from trajtune.careers.json_objects import parsed, read_lines_singly, read_objects
 from trajtune.experiment.sources import JsonHistory, RoleRows
 
 SCALARS = st.sampled_from(
@@ -77,7 +77,7 @@ TEXTS = st.lists(st.none() | ROLES.map(written) | RAW, max_size=8)
 
 @settings(max_examples=150)
 @given(TEXTS)
-def test_a_history_is_read_the_same_by_itself(texts: list[str | None]) -> None:
+def test_a_history_is_read_the_same_singly(texts: list[str | None]) -> None:
     layout = JsonHistory()
     alone = read_objects([parsed(text) for text in texts], layout)
     assert plain(read_histories(pa.array(texts, pa.string()), layout)) == plain(alone)
@@ -104,7 +104,7 @@ LINES = st.lists(IN_OBJECTS.map(written) | RAW, max_size=8)
 @given(
     LINES, st.sampled_from([None, "profile.jobs", "jobs"]), st.sampled_from([None, "good", "profile", "id"])
 )
-def test_an_object_is_read_the_same_by_itself(texts: list[str], key: str | None, label: str | None) -> None:
+def test_an_object_is_read_the_same_singly(texts: list[str], key: str | None, label: str | None) -> None:
     layout = JsonHistory(history_key=key)
     alone = read_objects([parsed(text) for text in texts], layout, label)
     assert plain(read_histories(pa.array(texts, pa.string()), layout, label)) == plain(alone)
@@ -126,14 +126,14 @@ def everything(histories: Histories) -> tuple[Any, ...]:
     ),
     st.sampled_from([None, "good", "id", "title", "jobs"]),
 )
-def test_a_line_is_read_the_same_by_itself(texts: list[str], layout: JsonHistory, label: str | None) -> None:
-    alone = read_lines_by_themselves(pa.array(texts, pa.string()), layout, label)
+def test_a_line_is_read_the_same_singly(texts: list[str], layout: JsonHistory, label: str | None) -> None:
+    alone = read_lines_singly(pa.array(texts, pa.string()), layout, label)
     assert everything(read_lines(pa.array(texts, pa.string()), layout, label)[1]) == everything(alone)
 
 
 @settings(max_examples=150)
 @given(LINES, st.sampled_from([None, "good", "id", "title", "is_current"]))
-def test_a_role_line_is_read_the_same_by_itself(texts: list[str], label: str | None) -> None:
+def test_a_role_line_is_read_the_same_singly(texts: list[str], label: str | None) -> None:
     layout = RoleRows()
     together = read_role_lines(pa.array(texts, pa.string()), layout, label)
     alone = [read_role_lines(pa.array([text], pa.string()), layout, label) for text in texts]
@@ -146,7 +146,7 @@ def test_a_role_line_is_read_the_same_by_itself(texts: list[str], label: str | N
 
 
 @pytest.mark.parametrize("number", [1, 16, 17, 100])
-def test_one_odd_history_costs_one_reading_whatever_its_place(number: int) -> None:
+def test_one_odd_history_is_read_once_more_at_any_position(number: int) -> None:
     good = json.dumps([{"title": "A", "start_date": "2020"}])
     texts = [good] * number
     texts[number // 2] = "[{bad"
@@ -162,15 +162,15 @@ def test_one_odd_history_costs_one_reading_whatever_its_place(number: int) -> No
         '[\n{"title": "Software\nEngineer", "start_date": "2020"}]',
     ],
 )
-def test_a_raw_line_feed_in_a_title_is_kept_whatever_shares_the_block(text: str) -> None:
+def test_a_raw_line_feed_in_a_title_is_kept_whatever_else_is_in_the_block(text: str) -> None:
     good = '[{"title": "A", "start_date": "2020"}]'
     for texts in ([text], [good, text], [text, good, "nonsense"]):
         titles = read_histories(pa.array(texts), JsonHistory()).roles.titles.to_pylist()
         assert "Software\nEngineer" in titles
 
 
-def test_json_that_is_nested_too_deeply_is_refused_whatever_the_depth_of_the_stack() -> None:
-    deep = "[" * (MOST_DEPTH + 1) + "]" * (MOST_DEPTH + 1)
+def test_too_deeply_nested_json_is_refused_at_any_stack_depth() -> None:
+    deep = "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1)
     for text in (deep, f'[{{"title": "A", "x": {deep}}}]', "[" * 990 + "]" * 990, "[" * 100_000):
         fault = read_histories(pa.array([text, "[]"]), JsonHistory()).faults.to_pylist()[0]
         assert "200 lists and objects lie within each other" in fault

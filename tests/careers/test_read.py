@@ -1,4 +1,4 @@
-"""Reading careers from a source, whatever its kind."""
+"""Reading careers from sources of any kind."""
 
 import pytest
 
@@ -15,7 +15,7 @@ from trajtune.simulation.spellings import NUM_SPELLINGS, spelling_table
 SMALL = ProcessSettings(num_families=3, num_specialisations=3)
 
 
-def test_the_simulated_source_is_read_as_what_was_drawn(tmp_path, monkeypatch, ray_local):
+def test_the_simulated_source_gives_the_drawn_careers(tmp_path, monkeypatch, ray_local):
     monkeypatch.setenv("TRAJTUNE_HOME", str(tmp_path))
     source = SimulatedSource(careers=300, seed=5, process=SMALL)
     loaded = load_career_sequences(source, DataSettings(hireable_key="hireable"))
@@ -39,14 +39,14 @@ def test_the_simulated_source_is_read_as_what_was_drawn(tmp_path, monkeypatch, r
 
 
 @pytest.mark.usefixtures("ray_local")
-def test_no_url_is_one_line(monkeypatch: pytest.MonkeyPatch):
+def test_a_missing_url_is_one_line(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("POSTGRES_URL", raising=False)
     with pytest.raises(SourceError, match="POSTGRES_URL is not set"):
         load_career_sequences(PostgresSource(), DataSettings())
 
 
 @pytest.mark.usefixtures("ray_local")
-def test_too_many_faulty_rows_stop_with_the_commonest_reasons(database: str, execute: Execute):
+def test_too_many_faulty_rows_stop_with_the_most_frequent_reasons(database: str, execute: Execute):
     execute("create table faulty (id int, work_history jsonb)")
     rows = (
         [(i, history("A", "B")) for i in range(6)] + [(i, '{"a": 1}') for i in range(6, 9)] + [(None, "[]")]

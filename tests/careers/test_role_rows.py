@@ -1,4 +1,4 @@
-"""Sources with a row for each role: every row is accounted for, whatever the order."""
+"""Sources with one row per role: every row is accounted for in any order."""
 
 import random
 from typing import Any
@@ -28,9 +28,7 @@ ROLE_ROWS = st.lists(
 
 @few
 @given(ROLE_ROWS, st.randoms(use_true_random=False), st.booleans())
-def test_every_role_row_is_accounted_for_and_their_order_changes_nothing(
-    rows: list[Any], rng: random.Random, merge: bool
-):
+def test_every_role_row_is_accounted_for_in_any_order(rows: list[Any], rng: random.Random, merge: bool):
     settings = DataSettings(merge_repeats=merge)
     part = from_rows(rows, settings)
     assert part.counts["rows_in"] == len(rows)
@@ -58,6 +56,6 @@ def test_a_label_that_rows_disagree_on_is_unknown():
     assert part.counts["labels_unreadable"] == 2
 
 
-def test_role_rows_of_equal_dates_stand_by_title_whatever_their_order():
+def test_role_rows_with_equal_dates_are_sorted_by_title():
     rows = [("x", title, "2001", "2002") for title in ("C", "A", "B")]
     assert from_rows(rows).careers["titles"].to_pylist() == [["A", "B", "C"]]

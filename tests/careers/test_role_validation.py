@@ -1,4 +1,4 @@
-"""Each role is parsed and validated by itself."""
+"""Each role is parsed and validated separately."""
 
 from datetime import date
 from typing import Any
@@ -25,7 +25,7 @@ from trajtune.experiment.settings import DataSettings
         (7, "not_a_role", "7"),
     ],
 )
-def test_a_broken_role_is_left_out_and_the_career_stays(broken: Any, reason: str, detail: str):
+def test_a_faulty_role_is_dropped_and_the_career_stays(broken: Any, reason: str, detail: str):
     part = from_json([("x", [role("A", "2000"), broken, role("B", "2001")])])
     assert part.careers["titles"].to_pylist() == [["A", "B"]]
     assert reasons(part, "role") == [("x", reason, detail)]
@@ -40,7 +40,7 @@ def test_an_end_of_coarser_precision_is_not_before_its_start():
     assert career["end_precisions"] == [Precision.YEAR, Precision.DAY]
 
 
-def test_seventy_years_are_long_and_no_longer_believed():
+def test_an_end_more_than_seventy_years_after_the_start_is_dropped():
     rows = [
         role("A", "1900-01-01", "1970-01-31"),
         role("B", "1900-01-01", "1970-02-01"),
@@ -59,7 +59,7 @@ def test_an_end_in_the_future_means_still_held():
     assert part.counts["ends_in_future"] == 1
 
 
-def test_a_fixed_as_of_date_is_the_day_after_which_nothing_happened():
+def test_no_role_starts_after_a_fixed_as_of_date():
     settings = DataSettings(as_of=date(2010, 6, 1))
     rows = [role("A", "2000", "2010-06-02"), role("B", "2010-06-01"), role("C", "2010-06-02")]
     part = from_json([("x", rows)], settings)

@@ -1,4 +1,4 @@
-"""Run a command of trajtune in this process and see what it said."""
+"""Run a command of trajtune in this process and capture its output."""
 
 import os
 import pty
@@ -41,7 +41,7 @@ def assert_one_line(outcome: Outcome, *parts: str) -> None:
 
 
 def in_terminal(directory: Path, *arguments: str, answers: str = "", **environ: str) -> tuple[int, str]:
-    """Run a command with a terminal of its own; its exit code, and what it said there."""
+    """Run a command in its own terminal; return its exit code and output."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [*COMMAND, *arguments],
@@ -63,7 +63,7 @@ def in_terminal(directory: Path, *arguments: str, answers: str = "", **environ: 
 
 
 def write_csv(path: Path) -> None:
-    """The ladder careers as a file of role rows."""
+    """Write the ladder careers as a file of role rows."""
     lines = ["candidate_id,title,start_date,end_date"]
     for row in ladder_careers().to_pylist():
         for title, start, end in zip(row["titles"], row["starts"], row["ends"], strict=True):

@@ -1,7 +1,8 @@
-"""The command line: its commands and flags are frozen, and an error that a user can fix is one line."""
+"""The command line: this file freezes its commands and flags. Errors that a user can fix are one line."""
 
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -27,7 +28,7 @@ def test_the_commands_and_their_flags_are_these() -> None:
         "demo": ["--verbose"],
         "init": ["--from", "--table", "--yes", "-y", "file"],
         "simulate": ["--careers", "--json", "--population", "--seed", "--to"],
-        "prepare": ["--json", "--verbose", "experiment"],
+        "prepare": ["--json", "--set", "--verbose", "experiment"],
         "search": [
             *(
                 "--address",
@@ -38,16 +39,23 @@ def test_the_commands_and_their_flags_are_these() -> None:
                 "--max-epochs-total",
                 "--resume",
                 "--run",
+                "--set",
                 "--snapshot",
                 "--space",
             ),
             *("--time-budget", "--trials", "--verbose", "--warm-start", "experiment"),
         ],
         "status": ["--json", "run"],
+        "runs": ["--json", "directory"],
+        "compare": ["--html", "--json", "first", "second"],
         "finalize": ["--address", "--json", "--out", "--require-gates", "--snapshot", "--verbose", "run"],
         "predict": ["--as-service", "--explain", "--input", "--json", "--output", "bundle", "titles"],
         "report": ["--output", "-o", "target"],
         "verify": ["--json", "bundle"],
+        "serve": [
+            *("--as-service", "--host", "--max-body", "--max-careers", "--max-titles", "--port", "bundle"),
+        ],
+        "register": ["--alias", "--json", "--mlflow", "bundle"],
         "train": [
             *(
                 "--db-url",
@@ -55,6 +63,7 @@ def test_the_commands_and_their_flags_are_these() -> None:
                 "--output",
                 "--research-default",
                 "--resume",
+                "--set",
                 "--snapshot",
                 "--verbose",
                 "experiment",
@@ -66,6 +75,11 @@ def test_the_commands_and_their_flags_are_these() -> None:
         "doctor": ["--json", "--mend", "run"],
         "dashboard": ["--port", "run"],
     }
+
+
+def test_the_version_is_printed(trajtune: Trajtune) -> None:
+    outcome = trajtune("--version")
+    assert (outcome.code, outcome.out) == (0, f"trajtune {version('trajtune')}\n")
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -80,6 +94,8 @@ def test_help_imports_nothing_heavy() -> None:
         "onnxruntime",
         "pydantic",
         "psycopg2",
+        "fastapi",
+        "mlflow",
     ]
     code = f"import sys; import trajtune.cli; print([name for name in {heavy} if name in sys.modules])"
     assert in_python(code).strip() == "[]"
@@ -97,5 +113,5 @@ def test_every_commands_help_has_an_example(command: str, trajtune: Trajtune) ->
 
 @pytest.mark.parametrize("command", ["status", "finalize"])
 @pytest.mark.parametrize("run", [[], ["no-such-run"]])
-def test_a_run_that_is_not_there(trajtune: Trajtune, command: str, run: list[str], ray_local: None) -> None:
+def test_a_missing_run_is_one_line(trajtune: Trajtune, command: str, run: list[str], ray_local: None) -> None:
     assert_one_line(trajtune(command, *run), "RunError", "trajtune search")

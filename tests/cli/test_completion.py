@@ -1,4 +1,4 @@
-"""What a shell is offered: the names that are there, asked as bash, zsh and fish ask."""
+"""Completion offers existing names to bash, zsh and fish."""
 
 import os
 import shlex
@@ -16,7 +16,7 @@ SHIPPED = {
 
 
 def completed(directory: Path, *words: str) -> list[str]:
-    """What bash is offered for the last of the words."""
+    """Return the completions that bash gets for the last word."""
     environ = {
         "_TRAJTUNE_COMPLETE": "complete_bash",
         "COMP_WORDS": " ".join(["trajtune", *words]),

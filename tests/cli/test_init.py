@@ -1,4 +1,4 @@
-"""`trajtune init` on real databases: what it writes loads, `prepare` reads it, and no value is ever shown."""
+"""`trajtune init` on real databases: its files load, `prepare` reads them, and no value is shown."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from tests.cli.running import PASSWORD, Trajtune, in_terminal
 from trajtune.experiment.load import load_experiment
 
 
-def test_dates_that_can_be_read_both_ways_are_said_with_the_remedy(
+def test_ambiguous_dates_are_reported_with_the_remedy(
     trajtune: Trajtune, database: Database, ray_local: None
 ) -> None:
     rows_table(database, "jobs", ("person_id", "title", "start_date", "end_date"), kind="text")
@@ -33,12 +33,12 @@ def test_dates_that_can_be_read_both_ways_are_said_with_the_remedy(
     assert reads_every_person(trajtune, "decided.yaml")
 
 
-def test_no_existing_file_is_overwritten(trajtune: Trajtune, database: Database, tmp_path: Path) -> None:
+def test_an_existing_file_is_not_overwritten(trajtune: Trajtune, database: Database, tmp_path: Path) -> None:
     (tmp_path / "experiment.yaml").write_text("mine")
     outcome = trajtune("init", "--yes")
     assert outcome.code == 2
     assert outcome.err.strip() == (
-        "ExperimentError: experiment.yaml is there already, and is not overwritten. Give another name."
+        "ExperimentError: experiment.yaml exists, and is not overwritten. Give another name."
     )
     assert (tmp_path / "experiment.yaml").read_text() == "mine"
 
@@ -51,7 +51,7 @@ def test_no_existing_file_is_overwritten(trajtune: Trajtune, database: Database,
         (["e.yaml"], "Give --yes"),
     ],
 )
-def test_what_cannot_be_written_or_asked_is_said_before_the_database_is_read(
+def test_output_and_terminal_are_checked_before_the_database_is_read(
     trajtune: Trajtune, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
 ) -> None:
     monkeypatch.setenv("POSTGRES_URL", f"postgresql://me:{PASSWORD}@127.0.0.1:9/nowhere")
@@ -61,13 +61,13 @@ def test_what_cannot_be_written_or_asked_is_said_before_the_database_is_read(
     assert said in line
 
 
-def test_on_a_terminal_it_asks_which_table_which_names_and_how_dates_are_read(
+def test_on_a_terminal_it_asks_for_table_names_and_the_order_of_dates(
     database: Database, tmp_path: Path
 ) -> None:
     rows_table(database, "jobs", ("person_id", "title", "start_date", "end_date"), kind="text")
     database("update jobs set start_date = '03/04/' || left(start_date, 4)")
     json_table(database, "candidates", ("title", "start_date", "end_date"), ("id", "work_history"))
-    # The second table; not as it is; another title, after a slip; the rest as proposed; April.
+    # Answers: the second table; no; another title, after a typo; the rest as proposed; April.
     answers = "2\nn\n\nemployr\nemployer\n\n\n\napril\n"
     code, said = in_terminal(tmp_path, "init", answers=answers)
     assert code == 0, said

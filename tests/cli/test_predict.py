@@ -1,4 +1,4 @@
-"""`trajtune predict`: a missing bundle, and titles that the service sees as others."""
+"""`trajtune predict`: a missing bundle, and titles that the service confuses with others."""
 
 import json
 import sys
@@ -13,11 +13,11 @@ from trajtune import cli
 
 
 @pytest.mark.parametrize("arguments", [["nowhere", "Engineer"], [".", "Engineer"]])
-def test_a_bundle_that_is_not_there(trajtune: Trajtune, arguments: list[str]) -> None:
+def test_a_missing_bundle_is_one_line(trajtune: Trajtune, arguments: list[str]) -> None:
     assert_one_line(trajtune("predict", *arguments), "BundleError")
 
 
-def test_what_the_service_sees_is_warned_of_and_can_be_asked_for(
+def test_differences_of_the_service_are_warned_of_and_can_be_shown(
     finalized: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bundle = renamed(finalized, tmp_path / "bundle", ["C++", "C", "工程师"])

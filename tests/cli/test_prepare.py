@@ -1,4 +1,4 @@
-"""`trajtune prepare`: every row is accounted for, and what is wrong is one line."""
+"""`trajtune prepare`: every row is accounted for, and errors are one line."""
 
 import json
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_cutoffs_that_leave_a_split_empty(trajtune: Trajtune, tmp_path: Path, ra
     assert not (tmp_path / "snapshots").exists()
 
 
-def test_prepare_says_what_became_of_every_row(trajtune: Trajtune, tmp_path: Path, ray_local: None) -> None:
+def test_prepare_accounts_for_every_row(trajtune: Trajtune, tmp_path: Path, ray_local: None) -> None:
     write_csv(tmp_path / "roles.csv")
     (tmp_path / "e.yaml").write_text("source: {kind: csv, path: roles.csv}")
     outcome = trajtune("prepare", "e.yaml")
@@ -66,7 +66,7 @@ def test_prepare_says_what_became_of_every_row(trajtune: Trajtune, tmp_path: Pat
     assert f"rows        {counts['rows_in']:,} in" in outcome.out
 
 
-def test_a_quiet_prepare_is_json_alone_and_what_it_would_note_is_dropped(
+def test_a_quiet_prepare_prints_only_json(
     trajtune: Trajtune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ray_local: None
 ) -> None:
     write_csv(tmp_path / "roles.csv")
@@ -77,7 +77,7 @@ def test_a_quiet_prepare_is_json_alone_and_what_it_would_note_is_dropped(
 
 
 @pytest.mark.parametrize("place", ["roles.csv", "roles.csv/x", "/proc/nope"])
-def test_snapshots_that_cannot_be_written_are_said_before_anything_is_read(
+def test_unwritable_snapshots_are_reported_before_anything_is_read(
     trajtune: Trajtune, tmp_path: Path, place: str
 ) -> None:
     write_csv(tmp_path / "roles.csv")
@@ -88,7 +88,7 @@ def test_snapshots_that_cannot_be_written_are_said_before_anything_is_read(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["e.yaml", "roles.csv"]
 
 
-def test_a_day_in_the_future_describes_no_data(trajtune: Trajtune, tmp_path: Path) -> None:
+def test_an_as_of_date_in_the_future_is_refused(trajtune: Trajtune, tmp_path: Path) -> None:
     write_csv(tmp_path / "roles.csv")
     (tmp_path / "e.yaml").write_text("source: {kind: csv, path: roles.csv}\ndata: {as_of: 2999-01-01}")
     assert_one_line(trajtune("prepare", "e.yaml"), "SourceError", "`data.as_of`", "future", "2999-01-01")
@@ -97,6 +97,6 @@ def test_a_day_in_the_future_describes_no_data(trajtune: Trajtune, tmp_path: Pat
 @pytest.mark.parametrize(
     "text", ["source: {kind: simulated, seed: -5}", "search: {seed: -1}", "search: {seed: 4294967296}"]
 )
-def test_a_seed_that_numpy_refuses_is_one_line(trajtune: Trajtune, tmp_path: Path, text: str) -> None:
+def test_an_invalid_seed_is_one_line(trajtune: Trajtune, tmp_path: Path, text: str) -> None:
     (tmp_path / "e.yaml").write_text(text)
     assert_one_line(trajtune("prepare", "e.yaml"), "ExperimentError", "seed`: Input should be ")

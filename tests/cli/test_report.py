@@ -14,7 +14,7 @@ from trajtune.searching.runs.directory import Run
 
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """What a command prints: its result, or its error where it fails."""
+    """Return the output of a command: its result, or its error if it fails."""
 
     def run(*arguments: object, code: int = 0) -> str:
         monkeypatch.setattr(sys, "argv", ["trajtune", "report", *map(str, arguments)])
@@ -44,7 +44,7 @@ def test_a_bundles_report_is_written_beside_it_with_its_search(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     alone = Path(typed(finalized)).read_text()
-    assert "The run searched is not here, so nothing of the search is shown." in alone
+    assert "The run searched is not here, so the search is not shown." in alone
 
     shutil.copytree(searched_run.path, tmp_path / "runs" / searched_run.name)
     path = Path(typed(finalized))
@@ -55,15 +55,15 @@ def test_a_bundles_report_is_written_beside_it_with_its_search(
     content = json.loads(manifest.read_text())
     content["snapshot"]["id"] = "0" * 64
     manifest.write_text(json.dumps(content))
-    assert "is another: it searched on another snapshot" in Path(typed(finalized)).read_text()
+    assert "searched on another snapshot, so it is not shown" in Path(typed(finalized)).read_text()
 
 
-def test_a_bundle_is_never_written_into(finalized: Path, typed: Callable[..., str]) -> None:
+def test_a_report_is_never_written_into_a_bundle(finalized: Path, typed: Callable[..., str]) -> None:
     before = (finalized / "report.html").read_bytes()
 
     said = typed(finalized, "--output", finalized / "report.html", code=2)
 
-    assert "A bundle's files stay as they were written" in said
+    assert "A bundle's files must not change" in said
     assert (finalized / "report.html").read_bytes() == before
 
 
@@ -79,7 +79,7 @@ def test_metrics_that_were_altered_are_refused(
     assert not (tmp_path / "r.html").exists()
 
 
-def test_what_is_neither_is_refused_in_a_line(tmp_path: Path, typed: Callable[..., str]) -> None:
+def test_a_path_that_is_neither_run_nor_bundle_is_one_line(tmp_path: Path, typed: Callable[..., str]) -> None:
     said = typed(tmp_path, code=2)
 
     assert f"{tmp_path} is neither a run nor a bundle" in said

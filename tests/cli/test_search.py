@@ -1,4 +1,4 @@
-"""`trajtune search`: what is wrong is one line, and nothing is half-written."""
+"""`trajtune search`: errors are one line, and leave nothing half-written."""
 
 import signal
 import subprocess
@@ -15,7 +15,7 @@ from trajtune.experiment.space import load_space
 from trajtune.searching.runs.create import create_run
 
 
-def test_no_database_at_the_url(
+def test_a_missing_database_is_one_line(
     trajtune: Trajtune, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ray_local: None
 ) -> None:
     monkeypatch.setenv("POSTGRES_URL", f"postgresql://me:{PASSWORD}@127.0.0.1:9/nowhere")
@@ -37,7 +37,20 @@ def test_an_experiment_file_that_breaks_a_rule(
     assert_one_line(trajtune("search", "e.yaml"), "ExperimentError", *parts)
 
 
-def test_an_experiment_that_is_not_there(trajtune: Trajtune) -> None:
+def test_a_setting_on_the_command_line_is_of_the_resolved_experiment(
+    trajtune: Trajtune, ladder_snapshot: Snapshot, ray_local: None
+) -> None:
+    snapshot = str(ladder_snapshot.path)
+    command = ["search", "smoke", "--dry-run", "--set", "training.weight_decay=0.02", "--snapshot", snapshot]
+    outcome = trajtune(*command, "--set", "search.pruner.grace_period=3")
+    resolved = yaml.safe_load(outcome.out)
+    assert (resolved["training"]["weight_decay"], resolved["search"]["pruner"]["grace_period"]) == (0.02, 3)
+    assert_one_line(trajtune(*command, "--set", "training.dropuot=1"), "ExperimentError", "`dropout`?")
+    assert_one_line(trajtune("search", "--resume", "r", "--set", "x"), "ExperimentError", "section.key=value")
+    assert_one_line(trajtune("search", "smoke", "--time-budget", "soon"), "RunError", "30m")
+
+
+def test_a_missing_experiment_is_one_line(trajtune: Trajtune) -> None:
     assert_one_line(trajtune("search", "no_such"), "ExperimentError", "There are: ", "default")
 
 
@@ -65,7 +78,7 @@ def test_a_snapshot_that_was_altered(trajtune: Trajtune, tmp_path: Path, ray_loc
     assert_one_line(outcome, "SnapshotError", "vocabulary.json was altered")
 
 
-def test_a_dry_run_says_what_a_search_would_be_and_cost_and_begins_none(
+def test_a_dry_run_prints_experiment_and_cost_and_starts_no_search(
     trajtune: Trajtune,
     tmp_path: Path,
     ladder_snapshot: Snapshot,
@@ -101,7 +114,7 @@ search: {space: smoke, trials: 2}
 
 @pytest.fixture
 def run_of_a_search(tmp_path: Path, ladder_snapshot: Snapshot) -> Path:
-    """A run of `EXPERIMENT` that was not searched yet; the experiment file is there."""
+    """Create a run of `EXPERIMENT` without trials, and the experiment file."""
     (tmp_path / "e.yaml").write_text(EXPERIMENT)
     return create_run(
         load_experiment(str(tmp_path / "e.yaml")).model_copy(
@@ -114,7 +127,7 @@ def run_of_a_search(tmp_path: Path, ladder_snapshot: Snapshot) -> Path:
     ).path  # type: ignore[return-value]
 
 
-def test_a_resume_refuses_whatever_differs_from_the_run(
+def test_a_resume_refuses_all_differences_from_the_run(
     trajtune: Trajtune, run_of_a_search: Path, tmp_path: Path, changing_snapshot: Snapshot
 ) -> None:
     (tmp_path / "other.yaml").write_text(EXPERIMENT.replace("400", "3"))
@@ -125,7 +138,7 @@ def test_a_resume_refuses_whatever_differs_from_the_run(
         (["--run", "s"], "--run r → s"),
         (["--snapshot", str(changing_snapshot.path)], "snapshot "),
     ]:
-        assert_one_line(trajtune(*resume, *given), "RunError", "could not be compared", said)
+        assert_one_line(trajtune(*resume, *given), "RunError", "would not be comparable", said)
     assert_one_line(trajtune(*resume, "--warm-start", "none"), "RunError", "No run none in")
     assert not (run_of_a_search / "study.journal").exists(), "nothing began"
 
@@ -149,7 +162,7 @@ def test_a_signal_stops_a_search_that_can_be_resumed(
 
 
 @pytest.mark.slow
-def test_a_quiet_search_prints_its_run_alone_and_its_log_has_the_rest(
+def test_a_quiet_search_prints_only_its_run_and_logs_the_rest(
     trajtune: Trajtune, tmp_path: Path, ladder_snapshot: Snapshot, ray_local: None
 ) -> None:
     (tmp_path / "e.yaml").write_text(

@@ -1,4 +1,4 @@
-"""A marked password in every shape in which users write one: no command shows it or writes it."""
+"""No command shows or writes a password, in any form of the URL."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +33,7 @@ SHAPES = {
 def shape(
     request: pytest.FixtureRequest, trajtune: Trajtune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[str]:
-    """POSTGRES_URL in one shape; for a service the password is in a service file elsewhere."""
+    """Set POSTGRES_URL in one form; for a service, the password is in a service file."""
     service = tmp_path.parent / f"{tmp_path.name}-services"
     service.write_text(f"[crm]\nhost=127.0.0.1\nport=9\nuser=me\npassword={PASSWORD}\n")
     monkeypatch.setenv("PGSERVICEFILE", str(service))
@@ -60,7 +60,7 @@ def test_a_target_on_the_command_line_is_not_repeated(trajtune: Trajtune) -> Non
 
 
 @pytest.mark.parametrize("shape", [name for name in SHAPES if name not in ("driver", "service")])
-def test_the_studys_url_is_refused_or_found_dead_without_its_password(
+def test_errors_about_the_studys_url_do_not_contain_its_password(
     trajtune: Trajtune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: str
 ) -> None:
     from trajtune.errors import RunError
@@ -105,10 +105,10 @@ def test_a_key_in_an_experiment_is_refused_and_not_repeated(
     ("endpoint", "shown"),
     [
         (f"http://key:{PASSWORD}@127.0.0.1:9", "http://127.0.0.1:9"),
-        (f"http://key:{PASSWORD}/x@127.0.0.1:9", "percent-encoded"),
-        (f"http://key:x@{PASSWORD}@127.0.0.1:9", "percent-encoded"),
-        (f"http://key:x#{PASSWORD}@127.0.0.1:9", "percent-encoded"),
-        (f"http://key:{PASSWORD}", "percent-encoded"),
+        (f"http://key:{PASSWORD}/x@127.0.0.1:9", "percent-encode"),
+        (f"http://key:x@{PASSWORD}@127.0.0.1:9", "percent-encode"),
+        (f"http://key:x#{PASSWORD}@127.0.0.1:9", "percent-encode"),
+        (f"http://key:{PASSWORD}", "percent-encode"),
     ],
 )
 def test_an_endpoint_is_shown_without_its_keys(

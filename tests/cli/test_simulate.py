@@ -1,4 +1,4 @@
-"""`trajtune simulate`: the population that is asked for, and a file of an unknown kind is one line."""
+"""`trajtune simulate`: named populations, and errors of one line."""
 
 import json
 from pathlib import Path

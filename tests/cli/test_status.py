@@ -1,4 +1,4 @@
-"""`trajtune status`: colours on terminals alone."""
+"""`trajtune status`: colours only on terminals."""
 
 import json
 import subprocess
@@ -11,7 +11,9 @@ from trajtune.searching.runs.directory import Run
 pytestmark = pytest.mark.slow
 
 
-def test_a_leaderboard_has_no_codes_elsewhere_and_no_colours_with_no_color(searched_run: Run) -> None:
+def test_a_leaderboard_has_no_escape_codes_without_a_terminal_and_no_colours_with_no_color(
+    searched_run: Run,
+) -> None:
     directory, run = searched_run.path.parent.parent, str(searched_run.path)
     for arguments in (["status", run], ["status", run, "--json"], ["doctor", run]):
         ran = subprocess.run(

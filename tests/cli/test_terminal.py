@@ -1,4 +1,4 @@
-"""What commands say and where: colours and live tables on terminals alone, results alone when quiet."""
+"""Output of commands: colours and live tables only on terminals, only results with --quiet."""
 
 import signal
 import subprocess
@@ -15,7 +15,7 @@ from tests.cli.test_commands import COMMANDS
 def test_help_fits_a_screen(command: str, trajtune: Trajtune, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     lines = trajtune(*([command] if command else []), "--help").out.strip("\n").splitlines()
-    assert 5 < len(lines) <= 40
+    assert 5 < len(lines) <= (40 if command else 48)
     assert max(map(len, lines)) <= 100
 
 
@@ -38,7 +38,7 @@ def test_help_has_colours_on_a_terminal_unless_no_color_is_set(tmp_path: Path) -
     assert "Exit codes" in plain
 
 
-def test_errors_are_said_also_when_quiet(trajtune: Trajtune) -> None:
+def test_errors_are_printed_even_when_quiet(trajtune: Trajtune) -> None:
     assert_one_line(trajtune("--quiet", "status", "no-such-run"), "RunError")
     assert "No such option" in trajtune("-q", "status", "--jsn").err
 
@@ -60,7 +60,7 @@ def test_quiet_after_two_dashes_is_a_name(trajtune: Trajtune) -> None:
         (["search", "--resume", "nigt-1"], "Did you mean night-1?"),
     ],
 )
-def test_an_unknown_name_is_answered_with_the_nearest(
+def test_an_unknown_name_is_answered_with_the_most_similar(
     trajtune: Trajtune, tmp_path: Path, arguments: list[str], said: str
 ) -> None:
     (tmp_path / "e.yaml").write_text("source: {kind: csv, path: none.csv}")
@@ -75,7 +75,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(
 @pytest.mark.parametrize(
     ("arguments", "nearest"), [(["serch"], "search"), (["search", "--trails", "3"], "--trials")]
 )
-def test_an_unknown_command_or_option_is_answered_with_the_nearest(
+def test_an_unknown_command_or_option_is_answered_with_the_most_similar(
     trajtune: Trajtune, arguments: list[str], nearest: str
 ) -> None:
     outcome = trajtune(*arguments)
@@ -83,7 +83,7 @@ def test_an_unknown_command_or_option_is_answered_with_the_nearest(
     assert nearest in outcome.err.replace(arguments[-1], "")
 
 
-def test_ctrl_c_exits_130_whatever_the_command_and_says_so_in_a_line(tmp_path: Path) -> None:
+def test_ctrl_c_exits_130_with_one_line_for_every_command(tmp_path: Path) -> None:
     arguments = ["simulate", "--careers", "3000000", "--to", "x.csv"]
     with subprocess.Popen(
         [*COMMAND, *arguments], cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -203,8 +203,17 @@ def test_an_intact_snapshot_of_other_versions_is_left_as_it_is(
 def test_a_disk_that_fills_while_a_snapshot_is_written_is_one_line(tmp_path: Path) -> None:
     with (
         no_file_larger_than(4_000),
-        pytest.raises(StorageError, match="^Cannot write into .*: .*set `storage.snapshots`") as caught,
+        pytest.raises(StorageError, match="^Cannot write to .*: .*set `storage.snapshots`") as caught,
     ):
         snapshot_of(loaded(ladder_careers()), experiment(tmp_path / "snapshots"))
     assert "\n" not in str(caught.value)
     assert list((tmp_path / "snapshots").iterdir()) == []
+
+
+def test_a_snapshot_shows_itself_and_its_quarantine(ladder_snapshot: Snapshot) -> None:
+    assert repr(ladder_snapshot).startswith(f"<Snapshot {ladder_snapshot.id[:16]}: train ")
+    shown = ladder_snapshot._repr_html_()
+    assert all(f"<td>{split}</td>" in shown for split in ("train", "val", "test"))
+    quarantine = ladder_snapshot.quarantine()
+    assert {"reason", "detail", "num_rows"} <= set(quarantine.columns)
+    assert len(quarantine) == sum(ladder_snapshot.manifest["quarantine"].values())

@@ -1,4 +1,4 @@
-"""The schemas in docs/ are those of the code, and the shipped files name them."""
+"""The schemas in docs/ match the code, and the shipped files name them."""
 
 import json
 from pathlib import Path
@@ -13,14 +13,14 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(("name", "schema"), [("experiment", experiment_schema()), ("space", space_schema())])
-def test_the_written_schema_is_that_of_the_code(name: str, schema: object) -> None:
+def test_the_schema_in_docs_matches_the_code(name: str, schema: object) -> None:
     written = json.loads((ROOT / "docs" / f"{name}.schema.json").read_text("utf-8"))
 
     assert written == schema, "run `python -m trajtune.experiment.json_schema docs`"
 
 
 @pytest.mark.parametrize(("folder", "name"), [("experiments", "experiment"), ("search_spaces", "space")])
-def test_every_shipped_file_tells_editors_its_schema(folder: str, name: str) -> None:
+def test_every_shipped_file_names_its_schema_for_editors(folder: str, name: str) -> None:
     files = sorted((ROOT / folder).glob("*.yaml"))
 
     assert files
@@ -35,12 +35,12 @@ def test_editors_can_complete_every_key() -> None:
 
 
 @pytest.mark.parametrize("schema", [experiment_schema(), space_schema()], ids=["experiment", "space"])
-def test_every_setting_says_what_it_is(schema: dict) -> None:
-    """For editors, and for the reference that is made of the schemas."""
-    silent = [
+def test_every_setting_has_a_description(schema: dict) -> None:
+    """Editors and the generated reference show these descriptions."""
+    undescribed = [
         f"{name}.{key}"
         for name, definition in schema["$defs"].items()
         for key, setting in definition.get("properties", {}).items()
         if "description" not in setting and "const" not in setting
     ]
-    assert silent == []
+    assert undescribed == []

@@ -1,4 +1,4 @@
-"""Metrics have a direction, and a constraint says how far it is broken."""
+"""Directions of metrics, and violations of constraints."""
 
 import math
 from pathlib import Path
@@ -12,7 +12,7 @@ from trajtune.experiment.search_settings import SearchSettings
 from trajtune.model.metrics import val_metrics
 
 
-def test_every_metric_of_an_epoch_may_be_the_objective() -> None:
+def test_every_metric_of_an_epoch_can_be_the_objective() -> None:
     assert set(DIRECTIONS) == set(val_metrics.__code__.co_consts[-1])
 
 
@@ -27,7 +27,7 @@ def test_every_metric_of_an_epoch_may_be_the_objective() -> None:
         ("val_tenure_mae_months <= 6", {"val_tenure_mae_months": None}, 1.0),
     ],
 )
-def test_a_constraint_says_how_far_it_is_broken(
+def test_the_violation_of_a_constraint_is_its_distance_from_the_bound(
     text: str, report: dict[str, float], violation: float
 ) -> None:
     assert parse_constraint(text).violation(report) == violation
@@ -39,24 +39,24 @@ def test_a_constraint_says_how_far_it_is_broken(
         ({"constraints": ["num_parameters < 5"]}, "a constraint must be a name, <= or >=, and a number"),
         ({"constraints": ["size <= 5"]}, "a constraint must be on one of num_parameters, latency_ms, val_"),
         ({"metric": "val_loss"}, "`metric`: Input should be 'val_next_role_nll', 'val_top1'"),
-        ({"other_metrics": ["val_top1"]}, r"Optuna prunes nothing, but `pruner.name` is asha. Set `pruner"),
-        ({"other_metrics": ["val_next_role_nll"], "pruner": {"name": "none"}}, "must be named once"),
+        ({"other_metrics": ["val_top1"]}, r"Optuna cannot prune, but `pruner.name` is asha. Set `pruner"),
+        ({"other_metrics": ["val_next_role_nll"], "pruner": {"name": "none"}}, "must be named only once"),
     ],
 )
-def test_a_bad_objective_is_refused_with_rule_and_remedy(
+def test_an_invalid_objective_is_refused_with_rule_and_remedy(
     settings: dict[str, object], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ExperimentError, match=message):
         validate(SearchSettings, settings, "test")
 
 
-def test_what_is_maximised_costs_less_the_more_it_is() -> None:
+def test_maximised_metrics_have_negated_costs() -> None:
     assert cost("val_top1", 0.9) < cost("val_top1", 0.1)
     assert cost("val_next_role_nll", 0.1) < cost("val_next_role_nll", 0.9)
     assert cost("val_top1", cost("val_top1", 0.3)) == 0.3
 
 
-def test_the_best_epoch_is_the_first_of_equals_by_any_metric_and_never_undefined() -> None:
+def test_the_best_epoch_is_the_first_of_equal_epochs_and_never_undefined() -> None:
     values = [(3.0, 0.2), (1.0, None), (math.nan, 0.5), (1.0, 0.5), (2.0, 0.4)]
     reports = [
         {"epoch": epoch, "val_next_role_nll": nll, "val_top1": top1}

@@ -4,7 +4,7 @@ from pydantic import ValidationError
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 
 
-def test_a_record_of_an_earlier_version_has_the_settings_that_it_worked_with() -> None:
+def test_a_record_of_an_earlier_version_keeps_its_behaviour() -> None:
     earlier = {key: value for key, value in Params().model_dump().items() if key not in Params.added}
     assert Params.model_validate(earlier) == Params.model_validate({**earlier, **Params.added})
     assert Params.model_validate({**earlier, **Params.removed}).career_start is False
@@ -12,17 +12,17 @@ def test_a_record_of_an_earlier_version_has_the_settings_that_it_worked_with() -
 
 
 @pytest.mark.parametrize("setting", [{"markov_prior": True}, {"label_smoothing": 0.1}, {"clip_norm": 1.0}])
-def test_a_removed_setting_that_had_an_effect_is_unknown(setting: dict[str, object]) -> None:
+def test_a_removed_setting_with_an_effect_is_refused(setting: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match="extra_forbidden"):
         Params.model_validate({**Params().model_dump(), **setting})
 
 
-def test_a_file_that_leaves_settings_out_gets_the_defaults() -> None:
+def test_missing_settings_of_a_file_get_the_defaults() -> None:
     assert Params.model_validate({}) == Params()
     assert Params.model_validate({"embedding_dim": 64}).career_start is True
 
 
-def test_what_earlier_versions_worked_with_is_the_research_default() -> None:
+def test_added_settings_have_the_values_of_the_research_default() -> None:
     assert {name: getattr(RESEARCH_DEFAULT, name) for name in Params.added} == Params.added
 
 

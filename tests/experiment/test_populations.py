@@ -1,4 +1,4 @@
-"""The named populations: what they set, and that their careers are like what the docs say."""
+"""The named populations: their settings, and that their careers match the docs."""
 
 import pytest
 from pydantic import ValidationError
@@ -11,7 +11,7 @@ RETURNS, REPEATS = "back to an earlier title", "same title again"
 UNSEEN = "title never seen before the 85 % date"
 
 
-def test_a_population_sets_defaults_and_a_given_setting_wins():
+def test_a_population_sets_defaults_and_given_settings_override_them():
     for name, settings in POPULATIONS.items():
         process = ProcessSettings(population=name)
         assert {key: getattr(process, key) for key in settings} == settings
@@ -28,7 +28,7 @@ def test_an_unknown_population_is_refused():
         ProcessSettings.model_validate({"population": ["returning"]})
 
 
-def test_each_population_has_what_it_is_named_for():
+def test_each_population_has_the_property_of_its_name():
     found = {name: statistics(population(name, 2_000)) for name in POPULATIONS}
     default, returning, first_role, long_tail = found.values()
     assert default[RETURNS] < 0.03
@@ -60,7 +60,7 @@ def test_each_population_has_what_it_is_named_for():
         ("austrian_mps_jobs", 1_484, 0.03, 0.44),
     ],
 )
-def test_real_careers_are_counted_as_the_docs_say(real_data, name, careers, returns, unseen):
+def test_statistics_of_real_careers_match_the_docs(real_data, name, careers, returns, unseen):
     assert name in SETS
     found = statistics(real_careers(name))
     assert found["careers"] == careers
@@ -68,7 +68,7 @@ def test_real_careers_are_counted_as_the_docs_say(real_data, name, careers, retu
     assert found[UNSEEN] == pytest.approx(unseen, abs=0.006)
 
 
-def test_the_statistics_of_a_few_careers_are_those_by_hand():
+def test_statistics_of_a_few_careers_match_manual_counts():
     careers = [("abab", [0, 300, 600, 900]), ("cc", [100, 400]), ("d", [0])]
     found = statistics(careers)
     assert found["careers"] == 2

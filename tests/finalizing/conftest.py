@@ -1,4 +1,4 @@
-"""The metrics of the finalized bundle."""
+"""A fixture with the metrics of the finalized bundle."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which configurations are averaged, from losses on val alone."""
+"""The choice of averaged configurations by their losses on val."""
 
 from pathlib import Path
 
@@ -21,14 +21,14 @@ def made(name: str, seeds: int) -> list[Refit]:
 
 
 def averaged(probabilities: dict[str, np.ndarray], seeds: int = 2) -> list[tuple[str, int]]:
-    """What is averaged if every seed of a configuration gives the true titles these probabilities."""
+    """Return the averaged refits if all seeds of a configuration give true titles these probabilities."""
     refits = {name: made(name, seeds) for name in probabilities}
     networks = {(name, seed): -np.log(p) for name, p in probabilities.items() for seed in range(seeds)}
     chosen = averaged_refits(refits, ValLosses(networks, np.full(NUM, 9.0)))
     return [(refit.finalist.name, refit.seed) for refit in chosen]
 
 
-def test_configurations_that_err_in_different_places_are_averaged() -> None:
+def test_configurations_with_different_errors_are_averaged() -> None:
     found = averaged({"a": np.where(EASY, 0.8, 0.1), "b": np.where(EASY, 0.1, 0.8)})
     assert found == [("a", 0), ("b", 0)]
 
@@ -38,7 +38,7 @@ def test_a_much_worse_configuration_is_left_out_and_the_seeds_of_the_best_are_av
     assert found == [("a", 0), ("a", 1)]
 
 
-def test_a_difference_within_the_noise_leaves_nobody_out() -> None:
+def test_a_difference_within_the_noise_excludes_no_configuration() -> None:
     noise = np.exp(RANDOM.normal(0, 0.2, NUM))
     found = averaged({"a": np.full(NUM, 0.3), "b": 0.3 * noise, "c": 0.3 / noise}, seeds=1)
     assert found == [("a", 0), ("b", 0), ("c", 0)]
@@ -52,6 +52,6 @@ def test_there_are_as_many_networks_as_seeds_or_configurations(seeds: int, expec
     assert " ".join(f"{name}{seed}" for name, seed in found) == expected
 
 
-def test_without_a_known_title_in_val_every_configuration_counts() -> None:
+def test_without_a_known_title_in_val_every_configuration_is_averaged() -> None:
     unknown = np.full(NUM, np.nan)
     assert averaged({"a": unknown, "b": unknown}) == [("a", 0), ("b", 0)]

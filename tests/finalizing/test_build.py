@@ -17,14 +17,14 @@ from trajtune.model.checkpoint import build_model, load_checkpoint
 TRAINED = Priors((0.0, 60.0), 0.5, num_tenures=1, num_hireabilities=1)
 
 
-def test_few_careers_of_val_calibrate_with_a_warning_and_thirty_are_too_few(
+def test_few_val_careers_give_a_warning_and_fewer_than_thirty_are_refused(
     finalized: Path, changing_snapshot: Snapshot
 ) -> None:
     model, val = build_model(load_checkpoint(finalized / "best.pt")), changing_snapshot.read("val")
     assert "warning" not in calibrate(model, first_careers(val, 200), FinalizeSettings(), VAL, TRAINED).record
     few = calibrate(model, first_careers(val, 30), FinalizeSettings(), VAL, TRAINED).record
-    assert few["warning"].startswith("val has 30 people, under 200: the calibration is itself uncertain")
-    with pytest.raises(TrainingError, match="at least 30 examples of val, but there are 29"):
+    assert few["warning"].startswith("val has 30 people, fewer than 200: the calibration is uncertain")
+    with pytest.raises(TrainingError, match="at least 30 examples in val, but there are 29"):
         calibrate(model, first_careers(val, 29), FinalizeSettings(), VAL, TRAINED)
 
 
@@ -35,14 +35,14 @@ def first_careers(data: SplitData, count: int) -> SplitData:
     return replace(data, arrays=arrays, titles=data.titles[:count], split_dates=data.split_dates[:count])
 
 
-def test_a_head_without_labels_is_a_prior_in_the_graph_and_in_the_record(
+def test_a_head_without_labels_becomes_a_prior_in_the_graph_and_in_the_record(
     finalized: Path, changing_snapshot: Snapshot
 ) -> None:
     model, val = build_model(load_checkpoint(finalized / "best.pt")), changing_snapshot.read("val")
     priors = Priors((3.0, 50.0), 0.25, num_tenures=0, num_hireabilities=0)
     found = calibrate(model, val, FinalizeSettings(), VAL, priors)
     assert (found.record["tenure_from"], found.record["hireability_from"]) == ("prior", "prior")
-    assert found.record["hireability_reason"] == "training knew no outcome; it is the rate of train"
+    assert found.record["hireability_reason"] == "training had no known outcome; train's rate is used"
     assert found.corrections.hireability is None
     _, tenure, hireability, *_ = found.module(torch.tensor([[1, 2], [2, 3]]), torch.tensor([2, 2]))
     expected = found.corrections.tenure(np.array([[3.0, 50.0]] * 2))

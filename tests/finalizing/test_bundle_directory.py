@@ -9,7 +9,7 @@ from trajtune.storage.atomic import process_space
 from trajtune.storage.hashes import file_sha256
 
 
-def test_a_bundle_holds_exactly_these_files(finalized: Path) -> None:
+def test_a_bundle_contains_exactly_these_files(finalized: Path) -> None:
     assert sorted(file.name for file in finalized.iterdir()) == [
         "MODEL_CARD.md",
         "best.pt",
@@ -19,6 +19,7 @@ def test_a_bundle_holds_exactly_these_files(finalized: Path) -> None:
         "metrics.json",
         "probes.json",
         "report.html",
+        "test_people.npz",
         "trajectory-lstm-calibration.json",
         "trajectory-lstm-vocab.json",
         "trajectory-lstm.onnx",
@@ -26,7 +27,7 @@ def test_a_bundle_holds_exactly_these_files(finalized: Path) -> None:
     assert [file.name for file in finalized.parent.iterdir()] == [finalized.name]
 
 
-def test_the_manifest_holds_the_hash_of_every_other_file(finalized: Path) -> None:
+def test_the_manifest_contains_the_hash_of_every_other_file(finalized: Path) -> None:
     manifest = json.loads((finalized / "manifest.json").read_text())
     others = {file.name: file_sha256(file) for file in finalized.iterdir() if file.name != "manifest.json"}
     assert manifest["files"] == others
@@ -35,7 +36,7 @@ def test_the_manifest_holds_the_hash_of_every_other_file(finalized: Path) -> Non
     assert set(manifest["versions"]) >= {"torch", "onnx", "onnxruntime"}
 
 
-def test_what_a_killed_finalize_left_is_removed_by_the_next(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_finalize_are_removed_by_the_next_one(tmp_path: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     for number in (dead.pid, os.getppid()):

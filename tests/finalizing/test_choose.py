@@ -1,4 +1,4 @@
-"""Which configurations are averaged with the winner."""
+"""The configurations that are averaged with the winner."""
 
 import pytest
 
@@ -17,6 +17,6 @@ BARRED = Finalist("trial 3", Params(), None, may_win=False)
     [(FIRST, [FIRST, SECOND]), (DEFAULT, [DEFAULT])],
     ids=["a trial has won", "the research default has won"],
 )
-def test_the_research_default_is_averaged_with_nothing(winner: Finalist, averaged: list[Finalist]) -> None:
+def test_the_research_default_is_never_averaged(winner: Finalist, averaged: list[Finalist]) -> None:
     refits = [Refit(finalist, 0, None, 1, {}, None) for finalist in (DEFAULT, FIRST, SECOND, BARRED)]
     assert [refit.finalist for refit in refits if _is_averaged(refit, winner)] == averaged

@@ -1,4 +1,4 @@
-"""The mixture of networks and n-gram: its weight, its state, and what it is made of."""
+"""The mixture of networks and n-gram: its weight, its state and its components."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from trajtune.dataset.snapshot import Snapshot
 from trajtune.experiment.params import Params
 from trajtune.finalizing.mixture import Mixture, best_share, val_losses
 from trajtune.finalizing.selection import Finalist, Refit
-from trajtune.model.baselines.ngram import MOST_PAIRS, exportable, ngram
+from trajtune.model.baselines.ngram import MAX_PAIRS, exportable, ngram
 from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.model.checkpoint import averaged, build_model, load_checkpoint, save_checkpoint
 from trajtune.model.network.title_vectors import words_of
@@ -22,7 +22,7 @@ from trajtune.model.training.fit import fit
 CHOICE = NGramChoice(2, "all", 20.0, 0.5, 0.15)
 
 
-def test_the_share_has_the_least_log_loss() -> None:
+def test_the_share_minimises_the_log_loss() -> None:
     random = np.random.default_rng(0)
     p, q = random.random(200), random.random(200)
 
@@ -37,7 +37,9 @@ def test_the_share_has_the_least_log_loss() -> None:
     [([0.9, 0.8], [0.1, 0.2], 0.0), ([0.1, 0.2], [0.9, 0.8], 0.98), ([float("nan")] * 2, [0.5, 0.5], 0.0)],
     ids=["the network is always better", "counting is always better", "nobody moved to a known title"],
 )
-def test_the_share_at_the_ends(network: list[float], counts: list[float], expected: float) -> None:
+def test_the_share_is_limited_at_both_ends(
+    network: list[float], counts: list[float], expected: float
+) -> None:
     assert best_share(-np.log(network), -np.log(counts)) == expected
 
 
@@ -92,12 +94,12 @@ def test_on_val_the_mixture_is_at_least_as_good_as_its_parts(
     mixed = nll(predict(build_model(mixture.state(networks, train)), val, examples))
     assert mixed == pytest.approx(np.nanmean(losses), abs=1e-5)
     assert mixed <= nll(predict(build_model(averaged(networks)), val, examples)) + 1e-6
-    # Networks of one epoch are so poor here that the n-gram would get more than the 98 % it may have.
+    # Networks trained for one epoch are so poor that the n-gram's weight reaches its maximum of 98 %.
     counts = nll(ngram(train, networks[0]["vocab_size"], CHOICE).predict(val, examples))
     assert mixed <= counts - np.log(0.98)
 
 
-def test_without_a_share_the_state_is_the_networks_own(
+def test_without_a_share_the_state_is_that_of_the_networks(
     changing_snapshot: Snapshot, networks: list[dict]
 ) -> None:
     state = Mixture(CHOICE, 0.0).state(networks[:1], changing_snapshot.read("train").arrays)
@@ -106,13 +108,13 @@ def test_without_a_share_the_state_is_the_networks_own(
     assert torch.equal(state["model"]["embedding.weight"], networks[0]["model"]["embedding.weight"])
 
 
-def test_contexts_that_do_not_fit_into_a_graph_are_left_out(
+def test_contexts_that_are_too_large_for_a_graph_are_left_out(
     changing_snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train, vocab_size = changing_snapshot.read("train").arrays, changing_snapshot.encoder().vocab_size
     whole = exportable(train, vocab_size, CHOICE)
-    assert sum(len(level["mass"]) for level in whole["levels"]) <= MOST_PAIRS
+    assert sum(len(level["mass"]) for level in whole["levels"]) <= MAX_PAIRS
 
-    monkeypatch.setattr("trajtune.model.baselines.ngram.MOST_PAIRS", 3)
+    monkeypatch.setattr("trajtune.model.baselines.ngram.MAX_PAIRS", 3)
 
     assert [len(state["levels"]) for state in (whole, exportable(train, vocab_size, CHOICE))] == [3, 2]

@@ -11,7 +11,7 @@ from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import RunError, TrainingError
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.finalizing import refit
-from trajtune.finalizing.refit_tasks import Job, _alone
+from trajtune.finalizing.refit_tasks import Job, _train_alone
 from trajtune.finalizing.selection import Finalist, Refit, selection, winner
 from trajtune.model.checkpoint import load_checkpoint
 from trajtune.model.network.title_vectors import words_of
@@ -21,18 +21,18 @@ from trajtune.searching.trial import train_trial
 IMPATIENT = Params(
     hidden_dim=4, embedding_dim=8, num_layers=1, patience=1, schedule="constant", learning_rate=0.2
 )
-"""Patience counts, and the learning rate is so high that one epoch without a better NLL comes early."""
+"""Params for which patience ends training early, because the learning rate is too high."""
 
 
-def refitted(finalist: Finalist, snapshot: Snapshot, folder: Path, said: list[str]) -> Path:
-    """One refit with seed 0, and where it is kept."""
-    (found,) = refit.refit_all([finalist], [0], snapshot, folder, progress=said.append)
+def refitted(finalist: Finalist, snapshot: Snapshot, folder: Path, lines: list[str]) -> Path:
+    """Train one refit with seed 0 and return its file."""
+    (found,) = refit.refit_all([finalist], [0], snapshot, folder, progress=lines.append)
     assert isinstance(found.checkpoint, Path)
     return found.checkpoint
 
 
-def begun(finalist: Finalist, snapshot: Snapshot, folder: Path) -> Iterator[dict[str, Any]]:
-    """What a worker does that is killed in the middle."""
+def started(finalist: Finalist, snapshot: Snapshot, folder: Path) -> Iterator[dict[str, Any]]:
+    """Start a training that a test interrupts, like a killed worker."""
     encoder = snapshot.encoder()
     return train_trial(
         *(finalist.params, snapshot.read("train").arrays, snapshot.read("val").arrays, encoder.vocab_size),
@@ -43,15 +43,15 @@ def begun(finalist: Finalist, snapshot: Snapshot, folder: Path) -> Iterator[dict
     )
 
 
-def test_refits_resume_and_give_the_same_bytes_and_a_full_disk_is_one_line(
+def test_refits_resume_with_the_same_bytes_and_a_full_disk_is_a_one_line_error(
     ray_local: None, tmp_path: Path, changing_snapshot: Snapshot
 ) -> None:
     small = Finalist("trial 1", Params(hidden_dim=4, embedding_dim=8, num_layers=1, max_epochs=1), 2.0)
-    said: list[str] = []
+    lines: list[str] = []
 
     def refitted() -> list[Refit]:
-        said.clear()
-        return refit.refit_all([small], [0, 1], changing_snapshot, tmp_path, progress=said.append)
+        lines.clear()
+        return refit.refit_all([small], [0, 1], changing_snapshot, tmp_path, progress=lines.append)
 
     first, second = (found.checkpoint for found in refitted())
     assert first
@@ -59,36 +59,36 @@ def test_refits_resume_and_give_the_same_bytes_and_a_full_disk_is_one_line(
     before = first.read_bytes()
     assert before != second.read_bytes()
     first.unlink()
-    with no_file_larger_than(2_000), pytest.raises(TrainingError, match="what is refitted is kept"):
+    with no_file_larger_than(2_000), pytest.raises(TrainingError, match="finished refits are kept"):
         refitted()
     trained = first.with_suffix("")
     assert set(tmp_path.iterdir()) == {second, trained}
     refitted()
     assert set(tmp_path.iterdir()) == {first, second}
-    assert said == ["refitted trial 1, seed 0 (2 of 2)"]
+    assert lines == ["refitted trial 1, seed 0 (2 of 2)"]
     assert first.read_bytes() == before
 
 
-def test_a_refit_that_was_killed_goes_on_after_its_last_epoch(
+def test_a_killed_refit_continues_after_its_last_epoch(
     ray_local: None, tmp_path: Path, changing_snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     params = Params(hidden_dim=4, embedding_dim=8, num_layers=1, max_epochs=4, schedule="constant")
     finalist = Finalist("trial 1", params, 2.0)
     uninterrupted = refitted(finalist, changing_snapshot, tmp_path / "whole", [])
     in_progress = tmp_path / "killed" / uninterrupted.stem
-    epochs = begun(finalist, changing_snapshot, in_progress)
+    epochs = started(finalist, changing_snapshot, in_progress)
     seconds = [next(epochs)["seconds"] for _ in range(3)]
 
     with monkeypatch.context() as patched:
         patched.setattr(refit, "remove_tree", lambda path: None)
         resumed = refitted(finalist, changing_snapshot, tmp_path / "killed", [])
     reports = load_checkpoint(in_progress / "last.pt")["reports"]
-    assert [report["seconds"] for report in reports][:3] == seconds, "they were trained again"
+    assert [report["seconds"] for report in reports][:3] == seconds, "the recorded epochs were trained again"
     assert len(reports) == 4
     assert resumed.read_bytes() == uninterrupted.read_bytes()
 
 
-def test_a_damaged_checkpoint_of_a_refit_is_said_and_made_up_for(
+def test_a_damaged_checkpoint_of_a_refit_is_reported_and_trained_again(
     ray_local: None, tmp_path: Path, changing_snapshot: Snapshot
 ) -> None:
     params = Params(hidden_dim=4, embedding_dim=8, num_layers=1, max_epochs=2)
@@ -96,18 +96,20 @@ def test_a_damaged_checkpoint_of_a_refit_is_said_and_made_up_for(
     uninterrupted = refitted(finalist, changing_snapshot, tmp_path / "whole", [])
     in_progress = tmp_path / "killed" / uninterrupted.stem
 
-    next(begun(finalist, changing_snapshot, in_progress))
+    next(started(finalist, changing_snapshot, in_progress))
     (in_progress / "last.pt").write_bytes(b"damaged")
-    said: list[str] = []
-    again = refitted(finalist, changing_snapshot, tmp_path / "killed", said)
+    lines: list[str] = []
+    again = refitted(finalist, changing_snapshot, tmp_path / "killed", lines)
     assert again.read_bytes() == uninterrupted.read_bytes()
-    assert said[0] == "trial 1, seed 0: damaged: last.pt; training began again"
+    assert lines[0] == "trial 1, seed 0: damaged: last.pt; training started again"
 
     again.unlink()
-    for _ in begun(finalist, changing_snapshot, in_progress):
+    for _ in started(finalist, changing_snapshot, in_progress):
         pass
     (in_progress / "best.pt").write_bytes(b"damaged")
-    with pytest.raises(TrainingError, match=r"It is deleted\. Finalize again; what is refitted is kept"):
+    with pytest.raises(
+        TrainingError, match=r"The checkpoint was deleted\. Finalize again; finished refits are kept"
+    ):
         refitted(finalist, changing_snapshot, tmp_path / "killed", [])
     again = refitted(finalist, changing_snapshot, tmp_path / "killed", [])
     assert again.read_bytes() == uninterrupted.read_bytes()
@@ -121,12 +123,12 @@ def test_a_damaged_refit_is_trained_again(
     before = kept.read_bytes()
     kept.write_bytes(b"damaged")
 
-    said: list[str] = []
-    assert refitted(finalist, changing_snapshot, tmp_path, said).read_bytes() == before
-    assert said[0] == f"{kept.name} is damaged: trial 1 is trained again"
+    lines: list[str] = []
+    assert refitted(finalist, changing_snapshot, tmp_path, lines).read_bytes() == before
+    assert lines[0] == f"{kept.name} is damaged; training trial 1 again"
 
 
-def test_refits_on_gpus_that_are_not_there_are_refused_and_not_trained_on_the_cpu(
+def test_refits_on_missing_gpus_are_refused_and_not_trained_on_the_cpu(
     ray_local: None, tmp_path: Path, changing_snapshot: Snapshot
 ) -> None:
     finalist = Finalist("trial 1", Params(max_epochs=1), 2.0)
@@ -150,7 +152,7 @@ def test_a_refit_is_kept_at_the_best_epoch_of_the_searchs_metric(
     assert found.epoch == of_epochs.index(found.metrics["val_top1"]) + 1
 
 
-def test_a_configuration_that_breaks_is_reported_and_not_chosen(
+def test_a_configuration_that_fails_is_reported_and_not_chosen(
     ray_local: None, tmp_path: Path, changing_snapshot: Snapshot
 ) -> None:
     finalists = [
@@ -177,7 +179,7 @@ def test_a_configuration_that_breaks_is_reported_and_not_chosen(
 
 
 def selected(finalist: Finalist, epoch: int) -> Refit:
-    """What the selection made of a finalist with seed 0: best at that epoch."""
+    """Return a refit of a finalist with seed 0 whose best epoch is ``epoch``."""
     return Refit(finalist, 0, None, epoch, {}, None)
 
 
@@ -196,18 +198,18 @@ def test_the_winner_is_trained_again_for_exactly_the_epochs_that_were_best_on_va
     assert len(epochs) == 6
     assert best_on_window < 4, "neither patience nor the best epoch would have given another model"
 
-    said: list[str] = []
+    lines: list[str] = []
     finalist = Finalist("trial 1", params, 2.0, metric="val_top1")
-    (found,) = refit.refit_on_known([selected(finalist, 5)], division, tmp_path, progress=said.append)
+    (found,) = refit.refit_on_known([selected(finalist, 5)], division, tmp_path, progress=lines.append)
     assert found.epoch == 5
     assert found.checkpoint
     state = load_checkpoint(found.checkpoint)
     assert state["params"] == params.model_dump(mode="json")
     assert state["model"].keys() == expected.keys()
     assert all(torch.equal(values, expected[name]) for name, values in state["model"].items())
-    assert said == ["trained trial 1 on everything known, seed 0 (1 of 1)"]
+    assert lines == ["trained trial 1 on everything known, seed 0 (1 of 1)"]
 
-    # It is found again for these epochs on this division alone.
+    # It is reused only for the same epochs and the same division.
     keys = {
         refit._key(finalist, 0, snapshot_id, 1, epochs)
         for snapshot_id in (division.id, changing_snapshot.id)
@@ -215,9 +217,9 @@ def test_the_winner_is_trained_again_for_exactly_the_epochs_that_were_best_on_va
     }
     assert len(keys) == 6
     kept = found.checkpoint.read_bytes()
-    said.clear()
-    refit.refit_on_known([selected(finalist, 5)], division, tmp_path, progress=said.append)
-    assert said == []
+    lines.clear()
+    refit.refit_on_known([selected(finalist, 5)], division, tmp_path, progress=lines.append)
+    assert lines == []
     found.checkpoint.unlink()
 
     in_progress = tmp_path / found.checkpoint.name.removesuffix(".pt")
@@ -233,7 +235,7 @@ def test_the_winner_is_trained_again_for_exactly_the_epochs_that_were_best_on_va
     assert found.checkpoint.read_bytes() == kept
 
 
-def test_the_calibration_window_decides_nothing_about_the_weights(
+def test_the_calibration_window_does_not_affect_the_weights(
     tmp_path: Path, changing_snapshot: Snapshot
 ) -> None:
     params = IMPATIENT.model_copy(update={"max_epochs": 3})
@@ -244,11 +246,11 @@ def test_the_calibration_window_decides_nothing_about_the_weights(
     for name, window in windows.items():
         job = Job(params, 0, "val_next_role_nll", tmp_path / name, stop_after=3)
         data = (train.to_dict(), window.to_dict(), encoder.vocab_size, words_of(encoder))
-        models.append(_alone(job, *data, "cpu")["state"]["model"])
+        models.append(_train_alone(job, *data, "cpu")["state"]["model"])
     assert all(torch.equal(values, models[1][name]) for name, values in models[0].items())
 
 
-def test_a_winner_that_cannot_be_trained_on_everything_known_is_one_line(
+def test_a_winner_that_cannot_be_trained_on_everything_known_is_a_one_line_error(
     ray_local: None, tmp_path: Path, changing_snapshot: Snapshot
 ) -> None:
     breaks = Finalist("trial 1", Params(learning_rate=1e6, hidden_dim=4, embedding_dim=8), 0.1)

@@ -1,4 +1,4 @@
-"""Refits by several workers of Ray Train."""
+"""Refits with several workers of Ray Train."""
 
 import threading
 import time
@@ -48,22 +48,22 @@ def _uninterrupted(rank: int, size: int, folder: Path, snapshot_path: Path) -> N
 
 
 def kill_a_worker(folder: Path, seconds: list[float], killed: list[psutil.Process]) -> None:
-    """Kill one of two once an epoch is kept; the seconds of the epochs that must not be trained again."""
+    """Kill one of two workers after a checkpoint; note the times of epochs that must not be trained again."""
     while not (kept := list(folder.glob(f"*/{LAST}"))):
         time.sleep(0.01)
     while not seconds:
-        with suppress(TrainingError):  # read in the moment between two names
+        with suppress(TrainingError):  # the file may be missing for a moment during the rename
             seconds += [report["seconds"] for report in load_checkpoint(kept[0])["reports"]]
     found = [
         p for p in psutil.Process().children(recursive=True) if "RayTrainWorker" in " ".join(p.cmdline())
     ]
-    if len(found) == 2:  # a failure here would be nobody's: this is a thread
+    if len(found) == 2:  # an assert would be lost in this thread
         found[-1].kill()
         killed.append(found[-1])
 
 
 @pytest.mark.slow
-def test_two_workers_of_which_one_is_killed_train_what_two_left_alone_do(
+def test_two_workers_train_the_same_model_even_if_one_is_killed(
     ray_local: None, tmp_path: Path, changing_snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = tmp_path / "alone"
@@ -80,11 +80,13 @@ def test_two_workers_of_which_one_is_killed_train_what_two_left_alone_do(
     (found,) = refit.refit_all([finalist], [0], changing_snapshot, tmp_path / "refits", workers=2)
     killer.join(30)
     assert len(killed) == 1
-    assert 0 < len(seconds) < PARAMS.max_epochs, "the kill came too late to tell"
+    assert 0 < len(seconds) < PARAMS.max_epochs, "the kill was too late for the test"
     assert isinstance(found.checkpoint, Path)
 
     reports = load_checkpoint(found.checkpoint.with_suffix("") / LAST)["reports"]
-    assert [report["seconds"] for report in reports][: len(seconds)] == seconds, "they were trained again"
+    assert [report["seconds"] for report in reports][: len(seconds)] == seconds, (
+        "the recorded epochs were trained again"
+    )
     assert len(reports) == PARAMS.max_epochs
     state = load_checkpoint(found.checkpoint)
     assert found.metrics == expected["best_metrics"]
@@ -105,10 +107,10 @@ def _best_of_one_worker(snapshot: Snapshot) -> float | None:
     ("workers", "batch_size", "reason"),
     [
         (3, 64, r"`finalize.workers` is 3, but Ray finds 2 CPUs. Set it to at most 2\."),
-        (2, 1, r"`finalize.workers` is 2, but a batch_size is 1. Set it to at most 1\."),
+        (2, 1, r"`finalize.workers` is 2, but the smallest batch_size is 1. Set it to at most 1\."),
     ],
 )
-def test_more_workers_than_there_is_to_share_are_refused(
+def test_more_workers_than_cpus_or_examples_in_a_batch_are_refused(
     ray_local: None, tmp_path: Path, changing_snapshot: Snapshot, workers: int, batch_size: int, reason: str
 ) -> None:
     finalist = Finalist("trial 1", PARAMS.model_copy(update={"batch_size": batch_size}), 2.0)
@@ -117,7 +119,7 @@ def test_more_workers_than_there_is_to_share_are_refused(
     assert not list(tmp_path.iterdir())
 
 
-def test_refits_by_another_number_of_workers_are_not_found_again(
+def test_refits_with_another_number_of_workers_are_not_reused(
     tmp_path: Path, changing_snapshot: Snapshot
 ) -> None:
     finalist = Finalist("trial 1", PARAMS, 2.0)

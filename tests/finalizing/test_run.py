@@ -44,15 +44,24 @@ def silent(line: str) -> None:
     pass
 
 
-def test_a_bundle_in_the_way_is_refused_before_any_work(
+def test_an_existing_bundle_is_refused_before_any_work(
     searched_run: Run, finalized: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choose, "refit_all", lambda *a, **k: pytest.fail("it began to work"))
-    with pytest.raises(BundleError, match="never overwritten. Give another path"):
+    with pytest.raises(BundleError, match="exists already. Give another path"):
         finalize(searched_run, progress=silent)
 
 
-def test_an_interrupted_finalize_goes_on_and_a_failed_gate_exits_3_with_the_bundle_kept_and_marked(
+def test_a_folder_that_would_break_the_service_is_refused_before_any_work(
+    searched_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choose, "refit_all", lambda *a, **k: pytest.fail("it began to work"))
+    for out in (tmp_path / "my.onnx", tmp_path / "a.onnx.d" / "bundle"):
+        with pytest.raises(BundleError, match=r"a folder has `\.onnx` in its name, .* Give another"):
+            finalize(searched_run, out=out, progress=silent)
+
+
+def test_an_interrupted_finalize_resumes_and_a_failed_gate_exits_3_with_the_bundle_kept_and_marked(
     searched_run: Run,
     finalized: Path,
     tmp_path: Path,
@@ -69,9 +78,9 @@ def test_an_interrupted_finalize_goes_on_and_a_failed_gate_exits_3_with_the_bund
         with pytest.raises(KeyboardInterrupt):
             finalize(searched_run, out=out, progress=silent)
     assert list(out.parent.iterdir()) == []
-    # What was refitted before is found again: nothing is trained a second time.
+    # Finished refits are reused, so nothing is trained a second time.
     monkeypatch.setattr(refit, "train_refits", lambda *a: pytest.fail("it trained again"))
-    # So few careers fail gates without any help; as the command is typed.
+    # With so few careers, some gates fail. The command runs as a user types it.
     arguments = ["trajtune", "finalize", str(searched_run.path), "--out", str(out), "--require-gates"]
     monkeypatch.setattr(sys, "argv", [*arguments, "--json"])
     with pytest.raises(SystemExit) as caught:
@@ -80,11 +89,11 @@ def test_an_interrupted_finalize_goes_on_and_a_failed_gate_exits_3_with_the_bund
     manifest = json.loads((out / "manifest.json").read_text())
     broken = [name for name, passed in manifest["gates"].items() if not passed]
     assert broken
-    said = capfd.readouterr()
-    printed = json.loads(said.out)
+    captured = capfd.readouterr()
+    printed = json.loads(captured.out)
     assert printed["bundle"] == str(out)
     assert {name: gate["passed"] for name, gate in printed["gates"].items()} == manifest["gates"]
-    *lines, last = said.err.splitlines()
+    *lines, last = captured.err.splitlines()
     gates = printed["gates"]
     assert last == f"GateError: Every gate must pass, but {not_passed(gates)}. Read {out / REPORT}."
     assert lines[-2:] == list(closing(json.loads((out / "metrics.json").read_text())))
@@ -108,13 +117,16 @@ def test_an_interrupted_finalize_goes_on_and_a_failed_gate_exits_3_with_the_bund
         assert (out / name).read_bytes() == (finalized / name).read_bytes()
 
 
-def test_a_full_disk_is_one_line_and_leaves_nothing(
+def test_a_full_disk_is_a_one_line_error_and_leaves_nothing(
     searched_run: Run, finalized: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "bundles" / "full"
     with (
         no_file_larger_than(20_000),
-        pytest.raises(BundleError, match=r"Cannot write .*full: .*\. Nothing was left there\.$"),
+        pytest.raises(
+            BundleError,
+            match=r"Cannot write .*full: .*\. No file was left behind\. Fix this and try again\.$",
+        ),
     ):
         finalize(searched_run, out=out, progress=silent)
     assert list(out.parent.iterdir()) == []
@@ -127,17 +139,17 @@ def test_a_val_split_too_small_is_refused_before_anything_is_refitted(
     experiment = validate(Experiment, settings, "test")
     few = searched(tmp_path, snapshot_of(loaded(changing_careers(150)), experiment), [])
     monkeypatch.setattr(choose, "refit_all", lambda *a, **k: pytest.fail("it began to work"))
-    with pytest.raises(TrainingError, match="at least 30 examples of val, but there are 2"):
+    with pytest.raises(TrainingError, match="at least 30 examples in val, but there are 2"):
         finalize(few, progress=silent)
     assert not (tmp_path / "bundles").exists()
 
 
-def test_another_snapshot_than_the_runs_is_refused(
+def test_a_snapshot_of_another_run_is_refused(
     tmp_path: Path, changing_snapshot: Snapshot, ladder_snapshot: Snapshot
 ) -> None:
     found = searched(tmp_path, changing_snapshot, [])
     manifest = {**found.manifest, "snapshot": {"path": str(ladder_snapshot.path), "id": changing_snapshot.id}}
-    with pytest.raises(SnapshotError, match="searched on snapshot .* Give the run's snapshot by --snapshot"):
+    with pytest.raises(SnapshotError, match="needs snapshot .* Give the run's snapshot with --snapshot"):
         finalize(Run(found.path, found.experiment, found.space, manifest), progress=silent)
     assert not (tmp_path / "bundles").exists()
 
@@ -165,13 +177,13 @@ def test_the_research_default_is_refitted_too_unless_there_is_one_seed(
 
 
 def of_snapshot(run: Run, path: Path) -> Run:
-    """The same run, and its refits, with a copy of its snapshot."""
+    """Return the same run and its refits with a copy of its snapshot."""
     manifest = {**run.manifest, "snapshot": {**run.manifest["snapshot"], "path": str(path)}}
     return Run(run.path, run.experiment, run.space, manifest)
 
 
 def finalizing(run: Run, **settings: object) -> Run:
-    """The same run, and its refits, with other settings of finalize."""
+    """Return the same run and its refits with other settings of finalize."""
     changed = run.experiment.finalize.model_copy(update=settings)
     experiment = run.experiment.model_copy(update={"finalize": changed})
     return Run(run.path, experiment, run.space, run.manifest)
@@ -227,7 +239,7 @@ def test_the_winner_is_calibrated_on_the_window_and_trained_on_what_was_known_be
         assert "as selected" in text
 
 
-def test_on_train_alone_the_bundle_is_what_was_selected(
+def test_with_refit_on_train_the_bundle_has_the_selected_refits(
     searched_run: Run, finalized: Path, changing_snapshot: Snapshot, tmp_path: Path, metrics: dict
 ) -> None:
     bundle = finalize(finalizing(searched_run, refit_on="train"), out=tmp_path / "bundle", progress=silent)
@@ -256,14 +268,14 @@ def test_the_best_trainings_are_averaged_in_the_bundle(
     in_a_moment = small.model_copy(update={"repeat_gate": False})
     monkeypatch.setattr(refit, "RESEARCH_DEFAULT", in_a_moment)
     found = searched(tmp_path, changing_snapshot, [small], seeds=2)
-    said: list[str] = []
-    bundle = finalize(found, progress=said.append)
+    lines: list[str] = []
+    bundle = finalize(found, progress=lines.append)
     metrics = json.loads((bundle / "metrics.json").read_text())
     name, averaged = metrics["winner"]["name"], metrics["winner"]["networks"]
     assert averaged[0]["name"] == name
     first, second = (f"{each['name']} with seed {each['seed']}" for each in averaged)
-    assert f"{name} is best on val; exporting the mean of {first} and {second}" in said
-    assert sum(" on everything known, seed " in line and line.startswith("trained ") for line in said) == 2
+    assert f"{name} is best on val; exporting the mean of {first} and {second}" in lines
+    assert sum(" on everything known, seed " in line and line.startswith("trained ") for line in lines) == 2
     assert metrics["export"]["num_bytes"] == (bundle / "trajectory-lstm.onnx").stat().st_size
     assert verify(bundle)["probes"] == 64
 

@@ -12,7 +12,7 @@ from trajtune.finalizing.selection import (
 )
 
 
-def test_the_winner_has_the_least_mean_over_seeds_and_its_best_seed_is_exported(tmp_path: Path) -> None:
+def test_the_winner_has_the_lowest_mean_over_seeds_and_its_best_seed_is_exported(tmp_path: Path) -> None:
     def made(name: str, seed: int, value: float) -> Refit:
         finalist = Finalist(name, Params(), None)
         return Refit(finalist, seed, tmp_path / "x.pt", 1, {"val_next_role_nll": value}, None)
@@ -29,7 +29,7 @@ def test_the_winner_has_the_least_mean_over_seeds_and_its_best_seed_is_exported(
     assert found == {"name": "b", "networks": [{"name": "b", "seed": seed, "epoch": 1} for seed in (0, 1)]}
 
 
-def test_what_would_be_exported_decides_if_it_is_known(tmp_path: Path) -> None:
+def test_the_loss_of_the_exported_mixture_decides_if_it_is_known(tmp_path: Path) -> None:
     def made(name: str, value: float | None, *, may_win: bool = True) -> Refit:
         finalist = Finalist(name, Params(), None, may_win=may_win)
         return Refit(finalist, 0, tmp_path / "x.pt", 1, {"val_next_role_nll": value}, None)
@@ -37,12 +37,12 @@ def test_what_would_be_exported_decides_if_it_is_known(tmp_path: Path) -> None:
     refits = [made("a", 1.0), made("b", 2.0), made("barred", 2.0, may_win=False), made("failed", None)]
     as_exported = {"a": 0.9, "b": 0.8, "barred": 0.1}
 
-    assert winner(refits, as_exported).name == "b", "alone it is worse, mixed with the n-gram better"
+    assert winner(refits, as_exported).name == "b", "b is worse alone, but better when mixed with the n-gram"
     found = selection_record(winner(refits, as_exported), refits[1:2], refits, as_exported)["selection"]
     assert {name: row["as_exported"] for name, row in found.items()} == {**as_exported, "failed": None}
 
 
-def test_the_winner_is_best_in_what_was_searched_for_and_keeps_the_constraints(tmp_path: Path) -> None:
+def test_the_winner_is_best_by_the_metric_of_the_search_and_meets_the_constraints(tmp_path: Path) -> None:
     def made(name: str, top1: float, *, may_win: bool = True) -> Refit:
         finalist = Finalist(name, Params(), 0.5, metric="val_top1", may_win=may_win)
         metrics = {"val_next_role_nll": top1, "val_top1": top1}

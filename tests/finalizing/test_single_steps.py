@@ -24,7 +24,7 @@ from trajtune.finalizing.single_steps import calibrate_checkpoint, evaluate_chec
 
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Run a command that succeeds; what it prints."""
+    """A function that runs a command, which must succeed, and returns its output."""
 
     def run(*arguments: object) -> str:
         monkeypatch.setattr(sys, "argv", ["trajtune", *map(str, arguments)])
@@ -59,18 +59,27 @@ def test_a_checkpoint_of_another_vocabulary_is_refused(finalized: Path, tmp_path
     assert not (tmp_path / "x.onnx").exists()
 
 
-def test_a_checkpoint_of_as_many_other_titles_is_refused(finalized: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_with_equally_many_other_titles_is_refused(finalized: Path, tmp_path: Path) -> None:
     own = TitleEncoder.load(finalized / "trajectory-lstm-vocab.json")
     titles = [own.decode(index) for index in range(1, own.vocab_size)]
     TitleEncoder.fit({title: count for count, title in enumerate(titles, start=1)}).save(tmp_path / "v.json")
-    with pytest.raises(TrainingError, match=r"best\.pt was trained on other titles than .*v\.json has"):
+    with pytest.raises(TrainingError, match=r"best\.pt was trained on other titles than those in .*v\.json"):
         export_checkpoint(finalized / "best.pt", tmp_path / "v.json", tmp_path / "x.onnx")
     assert not (tmp_path / "x.onnx").exists()
 
 
-def test_the_models_file_must_be_named_as_one(finalized: Path, tmp_path: Path) -> None:
+def test_the_models_file_must_end_in_onnx(finalized: Path, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"must end in \.onnx"):
         export_checkpoint(finalized / "best.pt", tmp_path / "v.json", tmp_path / "x")
+
+
+@pytest.mark.parametrize("name", ["a.onnx.onnx", "folder.onnx/a.onnx"])
+def test_a_model_whose_vocabulary_the_service_would_not_find_is_refused(
+    finalized: Path, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(BundleError, match=r"a folder has `\.onnx` in its name"):
+        export_checkpoint(finalized / "best.pt", finalized / "trajectory-lstm-vocab.json", tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_calibrating_a_checkpoint_gives_the_bundles_table(
@@ -101,7 +110,7 @@ def test_evaluating_a_checkpoint_gives_the_bundles_numbers_and_is_recorded(
     ]
     assert written["test"] == json.loads((finalized / "metrics.json").read_text())["test"]
     assert [entry["purpose"] for entry in openings(changing_snapshot)[before:]] == ["evaluate"]
-    with pytest.raises(BundleError, match="never overwritten"):
+    with pytest.raises(BundleError, match="A result must have a new path"):
         evaluate_checkpoint(finalized / "best.pt", changing_snapshot.path, tmp_path / "e")
 
 
@@ -122,7 +131,7 @@ def test_a_test_split_with_one_hireability_class_is_measured_without_an_auc(
     assert "The label is label hireable. AUC not known: " + reason in report
 
 
-def test_the_directory_of_snapshots_stands_for_the_one_that_the_checkpoint_was_trained_on(
+def test_a_directory_of_snapshots_resolves_to_the_one_of_the_checkpoint(
     finalized: Path, changing_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     local_copy = tmp_path / "snapshots"
@@ -132,7 +141,7 @@ def test_the_directory_of_snapshots_stands_for_the_one_that_the_checkpoint_was_t
     assert found == calibrate_checkpoint(checkpoint, local_copy / "one", tmp_path / "c")
     assert {path.name for path in (tmp_path / "models").iterdir()} == {"c.pkl", "c.json"}
     shutil.copytree(local_copy / "one", local_copy / "two")
-    with pytest.raises(SnapshotError, match="of 2 these do: one, two. Name the snapshot's own directory"):
+    with pytest.raises(SnapshotError, match="of 2 these do: one, two. Give the snapshot's own directory"):
         calibrate_checkpoint(checkpoint, local_copy, tmp_path / "d.pkl")
     (tmp_path / "empty").mkdir()
     with pytest.raises(SnapshotError, match="of 0 these do: none"):
@@ -140,9 +149,9 @@ def test_the_directory_of_snapshots_stands_for_the_one_that_the_checkpoint_was_t
 
 
 @pytest.mark.parametrize("taken", ["report.md", "report.json", "report.html"])
-def test_no_file_next_to_a_report_is_overwritten(finalized: Path, tmp_path: Path, taken: str) -> None:
+def test_no_file_beside_a_report_is_overwritten(finalized: Path, tmp_path: Path, taken: str) -> None:
     (tmp_path / taken).write_text("mine")
-    with pytest.raises(BundleError, match=f"{taken} already, and results are never overwritten"):
+    with pytest.raises(BundleError, match=f"must have a new path, but .*{taken} exists already"):
         evaluate_checkpoint(finalized / "best.pt", tmp_path / "no snapshot", tmp_path / "report.md")
     assert (tmp_path / taken).read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == [taken]

@@ -1,4 +1,4 @@
-"""Careers of a small random process, as arrays, and one thread for exact comparisons."""
+"""Careers from a small random process, as arrays; torch uses one thread for exact comparisons."""
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -17,7 +17,7 @@ VOCAB_SIZE = 25
 
 
 def plain(**options: Any) -> Params:
-    """Params with every model option off but those given."""
+    """Return params in which every model option is off, except for the given ones."""
     off = {
         "tie_weights": False,
         "skip_last_title": False,
@@ -34,7 +34,7 @@ def plain(**options: Any) -> Params:
 
 
 def factored(logits: torch.Tensor) -> FactoredLogits:
-    """Logits ``[B, V]`` as the product of themselves with the identity."""
+    """Return logits ``[B, V]`` as factored logits, with the identity as the second factor."""
     num_titles = logits.shape[1]
     identity = torch.eye(num_titles, dtype=logits.dtype)
     return FactoredLogits(logits, identity, logits.new_zeros(num_titles), None, None)
@@ -59,14 +59,14 @@ OPTIONS: list[dict[str, Any]] = [
     {"schedule": "cosine", "warmup_epochs": 0.5},
     {"schedule": "one_cycle", "weight_decay": 0.1, "decay_embeddings": True},
 ]
-"""Every option of model and training, by itself or with others."""
+"""Every option of model and training, alone or combined with others."""
 
 
 def process_arrays(num_careers: int, seed: int, most_roles: int = 6) -> CareerArrays:
-    """Careers in which the next title is one of two that follow the current one, 3 : 1.
+    """Return careers in which one of two titles follows the current one, with probabilities 3/4 and 1/4.
 
-    One title in twenty is unknown, a third of last roles is still held, and whoever holds an
-    even title stays longer. All arrays are read-only, as from Ray's object store.
+    One title in twenty is unknown, a third of the last roles is still held, and titles with even numbers have
+    longer tenures. All arrays are read-only, like arrays from Ray's object store.
     """
     random = np.random.default_rng(seed)
     num_roles = random.integers(2, most_roles + 1, num_careers)
@@ -107,7 +107,7 @@ def val() -> CareerArrays:
 
 @pytest.fixture(scope="session")
 def words() -> TitleWords:
-    """Two words for each title, of which both occur in other titles too."""
+    """Two words for each title, both of which also occur in other titles."""
     return number_words([[f"family {title % 4}", f"level {title % 6}"] for title in range(1, VOCAB_SIZE)])
 
 

@@ -20,7 +20,7 @@ def loader_of(arrays: CareerArrays, batch_size: int = 16, seed: int | None = 0) 
 
 
 @pytest.mark.parametrize("seed", [None, 0])
-def test_each_example_comes_once_an_epoch_in_as_few_batches_as_can_be(
+def test_each_example_occurs_once_per_epoch_in_the_fewest_possible_batches(
     arrays: CareerArrays, seed: int | None
 ) -> None:
     loader = loader_of(arrays, seed=seed)
@@ -31,7 +31,7 @@ def test_each_example_comes_once_an_epoch_in_as_few_batches_as_can_be(
     assert len(batches) == len(loader) == -(-len(loader.examples) // 16)
 
 
-def test_batches_hold_what_a_plain_loop_reads(arrays: CareerArrays) -> None:
+def test_batches_match_a_plain_loop(arrays: CareerArrays) -> None:
     loader = loader_of(arrays)
     for batch in loader:
         for row, example in enumerate(batch.index.tolist()):
@@ -46,13 +46,13 @@ def test_batches_hold_what_a_plain_loop_reads(arrays: CareerArrays) -> None:
             np.testing.assert_equal(batch.hireable[row].item(), arrays.hireable[start + length].item())
 
 
-def test_only_left_over_careers_are_padded(arrays: CareerArrays) -> None:
+def test_only_remaining_careers_are_padded(arrays: CareerArrays) -> None:
     loader = loader_of(arrays)
     padded = sum(len(batch.index) for batch in loader if batch.lengths is not None)
     assert padded <= 15 * len(np.unique(loader.examples.length))
 
 
-def test_epochs_differ_and_the_seed_gives_them_again(arrays: CareerArrays) -> None:
+def test_epochs_differ_and_the_seed_reproduces_them(arrays: CareerArrays) -> None:
     def two_epochs(seed: int) -> list[list[int]]:
         loader = loader_of(arrays, seed=seed)
         return [torch.cat([batch.index for batch in loader]).tolist() for _ in range(2)]
@@ -63,7 +63,7 @@ def test_epochs_differ_and_the_seed_gives_them_again(arrays: CareerArrays) -> No
     assert two_epochs(2) != [first, second]
 
 
-def test_careers_of_one_length_meet_others_each_epoch(arrays: CareerArrays) -> None:
+def test_batches_of_one_length_differ_between_epochs(arrays: CareerArrays) -> None:
     loader = loader_of(arrays)
     mates = [{frozenset(batch.index.tolist()) for batch in loader} for _ in range(2)]
     assert not mates[0] & mates[1]
@@ -86,8 +86,9 @@ def test_a_large_vocabulary_makes_prediction_batches_small() -> None:
     assert prediction_batch_size(10**9) == 1
 
 
-def test_labels_that_censoring_makes_rare_weigh_more_in_training() -> None:
-    # Two roles a career; every second role is still held, half of these for five months and half for twenty.
+def test_labels_that_are_rare_because_of_censoring_have_larger_weights() -> None:
+    # Each career has two roles. Half of the second roles are still held: a half of these for five months, the
+    # other half for twenty months.
     nan, num = np.nan, 400
     second = np.tile(np.array([3, nan, 30, nan], np.float32), num // 4)
     at_least = np.tile(np.array([3, 5, 30, 20], np.float32), num // 4)
@@ -103,7 +104,8 @@ def test_labels_that_censoring_makes_rare_weigh_more_in_training() -> None:
     (batch,) = train
     assert batch.hireable_weight is not None
     by_label = {value: batch.hireable_weight[batch.hireable == value].unique().tolist() for value in (0, 1)}
-    # Of three that last longer, one is not observed after five months: weights 1 and 3 / 2, of mean 4 / 3.
+    # One of three roles that last longer is not observed after five months: the weights are 1 and 3 / 2, with
+    # mean 4 / 3.
     assert by_label[0] == pytest.approx([0.75])
     assert by_label[1] == pytest.approx([1.125])
     assert all(batch.hireable_weight is None for batch in val)

@@ -1,11 +1,11 @@
-"""Weights of known outcomes, by hand and where the truth about roles still held is known."""
+"""Weights of known outcomes, compared with manual values and with the truth of simulated careers."""
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from trajtune.experiment.sources import ProcessSettings
-from trajtune.model.censoring import LARGEST, hireability_weights, proxy_months, tenure_weights
+from trajtune.model.censoring import MAX_WEIGHT, hireability_weights, proxy_months, tenure_weights
 from trajtune.simulation.generator import DAYS_PER_MONTH
 from trajtune.simulation.simulate import days_since_epoch, simulate
 
@@ -16,32 +16,32 @@ def columns(*values: list[float]) -> list[NDArray[np.float32]]:
     return [np.array(column, np.float32) for column in values]
 
 
-def test_weights_are_the_hand_computed_ones() -> None:
-    # Observation stops after 5 months for one of the four that last longer, and after 10 for one of two.
+def test_weights_match_manual_values() -> None:
+    # Observation stops after 5 months for one of four longer roles, and after 10 months for one of two.
     tenure, at_least = columns([3, NAN, 7, NAN, 20], [3, 5, 7, 10, 20])
     weights = tenure_weights(tenure, at_least)
     assert weights.tolist() == pytest.approx([1, 0, 4 / 3, 0, 8 / 3])
 
 
-def test_a_role_that_ended_when_another_stopped_being_observed_ended_first() -> None:
+def test_in_a_tie_the_end_of_a_role_comes_before_censoring() -> None:
     tenure, at_least = columns([5, NAN, 9], [5, 5, 9])
     assert tenure_weights(tenure, at_least).tolist() == pytest.approx([1, 0, 2])
 
 
-def test_without_a_role_that_is_held_all_weigh_the_same() -> None:
+def test_without_held_roles_all_weights_are_one() -> None:
     tenure, at_least = columns([3, 7, NAN], [3, 7, NAN])
     assert tenure_weights(tenure, at_least).tolist() == [1, 1, 0]
 
 
-def test_no_role_decides_alone() -> None:
+def test_weights_have_an_upper_limit() -> None:
     tenure, at_least = columns([*[NAN] * 99, 500], [*range(1, 100), 500])
-    assert tenure_weights(tenure, at_least)[-1] == pytest.approx(LARGEST)
+    assert tenure_weights(tenure, at_least)[-1] == pytest.approx(MAX_WEIGHT)
 
 
-def test_a_label_that_stayed_counts_when_it_was_decided() -> None:
+def test_a_positive_label_is_known_after_the_months_of_the_proxy() -> None:
     label, tenure, at_least = columns([0, NAN, 1, 1, 0], [3, NAN, NAN, 40, 9], [3, 6, 12, 40, 9])
     assert proxy_months(label, tenure, at_least) == 12
-    # One of four is no longer observed after 6 months; what happens after the twelfth changes no label.
+    # One of four roles is not observed after 6 months; events after the twelfth month change no label.
     assert hireability_weights(label, tenure, at_least).tolist() == pytest.approx([1, 0, 4 / 3, 4 / 3, 4 / 3])
 
 
@@ -52,7 +52,7 @@ def test_a_label_from_the_data_has_no_weights() -> None:
 
 
 @pytest.mark.parametrize("population", ["default", "returning", "first_role", "long_tail"])
-def test_weights_give_the_rates_of_all_roles_where_known_ones_alone_do_not(population: str) -> None:
+def test_weights_remove_the_bias_of_known_roles(population: str) -> None:
     settings = ProcessSettings(population=population, min_roles=2)
     careers, day = simulate(6000, 1, settings), days_since_epoch(settings.as_of)
     last = careers.offsets[1:] - 1

@@ -30,7 +30,7 @@ def assert_same(one: Any, other: Any) -> None:
         assert one == other
 
 
-def test_a_checkpoint_comes_back_as_it_was(state: dict[str, Any], tmp_path: Path) -> None:
+def test_a_checkpoint_round_trips(state: dict[str, Any], tmp_path: Path) -> None:
     save_checkpoint(state, tmp_path / "trial" / "last.pt")
     assert_same(load_checkpoint(tmp_path / "trial" / "last.pt"), state)
     assert [path.name for path in (tmp_path / "trial").iterdir()] == ["last.pt"]
@@ -48,7 +48,7 @@ def test_the_same_state_gives_the_same_bytes(state: dict[str, Any], tmp_path: Pa
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty", "foreign"])
-def test_damage_is_seen_before_anything_is_parsed(state: dict[str, Any], tmp_path: Path, damage: str) -> None:
+def test_damage_is_detected_before_parsing(state: dict[str, Any], tmp_path: Path, damage: str) -> None:
     path = tmp_path / "last.pt"
     save_checkpoint(state, path)
     content = bytearray(path.read_bytes())
@@ -58,12 +58,12 @@ def test_damage_is_seen_before_anything_is_parsed(state: dict[str, Any], tmp_pat
         load_checkpoint(path)
 
 
-def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
+def test_a_missing_checkpoint_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"none\.pt: No such file"):
         load_checkpoint(tmp_path / "none.pt")
 
 
-def test_the_part_that_predicts_gives_the_same_model(state: dict[str, Any], tmp_path: Path) -> None:
+def test_a_checkpoint_without_optimizer_gives_the_same_model(state: dict[str, Any], tmp_path: Path) -> None:
     save_checkpoint(state, tmp_path / "last.pt")
     save_checkpoint(without_optimizer(state), tmp_path / "best.pt")
     assert (tmp_path / "best.pt").stat().st_size < 0.55 * (tmp_path / "last.pt").stat().st_size
@@ -72,7 +72,7 @@ def test_the_part_that_predicts_gives_the_same_model(state: dict[str, Any], tmp_
     assert_same(dict(model.state_dict()), dict(state["model"]))
 
 
-def test_a_checkpoint_of_an_earlier_version_is_built_as_it_was_trained(
+def test_a_checkpoint_of_an_earlier_version_gives_the_same_model(
     state: dict[str, Any], careers: Callable[..., CareerArrays], vocab_size: int
 ) -> None:
     params = {key: value for key, value in state["params"].items() if key not in Params.added}
@@ -85,6 +85,6 @@ def test_a_checkpoint_of_an_earlier_version_is_built_as_it_was_trained(
     )
 
 
-def test_weights_of_another_vocabulary_are_refused(state: dict[str, Any]) -> None:
-    with pytest.raises(TrainingError, match="do not fit its own params"):
+def test_weights_for_another_vocabulary_are_refused(state: dict[str, Any]) -> None:
+    with pytest.raises(TrainingError, match="do not match its params"):
         build_model({**state, "vocab_size": 12})

@@ -28,7 +28,7 @@ NAN = np.nan
 
 @pytest.fixture
 def four() -> Predictions:
-    """Four examples: right, third, sixth, and a title that the vocabulary does not hold."""
+    """Four examples whose targets have the ranks 1, 3, 6, and one target outside the vocabulary."""
     return predictions(
         rank=[1, 3, 6, 0],
         nll=[0.5, 1.5, 4.0, NAN],
@@ -43,7 +43,7 @@ def four() -> Predictions:
     )
 
 
-def test_an_unseen_target_is_a_miss_without_a_log_loss(four: Predictions) -> None:
+def test_an_unseen_target_is_a_miss_and_has_no_log_loss(four: Predictions) -> None:
     assert next_role_metrics(four) == {
         "num_examples": 4,
         "num_unseen_targets": 1,
@@ -59,7 +59,7 @@ def test_short_names_and_long_names_have_the_same_values(four: Predictions) -> N
     assert next_role(four) == {name: long[f"next_role_{name}"] for name in NEXT_ROLE}
 
 
-def test_metrics_of_a_part_are_those_of_its_examples(four: Predictions) -> None:
+def test_metrics_of_a_subset_use_only_its_examples(four: Predictions) -> None:
     assert next_role(four.take(np.array([True, False, False, True]))) == {
         "top1": 0.5,
         "top5": 0.5,
@@ -69,21 +69,21 @@ def test_metrics_of_a_part_are_those_of_its_examples(four: Predictions) -> None:
     assert tenure_metrics(four.take(np.array([1, 0])))["tenure_mae_months"] == (15 + 3) / 2
 
 
-def test_a_role_still_held_only_bounds_the_coverage(four: Predictions) -> None:
+def test_roles_still_held_affect_only_the_coverage_estimates(four: Predictions) -> None:
     assert tenure_metrics(four) == {
         "num_tenures": 2,
         "num_tenures_still_held": 2,
         "tenure_mae_months": (3 + 15) / 2,
-        "tenure_coverage": pytest.approx(1 / 4),  # the role of 30 months stands for both that are held, too
+        "tenure_coverage": pytest.approx(1 / 4),  # the role of 30 months also represents both held roles
         "tenure_coverage_ended": 1 / 2,
         "tenure_interval_score": pytest.approx((10 + 3 * (10 + 10 * 10)) / 4),
         "tenure_coverage_lowest": 1 / 4,
-        "tenure_coverage_highest": 2 / 4,  # held for 15 months so far may end inside; 25 has passed the end
+        "tenure_coverage_highest": 2 / 4,  # 15 months so far may end inside; 25 months cannot
         "tenure_width_months": 10.0,
     }
 
 
-def test_hireability_is_measured_where_it_is_known(four: Predictions) -> None:
+def test_hireability_is_measured_on_known_labels(four: Predictions) -> None:
     assert hireability_metrics(four) == {
         "num_hireabilities": 3,
         "hireability_base_rate": pytest.approx(2 / 3),
@@ -92,7 +92,7 @@ def test_hireability_is_measured_where_it_is_known(four: Predictions) -> None:
     }
 
 
-def test_what_is_not_predicted_is_undefined(four: Predictions) -> None:
+def test_metrics_without_predictions_are_undefined(four: Predictions) -> None:
     bare = replace(four, tenure=np.full((4, 2), NAN, np.float32), hireability=np.full(4, NAN, np.float32))
     assert tenure_metrics(bare)["tenure_mae_months"] is None
     assert tenure_metrics(bare)["num_tenures"] == 0
@@ -100,7 +100,7 @@ def test_what_is_not_predicted_is_undefined(four: Predictions) -> None:
     assert hireability_metrics(bare)["hireability_brier"] is None
 
 
-def test_area_under_roc_is_scikit_learns_with_ties_too() -> None:
+def test_area_under_roc_matches_scikit_learn_also_with_ties() -> None:
     random = np.random.default_rng(0)
     for digits in (1, 2, 8):
         score, outcome = random.random(500).round(digits), random.random(500) < 0.3
@@ -108,7 +108,7 @@ def test_area_under_roc_is_scikit_learns_with_ties_too() -> None:
     assert area_under_roc(np.array([0.1, 0.2]), np.array([True, True])) is None
 
 
-def test_brier_score_is_scikit_learns() -> None:
+def test_brier_score_matches_scikit_learn() -> None:
     random = np.random.default_rng(0)
     probability, outcome = random.random(200), random.random(200) < 0.5
     assert brier_score(probability, outcome) == pytest.approx(
@@ -119,11 +119,11 @@ def test_brier_score_is_scikit_learns() -> None:
 def test_calibration_error_is_the_mean_gap_of_ten_bins() -> None:
     confidence = np.array([0.0, 0.05, 0.1, 0.95, 0.92, 1.0])
     correct = np.array([False, True, False, True, False, True])
-    by_hand = (abs(0.15 - 1) + abs(0.95 + 0.92 + 1.0 - 2)) / 6
-    assert expected_calibration_error(confidence, correct) == pytest.approx(by_hand)
+    expected = (abs(0.15 - 1) + abs(0.95 + 0.92 + 1.0 - 2)) / 6
+    assert expected_calibration_error(confidence, correct) == pytest.approx(expected)
 
 
-def test_calibration_error_is_a_plain_loops_over_random_bins() -> None:
+def test_calibration_error_matches_a_plain_loop() -> None:
     random = np.random.default_rng(1)
     confidence = random.random(1000)
     correct = random.random(1000) < confidence**2
@@ -138,7 +138,7 @@ def test_calibration_error_is_a_plain_loops_over_random_bins() -> None:
     assert equal_mass_calibration_error(confidence, correct, bins=10) == pytest.approx(by_mass)
 
 
-def test_row_order_changes_no_calibration_metric() -> None:
+def test_calibration_metrics_do_not_depend_on_row_order() -> None:
     random = np.random.default_rng(2)
     confidence, correct = random.random(300).round(1), random.random(300) < 0.5
     shuffled = random.permutation(300)
@@ -146,14 +146,14 @@ def test_row_order_changes_no_calibration_metric() -> None:
     assert again == pytest.approx(calibration_metrics(confidence, correct))
 
 
-def test_no_examples_leave_every_metric_undefined(four: Predictions) -> None:
+def test_without_examples_every_metric_is_undefined(four: Predictions) -> None:
     none = four.take(np.zeros(4, bool))
     for metrics in (next_role_metrics(none), tenure_metrics(none), hireability_metrics(none)):
         assert {v for name, v in metrics.items() if not name.startswith("num_")} == {None}
     assert set(calibration_metrics(none.confidence, none.correct).values()) == {None}
 
 
-def test_bins_hold_what_a_plain_loop_finds() -> None:
+def test_reliability_bins_match_a_plain_loop() -> None:
     random = np.random.default_rng(0)
     confidence, correct = random.random(500), random.random(500) < 0.5
     rows = reliability(confidence, correct)
@@ -165,19 +165,19 @@ def test_bins_hold_what_a_plain_loop_finds() -> None:
         assert row["accuracy"] == pytest.approx(correct[inside].mean())
 
 
-def test_empty_bins_are_left_out_and_zero_is_in_the_first() -> None:
+def test_empty_bins_are_left_out_and_the_first_bin_includes_zero() -> None:
     rows = reliability(np.array([0.0, 1.0]), np.array([False, True]))
     assert [(row["low"], row["num"]) for row in rows] == [(0.0, 1), (0.9, 1)]
 
 
-def test_an_unknown_target_is_a_miss_in_every_share() -> None:
+def test_an_unknown_target_is_a_miss_in_every_score() -> None:
     found = next_role_scores(predictions([0, 1, 4]))
     assert found["top1"].tolist() == [0, 1, 0]
     assert found["top5"].tolist() == [0, 1, 1]
     assert found["mrr"].tolist() == [0, 1, 0.25]
 
 
-def test_equal_confidences_are_never_parted_by_their_outcome() -> None:
+def test_equal_confidences_share_a_bin() -> None:
     confidence, correct = np.full(300, 0.5), np.arange(300) % 2 == 0
     assert equal_mass_calibration_error(confidence, correct) == pytest.approx(0, abs=1e-9)
 
@@ -194,14 +194,14 @@ def test_a_split_is_measured_on_last_moves_and_on_outcomes(four: Predictions) ->
     assert (of_both["tenure_coverage"], of_both["tenure_coverage_highest"]) == (1, 2 / 4)
 
 
-def test_where_the_outcomes_are_the_last_moves_nothing_differs(four: Predictions) -> None:
+def test_outcome_metrics_are_the_same_if_outcomes_are_the_last_moves(four: Predictions) -> None:
     assert outcome_metrics(SplitPredictions(four, four)) == {
         **tenure_metrics(four),
         **hireability_metrics(four),
     }
 
 
-def test_a_label_of_last_roles_alone_is_measured_on_last_moves(four: Predictions) -> None:
+def test_a_label_only_on_last_roles_is_measured_on_last_moves(four: Predictions) -> None:
     unlabelled = replace(four, hireable=np.full(4, NAN, np.float32))
     assert SplitPredictions(four, unlabelled).labelled is four
     assert SplitPredictions(unlabelled, four).labelled is four

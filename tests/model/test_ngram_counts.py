@@ -23,16 +23,16 @@ def all_contexts(arrays: CareerArrays) -> NDArray[np.int64]:
     return contexts_of(arrays, examples_of(arrays, "every_transition"), ORDER)
 
 
-def test_a_context_is_the_last_titles_with_a_start_before_the_first(train: CareerArrays) -> None:
-    by_hand = [
+def test_contexts_are_the_last_titles_padded_with_the_start(train: CareerArrays) -> None:
+    expected = [
         ([START] * ORDER + career[:i])[-ORDER:]
         for career in (train.title_ids[a:b].tolist() for a, b in pairwise(train.offsets))
         for i in range(1, len(career))
     ]
-    assert all_contexts(train).tolist() == by_hand
+    assert all_contexts(train).tolist() == expected
 
 
-def test_the_arrays_hold_every_context_and_what_followed(train: CareerArrays, vocab_size: int) -> None:
+def test_the_arrays_contain_every_context_and_its_next_titles(train: CareerArrays, vocab_size: int) -> None:
     distribution = smooth(index_of(train, vocab_size)).distribution(ORDER)
     moves = examples_of(train, "every_transition")
     seen = list(zip(all_contexts(train).tolist(), train.title_ids[moves.target].tolist(), strict=True))
@@ -60,7 +60,7 @@ def test_probabilities_sum_to_one_without_index_0(
 
 
 @pytest.mark.parametrize("discount", SMOOTHINGS)
-def test_the_probability_of_a_target_is_that_of_the_whole_distribution(
+def test_target_probabilities_match_the_full_distribution(
     discount: float | None, train: CareerArrays, val: CareerArrays, vocab_size: int
 ) -> None:
     index = index_of(train, vocab_size)
@@ -74,7 +74,7 @@ def test_the_probability_of_a_target_is_that_of_the_whole_distribution(
 
 
 @pytest.mark.parametrize("discount", SMOOTHINGS)
-def test_contexts_of_one_state_have_one_distribution(
+def test_contexts_with_the_same_state_have_the_same_distribution(
     discount: float | None, train: CareerArrays, val: CareerArrays, vocab_size: int
 ) -> None:
     distribution = smooth(index_of(train, vocab_size), discount=discount).distribution(ORDER)
@@ -86,7 +86,7 @@ def test_contexts_of_one_state_have_one_distribution(
 
 
 def test_contexts_are_exact_in_a_large_vocabulary() -> None:
-    # As one number, three titles of three million would need more than 64 bits.
+    # Three titles out of three million need more than 64 bits if they are combined into one number.
     most = 3_000_000
     contexts = np.array([[most - 1, most - 1, most - 1], [most - 2, most - 1, most - 1], [-1, -1, 0]])
     next_titles = np.array([1, most - 1, 2])
@@ -97,7 +97,7 @@ def test_contexts_are_exact_in_a_large_vocabulary() -> None:
 
 
 @pytest.mark.parametrize("discount", SMOOTHINGS)
-def test_without_any_move_all_titles_are_equally_likely(
+def test_without_moves_all_titles_are_equally_likely(
     discount: float | None, careers: Callable[..., CareerArrays], vocab_size: int
 ) -> None:
     nothing = np.zeros(0, np.int64)

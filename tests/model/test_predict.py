@@ -18,7 +18,7 @@ def arrays(careers: Callable[..., CareerArrays]) -> CareerArrays:
     return careers(60, seed=5, most_roles=8)
 
 
-def test_predictions_are_what_each_career_alone_gives(arrays: CareerArrays, vocab_size: int) -> None:
+def test_batched_predictions_match_single_predictions(arrays: CareerArrays, vocab_size: int) -> None:
     torch.manual_seed(0)
     model = new_model(plain(), vocab_size).eval()
     examples = examples_of(arrays, "every_transition")
@@ -45,7 +45,9 @@ def test_predictions_are_what_each_career_alone_gives(arrays: CareerArrays, voca
             assert np.isnan(p.nll[e])
 
 
-def test_batch_size_does_not_matter_and_mode_is_kept(arrays: CareerArrays, vocab_size: int) -> None:
+def test_the_batch_size_changes_no_prediction_and_the_mode_is_restored(
+    arrays: CareerArrays, vocab_size: int
+) -> None:
     model = new_model(plain(), vocab_size).train()
     examples = examples_of(arrays, "last")
     one, other = predict(model, arrays, examples, 7), predict(model, arrays, examples)
@@ -54,7 +56,7 @@ def test_batch_size_does_not_matter_and_mode_is_kept(arrays: CareerArrays, vocab
     np.testing.assert_allclose(one.nll, other.nll, rtol=1e-5)
 
 
-def test_title_vectors_are_composed_once_for_all_batches_and_anew_for_new_weights(
+def test_title_vectors_are_composed_once_per_prediction_and_again_after_weights_change(
     arrays: CareerArrays, vocab_size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.manual_seed(0)
@@ -92,7 +94,7 @@ def test_a_tiny_vocabulary_has_fewer_top_titles() -> None:
     assert score_next_role(torch.tensor([[-1e4, 0.0, 1.0]]), one, one).top_ids.tolist() == [[2, 1]]
 
 
-def test_the_current_title_is_left_out_of_the_ranking_of_moves() -> None:
+def test_the_rank_of_moves_leaves_out_the_current_title() -> None:
     logits = torch.tensor([[-1e4, 3.0, 2.0, 1.0]] * 4)
     stayed, moved, unknown, first = 1, 3, 0, 1
     scored = score_next_role(

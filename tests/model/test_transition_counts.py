@@ -18,7 +18,7 @@ def careers_of(arrays: CareerArrays) -> list[list[int]]:
 
 def test_transitions_stay_inside_a_career(train: CareerArrays) -> None:
     transitions = transitions_of(train)
-    by_hand = [
+    expected = [
         (career[i - 1], career[i]) for career in careers_of(train) for i in range(1, len(career)) if career[i]
     ]
-    assert list(zip(transitions.last, transitions.next, strict=True)) == by_hand
+    assert list(zip(transitions.last, transitions.next, strict=True)) == expected

@@ -1,4 +1,4 @@
-"""Imports run one way, heavy ones only where they belong, and the diagram says the same."""
+"""Imports run in one direction, heavy packages only where they belong, and the diagram agrees."""
 
 import itertools
 import os
@@ -57,7 +57,7 @@ def arrows(chain: list[list[str]]) -> set[tuple[str, str]]:
     return {pair for left, right in itertools.pairwise(chain) for pair in itertools.product(left, right)}
 
 
-def test_the_diagrams_arrows_are_the_contracts() -> None:
+def test_the_diagrams_arrows_equal_the_contracts() -> None:
     (document,) = (ROOT / "docs").rglob("architecture.md")
     diagram = re.search(r"```mermaid\n(.*?)```", document.read_text("utf-8"), re.DOTALL)
     assert diagram is not None
@@ -79,7 +79,7 @@ def test_the_diagrams_arrows_are_the_contracts() -> None:
     assert drawn == arrows(layers[::-1])
 
 
-def test_every_module_has_its_place_in_the_contracts() -> None:
+def test_every_module_is_in_the_contracts() -> None:
     contracts = {c["id"]: c for c in read_configuration(str(ROOT / "pyproject.toml"))["contracts_options"]}
     placed = {m.strip() for layer in contracts["stages"]["layers"] for m in layer.split("|")}
     placed |= set(contracts["bundle"]["source_modules"])

@@ -1,5 +1,6 @@
 """The benchmarks' peers by hand arithmetic, and the tables of real careers and of the ablation."""
 
+import importlib
 import json
 from pathlib import Path
 
@@ -17,6 +18,13 @@ from trajtune.dataset.arrays import CareerArrays, examples_of
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.model.metrics import next_role
+
+
+@pytest.mark.parametrize(
+    "name", sorted(path.stem for path in Path(classifier_peers.__file__).parent.glob("*.py"))
+)
+def test_every_benchmark_can_be_imported(name: str) -> None:
+    importlib.import_module(f"benchmarks.{name}")
 
 
 def moves(careers: list[list[int]], years: list[list[float]] | None = None) -> Moves:
@@ -48,7 +56,7 @@ def test_an_older_move_counts_by_its_half_life() -> None:
     assert counts[1][(1,)][2] == pytest.approx(0.25, rel=1e-3)
 
 
-def test_earlier_titles_are_copied_the_newest_likeliest() -> None:
+def test_earlier_titles_are_copied_with_the_newest_most_likely() -> None:
     asked = moves([[3, 1, 2, 0], [1, 2]])
     np.testing.assert_allclose(copies(asked)[0], [0, 1 / 1.7, 0, 0.7 / 1.7])
     mixed = mixed_with_copy(np.full((2, 4), 0.25), copies(asked), 0.5)
@@ -85,7 +93,7 @@ def test_a_variant_differs_from_the_defaults_in_one_option() -> None:
     assert list(way_to(Params()))[-1][1] == Params()
 
 
-def test_the_bars_over_all_sets_need_all_sets() -> None:
+def test_targets_over_all_sets_need_all_sets() -> None:
     def rows_of(name: str, low: float, gate: float) -> list[dict[str, object]]:
         measured = (result(BEST_BASELINE, low, "nats"), result(GATE, gate, "passed"))
         return [{"set": name, **row} for row in measured]

@@ -1,4 +1,4 @@
-"""The recipes in deploy/: accepted by Kubernetes, Ray and the linter, true to trajtune, without secrets."""
+"""The recipes in deploy/: valid for Kubernetes, Ray and the linter, correct for trajtune, without secrets."""
 
 import json
 import re
@@ -43,7 +43,7 @@ def accepted(document: dict[str, Any]) -> None:
 
 @of_each_job
 @pytest.mark.parametrize("kind", ["ConfigMap", "NetworkPolicy"])
-def test_kubernetes_accepts_what_is_its_own(job: str, kind: str) -> None:
+def test_kubernetes_accepts_its_resources(job: str, kind: str) -> None:
     accepted(DOCUMENTS[job][kind])
 
 
@@ -58,7 +58,7 @@ def test_kubernetes_accepts_each_pod(job: str, name: str) -> None:
 
 
 def set_at(document: dict[str, Any], path: str, value: object) -> dict[str, Any]:
-    """A copy of ``document`` with ``value`` at the dotted ``path``; numbers index lists."""
+    """Return a copy of ``document`` with ``value`` at the dotted ``path``; numbers index lists."""
     copy = deepcopy(document)
     *parents, last = [int(step) if step.isdigit() else step for step in path.split(".")]
     at: Any = copy
@@ -80,8 +80,8 @@ def set_at(document: dict[str, Any], path: str, value: object) -> dict[str, Any]
         ("spec.rayClusterSpec.workerGroupSpecs.0.maxReplica", 10),
     ],
 )
-def test_kuberay_accepts_the_job_and_the_schema_sees_a_slip(job: str, path: str, wrong: object) -> None:
-    """KubeRay's own schema is in no package: rayjob.schema.json says what its types declare."""
+def test_kuberay_accepts_the_job_and_the_schema_detects_errors(job: str, path: str, wrong: object) -> None:
+    """No package contains KubeRay's schema; rayjob.schema.json has the declarations of its types."""
     schema = json.loads((Path(__file__).parents[1] / "rayjob.schema.json").read_text("utf-8"))
     jsonschema.validate(DOCUMENTS[job]["RayJob"], schema)
     with pytest.raises(jsonschema.ValidationError):
@@ -89,7 +89,7 @@ def test_kuberay_accepts_the_job_and_the_schema_sees_a_slip(job: str, path: str,
 
 
 @of_each_job
-def test_the_job_runs_as_no_root_and_within_limits(job: str) -> None:
+def test_the_job_runs_without_root_and_within_limits(job: str) -> None:
     for template in TEMPLATES[job].values():
         assert template["spec"]["securityContext"]["runAsNonRoot"] is True
         for container in template["spec"]["containers"]:
@@ -99,7 +99,7 @@ def test_the_job_runs_as_no_root_and_within_limits(job: str) -> None:
 
 
 @of_each_job
-def test_secrets_come_from_secrets_and_the_databases_to_the_head_alone(job: str) -> None:
+def test_urls_come_from_secrets_and_only_to_the_head(job: str) -> None:
     names = {}
     for name, template in TEMPLATES[job].items():
         (container,) = template["spec"]["containers"]
@@ -111,7 +111,7 @@ def test_secrets_come_from_secrets_and_the_databases_to_the_head_alone(job: str)
 
 
 @of_each_job
-def test_its_experiment_is_one_and_keeps_nothing_on_a_pod(job: str) -> None:
+def test_its_experiment_is_valid_and_stores_nothing_on_a_pod(job: str) -> None:
     content = yaml.safe_load(DOCUMENTS[job]["ConfigMap"]["data"]["experiment.yaml"])
     storage = validate(Experiment, content, "deploy").storage
     assert storage.study_url_variable == "TRAJTUNE_STUDY_URL"
@@ -131,7 +131,7 @@ def test_the_job_on_gpus_starts_without_one_and_gives_each_trial_its_share() -> 
 
 
 @of_each_job
-def test_its_command_has_only_flags_that_the_command_line_has(job: str) -> None:
+def test_its_command_has_only_existing_flags(job: str) -> None:
     shell, flag, script = shlex.split(DOCUMENTS[job]["RayJob"]["spec"]["entrypoint"])
     assert (shell, flag) == ("bash", "-c")
     commands = re.findall(r"trajtune (\w+) ([^;>]*)", script)
@@ -158,7 +158,7 @@ def test_ray_accepts_the_cluster() -> None:
     assert "--dashboard-host=127.0.0.1" in start
 
 
-def test_the_clusters_experiment_keeps_nothing_on_a_machine_and_is_copied_to_the_head() -> None:
+def test_the_clusters_experiment_stores_nothing_on_a_machine_and_is_copied_to_the_head() -> None:
     content = yaml.safe_load((DEPLOY / "cluster.yaml").read_text("utf-8"))
     ((there, here),) = content["file_mounts"].items()
     assert f"trajtune search {there} " in (DEPLOY / "cluster.yaml").read_text("utf-8")
@@ -175,7 +175,7 @@ def test_no_recipe_holds_an_address_with_a_password() -> None:
         assert not re.search(r"://[^/\s.]+:[^/\s]+@", path.read_text("utf-8")), path
 
 
-def test_the_image_is_linted_pinned_and_no_root() -> None:
+def test_the_image_is_linted_and_pinned_and_runs_without_root() -> None:
     linter = Path(sys.executable).with_name("hadolint")
     linted = subprocess.run([linter, DEPLOY / "Dockerfile"], capture_output=True, text=True, check=False)
     assert linted.returncode == 0, linted.stdout

@@ -1,7 +1,7 @@
-"""The README and docs/: each command in them runs or parses, and each file in them loads.
+"""Each command in the README and docs/ runs or is parsed, and each file in them loads.
 
-Commands run in the order of `PAGES`, in one directory, in this process where they are trajtune's. What
-does not run is listed in `NOT_RUN` with the reason; commands of trajtune parse all the same.
+Commands run in the order of `PAGES`, in one directory. trajtune's commands run in this process. `NOT_RUN`
+lists the commands that do not run, with the reason; those of trajtune are still parsed.
 """
 
 import ast
@@ -22,6 +22,7 @@ import pytest
 import typer.main
 import yaml
 
+from tests.project.commands_not_run import NOT_RUN
 from trajtune.cli import app
 from trajtune.experiment.load import validate
 from trajtune.experiment.settings import Experiment
@@ -31,54 +32,21 @@ from trajtune.simulation.write_careers import write_simulated
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = [
-    DOCS / "tutorial" / "first_hour.md",  # makes the run and the bundle `first`, which the others use
+    DOCS / "tutorial" / "first_hour.md",  # creates the run and the bundle `first`, which the other pages use
+    DOCS / "tutorial" / "notebook.md",
     *sorted((DOCS / "how-to").glob("*.md")),
     ROOT / "README.md",
     *sorted((DOCS / "reference").glob("*.md")),
     *sorted((DOCS / "explanation").glob("*.md")),
-    DOCS / "index.md",
+    *sorted(DOCS.glob("*.md")),
 ]
 SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PLACEHOLDER_URL = "postgresql://user:password@host/"
 
-LONG = "takes minutes; runs in a small form"
-NOT_RUN = {
-    "make demo": "takes minutes; `trajtune search smoke` and `finalize` are the same in a small form",
-    "make test": "runs the tests; this one is a part of `make test-all`",
-    "trajtune demo": "takes minutes; `trajtune search smoke` and `finalize` are the same in a small form",
-    ".venv/bin/trajtune predict bundles/20261128-033807 'Software Engineer' 'Senior Software Engineer'": (
-        "belongs to the demo's transcript; predicts from bundles/first in the tutorial"
-    ),
-    "trajtune search --resume first --snapshot /data/snapshots/ba79788855e99130": (
-        "is of another place; tests/searching/test_run.py moves a project"
-    ),
-    "trajtune init experiment.yaml": "asks on a terminal; tests/cli/test_init.py answers",
-    "trajtune search --trials 50": f"{LONG} with --resume, and `prepare` reads the same database",
-    "trajtune finalize": f"{LONG}: `trajtune finalize first`",
-    "trajtune search mine.yaml --run mine": f"{LONG}: `trajtune search smoke`, and with --dry-run",
-    "trajtune finalize mine": f"{LONG}: `trajtune finalize first`",
-    "trajtune finalize first --out bundles/gated --require-gates": (
-        "exits 3 as it should; tests/finalizing/test_run.py requires gates"
-    ),
-    "ray start --head --port=6379": "starts a cluster; tests/searching/faults/test_faults.py has one",
-    "ray start --address=HEAD:6379": "joins a cluster; tests/searching/faults/test_faults.py has one",
-    "cd /shared/work": "is not on this machine",
-    "trajtune search cluster --run long --address auto": (
-        "needs a cluster; tests/project/test_shipped_files.py searches the experiment in a small form"
-    ),
-    "trajtune status long": "is of the cluster's run; runs for `first`",
-    "trajtune finalize long --address auto": "is of the cluster's run; runs for `first`",
-    "trajtune search gpu --dry-run": "needs a GPU; test_shipped_files.py searches it on the CPU",
-    "trajtune search gpu": "needs a GPU; test_shipped_files.py searches it on the CPU",
-    "trajtune search smoke --json-log": "runs without --json-log; tests/searching/show/test_json_log.py",
-    "trajtune dashboard first --port 8080": "serves until stopped; tests/searching/show/test_dashboard.py",
-    "pip install 'trajtune[dashboard]'": "installs; the tests' extra holds it",
-    "npm install onnxruntime-node@1.30.0": "installs; tests/service does it",
-}
-
 
 PYTHON_NOT_RUN = {
+    DOCS / "tutorial" / "notebook.md": "searches; tests/project/test_notebook.py runs the same cells",
     DOCS / "reference" / "api.md": "searches and finalizes, as commands do; its imports are tried",
     DOCS / "explanation" / "simulation.md": "stands in for a program; its imports are tried",
 }
@@ -101,7 +69,7 @@ class Command(NamedTuple):
 
 
 def blocks(page: Path, *languages: str) -> Iterator[tuple[str, str]]:
-    """What follows the language on a fence's first line, and the block, without the indent of a list."""
+    """Yield the text after the language of each fence, and its block without the indent of a list."""
     fence = re.compile(r"^( *)```(\w+)([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
     for indent, language, title, body in fence.findall(page.read_text("utf-8")):
         if language in languages:
@@ -122,7 +90,7 @@ COMMANDS = commands()
 
 
 def shown_outputs() -> dict[str, str]:
-    """What a page shows below a command as its output: the `text` fence that follows the command's."""
+    """Return the output that pages show for a command: the `text` fence after the command's."""
     found = {}
     for page in PAGES:
         following = re.compile(r"^```console\n([^`]*)^```\n\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -135,13 +103,13 @@ SHOWN = shown_outputs()
 
 
 def labels(output: str) -> set[str]:
-    """The first column of each line, without hashes and numbers, which differ from machine to machine."""
+    """Return the first column of each line, without hashes and numbers, which differ between machines."""
     lines = [re.split(r"  +", line.strip())[0] for line in output.splitlines()]
     return {re.sub(r"\b[0-9a-f]{16}\b|\d[\d.,]*", "#", line) for line in lines} - {"", "..."}
 
 
 def parse(words: list[str]) -> None:
-    """What the command line would do before it acts: the command and each option exist and have a value."""
+    """Check that the command and each option exist and have a value, without running it."""
     group: Any = typer.main.get_command(app)
     context = group.make_context("trajtune", list(words))
     name, command, rest = group.resolve_command(context, list(words))
@@ -153,7 +121,7 @@ def is_trajtune(words: list[str]) -> bool:
     return Path(words[0]).name == "trajtune"
 
 
-def test_all_pages_are_looked_at() -> None:
+def test_all_pages_are_tested() -> None:
     assert sorted(PAGES) == sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
     assert len(COMMANDS) > 30
 
@@ -163,7 +131,7 @@ def test_every_command_of_trajtune_in_the_docs_parses(command: Command) -> None:
     parse(command.words[1:])
 
 
-def test_a_command_that_is_not_there_would_be_noticed() -> None:
+def test_an_invalid_command_is_detected() -> None:
     for words in (
         ["serch"],
         ["search", "--trails", "3"],
@@ -184,8 +152,8 @@ def test_every_example_in_the_help_parses() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_what_a_text_calls_a_command_is_one(page: Path) -> None:
-    """`trajtune search --resume RUN` in a sentence: the command and its options exist."""
+def test_commands_in_sentences_exist(page: Path) -> None:
+    """For example, `trajtune search --resume RUN` in a sentence."""
     group: Any = typer.main.get_command(app)
     for span in re.findall(r"`trajtune ([^`]+)`", page.read_text("utf-8")):
         name = span.split()[0]
@@ -199,7 +167,7 @@ def test_what_a_text_calls_a_command_is_one(page: Path) -> None:
             assert option in {*known, "--help"}, f"trajtune {span}"
 
 
-def test_every_page_that_code_and_shipped_files_name_is_there() -> None:
+def test_pages_named_in_code_and_shipped_files_exist() -> None:
     for folder in ("trajtune", "experiments", "search_spaces", "benchmarks"):
         for file in (ROOT / folder).rglob("*.*"):
             text = file.read_text("utf-8") if file.suffix in {".py", ".yaml"} else ""
@@ -208,7 +176,7 @@ def test_every_page_that_code_and_shipped_files_name_is_there() -> None:
 
 
 def first_column(section: str) -> set[str]:
-    """The names in code quotes of a table in a section of the README."""
+    """Return the names in code quotes in the first column of a table in the README."""
     readme = (ROOT / "README.md").read_text("utf-8")
     below = readme.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
     return {
@@ -222,7 +190,7 @@ def test_the_readme_has_every_command() -> None:
     assert named == set(group.commands)
 
 
-def test_every_shipped_experiment_and_space_is_named_where_one_looks_for_it() -> None:
+def test_every_shipped_experiment_and_space_is_documented() -> None:
     readme, spaces = (
         (ROOT / "README.md").read_text("utf-8"),
         (DOCS / "how-to" / "space.md").read_text("utf-8"),
@@ -244,11 +212,11 @@ def test_make_and_benchmarks_have_what_the_docs_call() -> None:
                 assert f'"{option}"' in source, f"{page}: {name} {option}"
 
 
-def test_the_list_of_what_does_not_run_holds_nothing_else() -> None:
+def test_every_command_that_is_not_run_is_in_the_docs() -> None:
     assert set(NOT_RUN) - {command.key for command in COMMANDS} == set()
 
 
-def test_an_output_that_is_shown_is_of_a_command_that_runs() -> None:
+def test_shown_output_is_of_commands_that_run() -> None:
     assert len(SHOWN) >= 4
     assert set(SHOWN) - set(NOT_RUN) == set(SHOWN)
 
@@ -258,7 +226,7 @@ TESTS = "\n".join(file.read_text("utf-8") for file in (ROOT / "tests").rglob("te
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_file_and_every_test_that_a_text_names_is_there(page: Path) -> None:
+def test_files_and_tests_named_in_the_docs_exist(page: Path) -> None:
     text = page.read_text("utf-8")
     for name in FILE.findall(text):
         assert (ROOT / name).exists(), f"{page.relative_to(ROOT)} names {name}"
@@ -282,7 +250,7 @@ def test_every_command_in_the_docs_runs_or_says_why_not(
     capfd: pytest.CaptureFixture[str],
     ray_local: None,
 ) -> None:
-    """Each page's commands in order; a database is one of simulated careers."""
+    """Run the commands of each page in order, with a database of simulated careers."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TRAJTUNE_HOME", str(tmp_path / "home"))
     write_simulated(600, 0, own_database)
@@ -298,6 +266,8 @@ def test_every_command_in_the_docs_runs_or_says_why_not(
                 name_, _, value = words[1].partition("=")
                 assert value.startswith(PLACEHOLDER_URL), command
                 monkeypatch.setenv(name_, own_database)
+            elif words[0] == "curl":
+                continue  # asks a server; tests/serving/test_app.py does
             elif command.key not in {*NOT_RUN, *done} and (CHROMIUM or "picture" not in command.text):
                 done.add(command.key)
                 code, said = run(command, monkeypatch, capfd)
@@ -320,7 +290,7 @@ def test_every_command_in_the_docs_runs_or_says_why_not(
 def run(
     command: Command, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> tuple[int, str]:
-    """trajtune's in this process, which has Ray and torch at hand; others in a shell."""
+    """Run trajtune's commands in this process, which has imported Ray and torch, and others in a shell."""
     if not is_trajtune(command.words):
         text = re.sub(r"^python\b", sys.executable, command.text)
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -1,4 +1,4 @@
-"""Docstrings of what users may import name every parameter, result and error; examples in docstrings run."""
+"""Docstrings of public names list every parameter, result and error, and examples in docstrings run."""
 
 import ast
 import doctest
@@ -23,7 +23,7 @@ MODULES = [module.name for module in pkgutil.walk_packages(trajtune.__path__, "t
 
 
 def found(path: str) -> Any:
-    """The object at a dotted path."""
+    """Return the object at a dotted path."""
     parts = path.split(".")
     for end in range(len(parts), 0, -1):
         try:
@@ -35,7 +35,7 @@ def found(path: str) -> Any:
 
 
 def public_functions() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """The functions that the reference shows, and the methods that it shows of classes."""
+    """Yield the functions and methods in the reference."""
     for path, members in SHOWN:
         shown = found(path)
         if inspect.isfunction(shown):
@@ -95,7 +95,7 @@ def test_every_error_that_a_public_name_raises_itself_is_explained(path: str) ->
 
 
 def test_examples_in_docstrings_run() -> None:
-    """Only modules that hold one are imported."""
+    """Only modules with an example are imported."""
     attempted = 0
     for name in MODULES:
         spec = importlib.util.find_spec(name)

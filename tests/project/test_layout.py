@@ -1,4 +1,4 @@
-"""The floor plan: small folders, short files, no import circles, and a test file beside each module."""
+"""The layout: small folders, short files, no import cycles, and tests that mirror modules."""
 
 import ast
 import functools
@@ -27,18 +27,18 @@ WITHOUT_A_MODULE = {
     "cli/test_secrets.py": "a marked password in every shape, over several commands",
     "cli/test_terminal.py": "all commands, run in a terminal",
 }
-"""Test files and folders that no single module answers to, with what they test instead."""
+"""Test files and folders without a module of the same name, with the subject of each."""
 
 
 def crowded(root: Path) -> list[str]:
-    """Folders of the package with too many modules; a folder of commands may have one a command."""
+    """Return folders with too many modules; a folder of commands may have one module per command."""
     modules = (file for file in (root / PACKAGE).rglob("*.py") if file.name != "__init__.py")
     counts = Counter(str(file.parent.relative_to(root)) for file in modules)
     return [f"{folder}: {n}" for folder, n in counts.items() if n > MOST_FILES and folder != f"{PACKAGE}/cli"]
 
 
 def long_files(root: Path) -> list[str]:
-    """Python files of the package and of the tests with too many lines."""
+    """Return Python files of the package and the tests with too many lines."""
     lines = {
         str(file.relative_to(root)): len(file.read_text("utf-8").splitlines())
         for folder in (PACKAGE, "tests")
@@ -49,7 +49,7 @@ def long_files(root: Path) -> list[str]:
 
 @functools.cache
 def imports(root: Path) -> dict[str, set[str]]:
-    """The modules of the package that each one imports, also inside functions and for type checking."""
+    """Return the modules that each module imports, also inside functions and for type checking."""
     files = {
         ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): file
         for file in (root / PACKAGE).rglob("*.py")
@@ -68,7 +68,7 @@ def imports(root: Path) -> dict[str, set[str]]:
 
 
 def rooms(graph: Mapping[str, Iterable[str]], stage: str) -> dict[str, set[str]]:
-    """The same for the rooms of a stage: its folders, and each module that lies in none of them."""
+    """Return the imports between the parts of a stage: its folders, and its modules outside of folders."""
 
     def room(module: str) -> str:
         """trajtune.searching.study.journal → study, trajtune.searching.run → run."""
@@ -84,7 +84,7 @@ def rooms(graph: Mapping[str, Iterable[str]], stage: str) -> dict[str, set[str]]
 
 
 def circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
-    """One circle of imports, from a module back to itself; empty if there is none."""
+    """Return one import cycle, from a module back to itself; empty if there is none."""
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:
@@ -93,7 +93,7 @@ def circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
 
 
 def homeless(root: Path) -> list[str]:
-    """Test files without their module: test_fit.py and test_fit_resumed.py belong to fit.py, or to fit/."""
+    """Return test files without a module: test_fit.py and test_fit_resumed.py belong to fit.py or fit/."""
     found = []
     for file in sorted((root / "tests").rglob("test_*.py")):
         place = file.relative_to(root / "tests")
@@ -112,7 +112,7 @@ def homeless(root: Path) -> list[str]:
 STAGES = sorted(f"{PACKAGE}.{path.parent.name}" for path in (ROOT / PACKAGE).glob("*/__init__.py"))
 
 
-def test_no_folder_has_more_modules_than_one_can_overlook() -> None:
+def test_no_folder_has_too_many_modules() -> None:
     found = crowded(ROOT)
     assert not found, found
 
@@ -122,13 +122,13 @@ def test_no_file_is_too_long() -> None:
     assert not found, found
 
 
-def test_no_module_imports_itself_by_way_of_others() -> None:
+def test_no_import_cycle_exists() -> None:
     found = circle(imports(ROOT))
     assert not found, found
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_rooms_of_a_stage_import_one_way(stage: str) -> None:
+def test_folders_of_a_stage_import_in_one_direction(stage: str) -> None:
     found = circle(rooms(imports(ROOT), stage))
     assert not found, found
 
@@ -138,13 +138,13 @@ def test_every_test_file_mirrors_a_module() -> None:
     assert not found, found
 
 
-def test_what_is_excepted_is_there() -> None:
+def test_exceptions_exist() -> None:
     found = [place for place in WITHOUT_A_MODULE if not (ROOT / "tests" / place).exists()]
     assert not found, found
 
 
 def plant(root: Path, **files: str) -> Path:
-    """A small package; double underscores in a name separate folders."""
+    """Write a small package; double underscores in a name separate folders."""
     for name, content in files.items():
         path = root / f"{name.replace('__', '/')}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -160,7 +160,7 @@ def test_a_crowded_folder_and_a_long_file_are_named(tmp_path: Path) -> None:
     assert long_files(tmp_path) == ["tests/test_long.py: 351"]
 
 
-def test_a_circle_is_named_also_when_an_import_is_inside_a_function(tmp_path: Path) -> None:
+def test_an_import_cycle_through_a_function_is_detected(tmp_path: Path) -> None:
     later = "def f():\n    from trajtune import a\n"
     plant(
         tmp_path, trajtune__a="import trajtune.b", trajtune__b="from trajtune.c import x", trajtune__c=later
@@ -168,7 +168,7 @@ def test_a_circle_is_named_also_when_an_import_is_inside_a_function(tmp_path: Pa
     assert set(circle(imports(tmp_path))) == {"trajtune.a", "trajtune.b", "trajtune.c"}
 
 
-def test_rooms_that_import_each_other_are_named_though_no_two_modules_do(tmp_path: Path) -> None:
+def test_folders_that_import_each_other_are_named_even_without_a_module_cycle(tmp_path: Path) -> None:
     there = "from trajtune.searching.runs import lock"
     back = "from trajtune.searching.study.journal import x"
     files = {"study__study": there, "runs__lock": "", "runs__log": back, "study__journal": ""}

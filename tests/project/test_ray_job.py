@@ -1,4 +1,4 @@
-"""A search as a job: `ray job submit` to a cluster that wants a token, from an installed trajtune."""
+"""A search as a job: `ray job submit` to a cluster with a token, from an installed trajtune."""
 
 import signal
 import socket
@@ -27,12 +27,12 @@ TRIALS = 3
 
 @dataclass(frozen=True)
 class Cluster:
-    """A head that listens on loopback.
+    """A Ray head that listens on loopback.
 
     Attributes:
-        python: Of its environment.
-        dashboard: Where jobs are sent.
-        environ: What its owner's commands have.
+        python: Python of its environment.
+        dashboard: Address for jobs.
+        environ: Environment of its owner's commands.
     """
 
     python: Path
@@ -56,7 +56,7 @@ def ray(python: Path) -> list[str]:
 
 @pytest.fixture
 def cluster(wheel: Path, tmp_path: Path) -> Iterator[Cluster]:
-    """Ray with its job server, which the other tests' environment lacks; what that has, it borrows."""
+    """Install Ray with its job server, which this environment lacks, and use its other packages."""
     python = empty_environment(tmp_path / "venv")
     (site_packages(python) / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
     install(python, "--no-deps", "--no-index", str(wheel))
@@ -96,7 +96,7 @@ def cluster(wheel: Path, tmp_path: Path) -> Iterator[Cluster]:
             head.wait()
 
 
-def test_a_search_is_a_job_for_those_who_have_the_token(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_job_needs_the_token(cluster: Cluster, tmp_path: Path) -> None:
     content = {
         "source": {"kind": "simulated", "careers": 300},
         "training": {"max_epochs": 2, "embedding_dim": 8, "hidden_dim": 4, "num_layers": 1},

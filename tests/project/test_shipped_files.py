@@ -1,4 +1,4 @@
-"""Every experiment and search space that trajtune ships is explained, and runs in a small form."""
+"""Every shipped experiment and search space is explained and runs in a small form."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def test_every_shipped_experiment_searches_in_a_small_form(
     own_database: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its space and its study, three trials of an epoch, in this process."""
+    """Use its space and its study, with three trials of one epoch, in this process."""
     experiment = load_experiment(name)
     space, variable = load_space(experiment.search.space), experiment.storage.study_url_variable
     if variable:
@@ -63,8 +63,8 @@ def test_every_shipped_experiment_searches_in_a_small_form(
     assert (tmp_path / "study.journal").exists() == (variable is None)
 
 
-def test_every_shipped_space_is_that_of_a_shipped_experiment() -> None:
-    """So each of them is searched by the test above."""
+def test_every_shipped_space_belongs_to_a_shipped_experiment() -> None:
+    """Therefore the test above searches each of them."""
     assert sorted({load_experiment(name).search.space for name in EXPERIMENTS}) == SPACES
 
 
@@ -79,7 +79,7 @@ def test_the_gpu_experiment_runs_four_trials_on_a_gpu_and_none_without() -> None
 @pytest.mark.parametrize(
     "file", sorted([*ROOT.glob("experiments/*.yaml"), *ROOT.glob("search_spaces/*.yaml")])
 )
-def test_every_shipped_file_says_what_it_is_for_before_its_first_key(file: Path) -> None:
+def test_every_shipped_file_begins_with_its_purpose(file: Path) -> None:
     lines = file.read_text("utf-8").splitlines()
     head = lines[: next(number for number, line in enumerate(lines) if line.endswith(":"))]
     said = [line.removeprefix("# ") for line in head if line.startswith("# ")][1:]

@@ -1,4 +1,4 @@
-"""The site that `make docs` makes of docs/: it builds, is whole, and opens without a network."""
+"""The site of `make docs` builds, is complete, and opens without a network."""
 
 import json
 import os
@@ -20,7 +20,7 @@ DOCS = ROOT / "docs"
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """docs/ as `make docs` builds it."""
+    """Build docs/ as `make docs` does."""
     pytest.importorskip("mkdocs", reason="the extra `docs` is not installed")
     folder = tmp_path_factory.mktemp("site")
     built = subprocess.run(
@@ -36,7 +36,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_the_site_builds_with_every_link_and_asks_nothing_of_the_network(site: Path) -> None:
+def test_the_site_builds_with_every_link_and_needs_no_network(site: Path) -> None:
     pages = list(site.rglob("*.html"))
     assert len(pages) > len(list(DOCS.rglob("*.md")))  # with 404.html
     for page in pages:
@@ -46,6 +46,7 @@ def test_the_site_builds_with_every_link_and_asks_nothing_of_the_network(site: P
         ), page
         assert "<!-- generate" not in text
         assert "<!-- readme" not in text
+        assert "flowchart" not in text  # each one is drawn
 
 
 @pytest.mark.slow
@@ -68,7 +69,7 @@ def test_the_generated_pages_have_every_option_setting_and_param(site: Path) -> 
 
 
 @pytest.mark.slow
-def test_a_page_opens_from_the_disk_and_its_search_finds_things(site: Path, browser: Any) -> None:
+def test_pages_and_their_search_work_from_the_disk(site: Path, browser: Any) -> None:
     page = browser.new_page()
     elsewhere: list[str] = []
     page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else elsewhere.append(r.url))
@@ -87,6 +88,6 @@ def test_the_reference_has_every_public_name() -> None:
     shown = re.findall(
         r"^::: trajtune\.([\w.]+)$", (DOCS / "reference" / "api.md").read_text("utf-8"), re.MULTILINE
     )
-    # The specification's name of a function that has another one beside it.
+    # The specification's name of a function that also has another name.
     names = [*(name.rpartition(".")[2] for name in shown), "test_career_changers"]
     assert {*trajtune.__all__, "search", "finalize"} <= set(names)

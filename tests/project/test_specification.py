@@ -1,4 +1,4 @@
-"""The specification's steps, one after the other, as it writes them; in Python and on the command line."""
+"""The specification's steps in its own notation, in Python and on the command line."""
 
 import json
 import pickle

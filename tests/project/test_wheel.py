@@ -15,10 +15,10 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="session")
 def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`trajtune` of the wheel in an environment of its own, which borrows the dependencies from this one."""
+    """Install the wheel in a separate environment that uses the dependencies of this one."""
     python = empty_environment(tmp_path_factory.mktemp("installed") / "venv")
     install(python, "--no-deps", "--no-index", str(wheel))
-    # A path in a .pth adds a folder and reads no .pth in it: the editable trajtune there stays unseen.
+    # A path in a .pth file adds a folder but reads no .pth in it, so the editable trajtune there is ignored.
     (site_packages(python) / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return python.parent / "trajtune"
 
@@ -35,7 +35,7 @@ def run(command: Path, cwd: Path, *arguments: str, **environ: str) -> subprocess
     )
 
 
-def test_the_wheel_holds_every_experiment_and_space_as_it_is_here(wheel: Path) -> None:
+def test_the_wheel_contains_every_experiment_and_space_unchanged(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         for folder in ("experiments", "search_spaces"):
             here = {path.name: path.read_bytes() for path in (ROOT / folder).glob("*.yaml")}
@@ -48,6 +48,13 @@ def test_the_wheel_holds_every_experiment_and_space_as_it_is_here(wheel: Path) -
             assert here
 
 
+def test_the_wheel_holds_the_page_of_the_server(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        for name in ("page.html", "page.css", "page.js"):
+            here = (ROOT / "trajtune" / "serving" / "page" / name).read_bytes()
+            assert archive.read(f"trajtune/serving/page/{name}") == here
+
+
 def test_the_metadata_names_the_versions_of_python_and_the_extras(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
@@ -55,7 +62,7 @@ def test_the_metadata_names_the_versions_of_python_and_the_extras(wheel: Path) -
     assert "Requires-Python: <3.14,>=3.11" in metadata
     for version in ("3.11", "3.12", "3.13"):
         assert f"Classifier: Programming Language :: Python :: {version}\n" in metadata
-    for extra in ("dashboard", "tracking", "test"):
+    for extra in ("dashboard", "tracking", "serve", "test"):
         assert f"Provides-Extra: {extra}\n" in metadata
 
 
@@ -83,7 +90,7 @@ def test_the_command_of_the_wheel_finds_experiments_and_spaces_by_name(command: 
 
 
 @pytest.mark.timeout(1800)
-def test_pip_install_into_an_empty_environment_is_enough_for_the_demo(wheel: Path, tmp_path: Path) -> None:
+def test_pip_install_is_enough_for_the_demo(wheel: Path, tmp_path: Path) -> None:
     python = empty_environment(tmp_path / "venv")
     install(python, "--constraint", str(ROOT / "constraints.txt"), str(wheel))
     work = tmp_path / "elsewhere"

@@ -1,4 +1,4 @@
-"""The whole way on real careers: CSV → PostgreSQL → snapshot → search → bundle → prediction."""
+"""The whole pipeline on real careers: CSV → PostgreSQL → snapshot → search → bundle → prediction."""
 
 import contextlib
 import csv
@@ -43,7 +43,7 @@ TEST_METRICS = (
 
 
 def copy_to_postgres(url: str, file: Path, table: str) -> int:
-    """Role rows as text, as they stand in the file; an empty end is null."""
+    """Return the role rows of the file as text; an empty end is null."""
     with file.open(encoding="utf-8", newline="") as lines:
         rows = [tuple(value or None for value in row.values()) for row in csv.DictReader(lines)]
     connection = psycopg2.connect(url)
@@ -57,7 +57,7 @@ def copy_to_postgres(url: str, file: Path, table: str) -> int:
 
 
 @pytest.mark.parametrize("name", sorted(REAL))
-def test_real_careers_go_the_whole_way(
+def test_real_careers_pass_the_whole_pipeline(
     name: str,
     real_data: Path,
     postgres_url: str,
@@ -101,7 +101,7 @@ def test_real_careers_go_the_whole_way(
         assert vocabulary["title_to_idx"]["kaufmnnischer angestellter"] > 0
 
 
-def test_commands_as_a_user_types_them_leave_a_bundle_and_nothing_else(tmp_path: Path) -> None:
+def test_typed_commands_leave_only_a_bundle(tmp_path: Path) -> None:
     (tmp_path / "experiment.yaml").write_text(
         "source: {kind: simulated, careers: 600}\ntraining: {max_epochs: 3}\n"
         "search: {space: smoke}\nfinalize: {top_k: 1, seeds: 1}\n"
@@ -144,7 +144,7 @@ def test_commands_as_a_user_types_them_leave_a_bundle_and_nothing_else(tmp_path:
 
 
 def processes_with(marker: dict[str, str]) -> list[str]:
-    """Command lines of living processes that inherited the marker from a command."""
+    """Return command lines of live processes that inherited the marker from a command."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):

@@ -1,4 +1,4 @@
-"""A snapshot so small that a whole search on it is a matter of seconds."""
+"""A snapshot so small that a complete search on it takes seconds."""
 
 import pytest
 

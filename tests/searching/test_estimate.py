@@ -1,4 +1,4 @@
-"""The estimate: hand arithmetic for the epochs, and a timed trial of a real process."""
+"""The estimate: hand-computed numbers of epochs, and a timed trial in a real process."""
 
 import pytest
 
@@ -22,7 +22,7 @@ from trajtune.searching.estimate import epochs_of_others, estimate, expected_epo
         ("asha", None, 3, 1, 1.0),
     ],
 )
-def test_halving_stops_all_but_a_share_at_each_rung(
+def test_halving_lets_a_share_of_the_trials_pass_each_rung(
     name: str, grace: int | None, factor: int, max_epochs: int, expected: float
 ) -> None:
     pruner = PrunerSettings.model_validate({"name": name, "grace_period": grace, "reduction_factor": factor})
@@ -30,7 +30,7 @@ def test_halving_stops_all_but_a_share_at_each_rung(
     assert expected_epochs(pruner, Params(max_epochs=max_epochs)) == pytest.approx(expected)
 
 
-def test_the_experiments_own_training_is_counted_whole() -> None:
+def test_the_experiments_training_is_counted_with_all_its_epochs() -> None:
     settings = {
         "training": {"max_epochs": 4},
         "search": {"trials": 5, "pruner": {"grace_period": 1, "reduction_factor": 2}},

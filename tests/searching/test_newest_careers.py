@@ -1,4 +1,4 @@
-"""Searching on the newest train careers alone."""
+"""A search on only the newest train careers."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ from trajtune.searching.study.trial_records import read_trials
 
 
 def split_of(days: list[int], num_roles: list[int]) -> SplitData:
-    """Career ``i`` holds the titles 10 i + 1, 10 i + 2, ..."""
+    """Return a split in which career ``i`` has the titles 10 i + 1, 10 i + 2, ..."""
     titles = [10 * career + role + 1 for career, length in enumerate(num_roles) for role in range(length)]
     offsets = np.concatenate([[0], np.cumsum(num_roles)]).astype(np.int64)
     values = np.array(titles, np.float32)
@@ -52,7 +52,7 @@ def test_the_newest_careers_stay_in_their_order_with_all_their_columns() -> None
 
 
 @pytest.mark.parametrize("number", [None, 10**9])
-def test_without_a_smaller_number_all_of_train_is_read(small_snapshot: Snapshot, number: int | None) -> None:
+def test_without_a_limit_all_of_train_is_read(small_snapshot: Snapshot, number: int | None) -> None:
     found = train_careers(small_snapshot, SearchSettings(max_train_careers=number))
 
     assert found.num_careers == small_snapshot.manifest["splits"]["train"]["careers"]

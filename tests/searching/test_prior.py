@@ -1,4 +1,4 @@
-"""A prior: what is drawn from it, how often, and that it decides nothing for ever."""
+"""A prior: which params are drawn from it, how often, and how its share falls."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from trajtune.experiment.params import Params
 from trajtune.experiment.prior import PriorSettings
 from trajtune.experiment.search_settings import SearchSettings
 from trajtune.experiment.space import Space, load_space
-from trajtune.searching.prior import check_prior, drawn_from_prior
+from trajtune.searching.prior import check_prior, draw_from_prior
 from trajtune.searching.study.open import create_study
 from trajtune.searching.study.study import ask, record_epoch, tell_complete
 from trajtune.searching.study.trial_records import read_trials
@@ -38,12 +38,12 @@ SPACE = validate(
 
 def draws(prior: PriorSettings, *, ended: int = 0, count: int = 2000) -> list[dict[str, Any]]:
     found = (
-        drawn_from_prior(prior, SPACE, BASE, seed=0, number=number, ended=ended) for number in range(count)
+        draw_from_prior(prior, SPACE, BASE, seed=0, number=number, ended=ended) for number in range(count)
     )
     return [drawn for drawn in found if drawn is not None]
 
 
-def test_every_draw_lies_in_the_space_and_minds_its_conditions() -> None:
+def test_every_draw_lies_in_the_space_and_satisfies_its_conditions() -> None:
     for drawn in draws(PriorSettings(width=3.0), count=300):
         params = SPACE.resolve(BASE, drawn)
         assert SPACE.outside(params) == []
@@ -51,7 +51,7 @@ def test_every_draw_lies_in_the_space_and_minds_its_conditions() -> None:
         assert ("warmup_epochs" in drawn) == (drawn["schedule"] == "cosine")
 
 
-def test_draws_lie_around_the_training_as_wide_as_the_experiment_says() -> None:
+def test_draws_lie_around_the_training_with_the_experiments_width() -> None:
     found = draws(PriorSettings(widths={"learning_rate": 0.05, "hidden_dim": 0.4}))
 
     logs = np.log([drawn["learning_rate"] for drawn in found])
@@ -59,10 +59,10 @@ def test_draws_lie_around_the_training_as_wide_as_the_experiment_says() -> None:
     assert np.std(logs) == pytest.approx(0.05 * np.log(100), rel=0.05)
     assert np.mean([drawn["hidden_dim"] == 32 for drawn in found]) == pytest.approx(0.6 + 0.4 / 4, abs=0.03)
     assert np.median([drawn["batch_size"] for drawn in found]) == pytest.approx(128, abs=64)
-    assert max(drawn["dropout"] for drawn in found) <= 0.5, "0.9 counts as the nearest end"
+    assert max(drawn["dropout"] for drawn in found) <= 0.5, "0.9 is replaced by the nearest end"
 
 
-def test_a_centre_of_the_experiment_replaces_the_training() -> None:
+def test_a_centre_in_the_experiment_replaces_the_training() -> None:
     found = draws(PriorSettings(center={"learning_rate": 0.01, "hidden_dim": 48}, width=0.01))
 
     assert {drawn["hidden_dim"] for drawn in found if drawn["hidden_dim"] == 48}
@@ -82,7 +82,7 @@ def test_an_infinitely_wide_prior_is_uniform() -> None:
     assert np.mean([drawn["schedule"] == "cosine" for drawn in found]) == pytest.approx(0.5, abs=0.03)
 
 
-def test_a_search_draws_from_its_prior_first_and_the_same_again(tmp_path: Path) -> None:
+def test_a_search_draws_from_its_prior_first_and_is_reproducible(tmp_path: Path) -> None:
     settings = SearchSettings.model_validate(
         {"space": "smoke", "sampler": "random", "prior": {"width": 0.01, "trials": 3}}
     )
@@ -112,10 +112,10 @@ def test_a_search_draws_from_its_prior_first_and_the_same_again(tmp_path: Path) 
         ({"center": {"learning_rat": 1.0}}, "does not search learning_rat. Did you mean learning_rate\\?"),
         ({"widths": {"embedding_dim": 0.1}}, "does not search embedding_dim"),
         ({"widths": {"dropout": 0.0}}, "`search.prior.widths` must be above 0, but dropout has 0."),
-        ({"center": {"hidden_dim": 17}}, "must hold values of the space, but hidden_dim has 17."),
-        ({"center": {"dropout": "much"}}, "must hold values of the space, but dropout has 'much'."),
+        ({"center": {"hidden_dim": 17}}, "must have values in the space, but hidden_dim has 17."),
+        ({"center": {"dropout": "much"}}, "must have values in the space, but dropout has 'much'."),
     ],
 )
-def test_a_prior_about_what_is_not_searched_is_refused(content: dict[str, Any], message: str) -> None:
+def test_a_prior_for_params_that_are_not_searched_is_refused(content: dict[str, Any], message: str) -> None:
     with pytest.raises(ExperimentError, match=message):
         check_prior(PriorSettings.model_validate(content), SPACE)

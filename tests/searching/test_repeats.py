@@ -1,4 +1,4 @@
-"""Repeats with other seeds: how many a search has, what is repeated, and what they say about luck."""
+"""Repeats with other seeds: how many a search has, which trials are repeated, and the noise between seeds."""
 
 import math
 from typing import Any
@@ -37,7 +37,7 @@ def settings(**content: Any) -> SearchSettings:
     ("requested", "expected"),
     [(8, (0, 0)), (16, (0, 0)), (39, (0, 0)), (40, (2, 4)), (50, (2, 5)), (100, (2, 10)), (500, (2, 12))],
 )
-def test_a_small_search_repeats_nothing_and_a_large_one_a_tenth(
+def test_a_small_search_has_no_repeats_and_a_large_one_a_tenth(
     requested: int, expected: tuple[int, int]
 ) -> None:
     assert num_repeats(settings(), requested) == expected
@@ -48,7 +48,7 @@ def test_an_experiment_may_give_the_number_of_repeats(repeats: int, expected: tu
     assert num_repeats(settings(repeats=repeats), 8) == expected
 
 
-def test_no_repeat_has_a_seed_of_a_refit() -> None:
+def test_no_repeat_has_the_same_seed_as_a_refit() -> None:
     refits = {3 + 1 + i for i in range(50)}
 
     seeds = [repeat(settings(seed=3), 1, earlier)["seed"] for earlier in range(20)]
@@ -56,7 +56,7 @@ def test_no_repeat_has_a_seed_of_a_refit() -> None:
     assert len({3, *seeds} | refits) == 1 + 20 + 50
 
 
-def test_the_noise_is_pooled_over_the_params_that_were_trained_with_several_seeds() -> None:
+def test_the_noise_is_pooled_over_params_trained_with_several_seeds() -> None:
     trials = [
         trial(0, 9.0),
         trial(1, 2.0),
@@ -78,7 +78,7 @@ def test_the_noise_is_pooled_over_the_params_that_were_trained_with_several_seed
     assert seed_noise(trials[:2]) is None
 
 
-def test_the_best_by_mean_is_repeated_that_has_the_fewest_seeds() -> None:
+def test_the_candidate_with_the_fewest_seeds_is_repeated() -> None:
     chosen = settings(repeats=7)
     trials = [trial(0, 1.0, differs_in=("schedule",)), *(trial(n, 2.0 + n / 100) for n in range(1, 8))]
 
@@ -91,7 +91,7 @@ def test_the_best_by_mean_is_repeated_that_has_the_fewest_seeds() -> None:
     assert asked == [1, 2, 3, 4, 5]
 
 
-def test_what_luck_cannot_have_put_behind_is_not_repeated() -> None:
+def test_a_trial_behind_by_more_than_the_noise_is_not_repeated() -> None:
     trials = [trial(1, 2.0), trial(2, 2.01, repeat_of=1), trial(3, 2.02), trial(4, 2.2)]
     chosen = settings(repeats=4)
 
@@ -104,13 +104,13 @@ def test_what_luck_cannot_have_put_behind_is_not_repeated() -> None:
     [(9, {}), (6, {"other_metrics": ["val_top1"], "pruner": {"name": "none"}}), (6, {"repeats": 2})],
     ids=["not yet", "several objectives", "none left"],
 )
-def test_the_sampler_has_every_trial_but_the_last(requested: int, more: dict[str, Any]) -> None:
+def test_the_sampler_suggests_every_trial_before_the_repeats(requested: int, more: dict[str, Any]) -> None:
     trials = with_means([trial(number, 2.0) for number in range(4)])
 
     assert next_repeat(trials, settings(**{"repeats": 4, **more}), requested) is None
 
 
-def test_a_plateau_is_a_gain_that_the_seed_explains() -> None:
+def test_a_gain_within_the_noise_between_seeds_is_a_plateau() -> None:
     seeds = [trial(0, 3.0), trial(1, 3.1, repeat_of=0)]
     slow = [*seeds, *(trial(number, 3.0 - number / 1000) for number in range(2, 6))]
     chosen = settings(stop_at_plateau=3)

@@ -1,4 +1,4 @@
-"""A search on a real Ray: what it leaves, and how it goes on."""
+"""A search on a real Ray: its results, and how it is resumed."""
 
 import json
 from dataclasses import replace
@@ -18,10 +18,11 @@ from trajtune.model.baselines.baselines import markov
 from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.model.checkpoint import build_model, load_checkpoint
 from trajtune.searching.budget import SessionLimits
-from trajtune.searching.run import resume_search, search, start_search
+from trajtune.searching.run import resume_search, start_search
 from trajtune.searching.runs.directory import Run, open_run
 from trajtune.searching.runs.doctor import examine
 from trajtune.searching.runs.retention import top_trials
+from trajtune.searching.search import search
 from trajtune.searching.show.status import print_status, status_of
 from trajtune.searching.start_points import with_warm_start
 from trajtune.searching.study.open import read_study
@@ -52,12 +53,12 @@ def finished(ray_local: None, small_snapshot: Snapshot, tmp_path_factory: pytest
     return start_search(experiment(tmp_path_factory.mktemp("search")), small_snapshot)
 
 
-def test_a_search_has_the_trials_asked_for_and_keeps_the_best_checkpoints(finished: Run) -> None:
+def test_a_search_has_the_requested_trials_and_keeps_the_best_checkpoints(finished: Run) -> None:
     trials = check_invariants(finished, TRIALS)
 
     assert {"PRUNED", "COMPLETE"} == {trial.state for trial in trials}
     assert examine(finished) == []
-    assert not (finished.path / MLFLOW).exists(), "it is off by default"
+    assert not (finished.path / MLFLOW).exists(), "MLflow is off by default"
 
 
 def test_the_best_checkpoint_loads_as_a_model_of_the_best_params(finished: Run) -> None:
@@ -76,11 +77,11 @@ def test_latest_points_to_the_newest_run_and_opens(finished: Run) -> None:
 
 
 def test_a_run_is_never_overwritten(finished: Run, small_snapshot: Snapshot) -> None:
-    with pytest.raises(RunError, match=f"There is a run {finished.name} already"):
+    with pytest.raises(RunError, match=f"{finished.name} exists already"):
         start_search(finished.experiment, small_snapshot, name=finished.name)
 
 
-def test_the_status_says_what_the_study_holds(finished: Run) -> None:
+def test_the_status_agrees_with_the_study(finished: Run) -> None:
     status = json.loads(json.dumps(status_of(finished)))
 
     assert status["requested"] == sum(status["counts"].values()) == TRIALS
@@ -97,7 +98,7 @@ def test_the_status_says_what_the_study_holds(finished: Run) -> None:
     assert [trial["number"] for trial in status["trials"]] == list(range(TRIALS))
 
 
-def test_the_baselines_stand_beside_the_trials_and_are_measured_on_val_as_they_are(
+def test_the_status_shows_baselines_measured_on_val(
     finished: Run, small_snapshot: Snapshot, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status = json.loads(json.dumps(status_of(finished)))
@@ -118,7 +119,7 @@ def test_the_baselines_stand_beside_the_trials_and_are_measured_on_val_as_they_a
         assert f": ngram ({choice.in_words()}); by" in shown
 
 
-def test_a_finished_search_is_extended_by_exactly_what_is_missing(
+def test_a_finished_search_is_extended_by_exactly_the_missing_trials(
     small_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     short = start_search(experiment(tmp_path, trials=2), small_snapshot)
@@ -127,7 +128,7 @@ def test_a_finished_search_is_extended_by_exactly_what_is_missing(
     longer = resume_search(short.path, trials=4)
 
     after = check_invariants(longer, 4)
-    assert after[:2] == before, "finished trials are as they were"
+    assert after[:2] == before, "finished trials are not changed"
     assert open_run(short.path).requested == 4
     again = resume_search(short.path)
     assert check_invariants(again, 4) == after, "a finished search has nothing to do"
@@ -150,22 +151,22 @@ def test_start_points_come_second_and_equal_points_are_trained_once(
     assert {trial.number for trial in top_trials(run, 9)} == {0, 1}
 
 
-def test_the_experiments_own_training_is_tried_before_the_sampler_draws(finished: Run) -> None:
+def test_the_experiments_training_is_tried_before_the_sampler_suggests(finished: Run) -> None:
     default, own, drawn = read_trials(read_study(finished.path))[:3]
     assert (default.origin, own.origin, drawn.origin) == ("research_default", "training", "sampler")
     assert own.params == finished.experiment.training.model_dump(mode="json")
 
 
 @pytest.mark.slow
-def test_the_epoch_budget_ends_a_search_in_order(
+def test_the_epoch_budget_stops_a_search_cleanly(
     small_snapshot: Snapshot, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = start_search(experiment(tmp_path, trials=20, max_epochs_total=5), small_snapshot)
 
     trials = read_trials(read_study(run.path))
-    assert 5 <= sum(len(trial.epochs) for trial in trials) <= 6, "one may have been under way"
+    assert 5 <= sum(len(trial.epochs) for trial in trials) <= 6, "one more epoch may have been running"
     unfinished = {trial.origin for trial in trials if trial.state == "RUNNING"}
-    assert unfinished <= {"research_default", "training"}, "no budget prunes these"
+    assert unfinished <= {"research_default", "training"}, "a budget never prunes these"
     assert "the budget of 5 epochs is spent" in capsys.readouterr().err
 
     resume_search(run.path, limits=SessionLimits(max_epochs_total=8))
@@ -173,7 +174,7 @@ def test_the_epoch_budget_ends_a_search_in_order(
     assert "the budget of 8 epochs is spent" in capsys.readouterr().err
 
 
-def test_a_budget_that_is_given_once_does_not_stick(small_snapshot: Snapshot, tmp_path: Path) -> None:
+def test_a_budget_given_for_one_session_is_not_kept(small_snapshot: Snapshot, tmp_path: Path) -> None:
     limits = SessionLimits(max_concurrent=1, time_budget_s=1e-6)
     run = start_search(experiment(tmp_path, trials=1), small_snapshot, limits=limits)
 
@@ -183,7 +184,9 @@ def test_a_budget_that_is_given_once_does_not_stick(small_snapshot: Snapshot, tm
 
 
 @pytest.mark.slow
-def test_a_trial_that_diverges_fails_alone_with_its_reason(small_snapshot: Snapshot, tmp_path: Path) -> None:
+def test_a_trial_that_diverges_fails_with_its_reason_and_the_search_continues(
+    small_snapshot: Snapshot, tmp_path: Path
+) -> None:
     space = tmp_path / "space.yaml"
     space.write_text(
         "params: {embedding_dim: 128, hidden_dim: 16, num_layers: 2, dropout: 0.1, batch_size: 32,"
@@ -198,7 +201,7 @@ def test_a_trial_that_diverges_fails_alone_with_its_reason(small_snapshot: Snaps
     assert trials[2].state in ("COMPLETE", "FAIL", "PRUNED")
 
 
-def test_a_start_point_outside_the_space_is_refused_before_anything_is_written(
+def test_a_start_point_outside_the_space_is_refused_before_a_run_is_created(
     small_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     with pytest.raises(
@@ -209,32 +212,32 @@ def test_a_start_point_outside_the_space_is_refused_before_anything_is_written(
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_space_that_is_given_is_not_read_from_its_file(small_snapshot: Snapshot, tmp_path: Path) -> None:
+def test_a_given_space_is_not_read_from_its_file(small_snapshot: Snapshot, tmp_path: Path) -> None:
     settings = experiment(tmp_path, space="gone.yaml", start_points=[{"learning_rate": 5.0}])
 
     with pytest.raises(ExperimentError, match=r"Start point 1 must lie in the space gone.yaml"):
         start_search(settings, small_snapshot, space=load_space("smoke"))
 
 
-def test_a_resume_with_another_setting_is_refused_with_the_difference(
+def test_resuming_with_another_setting_is_refused_with_the_difference(
     finished: Run, small_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     other = finished.experiment.model_copy(
         update={"search": finished.experiment.search.model_copy(update={"seed": 1, "trials": 9})}
     )
 
-    with pytest.raises(RunError, match=r"could not be compared: search\.seed 0 → 1\. Put"):
+    with pytest.raises(RunError, match=r"would not be comparable: search\.seed 0 → 1\. Undo"):
         search(other, small_snapshot, resume=finished.path)
 
 
-def test_a_resume_with_another_version_needs_force(finished: Run) -> None:
+def test_resuming_with_another_version_needs_force(finished: Run) -> None:
     path = finished.path / "run.json"
     before = path.read_text("utf-8")
     manifest = json.loads(before)
     manifest["versions"]["torch"] = "1.0"
     path.write_text(json.dumps(manifest), "utf-8")
     try:
-        with pytest.raises(RunError, match=r"other versions: torch 1\.0 → .* or go on with --force"):
+        with pytest.raises(RunError, match=r"other versions: torch 1\.0 → .* or resume with --force"):
             resume_search(finished.path)
         assert resume_search(finished.path, force=True).path == finished.path
     finally:
@@ -252,7 +255,7 @@ def test_a_warm_start_takes_the_best_configurations_of_an_earlier_run(
     assert warm.search.known_trials == []
 
 
-def test_a_warm_start_from_data_split_otherwise_is_refused(finished: Run, small_snapshot: Snapshot) -> None:
+def test_a_warm_start_from_another_split_is_refused(finished: Run, small_snapshot: Snapshot) -> None:
     settings = {**small_snapshot.manifest["settings"], "split": {"fractions": [0.5, 0.6]}}
     other = replace(small_snapshot, manifest={**small_snapshot.manifest, "settings": settings})
 

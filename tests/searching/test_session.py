@@ -1,4 +1,4 @@
-"""A session's decisions, without Ray and without training: which trial is next, and what ends one."""
+"""A session's decisions without Ray and training: which trial is next, and when a trial ends."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,7 +26,7 @@ Open = Callable[..., SearchSession]
 
 @pytest.fixture
 def opened(small_snapshot: Snapshot, tmp_path: Path) -> Open:
-    """Opens a new session of the same run."""
+    """A function that opens a new session of the same run."""
     runs: list[Any] = []
 
     def open_next(
@@ -52,7 +52,7 @@ def report(value: float, epoch: int = 1) -> dict[str, Any]:
 
 
 def suggest(session: SearchSession, count: int) -> list[int]:
-    """Ask for trials; a trial's id is the number that is expected of it."""
+    """Ask for trials; each trial's id is its expected number."""
     configs = [session.suggest(str(number)) for number in range(count)]
     return [config["number"] for config in configs if config is not None]
 
@@ -65,7 +65,7 @@ def test_reference_trials_are_not_pruned(opened: Open) -> None:
     session = opened()
     suggest(session, 5)
 
-    # The best first, so that each of the others is worse when it is decided on.
+    # The best is recorded first, so that each other trial is worse when it is decided on.
     goes_on = {number: session.record_epoch(str(number), report(9.0 - number)) for number in (4, 3, 2, 1, 0)}
 
     assert goes_on == {4: True, 3: False, 2: False, 1: True, 0: True}
@@ -120,7 +120,7 @@ def test_a_new_session_suggests_orphaned_trials_first_with_what_is_recorded(open
     assert [config["params"] for config in configs if config] == [trial.params for trial in records(after)]
 
 
-def test_an_epoch_that_was_recorded_is_neither_recorded_nor_decided_on_again(opened: Open) -> None:
+def test_a_recorded_epoch_is_not_recorded_or_decided_again(opened: Open) -> None:
     session = opened()
     suggest(session, 3)
     for epoch in (1, 2):
@@ -134,7 +134,7 @@ def test_an_epoch_that_was_recorded_is_neither_recorded_nor_decided_on_again(ope
     assert events == []
 
 
-def test_an_epoch_of_a_trial_that_was_stopped_stops_it_again(opened: Open) -> None:
+def test_an_epoch_of_a_stopped_trial_stops_it_again(opened: Open) -> None:
     session = opened()
     suggest(session, 3)
     session.end("2", error="TrainingError: diverged")
@@ -151,7 +151,7 @@ def test_each_event_comes_after_its_record(opened: Open) -> None:
     session.start(lambda event, number: events.append((event, number, records(session)[number].state)))
 
     session.suggest("0")
-    session.record_epoch("0", {**report(2.0), DAMAGE: "damaged: last.pt; training began again"})
+    session.record_epoch("0", {**report(2.0), DAMAGE: "damaged: last.pt; training started again"})
     session.end("0")
 
     assert events == [
@@ -160,12 +160,12 @@ def test_each_event_comes_after_its_record(opened: Open) -> None:
         ("epoch", 0, "RUNNING"),
         ("end", 0, "COMPLETE"),
     ]
-    assert records(session)[0].damage == "damaged: last.pt; training began again"
+    assert records(session)[0].damage == "damaged: last.pt; training started again"
     assert DAMAGE not in records(session)[0].epochs[0]
     assert session.run.best()["number"] == 0
 
 
-def test_a_fault_of_the_place_ends_the_search_and_leaves_the_trial_unfinished(opened: Open) -> None:
+def test_an_environment_fault_ends_the_search_and_leaves_the_trial_unfinished(opened: Open) -> None:
     session = opened(trials=2)
     suggest(session, 2)
     session.note_failure("1", "trajtune...PlaceFaultError: /runs/best.pt: No space left on device")
@@ -178,7 +178,7 @@ def test_a_fault_of_the_place_ends_the_search_and_leaves_the_trial_unfinished(op
     assert [after.suggest(str(number))["number"] for number in range(2)] == [0, 1]  # type: ignore[index]
 
 
-def test_a_budget_leaves_a_reference_trial_unfinished_and_a_later_session_goes_on_with_it(
+def test_a_budget_leaves_a_reference_trial_unfinished_and_a_later_session_continues_it(
     opened: Open,
 ) -> None:
     session = opened(max_epochs_total=3)
@@ -199,7 +199,7 @@ def test_a_budget_leaves_a_reference_trial_unfinished_and_a_later_session_goes_o
 
 
 @pytest.mark.parametrize(("at_budget", "goes_on"), [("prune", False), ("finish", True)])
-def test_a_spent_budget_suggests_nothing_and_stops_every_trial_if_it_is_to(
+def test_a_spent_budget_ends_suggestions_and_prunes_running_trials_if_set_so(
     opened: Open, at_budget: str, goes_on: bool
 ) -> None:
     session = opened(max_epochs_total=1, at_budget=at_budget)
@@ -224,14 +224,14 @@ def test_a_spent_budget_suggests_nothing_and_stops_every_trial_if_it_is_to(
     ],
     ids=["research default", "training", "repeat", "other settings"],
 )
-def test_a_trial_that_is_never_pruned_stays_unfinished_at_a_budget_and_is_continued_by_the_next_session(
+def test_a_trial_that_is_never_pruned_stays_unfinished_at_a_budget_and_is_continued_later(
     opened: Open, number: int, search: dict[str, Any]
 ) -> None:
     session = opened(max_epochs_total=1, **search)
     suggest(session, number + 1)
 
     assert not session.record_epoch(str(number), report(2.0))
-    session.end(str(number))  # Ray Tune says so of every trial that it has stopped
+    session.end(str(number))  # Ray Tune calls this for every trial that it has stopped
 
     assert session.num_running == number
     assert records(session)[number].state == "RUNNING"
@@ -241,7 +241,7 @@ def test_a_trial_that_is_never_pruned_stays_unfinished_at_a_budget_and_is_contin
     assert [config and (config["number"], config["recorded"]) for config in configs][number] == (number, 1)
 
 
-def test_a_start_point_of_the_function_that_is_searched_may_be_pruned(opened: Open) -> None:
+def test_a_start_point_that_differs_only_in_searched_params_may_be_pruned(opened: Open) -> None:
     session = opened(trials=6, start_points=[POINT, {**POINT, "embedding_dropout": 0.3}])
     suggest(session, 6)
 
@@ -251,7 +251,7 @@ def test_a_start_point_of_the_function_that_is_searched_may_be_pruned(opened: Op
 
 
 VALUES = {6: 2.935, 7: 2.94, 8: 2.95}
-"""Trial 7 is another training of the params of trial 6, and trial 8 of trial 5."""
+"""Values of trials. Trial 7 repeats trial 6, and trial 8 repeats trial 5."""
 
 
 def test_repeats_of_the_training_come_after_it_and_repeats_of_the_best_last(opened: Open) -> None:
@@ -275,11 +275,11 @@ def test_repeats_of_the_training_come_after_it_and_repeats_of_the_best_last(open
     assert best.mean_value == pytest.approx(2.9375)
 
 
-def test_a_search_that_was_killed_while_it_queued_a_repeat_asks_for_it(opened: Open) -> None:
+def test_a_search_killed_while_it_queued_a_repeat_suggests_that_repeat(opened: Open) -> None:
     session = opened(trials=6, repeats=3)
     run_through(session, 5)
-    whole = opened()
-    whole._look_at_the_best()  # and no more
+    interrupted = opened()
+    interrupted._queue_repeat_or_note_plateau()  # the process dies after this call
 
     config = opened().suggest("5")
 
@@ -288,7 +288,7 @@ def test_a_search_that_was_killed_while_it_queued_a_repeat_asks_for_it(opened: O
     assert len(records(session)) == 6
 
 
-def test_a_plateau_ends_a_search_after_the_repeats_that_it_has_left(opened: Open) -> None:
+def test_a_plateau_ends_a_search_after_its_remaining_repeats(opened: Open) -> None:
     session = opened(trials=50, repeats=3, stop_at_plateau=3)
 
     values = {1: 3.0, 2: 2.99, 3: 3.04, 5: 2.97}
@@ -305,7 +305,7 @@ def run_through(
     trials: int = 99,
     value: Callable[[int], float] = lambda number: 3.0 - number / 100,
 ) -> list[dict[str, Any]]:
-    """Train one trial after another, an epoch each; gives their configs."""
+    """Train one trial after another, one epoch each, and return their configs."""
     configs = []
     while len(configs) < trials and (config := session.suggest("next")) is not None:
         configs.append(config)
@@ -314,7 +314,7 @@ def run_through(
     return configs
 
 
-def test_a_session_whose_run_was_taken_over_writes_nothing_more(opened: Open) -> None:
+def test_a_session_writes_nothing_after_its_run_was_taken_over(opened: Open) -> None:
     lost = False
 
     def still_held() -> None:

@@ -1,4 +1,4 @@
-"""Which points a search starts from, and what a warm start takes from an earlier search."""
+"""Start points of a search, and trials that a warm start takes from an earlier search."""
 
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,9 @@ GIVEN = {"learning_rate": 0.0005, "embedding_dim": 32, "max_epochs": 3}
         ({"learning_rate": 5.0}, [], 3, ["research_default"]),
         (RESEARCH_DEFAULT.model_dump(), [], 3, ["research_default"]),
     ],
-    ids=["first", "no room", "outside the space", "there already"],
+    ids=["first", "no room", "outside the space", "already a start point"],
 )
-def test_a_search_starts_from_what_the_space_holds_and_the_trials_leave_room_for(
+def test_the_training_is_a_start_point_if_the_space_contains_it_and_there_is_room(
     training: dict[str, object], given: list[dict[str, object]], requested: int, origins: list[str]
 ) -> None:
     settings = SearchSettings.model_validate({"space": "smoke", "start_points": given})
@@ -44,7 +44,7 @@ def test_a_search_starts_from_what_the_space_holds_and_the_trials_leave_room_for
     assert [point.origin for point in points] == origins
 
 
-def test_the_training_that_is_tried_has_the_values_that_the_space_fixes() -> None:
+def test_the_tried_training_has_the_values_that_the_space_fixes() -> None:
     entry = {"type": "float", "low": 0.0001, "high": 0.01}
     fixed = {"embedding_dim": 128, "hidden_dim": 16, "num_layers": 2, "dropout": 0.1, "batch_size": 32}
     space = Space.model_validate({"params": {"learning_rate": entry, **fixed}})
@@ -54,7 +54,7 @@ def test_the_training_that_is_tried_has_the_values_that_the_space_fixes() -> Non
     assert (own.origin, own.params) == ("training", Params(hidden_dim=16, embedding_dropout=0.1))
 
 
-def test_a_start_point_has_what_sampled_trials_have_where_it_says_nothing() -> None:
+def test_settings_that_a_start_point_leaves_out_equal_those_of_sampled_trials() -> None:
     training = Params(max_epochs=7, learning_rate=0.002)
     other = {"learning_rate": 0.001, "embedding_dropout": 0.2}
     settings = SearchSettings(space="smoke", start_points=[{"learning_rate": 0.001}, other])
@@ -68,7 +68,7 @@ def test_a_start_point_has_what_sampled_trials_have_where_it_says_nothing() -> N
     assert {"max_epochs", "schedule", "tenure_loss"} <= set(research.attributes["differs_in"])
 
 
-def test_the_research_default_is_no_other_function_where_it_is_what_is_searched() -> None:
+def test_the_research_default_differs_in_nothing_if_the_search_is_around_it() -> None:
     (research,) = start_points(SearchSettings(), load_space("smoke"), RESEARCH_DEFAULT, 1)
 
     assert research.attributes == {"differs_in": []}
@@ -77,9 +77,9 @@ def test_the_research_default_is_no_other_function_where_it_is_what_is_searched(
 @pytest.mark.parametrize(
     ("requested", "repeats", "expected"),
     [(39, None, 0), (40, None, 2), (3, 2, 1), (9, 1, 1), (400, 0, 0)],
-    ids=["small", "large", "no room", "as told", "none wanted"],
+    ids=["small", "large", "no room", "given number", "no repeats"],
 )
-def test_the_experiments_training_is_repeated_where_the_trials_leave_room_for_it(
+def test_the_experiments_training_is_repeated_if_there_is_room(
     requested: int, repeats: int | None, expected: int
 ) -> None:
     settings = SearchSettings(repeats=repeats, seed=5)
@@ -110,7 +110,7 @@ def experiment(folder: Path, **content: Any) -> Experiment:
 
 @pytest.fixture
 def earlier(small_snapshot: Snapshot, tmp_path: Path) -> Run:
-    """A run of which trial n has the value n, or 0.5 for the research default; trial 9 was stopped early."""
+    """A run whose trial n has the value n, or 0.5 for the research default; trial 9 was stopped early."""
     chosen = experiment(tmp_path)
     run = create_run(
         chosen, SPACE, name="a", snapshot_path=small_snapshot.path, snapshot_id=small_snapshot.id
@@ -129,19 +129,19 @@ def values(warm: Experiment) -> list[float]:
     return [trial.value for trial in warm.search.known_trials]
 
 
-def test_the_values_of_what_this_search_could_draw_are_known(
+def test_earlier_trials_that_this_search_could_draw_are_known(
     earlier: Run, small_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     warm = with_warm_start(experiment(tmp_path), SPACE, earlier, small_snapshot)
 
-    # Trial 0 differs in what is not searched, 1 to 4 are trained again, 9 was stopped early.
+    # Trial 0 differs in unsearched settings, 1 to 4 are trained again, and 9 was stopped early.
     assert values(warm) == [5.0, 6.0, 7.0, 8.0, 10.0, 11.0]
     assert set(warm.search.known_trials[0].params) == set(SPACE.searched)
     check_start_points(warm.search, SPACE, warm.training)
     check_sampler(warm.search, SPACE, warm.training)
 
 
-def test_a_changed_space_takes_what_lies_in_it(
+def test_a_changed_space_takes_only_trials_that_lie_in_it(
     earlier: Run, small_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     narrow = validate(Space, {"params": NARROW}, "test")
@@ -163,7 +163,7 @@ def test_a_changed_space_takes_what_lies_in_it(
     ],
     ids=["training", "metric", "careers", "objectives"],
 )
-def test_values_of_another_function_are_not_taken(
+def test_values_that_are_not_comparable_are_not_taken(
     earlier: Run, small_snapshot: Snapshot, tmp_path: Path, changed: dict[str, Any]
 ) -> None:
     warm = with_warm_start(experiment(tmp_path, **changed), SPACE, earlier, small_snapshot)
@@ -173,8 +173,8 @@ def test_values_of_another_function_are_not_taken(
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "gp"])
-def test_the_sampler_learns_from_known_trials_before_it_has_its_own(tmp_path: Path, sampler: str) -> None:
-    """With twenty known trials, best at a low rate, none of its own is drawn at a high one."""
+def test_the_sampler_learns_from_known_trials_from_the_start(tmp_path: Path, sampler: str) -> None:
+    """With twenty known trials that are best at low learning rates, no high rate is suggested."""
     fixed = {"embedding_dim": 128, "hidden_dim": 16, "num_layers": 2, "dropout": 0.1, "batch_size": 32}
     rate = {"type": "float", "low": 1e-9, "high": 1.0}
     space = validate(Space, {"params": {**fixed, "learning_rate": rate}}, "test")
@@ -188,7 +188,7 @@ def test_the_sampler_learns_from_known_trials_before_it_has_its_own(tmp_path: Pa
     assert all(abs(rate - 0.2) < 0.25 for rate in drawn)
 
 
-def test_a_known_trial_is_listed_first_and_counted_nowhere_else() -> None:
+def test_a_known_trial_is_listed_first_and_never_counted() -> None:
     study = optuna.create_study()
     distributions = SPACE.distributions({"learning_rate": 0.001})
     known = [known_trial({"learning_rate": 0.001}, distributions, value) for value in (1.0, 2.0)]
@@ -206,7 +206,7 @@ def test_a_known_trial_is_listed_first_and_counted_nowhere_else() -> None:
     [
         (
             {"learning_rate": 0.001},
-            "must have the searched params of smoke, but .* searched are embedding",
+            "must have the searched params of smoke, but .* the searched params are embedding",
         ),
         (
             {"learning_rate": 5.0, "embedding_dim": 32, "num_layers": 1, "batch_size": 32},

@@ -1,4 +1,4 @@
-"""One configuration without a search: resumable to the last bit, never overwritten."""
+"""Training one configuration without a search: exactly resumable, never overwritten."""
 
 import json
 from pathlib import Path
@@ -27,23 +27,23 @@ def weights(directory: Path) -> dict[str, torch.Tensor]:
 def test_an_interrupted_training_ends_with_the_same_weights(
     ladder_snapshot: Snapshot, tmp_path: Path, interrupted_after: int
 ) -> None:
-    whole = list(train_single(EXPERIMENT, ladder_snapshot, tmp_path / "whole"))
+    uninterrupted = list(train_single(EXPERIMENT, ladder_snapshot, tmp_path / "uninterrupted"))
     epochs = train_single(EXPERIMENT, ladder_snapshot, tmp_path / "cut")
     for _ in range(interrupted_after):
         next(epochs)
     epochs.close()  # type: ignore[attr-defined]
     list(train_single(EXPERIMENT, ladder_snapshot, tmp_path / "cut", resume=True))
-    expected, found = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    expected, found = weights(tmp_path / "uninterrupted"), weights(tmp_path / "cut")
     assert all(torch.equal(expected[name], found[name]) for name in expected)
     logged = [json.loads(line) for line in (tmp_path / "cut" / "log.jsonl").read_text().splitlines()]
     without_time = [{name: value for name, value in report.items() if name != "seconds"} for report in logged]
     assert without_time == [
-        {name: value for name, value in report.items() if name != "seconds"} for report in whole
+        {name: value for name, value in report.items() if name != "seconds"} for report in uninterrupted
     ]
     assert (tmp_path / "cut" / "curves.html").stat().st_size > 1_000_000
 
 
-def test_the_curves_name_the_best_epoch_by_the_metric_that_best_pt_is_chosen_by(
+def test_the_curves_name_the_best_epoch_by_the_metric_of_best_pt(
     ladder_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     search = EXPERIMENT.search.model_copy(update={"metric": "val_tenure_mae_months"})
@@ -62,7 +62,7 @@ def test_a_training_is_never_overwritten(ladder_snapshot: Snapshot, tmp_path: Pa
         next(train_single(EXPERIMENT, ladder_snapshot, tmp_path / "models"))
 
 
-def test_a_directory_of_something_else_is_not_resumed(ladder_snapshot: Snapshot, tmp_path: Path) -> None:
+def test_a_directory_without_a_training_is_not_resumed(ladder_snapshot: Snapshot, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear reader")
     with pytest.raises(RunError, match="no training to resume"):
         next(train_single(EXPERIMENT, ladder_snapshot, tmp_path, resume=True))

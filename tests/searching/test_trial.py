@@ -1,4 +1,4 @@
-"""One trial without Ray: its reports, its checkpoints, and going on after a death at any point."""
+"""One trial without Ray: reports, checkpoints, and resuming after an interruption at any point."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ PARAMS = plain(embedding_dim=16, hidden_dim=8, num_layers=1, batch_size=64, lear
 
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread() -> Iterator[None]:
-    """As in a trial's process; two threads on so small a model only wait for each other."""
+    """Use one thread, like in a trial's process; with a model this small, two threads only wait."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -56,11 +56,11 @@ def uninterrupted(
 
 def test_each_epoch_is_reported_once_with_its_metrics(uninterrupted: list[dict[str, Any]]) -> None:
     assert [report["epoch"] for report in uninterrupted] == [1, 2, 3, 4, 5]
-    assert uninterrupted[-1][METRIC] < uninterrupted[0][METRIC], "it learns"
+    assert uninterrupted[-1][METRIC] < uninterrupted[0][METRIC], "the model learns"
 
 
 @pytest.mark.parametrize("epochs_before", [1, 2, 4])
-def test_a_trial_goes_on_after_its_last_checkpoint_as_if_nothing_had_happened(
+def test_a_trial_resumed_from_its_last_checkpoint_equals_an_uninterrupted_one(
     ladder_snapshot: Snapshot, tmp_path: Path, uninterrupted: list[dict[str, Any]], epochs_before: int
 ) -> None:
     running = trial(ladder_snapshot, tmp_path)
@@ -69,12 +69,12 @@ def test_a_trial_goes_on_after_its_last_checkpoint_as_if_nothing_had_happened(
 
     after = list(trial(ladder_snapshot, tmp_path))
 
-    assert results(after)[0] == results(before)[-1], "the last epoch is said again"
+    assert results(after)[0] == results(before)[-1], "the last epoch is reported again"
     assert results(before[:-1] + after) == uninterrupted
 
 
 @pytest.mark.parametrize("recorded", [0, 1, 2, 3, 4])
-def test_a_record_that_lags_behind_the_checkpoint_is_told_every_epoch_it_lacks(
+def test_epochs_missing_in_the_record_are_reported_again(
     ladder_snapshot: Snapshot, tmp_path: Path, uninterrupted: list[dict[str, Any]], recorded: int
 ) -> None:
     running = trial(ladder_snapshot, tmp_path)
@@ -84,7 +84,7 @@ def test_a_record_that_lags_behind_the_checkpoint_is_told_every_epoch_it_lacks(
 
     after = results(list(trial(ladder_snapshot, tmp_path, recorded=recorded)))
 
-    assert after == uninterrupted[min(recorded, 3) :], "the checkpoint's own epoch is said in any case"
+    assert after == uninterrupted[min(recorded, 3) :], "the epoch of the checkpoint is always reported"
 
 
 def test_a_flipped_byte_in_the_last_checkpoint_costs_one_epoch(
@@ -99,11 +99,11 @@ def test_a_flipped_byte_in_the_last_checkpoint_costs_one_epoch(
 
     after = list(trial(ladder_snapshot, tmp_path))
 
-    assert after[0].pop(DAMAGE) == "damaged: last.pt; training went on after epoch 2"
-    assert results(after) == uninterrupted[1:], "it goes on after epoch 2, which it says again"
+    assert after[0].pop(DAMAGE) == "damaged: last.pt; training continued after epoch 2"
+    assert results(after) == uninterrupted[1:], "training continues after epoch 2, which is reported again"
 
 
-def test_with_no_whole_checkpoint_a_trial_starts_again(
+def test_a_trial_without_an_intact_checkpoint_starts_again(
     ladder_snapshot: Snapshot, tmp_path: Path, uninterrupted: list[dict[str, Any]]
 ) -> None:
     running = trial(ladder_snapshot, tmp_path)
@@ -113,11 +113,11 @@ def test_with_no_whole_checkpoint_a_trial_starts_again(
         (tmp_path / name).write_bytes(b"not a checkpoint")
 
     after = list(trial(ladder_snapshot, tmp_path))
-    assert after[0].pop(DAMAGE) == "damaged: last.pt, previous.pt; training began again"
+    assert after[0].pop(DAMAGE) == "damaged: last.pt, previous.pt; training started again"
     assert results(after) == uninterrupted
 
 
-def test_the_best_checkpoint_is_that_of_the_best_epoch(
+def test_the_best_checkpoint_has_the_weights_of_the_best_epoch(
     ladder_snapshot: Snapshot, tmp_path: Path, uninterrupted: list[dict[str, Any]]
 ) -> None:
     list(trial(ladder_snapshot, tmp_path))
@@ -127,7 +127,7 @@ def test_the_best_checkpoint_is_that_of_the_best_epoch(
     assert not build_model(best).training
 
 
-def test_a_trial_that_was_through_says_its_last_epoch_and_ends(
+def test_a_complete_trial_reports_its_last_epoch_again_and_ends(
     ladder_snapshot: Snapshot, tmp_path: Path, uninterrupted: list[dict[str, Any]]
 ) -> None:
     list(trial(ladder_snapshot, tmp_path))

@@ -10,19 +10,19 @@ from trajtune.model.baselines.ngram import choose_ngram
 from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.model.metrics import val_metrics
 from trajtune.model.predict import predict_split
-from trajtune.searching.val_baselines import best_baseline, keep_baselines, kept_choice
+from trajtune.searching.val_baselines import best_baseline, measure_baselines, stored_choice
 
 EARLIER = {"markov": {"val_next_role_nll": 3.1}, "markov2": {"val_next_role_nll": 3.0}}
-"""What a run of an earlier version holds."""
+"""Content of a run of an earlier version."""
 
 
-def test_a_run_keeps_what_each_baseline_reaches_and_what_ngram_chose(
+def test_a_run_stores_the_baselines_metrics_and_the_choice_of_ngram(
     small_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     run, vocab_size = create(tmp_path), small_snapshot.encoder().vocab_size
     train, val = small_snapshot.read("train").arrays, small_snapshot.read("val").arrays
     assert run.ngram_choice() is None
-    keep_baselines(run, train, val, vocab_size)
+    measure_baselines(run, train, val, vocab_size)
     choice = choose_ngram(train, val, vocab_size)
     assert run.ngram_choice() == choice.to_dict()
     assert run.baselines() == {
@@ -36,13 +36,13 @@ def test_baselines_are_measured_once(
 ) -> None:
     run, vocab_size = create(tmp_path), small_snapshot.encoder().vocab_size
     train, val = small_snapshot.read("train").arrays, small_snapshot.read("val").arrays
-    keep_baselines(run, train, val, vocab_size)
+    measure_baselines(run, train, val, vocab_size)
     before = (run.path / "baselines.json").read_bytes()
-    keep_baselines(run, val, train, vocab_size)
+    measure_baselines(run, val, train, vocab_size)
     assert (run.path / "baselines.json").read_bytes() == before
 
 
-def test_the_kept_choice_is_used_again_and_an_earlier_run_chooses_from_the_snapshot(
+def test_a_stored_choice_is_reused_and_an_older_run_chooses_from_the_snapshot(
     small_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     run, other = create(tmp_path), NGramChoice(3, "last", 5.0, 0.75, 0.5)
@@ -51,22 +51,22 @@ def test_the_kept_choice_is_used_again_and_an_earlier_run_chooses_from_the_snaps
     assert run.baselines() == EARLIER
     assert run.ngram_choice() is None
     chosen = choose_ngram(train, val, small_snapshot.encoder().vocab_size)
-    assert kept_choice(run, small_snapshot) == chosen != other
+    assert stored_choice(run, small_snapshot) == chosen != other
     run.write_baselines({"ngram": {"val_next_role_nll": 2.0}}, other.to_dict())
-    assert kept_choice(run, small_snapshot) == other
+    assert stored_choice(run, small_snapshot) == other
 
 
-def test_a_resumed_search_of_an_earlier_version_is_given_the_new_baselines(
+def test_a_resumed_search_of_an_earlier_version_gets_the_new_baselines(
     small_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     run = create(tmp_path)
     run.write_baselines(EARLIER)
     train, val = small_snapshot.read("train").arrays, small_snapshot.read("val").arrays
-    keep_baselines(run, train, val, small_snapshot.encoder().vocab_size)
+    measure_baselines(run, train, val, small_snapshot.encoder().vocab_size)
     assert list(run.baselines()) == ["majority", "current_title", "markov", "ngram"]
 
 
-def test_the_best_baseline_is_that_of_the_metrics_direction() -> None:
+def test_the_best_baseline_respects_the_direction_of_the_metric() -> None:
     found = {
         "markov": {"val_next_role_nll": 3.1, "val_top1": 0.3},
         "ngram": {"val_next_role_nll": 2.9, "val_top1": 0.2, "val_hireability_auc": None},

@@ -1,7 +1,7 @@
-// What the service does with a bundle, written from the serving contract and from nothing else.
+// A client that uses a bundle as the service does, written only from the serving contract.
 //
 // Usage: node client.mjs keys < JSON list of titles            → JSON list of the keys looked up
-//        node client.mjs predict X.onnx < JSON list of careers → JSON list of what a person is shown
+//        node client.mjs predict X.onnx < JSON list of careers → JSON list of the displayed values
 //        node client.mjs latency X.onnx < JSON list of careers → {p50_ms, p95_ms, p99_ms, calls}
 import { readFileSync } from "node:fs";
 

@@ -1,4 +1,4 @@
-"""The service's client with the real onnxruntime-node beside it, installed once into the user's cache."""
+"""Install the client of the service with the real onnxruntime-node, once, into the user's cache."""
 
 import fcntl
 import os
@@ -12,9 +12,9 @@ CLIENT = Path(__file__).parent
 
 
 def install_client() -> Path | None:
-    """The folder with ``client.mjs`` and its modules; None where there is no npm.
+    """Return the folder with ``client.mjs`` and its modules; None without npm.
 
-    Fails, and does not skip, where npm cannot install: this is the check that counts.
+    If npm cannot install the module, this function fails instead of skipping, because the check is essential.
     """
     npm = shutil.which("npm")
     if npm is None:
@@ -22,7 +22,7 @@ def install_client() -> Path | None:
     folder = client_folder()
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another process of the tests may be installing
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another test process may be installing
         for name in ("package.json", "client.mjs"):
             shutil.copyfile(CLIENT / name, folder / f".{name}.new")
             os.replace(folder / f".{name}.new", folder / name)

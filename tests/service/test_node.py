@@ -1,4 +1,4 @@
-"""The bundle as the service uses it: real Node, real onnxruntime-node, a client written from the contract."""
+"""A bundle in real Node with real onnxruntime-node, used by a client written from the serving contract."""
 
 import json
 import random
@@ -37,7 +37,7 @@ def node() -> str:
 
 @pytest.fixture(scope="session")
 def client(node: str) -> Path:
-    """The client with onnxruntime-node beside it."""
+    """The client, installed together with onnxruntime-node."""
     folder = install_client()
     if folder is None:
         pytest.skip("npm is not installed")
@@ -56,10 +56,10 @@ def ask(node: str, client: Path, question: Any, *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
-def careers_as_people_write_them(titles: list[str], count: int) -> list[list[str]]:
-    """Titles of the vocabulary, written in every way that the service's normalisation knows of."""
+def careers_in_many_spellings(titles: list[str], count: int) -> list[list[str]]:
+    """Return careers with titles of the vocabulary in every spelling that the service normalises."""
     generator = random.Random(0)
-    ways = [
+    spellings = [
         str,
         str.upper,
         lambda t: f"  {t} ",
@@ -71,14 +71,16 @@ def careers_as_people_write_them(titles: list[str], count: int) -> list[list[str
         lambda t: t.replace("Developer", "dev"),
     ]
     return [
-        [generator.choice(ways)(generator.choice(titles)) for _ in range(generator.randint(1, 9))]
+        [generator.choice(spellings)(generator.choice(titles)) for _ in range(generator.randint(1, 9))]
         for _ in range(count)
     ]
 
 
-def test_a_thousand_careers_get_the_same_answer_in_node(finalized: Path, node: str, client: Path) -> None:
+def test_a_thousand_careers_get_the_same_predictions_in_node(
+    finalized: Path, node: str, client: Path
+) -> None:
     bundle = load_bundle(finalized)
-    careers = careers_as_people_write_them(list(bundle.encoder.idx_to_title.values())[1:], 1000)
+    careers = careers_in_many_spellings(list(bundle.encoder.idx_to_title.values())[1:], 1000)
     in_node = ask(node, client, careers, "predict", str(finalized / MODEL))
     in_python = [bundle.predict([career])[0] for career in careers]  # one at a time, as the service does
     assert [answer["ids"] for answer in in_node] == [[bundle.encoder.encode(t) for t in c] for c in careers]
@@ -93,12 +95,12 @@ def test_a_thousand_careers_get_the_same_answer_in_node(finalized: Path, node: s
         assert answer["hireability"] == prediction.shown_hireability
 
 
-def test_titles_that_the_service_sees_otherwise_get_its_answer_in_python_too(
+def test_titles_that_the_service_resolves_differently_get_its_predictions_in_python(
     finalized: Path, tmp_path: Path, node: str, client: Path
 ) -> None:
     titles = ["C++", "C", "工程师", "C#", "Java实习生", "Java", "高级 工程师"]
     path = renamed(finalized, tmp_path / "bundle", titles)
-    careers = careers_as_people_write_them(
+    careers = careers_in_many_spellings(
         [*titles, "Jr. Nurse", "Sr. Nurse", "R&D", "VP é", "초급 개발자"], 300
     )
     in_node = ask(node, client, careers, "predict", str(path / MODEL))
@@ -110,11 +112,11 @@ def test_titles_that_the_service_sees_otherwise_get_its_answer_in_python_too(
     for career, prediction in zip(careers, own.predict(careers), strict=True):
         sees = dict(prediction.service_sees)
         decoded = {title: index for index, title in own.encoder.idx_to_title.items()}
-        said = [decoded[sees[t] or "<UNK>"] if t in sees else own.encode([t])[0] for t in career]
-        assert said == bundle.encode(career), "what `service_sees` says is what the service does"
+        seen = [decoded[sees[t] or "<UNK>"] if t in sees else own.encode([t])[0] for t in career]
+        assert seen == bundle.encode(career), "`service_sees` must match the service"
 
 
-def test_every_title_a_person_reads_is_found_by_the_service(finalized: Path, node: str, client: Path) -> None:
+def test_the_service_finds_every_readable_title(finalized: Path, node: str, client: Path) -> None:
     encoder = load_bundle(finalized).encoder
     titles = list(encoder.idx_to_title.values())[1:]
     keys = ask(node, client, titles, "keys")
@@ -137,16 +139,16 @@ def test_every_title_a_person_reads_is_found_by_the_service(finalized: Path, nod
         max_size=400,
     )
 )
-def test_titles_are_normalised_as_in_node(node: str, titles: list[str]) -> None:
+def test_titles_are_normalised_like_in_node(node: str, titles: list[str]) -> None:
     assert ask(node, CLIENT / "client.mjs", titles, "keys") == [service_key(title) for title in titles]
 
 
-def test_node_answers_well_within_the_budget(finalized: Path, node: str, client: Path) -> None:
+def test_latency_in_node_is_within_the_budget(finalized: Path, node: str, client: Path) -> None:
     found = ask(node, client, [["Jr. Nurse", "Sr. Nurse"]], "latency", str(finalized / MODEL))
     assert found["p95_ms"] < 50
 
 
-def test_the_reports_say_how_long_node_takes(finalized: Path, node: str, client: Path) -> None:
+def test_the_reports_show_the_latency_in_node(finalized: Path, node: str, client: Path) -> None:
     metrics = json.loads((finalized / "metrics.json").read_text())
     latency, in_node = metrics["latency"], metrics["latency"]["node"]
     assert 0 < in_node["p50_ms"] <= in_node["p95_ms"] <= in_node["p99_ms"]
@@ -159,7 +161,7 @@ def test_the_reports_say_how_long_node_takes(finalized: Path, node: str, client:
     assert shown == pytest.approx([in_node[f"{name}_ms"] for name in ("p50", "p95", "p99")], rel=1e-3)
 
 
-def test_without_node_or_its_module_the_reason_is_given(
+def test_without_node_or_its_module_the_record_has_the_reason(
     exported_onnx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, node: str
 ) -> None:
     careers = [np.array([1, 2])]
@@ -172,6 +174,6 @@ def test_without_node_or_its_module_the_reason_is_given(
     assert latency_in_node(exported_onnx, careers)["node_reason"] == "Node is not installed"
 
 
-def test_the_tests_install_the_version_that_finalize_looks_for() -> None:
+def test_the_tests_install_the_version_that_finalize_expects() -> None:
     package = json.loads((CLIENT / "package.json").read_text())
     assert package["dependencies"]["onnxruntime-node"] == ONNXRUNTIME_NODE

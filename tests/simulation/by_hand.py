@@ -1,4 +1,4 @@
-"""The probabilities of a tiny population, written down a second time and slowly."""
+"""Plain, slow reference implementations of the probabilities of a tiny population."""
 
 from datetime import date, timedelta
 from statistics import NormalDist
@@ -18,7 +18,7 @@ TINY_WINDOW = Window(date(2024, 3, 1), date(2025, 2, 1), date(2025, 1, 31))
 
 
 def transition(generator, persona, cohort, before, after):
-    """Probability of one move, written down a second time and slowly."""
+    """Return the probability of one move, with a plain loop over the kinds of moves."""
     size = generator.settings.num_specialisations
     (f, s, level), (g, r, to) = (
         (t // NUM_LEVELS // size, t // NUM_LEVELS % size, t % NUM_LEVELS) for t in (before, after)
@@ -38,7 +38,7 @@ def transition(generator, persona, cohort, before, after):
 
 
 def next_title(generator, persona, cohort, seen, after):
-    """Probability of the next title given all before it, with the moves that depend on the past."""
+    """Return the probability of the next title given all earlier ones, with moves that depend on the past."""
     markov = transition(generator, persona, cohort, seen[-1], after)
     if len(seen) == 1:
         path = generator.settings.first_role_path
@@ -66,13 +66,13 @@ def months_between(start: date, end: date) -> int:
 
 
 def assert_mean_is(observed, expected):
-    """The mean of ``observed`` is that of ``expected`` up to 4.5 standard errors."""
+    """Assert that the means of ``observed`` and ``expected`` differ by at most 4.5 standard errors."""
     difference = np.asarray(observed, float) - expected
     assert abs(difference.mean()) < 4.5 * difference.std() / np.sqrt(len(difference))
 
 
 def brute_split_probability(generator, window, hireable_months):
-    """The sums of `split_probability`, one day and one role at a time."""
+    """Return the sums of `split_probability`, with loops over days and roles."""
     settings = generator.settings
     ages, cohorts = len(generator.last_start_age), 2
     shape = cohorts, len(generator.persona), NUM_LEVELS

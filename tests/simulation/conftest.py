@@ -1,4 +1,4 @@
-"""A tiny population whose split probabilities are summed by hand."""
+"""A tiny population whose split probabilities are summed with plain loops."""
 
 from dataclasses import replace
 

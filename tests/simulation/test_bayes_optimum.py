@@ -1,4 +1,4 @@
-"""The Bayes optimum against brute-force enumeration on a tiny population and Monte Carlo on a large one."""
+"""The Bayes optimum, compared with enumeration on a tiny population and with samples of a large one."""
 
 from dataclasses import replace
 from datetime import date
@@ -16,7 +16,7 @@ from trajtune.simulation.simulate import days_since_epoch, simulate
 from trajtune.simulation.split_probability import Window
 
 
-def test_the_optimum_is_what_enumeration_of_hidden_states_and_next_titles_gives(tiny):
+def test_the_optimum_matches_enumeration_of_hidden_states_and_next_titles(tiny):
     generator, window, (chosen, ended, stayed, left) = tiny
     settings = generator.settings
     careers = simulate(60, 3, settings)
@@ -55,7 +55,7 @@ def test_the_optimum_is_what_enumeration_of_hidden_states_and_next_titles_gives(
 
 
 def in_window(careers, settings, window):
-    """The careers whose split date lies in the window, found from their dates."""
+    """Return the careers whose split date is in the window, found from their dates."""
     last = careers.offsets[1:] - 1
     split = np.where(careers.held[last], careers.starts[last], careers.ends[last])
     end = np.inf if window.end is None else days_since_epoch(window.end)
@@ -93,12 +93,12 @@ def test_the_optimum_predicts_a_large_population_without_bias(options):
     stayed = np.where(ended, months, held) >= 12
     known = ended | stayed
     assert_mean_is(stayed[known], best.stayed[known])
-    # Also where it is confident and where it is not, by the last move and by the level.
+    # The optimum is also unbiased in groups of different confidence: by the last move and by the level.
     kind = kinds_of_moves(settings, titles[offsets[1:] - 3], titles[offsets[1:] - 2])
     for group in range(len(MOVES)):
         members = (kind == group) & (np.diff(offsets) > 2)
         assert_mean_is((best.rank == 1)[members], best.top1[members])
-    # Where somebody may come back to an earlier title, and where the first title decides.
+    # And in careers that can return to an earlier title, and in those with only a first title.
     can_return = np.array([len(set(titles[a : b - 1])) > 1 for a, b in pairwise(offsets.tolist())])
     for members in (can_return, np.diff(offsets) == 2):
         assert_mean_is((best.rank == 1)[members], best.top1[members])
@@ -110,7 +110,7 @@ def test_the_optimum_predicts_a_large_population_without_bias(options):
     assert_mean_is(inside.all(1), 0.8)
 
 
-def test_history_before_the_last_title_matters():
+def test_titles_before_the_last_one_improve_the_optimum():
     settings = ProcessSettings(num_families=4, num_specialisations=4)
     window = Window(date(2025, 1, 1), None, settings.as_of)
     _, titles, offsets = in_window(simulate(40_000, 2, settings), settings, window)
@@ -119,7 +119,7 @@ def test_history_before_the_last_title_matters():
     assert bayes_optimum(settings, titles, offsets, window).nll.mean() < forgetful.nll.mean() - 0.05
 
 
-def test_the_intervals_are_the_narrowest_that_cover_as_much():
+def test_the_intervals_are_the_narrowest_with_their_coverage():
     settings = ProcessSettings(num_families=2, num_specialisations=2, years=4)
     careers = simulate(400, 0, settings)
     window = Window(date(2024, 1, 1), None, settings.as_of)
@@ -134,7 +134,7 @@ def test_the_intervals_are_the_narrowest_that_cover_as_much():
 
     reached, width = coverage(*intervals.T), np.diff(intervals).mean()
     assert reached == pytest.approx(0.8, abs=0.002)
-    for low in (0.02, 0.05, 0.1):  # any pair of quantiles that covers as much is wider
+    for low in (0.02, 0.05, 0.1):  # any pair of quantiles with this coverage is wider
         start = np.argmax(cumulative[:, 1:] > low, axis=1)
         for high in np.arange(low + 0.7, 1, 0.005):
             end = np.argmax(cumulative[:, 1:] >= high - 1e-12, axis=1)
@@ -142,10 +142,10 @@ def test_the_intervals_are_the_narrowest_that_cover_as_much():
                 assert (end - start).mean() > width
                 break
         else:
-            pytest.fail("no quantiles cover so much")
+            pytest.fail("no pair of quantiles has this coverage")
 
 
-def test_what_depends_on_the_past_is_worth_knowing():
+def test_knowing_the_moves_that_depend_on_the_past_improves_the_optimum():
     settings = ProcessSettings(num_families=4, num_specialisations=4, returns=0.4, first_role_path=0.5)
     without = settings.model_copy(update={"returns": 0.0, "first_role_path": 0.0})
     window = Window(date(2024, 1, 1), None, settings.as_of)

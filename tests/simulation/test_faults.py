@@ -1,4 +1,4 @@
-"""Faults in simulated careers: as many as asked for, and all noticed by the reader."""
+"""Faults in simulated careers: their number matches the setting, and the reader handles all of them."""
 
 import numpy as np
 import pytest
@@ -15,17 +15,17 @@ pytestmark = pytest.mark.slow
 SMALL = ProcessSettings(num_families=3, num_specialisations=3)
 
 
-def test_faults_are_as_many_as_asked_for_and_leave_the_others_alone():
+def test_the_share_of_faults_matches_the_setting_and_other_careers_stay_the_same():
     settings = SMALL.model_copy(update={"broken": 0.2})
-    whole, faulty = (
+    intact, faulty = (
         next(simulated_rows(2_000, 0, some, "candidates"))["work_history"].to_pylist()
         for some in (SMALL, settings)
     )
-    broken = [a != b for a, b in zip(whole, faulty, strict=True)]
+    broken = [a != b for a, b in zip(intact, faulty, strict=True)]
     assert np.mean(broken) == pytest.approx(0.2, abs=0.04)
 
 
-def test_every_fault_is_caught_or_mended_by_the_reader(tmp_path, ray_local):
+def test_the_reader_quarantines_or_fixes_every_fault(tmp_path, ray_local):
     settings = SMALL.model_copy(update={"broken": 0.5})
     path = tmp_path / "careers.jsonl"
     write_simulated(1_000, 0, str(path), settings)
@@ -43,4 +43,4 @@ def test_every_fault_is_caught_or_mended_by_the_reader(tmp_path, ray_local):
         "not_a_role",
         "too_few_roles",
     } <= reasons
-    assert len(FAULTS) == 11  # a role that is there twice is dropped without a reason
+    assert len(FAULTS) == 11  # a duplicate role is dropped without a reason

@@ -1,4 +1,4 @@
-"""The Bayes optimum of a split by move, against the frequencies of many simulated careers."""
+"""The Bayes optimum of a split by move, compared with the frequencies in many simulated careers."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -23,19 +23,19 @@ from trajtune.simulation.simulate import days_since_epoch, simulate
 from trajtune.simulation.split_probability import Window, split_probability
 
 SETTINGS = ProcessSettings(num_families=3, num_specialisations=3, drift=1.0, years=6, max_roles=6)
-# Much of the data lies after the window, so many people move again.
+# Much of the data is after the window, so many people move again.
 WINDOW = Window(date(2021, 2, 1), date(2022, 8, 15), date(2022, 8, 14), "move")
 
 
-class KnownOnTheEve:
-    """The careers of a split by move, found from their dates one career at a time.
+class CareersKnownAtTheEnd:
+    """The careers of a split by move, found from their dates with a plain loop.
 
     Attributes:
         careers: Index of each career ``[N]``.
-        titles, offsets: Its titles up to the target.
-        months: Complete months of the target's tenure, until the last observed day if it was still held.
-        ended: The target had ended by the last observed day.
-        moved_again: The career has further roles.
+        titles, offsets: Titles of the careers up to the target.
+        months: Complete months of the target's tenure, or until the last observed day if it was still held.
+        ended: Whether the target had ended by the last observed day.
+        moved_again: Whether the career has further roles.
     """
 
     def __init__(self, careers, window):
@@ -65,11 +65,11 @@ class KnownOnTheEve:
 @pytest.fixture(scope="module")
 def simulated():
     careers = simulate(120_000, 5, SETTINGS)
-    return careers, KnownOnTheEve(careers, WINDOW)
+    return careers, CareersKnownAtTheEnd(careers, WINDOW)
 
 
 def share_at_level(generator, roles):
-    """Persona and level of the role with that number, whatever the family ``[Z, L]``."""
+    """Return the joint probability of persona and level of the n-th role ``[Z, L]``."""
     share = generator.persona[:, None] * generator.first_level
     for _ in range(roles - 1):
         after = np.zeros_like(share)
@@ -81,7 +81,7 @@ def share_at_level(generator, roles):
     return share
 
 
-def test_a_move_is_in_the_window_as_often_as_the_probabilities_say(simulated):
+def test_the_frequency_of_moves_in_the_window_matches_the_probabilities(simulated):
     careers, known = simulated
     generator = build_generator(SETTINGS)
     found = move_probabilities(generator, WINDOW, 12)
@@ -99,7 +99,7 @@ def test_a_move_is_in_the_window_as_often_as_the_probabilities_say(simulated):
     assert known.moved_again.mean() > 0.3
 
 
-def test_gaps_have_the_probabilities_that_the_sums_use(simulated):
+def test_the_frequency_of_gaps_matches_the_probabilities(simulated):
     careers, _ = simulated
     gaps = careers.starts[1:] - careers.ends[:-1]
     gaps = gaps[np.isin(np.arange(1, len(careers.starts)), careers.offsets, invert=True)]
@@ -109,7 +109,7 @@ def test_gaps_have_the_probabilities_that_the_sums_use(simulated):
     assert (np.abs(observed - expected * len(gaps)) < 5 * np.sqrt(expected * len(gaps)) + 1).all()
 
 
-def test_the_optimum_of_a_split_by_move_is_right_on_average(simulated):
+def test_the_optimum_of_a_split_by_move_is_unbiased(simulated):
     careers, known = simulated
     best = bayes_optimum(SETTINGS, known.titles, known.offsets, WINDOW)
     num_roles = np.diff(known.offsets)
@@ -127,7 +127,7 @@ def test_the_optimum_of_a_split_by_move_is_right_on_average(simulated):
     assert_mean_is(stayed[settled], best.stayed[settled])
 
 
-def test_the_optimum_by_move_is_what_enumeration_of_hidden_states_gives():
+def test_the_optimum_by_move_matches_enumeration_of_hidden_states():
     window = replace(TINY_WINDOW, by="move")
     generator = build_generator(TINY)
     tables = move_probabilities(generator, window, 12)
@@ -136,7 +136,7 @@ def test_the_optimum_by_move_is_what_enumeration_of_hidden_states_gives():
     for i, (begin, end) in enumerate(pairwise(careers.offsets.tolist())):
         *seen, target = careers.titles[begin:end].tolist()
         table = tables[end - begin]
-        titles, outcome, whole, ended = np.zeros(num_titles(TINY)), 0.0, 0.0, 0.0
+        titles, outcome, complete, ended = np.zeros(num_titles(TINY)), 0.0, 0.0, 0.0
         for y, z in product(range(2), range(len(generator.persona))):
             path = generator.persona[z] * first_title(generator, y, seen[0])
             for role in range(1, len(seen)):
@@ -146,14 +146,14 @@ def test_the_optimum_by_move_is_what_enumeration_of_hidden_states_gives():
                 at = y, z, after % NUM_LEVELS
                 titles[after] += joint * table.in_split[at]
                 ended += joint * table.ended_months[at].sum()
-                whole += joint * table.whole[at]
-                outcome += joint * table.whole[at] * generator.hireable[z, after % NUM_LEVELS]
+                complete += joint * table.complete[at]
+                outcome += joint * table.complete[at] * generator.hireable[z, after % NUM_LEVELS]
         assert found.nll[i] == pytest.approx(-np.log(titles[target] / titles.sum()))
         assert found.ended[i] == pytest.approx(ended / titles.sum())
-        assert found.hireable[i] == pytest.approx(outcome / whole)
+        assert found.hireable[i] == pytest.approx(outcome / complete)
 
 
-def test_the_optimum_by_transition_is_not_that_by_move(simulated):
+def test_the_optimum_by_transition_differs_from_that_by_move(simulated):
     _, known = simulated
     by_transition = Window(WINDOW.first, WINDOW.end, WINDOW.observed, "transition")
     other = bayes_optimum(SETTINGS, known.titles, known.offsets, by_transition)
@@ -161,7 +161,7 @@ def test_the_optimum_by_transition_is_not_that_by_move(simulated):
     assert abs(difference.mean()) > 4.5 * difference.std() / np.sqrt(len(difference))
 
 
-def test_without_an_end_a_split_by_move_is_that_by_transition():
+def test_a_window_by_move_without_an_end_equals_that_by_transition():
     generator = build_generator(SETTINGS)
     first, as_of = date(2024, 1, 1), SETTINGS.as_of
     by_move = split_probability(generator, Window(first, None, as_of, "move"), 12)
@@ -170,7 +170,7 @@ def test_without_an_end_a_split_by_move_is_that_by_transition():
     assert (by_move.ended_months == by_transition.ended_months).all()
 
 
-def test_a_window_that_ends_after_the_data_is_that_by_transition():
+def test_a_window_that_ends_after_the_data_equals_that_by_transition():
     generator = build_generator(SETTINGS)
     end = SETTINGS.as_of + timedelta(days=1)
     window = Window(date(2024, 1, 1), end, SETTINGS.as_of, "move")
@@ -182,4 +182,4 @@ def test_a_window_that_ends_after_the_data_is_that_by_transition():
         assert found.ended_months == pytest.approx(share * expected.ended_months[..., :months])
         assert found.stayed == pytest.approx(share * expected.stayed)
         assert found.left == pytest.approx(share * expected.left)
-        assert found.whole == pytest.approx(share * expected.whole)
+        assert found.complete == pytest.approx(share * expected.complete)

@@ -1,4 +1,4 @@
-"""Simulated careers: the same for a seed, and distributed as the generator says."""
+"""Simulated careers: determined by the seed, and distributed like the generator's tables."""
 
 from hashlib import sha256
 from itertools import pairwise
@@ -32,7 +32,7 @@ def is_last(careers):
     return last
 
 
-def test_same_seed_same_careers_and_another_seed_others():
+def test_the_seed_determines_the_careers():
     one, same, other = simulate(500, 7, SMALL), simulate(500, 7, SMALL), simulate(500, 8, SMALL)
     assert all((getattr(one, name) == getattr(same, name)).all() for name in COLUMNS)
     assert not np.array_equal(one.titles[:500], other.titles[:500])
@@ -43,14 +43,14 @@ def digest(careers):
     return sha256(b"".join(columns)).hexdigest()[:16]
 
 
-def test_careers_are_those_of_this_version_of_the_generator():
+def test_careers_match_the_hashes_of_this_generator_version():
     assert GENERATOR_VERSION == 1
     assert digest(simulate(1000, 0)) == "43518b4d526c25c8"
     assert digest(simulate(1000, 0, ProcessSettings(drift=1.0))) == "c254a0dface2b2fb"
     assert digest(simulate(1000, 0, ProcessSettings(num_specialisations=120))) == "aef692e035f7aab4"
 
 
-def test_a_career_is_the_same_however_many_are_drawn(many):
+def test_a_career_does_not_depend_on_the_number_of_careers(many):
     few = simulate(BLOCK + 10, 0, SMALL)
     roles = few.offsets[-1]
     assert (many.offsets[: len(few) + 1] == few.offsets).all()
@@ -59,13 +59,13 @@ def test_a_career_is_the_same_however_many_are_drawn(many):
     assert (many.candidate_ids == np.arange(len(many)) + 1).all()
 
 
-def test_blocks_hold_the_same_careers_as_the_whole(many):
+def test_blocks_contain_the_same_careers_as_simulate(many):
     blocks = list(simulate_blocks(5 * BLOCK, 0, SMALL))
     assert len(blocks) == 5
     assert (np.concatenate([block.ends for block in blocks]) == many.ends).all()
 
 
-def test_roles_follow_each_other_and_only_the_last_may_be_held(many):
+def test_roles_do_not_overlap_and_only_the_last_may_be_held(many):
     last = is_last(many)
     assert (many.ends > many.starts).all()
     assert (many.starts[1:] > many.ends[:-1])[~last[:-1]].all()
@@ -75,7 +75,7 @@ def test_roles_follow_each_other_and_only_the_last_may_be_held(many):
     assert 0.4 < many.held[last].mean() < 0.6
 
 
-def test_moves_happen_as_often_as_the_generator_says(many):
+def test_the_frequency_of_moves_matches_the_generator(many):
     generator = build_generator(SMALL)
     within = ~is_last(many)[:-1]
     before, after = many.titles[:-1][within].astype(int), many.titles[1:][within].astype(int)
@@ -102,7 +102,7 @@ def test_tenures_are_log_normal_by_persona_and_level(many):
     assert np.quantile(standard, 0.9) == pytest.approx(1.2816, abs=0.03)
 
 
-def test_the_number_of_roles_tells_nothing_of_persona_or_titles(many):
+def test_the_number_of_roles_is_independent_of_persona_and_titles(many):
     num_roles = np.diff(many.offsets)
     assert num_roles.min() == 2
     first_level = many.titles[many.offsets[:-1]] % NUM_LEVELS
@@ -111,7 +111,7 @@ def test_the_number_of_roles_tells_nothing_of_persona_or_titles(many):
     assert num_roles[first_level <= 1].mean() == pytest.approx(num_roles.mean(), abs=0.08)
 
 
-def test_drift_changes_the_families_over_the_years_and_none_does_not():
+def test_only_drift_changes_the_families_over_the_years():
     def share_of_first_family(drift):
         settings = SMALL.model_copy(update={"drift": drift})
         careers = simulate(3 * BLOCK, 0, settings)
@@ -125,12 +125,12 @@ def test_drift_changes_the_families_over_the_years_and_none_does_not():
     assert share_of_first_family(2.0) > 0.06
 
 
-def test_single_roles_are_drawn_only_when_asked_for():
+def test_careers_with_a_single_role_need_min_roles_1():
     careers = simulate(BLOCK, 0, SMALL.model_copy(update={"min_roles": 1}))
     assert np.diff(careers.offsets).min() == 1
 
 
-def test_the_first_title_leads_to_its_own_second_and_later_ones_do_not():
+def test_only_the_first_title_determines_the_next_one():
     settings = SMALL.model_copy(update={"first_role_path": 0.6})
     careers = simulate(2 * BLOCK, 0, settings)
     path = build_generator(settings).path
@@ -141,7 +141,7 @@ def test_the_first_title_leads_to_its_own_second_and_later_ones_do_not():
     assert later.mean() < 0.2
 
 
-def test_people_come_back_to_earlier_titles_as_often_as_the_settings_say():
+def test_the_frequency_of_returns_matches_the_settings():
     settings = SMALL.model_copy(update={"num_families": 12, "num_specialisations": 10, "returns": 0.4})
     careers = simulate(BLOCK, 0, settings)
     possible, happened, latest = 0, 0, 0
@@ -152,5 +152,5 @@ def test_people_come_back_to_earlier_titles_as_often_as_the_settings_say():
             possible += bool(earlier)
             happened += titles[role] in earlier
             latest += bool(earlier) and titles[role] == earlier[-1]
-    assert 0.42 < happened / possible < 0.48  # some by an ordinary move
+    assert 0.42 < happened / possible < 0.48  # some returns are ordinary moves
     assert 0.6 < latest / happened < 0.9

@@ -1,18 +1,18 @@
-"""Spellings of titles: as people write them, and all read as the same title."""
+"""Spellings of titles: they are realistic, and all are identified as the same title."""
 
 from trajtune.dataset.identity.unicode_key import identity
 from trajtune.experiment.sources import ProcessSettings
 from trajtune.simulation.spellings import NUM_SPELLINGS, canonical_table, spelling_table, spellings_of
 
 
-def test_every_form_of_a_title_is_read_as_that_title():
+def test_every_spelling_is_identified_as_the_same_title():
     for title in canonical_table(ProcessSettings()):
         forms = spellings_of(title)
         assert len(forms) == NUM_SPELLINGS
         assert {identity(form) for form in forms} == {identity(title)}
 
 
-def test_people_write_titles_in_all_the_ways_that_real_ones_do():
+def test_spellings_include_common_variants():
     forms = set(spelling_table(ProcessSettings()))
     for form in (
         "Sr. Software Eng.",

@@ -1,4 +1,4 @@
-"""The probability of being in a split, against sums by hand."""
+"""The probability of being in a split, compared with plain sums."""
 
 from datetime import date
 
@@ -9,7 +9,7 @@ from trajtune.simulation.generator import build_generator
 from trajtune.simulation.split_probability import Window, split_probability
 
 
-def test_split_probability_is_the_sum_over_every_day(tiny):
+def test_split_probability_matches_the_sum_over_every_day(tiny):
     generator, window, (chosen, ended, stayed, left) = tiny
     found = split_probability(generator, window, 6)
     assert found.in_split == pytest.approx(chosen, rel=1e-9, abs=1e-12)
@@ -18,7 +18,7 @@ def test_split_probability_is_the_sum_over_every_day(tiny):
     assert found.left == pytest.approx(left, rel=1e-9, abs=1e-12)
 
 
-def test_being_in_a_split_depends_on_persona_and_level_of_the_last_role():
+def test_split_probability_depends_on_persona_and_level_of_the_last_role():
     settings = ProcessSettings(num_families=4, num_specialisations=4)
     window = Window(date(2025, 1, 1), None, settings.as_of)
     chosen = split_probability(build_generator(settings), window, 12).in_split[0]

@@ -1,4 +1,4 @@
-"""Simulated careers in files and databases: the same rows everywhere, complete or not at all."""
+"""Simulated careers in files and databases: the same rows everywhere, written atomically."""
 
 import csv
 import json
@@ -22,7 +22,7 @@ from trajtune.simulation.write_careers import simulated_table, write_simulated
 SMALL = ProcessSettings(num_families=3, num_specialisations=3)
 
 
-def test_every_file_holds_the_same_careers(tmp_path):
+def test_every_file_format_contains_the_same_careers(tmp_path):
     for name in ("careers.parquet", "careers.jsonl", "roles.csv"):
         assert write_simulated(200, 3, str(tmp_path / name), SMALL) == str(tmp_path / name)
     careers, surface = simulate(200, 3, SMALL), spelling_table(SMALL)
@@ -56,13 +56,13 @@ def test_every_file_holds_the_same_careers(tmp_path):
     assert [row["is_current"] == "true" for row in rows] == careers.held.tolist()
 
 
-def test_the_same_careers_are_the_same_bytes(tmp_path):
+def test_the_same_careers_give_the_same_bytes(tmp_path):
     for name in ("a.parquet", "b.parquet"):
         write_simulated(300, 0, str(tmp_path / name), SMALL)
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
 
 
-def test_an_interrupted_file_leaves_the_old_one_and_nothing_else(tmp_path, monkeypatch):
+def test_an_interrupted_write_keeps_the_old_file_and_leaves_no_other(tmp_path, monkeypatch):
     path = tmp_path / "careers.jsonl"
     write_simulated(50, 0, str(path), SMALL)
     before = path.read_bytes()
@@ -86,11 +86,15 @@ def test_an_interrupted_file_leaves_the_old_one_and_nothing_else(tmp_path, monke
             SMALL,
             r"\.parquet, \.jsonl, \.csv files or a postgresql:// URL, but got careers.xlsx",
         ),
-        ("file/careers.csv", SMALL, "^Cannot write .*file/careers.csv: .* Give another path"),
-        ("roles.csv", SMALL.model_copy(update={"broken": 0.1}), "has a row a role. Write .jsonl or .parquet"),
+        ("file/careers.csv", SMALL, "^Cannot write .*file/careers.csv: .* Use another path"),
+        (
+            "roles.csv",
+            SMALL.model_copy(update={"broken": 0.1}),
+            "has one row per role. Write .jsonl or .parquet",
+        ),
     ],
 )
-def test_what_cannot_be_written_is_one_line(tmp_path, to, settings, message):
+def test_a_failed_write_is_a_one_line_error(tmp_path, to, settings, message):
     (tmp_path / "file").write_text("")
     with pytest.raises(SourceError, match=message) as error:
         write_simulated(10, 0, str(tmp_path / to), settings)
@@ -98,7 +102,7 @@ def test_what_cannot_be_written_is_one_line(tmp_path, to, settings, message):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
 
 
-def test_a_simulated_table_is_filled_once_and_named_by_every_setting(postgres_url):
+def test_a_simulated_table_is_filled_once_and_its_name_depends_on_every_setting(postgres_url):
     started = time.monotonic()
     name = simulated_table(postgres_url, 500, 0, SMALL)
     assert ask(postgres_url, f"select count(*) from {name}") == 500
@@ -126,7 +130,7 @@ def test_an_interrupted_load_leaves_no_table(postgres_url, monkeypatch):
     assert ask(postgres_url, f"select count(*) from {simulated_table(postgres_url, 700, 0, SMALL)}") == 700
 
 
-def test_candidates_are_written_replaced_and_never_taken_from_others(own_database):
+def test_candidates_are_written_and_replaced_but_foreign_tables_are_kept(own_database):
     write_simulated(300, 0, own_database, SMALL)
     write_simulated(200, 0, own_database, SMALL)
     assert ask(own_database, "select count(*) from candidates") == 200
@@ -135,12 +139,12 @@ def test_candidates_are_written_replaced_and_never_taken_from_others(own_databas
         cursor.execute("drop table candidates")
         cursor.execute("create table candidates (theirs int)")
     connection.close()
-    with pytest.raises(SourceError, match="has a table `candidates` that trajtune did not make"):
+    with pytest.raises(SourceError, match="has a table `candidates` that trajtune did not create"):
         write_simulated(200, 0, own_database, SMALL)
     assert ask(own_database, "select count(*) from candidates") == 0
 
 
-def test_a_database_that_is_not_there_is_one_line_without_the_password():
+def test_a_missing_database_is_a_one_line_error_without_the_password():
     with pytest.raises(SourceError, match="^Cannot connect to the database") as error:
         write_simulated(10, 0, "postgresql://me:hunter2@127.0.0.1:1/none", SMALL)
     assert error.value.__cause__ is None

@@ -1,4 +1,4 @@
-"""Careers of three titles, as rows of roles, and their split."""
+"""Fixtures: careers with three titles, as rows of roles, and their split."""
 
 import pandas as pd
 import pytest

@@ -1,4 +1,4 @@
-"""Careers in the forms that people have them in, and frames that stay what they are."""
+"""Frames of careers in all supported forms."""
 
 from datetime import date
 
@@ -10,7 +10,7 @@ from tests.steps.conftest import CUTOFFS, ROLES
 from trajtune.errors import SourceError, SplitError
 
 
-def test_rows_of_people_give_the_careers_that_rows_of_roles_give(split: tuple[pd.DataFrame, ...]) -> None:
+def test_rows_of_people_and_rows_of_roles_give_the_same_careers(split: tuple[pd.DataFrame, ...]) -> None:
     columns = ["title", "start_date", "end_date"]
     people = pd.DataFrame(
         [
@@ -22,23 +22,23 @@ def test_rows_of_people_give_the_careers_that_rows_of_roles_give(split: tuple[pd
         assert trajtune.generate_sequences(of_roles) == trajtune.generate_sequences(of_people)
 
 
-def test_a_split_is_a_frame_that_knows_no_later_day(split: tuple[pd.DataFrame, ...]) -> None:
+def test_a_split_contains_no_later_day(split: tuple[pd.DataFrame, ...]) -> None:
     train, val, test = split
     assert len(train) + len(val) + len(test) == 40
     assert set(train["known_until"]) == {date(2006, 12, 31)}
     assert max(train["split_date"]) < date(2007, 1, 1) <= min(val["split_date"])
     assert trajtune.generate_sequences(train)[0] == (("Nurse", "Senior Nurse"), "Head Nurse", 11.0, "0")
-    # Filtering rows, as anybody does with a frame, keeps it a split.
+    # After filtering rows, the frame is still a split.
     assert trajtune.generate_sequences(train.iloc[1:3]) == trajtune.generate_sequences(train)[1:3]
     assert trajtune.generate_sequences(train.iloc[:0]) == []
 
 
 @pytest.mark.parametrize("cutoff", ["2007", "soon", None, 2007])
-def test_a_cutoff_that_is_no_date_is_refused(split: tuple[pd.DataFrame, ...], cutoff: object) -> None:
-    with pytest.raises(SplitError, match="must be a date such as"):
+def test_a_cutoff_that_is_not_a_date_is_refused(split: tuple[pd.DataFrame, ...], cutoff: object) -> None:
+    with pytest.raises(SplitError, match="must be a date, but got"):
         trajtune.temporal_split(split[0], cutoff, "2008-01-01")
 
 
-def test_a_frame_of_something_else_is_refused_by_its_columns() -> None:
+def test_a_frame_with_other_columns_is_refused() -> None:
     with pytest.raises(SourceError, match="but this one has name, job"):
         trajtune.generate_sequences(pd.DataFrame({"name": ["a"], "job": ["b"]}))

@@ -1,4 +1,4 @@
-"""What measuring a model needs."""
+"""Measuring a model needs its vocabulary."""
 
 import pandas as pd
 import pytest
@@ -7,6 +7,6 @@ import trajtune
 from trajtune.errors import TrainingError
 
 
-def test_a_career_step_without_its_vocabulary_says_what_to_give(split: tuple[pd.DataFrame, ...]) -> None:
+def test_a_missing_vocabulary_is_an_error_with_the_remedy(split: tuple[pd.DataFrame, ...]) -> None:
     with pytest.raises(TrainingError, match="Give `encoder`"):
         trajtune.test_career_changers(trajtune.CareerTrajectoryLSTM(4), split[2])

@@ -1,4 +1,4 @@
-"""The vocabulary, filled in place or made by the class."""
+"""The vocabulary, filled in place or created by the class."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import trajtune
 from trajtune.dataset import titles
 
 
-def test_an_encoder_is_filled_in_place_or_made_by_the_class(tmp_path: Path) -> None:
+def test_an_encoder_is_filled_in_place_or_created_by_the_class(tmp_path: Path) -> None:
     words = ["Nurse", "Nurse", "Baker"]
     encoder = trajtune.TitleEncoder()
     assert (encoder.vocab_size, encoder.encode("Nurse"), encoder.decode(1)) == (1, 0, "<UNK>")
@@ -17,7 +17,7 @@ def test_an_encoder_is_filled_in_place_or_made_by_the_class(tmp_path: Path) -> N
     assert vars(trajtune.TitleEncoder().load(str(tmp_path / "vocab.json"))) == vars(other)
 
 
-def test_an_encoder_that_is_fitted_again_forgets_the_titles_before() -> None:
+def test_fitting_an_encoder_again_forgets_the_earlier_titles() -> None:
     encoder = trajtune.TitleEncoder()
     assert encoder.fit(["Nurse"]).encode("Nurse") == 1
     assert encoder.fit(["Baker"]).encode("Nurse") == 0

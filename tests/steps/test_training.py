@@ -1,4 +1,4 @@
-"""What an epoch refuses."""
+"""Errors of a training epoch."""
 
 import pandas as pd
 import pytest

@@ -8,7 +8,7 @@ from trajtune.storage.path import ObjectPath
 
 @pytest.fixture
 def bucket(s3_store: S3Store, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> ObjectPath:
-    """A folder of the test's own in a bucket that exists."""
+    """A separate folder for each test in an existing bucket."""
     for name, value in s3_store.environment.items():
         monkeypatch.setenv(name, value)
     s3_store.put("runs", "other/file", b"not ours")

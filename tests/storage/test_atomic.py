@@ -1,4 +1,4 @@
-"""Files and directories on this machine appear complete or not at all."""
+"""Atomic writes of files and directories on this machine."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_file_that_cannot_be_written_leaves_nothing_next_to_it(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_no_temporary_file(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
 
     with pytest.raises(IsADirectoryError):
@@ -32,7 +32,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing_next_to_it(tmp_path: Path)
     assert names(tmp_path) == ["taken"]
 
 
-def test_a_block_that_fails_leaves_the_former_content(tmp_path: Path) -> None:
+def test_a_failed_block_keeps_the_previous_content(tmp_path: Path) -> None:
     path = tmp_path / "file"
     write_atomically(path, b"former")
 
@@ -48,7 +48,7 @@ def test_a_block_that_fails_leaves_the_former_content(tmp_path: Path) -> None:
     assert names(tmp_path) == ["file"]
 
 
-def test_what_a_killed_writer_left_is_overwritten_by_the_next(tmp_path: Path) -> None:
+def test_the_temporary_file_of_a_killed_writer_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / ".file.new").write_bytes(b"half, and longer than the next content")
 
     write_atomically(tmp_path / "file", b"content")
@@ -57,7 +57,7 @@ def test_what_a_killed_writer_left_is_overwritten_by_the_next(tmp_path: Path) ->
     assert names(tmp_path) == ["file"]
 
 
-def test_unique_temporary_paths_let_two_processes_write_at_once(tmp_path: Path) -> None:
+def test_two_processes_can_write_at_once_with_unique_temporary_paths(tmp_path: Path) -> None:
     write = (
         "import sys; from pathlib import Path; from trajtune.storage.atomic import atomic_path\n"
         "with atomic_path(Path(sys.argv[1]), unique=True) as temporary: temporary.write_bytes(b'theirs')"
@@ -99,7 +99,7 @@ def test_a_directory_that_is_not_renamed_is_deleted(tmp_path: Path, fails: bool)
 
 
 @pytest.mark.parametrize("kind", ["file", "directory"])
-def test_a_name_that_is_taken_is_refused(tmp_path: Path, kind: str) -> None:
+def test_an_existing_target_is_refused(tmp_path: Path, kind: str) -> None:
     target = tmp_path / "target"
     if kind == "file":
         target.write_text("theirs")
@@ -111,14 +111,14 @@ def test_a_name_that_is_taken_is_refused(tmp_path: Path, kind: str) -> None:
     assert names(tmp_path) == ["target"]
 
 
-def test_staging_directories_of_killed_processes_are_deleted_and_of_living_ones_kept(tmp_path: Path) -> None:
+def test_only_staging_directories_of_killed_processes_are_deleted(tmp_path: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     here = process_space()
     for pid in (dead.pid, os.getppid()):
         (tmp_path / f".target.new-abc-{pid}@{here}").mkdir()
     kept = [f".another.new-abc-{dead.pid}@{here}", f".target.new-abc-{dead.pid}@other-{here}"]
-    for name in kept:  # of another target, and of a host on which a process of that number may live
+    for name in kept:  # for another target, and of another host, where that process may be running
         (tmp_path / name).mkdir()
 
     with local_staging_directory(tmp_path / "target"), local_staging_directory(tmp_path / "target"):
@@ -127,10 +127,10 @@ def test_staging_directories_of_killed_processes_are_deleted_and_of_living_ones_
     assert names(tmp_path) == sorted([*kept, f".target.new-abc-{os.getppid()}@{here}"])
 
 
-def test_containers_of_one_name_on_one_volume_do_not_meet(
+def test_containers_with_the_same_host_name_can_share_a_volume(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both have the same process id, or one that the other does not know."""
+    """The process ids are equal, or one of them does not exist in the other container."""
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     for pid in (os.getpid(), dead.pid):
@@ -147,12 +147,12 @@ def test_containers_of_one_name_on_one_volume_do_not_meet(
     assert names(tmp_path) == []
 
 
-def test_a_process_space_is_a_host_and_its_namespace_of_processes() -> None:
+def test_a_process_space_identifies_the_host_and_its_pid_namespace() -> None:
     assert process_space().startswith(f"{socket.gethostname()}-")
     same = [sys.executable, "-c", "from trajtune.storage.atomic import process_space; print(process_space())"]
     assert subprocess.run(same, capture_output=True, text=True, check=True).stdout.strip() == process_space()
     if shutil.which("unshare") is None:
         return
     other = subprocess.run(["unshare", "--pid", "--fork", *same], capture_output=True, text=True, check=False)
-    if other.returncode == 0:  # not where a sandbox forbids it
+    if other.returncode == 0:  # a sandbox may forbid it
         assert other.stdout.strip() != process_space()

@@ -1,4 +1,4 @@
-"""URLs of databases: what is accepted, what is refused, and that nothing of a refused one is shown."""
+"""Database URLs: which are accepted, which are refused, and that messages never repeat a refused URL."""
 
 import pytest
 
@@ -30,7 +30,7 @@ SECRET = "Zyxomma"
         "service=crm",
     ],
 )
-def test_what_libpq_reads_in_one_way_is_accepted(url: str) -> None:
+def test_unambiguous_urls_are_accepted(url: str) -> None:
     assert postgres_fault(f" {url}\n") is None
 
 
@@ -59,14 +59,14 @@ def test_what_libpq_reads_in_one_way_is_accepted(url: str) -> None:
         ),
         (f"user:{SECRET}@host/db", "Write it as postgresql://USER"),
         (f"postgresql:/user:{SECRET}@host/db", "Write it as postgresql://USER"),
-        (f"https://user:{SECRET}@host/db", "is no PostgreSQL URL"),
-        (f"host=h password=a {SECRET}", "quotes around blanks"),
+        (f"https://user:{SECRET}@host/db", "is not a PostgreSQL URL"),
+        (f"host=h password=a {SECRET}", "quotes around values that contain spaces"),
         (f"host=h password=a {SECRET}=b", "number 3"),
         (f"{SECRET} {SECRET}", "Write it as postgresql://USER"),
         ("", "Write it as postgresql://USER"),
     ],
 )
-def test_what_can_be_read_in_two_ways_is_refused_with_the_remedy_alone(url: str, remedy: str) -> None:
+def test_ambiguous_urls_are_refused_without_repeating_any_part(url: str, remedy: str) -> None:
     fault = postgres_fault(url)
     assert fault is not None
     assert remedy in fault
@@ -76,26 +76,26 @@ def test_what_can_be_read_in_two_ways_is_refused_with_the_remedy_alone(url: str,
 
 
 @pytest.mark.parametrize("name", ["schema", "currentSchema", "sslaccept", "pgbouncer", "connection_limit"])
-def test_a_parameter_of_another_client_is_named(name: str) -> None:
+def test_a_parameter_of_another_client_is_named_in_the_fault(name: str) -> None:
     for url in (f"postgresql://u:p@h/d?sslmode=require&{name}=x", f"host=h {name}=x"):
         fault = postgres_fault(url)
         assert fault is not None
         assert fault.startswith(f"has the parameter `{name}`, which PostgreSQL's client does not know. ")
 
 
-def test_other_databases_are_checked_for_their_passwords_alone() -> None:
+def test_urls_of_other_databases_are_only_checked_for_their_passwords() -> None:
     assert url_fault("sqlite:////tmp/a@b.db") is None
     assert url_fault("mysql+pymysql://u:p@h/d?charset=utf8") is None
     assert "Percent-encode" in str(url_fault(f"mysql://u:a@{SECRET}@h/d"))
 
 
-def test_sqlalchemys_driver_is_left_out_for_libpq() -> None:
+def test_the_driver_of_sqlalchemy_is_removed_for_libpq() -> None:
     assert libpq_url(" postgresql+psycopg2://u:p@h/d\n") == "postgresql://u:p@h/d"
     assert libpq_url("postgres://u:p@h/d") == "postgresql://u:p@h/d"
     assert libpq_url("host=h dbname=d") == "host=h dbname=d"
 
 
-def test_a_reason_is_libpqs_own_on_one_line_without_passwords() -> None:
+def test_a_reason_is_libpqs_message_on_one_line_without_passwords() -> None:
     url = f"postgresql://u:{SECRET}%21@h/d"
     failed = 'connection to server at "h", port 5432 failed: '
     message = (
@@ -121,7 +121,7 @@ def test_a_reason_is_libpqs_own_on_one_line_without_passwords() -> None:
         ('password authentication failed for user "me"', "Fix the user or the password in X. Percent-encode"),
     ],
 )
-def test_what_will_fail_again_is_not_waited_for_and_has_its_own_remedy(reason: str, words: str) -> None:
+def test_permanent_failures_are_not_retried_and_have_specific_remedies(reason: str, words: str) -> None:
     assert is_lasting(reason)
     assert remedy(reason, "X").startswith(words)
 
@@ -130,5 +130,5 @@ def test_what_will_fail_again_is_not_waited_for_and_has_its_own_remedy(reason: s
     "reason",
     ["Connection refused", "SSL SYSCALL error: EOF detected", "SSL connection has been closed unexpectedly"],
 )
-def test_what_a_restart_causes_is_waited_for(reason: str) -> None:
+def test_failures_during_a_restart_are_retried(reason: str) -> None:
     assert not is_lasting(reason)

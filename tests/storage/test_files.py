@@ -1,4 +1,4 @@
-"""Files are written, appended, linked and published alike on a disk and in a store."""
+"""Writing, appending, linking and publishing work the same on a disk and in a store."""
 
 import errno
 import os
@@ -27,7 +27,7 @@ from trajtune.storage.path import ObjectPath, StoredPath, children
 
 @pytest.fixture(params=["disk", "store"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> StoredPath:
-    """A folder that exists on a disk, and one in a store."""
+    """An existing folder on a disk, and a folder in a store."""
     return tmp_path if request.param == "disk" else request.getfixturevalue("bucket")
 
 
@@ -38,7 +38,7 @@ def test_a_file_is_written_and_replaced(folder: StoredPath) -> None:
     assert [path.name for path in children(folder)] == ["file"]
 
 
-def test_a_new_file_can_be_read_back_and_replaces_the_former_at_the_end(folder: StoredPath) -> None:
+def test_a_new_file_can_be_read_back_and_replaces_the_previous_one_at_the_end(folder: StoredPath) -> None:
     path = folder / "below" / "file"
     with open_new_file(path) as file:
         file.write(b"former")
@@ -50,7 +50,7 @@ def test_a_new_file_can_be_read_back_and_replaces_the_former_at_the_end(folder: 
     assert path.read_bytes() == b"content"
 
 
-def test_a_new_file_whose_block_fails_leaves_the_former(folder: StoredPath) -> None:
+def test_a_failed_block_keeps_the_previous_file(folder: StoredPath) -> None:
     def interrupted() -> None:
         with open_new_file(folder / "file") as file:
             file.write(b"half")
@@ -80,7 +80,7 @@ def test_appended_lines_come_back_in_order(folder: StoredPath) -> None:
     assert appended_lines(folder / "ledger.jsonl") == ["line 0", "line 1", "line 2"]
 
 
-def test_a_log_continues_where_the_last_session_ended(folder: StoredPath) -> None:
+def test_a_log_is_appended_to_by_the_next_session(folder: StoredPath) -> None:
     for session in (b"first\n", b"second\n"):
         with open_log(folder / "search.log") as log:
             log.write(session)
@@ -88,7 +88,7 @@ def test_a_log_continues_where_the_last_session_ended(folder: StoredPath) -> Non
     assert (folder / "search.log").read_bytes() == b"first\nend\nsecond\nend\n"
 
 
-def test_a_link_names_another_entry_and_can_be_moved(folder: StoredPath) -> None:
+def test_a_link_can_be_set_and_changed(folder: StoredPath) -> None:
     assert follow_link(folder / "latest") is None
     for name in ("one", "two"):
         write_file(folder / name, name.encode())
@@ -98,7 +98,7 @@ def test_a_link_names_another_entry_and_can_be_moved(folder: StoredPath) -> None
         assert target.read_bytes() == name.encode()
 
 
-def test_a_file_system_without_links_gets_a_file_with_the_name(
+def test_without_os_symlink_a_link_is_a_file_with_the_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(*arguments: object) -> None:
@@ -115,7 +115,7 @@ def test_a_file_system_without_links_gets_a_file_with_the_name(
     assert follow_link(tmp_path / "latest") == tmp_path / "one"
 
 
-def test_a_directory_is_published_with_everything_below(folder: StoredPath) -> None:
+def test_a_directory_is_published_with_its_content(folder: StoredPath) -> None:
     with staging_directory(folder / "target") as staged:
         (staged / "below").mkdir()
         (staged / "below" / "file").write_bytes(b"content")
@@ -138,7 +138,7 @@ def test_a_published_directory_is_never_overwritten(folder: StoredPath) -> None:
     assert [path.name for path in children(folder)] == ["target"]
 
 
-def test_a_store_gets_the_file_that_completes_a_directory_last(
+def test_the_file_that_completes_a_directory_is_written_last_in_a_store(
     bucket: ObjectPath, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("a", "manifest.json", "z"):
@@ -150,7 +150,7 @@ def test_a_store_gets_the_file_that_completes_a_directory_last(
 
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
-def test_a_file_system_without_symbolic_links_gets_a_file_with_the_name(
+def test_on_a_file_system_without_links_a_link_is_a_file_with_the_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     def refuse(path: Path, target: str) -> None:
@@ -169,7 +169,7 @@ def test_a_file_system_without_symbolic_links_gets_a_file_with_the_name(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "one", "two"]
 
 
-def test_a_damaged_directory_gets_what_it_lacks_and_keeps_what_else_is_in_it(
+def test_repairing_a_directory_writes_missing_files_and_keeps_the_others(
     folder: StoredPath, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     staged = tmp_path_factory.mktemp("staged")
@@ -194,25 +194,23 @@ def test_a_damaged_directory_gets_what_it_lacks_and_keeps_what_else_is_in_it(
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv/x", "dangling", "dangling/x"])
-def test_a_directory_that_cannot_be_made_is_known_before_any_work(tmp_path: Path, name: str) -> None:
+def test_a_directory_that_cannot_be_created_is_detected_before_any_work(tmp_path: Path, name: str) -> None:
     (tmp_path / "a.csv").write_text("id")
     (tmp_path / "dangling").symlink_to("nowhere")
-    with pytest.raises(
-        StorageError, match=f"^Cannot write into .*{name}: .* not a directory.*`x.y`"
-    ) as caught:
+    with pytest.raises(StorageError, match=f"^Cannot write to .*{name}: .* not a directory.*`x.y`") as caught:
         check_writable(tmp_path / name, "x.y")
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_system_that_takes_no_file_is_known_before_any_work() -> None:
-    with pytest.raises(StorageError, match="^Cannot write into /proc/nope: .*set `x.y` to another directory"):
+def test_a_read_only_file_system_is_detected_before_any_work() -> None:
+    with pytest.raises(StorageError, match="^Cannot write to /proc/nope: .*set `x.y` to another directory"):
         check_writable(Path("/proc/nope"), "x.y")
 
 
-def test_a_full_disk_is_known_before_any_work_and_nothing_is_left(tmp_path: Path) -> None:
+def test_a_full_disk_is_detected_before_any_work_and_no_file_is_left(tmp_path: Path) -> None:
     with (
         no_file_larger_than(16_000),
-        pytest.raises(StorageError, match=r"^Cannot write into .*/new/snapshots: File too large"),
+        pytest.raises(StorageError, match=r"^Cannot write to .*/new/snapshots: File too large"),
     ):
         check_writable(tmp_path / "new" / "snapshots", "storage.snapshots")
     check_writable(tmp_path / "new" / "snapshots", "storage.snapshots")

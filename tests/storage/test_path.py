@@ -1,4 +1,4 @@
-"""Paths in a real S3 server: what they list, wait for and report."""
+"""Paths on a real S3 server: listing, waiting and errors."""
 
 import pickle
 import threading
@@ -14,7 +14,7 @@ from trajtune.storage.files import write_file
 from trajtune.storage.path import ObjectPath, children, is_uri, local_path, remove_tree, rename, stored_path
 
 
-def test_what_is_written_is_read(bucket: ObjectPath) -> None:
+def test_an_object_round_trips(bucket: ObjectPath) -> None:
     path = bucket / "a" / "one.json"
 
     assert not path.exists()
@@ -29,7 +29,7 @@ def test_what_is_written_is_read(bucket: ObjectPath) -> None:
     assert pickle.loads(pickle.dumps(path)).read_bytes() == b"second"
 
 
-def test_a_folder_lists_its_direct_entries_and_is_deleted_with_all_below(bucket: ObjectPath) -> None:
+def test_a_folder_lists_its_direct_children_and_is_deleted_with_its_content(bucket: ObjectPath) -> None:
     for name in ("b.pt", "a.pt", "a.txt"):
         write_file(bucket / "x" / name, name.encode())
     write_file(bucket / "x" / "deeper" / "c.pt", b"c")
@@ -44,7 +44,7 @@ def test_a_folder_lists_its_direct_entries_and_is_deleted_with_all_below(bucket:
     assert not (bucket / "x" / "deeper" / "c.pt").exists()
 
 
-def test_a_missing_object_raises_as_a_missing_file(bucket: ObjectPath) -> None:
+def test_a_missing_object_raises_file_not_found(bucket: ObjectPath) -> None:
     with pytest.raises(FileNotFoundError):
         (bucket / "nothing").read_bytes()
     (bucket / "nothing").unlink(missing_ok=True)
@@ -53,14 +53,14 @@ def test_a_missing_object_raises_as_a_missing_file(bucket: ObjectPath) -> None:
 
 
 @pytest.mark.usefixtures("bucket")
-def test_a_missing_bucket_is_one_line() -> None:
+def test_a_missing_bucket_is_a_one_line_error() -> None:
     with pytest.raises(StorageError, match="There is no bucket nowhere in the store") as raised:
         ObjectPath("s3://nowhere/runs").check()
     assert "\n" not in str(raised.value)
 
 
 @pytest.mark.slow
-def test_an_operation_waits_for_a_store_that_does_not_answer(
+def test_an_operation_waits_for_an_unresponsive_store(
     s3_store: S3Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     s3_store.put("away", "there", b"all the time")
@@ -76,7 +76,7 @@ def test_an_operation_waits_for_a_store_that_does_not_answer(
     assert "does not answer; trying again for 120 s" in capsys.readouterr().err
 
 
-def test_a_store_that_never_answers_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unresponsive_store_is_a_one_line_error(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in S3Store("http://127.0.0.1:9").environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(paths, "WAIT_S", 0.5)
@@ -88,7 +88,7 @@ def test_a_store_that_never_answers_is_one_line(monkeypatch: pytest.MonkeyPatch)
     assert "http://127.0.0.1:9" in str(raised.value)
 
 
-def test_a_text_names_a_path_on_this_machine_or_in_a_store() -> None:
+def test_a_text_is_read_as_a_local_path_or_an_object_path() -> None:
     assert stored_path("runs") == Path("runs")
     assert stored_path("s3://bucket/runs/") == ObjectPath("s3://bucket/runs")
     assert ObjectPath("s3://bucket/runs").parent == ObjectPath("s3://bucket")

@@ -1,6 +1,6 @@
-"""A Ray cluster with an autoscaler on one machine: a head without CPUs, and workers that come when needed.
+"""A Ray cluster with an autoscaler on one machine: a head without CPUs, and workers that start on demand.
 
-Ray's own ``AutoscalingCluster`` runs ``ray stop --force``, which ends every Ray of the machine.
+Ray's ``AutoscalingCluster`` runs ``ray stop --force``, which stops every Ray process on the machine.
 """
 
 import json
@@ -35,12 +35,12 @@ _LISTS: Final = (
 
 @contextmanager
 def autoscaling_cluster(worker: Mapping[str, float], *, most: int, idle_s: float = 20.0) -> Iterator[str]:
-    """The address of a cluster that has no worker yet; every process of it ends with the block.
+    """Yield the address of a cluster without workers; all its processes are stopped after the block.
 
     Args:
-        worker: Resources of a worker, which need not exist on this machine.
-        most: Workers at most.
-        idle_s: Seconds after which a worker without work is given back.
+        worker: Resources of a worker, which this machine need not have.
+        most: Largest number of workers.
+        idle_s: Seconds after which an idle worker is stopped.
     """
     directory = Path(tempfile.mkdtemp(prefix="as"))
     with socket.create_server((_HOST, 0)) as free:
@@ -87,7 +87,7 @@ def _config(worker: Mapping[str, float], most: int, idle_s: float, address: str)
             "type": "fake_multinode",
             "gcs_address": address,
             "launch_multiple": True,
-            "use_node_id_as_ip": True,  # the nodes share this machine's
+            "use_node_id_as_ip": True,  # the nodes share the IP address of this machine
             "disable_node_updaters": True,
             "disable_launch_config_check": True,
         },
@@ -111,7 +111,7 @@ def _wait_until_it_listens(port: int) -> None:
 
 
 def _end(head: "subprocess.Popen[bytes]", directory: str) -> None:
-    """End the head, and the workers that its autoscaler has started."""
+    """Kill the head and the workers that its autoscaler started."""
     processes = psutil.Process(head.pid).children(recursive=True) if head.poll() is None else []
     for process in psutil.process_iter():
         with suppress(psutil.Error):

@@ -1,4 +1,4 @@
-"""Random careers for tests: people climb a ladder of titles, and some change to another ladder."""
+"""Random careers for tests: people climb a ladder of titles, and some switch to another ladder."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from trajtune.careers.schema import CAREERS, QUARANTINE, LoadedCareers
 
 @dataclass(frozen=True)
 class Population:
-    """Whom the careers are drawn from.
+    """Settings of random careers.
 
     Attributes:
-        ladders: What a title ends with, one for each ladder.
-        levels: What a title begins with, lowest first.
-        first_day: The earliest day on which a career begins; the latest is 7,000 days later.
-        role_days: Draws the days that a role lasts.
-        change_rate: Probability, after each role, of going on to the next ladder.
+        ladders: Last word of the titles on each ladder.
+        levels: First word of the titles, lowest level first.
+        first_day: Earliest start of a career; the latest start is 7,000 days later.
+        role_days: Function that draws the length of a role in days.
+        change_rate: Probability of switching to the next ladder after a role.
         held_rate: Probability that the last role is still held.
     """
 
@@ -57,17 +57,17 @@ CHANGERS = Population(
 
 
 def ladder_careers(num_careers: int = 400, seed: int = 0) -> pa.Table:
-    """Careers on four ladders of five levels: mostly one step up, so that a model can learn something."""
+    """Return careers on four ladders with five levels; most moves are one level up, so models can learn."""
     return careers_of(CLIMBERS, num_careers, seed)
 
 
 def changing_careers(num_careers: int, seed: int = 0) -> pa.Table:
-    """Mostly a step up the ladder; one in six moves to another one, and is a career changer."""
+    """Return careers with mostly one level up per move; one move in six switches to another ladder."""
     return careers_of(CHANGERS, num_careers, seed)
 
 
 def careers_of(population: Population, num_careers: int, seed: int) -> pa.Table:
-    """Careers of two to five roles without gaps; see `CAREERS` for the columns."""
+    """Return careers with two to five roles without gaps; see `CAREERS` for the columns."""
     generator = np.random.default_rng(seed)
     rows = []
     for number in range(num_careers):
@@ -108,7 +108,7 @@ def _roles(
 
 
 def loaded(careers: pa.Table, as_of: date = date(2026, 1, 1)) -> LoadedCareers:
-    """Careers as if they had just been read."""
+    """Return the careers as `LoadedCareers`, as if they had just been read."""
     number = len(careers)
     counts = {
         "rows_in": number,

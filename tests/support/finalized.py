@@ -1,4 +1,4 @@
-"""A small finished search and the bundle made from it, shared by the tests of finalize and of the bundle."""
+"""A small finished search and its bundle, shared by the tests of finalize and of the bundle."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from trajtune.experiment.load import validate
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.settings import Experiment
 
-if TYPE_CHECKING:  # torch is heavy, and most tests need none of this
+if TYPE_CHECKING:  # importing torch is slow, and most tests do not need it
     from trajtune.dataset.snapshot import Snapshot
     from trajtune.finalizing.calibrate.isotonic import CalibrationTable
     from trajtune.finalizing.export.exported_module import ExportedModule
@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # torch is heavy, and most tests need none of this
 
 
 def renamed(bundle: Path, folder: Path, titles: Sequence[str]) -> Path:
-    """A copy of a bundle in which the first titles are called otherwise; its hashes are right."""
+    """Return a copy of a bundle in which the first titles are replaced; its hashes are updated."""
     import json
     import shutil
 
@@ -37,8 +37,24 @@ def renamed(bundle: Path, folder: Path, titles: Sequence[str]) -> Path:
     return copy
 
 
+def earlier_bundle(bundle: Path, folder: Path) -> Path:
+    """A copy of a bundle as versions before ``test_people.npz`` wrote it."""
+    import json
+    import shutil
+
+    from trajtune.bundle.manifest import MANIFEST, TEST_PEOPLE, manifest_sha256
+
+    copy = Path(shutil.copytree(bundle, folder))
+    (copy / TEST_PEOPLE).unlink()
+    manifest = json.loads((copy / MANIFEST).read_text("utf-8"))
+    del manifest["files"][TEST_PEOPLE]
+    manifest["manifest_sha256"] = manifest_sha256(manifest)
+    (copy / MANIFEST).write_text(json.dumps(manifest), "utf-8")
+    return copy
+
+
 def searched(folder: Path, snapshot: "Snapshot", trials: Sequence[Params], **finalize: int) -> "Run":
-    """A run whose search is done, without having searched: the research default, then ``trials``."""
+    """Return a run with recorded trials, as if it had searched: the research default, then ``trials``."""
     from trajtune.experiment.space import load_space
     from trajtune.searching.runs.create import create_run
     from trajtune.searching.runs.retention import retain_best
@@ -88,7 +104,7 @@ def finalized(ray_local: None, searched_run: "Run") -> Path:
     from tests.service.install import install_client
     from trajtune.finalizing.run import finalize
 
-    install_client()  # so that finalize measures Node, too
+    install_client()  # so that finalize also measures Node
     return finalize(searched_run, progress=lambda line: None)
 
 

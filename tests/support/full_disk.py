@@ -1,4 +1,4 @@
-"""A disk that is full, as far as this process can tell."""
+"""Simulate a full disk for this process."""
 
 import resource
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def no_file_larger_than(num_bytes: int) -> Iterator[None]:
-    """The kernel refuses writes, as it does on a full disk; for this process alone."""
+    """Make writes of this process fail beyond a file size, similar to a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, hard))
     try:

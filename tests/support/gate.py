@@ -1,4 +1,4 @@
-"""A way to a server that a test may shut, so that nobody listens there, or hold, so that nobody answers."""
+"""A TCP proxy that tests can shut, so connections are refused, or hold, so nothing answers."""
 
 import contextlib
 import socket
@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 
 class Gate:
-    """Forwards connections from a port of its own to a server on this machine.
+    """Forwards connections from a separate port to a server on this machine.
 
     Args:
-        port: The server's, on the loopback address.
-        address: Where the gate is.
+        port: Port of the server on the loopback address.
+        address: Address that the gate listens on.
     """
 
     def __init__(self, port: int, address: str = "127.0.0.1") -> None:
@@ -25,13 +25,13 @@ class Gate:
         self.open()
 
     def open(self) -> None:
-        """Let everybody through."""
+        """Forward connections."""
         self._passing.set()
         self._listener = socket.create_server((self._address, self.port), reuse_port=True)
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def shut(self) -> None:
-        """Cut every connection, and refuse new ones."""
+        """Close every connection and refuse new ones."""
         for each in (self._listener, *self._open):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
@@ -39,7 +39,7 @@ class Gate:
         self._open.clear()
 
     def hold(self) -> None:
-        """Take connections and what is sent on them, and let nothing through."""
+        """Accept connections and data, but forward nothing."""
         self._passing.clear()
 
     def _accept(self, listener: socket.socket) -> None:
@@ -65,7 +65,7 @@ class Gate:
 
 @contextmanager
 def gate_to(url: str, address: str = "127.0.0.1") -> Iterator[tuple[Gate, str]]:
-    """A gate to the server at ``http://host:port``, and the URL through it."""
+    """Yield a gate to the server at ``http://host:port``, and the URL through the gate."""
     gate = Gate(int(url.rpartition(":")[2]), address)
     try:
         yield gate, f"http://{address}:{gate.port}"

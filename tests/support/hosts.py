@@ -1,8 +1,8 @@
-"""Several hosts on one machine: a network and a file area of its own each, joined by a bridge.
+"""Several hosts on one machine, each with a separate network and ``/tmp``, connected by a bridge.
 
-A host is a network namespace with an address, a mount namespace whose ``/tmp`` is its own, and a process
-namespace. What runs on one sees none of another's temporary files and processes (by which Ray finds the node
-that a driver is on), and talks to it over the network alone. Needs root.
+A host is a network namespace with an address, a mount namespace with a separate ``/tmp``, and a process
+namespace. Processes on one host cannot see the temporary files and processes of another host (by which Ray
+finds the node of a driver), and communicate only over the network. Needs root.
 """
 
 import os
@@ -21,21 +21,21 @@ import psutil
 BRIDGE = "trajtune0"
 _NETWORK = "10.93.0"
 _CODE = (Path(__file__).resolve().parents[2], Path(sys.prefix).resolve())
-"""What every host has: this checkout and its environment, also if they lie in ``/tmp``."""
+"""Directories that every host has, even if they are in ``/tmp``: this checkout and its environment."""
 OUTSIDE = f"{_NETWORK}.254"
-"""This machine's own address on the hosts' network, for servers that they share."""
+"""Address of this machine on the network of the hosts, for shared servers."""
 
 
 @dataclass
 class Host:
-    """One of them.
+    """One simulated host.
 
     Attributes:
-        name: Of its network namespace.
-        address: Its IPv4 address.
-        holder: Who waits for its first process.
-        first: That process, which keeps its namespaces; without it, none of its processes lives.
-        started: What was started on it.
+        name: Name of its network namespace.
+        address: IPv4 address.
+        holder: Process that waits for the first process.
+        first: First process of the host, which keeps its namespaces alive; all others end with it.
+        started: Processes that were started on the host.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Host:
     started: "list[subprocess.Popen[str]]" = field(default_factory=list)
 
     def start(self, *command: str, environment: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
-        """Start a command there, as a child of the process that is given back; its output is to be read."""
+        """Start a command on the host and return a parent of its process; the caller reads its output."""
         process = subprocess.Popen(
             ["nsenter", "-t", str(self.first.pid), "-n", "-m", "-u", "-p", *command],
             env={**os.environ, **(environment or {})},
@@ -59,26 +59,26 @@ class Host:
         return process
 
     def run(self, *command: str, environment: Mapping[str, str] | None = None, timeout: float = 120) -> str:
-        """Run a command there to its end, which must be a good one; what it printed."""
+        """Run a command on the host, check that it succeeds, and return its output."""
         process = self.start(*command, environment=environment)
-        said, _ = process.communicate(timeout=timeout)
-        assert process.returncode == 0, said
-        return said
+        output, _ = process.communicate(timeout=timeout)
+        assert process.returncode == 0, output
+        return output
 
     def path(self, path: str) -> Path:
-        """A file of its ``/tmp``, seen from outside."""
+        """Return the path of a file of the host, as seen from this machine."""
         return Path(f"/proc/{self.first.pid}/root{path}")
 
     def cut(self) -> None:
-        """Take it off the network; nothing on it is told."""
+        """Disconnect the host from the network without notice."""
         _ip("link", "set", f"{self.name}-b", "down")
 
-    def mend(self) -> None:
-        """Put it on the network again."""
+    def reconnect(self) -> None:
+        """Reconnect the host to the network."""
         _ip("link", "set", f"{self.name}-b", "up")
 
     def processes(self) -> list[psutil.Process]:
-        """All that runs on it, what keeps it left out."""
+        """Return all processes on the host, except those that keep its namespaces alive."""
         own = os.readlink(f"/proc/{self.first.pid}/ns/net")
         found = []
         for process in psutil.process_iter():
@@ -91,7 +91,7 @@ class Host:
         return found
 
     def kill(self) -> None:
-        """Switch it off."""
+        """Kill all processes on the host."""
         for process in self.processes():
             with suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -99,7 +99,7 @@ class Host:
 
 @contextmanager
 def hosts(count: int) -> Iterator[list[Host]]:
-    """So many hosts; everything on them ends with the block."""
+    """Yield a number of hosts; all their processes are stopped after the block."""
     _remove_network(count)  # a killed test leaves its network behind
     _ip("link", "add", BRIDGE, "type", "bridge")
     _ip("addr", "add", f"{OUTSIDE}/24", "dev", BRIDGE)
@@ -119,7 +119,7 @@ def hosts(count: int) -> Iterator[list[Host]]:
 
 
 def _remove_network(count: int) -> None:
-    """Remove the hosts' namespaces and links, and the bridge, as far as there are any."""
+    """Remove the namespaces and links of the hosts and the bridge, if they exist."""
     names = [f"trajtune{number}" for number in range(1, count + 1)]
     commands = [("link", "del", f"{name}-b") for name in names]
     commands += [("netns", "del", name) for name in names]
@@ -128,7 +128,7 @@ def _remove_network(count: int) -> None:
 
 
 def why_no_hosts() -> str | None:
-    """What stands in the way of making hosts; None: nothing."""
+    """Return the reason why hosts cannot be created; None if they can."""
     if os.geteuid() != 0:
         return "only root may make network namespaces"
     if missing := [name for name in ("ip", "nsenter", "unshare") if shutil.which(name) is None]:
@@ -138,7 +138,7 @@ def why_no_hosts() -> str | None:
 
 
 def _own_tmp() -> str:
-    """Shell commands that mount an empty ``/tmp``, filled elsewhere with what every host has."""
+    """Return shell commands that mount an empty ``/tmp`` with the directories that every host needs."""
     commands = ["mount -t tmpfs tmpfs /mnt"]
     for path in _CODE:
         if path.is_relative_to("/tmp"):

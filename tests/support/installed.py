@@ -1,4 +1,4 @@
-"""The wheel, and environments that it is installed into, all without the source tree."""
+"""The wheel, and environments to install it into, without the source tree."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel that `python -m build` makes: from the source distribution, not from this checkout."""
+    """The wheel from `python -m build`, built from the source distribution, not from this checkout."""
     folder = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
@@ -23,20 +23,20 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def empty_environment(folder: Path) -> Path:
-    """A new virtual environment that holds nothing, not even pip; its Python."""
+    """Create an empty virtual environment, without pip, and return the path of its Python."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     return folder / "bin" / "python"
 
 
 def install(python: Path, *arguments: str) -> None:
-    """Install with this environment's pip into the one of ``python``."""
+    """Install packages into the environment of ``python`` with the pip of this environment."""
     command = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", *arguments]
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=clean_environ())
     assert done.returncode == 0, done.stderr
 
 
 def lend(python: Path, names: Sequence[str]) -> None:
-    """Put exactly these distributions of this environment into the one of ``python``, as links."""
+    """Link exactly these distributions of this environment into the environment of ``python``."""
     home = site_packages(python)
     for name in names:
         found = distribution(name)
@@ -47,12 +47,12 @@ def lend(python: Path, names: Sequence[str]) -> None:
 
 
 def site_packages(python: Path) -> Path:
-    """Where the environment's packages lie."""
+    """Return the site-packages directory of an environment."""
     (home,) = python.parents[1].glob("lib/python*/site-packages")
     return home
 
 
 def clean_environ(**more: str) -> dict[str, str]:
-    """The environment without what would lead Python back to the source tree, or trajtune to a database."""
+    """Return the environment variables without those that point to the source tree or to a database."""
     left_out = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "POSTGRES_URL", "COLUMNS"}
     return {name: value for name, value in os.environ.items() if name not in left_out} | more

@@ -1,4 +1,4 @@
-"""PostgreSQL servers for tests that stop them, replicate them, or stand between them and their clients."""
+"""PostgreSQL servers for tests that stop them, replicate them, or put a proxy in front of them."""
 
 import os
 import shutil
@@ -32,12 +32,12 @@ def free_port() -> int:
 
 @dataclass(frozen=True)
 class Server:
-    """A server of its own on a TCP port; `start` and `stop` as often as a test likes.
+    """A separate server on a TCP port, which a test can start and stop any number of times.
 
     Attributes:
-        cluster: Where its files are.
-        port: Its port on the loopback address, the same after every start.
-        password: That of its user postgres; empty: it asks for none.
+        cluster: Files of the server.
+        port: Port on the loopback address, the same after every start.
+        password: Password of the user postgres; empty: no password is required.
     """
 
     cluster: _Cluster
@@ -63,7 +63,7 @@ class Server:
         _run_program(self.cluster, "pg_ctl", "stop", "-w", "-t", "60", "-m", mode, "-D", self.cluster.data)
 
     def restart(self) -> None:
-        """Kill the server as a power cut does, keep it away for a while, and start it again."""
+        """Kill the server like a power failure, wait a few seconds, and start it again."""
         pid = int(self.cluster.pid_file.read_text().splitlines()[0])
         os.kill(pid, signal.SIGQUIT)
         while Path(f"/proc/{pid}").exists():
@@ -85,7 +85,7 @@ class Server:
 
 @contextmanager
 def server(home: Path, password: str = "") -> Iterator[Server]:
-    """A new server, running, for the length of the block."""
+    """Run a new server within the block."""
     cluster = _Cluster(home)
     home.mkdir(exist_ok=True)
     _initdb(cluster, password)
@@ -94,7 +94,7 @@ def server(home: Path, password: str = "") -> Iterator[Server]:
 
 
 def database_server(home: Path) -> AbstractContextManager[Server]:
-    """A new server that wants the marked password."""
+    """Run a new server that requires the marked password."""
     return server(home, PASSWORD)
 
 
@@ -111,7 +111,7 @@ def _initdb(cluster: _Cluster, password: str) -> None:
 
 @contextmanager
 def standby(primary: Server, home: Path) -> Iterator[Server]:
-    """A streaming replica of a running server."""
+    """Run a streaming replica of a running server within the block."""
     cluster = _Cluster(home)
     home.mkdir()
     _chown_to_unprivileged(home)
@@ -125,7 +125,7 @@ def standby(primary: Server, home: Path) -> Iterator[Server]:
 
 @contextmanager
 def pooler(one: Server, home: Path, pool_size: int) -> Iterator[str]:
-    """PgBouncer before a server, in transaction mode; its URL."""
+    """Run PgBouncer in front of a server, in transaction mode, and yield its URL."""
     program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if program is None:
         pytest.skip("PgBouncer is not installed (Debian: apt-get install pgbouncer)")
@@ -166,12 +166,12 @@ def running(one: Server) -> Iterator[Server]:
 
 
 class Between:
-    """A TCP proxy in this process: forwards what clients and servers say, until it is told not to.
+    """A TCP proxy in this process, which forwards data between clients and servers until a test stops it.
 
     Args:
-        choose: The port to connect to for the connection of that number, counted from 0.
-        silent_after: Says for a connection after how many bytes from the server it forwards nothing more,
-            though both its sockets stay open; None: never.
+        choose: Function that returns the port to connect to, given the number of the connection from 0.
+        silent_after: Function that returns, given the number of a connection, the bytes from the server
+            after which nothing more is forwarded while both sockets stay open; None: no limit.
     """
 
     def __init__(
@@ -184,7 +184,7 @@ class Between:
         self.num_silenced = 0
         self.is_frozen = False
         self.cut_after: int | None = None
-        """After so many more bytes from the servers, once, that connection is cut; None: never."""
+        """Bytes from the servers after which the current connection is closed, once; None: never."""
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property

@@ -1,4 +1,4 @@
-"""`Predictions` made by hand: what a test does not give is unknown."""
+"""Create `Predictions` for tests; columns that a test does not give are unknown."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,13 @@ from trajtune.model.predictions import Predictions
 
 
 def predictions(rank: Sequence[int], **columns: object) -> Predictions:
-    """Predictions with these ranks.
+    """Return predictions with the given ranks.
 
     Args:
-        rank: Rank of each target; 0: the vocabulary does not hold it.
-        columns: Any other columns of `Predictions`, as lists or arrays. By default every known target is
-            title 1, so is every top title, the NLL is NaN for an unknown target and 1 for others, and
-            everything else is NaN.
+        rank: Rank of each target; 0 if the target is not in the vocabulary.
+        columns: Other columns of `Predictions`, as lists or arrays. By default every known target and every
+            top title is title 1, the NLL is NaN for unknown targets and 1 for others, and all other columns
+            are NaN.
     """
     ranks, unknown = np.array(rank, np.int32), np.full(len(rank), np.nan, np.float32)
     values = {

@@ -1,4 +1,4 @@
-"""A real S3 server for tests: moto's, as a process of its own on a free port."""
+"""A real S3 server for tests: moto in a separate process on a free port."""
 
 import re
 import subprocess
@@ -15,7 +15,7 @@ import pytest
 
 REGION: Final = "us-east-1"
 KEYS: Final = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
-# Nothing of the machine's own: no profile, no role.
+# Ignore the AWS profiles and roles of this machine.
 ISOLATED: Final = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": "/nonexistent",
@@ -25,27 +25,27 @@ ISOLATED: Final = {
 
 @dataclass(frozen=True)
 class S3Store:
-    """A running server.
+    """A running S3 server.
 
     Attributes:
-        url: Its endpoint.
+        url: Endpoint of the server.
     """
 
     url: str
 
     @property
     def environment(self) -> dict[str, str]:
-        """What points AWS's clients at it, and nothing else does."""
+        """Environment variables that point AWS clients only to this server."""
         return {"AWS_ENDPOINT_URL": self.url, "AWS_DEFAULT_REGION": REGION, **KEYS, **ISOLATED}
 
     def put(self, bucket: str, key: str, content: bytes) -> None:
-        """Store an object; its bucket is made if it is not there."""
+        """Store an object; its bucket is created if it does not exist."""
         client = self._client()
         client.create_bucket(Bucket=bucket)
         client.put_object(Bucket=bucket, Key=key, Body=content)
 
     def check_keys(self, wanted: bool) -> None:
-        """Let the server look at access keys, as Amazon's does, or take any."""
+        """Set whether the server checks access keys, like Amazon's, or accepts any."""
         calls = b"0" if wanted else b"1000000000"
         request = urllib.request.Request(
             f"{self.url}/moto-api/reset-auth", calls, {"Content-Type": "text/plain"}
@@ -66,7 +66,7 @@ class S3Store:
 
 @contextmanager
 def s3_server() -> Iterator[tuple[S3Store, subprocess.Popen[bytes]]]:
-    """Run the server for the length of the block; the process, for a test that ends it early."""
+    """Run the server within the block; also yield its process, for tests that stop it early."""
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", "0"],
@@ -93,6 +93,6 @@ def _address(process: subprocess.Popen[bytes], log: Any) -> str:
 
 @pytest.fixture(scope="session")
 def s3_store() -> Iterator[S3Store]:
-    """One server for all tests that need one."""
+    """One server shared by all tests that need one."""
     with s3_server() as (store, _):
         yield store

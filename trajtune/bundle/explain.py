@@ -1,6 +1,6 @@
-"""What each role of a career contributes to a prediction, by occlusion: the prediction without that role.
+"""Explain a prediction by occlusion: compare it with the prediction without each role of the career.
 
-Like `trajtune.bundle.bundle`, this needs only numpy and onnxruntime.
+Needs only numpy and onnxruntime, like `trajtune.bundle.bundle`.
 """
 
 # T roles of the career, V titles
@@ -12,19 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajtune.bundle.bundle import Bundle, Prediction
+from trajtune.bundle.bundle import CELLS, Bundle
 from trajtune.bundle.graph import Graph
+from trajtune.bundle.prediction import Prediction
 
 
 @dataclass(frozen=True)
 class Contribution:
-    """One role of the career.
+    """The contribution of one role of the career.
 
     Attributes:
-        title: The title as it was given.
-        without: Probability (0..1, before calibration) of the predicted title in the career without this
-            role; None: without it no career is left.
-        contribution: How much the role raises that probability; below 0: it lowers it.
+        title: Title of the role, as given.
+        without: Probability (0..1, before calibration) of the predicted title for the career without this
+            role; None: it is the only role.
+        contribution: Increase of that probability by the role; negative: a decrease.
     """
 
     title: str
@@ -34,12 +35,12 @@ class Contribution:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A prediction, and what each role contributes to it.
+    """A prediction and the contribution of each role to it.
 
     Attributes:
         prediction: Prediction for the complete career.
         probability: Probability of the predicted title, before calibration, 0..1.
-        contributions: One for each role, oldest first. They need not add up: roles interact.
+        contributions: One contribution per role, oldest first. They need not add up, because roles interact.
     """
 
     prediction: Prediction
@@ -47,10 +48,10 @@ class Explanation:
     contributions: tuple[Contribution, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """The explanation as JSON values, without the prediction.
+        """Return the explanation as JSON values, without the prediction.
 
         Returns:
-            ``probability`` and ``contributions``, their fields by name.
+            ``probability`` and ``contributions``, with their fields by name.
         """
         return {
             "probability": self.probability,
@@ -59,14 +60,14 @@ class Explanation:
 
 
 def explain(bundle: Bundle, career: Sequence[str]) -> Explanation:
-    """Predict what comes next in a career, and again without each of its roles.
+    """Predict the next role of a career, with and without each of its roles.
 
     Args:
-        bundle: The model.
-        career: Titles, oldest first.
+        bundle: Open bundle.
+        career: Titles of the career, oldest first.
 
     Returns:
-        The prediction, and what each role contributes to it.
+        The prediction and the contribution of each role to it.
 
     Raises:
         BundleError: If it is not a career.
@@ -83,27 +84,31 @@ def explain(bundle: Bundle, career: Sequence[str]) -> Explanation:
 def contributions(
     graph: Graph, career: Sequence[str], ids: Sequence[int], predicted: int, probability: float
 ) -> tuple[Contribution, ...]:
-    """How the probability of one title changes without each role.
+    """Return the change of one title's probability by each role.
 
     Args:
-        graph: The model.
+        graph: Model.
         career: Titles ``[T]``.
-        ids: Their indices ``[T]``.
+        ids: Indices of the titles ``[T]``.
         predicted: Index of the title whose probability is compared.
-        probability: That probability for the complete career, 0..1.
+        probability: Probability of that title for the complete career, 0..1.
     """
     if len(ids) == 1:
         return (Contribution(career[0], None, None),)
     without = [[*ids[:role], *ids[role + 1 :]] for role in range(len(ids))]
-    lengths = np.full(len(ids), len(ids) - 1, np.int64)
-    logits = graph.run(np.array(without, np.int64), lengths, ["next_role_logits"])["next_role_logits"]
-    left = _softmax(logits)[:, predicted].tolist()
+    at_once = max(1, CELLS // len(ids))
+    left: list[float] = []
+    for first in range(0, len(ids), at_once):
+        shorter = np.array(without[first : first + at_once], np.int64)
+        lengths = np.full(len(shorter), len(ids) - 1, np.int64)
+        logits = graph.run(shorter, lengths, ["next_role_logits"])["next_role_logits"]
+        left += _softmax(logits)[:, predicted].tolist()
     return tuple(
         Contribution(title, value, probability - value) for title, value in zip(career, left, strict=True)
     )
 
 
-def _softmax(logits_TV: NDArray[np.floating]) -> NDArray[np.float64]:  # noqa: N803 - named by its shape
+def _softmax(logits_TV: NDArray[np.floating]) -> NDArray[np.float64]:  # noqa: N803 - a tensor suffix
     powers = np.exp(logits_TV.astype(np.float64) - logits_TV.max(1, keepdims=True))
     shares: NDArray[np.float64] = powers / powers.sum(1, keepdims=True)
     return shares

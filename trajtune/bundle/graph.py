@@ -1,4 +1,4 @@
-"""The exported graph in onnxruntime: numpy arrays in, numpy arrays out."""
+"""Run the exported graph in onnxruntime, with numpy arrays as inputs and outputs."""
 
 # B careers in a batch, T roles (padded), V titles
 
@@ -13,21 +13,30 @@ from trajtune.errors import BundleError
 
 
 class Graph:
-    """An ONNX file in onnxruntime, on one thread: fast for one career, and deterministic."""
+    """An ONNX graph that runs on one thread, which is deterministic and fast for single careers.
 
-    def __init__(self, path: Path) -> None:
+
+    It can be pickled: the copy is of the model as it was read, and needs no file.
+    """
+
+    def __init__(self, model: Path | bytes) -> None:
         import onnxruntime
+
+        self._model = model if isinstance(model, bytes) else model.read_bytes()
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(self._model, options, providers=["CPUExecutionProvider"])
         self.inputs: dict[str, list[int | str]] = {i.name: i.shape for i in self._session.get_inputs()}
         self.outputs: dict[str, list[int | str]] = {o.name: o.shape for o in self._session.get_outputs()}
 
+    def __reduce__(self) -> tuple[type["Graph"], tuple[bytes]]:
+        return Graph, (self._model,)
+
     @property
     def vocab_size(self) -> int:
-        """V, from the shape of the logits."""
+        """Number of titles V, from the shape of the logits."""
         return int(self.outputs["next_role_logits"][1])
 
     def run(
@@ -36,21 +45,21 @@ class Graph:
         """Run one padded batch.
 
         Args:
-            title_ids: ``[B, T]``, each in 0..V - 1; values past a career's length never matter.
-            lengths: ``[B]``, each in 1..T.
-            outputs: Names of the outputs; None: all.
+            title_ids: Title ids ``[B, T]``, each in 0..V - 1; values after a length have no effect.
+            lengths: Numbers of roles ``[B]``, each in 1..T.
+            outputs: Names of the outputs; None: all outputs.
 
         Raises:
-            BundleError: For ids or lengths out of range; onnxruntime itself accepts -1 and 0.
+            BundleError: If ids or lengths are out of range; onnxruntime itself accepts -1 and 0.
         """
         if title_ids.size == 0 or title_ids.min() < 0 or title_ids.max() >= self.vocab_size:
             raise BundleError(
-                f"Title ids must be in 0..{self.vocab_size - 1}, but a batch holds others. "
-                "Encode titles with the bundle's own vocabulary."
+                f"Title ids must be in 0..{self.vocab_size - 1}, but a batch has others. "
+                "Encode titles with the vocabulary of the bundle."
             )
         if lengths.min() < 1 or lengths.max() > title_ids.shape[1]:
             raise BundleError(
-                f"Lengths must be in 1..{title_ids.shape[1]}, but go from {lengths.min()} "
+                f"Lengths must be in 1..{title_ids.shape[1]}, but range from {lengths.min()} "
                 f"to {lengths.max()}. Count the titles of each career."
             )
         names = list(outputs or self.outputs)

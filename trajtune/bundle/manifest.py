@@ -1,4 +1,4 @@
-"""The files of a bundle, and the manifest that holds their hashes."""
+"""File names of a bundle, and the manifest with their hashes."""
 
 import hashlib
 import json
@@ -19,18 +19,22 @@ REPORT: Final = "evaluation_report.md"
 HTML_REPORT: Final = "report.html"
 MODEL_CARD: Final = "MODEL_CARD.md"
 PROBES: Final = "probes.json"
+TEST_PEOPLE: Final = "test_people.npz"
 FILES: Final = (
     *(MODEL, VOCABULARY, CALIBRATION, CALIBRATOR, CHECKPOINT),
-    *(METRICS, REPORT, HTML_REPORT, MODEL_CARD, PROBES),
+    *(METRICS, REPORT, HTML_REPORT, MODEL_CARD, PROBES, TEST_PEOPLE),
 )
-"""Every file of a bundle except its manifest, which holds their hashes."""
+"""Every file of a bundle except the manifest, which contains their hashes."""
+
+ADDED: Final = (TEST_PEOPLE,)
+"""Those that bundles of earlier versions lack."""
 
 MANIFEST: Final = "manifest.json"
 SCHEMA_VERSION: Final = 1
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read a bundle's manifest.
+    """Return the manifest of a bundle.
 
     Raises:
         BundleError: If there is no bundle, or this version cannot read its manifest.
@@ -44,7 +48,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise BundleError(f"{folder / MANIFEST} cannot be read: {error}. Finalize the run again.") from error
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
-        raise BundleError(f"{folder / MANIFEST} is no manifest of a bundle. Finalize the run again.")
+        raise BundleError(f"{folder / MANIFEST} is not the manifest of a bundle. Finalize the run again.")
     if manifest.get("schema_version") != SCHEMA_VERSION:
         raise BundleError(
             f"This trajtune reads bundles of version {SCHEMA_VERSION}, but {folder} has "
@@ -54,10 +58,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def check_file(folder: Path, name: str, manifest: dict[str, Any]) -> None:
-    """Compare one file with its hash in the manifest.
+    """Check one file against its hash in the manifest.
 
     Raises:
-        BundleError: If it is missing, unreadable or altered.
+        BundleError: If the file is missing, unreadable or changed.
     """
     try:
         digest = file_sha256(folder / name)
@@ -74,6 +78,6 @@ def check_file(folder: Path, name: str, manifest: dict[str, Any]) -> None:
 
 
 def manifest_sha256(manifest: Mapping[str, Any]) -> str:
-    """Hash of everything in a manifest but this hash itself, which the manifest holds under this name."""
+    """Return the hash of a manifest without its entry ``manifest_sha256``, which stores this hash."""
     content = {name: value for name, value in manifest.items() if name != "manifest_sha256"}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What a bundle's tenure and hireability stand for, and what is true of anybody, from its manifest."""
+"""The meaning of a bundle's tenure and hireability, and their values over all careers, from the manifest."""
 
 import re
 from collections.abc import Mapping
@@ -10,15 +10,15 @@ _PROXY: Final = re.compile(r"proxy: stayed at least (\d+) months")
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What the numbers beside the next role mean.
+    """The meaning of the tenure and hireability of a bundle's predictions.
 
     Attributes:
-        stays_months: The hireability is the probability of staying so many months; None: it is that of a
-            label in the data.
-        tenure_is_prior: Training knew no tenure, so every career gets the same.
-        hireability_is_prior: Training knew no outcome, so every career gets the same.
-        tenure_months: 10 % and 90 % quantiles of training's tenures; None in bundles of earlier versions.
-        hireability: Share of positive outcomes in training, 0..1; None in bundles of earlier versions.
+        stays_months: Months of the proxy label: hireability is the probability of staying at least this
+            long. None: it is the probability of a label from the data.
+        tenure_is_prior: Whether train had no known tenure, so every career gets the same interval.
+        hireability_is_prior: Whether train had no known label, so every career gets the same probability.
+        tenure_months: 10 % and 90 % quantiles of the train tenures; None in bundles of earlier versions.
+        hireability: Share of positive labels in train, 0..1; None in bundles of earlier versions.
     """
 
     stays_months: int | None = None
@@ -29,7 +29,7 @@ class Outcomes:
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any]) -> "Outcomes":
-        """What a bundle's manifest says of them."""
+        """Read them from the manifest of a bundle."""
         calibration = manifest.get("calibration", {})
         months = calibration.get("tenure_prior_months")
         return cls(
@@ -41,21 +41,21 @@ class Outcomes:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The priors as JSON values: ``tenure_months`` and ``hireability``."""
+        """Return the priors as JSON values: ``tenure_months`` and ``hireability``."""
         return {"tenure_months": self.tenure_months, "hireability": self.hireability}
 
 
 def stays_months(label: str) -> int | None:
-    """Months that the proxy label asks for; None for a label from the data.
+    """Return the months of the proxy label; None for a label from the data.
 
     Args:
-        label: ``hireability_label`` of a manifest or of ``metrics.json``.
+        label: Value of ``hireability_label`` in a manifest or in ``metrics.json``.
     """
     found = _PROXY.match(label)
     return int(found[1]) if found else None
 
 
 def hireability_name(label: str) -> str:
-    """The hireability in words: ``stays 12+ months``, or ``hireability`` for a label from the data."""
+    """Return a name for the hireability: ``stays 12+ months``, or ``hireability`` for a label of the data."""
     months = stays_months(label)
     return "hireability" if months is None else f"stays {months}+ months"

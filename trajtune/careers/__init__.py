@@ -1,1 +1,1 @@
-"""Read careers from anywhere, parse their dates, and account for every row."""
+"""Read careers from a database or files, parse their dates, and account for every row."""

@@ -1,4 +1,4 @@
-"""Event logs, which record that a role starts and not that it ends: it ends when the next one starts."""
+"""Event logs record only the start of a role: a role ends when the next one starts."""
 
 # R roles
 
@@ -10,19 +10,19 @@ from trajtune.careers.role_validation import ROLES
 
 
 def ends_at_next_start(owners: NDArray[np.int64], roles: pa.Table) -> pa.Table:
-    """The same roles, each with the next later start of its career as its end, in that start's precision.
+    """Set the end of each role to the next later start in its career, with that start's precision.
 
-    Like a recorded end, it becomes known on its day, so a split that ends earlier does not have it. Roles at
-    fault have no effect.
+    Like a recorded end, such an end becomes known on its day, so a split that ends earlier does not have it.
+    Faulty roles have no effect.
 
     Args:
         owners: int64 ``[R]``: the career of each role.
-        roles: `ROLES` ``[R]``; ends in it are replaced.
+        roles: `ROLES` ``[R]``; its ends are replaced.
     """
     starts, precisions = (roles[name].to_numpy() for name in ("start", "precision"))
     good = np.flatnonzero(roles["fault"].to_numpy() == 0)
     order = good[np.lexsort((precisions[good], starts[good], owners[good]))]
-    begins = np.ones(len(order), bool)  # of a group of roles with one start
+    begins = np.ones(len(order), bool)  # of a group of roles with the same start
     begins[1:] = (owners[order][1:] != owners[order][:-1]) | (starts[order][1:] != starts[order][:-1])
     first = order[begins]
     has_next = np.append(owners[first][1:] == owners[first][:-1], False)[: len(first)]

@@ -1,6 +1,6 @@
-"""The work histories of a block in columns: one row for each role, and what is beside the roles."""
+"""The work histories of a block in columns: one row per role, and the values beside the roles."""
 
-# N careers, R roles of all careers
+# N careers, R roles in all careers
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from trajtune.careers.sources.column_names import CURRENT_NAME, alternatives
 from trajtune.experiment.sources import JsonHistory
 
 FIELDS: Final = ("title", "start", "end", "current")
-"""What is read of a role."""
+"""The fields of a role that are read."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Histories:
 
     Attributes:
         owners: int64 ``[R]``: the career of each role, ascending.
-        roles: As they are in the source, ``[R]``, in list order within a career.
-        faults: string ``[N]``: why a history cannot be read at all, else null.
-        labels: string ``[N]``: the value under the label's key beside the roles, null if there is none.
-        ids: string ``[N]``: the id beside the roles, null if there is none or it is not looked for.
-        absent: string ``[N]``: where ``history_key`` leads to nothing, the keys that are there, else null.
+        roles: The roles as in the source, ``[R]``, in list order within a career.
+        faults: string ``[N]``: the reason why a history cannot be read, else null.
+        labels: string ``[N]``: the label beside the roles, null if there is none.
+        ids: string ``[N]``: the id beside the roles, null if there is none or it is not needed.
+        absent: string ``[N]``: if ``history_key`` finds nothing, the keys that exist, else null.
     """
 
     owners: NDArray[np.int64]
@@ -39,7 +39,7 @@ class Histories:
     absent: pa.Array
 
     def only(self, is_kept: NDArray[np.bool_]) -> "Histories":
-        """The histories of some careers, bool ``[N]``."""
+        """Return the histories of the selected careers, bool ``[N]``."""
         new_owners = np.cumsum(is_kept) - 1
         roles = np.flatnonzero(is_kept[self.owners])
         careers = pa.array(np.flatnonzero(is_kept))
@@ -50,16 +50,16 @@ class Histories:
         )
 
     def _columns(self) -> tuple[pa.Array, ...]:
-        """What there is of each career."""
+        """The columns with one entry per career."""
         return self.faults, self.labels, self.ids, self.absent
 
 
 Parts = list[tuple[NDArray[np.int64], Histories]]
-"""Histories of some careers of a block, with their places in it."""
+"""Histories of some careers of a block, with their indices in it."""
 
 
 def joined(parts: Parts) -> Histories:
-    """The histories of all careers of a block, in the order of their places; at least one part."""
+    """Join parts, at least one, to the histories of a block, in the order of their indices."""
     places = np.concatenate([at for at, _ in parts])
     if len(parts) == 1 and (places == np.arange(len(places))).all():
         return parts[0][1]
@@ -75,16 +75,16 @@ def joined(parts: Parts) -> Histories:
 
 
 def keys_by_field(layout: JsonHistory) -> dict[str, tuple[str, ...]]:
-    """The keys that each of `FIELDS` may have in a role, the first that holds anything first."""
+    """Return the possible keys of each of `FIELDS` in a role; the first with a value counts."""
     keys = (layout.title_key, layout.start_key, layout.end_key, layout.current_key or CURRENT_NAME)
     return {field: alternatives(key) if key else () for field, key in zip(FIELDS, keys, strict=True)}
 
 
 def has_paths(*names: Mapping[str, Sequence[str]]) -> bool:
-    """Whether a name is a path of keys, which only Python objects are followed along."""
+    """Return whether a name is a path of keys, which only `json_objects` can follow."""
     return any("." in key for by_field in names for keys in by_field.values() for key in keys)
 
 
 def path_of(history_key: str | None) -> Sequence[str]:
-    """The keys that a ``history_key`` consists of."""
+    """Split a ``history_key`` into its keys."""
     return () if history_key is None else tuple(history_key.split("."))

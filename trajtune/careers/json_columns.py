@@ -1,10 +1,10 @@
-"""Histories that Arrow reads at once: JSON texts that all have one form, and lists of structs.
+"""Read histories with Arrow: JSON texts that all have the same form, and lists of structs.
 
-A text that Arrow cannot read, or that it could read otherwise than `json_objects`, is none of these: the
-caller reads it by itself, so that an odd one costs one row.
+Arrow cannot read some texts, and could read others differently from `json_objects`. The caller reads these
+with `json_objects`, so that an odd text affects only its own row.
 """
 
-# N texts, R roles of all of them
+# N texts, R roles in all texts
 
 import re
 from collections.abc import Iterable
@@ -23,22 +23,22 @@ from trajtune.careers.reasons import Reason
 from trajtune.careers.role_validation import RawRoles
 from trajtune.experiment.sources import JsonHistory
 
-MOST_DEPTH: Final = 200
-"""Lists and objects within each other; deeper JSON is refused, because Python's stack has an end."""
+MAX_DEPTH: Final = 200
+"""Maximum nesting of lists and objects. Deeper JSON is refused, because Python's stack is limited."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """Where things are in each text.
+    """The keys at which the values are in each text.
 
     Attributes:
-        path: The keys that lead to the list of roles; none: the text is the list.
-        names: The keys of each field of a role.
-        is_role: The text is no list but a single role.
-        beside: Keys at the top, by ``id`` or ``label``; the first that is not null counts.
-        label_key: A key of the object that holds the list, if ``path`` has two keys or more.
-        preferred: Keys that would take the place of one in ``path``.
-        may_be_absent: Where ``path`` leads to nothing there are no roles; else the text is read by itself.
+        path: Path of keys to the list of roles; empty: the text is the list.
+        names: Possible keys of each field of a role.
+        is_role: The text is a single role, not a list.
+        beside: Keys at the top level, by ``id`` or ``label``; the first that is not null counts.
+        label_key: Key in the object that contains the list, if ``path`` has two keys or more.
+        preferred: Keys that would take precedence over one in ``path``.
+        may_be_absent: If ``path`` finds nothing, there are no roles; else the text is read by `json_objects`.
     """
 
     path: tuple[str, ...]
@@ -50,28 +50,28 @@ class Form:
     may_be_absent: bool = False
 
     def keys(self, *fields: str) -> set[str]:
-        """All keys of some fields."""
+        """Return all keys of some fields."""
         return {key for name in fields for key in self.names[name]}
 
     def keys_beside(self) -> set[str]:
-        """All keys whose values are read but not as those of a role."""
+        """Return all keys whose values are read outside of the roles."""
         inner = {self.label_key} if self.label_key is not None else set[str]()
         return inner.union(*self.beside.values())
 
 
 def is_regular(texts: pa.Array, form: Form) -> NDArray[np.bool_]:
-    """bool ``[N]``: texts that `read_columns` may read, as far as can be seen cheaply."""
+    """Return bool ``[N]``: texts that `read_columns` can probably read, by a cheap check."""
     begins = r"^[ \t\r\n]*\{" if form.path or form.is_role else r"^[ \t\r\n]*\["
     regular = pc.match_substring_regex(texts, begins)
     if form.preferred:
         # A key may also be written with escapes.
         pattern = "|".join([_ESCAPED_ASCII, *(f'"{re.escape(key)}"' for key in form.preferred)])
         regular = pc.and_not(regular, pc.match_substring_regex(texts, pattern))
-    return np.asarray(regular.to_numpy(zero_copy_only=False)) & (_num_brackets(texts) <= MOST_DEPTH)
+    return np.asarray(regular.to_numpy(zero_copy_only=False)) & (_num_brackets(texts) <= MAX_DEPTH)
 
 
 def _num_brackets(texts: pa.Array) -> NDArray[np.int64]:
-    """int64 ``[N]``: opening brackets of each text, which is as deep as this at most."""
+    """Return int64 ``[N]``: the number of opening brackets of each text, an upper bound of its depth."""
     content, offsets = _bytes_of(texts)
     at = np.flatnonzero((content == ord("[")) | (content == ord("{")))
     return np.diff(np.searchsorted(at, offsets))
@@ -81,8 +81,8 @@ _ESCAPED_ASCII: Final = r"\\u00[2-7]"
 
 
 def with_quotes(texts: pa.Array, form: Form) -> pa.Array:
-    """The texts with numbers and booleans written as strings where they are read as strings anyway."""
-    # Within a string a quote has a backslash before it, so a key in quotes is not matched there.
+    """Put numbers and booleans into quotes where they are read as strings anyway."""
+    # A quote inside a string follows a backslash, so a quoted key inside a string does not match.
     keys = (form.keys("start", "end", "current") | form.keys_beside()) - form.keys("title")
     start, end = rf'("(?:{_any_of(keys)})"\s*:\s*)', r"(\s*[,}\]])"
     texts = pc.replace_substring_regex(texts, rf"{start}(true|false|0|-?[1-9]\d{{0,14}}){end}", r'\1"\2"\3')
@@ -97,10 +97,10 @@ def _any_of(keys: Iterable[str]) -> str:
 
 
 class OddTextError(ValueError):
-    """Among some texts there is one that Arrow cannot read.
+    """Arrow cannot read one of the texts.
 
     Attributes:
-        row: Its place, or None if it is not known.
+        row: Index of that text, or None if it is not known.
     """
 
     def __init__(self, message: str) -> None:
@@ -110,14 +110,14 @@ class OddTextError(ValueError):
 
 
 def read_columns(texts: pa.Array, form: Form) -> tuple[Histories, NDArray[np.bool_]]:
-    """Read all texts at once.
+    """Read all texts in one call of Arrow.
 
     Args:
         texts: string ``[N]``, no nulls, at least one.
-        form: The form that they have.
+        form: The form of the texts.
 
     Returns:
-        The histories; and bool ``[N]``: texts whose list may be somewhere else.
+        The histories; and bool ``[N]``: texts whose list may be at another key.
 
     Raises:
         OddTextError: If one of the texts does not have that form.
@@ -151,7 +151,7 @@ def read_columns(texts: pa.Array, form: Form) -> tuple[Histories, NDArray[np.boo
 
 
 def _with_occurring_keys(texts: pa.Array, form: Form) -> Form:
-    """The form with the keys that occur, and always the first of each field: fewer columns to parse."""
+    """Reduce the form to the first key of each field if no other key occurs, to parse fewer columns."""
     others = [key for keys in form.names.values() for key in keys[1:]]
     pattern = "|".join([_ESCAPED_ASCII, *(f'"{re.escape(key)}"' for key in others)])
     if others and pc.any(pc.match_substring_regex(texts, pattern)).as_py():
@@ -163,7 +163,7 @@ def _with_occurring_keys(texts: pa.Array, form: Form) -> Form:
 
 
 def _kind(form: Form) -> pa.DataType:
-    """The Arrow type of a text: strings where anything is read."""
+    """Return the Arrow type of a text, with strings for all values that are read."""
     beside = set().union(*form.beside.values())
     if form.is_role:
         return _struct(form.keys(*FIELDS) | beside)
@@ -179,7 +179,10 @@ def _struct(keys: Iterable[str], *fields: pa.Field) -> pa.DataType:
 
 
 def odd_texts(texts: pa.Array, form: Form) -> NDArray[np.bool_]:
-    """bool ``[N]``: texts that `read_columns` cannot read; each costs the reading of a few more again."""
+    """Return bool ``[N]``: texts that `read_columns` cannot read.
+
+    For each such text, a few others are read again.
+    """
     # A text with a second value would shift the numbers of the rows after it.
     odd = np.array(pc.match_substring_regex(texts, _SECOND_VALUE).to_numpy(zero_copy_only=False))
     at, kind = np.flatnonzero(~odd), _kind(form)
@@ -203,7 +206,7 @@ _CHUNK_BYTES: Final = 1 << 20
 
 
 def _chunks(offsets: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """First and last place of lines of about `_CHUNK_BYTES` together."""
+    """Return the first and last index of runs of lines with about `_CHUNK_BYTES` each."""
     count = len(offsets) - 1
     steps = np.arange(offsets[0], offsets[-1] + _CHUNK_BYTES, _CHUNK_BYTES)
     bounds = np.unique(np.append(np.minimum(np.searchsorted(offsets, steps), count), count))
@@ -211,9 +214,9 @@ def _chunks(offsets: NDArray[np.int64]) -> list[tuple[int, int]]:
 
 
 def _as_lines(texts: pa.Array) -> tuple[pa.Buffer, NDArray[np.int64]]:
-    """The texts as JSON objects, one on each line; and where each line begins, with the end of the last."""
-    # A line break in JSON is white space between values, and a tab can replace it. Within a string Arrow
-    # refuses both. The brackets keep what follows a value from being taken for a part of the line.
+    """Return the texts as JSON objects, one per line, and the offset of each line and of the end."""
+    # A line break between JSON values is white space, and a tab can replace it. Arrow refuses both in
+    # strings. The brackets make text after a value an error instead of a part of the next line.
     flat = pc.replace_substring(pc.replace_substring(texts, "\n", "\t"), "\r", "\t")
     lines = pc.binary_join_element_wise('{"h":[', flat, "]}\n", "")
     content, offsets = _bytes_of(lines)
@@ -221,7 +224,7 @@ def _as_lines(texts: pa.Array) -> tuple[pa.Buffer, NDArray[np.int64]]:
 
 
 def _bytes_of(texts: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The bytes of strings, uint8; and where each begins in them, with the end of the last, ``[N + 1]``."""
+    """Return the bytes of strings, uint8, and the offsets of each string and of the end, ``[N + 1]``."""
     _, offsets, content = texts.buffers()
     if not len(texts) or content is None:
         return np.empty(0, np.uint8), np.zeros(len(texts) + 1, np.int64)
@@ -230,10 +233,10 @@ def _bytes_of(texts: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 def _values(content: pa.Buffer, offsets: NDArray[np.int64], kind: pa.DataType) -> pa.Array:
-    """One value for each of the lines that begin at ``offsets``.
+    """Return one value for each of the lines at ``offsets``.
 
     Raises:
-        OddTextError: If a line is not a single value of that kind.
+        OddTextError: If a line is not a single value of that type.
     """
     begin, size = int(offsets[0]), int(offsets[-1] - offsets[0])
     try:
@@ -259,11 +262,11 @@ def _first_of(values: pa.Array, keys: Iterable[str]) -> pa.Array:
 
 
 def read_nested(lists: pa.Array, layout: JsonHistory) -> Histories | None:
-    """Read histories that are lists of structs, as in Parquet, of any types; None if they are other lists.
+    """Read histories that are lists of structs, as in Parquet; None for lists of other types.
 
     Args:
-        lists: A list of any kind ``[N]``.
-        layout: The structs' fields.
+        lists: Arrow lists of any type ``[N]``.
+        layout: Names of the structs' fields.
     """
     if not pa.types.is_struct(lists.type.value_type) or has_paths(keys_by_field(layout)):
         return None
@@ -281,7 +284,7 @@ def read_nested(lists: pa.Array, layout: JsonHistory) -> Histories | None:
 
 
 def roles_of_structs(structs: pa.Array, names: dict[str, tuple[str, ...]]) -> RawRoles:
-    """Roles from structs ``[R]`` with fields of any types."""
+    """Return the roles of structs ``[R]`` with fields of any types."""
     nulls = pa.nulls(len(structs), pa.string())
     texts = {}
     for name in FIELDS:
@@ -297,7 +300,7 @@ def roles_of_structs(structs: pa.Array, names: dict[str, tuple[str, ...]]) -> Ra
 
 
 def _titles_that_are_not_text(structs: pa.Array, keys: Iterable[str]) -> NDArray[np.bool_]:
-    """bool ``[R]``: whether the first title that holds anything is a number, a list, a struct or broken."""
+    """Return bool ``[R]``: whether the first title with a value is a number, list or struct, or broken."""
     is_decided, broken = np.zeros(len(structs), bool), np.zeros(len(structs), bool)
     for key in keys:
         column = plain(pc.struct_field(structs, key))

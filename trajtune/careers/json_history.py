@@ -1,10 +1,10 @@
-"""JSON work histories to columns: from one text for each career to one row for each role.
+"""Convert JSON work histories to columns: from one text per career to one row per role.
 
-Texts of the usual form are parsed by Arrow at once. One with anything unusual in it (a number for a title,
-a text that is no JSON) is read by itself. Both ways give the same result, and a test compares them.
+Arrow parses all texts of the usual form in one call. A text with anything unusual in it (a number for a
+title, invalid JSON) is read separately. Both ways give the same result, and a test compares them.
 """
 
-# N texts, R roles of all of them
+# N texts, R roles in all texts
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -20,52 +20,52 @@ from trajtune.careers.json_objects import (
     first_key_of_list,
     history_of,
     parsed,
-    read_lines_by_themselves,
+    read_lines_singly,
     read_objects,
-    read_role_lines_by_themselves,
+    read_role_lines_singly,
 )
 from trajtune.careers.role_validation import RawRoles
 from trajtune.careers.sources.column_names import alternatives, id_names
 from trajtune.experiment.sources import JsonHistory, RoleRows
 
-_ByThemselves = Callable[[pa.Array], Histories]
+_Read = Callable[[pa.Array], Histories]
 _LOOKED_AT: Final = 20
-"""Texts at the beginning of a block among which the usual form is looked for."""
+"""Number of texts at the beginning of a block that determine the usual form."""
 
 
 def read_histories(texts: pa.Array, layout: JsonHistory, label_key: str | None = None) -> Histories:
-    """Read one JSON text for each career.
+    """Read one JSON text per career.
 
     Args:
         texts: string ``[N]``; null is an empty history.
-        layout: The keys, and where the list is if it is inside an object.
-        label_key: A key of that object that holds a hireability label.
+        layout: The keys, and the path to the list if it is in an object.
+        label_key: Key of the hireability label in that object.
     """
 
-    def by_themselves(some: pa.Array) -> Histories:
+    def read_singly(some: pa.Array) -> Histories:
         return read_objects([parsed(text) for text in some.to_pylist()], layout, label_key)
 
-    return _read(texts, partial(_form_of_history, layout=layout, label_key=label_key), by_themselves)
+    return _read(texts, partial(_form_of_history, layout=layout, label_key=label_key), read_singly)
 
 
 def read_lines(texts: pa.Array, layout: JsonHistory, label: str | None) -> tuple[pa.Table, Histories]:
-    """Read JSON lines that hold a career each.
+    """Read JSON lines with one career each.
 
     Returns:
-        ``id``, and ``label`` if ``label`` is given, ``[N]``; and the histories. The label is next to the
-        history or inside it.
+        ``id``, and ``label`` if ``label`` is given, ``[N]``; and the histories. The label may be beside the
+        history or in it.
     """
     histories = _read(
         texts,
         partial(_form_of_line, layout=layout, label=label),
-        lambda some: read_lines_by_themselves(some, layout, label),
+        lambda some: read_lines_singly(some, layout, label),
     )
     columns = {"id": histories.ids} | ({} if label is None else {"label": histories.labels})
     return pa.table(columns), histories
 
 
 def read_role_lines(texts: pa.Array, layout: RoleRows, label: str | None) -> tuple[pa.Table, RawRoles]:
-    """Read JSON lines that hold a role each: ``id`` and ``label`` ``[R]``, and the roles."""
+    """Read JSON lines with one role each; return ``id`` and ``label`` ``[R]``, and the roles."""
     keys = JsonHistory(
         title_key=layout.title_column,
         start_key=layout.start_column,
@@ -75,56 +75,57 @@ def read_role_lines(texts: pa.Array, layout: RoleRows, label: str | None) -> tup
     )
     beside = {"id": id_names(layout)} | ({} if label is None else {"label": (label,)})
     form = Form((), keys_by_field(keys), is_role=True, beside=beside)
-    at_once = None if has_paths(form.names, form.beside) else form
+    form_if_regular = None if has_paths(form.names, form.beside) else form
     histories = _read(
-        texts, lambda text: at_once, lambda some: read_role_lines_by_themselves(some, layout, keys, label)
+        texts, lambda text: form_if_regular, lambda some: read_role_lines_singly(some, layout, keys, label)
     )
     return pa.table({"id": histories.ids, "label": histories.labels}), histories.roles
 
 
-def _read(texts: pa.Array, form_of: Callable[[str], Form | None], by_themselves: _ByThemselves) -> Histories:
-    """Read the texts of the form that one of the first has at once, and the others by themselves."""
+def _read(texts: pa.Array, form_of: Callable[[str], Form | None], read_singly: _Read) -> Histories:
+    """Read texts of the usual form together, and the others one by one.
+
+    The first texts determine the usual form.
+    """
     first = texts.slice(0, _LOOKED_AT).to_pylist()
     form = next((form for text in first if text is not None and (form := form_of(text)) is not None), None)
     if form is None:
-        return by_themselves(texts)
+        return read_singly(texts)
     regular = is_regular(texts.fill_null(""), form)
     at, others = np.flatnonzero(regular), np.flatnonzero(~regular)
-    parts: Parts = [(others, by_themselves(texts.take(pa.array(others))))] if len(others) else []
+    parts: Parts = [(others, read_singly(texts.take(pa.array(others))))] if len(others) else []
     if len(at):
-        parts += _read_regular(
-            texts if not len(others) else texts.take(pa.array(at)), at, form, by_themselves
-        )
+        parts += _read_regular(texts if not len(others) else texts.take(pa.array(at)), at, form, read_singly)
     return joined(parts)
 
 
-def _read_regular(texts: pa.Array, at: NDArray[np.int64], form: Form, by_themselves: _ByThemselves) -> Parts:
-    """Read texts, whose places are ``at``, that have the form as far as can be seen cheaply."""
+def _read_regular(texts: pa.Array, at: NDArray[np.int64], form: Form, read_singly: _Read) -> Parts:
+    """Read texts with the indices ``at`` that have the form according to a cheap check."""
     try:
-        return _at_once(texts, texts, at, form, by_themselves)
+        return _read_together(texts, texts, at, form, read_singly)
     except OddTextError:
         quoted = with_quotes(texts, form)
     try:
-        return _at_once(texts, quoted, at, form, by_themselves)
+        return _read_together(texts, quoted, at, form, read_singly)
     except OddTextError:
         odd = odd_texts(quoted, form)
-    parts = [(at[odd], by_themselves(texts.filter(pa.array(odd))))] if odd.any() else []
+    parts = [(at[odd], read_singly(texts.filter(pa.array(odd))))] if odd.any() else []
     even = pa.array(~odd)
     if odd.all():
         return parts
     try:
-        return parts + _at_once(texts.filter(even), quoted.filter(even), at[~odd], form, by_themselves)
-    except OddTextError:  # found together what was not found alone
-        return [*parts, (at[~odd], by_themselves(texts.filter(even)))]
+        return parts + _read_together(texts.filter(even), quoted.filter(even), at[~odd], form, read_singly)
+    except OddTextError:  # only together the texts are invalid
+        return [*parts, (at[~odd], read_singly(texts.filter(even)))]
 
 
-def _at_once(
-    texts: pa.Array, quoted: pa.Array, at: NDArray[np.int64], form: Form, by_themselves: _ByThemselves
+def _read_together(
+    texts: pa.Array, quoted: pa.Array, at: NDArray[np.int64], form: Form, read_singly: _Read
 ) -> Parts:
-    """Read texts at once, but those by themselves whose list may be somewhere else.
+    """Read texts together, and separately those whose list may be at another key.
 
     Raises:
-        OddTextError: If one of them cannot be read at once.
+        OddTextError: If Arrow cannot read one of them.
     """
     histories, is_doubtful = read_columns(quoted, form)
     if not is_doubtful.any():
@@ -132,12 +133,12 @@ def _at_once(
     doubtful = texts.filter(pa.array(is_doubtful))
     return [
         (at[~is_doubtful], histories.only(~is_doubtful)),
-        (at[is_doubtful], by_themselves(doubtful)),
+        (at[is_doubtful], read_singly(doubtful)),
     ]
 
 
 def _form_of_history(text: str, layout: JsonHistory, label_key: str | None) -> Form | None:
-    """The form of a history; None if it is not one that Arrow reads."""
+    """Return the form of a history; None if Arrow cannot read it."""
     names = keys_by_field(layout)
     value = parsed(text)
     path = _path_to_list(value, layout)
@@ -145,13 +146,13 @@ def _form_of_history(text: str, layout: JsonHistory, label_key: str | None) -> F
         return None
     if not path:
         return Form((), names)
-    # Only an object can hold a label next to the list.
+    # Only an object can have a label beside the list.
     beside: dict[str, tuple[str, ...]] = {} if label_key is None else {"label": (label_key,)}
     return Form(tuple(path), names, beside=beside, preferred=_preferred(path[0], layout, "work_history"))
 
 
 def _form_of_line(text: str, layout: JsonHistory, label: str | None) -> Form | None:
-    """The form of a line with a career; None if it is not one that Arrow reads."""
+    """Return the form of a line with a career; None if Arrow cannot read it."""
     line = parsed(text)
     history = history_of(line, layout)
     keys = alternatives(layout.history_column)
@@ -176,13 +177,13 @@ def _form_of_line(text: str, layout: JsonHistory, label: str | None) -> Form | N
 
 
 def _preferred(key: str, layout: JsonHistory, name: str) -> tuple[str, ...]:
-    """The keys under which a list would be taken rather than under ``key``."""
+    """Return the keys whose lists would take precedence over the list under ``key``."""
     keys = alternatives(name)
     return () if layout.history_key is not None else keys[: keys.index(key)]
 
 
 def _path_to_list(value: Any, layout: JsonHistory) -> Sequence[str] | None:
-    """The keys that lead to the list of a history; None if there is no list."""
+    """Return the path of keys to the list of a history; None if there is no list."""
     if layout.history_key is not None:
         path = path_of(layout.history_key)
         for key in path:

@@ -1,6 +1,6 @@
-"""Histories read one by one, as Python objects: works for any form, and is slower than columns."""
+"""Read histories one by one, as Python objects. This works for any form, and is slower than columns."""
 
-# N texts, R roles of all of them
+# N texts, R roles in all texts
 
 import json
 import re
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trajtune.careers.histories import FIELDS, Histories, keys_by_field, path_of
-from trajtune.careers.json_columns import MOST_DEPTH
+from trajtune.careers.json_columns import MAX_DEPTH
 from trajtune.careers.nested_keys import list_at, value_at
 from trajtune.careers.parse.text import is_unicode, value_text
 from trajtune.careers.reasons import Reason
@@ -22,26 +22,26 @@ from trajtune.experiment.sources import JsonHistory, RoleRows
 
 
 class InvalidJson(str):
-    """Takes the place of a value: the reason why its text is no JSON."""
+    """The reason why a text is not JSON; replaces the value."""
 
     __slots__ = ()
 
 
 def parsed(text: str | None) -> Any:
-    """The value of a JSON text, or an `InvalidJson`."""
+    """Return the value of a JSON text, or an `InvalidJson`."""
     if text is None:
         return None
     try:
         value = _loaded(text)
-        # Some databases hold the text of a list as a JSON string.
+        # Some databases store the text of a list as a JSON string.
         return _loaded(value) if isinstance(value, str) else value
     except (ValueError, RecursionError) as error:
         return InvalidJson(f"no JSON: {error}")
 
 
 def _loaded(text: str) -> Any:
-    if text.count("[") + text.count("{") > MOST_DEPTH and _depth(text) > MOST_DEPTH:
-        raise ValueError(f"more than {MOST_DEPTH} lists and objects lie within each other")
+    if text.count("[") + text.count("{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+        raise ValueError(f"more than {MAX_DEPTH} lists and objects lie within each other")
     return json.loads(text, strict=False)
 
 
@@ -70,7 +70,7 @@ def read_objects(values: Sequence[Any], layout: JsonHistory, label_key: str | No
         labels.append(value_text(value.get(label_key)) if label_key and isinstance(value, dict) else None)
         roles, fault = _list_of_roles(value, layout)
         faults.append(fault)
-        absent.append(None if roles or fault else _keys_instead(value, layout))
+        absent.append(None if roles or fault else _existing_keys(value, layout))
         for role in roles:
             owners.append(number)
             texts, reason, detail = _role(role, names)
@@ -92,8 +92,8 @@ def read_objects(values: Sequence[Any], layout: JsonHistory, label_key: str | No
     )
 
 
-def read_lines_by_themselves(texts: pa.Array, layout: JsonHistory, label: str | None) -> Histories:
-    """Read JSON lines that hold a career each, with the ids and labels beside the histories."""
+def read_lines_singly(texts: pa.Array, layout: JsonHistory, label: str | None) -> Histories:
+    """Read JSON lines with one career each, and the ids and labels beside the histories."""
     lines = [parsed(text) for text in texts.to_pylist()]
     histories = read_objects([history_of(line, layout) for line in lines], layout, label)
     labels = histories.labels
@@ -103,10 +103,10 @@ def read_lines_by_themselves(texts: pa.Array, layout: JsonHistory, label: str | 
     return Histories(histories.owners, histories.roles, histories.faults, labels, ids, histories.absent)
 
 
-def read_role_lines_by_themselves(
+def read_role_lines_singly(
     texts: pa.Array, layout: RoleRows, keys: JsonHistory, label: str | None
 ) -> Histories:
-    """Read JSON lines that hold a role each, as histories of one role."""
+    """Read JSON lines with one role each, as histories of one role."""
     lines = [parsed(text) for text in texts.to_pylist()]
     histories = read_objects([[line] for line in lines], keys)
     labels = [value_text(first_value(line, (label,))) if label else None for line in lines]
@@ -122,29 +122,29 @@ def read_role_lines_by_themselves(
 
 
 def history_of(line: Any, layout: JsonHistory) -> Any:
-    """The history in a line's object."""
+    """Return the history in a line's object."""
     if isinstance(line, dict):
         history = first_value(line, alternatives(layout.history_column))
         if history is None and layout.history_key is not None:
-            return line  # `history_key` leads to the list from the top of the line
+            return line  # `history_key` is a path from the top of the line to the list
         return parsed(history) if isinstance(history, str) else history
     return line if isinstance(line, InvalidJson) else InvalidJson(f"no JSON object: {_short(line)}")
 
 
 def first_value(value: Any, keys: Sequence[str]) -> Any:
-    """The value of the first key that has one."""
+    """Return the value of the first key that has one."""
     if not isinstance(value, dict):
         return None
     return next((found for key in keys if (found := value_at(value, key)) is not None), None)
 
 
 def first_key_of_list(value: dict[str, Any]) -> str | None:
-    """The first usual key of a history under which an object has a list."""
+    """Return the first usual key of a history under which an object has a list."""
     return next((key for key in alternatives("work_history") if isinstance(value.get(key), list)), None)
 
 
 def _id(line: Any, layout: JsonHistory | RoleRows) -> str | None:
-    """The id in a line's object; half of a surrogate pair is none."""
+    """Return the id in a line's object; an id with half of a surrogate pair counts as missing."""
     value = first_value(line, id_names(layout))
     return None if isinstance(value, str) and not is_unicode(value) else value_text(value)
 
@@ -164,20 +164,20 @@ def _list_of_roles(value: Any, layout: JsonHistory) -> tuple[list[Any], str | No
     return value, None
 
 
-def _keys_instead(value: Any, layout: JsonHistory) -> str | None:
-    """The keys that an object has where `history_key` leads to nothing; None if it has that key."""
+def _existing_keys(value: Any, layout: JsonHistory) -> str | None:
+    """Return the keys that exist where `history_key` finds nothing; None if it finds something."""
     if layout.history_key is not None and list_at(value, layout.history_key) is not None:
         return None
     for key in path_of(layout.history_key):
         if not isinstance(value, dict):
             break
         if key not in value:
-            return ", ".join(sorted(_short(name)[1:-1] for name in value)[:_MOST_KEYS]) or "none"
+            return ", ".join(sorted(_short(name)[1:-1] for name in value)[:_MAX_KEYS]) or "none"
         value = value[key]
     return None
 
 
-_MOST_KEYS: Final = 12
+_MAX_KEYS: Final = 12
 
 
 def _short(value: Any) -> str:

@@ -1,11 +1,11 @@
-"""Names with dots as paths into JSON: `title.name`, `id.bioguide`, `Person.Roles`."""
+"""Names with dots are paths into JSON: `title.name`, `id.bioguide`, `Person.Roles`."""
 
 import json
 from typing import Any
 
 
 def json_value(value: Any) -> Any:
-    """A JSON text as its value; anything else, and a text that is no JSON, as it is."""
+    """Return the value of a JSON text. Return anything else, and a text that is not JSON, unchanged."""
     try:
         return json.loads(value, strict=False) if isinstance(value, str) else value
     except (ValueError, RecursionError):
@@ -13,15 +13,15 @@ def json_value(value: Any) -> Any:
 
 
 def json_text(value: Any) -> str:
-    """A value as JSON text; dates as ISO text within it."""
+    """Return a value as JSON text, with dates in ISO format."""
     return json.dumps(value, default=str, ensure_ascii=False)
 
 
 def value_at(value: Any, name: str) -> Any:
-    """The value under a key, or under a path of keys; None if there is none.
+    """Return the value under a key or a path of keys; None if there is none.
 
-    A key that has dots itself comes before a path. In a list on the way, the first element that has a value
-    counts.
+    A key that contains dots itself takes precedence over a path. In a list on the path, the first element
+    with a value counts.
     """
     if isinstance(value, list):
         found = (value_at(element, name) for element in value)
@@ -35,9 +35,9 @@ def value_at(value: Any, name: str) -> Any:
 
 
 def list_at(value: Any, name: str) -> Any:
-    """The list under a path of keys, or whatever is there; None if there is nothing.
+    """Return the list, or any other value, under a path of keys; None if there is none.
 
-    The lists below a list on the way are joined: ORCID has groups of employments.
+    If a list on the path contains lists, these are joined. For example, ORCID has groups of employments.
     """
     if isinstance(value, list):
         inner = [list_at(element, name) for element in value]

@@ -33,6 +33,7 @@ from trajtune.experiment.sources import (
     RoleRows,
     SimulatedSource,
 )
+from trajtune.notebook import LiveDisplay, html_bar, is_notebook
 from trajtune.storage.retry import retrying
 
 if TYPE_CHECKING:
@@ -304,9 +305,23 @@ def _source_name(source: dict[str, Any]) -> str:
     )
 
 
+def _notebook_bar(total: int | None) -> Callable[[int], None]:
+    display, done = LiveDisplay(), [0]
+
+    def advance(number: int) -> None:
+        done[0] += number
+        display.show(html_bar(done[0], total, "Reading careers"))
+
+    advance(0)
+    return advance
+
+
 @contextmanager
 def _progress_bar(progress: bool, total: int | None) -> Iterator[Callable[[int], None]]:
     """Show a progress bar on a terminal; yields the function that advances it."""
+    if progress and is_notebook():
+        yield _notebook_bar(total)
+        return
     if not progress or not sys.stderr.isatty():
         yield lambda number: None
         return

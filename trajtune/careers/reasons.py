@@ -1,11 +1,11 @@
-"""Why a role or a career was left out, and what may help."""
+"""The reasons for which a role or a career is left out, and the settings that may help."""
 
 from enum import IntEnum
 from typing import Final
 
 
 class Reason(IntEnum):
-    """Why something was left out; if a role has several reasons, the first one here."""
+    """The reason for which something was left out. If a role has several, the first one here counts."""
 
     NONE = 0
     UNREADABLE_ROW = 1
@@ -26,7 +26,7 @@ class Reason(IntEnum):
 
     @property
     def code(self) -> str:
-        """Its name in the quarantine."""
+        """The name of the reason in the quarantine."""
         return self.name.lower()
 
 
@@ -45,4 +45,4 @@ REMEDIES: Final = {
     Reason.END_BEFORE_START: "`data.day_first`, or start and end in `source.layout`",
     Reason.DUPLICATE_ID: "`source.layout.id_column`, or `layout: roles` if a row is a role",
 }
-"""The settings to look at if many rows have a reason."""
+"""The settings to check if many rows have a reason."""

@@ -1,4 +1,4 @@
-"""Validate each role by itself: parse its dates, name its fault; docs/reference/careers.md has the rules."""
+"""Validate each role: parse its dates and name its fault. docs/reference/careers.md has the rules."""
 
 # R roles
 
@@ -34,15 +34,15 @@ LONGEST_DETAIL: Final = 200
 
 @dataclass(frozen=True)
 class RawRoles:
-    """Roles as they are in the source, ``[R]`` each.
+    """Roles as in the source; every column has the shape ``[R]``.
 
     Attributes:
         titles: string.
         starts: string.
         ends: string.
-        currents: string; says whether the role is still held.
-        faults: int8, a `Reason` where the entry is not a role or its title is no text, else 0.
-        details: string, the value at fault there, else null.
+        currents: string; whether the role is still held.
+        faults: int8, a `Reason` if the entry is not a role or its title is not text, else 0.
+        details: string, the faulty value, else null.
     """
 
     titles: pa.Array
@@ -54,7 +54,7 @@ class RawRoles:
 
     @classmethod
     def concatenated(cls, parts: Sequence["RawRoles"]) -> "RawRoles":
-        """The roles of several parts, one after the other."""
+        """Concatenate the roles of several parts."""
         columns = (
             pa.concat_arrays(list(column)) for column in zip(*(p.columns() for p in parts), strict=True)
         )
@@ -62,12 +62,12 @@ class RawRoles:
         return cls(titles, starts, ends, currents, np.concatenate([part.faults for part in parts]), details)
 
     def take(self, at: NDArray[np.int64]) -> "RawRoles":
-        """The roles at some indices."""
+        """Return the roles at some indices."""
         titles, starts, ends, currents, details = (column.take(pa.array(at)) for column in self.columns())
         return RawRoles(titles, starts, ends, currents, self.faults[at], details)
 
     def columns(self) -> tuple[pa.Array, ...]:
-        """All that are Arrow arrays, in the order of the fields."""
+        """Return the columns that are Arrow arrays, in the order of the fields."""
         return self.titles, self.starts, self.ends, self.currents, self.details
 
 
@@ -75,23 +75,23 @@ ROLES: Final = pa.schema(
     [
         pa.field("title", pa.string()),
         pa.field("start", pa.int32()),  # days since 1970
-        pa.field("end", pa.int32()),  # days since 1970; null: still held, or nobody recorded it
+        pa.field("end", pa.int32()),  # days since 1970; null: still held, or not recorded
         pa.field("precision", pa.int8()),  # of the start
-        pa.field("end_precision", pa.int8()),  # null where there is no end
+        pa.field("end_precision", pa.int8()),  # null without an end
         pa.field("fault", pa.int8()),  # a `Reason`; 0: none
-        pa.field("notes", pa.int8()),  # bits: ENDS_IN_FUTURE and those after it
-        pa.field("detail", pa.string()),  # the value at fault; null where there is none
+        pa.field("notes", pa.int8()),  # bits: ENDS_IN_FUTURE and the constants after it
+        pa.field("detail", pa.string()),  # the faulty value; null without a fault
     ]
 )
 
 
 def check_roles(raw: RawRoles, settings: DataSettings, today: date) -> pa.Table:
-    """Parse and validate each role by itself.
+    """Parse and validate each role.
 
     Args:
-        raw: ``[R]``.
-        settings: How to read dates, and the as-of date if it is fixed.
-        today: The last day on which anything can have happened; a fixed as-of date takes precedence.
+        raw: Roles ``[R]``.
+        settings: The rules for dates, and the as-of date if it is fixed.
+        today: Last possible day of a fact; a fixed as-of date takes precedence.
 
     Returns:
         `ROLES` ``[R]`` in the same order.
@@ -112,14 +112,14 @@ def check_roles(raw: RawRoles, settings: DataSettings, today: date) -> pa.Table:
     for broken, reason in (
         (start.days > limit, Reason.START_IN_FUTURE),
         (
-            _judged(ended & (end.days < start.days), _is_before, start.days, end.days, coarser),
+            _checked(ended & (end.days < start.days), _is_before, start.days, end.days, coarser),
             Reason.END_BEFORE_START,
         ),
     ):
         fault = np.where((fault == 0) & broken, reason, fault)
-    # The end is left out, not the role: how long somebody stayed was not known when the role began.
+    # Drop the end and keep the role: the length of the stay was not known when the role began.
     suspicious = ended & (end.days - start.days > _SUSPICIOUS_DAYS)
-    too_late = _judged(suspicious, _is_too_long, start.days, end.days, coarser)
+    too_late = _checked(suspicious, _is_too_long, start.days, end.days, coarser)
     ended &= ~too_late
     notes = (
         ENDS_IN_FUTURE * (in_future & ~is_current)
@@ -141,7 +141,7 @@ def check_roles(raw: RawRoles, settings: DataSettings, today: date) -> pa.Table:
 
 
 def last_day(settings: DataSettings, today: date) -> date:
-    """The last day on which anything can have happened: the as-of date if it is fixed, else today."""
+    """Return the last possible day of a fact: the as-of date if it is fixed, else today."""
     return settings.as_of if isinstance(settings.as_of, date) else today
 
 
@@ -166,28 +166,28 @@ def _first_faults(
     return fault
 
 
-_Judge = Callable[[NDArray[np.int32], NDArray[np.int32], NDArray[np.int8]], NDArray[np.bool_]]
+_Check = Callable[[NDArray[np.int32], NDArray[np.int32], NDArray[np.int8]], NDArray[np.bool_]]
 _SUSPICIOUS_DAYS: Final = 365 * MAX_TENURE_YEARS
 
 
-def _judged(
+def _checked(
     suspicious: NDArray[np.bool_],
-    judge: _Judge,
+    check: _Check,
     start: NDArray[np.int32],
     end: NDArray[np.int32],
     precision: NDArray[np.int8],
 ) -> NDArray[np.bool_]:
-    """bool ``[R]``: the result of ``judge`` for the suspicious roles, which are few; False for the others."""
+    """Return bool ``[R]``: the result of ``check`` for the few suspicious roles, False for the others."""
     at = np.flatnonzero(suspicious)
     broken = np.zeros(len(suspicious), bool)
-    broken[at] = judge(start[at], end[at], precision[at])
+    broken[at] = check(start[at], end[at], precision[at])
     return broken
 
 
 def _is_before(
     start: NDArray[np.int32], end: NDArray[np.int32], precision: NDArray[np.int8]
 ) -> NDArray[np.bool_]:
-    """Whether an end is earlier than its start, as far as the coarser of the two dates can tell."""
+    """Return whether an end is earlier than its start, at the coarser precision of the two."""
     starts, ends = start.astype("datetime64[D]"), end.astype("datetime64[D]")
     by_month = ends.astype("datetime64[M]") < starts.astype("datetime64[M]")
     by_year = ends.astype("datetime64[Y]") < starts.astype("datetime64[Y]")
@@ -204,7 +204,7 @@ def _is_too_long(
 
 
 def _details(raw: RawRoles, fault: NDArray[np.int8]) -> pa.Array:
-    """string ``[R]``: the source's value that is at fault, null where there is none."""
+    """Return string ``[R]``: the faulty value of the source, null without a fault."""
     at = np.flatnonzero(fault)
     if not len(at):
         return pa.nulls(len(fault), pa.string())

@@ -1,7 +1,7 @@
-"""The command line: a file for each command, named after it; nothing heavy is imported before it is needed.
+"""The command line, with one file per command. Heavy modules are imported only when a command needs them.
 
-Knows which part does what; holds no rule of its own. Results go to stdout, everything else to stderr.
-`app` lists the commands and runs them; `arguments` holds what several commands take.
+The commands call other packages and contain no logic of their own. Results go to stdout, everything else to
+stderr. `app` lists the commands and runs them. `arguments` defines arguments that several commands share.
 """
 
 from trajtune.cli.app import app, main

@@ -1,10 +1,12 @@
-"""The commands in the order of ``trajtune --help``, and what holds for every one of them.
+"""The commands in the order of ``trajtune --help``, and the behaviour that they share.
 
-The environment is set before a command; ``--quiet`` may follow it; errors become a line and an exit code.
+The environment is set before a command runs. ``--quiet`` may follow the command. An error becomes one line
+and an exit code.
 """
 
 import contextlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -16,6 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from trajtune.cli.calibrate import calibrate
+from trajtune.cli.compare import compare
 from trajtune.cli.dashboard import dashboard
 from trajtune.cli.demo import demo
 from trajtune.cli.doctor import doctor
@@ -25,8 +28,11 @@ from trajtune.cli.finalize import finalize
 from trajtune.cli.init import init
 from trajtune.cli.predict import predict
 from trajtune.cli.prepare import prepare
+from trajtune.cli.register import register
 from trajtune.cli.report import report
+from trajtune.cli.runs import runs
 from trajtune.cli.search import search
+from trajtune.cli.serve import serve
 from trajtune.cli.simulate import simulate
 from trajtune.cli.status import status
 from trajtune.cli.train import train
@@ -35,17 +41,24 @@ from trajtune.errors import GateError, TrajtuneError
 
 _QUIET: Final = ("--quiet", "-q")
 _COMMANDS: Final[tuple[Callable[..., Any], ...]] = (
-    *(demo, init, simulate, prepare, search, status, report, finalize, predict, verify),
+    *(demo, init, simulate, prepare, search, status, runs, report, finalize, compare, predict, verify),
+    *(serve, register),
     *(train, export, calibrate, evaluate, doctor, dashboard),
 )
 
 
+_END_OF_RULE: Final = re.compile(r"(?<=[.?])\s+(?=[A-Z`-])")
+"""Where the first sentence of an error ends: it names the rule and the values; the remedy follows."""
+
 _terminated: list[int] = []
-"""SIGTERM, once it has come."""
+"""Contains SIGTERM after it was received."""
 
 
 class Commands(TyperGroup):
-    """The group of all commands: takes ``--quiet`` anywhere; exits 130 if interrupted, 143 if terminated."""
+    """The group of all commands.
+
+    Accepts ``--quiet`` anywhere. Exits with 130 if interrupted and 143 if terminated.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Move ``--quiet`` to the front if it follows the command."""
@@ -55,7 +68,7 @@ class Commands(TyperGroup):
         return list(super().parse_args(ctx, args))
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command, with stderr discarded if it is to be quiet."""
+        """Run the command; with ``--quiet``, discard stderr."""
         with contextlib.ExitStack() as stack:
             stderr = sys.stderr
             if ctx.params["quiet"]:
@@ -76,7 +89,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=(
         "Results go to stdout, everything else to stderr. Exit codes: 0 done; 1 a bug in trajtune, with "
-        "its traceback; 2 an error that you can fix, in one line; 3 a gate did not pass under "
+        "its traceback; 2 an error that you can fix, on one line; 3 a gate did not pass under "
         "--require-gates; 130 interrupted; 143 terminated."
     ),
 )
@@ -84,40 +97,67 @@ for _command in _COMMANDS:
     app.command(_command.__name__)(_command)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"trajtune {version('trajtune')}")
+        raise typer.Exit
+
+
 @app.callback()
 def trajtune(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print only results and errors; before or after a command.")
     ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
-    """From work histories in PostgreSQL to a small calibrated model of the next role.
+    """Turn work histories in PostgreSQL into a small, calibrated model of the next role.
 
     Example: trajtune demo
     """
 
 
 def main() -> None:
-    """Run the command line; every error that the user can fix is one line."""
+    """Run the command line. An error that the user can fix is printed as one line."""
     import platformdirs
     from dotenv import load_dotenv
 
     load_dotenv(Path.cwd() / ".env")
-    # torch keeps a folder for its compiler, in the temporary directory unless told otherwise.
+    # torch creates a folder for its compiler, by default in the temporary directory.
     home = os.environ.get("TRAJTUNE_HOME") or platformdirs.user_cache_dir("trajtune")
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.path.join(home, "torchinductor"))
-    # A terminated command closes what it opened (the embedded PostgreSQL, Ray), like an interrupted one.
+    # Like an interrupted command, a terminated one closes the embedded PostgreSQL and Ray.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
     except TrajtuneError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        _print_error(error)
         sys.exit(3 if isinstance(error, GateError) else 2)
 
 
+def _print_error(error: TrajtuneError) -> None:
+    """Print an error: one line, or on a terminal the rule in red and the remedy on a line below it."""
+    name, message = type(error).__name__, str(error)
+    if not sys.stderr.isatty():
+        print(f"{name}: {message}", file=sys.stderr)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    rule, *remedy = _END_OF_RULE.split(message, maxsplit=1)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(Text(f"{name}: {rule}", style="red"))
+    for line in remedy:
+        console.print(Text(line))
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Do what Ctrl-C does now: a search stops after the running epochs' reports, and says how to resume."""
+    """Act like Ctrl-C: a search stops after the reports of the current epochs, and prints how to resume."""
     _terminated.append(number)
     handler = signal.getsignal(signal.SIGINT)
-    if not callable(handler):  # in the background, a shell has Ctrl-C ignored
+    if not callable(handler):  # a shell makes background processes ignore Ctrl-C
         raise KeyboardInterrupt
     handler(signal.SIGINT, frame)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,25 +54,38 @@ DataPath = Annotated[
     ),
 ]
 BundlePath = Annotated[Path, typer.Argument(help="A bundle's directory.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="A setting in place of the experiment's; may be repeated."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Also show Ray's logs.")]
 
 
-def experiment_of(name: str | None, *, reads_source: bool = True) -> "Experiment":
+def experiment_of(
+    name: str | None, assignments: Sequence[str] | None = None, *, reads_source: bool = True
+) -> "Experiment":
     """The experiment by name; with none, the default on the database or on simulated careers.
 
-    With ``reads_source=False`` a snapshot replaces the source, and no database is needed.
+    Args:
+        name: A name in ``experiments/`` or a path.
+        assignments: What ``--set`` was given.
+        reads_source: False if a snapshot replaces the source, so that no database is needed.
     """
-    from trajtune.experiment.load import load_experiment
+    from trajtune.experiment.load import load_experiment, parse_settings
     from trajtune.experiment.sources import PostgresSource, SimulatedSource
 
-    experiment = load_experiment(name or "default")
+    settings = parse_settings(assignments or ())
+    experiment = load_experiment(name or "default", settings)
     reads_postgres = isinstance(experiment.source, PostgresSource) and reads_source
     if not reads_postgres or os.environ.get("POSTGRES_URL"):
         return experiment
-    if name is not None:
+    if name is not None or any(key.partition(".")[0] == "source" for key in settings):
         raise ExperimentError(
-            f"The experiment {name} reads PostgreSQL, but POSTGRES_URL is not set. Set it, or put it in .env."
+            f"The experiment {name or 'default'} reads PostgreSQL, but POSTGRES_URL is not set. Set it, or "
+            "put it in .env."
         )
     print(
         "POSTGRES_URL is not set: using SIMULATED careers in an embedded PostgreSQL. "

@@ -13,7 +13,7 @@ def calibrate(
     checkpoint: Checkpoint,
     data_path: DataPath,
     output: Annotated[
-        Path, typer.Option(help="The pickle, X.pkl, with its table next to it; or a directory.")
+        Path, typer.Option(help="The pickle to write, X.pkl, with its table beside it; or a directory.")
     ],
 ) -> None:
     """Fit the confidence calibration of a checkpoint on a snapshot's val split.

@@ -2,21 +2,21 @@
 
 
 def experiment_names(incomplete: str) -> list[str]:
-    """Experiments in ``experiments/`` here or shipped."""
+    """Return the experiments in the local ``experiments/`` and those shipped with trajtune."""
     from trajtune.experiment.load import known_names
 
     return _beginning(known_names("experiments"), incomplete)
 
 
 def space_names(incomplete: str) -> list[str]:
-    """Spaces in ``search_spaces/`` here or shipped."""
+    """Return the spaces in the local ``search_spaces/`` and those shipped with trajtune."""
     from trajtune.experiment.load import known_names
 
     return _beginning(known_names("search_spaces"), incomplete)
 
 
 def run_names(incomplete: str) -> list[str]:
-    """Runs of the default storage."""
+    """Return the runs in the default storage."""
     from trajtune.searching.runs.directory import known_runs
 
     return _beginning(known_runs(), incomplete)

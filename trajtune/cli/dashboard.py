@@ -8,7 +8,8 @@ from trajtune.cli.arguments import RunName
 
 
 def dashboard(
-    run: RunName = None, port: Annotated[int, typer.Option(min=1, max=65535, help="On this machine.")] = 8080
+    run: RunName = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8080,
 ) -> None:
     """Show a run's study in optuna-dashboard, also while the search runs.
 

@@ -1,4 +1,4 @@
-"""``trajtune doctor``: do the files of a run agree with its study?"""
+"""``trajtune doctor``: compare a run's files with its study, and repair them."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from trajtune.cli.output import as_json_text
 
 def doctor(
     run: RunName = None,
-    mend: Annotated[bool, typer.Option("--mend", help="Fix what can be fixed.")] = False,
+    mend: Annotated[bool, typer.Option("--mend", help="Repair what can be repaired.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show where a run's files disagree with its study, which is the record.

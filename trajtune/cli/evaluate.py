@@ -12,10 +12,11 @@ def evaluate(
     checkpoint: Checkpoint,
     data_path: DataPath,
     output: Annotated[
-        Path, typer.Option(help="The report, X.md, with X.json and X.html next to it; or a new directory.")
+        Path,
+        typer.Option(help="The report to write, X.md, with X.json and X.html beside it; or a new directory."),
     ],
 ) -> None:
-    """Measure a checkpoint on a snapshot's test split; the snapshot's ledger records it.
+    """Measure a checkpoint on a snapshot's test split, and record that in its ledger.
 
     Example: trajtune evaluate --checkpoint models/best.pt --data-path snapshots/ --output report.md
     """

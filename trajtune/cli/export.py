@@ -1,4 +1,4 @@
-"""``trajtune export``: a checkpoint as an ONNX file."""
+"""``trajtune export``: write a checkpoint as an ONNX file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,7 @@ from trajtune.cli.output import as_json_text
 
 def export(
     checkpoint: Checkpoint,
-    vocab: Annotated[Path, typer.Option(help="A vocabulary file.")],
+    vocab: Annotated[Path, typer.Option(help="The vocabulary file of the checkpoint.")],
     output: Annotated[Path, typer.Option(help="The file to write, ending in .onnx.")],
 ) -> None:
     """Export a checkpoint to ONNX, with its vocabulary beside it.

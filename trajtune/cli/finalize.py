@@ -26,35 +26,13 @@ def finalize(
     Example: trajtune finalize --require-gates
     """
     from trajtune.bundle.manifest import METRICS
+    from trajtune.finalizing import run as finalizing
     from trajtune.finalizing.report.verdict import closing
-    from trajtune.finalizing.run import demand_gates
 
-    bundle = finalize_in_ray_session(run, out=out, snapshot=snapshot, address=address, verbose=verbose)
+    bundle = finalizing.finalize(run, out=out, snapshot=snapshot, address=address, verbose=verbose)
     metrics = json.loads((bundle / METRICS).read_text("utf-8"))
     shown = {name: metrics[name] for name in ("winner", "params", "test", "gates")}
     said = {"verdict": " ".join(closing(metrics))}
     print(as_json_text({"bundle": str(bundle), **said, **shown}) if as_json else bundle)
     if require_gates:
-        demand_gates(bundle, metrics["gates"])
-
-
-def finalize_in_ray_session(
-    run: str | None,
-    *,
-    out: Path | None = None,
-    snapshot: str | None = None,
-    address: str | None = None,
-    verbose: bool = False,
-) -> Path:
-    """Finalize a run in a Ray session.
-
-    Returns:
-        The bundle's directory.
-    """
-    from trajtune.cluster import ray_session
-    from trajtune.finalizing.run import finalize as finalize_run
-    from trajtune.searching.runs.directory import open_run
-
-    opened = open_run(run)
-    with ray_session(address, verbose=verbose):
-        return finalize_run(opened, out=out, snapshot_path=snapshot)
+        finalizing.demand_gates(bundle, metrics["gates"])

@@ -1,4 +1,4 @@
-"""``trajtune init``: a proposal for a database, put before the user, and written as an experiment file."""
+"""``trajtune init``: propose settings for a database, ask the user, and write an experiment file."""
 
 import json
 import sys
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 
 def init(
-    file: Annotated[Path, typer.Argument(help="The experiment file to write; must not exist.")] = Path(
+    file: Annotated[Path, typer.Argument(help="The experiment file to write. It must not exist.")] = Path(
         "experiment.yaml"
     ),
     table: Annotated[
-        str | None, typer.Option(help="Take this table; the one that fits best if left out.")
+        str | None, typer.Option(help="Use this table. Default: the one that fits best.")
     ] = None,
     source: Annotated[
         str | None,
         typer.Option(
             "--from",
             metavar="PATH",
-            help="Look at files instead: CSV, JSON, JSON lines, Parquet; a directory, a glob, s3://.",
+            help="Inspect files instead: CSV, JSON, JSON lines, Parquet; a directory, a glob, s3://.",
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take what is proposed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Accept the proposal without questions.")] = False,
 ) -> None:
-    """Write an experiment file for the database in POSTGRES_URL, or for files, by looking at them.
+    """Inspect the database in POSTGRES_URL, or files, and write an experiment file for them.
 
-    Reads names, types and a sample of at most 1,000 rows, tries the proposal on them, and shows no value.
+    Reads names, types and a sample of at most 1,000 rows, and tests the proposal on them. Shows no values.
 
     Example: trajtune init experiment.yaml --from careers.jsonl --yes
     """
@@ -50,7 +50,8 @@ def init(
     _check_free(file)
     if not yes and not sys.stdin.isatty():
         raise ExperimentError(
-            "There is no terminal to ask on. Give --yes to take what is proposed, and --table to choose."
+            "Questions need a terminal, but there is none. Give --yes to accept the proposal, and --table to "
+            "choose."
         )
     proposals = propose(url) if source is None else propose_files(source)
     if table is not None:
@@ -64,7 +65,7 @@ def init(
         day_first = None if yes else _day_first()
     if proposal.has_ambiguous_dates and day_first is None:
         typer.echo(
-            "Warning: some dates can be read both ways, day or month first. Set `data.day_first` in "
+            "Warning: some dates are ambiguous, with the day or the month first. Set `data.day_first` in "
             f"{file}, or they go to quarantine.",
             err=True,
         )
@@ -85,9 +86,9 @@ def _check_free(file: Path) -> None:
     if file.suffix not in {".yaml", ".yml"}:
         raise ExperimentError(f"An experiment file must end in .yaml, but got {file}. Give another name.")
     if file.exists():
-        raise ExperimentError(f"{file} is there already, and is not overwritten. Give another name.")
+        raise ExperimentError(f"{file} exists, and is not overwritten. Give another name.")
     if not file.parent.is_dir():
-        raise ExperimentError(f"There is no directory {file.parent}. Make it, or give another path.")
+        raise ExperimentError(f"There is no directory {file.parent}. Create it, or give another path.")
 
 
 def _write(file: Path, text: str) -> None:
@@ -112,13 +113,13 @@ def _with_table(table: str, proposals: Sequence["Proposal"]) -> "list[Proposal]"
 
 
 def _chosen(proposals: Sequence["Proposal"]) -> "Proposal":
-    typer.echo("These tables may hold careers, the likeliest first:", err=True)
+    typer.echo("These tables may contain careers, the most likely first:", err=True)
     for number, proposal in enumerate(proposals, start=1):
-        layout = "a JSON list a person" if proposal.source.layout.layout == "json" else "a row a role"
+        layout = "one JSON list per person" if proposal.source.layout.layout == "json" else "one row per role"
         rows = f", about {proposal.num_rows:,} rows" if proposal.num_rows else ""
         typer.echo(f"  {number}  {proposal.place} ({layout}{rows})", err=True)
     while not 1 <= (number := typer.prompt("Which number", type=int, default=1, err=True)) <= len(proposals):
-        typer.echo(f"There are 1 to {len(proposals)}.", err=True)
+        typer.echo(f"Enter a number from 1 to {len(proposals)}.", err=True)
     return proposals[number - 1]
 
 
@@ -132,7 +133,7 @@ def _show(proposal: "Proposal") -> None:
 
 
 def _confirmed(proposal: "Proposal") -> "Proposal":
-    """The proposal, or what the user says setting by setting."""
+    """Return the proposal, or the user's answers setting by setting."""
     from dataclasses import replace
 
     from trajtune.experiment.load import did_you_mean
@@ -147,7 +148,8 @@ def _confirmed(proposal: "Proposal") -> "Proposal":
             if answer in names or (answer == "null" and (before is None or setting.startswith("current"))):
                 break
             typer.echo(
-                f"No {answer} there. {did_you_mean(answer, names)}There are: {', '.join(names[:30])}.",
+                f"{answer} does not exist. {did_you_mean(answer, names)}"
+                f"Existing names: {', '.join(names[:30])}.",
                 err=True,
             )
         answers[setting] = None if answer == "null" and answer not in names else answer
@@ -161,8 +163,6 @@ def _confirmed(proposal: "Proposal") -> "Proposal":
 
 
 def _day_first() -> bool | None:
-    typer.echo(
-        "Some dates can be read both ways: is 03/04/2020 the third of April or the fourth of March?", err=True
-    )
+    typer.echo("Some dates are ambiguous. Is 03/04/2020 the third of April or the fourth of March?", err=True)
     answer = typer.prompt("april, march or unknown", default="unknown", err=True).strip().lower()
     return {"april": True, "march": False}.get(answer)

@@ -4,9 +4,9 @@ import json
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from trajtune.bundle.bundle import Prediction
     from trajtune.bundle.explain import Explanation
     from trajtune.bundle.outcomes import Outcomes
+    from trajtune.bundle.prediction import Prediction
 
 _SHOWN_IN_SET: Final = 10
 

@@ -1,4 +1,4 @@
-"""``trajtune predict``: what comes next in one career, or in each of a file."""
+"""``trajtune predict``: predict for one career, or for each career of a file."""
 
 import sys
 from pathlib import Path
@@ -15,9 +15,12 @@ def predict(
     bundle: BundlePath,
     titles: Annotated[list[str] | None, typer.Argument(help="The career so far, oldest title first.")] = None,
     source: Annotated[
-        Path | None, typer.Option("--input", help="JSON Lines, a career a line: a list of titles.")
+        Path | None,
+        typer.Option("--input", help="JSON Lines file with one career per line: a list of titles; -: stdin."),
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Where the predictions of --input go.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="File for the predictions of --input; -: stdout.")
+    ] = None,
     with_reasons: Annotated[
         bool, typer.Option("--explain", help="Show what each role contributes to the prediction.")
     ] = False,
@@ -26,21 +29,25 @@ def predict(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Predict what comes next in one career, or in each of a file.
+    """Predict what comes next in one career, or in each career of a file.
 
     Example: trajtune predict bundles/demo "Software Engineer" "Senior Software Engineer"
     """
+    from trajtune.bundle.answer import answer_of
     from trajtune.bundle.bundle import load_bundle
     from trajtune.bundle.explain import explain
-    from trajtune.bundle.predict_file import predict_file
+    from trajtune.bundle.predict_file import STDOUT, predict_file
 
     if (source is None) != (output is None) or (source and titles):
         raise BundleError("Give titles, or --input and --output together, but not both.")
     if source and with_reasons:
-        raise BundleError("--explain is for the one career whose titles are given. Leave out --input.")
+        raise BundleError("--explain needs one career, given as titles. Leave out --input.")
     opened = load_bundle(bundle, as_service=as_service)
     if source and output:
-        print(f"{predict_file(opened, source, output):,} predictions in {output}")
+        done = f"{predict_file(opened, source, output):,} predictions in {output}"
+        # The predictions themselves are the result where they go to stdout.
+        to_file = output.is_file() and output not in STDOUT
+        print(done, file=sys.stdout if to_file else sys.stderr)
         return
     explained = explain(opened, titles or []) if with_reasons else None
     prediction = explained.prediction if explained else opened.predict([titles or []])[0]
@@ -50,12 +57,10 @@ def predict(
         does = f"does not find {title!r}" if other is None else f"reads {title!r} as {other!r}"
         print(f"Warning: the service {does}.", file=sys.stderr)
     outcomes = opened.outcomes
-    if prediction.abstained:
-        content = {**prediction.to_dict(), "priors": outcomes.to_dict()}
-        print(as_json_text(content) if as_json else describe_abstention(outcomes))
-    elif as_json:
-        reasons = {"explanation": explained.to_dict()} if explained else {}
-        print(as_json_text({**prediction.to_dict(), **reasons}))
+    if as_json:
+        print(as_json_text(answer_of(prediction, outcomes, explained)))
+    elif prediction.abstained:
+        print(describe_abstention(outcomes))
     else:
         print(describe(prediction, outcomes))
         if explained:

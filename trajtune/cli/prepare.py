@@ -1,10 +1,15 @@
 """``trajtune prepare``: from the source to a snapshot."""
 
-from trajtune.cli.arguments import AsJson, ExperimentName, Verbose, experiment_of
+from trajtune.cli.arguments import AsJson, ExperimentName, Set, Verbose, experiment_of
 from trajtune.cli.output import as_json_text
 
 
-def prepare(experiment: ExperimentName = None, as_json: AsJson = False, verbose: Verbose = False) -> None:
+def prepare(
+    experiment: ExperimentName = None,
+    settings: Set = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
     """Read the careers, split them in time and write a snapshot.
 
     Example: trajtune prepare experiments/default.yaml
@@ -14,7 +19,7 @@ def prepare(experiment: ExperimentName = None, as_json: AsJson = False, verbose:
     from trajtune.dataset.prepare import prepare as prepare_snapshot
     from trajtune.dataset.summary import summary
 
-    resolved = experiment_of(experiment)
+    resolved = experiment_of(experiment, settings)
     with ray_session(verbose=verbose):
         snapshot = prepare_snapshot(resolved, progress=True)
     if as_json:

@@ -1,4 +1,4 @@
-"""``trajtune report``: a run, in whatever state, or a bundle, as one HTML page."""
+"""``trajtune report``: write one HTML page about a run, in any state, or about a bundle."""
 
 import json
 from pathlib import Path
@@ -16,18 +16,20 @@ def report(
         str | None,
         typer.Argument(
             metavar="RUN_OR_BUNDLE",
-            help="A run's name or path, or a bundle's path; the latest run if left out.",
+            help="A run's name or path, or a bundle's path. Default: the latest run.",
             autocompletion=run_names,
         ),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="The file; report.html in the run, or NAME-report.html here for a bundle."
+            "--output",
+            "-o",
+            help="The file to write. Default: report.html in the run, or NAME-report.html here for a bundle.",
         ),
     ] = None,
 ) -> None:
-    """Write a search or a bundle as one HTML page; a search may still be running.
+    """Write one HTML page about a search, which may still be running, or about a bundle.
 
     Example: trajtune report first
     """
@@ -41,7 +43,7 @@ def report(
 
 def _of_run(name: str | None, output: Path | None) -> StoredPath:
     from trajtune.searching.runs.directory import open_run
-    from trajtune.searching.show.report import write_search_report
+    from trajtune.searching.show.report.html import write_search_report
 
     try:
         run = open_run(name)
@@ -49,7 +51,8 @@ def _of_run(name: str | None, output: Path | None) -> StoredPath:
         if name is None or not Path(name).exists():
             raise
         raise RunError(
-            f"{name} is neither a run nor a bundle. Give what `trajtune search` or `finalize` printed."
+            f"{name} is neither a run nor a bundle. Give the path that `trajtune search` or `finalize` "
+            "printed."
         ) from error
     path = output or run.path / "report.html"
     write_search_report(run, path)
@@ -65,19 +68,20 @@ def _of_bundle(bundle: Path, output: Path | None) -> Path:
     path = output or Path(f"{bundle.resolve().name}-report.html")
     if path.resolve().is_relative_to(bundle.resolve()):
         raise BundleError(
-            f"A bundle's files stay as they were written, but {path} lies in {bundle}. Give another --output."
+            f"A bundle's files must not change, but {path} is in {bundle}. Give another --output."
         )
     check_file(bundle, METRICS, read_manifest(bundle))
     metrics = json.loads((bundle / METRICS).read_text("utf-8"))
     if "result" not in metrics.get("gates", {}).get("parity", {}):
         raise BundleError(
-            f"{bundle} is of an earlier trajtune, whose reports had less. Read {bundle / 'report.html'}."
+            f"{bundle} was written by an earlier version, and lacks data for this report. "
+            f"Read {bundle / 'report.html'}."
         )
     try:
         run = open_run(metrics["run"])
         same = run.snapshot_id == metrics["snapshot"]
-        search = run if same else f"The run {run.name} here is another: it searched on another snapshot."
+        search = run if same else f"The run {run.name} here searched on another snapshot, so it is not shown."
     except RunError:
-        search = f"The run {metrics['run']} is not here, so nothing of the search is shown."
+        search = f"The run {metrics['run']} is not here, so the search is not shown."
     write_html_report(metrics, path, search, load_bundle(bundle))
     return path

@@ -15,9 +15,14 @@ def simulate(
         str,
         typer.Option(help="`postgres` (the database in POSTGRES_URL), or a .parquet, .jsonl or .csv file."),
     ],
-    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Same seed, same careers.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0, max=LARGEST_SEED, help="Seed of the generator; the same seed gives the same careers."
+        ),
+    ] = 0,
     population: Annotated[
-        Population, typer.Option(help="What the careers are like; see `source.process.population`.")
+        Population, typer.Option(help="Kind of careers; see `source.process.population`.")
     ] = "default",
     as_json: AsJson = False,
 ) -> None:

@@ -5,7 +5,7 @@ from trajtune.cli.output import as_json_text
 
 
 def status(run: RunName = None, as_json: AsJson = False) -> None:
-    """Show a search, finished or running: leaderboard, states, gain over the research default.
+    """Show a finished or running search: leaderboard, states, gain over the research default.
 
     Example: trajtune status --json
     """

@@ -6,27 +6,30 @@ from typing import Annotated
 
 import typer
 
-from trajtune.cli.arguments import ExperimentName, SnapshotPath, Verbose, experiment_of
+from trajtune.cli.arguments import ExperimentName, Set, SnapshotPath, Verbose, experiment_of
 
 
 def train(
     experiment: ExperimentName = None,
     output: Annotated[Path, typer.Option(help="Directory for checkpoints, log and curves.")] = Path("models"),
-    epochs: Annotated[int | None, typer.Option(min=1, help="At most this many.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Maximum number of epochs.")] = None,
     research_default: Annotated[
-        bool, typer.Option("--research-default", help="Train the specification's model, not `training`.")
+        bool,
+        typer.Option("--research-default", help="Train the specification's model instead of `training`."),
     ] = False,
+    settings: Set = None,
     snapshot: SnapshotPath = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted training.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted training.")] = False,
     db_url: Annotated[
         str | None,
         typer.Option(
-            envvar="POSTGRES_URL", help="The database; other users see it here, so use the variable."
+            envvar="POSTGRES_URL",
+            help="URL of the database. Other users can see it here; prefer the variable.",
         ),
     ] = None,
     verbose: Verbose = False,
 ) -> None:
-    """Train one configuration, the experiment's, without a search.
+    """Train the experiment's configuration, without a search.
 
     Example: trajtune train research_default --epochs 50 --output models/
     """
@@ -39,7 +42,7 @@ def train(
 
     if db_url:
         os.environ["POSTGRES_URL"] = db_url
-    resolved = experiment_of(experiment, reads_source=snapshot is None)
+    resolved = experiment_of(experiment, settings, reads_source=snapshot is None)
     if epochs or research_default:
         params = RESEARCH_DEFAULT if research_default else resolved.training
         params = params.model_copy(update={"max_epochs": epochs or params.max_epochs})

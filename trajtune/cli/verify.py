@@ -1,11 +1,11 @@
-"""``trajtune verify``: check a bundle where it is to be served."""
+"""``trajtune verify``: check a bundle on the machine that will serve it."""
 
 from trajtune.cli.arguments import AsJson, BundlePath
 from trajtune.cli.output import as_json_text
 
 
 def verify(bundle: BundlePath, as_json: AsJson = False) -> None:
-    """Check a bundle where it is to be served: hashes, contract, and stored careers' predictions.
+    """Check a bundle on the machine that will serve it: hashes, contract, stored predictions.
 
     Example: trajtune verify bundles/demo
     """

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -29,6 +30,7 @@ from trajtune.dataset.split import (
 )
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.dataset.vocabulary_counts import count_titles
+from trajtune.experiment.load import resolve
 from trajtune.experiment.settings import AUTO, Experiment
 from trajtune.storage.files import check_writable, storage_errors_explained
 from trajtune.storage.path import stored_path
@@ -36,13 +38,15 @@ from trajtune.storage.path import stored_path
 _SETTING: Final = "storage.snapshots"
 
 
-def prepare(experiment: Experiment, *, url: str | None = None, progress: bool = False) -> Snapshot:
+def prepare(
+    experiment: Experiment | str | Path, *, url: str | None = None, progress: bool = False
+) -> Snapshot:
     """Read the experiment's source and write its snapshot below ``storage.snapshots``.
 
     The same data gives the same snapshot id, whatever the order of its rows.
 
     Args:
-        experiment: What to read and how to split it.
+        experiment: What to read and how to split it: an experiment, its name or its file's path.
         url: The database; None: the environment's POSTGRES_URL.
         progress: Show a progress bar while reading.
 
@@ -56,6 +60,7 @@ def prepare(experiment: Experiment, *, url: str | None = None, progress: bool = 
         SplitError: If a split would be empty.
         StorageError: If the snapshots' directory cannot be written, or their store does not answer.
     """
+    experiment = resolve(experiment)
     # Both before an hour of reading, not after it.
     check_writable(stored_path(experiment.storage.snapshots), _SETTING)
     title_rule(experiment.vocabulary)

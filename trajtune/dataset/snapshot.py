@@ -21,7 +21,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import numpy as np
 import pyarrow as pa
@@ -31,9 +31,13 @@ from trajtune.dataset.arrays import CareerArrays
 from trajtune.dataset.encode import SplitData
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import SnapshotError
+from trajtune.notebook import html_table
 from trajtune.storage.files import publish_directory, repair_directory, staging_directory, write_json
 from trajtune.storage.hashes import file_sha256
 from trajtune.storage.path import StoredPath, check_reachable, local_path, stored_path
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA_VERSION: Final = 2
 MANIFEST: Final = "manifest.json"
@@ -73,6 +77,32 @@ class Snapshot:
     manifest: Mapping[str, Any]
     ledger: StoredPath
     _verified: dict[str, Source] = field(default_factory=dict, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        careers = ", ".join(f"{name} {split['careers']:,}" for name, split in self._splits().items())
+        return f"<Snapshot {self.id[:16]}: {careers} careers>"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (name, f"{split['careers']:,}", split.get("first", ""), split.get("last", ""))
+            for name, split in self._splits().items()
+        ]
+        kept = self.manifest.get("counts", {}).get("careers", 0)
+        caption = f"Snapshot {self.id[:16]}: {kept:,} careers, as of {self.manifest.get('as_of')}"
+        return html_table(caption, ["split", "careers", "first", "last"], rows)
+
+    def _splits(self) -> Mapping[str, Any]:
+        return dict(self.manifest.get("splits", {}))
+
+    def quarantine(self) -> "pd.DataFrame":
+        """What was left out, with the reason.
+
+        Returns:
+            A row for each entry: the place in the source, ``level`` (role or career), ``reason``, ``detail``
+            and ``num_rows``.
+        """
+        found = pq.read_table(source_of(self.path / QUARANTINE)).to_pandas()
+        return cast("pd.DataFrame", found)
 
     @property
     def id(self) -> str:
@@ -114,7 +144,13 @@ def split_file(path: StoredPath, split: str) -> StoredPath:
 
 
 def open_snapshot(path: str | StoredPath) -> Snapshot:
-    """Open a snapshot, by its path or URI, and check every file but the test split against its hash.
+    """Open a snapshot, and check every file but the test split against its hash.
+
+    Args:
+        path: Its directory or its URI.
+
+    Returns:
+        The snapshot.
 
     Raises:
         SnapshotError: If it is missing, incomplete, of another version, or altered.

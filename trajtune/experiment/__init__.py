@@ -1,1 +1,1 @@
-"""The experiment file and its search space: typed, checked once when loaded, then frozen."""
+"""Experiment files and search spaces as typed, frozen settings that are validated once, on load."""

@@ -1,4 +1,4 @@
-"""JSON Schemas of experiment and space files: ``python -m trajtune.experiment.json_schema docs``."""
+"""Write JSON Schemas of experiment and space files: ``python -m trajtune.experiment.json_schema docs``."""
 
 import json
 import sys
@@ -13,12 +13,12 @@ _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
 def experiment_schema() -> dict[str, Any]:
-    """What an experiment file may hold."""
+    """Return the JSON Schema of experiment files."""
     return {"$schema": _DIALECT, **Experiment.model_json_schema()}
 
 
 def space_schema() -> dict[str, Any]:
-    """What a space file may hold: for each param a distribution or a fixed value."""
+    """Return the JSON Schema of space files: a distribution or a fixed value for each param."""
     schema = Space.model_json_schema()
     entry = schema["properties"]["params"]["additionalProperties"]
     schema["$defs"]["Entry"] = entry

@@ -1,6 +1,6 @@
-"""What a search may be for: the metrics that every epoch records, and constraints on a trial.
+"""Objectives of a search: the metrics that every epoch reports, and constraints on trials.
 
-Knows no library: the experiment file, the search and finalize all read it.
+Knows nothing of Ray, Optuna and torch; the experiment file, the search and finalize all use it.
 """
 
 import math
@@ -30,42 +30,42 @@ DIRECTIONS: Final[Mapping[str, Literal["minimize", "maximize"]]] = {
 NUM_PARAMETERS: Final = "num_parameters"
 LATENCY_MS: Final = "latency_ms"
 CONSTRAINED: Final = (NUM_PARAMETERS, LATENCY_MS, *DIRECTIONS)
-"""What a constraint may be on."""
+"""Quantities that a constraint may limit."""
 
 _CONSTRAINT: Final = re.compile(r"\s*(\w+)\s*(<=|>=)\s*([-+]?[\d_]*\.?[\d_]+(?:[eE][-+]?\d+)?)\s*")
 _UNDEFINED: Final = 1.0
-"""How far a constraint on something that a trial does not have counts as broken."""
+"""Violation of a constraint on a quantity that a trial did not report."""
 
 
 def cost(metric: str, value: float) -> float:
-    """A metric's value as something to be minimised."""
+    """Return the value of a metric as a cost, which is to be minimised."""
     return -value if DIRECTIONS[metric] == "maximize" else value
 
 
 def best_epoch(reports: Sequence[Mapping[str, Any]], metric: str) -> dict[str, Any] | None:
-    """The report of the best epoch by ``metric``; None if none is finite.
+    """Return the report of the best epoch by ``metric``; None if no value is finite.
 
     Args:
-        reports: What each epoch reported, in order. Of equal epochs the first is the best.
-        metric: One of `DIRECTIONS`; None or NaN where an epoch could not be measured.
+        reports: Reports of the epochs, in order. The first of equal epochs is the best.
+        metric: Key of `DIRECTIONS`; its value is None or NaN in epochs where it is undefined.
     """
     finite = [report for report in reports if report[metric] is not None and math.isfinite(report[metric])]
     return dict(min(finite, key=lambda report: cost(metric, report[metric]))) if finite else None
 
 
 def label(metric: str) -> str:
-    """What people call a metric in a report."""
+    """Return the name of a metric in reports."""
     return "NLL" if metric == "val_next_role_nll" else metric
 
 
 @dataclass(frozen=True)
 class Constraint:
-    """One rule that a trial must keep to be the winner.
+    """A constraint that a trial must satisfy to be the winner.
 
     Attributes:
-        name: One of `CONSTRAINED`.
-        at_most: Whether the bound is an upper one.
-        bound: Inclusive.
+        name: Quantity, one of `CONSTRAINED`.
+        at_most: Whether the bound is an upper bound.
+        bound: Bound, inclusive.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Constraint:
     bound: float
 
     def violation(self, report: Mapping[str, Any]) -> float:
-        """How far what a trial reported is on the wrong side; 0 or less where the constraint is kept."""
+        """Return how far a trial's report exceeds the bound; 0 or less if the constraint is satisfied."""
         value = report.get(self.name)
         if value is None:
             return _UNDEFINED
@@ -81,15 +81,16 @@ class Constraint:
 
 
 def parse_constraint(text: str) -> Constraint:
-    """Read ``num_parameters <= 500_000``.
+    """Return the constraint in a text like ``num_parameters <= 500_000``.
 
     Raises:
-        ValueError: If it is written otherwise, or is on something else.
+        ValueError: If the text has another form, or the quantity is unknown.
     """
     match = _CONSTRAINT.fullmatch(text)
     if match is None:
         raise ValueError(
-            f"a constraint must be a name, <= or >=, and a number, as latency_ms <= 1, but got {text!r}"
+            "a constraint must be a name, <= or >=, and a number, for example latency_ms <= 1, but got "
+            f"{text!r}"
         )
     name, operator, bound = match.groups()
     if name not in CONSTRAINED:

@@ -1,4 +1,4 @@
-"""Params: one point of a search space, with trajtune's defaults and the specification's."""
+"""Params, one point of a search space, with the defaults of trajtune and of the specification."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
@@ -7,22 +7,22 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Settings(BaseModel):
-    """Base of every section: unknown keys are errors, values cannot be changed after loading."""
+    """Base class of all sections: unknown keys are errors, and values cannot change after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     removed: ClassVar[Mapping[str, object]] = {}
-    """Settings that earlier versions had, each with the value that had no effect.
+    """Settings of earlier versions that were removed, each with the value that had no effect.
 
-    Runs and checkpoints of those versions hold every setting. That value is accepted and ignored; any other
-    value is an unknown key.
+    Runs and checkpoints of those versions record every setting. The value without effect is accepted and
+    ignored; with any other value the setting is an unknown key.
     """
 
     added: ClassVar[Mapping[str, object]] = {}
-    """Settings that earlier versions lacked, each with the value that they worked with.
+    """Settings that earlier versions did not have, each with the value that matches their behaviour.
 
-    A mapping that holds every other setting is a record of such a version and is read with these values. A
-    file that a user writes leaves other settings out too, so it gets the defaults.
+    A mapping that contains every other setting is a record of such a version and is read with these values. A
+    file written by a user leaves out other settings too, so it gets the defaults.
     """
 
     @model_validator(mode="before")
@@ -35,14 +35,14 @@ class Settings(BaseModel):
             for key, value in content.items()
             if key not in cls.removed or value != cls.removed[key]
         }
-        is_whole = cls.model_fields.keys() - cls.added.keys() <= kept.keys()
-        return {**cls.added, **kept} if is_whole else kept
+        is_record = cls.model_fields.keys() - cls.added.keys() <= kept.keys()
+        return {**cls.added, **kept} if is_record else kept
 
 
 class Params(Settings):
-    """One point of a search space: everything about a model and its training that may be searched.
+    """One point of a search space: all settings of a model and its training that may be searched.
 
-    The defaults are trajtune's own. `RESEARCH_DEFAULT` is the specification's point.
+    The defaults are those of trajtune. `RESEARCH_DEFAULT` has the values of the specification.
     """
 
     removed: ClassVar[Mapping[str, object]] = {
@@ -56,54 +56,80 @@ class Params(Settings):
         "recency_half_life": 0.0,
     }
 
-    embedding_dim: int = Field(128, ge=1, description="Size of a title's vector.")
+    embedding_dim: int = Field(128, ge=1, description="Size of a title vector.")
     hidden_dim: int = Field(16, ge=1, description="Hidden units of each LSTM direction.")
     num_layers: int = Field(2, ge=1, le=8, description="LSTM layers.")
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout between LSTM layers and in the classifier.")
-    learning_rate: float = Field(1e-3, gt=0, description="Adam's learning rate.")
+    learning_rate: float = Field(1e-3, gt=0, description="Learning rate of Adam.")
     batch_size: int = Field(32, ge=1, description="Examples in a training step.")
-    max_epochs: int = Field(10, ge=1, description="Most passes over the training examples.")
+    max_epochs: int = Field(10, ge=1, description="Largest number of passes over the training examples.")
     patience: int = Field(
         5,
         ge=1,
-        description="Epochs without a better `search.metric` before stopping; `schedule: constant` only.",
+        description="Epochs without a better `search.metric` before training stops; only with "
+        "`schedule: constant`.",
     )
-    tenure_weight: float = Field(0.1, ge=0, description="Weight of the tenure loss beside the cross-entropy.")
-    hireability_weight: float = Field(0.1, ge=0, description="Weight of the hireability loss.")
+    tenure_weight: float = Field(
+        0.1, ge=0, description="Weight of the tenure loss; the next-title loss has the weight 1."
+    )
+    hireability_weight: float = Field(
+        0.1, ge=0, description="Weight of the hireability loss; the next-title loss has the weight 1."
+    )
     tenure_loss: Literal["pinball", "mse"] = Field(
-        "pinball", description="pinball: 10 % and 90 % quantiles; mse: the specification's."
+        "pinball",
+        description="pinball: the 10 % and 90 % quantiles; mse: the squared error of the specification.",
     )
     examples: Literal["every_transition", "last"] = Field(
         "every_transition",
-        description="Training examples of a career: each prefix and its next title, or the last one alone.",
+        description="Training examples of a career: every transition, or only the last one.",
     )
     recency_half_life: float = Field(
-        20.0, ge=0, description="Years after which a train example weighs half; 0: all weigh the same."
+        20.0,
+        ge=0,
+        description="Age in years at which a training example has half the weight; 0: all have equal weight.",
     )
-    tie_weights: bool = Field(True, description="The output layer scores titles by their own vectors.")
-    skip_last_title: bool = Field(True, description="The last title's vector also goes to the heads.")
+    tie_weights: bool = Field(
+        True, description="Whether the output layer uses the title vectors as its weights."
+    )
+    skip_last_title: bool = Field(
+        True, description="Whether the heads also get the vector of the last title."
+    )
     title_changes: bool = Field(
-        True, description="The LSTM also reads how far a title's vector is from the one before."
+        True,
+        description="Whether the LSTM also reads the difference of each title vector to the previous one.",
     )
-    career_start: bool = Field(True, description="The LSTM reads a learned vector before the first role.")
-    repeat_gate: bool = Field(True, description="Whether to stay is learned apart from where to go.")
+    career_start: bool = Field(
+        True, description="Whether the LSTM reads a learned vector before the first role."
+    )
+    repeat_gate: bool = Field(
+        True, description="Whether a separate score for keeping the current title is learned."
+    )
     copy_head: bool = Field(
-        True, description="Part of the next title's probability is copied from earlier titles of the career."
+        True,
+        description="Whether part of the next title's probability is copied from earlier titles of the "
+        "career.",
     )
     title_vectors: Literal["id", "id_and_words"] = Field(
-        "id_and_words", description="A vector for each title, or that plus the vectors of the title's words."
+        "id_and_words",
+        description="id: one vector per title; id_and_words: that vector plus the vectors of the title's "
+        "words.",
     )
-    embedding_dropout: float = Field(0.0, ge=0, lt=1, description="Dropout on the titles' vectors.")
+    embedding_dropout: float = Field(0.0, ge=0, lt=1, description="Dropout on the title vectors.")
     softmax_samples: int = Field(
         0,
         ge=0,
-        description="Titles drawn into the softmax of a training step; 0: all. For vocabularies of 100,000 "
-        "titles, with batches of some hundred examples; validation is exact whatever this is.",
+        description="Titles sampled for the softmax of a training step; 0: all titles. Meant for "
+        "vocabularies of 100,000 titles and batches of some hundred examples. Validation always uses the "
+        "full softmax.",
     )
-    weight_decay: float = Field(0.3, ge=0, description="AdamW's, on weight matrices; 0 is plain Adam.")
-    decay_embeddings: bool = Field(True, description="Weight decay on the titles' vectors too.")
+    weight_decay: float = Field(
+        0.3, ge=0, description="Weight decay of AdamW on weight matrices; 0: plain Adam."
+    )
+    decay_embeddings: bool = Field(True, description="Whether weight decay also applies to title vectors.")
     schedule: Literal["constant", "cosine", "one_cycle"] = Field(
-        "one_cycle", description="Learning rate over max_epochs; cosine falls to 0, one_cycle rises first."
+        "one_cycle",
+        description="Learning rate over max_epochs: constant, falling to 0 along a cosine, or rising first "
+        "and then falling (one_cycle).",
     )
     warmup_epochs: float = Field(0.0, ge=0, description="Epochs over which the learning rate rises from 0.")
 
@@ -124,4 +150,7 @@ RESEARCH_DEFAULT = Params(
     copy_head=False,
     title_vectors="id",
 )
-"""The specification to the letter; always trial 0, and every result is shown beside it."""
+"""The configuration of the specification, which was taken from research.
+
+It is trial 0 of every search, and every result is compared with it.
+"""

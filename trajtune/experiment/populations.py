@@ -1,10 +1,10 @@
-"""The named populations of simulated careers: settings of `experiment.sources.ProcessSettings`."""
+"""Named populations of simulated careers, as settings of `experiment.sources.ProcessSettings`."""
 
 from collections.abc import Mapping
 from typing import Final, Literal
 
 LARGEST_SEED: Final = 2**32 - 1
-"""NumPy's generators take no larger one."""
+"""Largest seed that NumPy's generators accept."""
 
 Population = Literal["default", "returning", "first_role", "long_tail"]
 
@@ -39,4 +39,4 @@ POPULATIONS: Final[Mapping[str, Mapping[str, int | float]]] = {
         "recency_years": 15.0,
     },
 }
-"""What the named populations set; `docs/explanation/simulation.md` compares them with real careers."""
+"""Settings of each population; `docs/explanation/simulation.md` compares them with real careers."""

@@ -1,4 +1,4 @@
-"""What an experiment believes or knows of its params before the search."""
+"""Knowledge about good params before a search: a prior and results of earlier searches."""
 
 from pydantic import Field
 
@@ -6,25 +6,28 @@ from trajtune.experiment.params import Settings
 
 
 class PriorSettings(Settings):
-    """Part of the trials are drawn around a centre, many at first and ever fewer as trials end."""
+    """A prior: some trials are drawn around a centre, many at first and fewer as more trials end."""
 
     center: dict[str, bool | int | float | str] = Field(
         default={},
-        description="Values of searched params; those left out are taken from `training`. A value outside "
-        "its range counts as the nearest end.",
+        description="Values of searched params. Missing values are taken from `training`. A value outside "
+        "its range is replaced by the nearest end of the range.",
     )
     width: float = Field(
         0.2,
         gt=0,
-        description="Standard deviation around the centre, as a share of a param's range (of its logarithm "
-        "with `log`). Of choices, the probability that any may be drawn, and not the centre alone.",
+        description="Standard deviation around the centre, as a share of the range of a param (of its "
+        "logarithm with `log`). For a categorical param: the probability that the value is drawn from all "
+        "choices instead of being the centre.",
     )
-    widths: dict[str, float] = Field(default={}, description="Widths of single params.")
+    widths: dict[str, float] = Field(
+        default={}, description="Widths of single params; the others have `width`."
+    )
     trials: float = Field(
         10.0,
         gt=0,
-        description="After so many trials half of the next ones are drawn from the prior: in general "
-        "trials / (trials + ended).",
+        description="Number of ended trials after which half of the next trials are drawn from the prior. "
+        "The share is trials / (trials + ended).",
     )
 
 
@@ -32,4 +35,4 @@ class KnownTrial(Settings):
     """A result of an earlier search of the same function on the same snapshot."""
 
     params: dict[str, bool | int | float | str] = Field(description="The searched params.")
-    value: float = Field(description="Of `search.metric`.")
+    value: float = Field(description="Value of `search.metric`.")

@@ -1,4 +1,4 @@
-"""The section ``search`` of an experiment file: how trials are drawn, stopped and compared."""
+"""The section ``search`` of an experiment file: how trials are sampled, pruned and compared."""
 
 import difflib
 import re
@@ -14,27 +14,29 @@ from trajtune.experiment.populations import LARGEST_SEED
 from trajtune.experiment.prior import KnownTrial, PriorSettings
 
 SAMPLERS: Final = ("tpe", "random", "gp", "qmc")
-"""Samplers that have a name; any other is given by its import path."""
+"""Samplers that are given by name; any other sampler is given by its import path."""
 
 _IMPORT_PATH: Final = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
 
 
 class PrunerSettings(Settings):
-    """When a trial is stopped early: asynchronous successive halving, or another of Optuna's pruners."""
+    """How trials are stopped early: by asynchronous successive halving or another pruner of Optuna."""
 
     name: Literal["asha", "hyperband", "median", "none"] = Field(
-        "asha", description="none: no trial is stopped."
+        "asha", description="Pruner; none: no trial is stopped early."
     )
     grace_period: int | None = Field(
         None,
         ge=1,
-        description="Epochs before a trial may be stopped; null: 60 % of `training.max_epochs`, because a "
-        "falling learning rate shows only then which trials end well.",
+        description="Epochs before a trial may be stopped; null: 60 % of `training.max_epochs`, because with "
+        "a falling learning rate earlier values do not predict the final value well.",
     )
-    reduction_factor: int = Field(3, ge=2, description="One in so many goes on at each rung.")
+    reduction_factor: int = Field(
+        3, ge=2, description="Reduction factor: at each rung, one in this many trials continues."
+    )
 
     def first_rung(self, max_epochs: int) -> int:
-        """The epoch after which a trial of at most ``max_epochs`` may first be stopped."""
+        """Return the epoch after which a trial of at most ``max_epochs`` may first be stopped."""
         return self.grace_period or max(1, round(0.6 * max_epochs))
 
 
@@ -48,83 +50,99 @@ class SearchSettings(Settings):
         "known_trials": [],
     }
 
-    space: str = Field("around_default", description="A name in search_spaces/ or a path.")
-    trials: int = Field(50, ge=1, description="Trials in total, the research default counted in.")
+    space: str = Field(
+        "around_default", description="Search space: a name in search_spaces/ or the path of a YAML file."
+    )
+    trials: int = Field(50, ge=1, description="Number of trials, including the research default.")
     metric: Metric = Field(
-        "val_next_role_nll", description="The objective; finalize chooses by it. Its direction is known."
+        "val_next_role_nll",
+        description="Objective of the search, which also selects the winner in finalize. trajtune knows "
+        "whether it is minimised or maximised.",
     )
     other_metrics: list[Metric] = Field(
         default=[],
-        description="Further objectives: the Pareto front is kept, and `metric` decides among it. "
-        "Optuna prunes for one objective alone, so `pruner.name` must be none.",
+        description="Further objectives: the search finds the Pareto front, and `metric` selects the winner "
+        "from it. Optuna can prune only with a single objective, so `pruner.name` must be none.",
     )
     constraints: list[str] = Field(
         default=[],
-        description="What the winner must keep, as num_parameters <= 500_000 or latency_ms <= 1.",
+        description="Constraints that the winner must satisfy, for example num_parameters <= 500_000 or "
+        "latency_ms <= 1.",
     )
     sampler: str = Field(
         "tpe",
-        description="How the next params are chosen: by one of four of Optuna's samplers, or by any sampler "
-        "class at an import path, for example optuna.samplers:CmaEsSampler.",
+        description="Sampler of Optuna that suggests the next params: one of four names, or the import path "
+        "of any sampler class, for example optuna.samplers:CmaEsSampler.",
         json_schema_extra={
             "anyOf": [{"enum": list(SAMPLERS)}, {"type": "string", "pattern": f"^{_IMPORT_PATH}$"}]
         },
     )
     sampler_kwargs: dict[str, JsonValue] = Field(
-        default={}, description="Keyword arguments of the sampler, for example n_startup_trials of tpe."
+        default={}, description="Keyword arguments of the sampler, for example n_startup_trials for tpe."
     )
     seed: int = Field(
         0,
         ge=0,
         le=LARGEST_SEED,
-        description="Of the sampler and of each trial's training, except repeats.",
+        description="Seed of the sampler and of the training of each trial, except repeats.",
     )
     repeats: int | None = Field(
         None,
         ge=0,
-        description="Trials that train params again with another seed: two of `training`, early, and the "
-        "others of the best few, last. null: two and a tenth of `trials`, from 40 trials on; none below.",
+        description="Trials that train the same params again with another seed. Two repeat `training` early "
+        "in the search, the others repeat the best few trials at its end. null: two plus a tenth of `trials` "
+        "if there are at least 40 trials, otherwise none.",
     )
     stop_at_plateau: int | None = Field(
         None,
         ge=1,
-        description="End the search after so many trials whose gain is no more than a seed's luck; "
-        "null: never.",
+        description="Number of consecutive trials without a gain above the noise between seeds after which "
+        "the search stops; null: never.",
     )
     prior: PriorSettings | None = Field(
-        None, description="A belief about where the best params lie; null: the sampler draws all trials."
+        None,
+        description="Prior belief about where the best params are; null: the sampler suggests all trials.",
     )
     start_points: list[dict[str, bool | int | float | str]] = Field(
         default=[],
-        description="Params to try after the research default; what a point leaves out is taken from "
-        "`training`, which itself comes next, where the space holds it.",
+        description="Params to try after the research default. Missing values of a point are taken from "
+        "`training`. `training` itself is tried next if it is inside the space.",
     )
     known_trials: list[KnownTrial] = Field(
         default=[],
-        description="What the sampler knows at the start; a warm start on the same snapshot adds to it.",
+        description="Results of earlier trials that the sampler starts with; a warm start on the same "
+        "snapshot adds to them.",
     )
     pruner: PrunerSettings = Field(PrunerSettings(), description="Which trials are stopped early.")
     max_train_careers: int | None = Field(
         None,
         ge=1,
-        description="Trials train on the newest so many train careers, and finalize on all; null: on all.",
+        description="Number of newest train careers that trials train on; null: all. finalize trains on all.",
     )
     max_concurrent: int | None = Field(
-        None, ge=1, description="Trials at once; null: as many as the CPUs and GPUs hold."
+        None,
+        ge=1,
+        description="Number of trials that may run at once; null: as many as the CPUs and GPUs allow.",
     )
     gpus_per_trial: float = Field(
-        0.0, ge=0, description="Share of a GPU that each trial trains on; 0: it trains on a CPU."
+        0.0, ge=0, description="Share of a GPU for each trial; 0: trials train on CPUs."
     )
-    keep_checkpoints: int = Field(5, ge=1, description="Best trials whose checkpoints stay on disk.")
-    max_failures: int = Field(2, ge=0, description="Times a trial is tried again after its process broke.")
+    keep_checkpoints: int = Field(
+        5, ge=1, description="Number of best trials whose checkpoints are kept on disk."
+    )
+    max_failures: int = Field(
+        2, ge=0, description="Number of times that a trial is restarted after its process failed."
+    )
     time_budget_s: float | None = Field(
-        None, gt=0, description="Seconds after which the search ends, this session."
+        None, gt=0, description="Seconds after which this session of the search stops; null: no limit."
     )
     max_epochs_total: int | None = Field(
-        None, ge=1, description="Epochs of all trials after which the search ends."
+        None,
+        ge=1,
+        description="Epochs, summed over all trials, after which the search stops; null: no limit.",
     )
     at_budget: Literal["prune", "finish"] = Field(
-        "prune", description="What becomes of running trials when a budget is spent."
+        "prune", description="Whether running trials are pruned or finished when a budget is used up."
     )
 
     @model_validator(mode="after")
@@ -143,7 +161,7 @@ class SearchSettings(Settings):
     def _sampler_is_a_name_or_an_import_path(cls, sampler: str) -> str:
         if sampler == "cmaes":
             raise ValueError(
-                "CMA-ES is given by its import path. Write `sampler: optuna.samplers:CmaEsSampler`, after "
+                "CMA-ES is given by its import path. Write `sampler: optuna.samplers:CmaEsSampler` and run "
                 "`pip install cmaes`"
             )
         if sampler not in SAMPLERS and not re.fullmatch(_IMPORT_PATH, sampler):
@@ -159,16 +177,16 @@ class SearchSettings(Settings):
     @classmethod
     def _gpus_are_a_share_or_whole(cls, share: float) -> float:
         if share > 1 and share != int(share):
-            raise ValueError("must be at most 1, or a whole number. Write 0.5 for two trials on each GPU")
+            raise ValueError("must be at most 1 or a whole number. Write 0.5 for two trials on each GPU")
         return share
 
     @model_validator(mode="after")
     def _objectives_agree(self) -> Self:
         if len(set(self.metrics)) < len(self.metrics):
-            raise ValueError(f"each objective must be named once, but got {', '.join(self.metrics)}")
+            raise ValueError(f"each objective must be named only once, but got {', '.join(self.metrics)}")
         if self.other_metrics and self.pruner.name != "none":
             raise ValueError(
-                f"with several objectives Optuna prunes nothing, but `pruner.name` is {self.pruner.name}. "
+                f"with several objectives Optuna cannot prune, but `pruner.name` is {self.pruner.name}. "
                 "Set `pruner: {name: none}`"
             )
         for text in self.constraints:
@@ -177,5 +195,5 @@ class SearchSettings(Settings):
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """All objectives, the deciding one first."""
+        """All objectives; the first one selects the winner."""
         return (self.metric, *self.other_metrics)

@@ -1,7 +1,7 @@
-"""The sections of an experiment file: everything that describes a run, typed, validated once, frozen.
+"""Sections of an experiment file, which describes a run: typed, validated once, frozen.
 
-Knows nothing of Ray, torch or databases. What is loaded here is trusted everywhere else: no
-other module checks a value again or gives it a second default.
+Knows nothing of Ray, torch or databases. All other modules trust the loaded values: none of them checks a
+value again or has a second default for it.
 """
 
 import re
@@ -25,35 +25,44 @@ class DataSettings(Settings):
     """How rows become careers and labels."""
 
     as_of: date | Literal["auto"] = Field(
-        AUTO, description="The day the data describes; auto: the latest date in the data."
+        AUTO, description="Day up to which the data is known; auto: the latest date in the data."
     )
     hireable_months: int = Field(
-        12, ge=1, description="Hireability without a label: stayed at least so long in the next role."
+        12,
+        ge=1,
+        description="Months of the proxy label for hireability, which is used without a label in the data: "
+        "whether somebody stayed at least this long in the next role.",
     )
-    hireable_key: str | None = Field(None, description="Column or JSON key of a hireability label, if any.")
+    hireable_key: str | None = Field(
+        None, description="Column or JSON key of a hireability label; null: the proxy label is used."
+    )
     day_first: bool | None = Field(
-        None, description="What 03/04/2020 is: true 3 April, false 4 March, null ambiguous, to quarantine."
+        None,
+        description="How 03/04/2020 is read: true: 3 April; false: 4 March; null: it is ambiguous, and the "
+        "row is quarantined.",
     )
     timezone: str | None = Field(
         None,
-        description="The time zone, for example Europe/Berlin, whose day a timestamp with a time zone is; "
-        "null: the database's, or in a Parquet file the column's.",
+        description="Time zone, for example Europe/Berlin, in which timestamps with a time zone become days; "
+        "null: the time zone of the database or of the Parquet column.",
     )
     two_digit_years: int | None = Field(
         None,
         ge=1900,
         le=2199,
-        description="Last year that two digits may mean, for example 2029: 29 is 2029 and 30 is 1930. null: "
-        "dates with two-digit years cannot be read.",
+        description="Latest year that two digits may mean. With 2029, 29 is 2029 and 30 is 1930. null: dates "
+        "with two-digit years cannot be read.",
     )
     language: Literal["cs", "hr", "pl"] | None = Field(
         None,
-        description="Language of month names that are another month in another language, as listopad; null: "
-        "such dates are ambiguous, to quarantine.",
+        description="Language of month names that mean different months in different languages, for example "
+        "listopad; null: such dates are ambiguous, and the rows are quarantined.",
     )
-    merge_repeats: bool = Field(False, description="Join consecutive roles of the same title into one.")
+    merge_repeats: bool = Field(
+        False, description="Whether consecutive roles with the same title are merged into one."
+    )
     max_quarantine_fraction: float = Field(
-        0.2, ge=0, le=1, description="Stop if a larger share of the rows cannot be used."
+        0.2, ge=0, le=1, description="Largest share of rows that may be quarantined; above it trajtune stops."
     )
 
     @field_validator("timezone")
@@ -63,7 +72,7 @@ class DataSettings(Settings):
             return timezone if timezone is None else ZoneInfo(timezone).key
         except (ValueError, KeyError, OSError):
             raise ValueError(
-                "must be a name of the time zone database. Write it as Europe/Berlin or UTC"
+                "must be a name of the time zone database. Write for example Europe/Berlin or UTC"
             ) from None
 
 
@@ -72,13 +81,13 @@ class SplitSettings(Settings):
 
     by: Literal["career", "transition", "move"] = Field(
         "move",
-        description="What is split. move: each move, by the start of its next role. career, transition: "
-        "whole careers, by the last thing known of them, or by the start of their last role.",
+        description="Unit of the split. move: each move, by the start of the role that it leads to. career: "
+        "each career, by its last known date. transition: each career, by the start of its last role.",
     )
-    train_cutoff: date | Literal["auto"] = Field(AUTO, description="First day that is not train.")
-    val_cutoff: date | Literal["auto"] = Field(AUTO, description="First day that is not val but test.")
+    train_cutoff: date | Literal["auto"] = Field(AUTO, description="First day after train.")
+    val_cutoff: date | Literal["auto"] = Field(AUTO, description="First day after val, where test begins.")
     fractions: tuple[float, float] = Field(
-        (0.70, 0.85), description="Where auto cuts: shares of moves (or careers) before each cutoff."
+        (0.70, 0.85), description="Shares of moves (or careers) before each cutoff, for auto cutoffs."
     )
 
     @model_validator(mode="after")
@@ -94,93 +103,103 @@ class SplitSettings(Settings):
 
 
 class VocabularySettings(Settings):
-    """Which titles of the training split get an index of their own."""
+    """Which titles of the train split are in the vocabulary."""
 
-    min_count: int = Field(1, ge=1, description="Rarer titles are unknown.")
-    max_titles: int = Field(50_000, ge=1, description="The commonest so many are kept.")
+    min_count: int = Field(
+        1, ge=1, description="Smallest number of occurrences of a title; rarer titles are unknown."
+    )
+    max_titles: int = Field(
+        50_000, ge=1, description="Largest number of titles; the most frequent ones are kept."
+    )
     identity: Literal["unicode", "service"] = Field(
         "unicode",
-        description="Which titles are one title. unicode: those that differ in case, spaces, punctuation and "
-        "usual abbreviations, in every script. service: those that the TypeScript service cannot tell apart, "
-        "because it reads the letters A to Z and digits alone.",
+        description="Which spellings count as one title. unicode: those that differ only in case, spaces, "
+        "punctuation and common abbreviations, in every script. service: those that the TypeScript service "
+        "cannot distinguish, because it reads only the letters A to Z and digits.",
     )
     synonyms: str | None = Field(
         None,
-        description="A CSV file of two columns or a JSON object: a title, and the title that it stands for.",
+        description="Path of a CSV file with two columns, or of a JSON file with an object: titles, and the "
+        "titles that replace them.",
     )
 
 
 class FinalizeSettings(Settings):
     """Refit, calibration and evaluation of the winner."""
 
-    top_k: int = Field(3, ge=1, description="Configurations refitted beside the research default.")
-    seeds: int = Field(3, ge=1, description="Refits of each.")
+    top_k: int = Field(
+        3, ge=1, description="Number of configurations that are refitted in addition to the research default."
+    )
+    seeds: int = Field(3, ge=1, description="Number of refits of each configuration, with different seeds.")
     workers: int = Field(
         1,
         ge=1,
-        description="CPUs that train each refit together, by Ray Train: for more careers than one process "
-        "can hold, with batches of hundreds. With 1 refits are trained side by side: faster where it fits.",
+        description="Number of workers that train each refit together, with Ray Train. Meant for more "
+        "careers than fit into the memory of one process, with batches of hundreds. With 1, refits run in "
+        "parallel, which is faster if the careers fit into memory.",
     )
     tenure_coverage: float = Field(0.8, gt=0, lt=1, description="Nominal coverage of the tenure interval.")
     set_coverage: float = Field(
-        0.8, gt=0, lt=1, description="Probability that the set of next titles holds the true one."
+        0.8, gt=0, lt=1, description="Probability that the set of next titles contains the true one."
     )
     refit_on: Literal["train", "known"] = Field(
         "known",
-        description="What the winner is trained on for export: train, as in the search, or everything known "
-        "before the calibration window.",
+        description="Data on which the winner is trained for export. train: the train split, as in the "
+        "search; known: everything known before the calibration window.",
     )
     export: Literal["average", "best_seed"] = Field(
         "average",
-        description="What is exported: the mean of the best configurations, as one graph, or the "
-        "winner's best seed alone.",
+        description="Model to export. average: the mean of the best configurations, as one graph; best_seed: "
+        "only the best seed of the winner.",
     )
     calibration_share: float = Field(
         1 / 3,
         gt=0,
         le=1,
-        description="Share of val, the newest, that calibrates; at least 100 people. The snapshot holds it.",
+        description="Share of val, its newest part, that is used for calibration; at least 100 people. It is "
+        "fixed in the snapshot.",
     )
     gates: GateSettings = Field(GateSettings(), description="Limits of the gates.")
 
 
 class TrackingSettings(Settings):
-    """Logging in addition to the study; needs the extra `trajtune[tracking]`."""
+    """Logging to other tools; needs the extra `trajtune[tracking]`."""
 
     removed: ClassVar[Mapping[str, object]] = {"tensorboard": False}
 
     mlflow: bool = Field(
-        False, description="To MLFLOW_TRACKING_URI, or to mlflow.db in the run directory if that is not set."
+        False,
+        description="Whether to log to MLflow, at MLFLOW_TRACKING_URI, or in mlflow.db in the run directory "
+        "if that is not set.",
     )
 
 
 class StorageSettings(Settings):
-    """Where things are written; relative to the working directory."""
+    """Where files are written; paths are relative to the working directory."""
 
-    snapshots: str = Field(
-        "snapshots", description="Directory of the snapshots, or s3://bucket/folder, as for `runs`."
-    )
+    snapshots: str = Field("snapshots", description="Directory of the snapshots, or s3://bucket/folder.")
     runs: str = Field(
         "runs",
-        description="Directory of the runs, or s3://bucket/folder. A store needs `study_url_variable`, "
-        "because a journal cannot grow there; endpoint and credentials come from the environment (AWS_*).",
+        description="Directory of the runs, or s3://bucket/folder. An object store needs "
+        "`study_url_variable`, because a journal cannot be appended to there. Endpoint and credentials come "
+        "from the environment (AWS_*).",
     )
     bundles: str = Field("bundles", description="Directory of the bundles.")
     study_url_variable: str | None = Field(
         None,
-        description="Environment variable with the URL of the database that holds the study, as "
-        "TRAJTUNE_STUDY_URL; null: a journal file in the run directory.",
+        description="Name of the environment variable with the URL of the study's database, for example "
+        "TRAJTUNE_STUDY_URL; null: the study is a journal file in the run directory.",
     )
 
     @model_validator(mode="after")
     def _variable_is_a_name(self) -> Self:
-        # Whoever writes the URL itself here must not find it in the message.
+        # The message must not repeat the value, which may be the URL itself.
         if self.study_url_variable is not None and not re.fullmatch(
             r"[A-Z_][A-Z0-9_]*", self.study_url_variable
         ):
             raise ValueError(
-                "`study_url_variable` must be the name of an environment variable in capitals, as "
-                "TRAJTUNE_STUDY_URL, and not the URL itself. Put the URL into the environment or .env"
+                "`study_url_variable` must be the name of an environment variable in capitals, for example "
+                "TRAJTUNE_STUDY_URL, not the URL itself. Put the URL into the environment or .env"
             )
         return self
 
@@ -191,7 +210,7 @@ class StorageSettings(Settings):
         for name in ("snapshots", "runs"):
             place = getattr(self, name)
             if is_uri(place) and not re.fullmatch(r"s3://[^/@?#:]+(/[^/@?#]+)*/?", place):
-                # A key in it would be in every run's experiment.yaml, so it is not repeated here either.
+                # The message does not repeat the value, which may contain a key.
                 raise ValueError(
                     f"`{name}` must be a directory or s3://bucket/folder, without keys or options. Set "
                     "AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment"
@@ -199,14 +218,14 @@ class StorageSettings(Settings):
         if is_uri(self.runs) and self.study_url_variable is None:
             raise ValueError(
                 f"`study_url_variable` must be given with `runs` at {self.runs}, because a study's journal "
-                "cannot grow in an object store. Name the environment variable with a database's URL, as "
-                "TRAJTUNE_STUDY_URL"
+                "cannot be appended to in an object store. Give the name of an environment variable with the "
+                "URL of a database, for example TRAJTUNE_STUDY_URL"
             )
         return self
 
 
 class Experiment(Settings):
-    """A whole experiment file."""
+    """An experiment file."""
 
     source: Source = PostgresSource()
     data: DataSettings = DataSettings()

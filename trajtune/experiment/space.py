@@ -1,8 +1,8 @@
-"""A search space: which params are searched, over what, and under which conditions.
+"""Search spaces: which params are searched, over which values, and under which conditions.
 
-A space file is a mapping `params:` from the names of `Params` to a distribution or a fixed value.
-The research default must lie inside, because it is trial 0 of every search. Knows nothing of Ray;
-Optuna is imported only where a trial is asked.
+A space file has a mapping `params:` from names of `Params` to distributions or fixed values. The research
+default must be inside the space, because it is trial 0 of every search. Knows nothing of Ray; Optuna is
+imported only in functions that need it.
 """
 
 import difflib
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 Value = bool | int | float | str | None
 
 REQUIRED: Final = ("embedding_dim", "hidden_dim", "num_layers", "dropout", "learning_rate", "batch_size")
-"""The keys that every space must hold, searched or fixed: the specification names them."""
+"""Params of the specification, which every space must contain, searched or fixed."""
 
 
 class Distribution(Settings):
-    """What every distribution may say beside its values."""
+    """Base class of the distributions."""
 
     when: dict[str, list[Value]] = Field(
         default={},
-        description="Search this only while each named param has one of the values; "
-        "otherwise it keeps the value of the experiment's training section.",
+        description="Condition: search this param only if each named param has one of the given values. "
+        "Otherwise it keeps its value from the `training` section of the experiment.",
     )
 
     @field_validator("when", mode="before")
@@ -49,7 +49,7 @@ class FloatRange(Distribution):
     type: Literal["float"]
     low: float = Field(description="Lower bound.")
     high: float = Field(description="Upper bound.")
-    log: bool = Field(False, description="Uniform in the logarithm.")
+    log: bool = Field(False, description="Whether the logarithm is uniformly distributed.")
 
     @model_validator(mode="after")
     def _rises(self) -> Self:
@@ -57,19 +57,19 @@ class FloatRange(Distribution):
         return self
 
     def holds(self, value: Any) -> bool:
-        """Whether ``value`` can be drawn."""
+        """Return whether ``value`` is in the distribution."""
         return isinstance(value, int | float) and self.low <= value <= self.high
 
     def ends(self) -> list[Value]:
-        """The values whose validity shows that of all others."""
+        """Return the extreme values; if they are valid params, all values are."""
         return [self.low, self.high]
 
     def suggest(self, trial: "Trial", name: str) -> Value:
-        """Ask an Optuna trial."""
+        """Return the value that an Optuna trial suggests."""
         return trial.suggest_float(name, self.low, self.high, log=self.log)
 
     def distribution(self) -> "BaseDistribution":
-        """The distribution that Optuna notes of it."""
+        """Return the equivalent distribution of Optuna."""
         from optuna.distributions import FloatDistribution
 
         return FloatDistribution(self.low, self.high, log=self.log)
@@ -81,14 +81,16 @@ class IntRange(Distribution):
     type: Literal["int"]
     low: int = Field(description="Lower bound.")
     high: int = Field(description="Upper bound.")
-    step: int = Field(1, ge=1, description="Distance of neighbours, counted from `low`.")
-    log: bool = Field(False, description="Uniform in the logarithm; then the step must be 1.")
+    step: int = Field(1, ge=1, description="Difference between neighbouring values, starting from `low`.")
+    log: bool = Field(
+        False, description="Whether the logarithm is uniformly distributed; the step must then be 1."
+    )
 
     @model_validator(mode="after")
     def _rises(self) -> Self:
         _check_bounds(self.low, self.high, self.log)
         if self.log and self.step != 1:
-            raise ValueError(f"`step` must be 1 where `log` is true, but got {self.step}. Drop one of them")
+            raise ValueError(f"`step` must be 1 if `log` is true, but got {self.step}. Remove one of them")
         if (self.high - self.low) % self.step:
             raise ValueError(
                 f"`high - low` must be a multiple of `step`, but got {self.low}, {self.high}, {self.step}"
@@ -96,47 +98,47 @@ class IntRange(Distribution):
         return self
 
     def holds(self, value: Any) -> bool:
-        """Whether ``value`` can be drawn."""
+        """Return whether ``value`` is in the distribution."""
         return (
             isinstance(value, int) and self.low <= value <= self.high and (value - self.low) % self.step == 0
         )
 
     def ends(self) -> list[Value]:
-        """The values whose validity shows that of all others."""
+        """Return the extreme values; if they are valid params, all values are."""
         return [self.low, self.high]
 
     def suggest(self, trial: "Trial", name: str) -> Value:
-        """Ask an Optuna trial."""
+        """Return the value that an Optuna trial suggests."""
         return trial.suggest_int(name, self.low, self.high, step=self.step, log=self.log)
 
     def distribution(self) -> "BaseDistribution":
-        """The distribution that Optuna notes of it."""
+        """Return the equivalent distribution of Optuna."""
         from optuna.distributions import IntDistribution
 
         return IntDistribution(self.low, self.high, step=self.step, log=self.log)
 
 
 class Choice(Distribution):
-    """One of a few values with no order among them."""
+    """One of several unordered values."""
 
     type: Literal["categorical"]
-    choices: list[Value] = Field(min_length=1, description="The values.")
+    choices: list[Value] = Field(min_length=1, description="Values to choose from.")
 
     def holds(self, value: Any) -> bool:
-        """Whether ``value`` can be drawn."""
+        """Return whether ``value`` is in the distribution."""
         return value in self.choices
 
     def ends(self) -> list[Value]:
-        """The values whose validity shows that of all others."""
+        """Return the extreme values; if they are valid params, all values are."""
         return self.choices
 
     def suggest(self, trial: "Trial", name: str) -> Value:
-        """Ask an Optuna trial."""
+        """Return the value that an Optuna trial suggests."""
         value: Value = trial.suggest_categorical(name, self.choices)
         return value
 
     def distribution(self) -> "BaseDistribution":
-        """The distribution that Optuna notes of it."""
+        """Return the equivalent distribution of Optuna."""
         from optuna.distributions import CategoricalDistribution
 
         return CategoricalDistribution(self.choices)
@@ -162,7 +164,7 @@ Entry = Annotated[
 
 
 class Space(Settings):
-    """A whole space file, checked against `Params` and the research default."""
+    """A space file, checked against `Params` and the research default."""
 
     params: dict[str, Entry]
 
@@ -175,21 +177,21 @@ class Space(Settings):
 
     @property
     def searched(self) -> dict[str, FloatRange | IntRange | Choice]:
-        """The distributions by name, in the file's order."""
+        """Distributions by name, in the order of the file."""
         return {name: entry for name, entry in self.params.items() if isinstance(entry, Distribution)}
 
     @property
     def fixed(self) -> dict[str, Value]:
-        """The fixed values by name."""
+        """Fixed values by name."""
         return {name: entry for name, entry in self.params.items() if not isinstance(entry, Distribution)}
 
     @property
     def has_conditions(self) -> bool:
-        """Whether a param exists only under another's value."""
+        """Whether any param is searched only for certain values of another param."""
         return any(entry.when for entry in self.searched.values())
 
     def searched_values(self, params: Params) -> dict[str, Value]:
-        """The values of ``params`` that a search would suggest, conditions minded."""
+        """Return the values of ``params`` that a search would suggest, considering the conditions."""
         values = params.model_dump()
         found: dict[str, Value] = {}
         for name, entry in self.searched.items():
@@ -198,7 +200,7 @@ class Space(Settings):
         return found
 
     def outside(self, params: Params) -> list[str]:
-        """One line for each searched value of ``params`` that this space cannot draw."""
+        """Return one line for each searched value of ``params`` that is outside this space."""
         values = self.searched_values(params)
         return [
             f"`{name}` is {value!r}, outside {describe(self.searched[name])}"
@@ -207,16 +209,16 @@ class Space(Settings):
         ]
 
     def differences(self, params: Params, base: Params) -> list[str]:
-        """Names of settings, not searched, in which ``params`` differ from all trials around ``base``."""
+        """Return the names of settings that are not searched and in which ``params`` differ from ``base``."""
         expected = self.resolve(base, self.searched_values(params)).model_dump()
         return [name for name, value in params.model_dump().items() if value != expected[name]]
 
     def suggest(self, trial: "Trial") -> dict[str, Value]:
-        """Ask ``trial`` for every searched param that applies, in the file's order."""
+        """Return the trial's suggestion for every searched param that applies, in the order of the file."""
         return self.draw(lambda name, entry: entry.suggest(trial, name))
 
     def draw(self, draw_one: "Callable[[str, FloatRange | IntRange | Choice], Value]") -> dict[str, Value]:
-        """A value by ``draw_one`` for every searched param that applies, in the file's order."""
+        """Return a value from ``draw_one`` for every searched param that applies, in the file's order."""
         drawn: dict[str, Value] = {}
         for name, entry in self.searched.items():
             if _applies(entry, drawn):
@@ -224,11 +226,11 @@ class Space(Settings):
         return drawn
 
     def distributions(self, values: Mapping[str, Value]) -> "dict[str, BaseDistribution]":
-        """Optuna's distributions of the searched params in ``values``."""
+        """Return Optuna's distributions of the searched params in ``values``."""
         return {name: entry.distribution() for name, entry in self.searched.items() if name in values}
 
     def resolve(self, base: Params, suggested: Mapping[str, Value]) -> Params:
-        """The whole params of a trial: the experiment's, then the fixed values, then the suggested."""
+        """Return the params of a trial: ``base``, overridden by the fixed and then the suggested values."""
         return Params.model_validate({**base.model_dump(), **self.fixed, **suggested})
 
     def _unknown(self) -> Iterator[str]:
@@ -256,23 +258,29 @@ class Space(Settings):
             values = ", ".join(
                 f"`{name}` (research default {getattr(RESEARCH_DEFAULT, name)})" for name in missing
             )
-            yield f"the space must hold the research default's params, but lacks {values}. Add them"
+            yield (
+                "a space must contain the params of the research default, but these are missing: "
+                f"{values}. Add them"
+            )
         if set(self.params) <= set(Params.model_fields):
             for fault in self.outside(RESEARCH_DEFAULT):
-                yield f"the research default must lie inside, but its {fault}. Widen it"
+                yield f"the research default must be inside the space, but its {fault}. Widen the range"
         for name in REQUIRED:
             if name in self.fixed and self.fixed[name] != getattr(RESEARCH_DEFAULT, name):
                 fixed, default = self.fixed[name], getattr(RESEARCH_DEFAULT, name)
-                yield f"the research default's `{name}` is {default!r}, but is fixed at {fixed!r}. Search it"
+                yield (
+                    f"the research default must be inside the space, but its `{name}` is {default!r}, and "
+                    f"the space fixes it at {fixed!r}. Search it"
+                )
 
     def _conditions(self) -> Iterator[str]:
         earlier: dict[str, FloatRange | IntRange | Choice] = {}
         for name, entry in self.searched.items():
             for other, values in entry.when.items():
                 if other not in earlier:
-                    yield f"`{name}` hangs on `{other}`, which must be a searched param above it"
+                    yield f"`{name}` depends on `{other}`, which must be a searched param above it"
                 elif not all(earlier[other].holds(value) for value in values):
-                    yield f"`{name}` hangs on {other} in {values}, outside {describe(earlier[other])}"
+                    yield f"`{name}` depends on {other} in {values}, outside {describe(earlier[other])}"
             earlier[name] = entry
 
 
@@ -280,7 +288,7 @@ def load_space(name: str) -> Space:
     """Load a space by name (from ``search_spaces/``) or by path.
 
     Raises:
-        ExperimentError: With every broken rule of the file in one line.
+        ExperimentError: If the file breaks any rule; lists all of them in one line.
     """
     path = find_file(name, "search_spaces")
     content = load_yaml(path)
@@ -290,7 +298,7 @@ def load_space(name: str) -> Space:
 
 
 def describe(entry: FloatRange | IntRange | Choice) -> str:
-    """A distribution in a few words, for messages."""
+    """Return a short text for a distribution, for messages."""
     if isinstance(entry, Choice):
         return f"{{{', '.join(map(repr, entry.choices))}}}"
     step = f" step {entry.step}" if isinstance(entry, IntRange) and entry.step > 1 else ""
@@ -305,4 +313,4 @@ def _check_bounds(low: float, high: float, log: bool) -> None:
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         raise ValueError(f"`low <= high` must hold, but got {low:g} and {high:g}. Swap them")
     if log and low <= 0:
-        raise ValueError(f"`low` must be above 0 where `log` is true, but got {low:g}")
+        raise ValueError(f"`low` must be above 0 if `log` is true, but got {low:g}. Raise it")

@@ -1,1 +1,1 @@
-"""From a run to a bundle: refit, calibrate, export, evaluate once."""
+"""Finalize turns a run into a bundle: refit, calibrate, export, and evaluate once on test."""

@@ -1,4 +1,4 @@
-"""From a trained model to the exported graph: calibrate it, export it, compare it with torch."""
+"""Turns a trained model into the exported graph: calibrates it, exports it and compares it with torch."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 VAL: Final = "val"
 WINDOW: Final = "the calibration window"
-"""What the careers that calibrate are called in the record and the report."""
+"""Names of the calibration careers in the record and the report."""
 
 METHOD: Final = (
-    "isotonic regression of being right on the top title's probability, shrunk toward that probability, "
+    "isotonic regression of correctness on the top title's probability, shrunk toward that probability, "
     "fitted on {}"
 )
 
@@ -52,8 +52,8 @@ class Calibrated:
 
     Attributes:
         module: The module to export.
-        corrections: What it does to the network's outputs.
-        record: ``calibration`` of ``metrics.json``.
+        corrections: The corrections that the module applies to the network's outputs.
+        record: The entry ``calibration`` of ``metrics.json``.
     """
 
     module: ExportedModule
@@ -67,7 +67,7 @@ class Calibrated:
 
     @property
     def calibrator(self) -> "IsotonicRegression":
-        """The same as scikit-learn's object."""
+        """Calibration of the confidence as a scikit-learn object."""
         return as_scikit_learn(self.table)
 
 
@@ -81,11 +81,11 @@ def calibrate(
     """Fit every correction on careers that the model was not trained on.
 
     Args:
-        model: In eval mode; the predictions on val are torch's, which the graph must match later.
-        val: The careers: those of val, or of the calibration window.
-        settings: Gives the nominal coverages of the tenure interval and of the title sets.
-        name: What to call them in the record: `VAL` or `WINDOW`.
-        priors: From `priors_of` the training.
+        model: The model, in eval mode. Predictions are made with torch; the graph must match them later.
+        val: The careers of val or of the calibration window.
+        settings: Settings with the nominal coverages of the tenure interval and of the title sets.
+        name: Name of the careers in the record: `VAL` or `WINDOW`.
+        priors: Result of `priors_of` for the training.
 
     Raises:
         TrainingError: If val is too small.
@@ -94,9 +94,9 @@ def calibrate(
     on_val = predict(model, val.arrays, examples)
     on_outcomes = with_outcomes(on_val, partial(predict, model, val.arrays), val.arrays)
     confidence = fit_calibration(on_val.confidence, on_val.correct)
-    tenure, of_tenure = _tenure(on_outcomes.outcomes, settings.tenure_coverage, name, priors)
-    hireability, of_hireability = _hireability(on_outcomes.labelled, name, priors)
-    sets, of_sets = _sets(model, val.arrays, examples, on_val, settings.set_coverage)
+    tenure, tenure_record = _tenure(on_outcomes.outcomes, settings.tenure_coverage, name, priors)
+    hireability, hireability_record = _hireability(on_outcomes.labelled, name, priors)
+    sets, sets_record = _sets(model, val.arrays, examples, on_val, settings.set_coverage)
     folded = cross_fitted(on_val.confidence, on_val.correct)
     record: dict[str, Any] = {
         "method": METHOD.format(name),
@@ -109,14 +109,14 @@ def calibrate(
         ),
         "reliability_val_raw": reliability(on_val.confidence, on_val.correct),
         "reliability_val": None if folded is None else reliability(folded, on_val.correct),
-        **of_tenure,
-        **of_hireability,
-        **of_sets,
+        **tenure_record,
+        **hireability_record,
+        **sets_record,
     }
     if len(on_val) < ENOUGH:
         record["warning"] = (
-            f"{name} has {len(on_val)} people, under {ENOUGH}: the calibration is itself uncertain by many "
-            "points"
+            f"{name} has {len(on_val)} people, fewer than {ENOUGH}: the calibration is uncertain by many "
+            "percentage points"
         )
     corrections = Corrections(confidence.table, tenure, hireability, priors, sets)
     return Calibrated(ExportedModule(model, model.vocab_size, corrections).eval(), corrections, record)
@@ -125,7 +125,7 @@ def calibrate(
 def _tenure(
     outcomes: Predictions, coverage: float, name: str, priors: Priors
 ) -> tuple[TenureCorrection, dict[str, Any]]:
-    """The correction of the tenure interval, and its part of the record."""
+    """Return the correction of the tenure interval and its part of the record."""
     interval = outcomes.tenure
     if priors.tenure_from == "prior":
         interval = np.tile(np.array(priors.tenure_months, np.float32), (len(outcomes), 1))
@@ -141,14 +141,14 @@ def _tenure(
     }
     if correction is None:
         source = "the model's" if priors.tenure_from == "model" else "train's"
-        record["tenure_correction_reason"] = f"too few roles of {name} have ended; the interval is {source}"
+        record["tenure_correction_reason"] = f"too few roles in {name} have ended; the interval is {source}"
     return correction or TenureCorrection(), record
 
 
 def _hireability(
     labelled: Predictions, name: str, priors: Priors
 ) -> tuple[CalibrationTable | None, dict[str, Any]]:
-    """The calibration of the hireability, and its part of the record."""
+    """Return the calibration of the hireability and its part of the record."""
     known = ~np.isnan(labelled.hireability) & ~np.isnan(labelled.hireable)
     record: dict[str, Any] = {
         "hireability_from": priors.hireability_from,
@@ -158,10 +158,10 @@ def _hireability(
         "hireability_pseudo_count": None,
     }
     if priors.hireability_from == "prior":
-        return None, {**record, "hireability_reason": "training knew no outcome; it is the rate of train"}
-    # Outcomes of a short window depend on each other: fewer of them made calibration worse on real sets.
+        return None, {**record, "hireability_reason": "training had no known outcome; train's rate is used"}
+    # Outcomes in a short window depend on each other: with fewer, calibration was worse on real data sets.
     if known.sum() < ENOUGH:
-        reason = f"fewer than {ENOUGH} outcomes of {name} are known; the probability is the model's"
+        reason = f"fewer than {ENOUGH} outcomes in {name} are known; the model's probability is used"
         return None, {**record, "hireability_reason": reason}
     weights = hireability_weights(labelled.hireable, labelled.tenure_months, labelled.tenure_at_least)
     fitted = fit_calibration(labelled.hireability[known], labelled.hireable[known] == 1, weights[known])
@@ -171,7 +171,7 @@ def _hireability(
 def _sets(
     model: CareerModel, arrays: CareerArrays, examples: Examples, on_val: Predictions, coverage: float
 ) -> tuple[SetRule | None, dict[str, Any]]:
-    """Which titles belong to the sets, and the record of it."""
+    """Return the rule for the title sets and its part of the record."""
     top = top_probabilities(model, arrays, examples, min(MOST_TITLES, model.vocab_size - 1))
     rule, reason = fit_sets(top, on_val.rank, coverage)
     record: dict[str, Any] = {
@@ -193,7 +193,7 @@ def export_checked(
         careers: Title ids of real careers for the comparison.
 
     Raises:
-        ExportError: If the graph does not match the model, or not the contract.
+        ExportError: If the graph does not match the model or the contract.
     """
     export_to_onnx(module, path)
     simplify_onnx(path)

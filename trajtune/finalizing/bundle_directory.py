@@ -1,4 +1,4 @@
-"""Bundles on disk: written atomically, so that one exists complete or not at all."""
+"""Writes bundles to disk atomically."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,21 +13,36 @@ from trajtune.storage.hashes import file_sha256
 
 
 def refuse_existing(path: Path) -> None:
-    """Raise before any work if the path of a result exists.
+    """Raise if the path of a result exists, before any work is done.
 
     Raises:
         BundleError: If the path exists.
     """
     if path.exists() or path.is_symlink():
-        raise BundleError(f"There is a {path} already, and results are never overwritten. Give another path.")
+        raise BundleError(f"A result must have a new path, but {path} exists already. Give another path.")
+
+
+def refuse_unservable(folder: Path) -> None:
+    """Raise before any work if a folder's path would break the service.
+
+    The service finds the files next to ``X.onnx`` by replacing the first ``.onnx`` in the whole path.
+
+    Raises:
+        BundleError: If ``.onnx`` is in the path, as it was given.
+    """
+    if ".onnx" in str(folder):
+        raise BundleError(
+            "The service finds no vocabulary where a folder has `.onnx` in its name, or a file has it twice, "
+            f"but got {folder}. Give another path."
+        )
 
 
 @contextmanager
 def bundle_directory(path: Path) -> Iterator[Path]:
-    """A hidden directory that is renamed to ``path`` when the block succeeds, and removed when it fails.
+    """Provide a hidden directory that is renamed to ``path`` if the block succeeds and removed if it fails.
 
     Raises:
-        BundleError: If the disk is full or not writable, or the path exists by now.
+        BundleError: If the disk is full or not writable, or if the path exists by then.
     """
     try:
         with local_staging_directory(path) as folder:
@@ -35,11 +50,13 @@ def bundle_directory(path: Path) -> Iterator[Path]:
             refuse_existing(path)
             rename_directory(folder, path)
     except OSError as error:
-        raise BundleError(f"Cannot write {path}: {error.strerror}. Nothing was left there.") from error
+        raise BundleError(
+            f"Cannot write {path}: {error.strerror}. No file was left behind. Fix this and try again."
+        ) from error
 
 
 def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
-    """Write the manifest last: ``content``, the hash of every other file in the folder, and its own."""
+    """Write the manifest, as the last file: ``content``, the hash of every other file, and its own hash."""
     names = sorted(file.name for file in folder.iterdir() if file.name != MANIFEST)
     assert set(FILES) <= set(names), f"a bundle needs {FILES}, but this one has {names}"
     manifest = {**content, "files": {name: file_sha256(folder / name) for name in names}}

@@ -1,4 +1,4 @@
-"""Refit the finalists, choose the winner on val, and train it again on everything known."""
+"""Refits the finalists, chooses the winner on val, and trains it again on everything known."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from trajtune.searching.runs.retention import restore_best, top_trials
 from trajtune.searching.study.open import read_study
 from trajtune.searching.study.trial_records import read_trials, research_default
 from trajtune.searching.trial import BEST
-from trajtune.searching.val_baselines import kept_choice
+from trajtune.searching.val_baselines import stored_choice
 from trajtune.storage.path import StoredPath
 
 Progress = Callable[[str], None]
@@ -39,13 +39,13 @@ class Choice:
     """The winner, trained for export.
 
     Attributes:
-        winner: The configuration.
-        refits: The trainings on train that it was chosen by, of every finalist.
+        winner: The winning configuration.
+        refits: The trainings on train of every finalist, which decided the choice.
         exported: The trainings whose mean is exported.
-        state: What they predict with together; see `model.checkpoint.State`.
-        mixture: How they are mixed with the n-gram baseline.
-        as_exported: NLL on val of what would be exported, by finalist, if that decided.
-        references: What the exported model is compared with on test.
+        state: The combined state of the exported trainings; see `model.checkpoint.State`.
+        mixture: Their mixture with the n-gram baseline.
+        as_exported: NLL on val, by finalist, of the model that would be exported; None if it did not decide.
+        references: Models that the exported model is compared with on test.
     """
 
     winner: Finalist
@@ -58,13 +58,13 @@ class Choice:
 
 
 def choose(run: Run, snapshot: Snapshot, division: Snapshot, *, verbose: bool, say: Progress) -> Choice:
-    """Train everything that finalize trains; what the run directory holds already is not trained again.
+    """Train everything that finalize trains; finished refits in the run directory are reused.
 
     Args:
         run: A run with at least one finished trial.
-        snapshot: The run's snapshot, by whose val the winner is chosen.
-        division: What the winner is trained on for export: the snapshot, or its `Snapshot.refit`.
-        verbose: Show Ray's logs.
+        snapshot: The run's snapshot; the winner is chosen on its val.
+        division: Data that the winner is trained on for export: the snapshot, or its `Snapshot.refit`.
+        verbose: Whether to show Ray's logs.
         say: Called with a line about each step.
 
     Raises:
@@ -73,12 +73,13 @@ def choose(run: Run, snapshot: Snapshot, division: Snapshot, *, verbose: bool, s
     """
     refits = _refit(run, snapshot, verbose=verbose, say=say)
     settings = run.experiment.finalize
-    ngram_choice = kept_choice(run, snapshot)
+    ngram_choice = stored_choice(run, snapshot)
     trained = trained_with_every_seed(refits)
     losses = as_exported = None
     if settings.export == "average":
         losses = val_losses([refit for own in trained.values() for refit in own], ngram_choice, snapshot)
-        # Another metric than the NLL is compared over seeds: nothing says how a mixture does by it.
+        # Other metrics than the NLL are compared by their mean over seeds, because they are not computed
+        # for mixtures.
         if run.experiment.search.metric == METRIC:
             as_exported = {name: _mean_loss(losses, own) for name, own in trained.items()}
     chosen = winner(refits, as_exported)
@@ -89,14 +90,14 @@ def choose(run: Run, snapshot: Snapshot, division: Snapshot, *, verbose: bool, s
     else:
         selected = exported_refits(refits, chosen, settings.export)
     say(f"{chosen.name} is best on val; exporting {_in_words(selected)}")
-    again = division != snapshot
-    exported = _refit_on_known(run, division, selected, verbose=verbose, say=say) if again else selected
+    on_known = division != snapshot
+    exported = _refit_on_known(run, division, selected, verbose=verbose, say=say) if on_known else selected
     networks = _states_of(selected)
     mixture = Mixture(ngram_choice, losses.mixed(selected)[0] if losses is not None else 0.0)
     if losses is not None:
-        say(f"on val the n-gram gets {percent(mixture.ngram_share, 0)} of the mixture with the networks")
+        say(f"the n-gram's weight in the mixture, chosen on val, is {percent(mixture.ngram_share, 0)}")
     models = _reference_models(refits)
-    if again:
+    if on_known:
         as_selected = mixture.state(networks, snapshot.read("train").arrays)
         models = {"as_selected": [build_model(as_selected)], **models}
         networks = _states_of(exported)
@@ -106,11 +107,11 @@ def choose(run: Run, snapshot: Snapshot, division: Snapshot, *, verbose: bool, s
 
 
 def _refit(run: Run, snapshot: Snapshot, *, verbose: bool, say: Progress) -> list[Refit]:
-    restore_best(run)  # raises in one line if there is no result yet
+    restore_best(run)  # raises a one-line error if there is no result yet
     settings = run.experiment.finalize
     best = top_trials(run, settings.top_k)
     research = research_default(read_trials(read_study(run.path)))
-    # With one seed, the search's own training of the research default serves as its refit.
+    # With one seed, the training of the research default in the search is used as its refit.
     on_all = run.experiment.search.max_train_careers is None
     searched = (
         run.path / research.directory / BEST
@@ -125,7 +126,7 @@ def _refit(run: Run, snapshot: Snapshot, *, verbose: bool, say: Progress) -> lis
         research_may_win=research is None or research.is_feasible,
     )
     say(f"refitting {len(chosen)} configurations with {settings.seeds} seeds each")
-    # Not the search's own seed: a refit with it would repeat the luck that chose the configuration.
+    # The search's seed is not used: a refit with it would repeat the luck that selected the configuration.
     seeds = [run.experiment.search.seed + 1 + i for i in range(settings.seeds)]
     return refit_all(
         chosen,
@@ -140,7 +141,7 @@ def _refit(run: Run, snapshot: Snapshot, *, verbose: bool, say: Progress) -> lis
 
 
 def _is_intact(checkpoint: StoredPath) -> bool:
-    """Whether the search's own checkpoint can be used; otherwise the refit is trained."""
+    """Return whether the search's checkpoint can be used; otherwise the refit is trained."""
     try:
         load_checkpoint(checkpoint)
     except TrainingError:
@@ -149,9 +150,9 @@ def _is_intact(checkpoint: StoredPath) -> bool:
 
 
 def _is_averaged(refit: Refit, chosen: Finalist) -> bool:
-    """Whether a configuration may be averaged with the winner.
+    """Return whether a configuration may be averaged with the winner.
 
-    The research default is not: it learns one number for the tenure, and not an interval.
+    The research default is never averaged with others, because it predicts one tenure, not an interval.
     """
     if RESEARCH_DEFAULT_NAME in (refit.finalist.name, chosen.name):
         return refit.finalist == chosen
@@ -159,7 +160,7 @@ def _is_averaged(refit: Refit, chosen: Finalist) -> bool:
 
 
 def _mean_loss(losses: ValLosses, refits: Sequence[Refit]) -> float:
-    """NLL on val of the mean of these refits, mixed with the n-gram."""
+    """Return the NLL on val of the mean of these refits, mixed with the n-gram."""
     return float(np.mean(known)) if len(known := _known(losses.mixed(refits)[1])) else float("nan")
 
 
@@ -190,7 +191,7 @@ def _states_of(refits: Sequence[Refit]) -> list[State]:
 
 
 def _reference_models(refits: Sequence[Refit]) -> dict[str, list[CareerModel]]:
-    """The research default as each seed trained it, if any did."""
+    """Return the models of the research default, one for each seed, if there are any."""
     own = [refit for refit in refits if refit.finalist.name == RESEARCH_DEFAULT_NAME]
     models = [build_model(state) for state in _states_of(own)]
     return {"research_default": models} if models else {}

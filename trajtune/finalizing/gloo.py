@@ -1,4 +1,4 @@
-"""How Ray Train's workers reach each other: by gloo, on the network that Ray itself runs on."""
+"""Connects Ray Train's workers by gloo, on the network interface that Ray uses."""
 
 import os
 from typing import Any
@@ -9,14 +9,14 @@ from ray.train.torch import TorchConfig
 
 
 class GlooConfig(TorchConfig):  # type: ignore[misc]
-    """gloo between workers on one host or on many."""
+    """Configuration for gloo between workers on one or several hosts."""
 
     def __init__(self) -> None:
         super().__init__(backend="gloo")
 
     @property
     def backend_cls(self) -> type:
-        """The backend with which Ray Train sets up the process group."""
+        """The backend that sets up the process group."""
         return _Backend
 
 
@@ -27,9 +27,9 @@ class _Backend(TorchConfig().backend_cls):  # type: ignore[misc]
 
 
 def _choose_interface() -> None:
-    """Tell gloo the interface with Ray's address; a user's own setting wins.
+    """Set gloo's interface to the one with Ray's address; a value set by the user takes precedence.
 
-    By itself it takes the address that the host's name resolves to, which on many systems is 127.0.0.1.
+    By default gloo uses the address that the host name resolves to, which on many systems is 127.0.0.1.
     """
     address = ray.util.get_node_ip_address()
     for interface, addresses in psutil.net_if_addrs().items():

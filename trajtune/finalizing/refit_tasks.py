@@ -1,8 +1,8 @@
-"""Refits as tasks on Ray: each by one worker, or each by several that share train and val.
+"""Trains refits as Ray tasks: each with one worker, or with several workers that share train and val.
 
-A refit is trained like a trial, and goes on where the last attempt stopped. Several workers are Ray Train's,
-which starts all of them again when one is lost. Ray Data gives each worker its share directly from the
-snapshot, so that no process holds all training careers.
+A refit is trained like a trial and continues where the last attempt stopped. With several workers, Ray Train
+runs them and restarts all of them if one is lost. Ray Data reads each worker's share directly from the
+snapshot, so no process needs memory for all training careers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 _SPLITS: Final = ("train", "val")
 _MAX_FAILURES: Final = 3
-"""How often workers are started again: enough for lost and preempted nodes, and no endless loop."""
+"""Maximum number of restarts of workers: enough for lost and preempted nodes, without an endless loop."""
 
 Outcome = dict[str, Any]
-"""``state`` of the epoch that is kept; or ``error``: why this training always fails; or ``lost``: why
-it has to be done again. Also ``damage``, if a checkpoint was damaged."""
+"""Result of a training: ``state`` of the kept epoch, ``error`` (why this training always fails), or ``lost``
+(why it must be repeated). Also ``damage``, if a checkpoint was damaged."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Job:
         params: The configuration.
         seed: Seed of weights, shuffling and dropout.
         metric: The metric whose best epoch is kept.
-        directory: Directory of its checkpoints, where every node can write.
-        stop_after: Epochs to train exactly, of which the last one is kept, whatever its metric; None:
-            training ends as the params say, and the best epoch is kept.
+        directory: Directory of its checkpoints, writable from every node.
+        stop_after: Exact number of epochs; the last one is kept, whatever its metric. None: the params
+            decide when training stops, and the best epoch is kept.
     """
 
     params: Params
@@ -55,22 +55,22 @@ class Job:
 def train_refits(
     jobs: Sequence[Job], snapshot: Snapshot, workers: int, gpus: float = 0.0
 ) -> Iterator[tuple[int, Outcome]]:
-    """Train the refits in an open Ray session, as many at a time as it has room for.
+    """Train the refits in an open Ray session, as many at once as it has room for.
 
-    All of them are asked for at once, so a cluster with an autoscaler grows for them.
+    All refits are submitted at once, so a cluster with an autoscaler grows for them.
 
     Args:
         jobs: The refits.
         snapshot: Source of train and val.
-        workers: Workers that train each refit.
+        workers: Number of workers per refit.
         gpus: Share of a GPU, or GPUs, of each worker; 0: it trains on its CPU.
 
     Yields:
-        The number of a job among them and its outcome, in the order in which they end.
+        The index of a job and its outcome, in the order of completion.
 
     Raises:
-        RunError: If Ray has too few GPUs and none may come.
-        TrainingError: If Ray has too few CPUs, or there are too few examples or careers to share.
+        RunError: If Ray has too few GPUs and the cluster cannot grow.
+        TrainingError: If Ray has too few CPUs, or if there are too few examples or careers for the workers.
     """
     import ray
 
@@ -86,13 +86,13 @@ def train_refits(
     words = ray.put(words_of(encoder))
     if workers == 1:
         data = [ray.put(snapshot.read(split).arrays.to_dict()) for split in _SPLITS]
-        task, at_once = ray.remote(num_cpus=1, num_gpus=gpus or None)(_alone), len(jobs)
+        task, at_once = ray.remote(num_cpus=1, num_gpus=gpus or None)(_train_alone), len(jobs)
         arguments = (*data, encoder.vocab_size, words, device)
     else:
         cpus = int(ray.cluster_resources().get("CPU", 1))
         _refuse_too_many(workers, None if grows else cpus, jobs, snapshot)
-        # The task itself only waits for the workers.
-        task = ray.remote(num_cpus=0)(_together)
+        # The task only waits for the workers.
+        task = ray.remote(num_cpus=0)(_train_with_workers)
         at_once = len(jobs) if grows else cpus // workers
         arguments = (_shares(snapshot, workers), workers, encoder.vocab_size, words, gpus)
     waiting = list(enumerate(jobs))
@@ -107,7 +107,7 @@ def train_refits(
 
 def _refuse_too_many(workers: int, cpus: int | None, jobs: Sequence[Job], snapshot: Snapshot) -> None:
     limits = [] if cpus is None else [(cpus, "Ray finds {} CPUs")]
-    limits += [(min(job.params.batch_size for job in jobs), "a batch_size is {}")]
+    limits += [(min(job.params.batch_size for job in jobs), "the smallest batch_size is {}")]
     limits += [(snapshot.manifest["splits"][name]["careers"], f"{name} has {{}} careers") for name in _SPLITS]
     for limit, what in limits:
         if workers > limit:
@@ -116,7 +116,7 @@ def _refuse_too_many(workers: int, cpus: int | None, jobs: Sequence[Job], snapsh
             )
 
 
-def _alone(
+def _train_alone(
     job: Job,
     train: Mapping[str, Any],
     val: Mapping[str, Any],
@@ -127,13 +127,13 @@ def _alone(
     """Train a refit in this process."""
     arrays = CareerArrays.from_dict(train), CareerArrays.from_dict(val)
     try:
-        outcome = _trained(job, *arrays, vocab_size, words, device=device)
+        outcome = _train_to_end(job, *arrays, vocab_size, words, device=device)
     except (StorageError, OSError) as error:
         return {"lost": _why_lost(error, job.directory)}
     return outcome if "error" in outcome else {**outcome, **_result(job)}
 
 
-def _together(
+def _train_with_workers(
     job: Job,
     shares: Mapping[str, "Dataset"],
     num_workers: int,
@@ -141,7 +141,7 @@ def _together(
     words: "TitleWords",
     gpus: float,
 ) -> Outcome:
-    """Train a refit with the workers of Ray Train, and wait for them."""
+    """Train a refit with Ray Train's workers and wait for them."""
     from ray.train import DataConfig, FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
     from ray.train.torch import TorchTrainer
 
@@ -149,7 +149,7 @@ def _together(
 
     filesystem, path = on_filesystem(job.directory)
     trainer = TorchTrainer(
-        _on_share,
+        _train_on_share,
         train_loop_config={
             "job": job,
             "vocab_size": vocab_size,
@@ -169,19 +169,19 @@ def _together(
             failure_config=FailureConfig(max_failures=_MAX_FAILURES),
         ),
         datasets=dict(shares),
-        dataset_config=DataConfig(datasets_to_split=[]),  # each share is its worker's alone
+        dataset_config=DataConfig(datasets_to_split=[]),  # each worker reads only its own share
     )
     try:
         outcome: Outcome = trainer.fit().return_value
     except TrainingFailedError as error:
         failures = getattr(error, "worker_failures", {})
-        of_storage = [e for e in failures.values() if isinstance(e, StorageError | OSError)]
-        return {"lost": _why_lost((of_storage or [error])[0], job.directory)}
+        storage_errors = [e for e in failures.values() if isinstance(e, StorageError | OSError)]
+        return {"lost": _why_lost((storage_errors or [error])[0], job.directory)}
     return outcome if "error" in outcome else {**outcome, **_result(job)}
 
 
-def _on_share(config: Mapping[str, Any]) -> Outcome:
-    """What each worker of Ray Train does; the result of the first one is the outcome."""
+def _train_on_share(config: Mapping[str, Any]) -> Outcome:
+    """Train in a worker of Ray Train; the first worker's result is the outcome."""
     import pyarrow as pa
     from ray import train
 
@@ -194,14 +194,14 @@ def _on_share(config: Mapping[str, Any]) -> Outcome:
         share = train.get_dataset_shard(_share(split, workers.rank))
         return arrays_of(pa.concat_tables(share.iter_batches(batch_size=None, batch_format="pyarrow")))
 
-    return _trained(
+    return _train_to_end(
         *(config["job"], own("train"), own("val"), config["vocab_size"], config["words"]),
         workers=workers,
         device=config["device"],
     )
 
 
-def _trained(
+def _train_to_end(
     job: Job,
     train: CareerArrays,
     val: CareerArrays,
@@ -214,10 +214,10 @@ def _trained(
     """Train to the end."""
     import torch
 
-    torch.set_num_threads(1)  # one CPU a worker; more threads would fight over it
+    torch.set_num_threads(1)  # each worker has one CPU; more threads would compete for it
     params = job.params
     if job.stop_after is not None:
-        params = params.model_copy(update={"patience": params.max_epochs})  # val must not stop it earlier
+        params = params.model_copy(update={"patience": params.max_epochs})  # val must not stop training early
     outcome: Outcome = {}
     try:
         for report in train_trial(
@@ -237,7 +237,7 @@ def _trained(
 
 
 def _result(job: Job) -> Outcome:
-    """The state that training left, if it is intact."""
+    """Return the state of the finished training, or why it is lost if the checkpoint is damaged."""
     from trajtune.model.checkpoint import load_checkpoint, without_optimizer
 
     kept = BEST if job.stop_after is None else LAST
@@ -245,13 +245,13 @@ def _result(job: Job) -> Outcome:
         state = without_optimizer(predicting(load_checkpoint(job.directory / kept)))
     except TrainingError as error:
         remove_tree(job.directory)
-        return {"lost": f"{error} It is deleted."}
+        return {"lost": f"{error} The checkpoint was deleted."}
     return {"state": {**state, "params": job.params.model_dump(mode="json")}}
 
 
 def _why_lost(error: Exception, directory: StoredPath) -> str:
     if isinstance(error, OSError):
-        return f"Cannot write {directory}: {error.strerror}. Make room."
+        return f"Cannot write {directory}: {error.strerror}. Fix this."
     return str(error) if isinstance(error, StorageError) else f"The workers were lost: {_one_line(error)}."
 
 
@@ -261,7 +261,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _shares(snapshot: Snapshot, workers: int) -> dict[str, "Dataset"]:
-    """Each worker's part of train and of val, careers in the snapshot's order, in Ray's object store."""
+    """Return each worker's share of train and of val, in the snapshot's order, in Ray's object store."""
     import ray
 
     shares = {}

@@ -1,4 +1,4 @@
-"""Finalize: from a run to a bundle. The order of the steps, and nothing else."""
+"""Finalize: turns a run into a bundle. This module only has the order of the steps."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -19,16 +19,25 @@ from trajtune.bundle.manifest import (
     PROBES,
     REPORT,
     SCHEMA_VERSION,
+    TEST_PEOPLE,
     VOCABULARY,
 )
+from trajtune.bundle.people import TestPeople, write_test_people
+from trajtune.cluster import ray_session
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import GateError
 from trajtune.finalizing.build import VAL, WINDOW, calibrate, export_checked
-from trajtune.finalizing.bundle_directory import bundle_directory, refuse_existing, write_manifest
+from trajtune.finalizing.bundle_directory import (
+    bundle_directory,
+    refuse_existing,
+    refuse_unservable,
+    write_manifest,
+)
 from trajtune.finalizing.calibrate.isotonic import refuse_too_few, save_calibrator
 from trajtune.finalizing.calibrate.priors import priors_of
 from trajtune.finalizing.choose import choose
-from trajtune.finalizing.evaluate.gates import gate_lines, gates, not_passed
+from trajtune.finalizing.console import print_verdict
+from trajtune.finalizing.evaluate.gates import gates, not_passed
 from trajtune.finalizing.evaluate.last_transitions import histories
 from trajtune.finalizing.evaluate.on_test import measure_on_test, origin
 from trajtune.finalizing.export.latency import measure_latency
@@ -36,13 +45,14 @@ from trajtune.finalizing.export.probes import write_probes
 from trajtune.finalizing.report.html import write_html_report
 from trajtune.finalizing.report.markdown import generate_report
 from trajtune.finalizing.report.model_card import model_card
-from trajtune.finalizing.report.verdict import closing
 from trajtune.finalizing.selection import selection_record
 from trajtune.model.checkpoint import build_model, save_checkpoint, vocabulary_id
 from trajtune.model.threads import one_thread
+from trajtune.notebook import is_notebook
 from trajtune.searching.runs.directory import Run, open_run
 from trajtune.searching.runs.snapshot_of_run import snapshot_of_run
 from trajtune.storage.files import write_json
+from trajtune.storage.path import StoredPath
 
 Progress = Callable[[str], None]
 _PACKAGES = (
@@ -62,48 +72,56 @@ _LATENCY_CAREERS = 500
 
 @one_thread()
 def finalize(
-    run: Run | Path | str | None,
+    run: Run | Path | str | None = None,
     *,
-    out: Path | None = None,
-    snapshot_path: str | Path | None = None,
+    out: Path | str | None = None,
+    snapshot: Snapshot | StoredPath | str | None = None,
     require_gates: bool = False,
+    address: str | None = None,
     verbose: bool = False,
     progress: Progress | None = None,
 ) -> Path:
-    """Refit the best, choose on val, refit the winner on all known, export, evaluate on test once.
+    """Refit the best trials, choose on val, refit the winner on everything known, export, and test once.
+
+    Every argument but ``progress`` is one of ``trajtune finalize`` too::
+
+        bundle = load_bundle(finalize(run, out="bundles/mine"))
 
     Args:
         run: A run with at least one finished trial, its path or its name; None: the latest.
         out: The bundle's directory, which must not exist; None: ``<storage.bundles>/<run>``.
-        snapshot_path: The run's snapshot; None: where it was, or below ``storage.snapshots``.
-        require_gates: Raise unless every gate passes; the bundle is kept and marked.
-        verbose: Show Ray's logs.
-        progress: Called with a line about each step; None: lines go to stderr.
+        snapshot: The run's snapshot, its path or its URI; None: its recorded path, or ``storage.snapshots``.
+        require_gates: Whether to raise unless every gate passes; the bundle is kept and marked.
+        address: A Ray cluster to join; None: Ray is started here, or an open session is used.
+        verbose: Whether to show Ray's logs.
+        progress: Called with a line about each step; None: lines go to stderr, in a notebook to stdout.
 
     Returns:
         The bundle's directory.
 
     Raises:
-        BundleError: If the bundle's path exists.
+        BundleError: If the bundle's path exists, or the service could not read from there.
         RunError: If no trial of the run has a result.
-        SnapshotError: If the run's snapshot is missing or another.
-        TrainingError: If nothing could be refitted, or val is too small to calibrate.
+        SnapshotError: If the run's snapshot is missing or has another id.
+        TrainingError: If nothing could be refitted, or if val is too small to calibrate.
         ExportError: If the exported graph does not match the model.
         GateError: See ``require_gates``.
     """
     say = progress or _say
     if not isinstance(run, Run):
         run = open_run(run)
-    path = out or Path(run.experiment.storage.bundles) / run.name
+    path = Path(out) if out else Path(run.experiment.storage.bundles) / run.name
     refuse_existing(path)
+    refuse_unservable(path)
     settings = run.experiment.finalize
-    snapshot = snapshot_of_run(run, snapshot_path)
+    snapshot = snapshot_of_run(run, snapshot.path if isinstance(snapshot, Snapshot) else snapshot)
     on_known = settings.refit_on == "known"
     division = snapshot.refit if on_known else snapshot
-    val = division.read("val")  # on everything known, this is the calibration window
+    val = division.read("val")  # if refitted on everything known, this is the calibration window
     refuse_too_few(val.arrays.num_careers)  # before hours of refitting, not after
     say(f"finalizing {run.name}")
-    choice = choose(run, snapshot, division, verbose=verbose, say=say)
+    with ray_session(address, verbose=verbose):
+        choice = choose(run, snapshot, division, verbose=verbose, say=say)
     encoder = division.encoder()
     careers = histories(val, _LATENCY_CAREERS)
     with bundle_directory(path) as folder:
@@ -130,6 +148,7 @@ def finalize(
                 run=run.name,
                 purpose="finalize",
                 settings=settings,
+                keep=lambda own: write_test_people(TestPeople(own.rank, own.nll), folder / TEST_PEOPLE),
             ),
             "calibration": calibrated.record,
             "export": export,
@@ -142,18 +161,17 @@ def finalize(
         (folder / MODEL_CARD).write_text(model_card(metrics), encoding="utf-8")
         write_probes(calibrated.module, encoder, folder / PROBES)
         write_manifest(folder, _manifest(run, snapshot, metrics))
-    for line in (*gate_lines(metrics["gates"]), *closing(metrics)):
-        say(line)
+    print_verdict(metrics, progress)
     if require_gates:
         demand_gates(path, metrics["gates"])
     return path
 
 
 def demand_gates(bundle: Path, decided: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raise unless every gate is passed.
+    """Raise unless every gate has passed.
 
     Raises:
-        GateError: If one failed, or has too few people.
+        GateError: If a gate failed or has too few people.
     """
     if reasons := not_passed(decided):
         raise GateError(f"Every gate must pass, but {reasons}. Read {bundle / REPORT}.")
@@ -181,4 +199,4 @@ def _manifest(run: Run, snapshot: Snapshot, metrics: Mapping[str, Any]) -> dict[
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr)
+    print(line, file=sys.stdout if is_notebook() else sys.stderr)  # a notebook shows stderr in red

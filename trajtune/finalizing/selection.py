@@ -1,4 +1,4 @@
-"""Which finalist wins on val, and the record of how it was chosen."""
+"""Selects the finalist that wins on val, and records how it was chosen."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ class Finalist:
     Attributes:
         name: ``trial 3`` or ``research default``.
         params: The configuration.
-        search_value: Its objective in the search; None without a result there.
-        metric: The search's deciding objective, by which finalists are compared.
-        may_win: Whether it kept the search's constraints; the research default is refitted even if not.
-        searched: Checkpoint of the search's own training, which stands for the first seed; None: every seed
-            is refitted. Set for the research default alone, which was not chosen for its result.
+        search_value: Objective in the search; None without a result.
+        metric: The search's first objective, by which finalists are compared.
+        may_win: Whether it meets the search's constraints; the research default is refitted in any case.
+        searched: Checkpoint of the training in the search, which is used for the first seed; None: every
+            seed is refitted. Set only for the research default, which was not selected for its result.
     """
 
     name: str
@@ -42,10 +42,10 @@ class Refit:
     Attributes:
         finalist: The configuration.
         seed: Seed of weights, shuffling and dropout.
-        checkpoint: Weights of its best epoch; None if training failed.
-        epoch: That epoch, from 1; 0 if training failed.
-        metrics: Metrics on val at that epoch.
-        error: One line if training failed.
+        checkpoint: Weights of the best epoch; None if training failed.
+        epoch: The best epoch, from 1; 0 if training failed.
+        metrics: Metrics on val at the best epoch.
+        error: One-line reason if training failed; else None.
     """
 
     finalist: Finalist
@@ -57,20 +57,20 @@ class Refit:
 
     @property
     def cost(self) -> float:
-        """The metric of the selection as something to be minimised; infinite if training failed."""
+        """The selection metric as a cost to minimise; infinite if training failed."""
         value = self.metrics.get(self.finalist.metric)
         return float("inf") if value is None else cost(self.finalist.metric, value)
 
 
 def winner(refits: Sequence[Refit], as_exported: Mapping[str, float] | None = None) -> Finalist:
-    """The finalist that is best on val; ties go to the first one.
+    """Return the finalist that is best on val; ties go to the first one.
 
-    A finalist that broke the search's constraints, or failed with a seed, cannot win.
+    A finalist that violates the search's constraints, or failed with a seed, cannot win.
 
     Args:
-        refits: Of all finalists.
-        as_exported: NLL on val of what would be exported, by finalist, which decides; None: the mean of the
-            metric over seeds decides.
+        refits: The refits of all finalists.
+        as_exported: NLL on val of the model that would be exported, by finalist, which decides; None: the
+            mean of the metric over seeds decides.
 
     Raises:
         TrainingError: If every finalist failed with some seed.
@@ -89,31 +89,31 @@ def winner(refits: Sequence[Refit], as_exported: Mapping[str, float] | None = No
 
 
 def best_seed(refits: Sequence[Refit], finalist: Finalist) -> Refit:
-    """The finalist's refit with the best metric; ties go to the lower seed."""
+    """Return the finalist's refit with the best metric; ties go to the lower seed."""
     return min(_by_finalist(refits)[finalist.name], key=lambda refit: (refit.cost, refit.seed))
 
 
 def exported_refits(
     refits: Sequence[Refit], finalist: Finalist, export: Literal["average", "best_seed"]
 ) -> list[Refit]:
-    """The finalist's refits that make up the exported model: all of them, or the best seed alone."""
+    """Return the finalist's refits in the exported model: all of them, or only the best seed."""
     return [best_seed(refits, finalist)] if export == "best_seed" else _by_finalist(refits)[finalist.name]
 
 
 def trained_with_every_seed(refits: Sequence[Refit]) -> dict[str, list[Refit]]:
-    """The refits of each finalist that did not fail with any seed, by its name."""
+    """Return the refits of each finalist without a failed seed, by name of the finalist."""
     return {name: own for name, own in _by_finalist(refits).items() if _mean_cost(own) < float("inf")}
 
 
 def selection(
     refits: Sequence[Refit], as_exported: Mapping[str, float] | None = None
 ) -> dict[str, dict[str, float | None]]:
-    """The numbers that the selection rests on, by finalist; None where training failed or was not searched.
+    """Return the numbers that decided the selection, by finalist; None if training failed or not searched.
 
     Returns:
-        ``mean`` and ``spread`` (largest less smallest) of the metric over seeds, ``search_value``, and
-        ``as_exported``, the NLL on val of what would be exported, if that decided.
-        The mean less the search's value is the winner's curse: how much of that value was luck.
+        ``mean`` and ``spread`` (largest minus smallest) of the metric over seeds, ``search_value``, and
+        ``as_exported``, the NLL on val of the model that would be exported, if that decided. The mean minus
+        the search's value is the winner's curse: how much of that value was luck.
     """
     decided = as_exported or {}
     return {
@@ -128,7 +128,7 @@ def selection_record(
     refits: Sequence[Refit],
     as_exported: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
-    """The keys of ``metrics.json`` about the selection."""
+    """Return the keys of ``metrics.json`` about the selection."""
     return {
         "params": chosen.params.model_dump(mode="json"),
         "research_default_params": RESEARCH_DEFAULT.model_dump(mode="json"),
@@ -167,7 +167,7 @@ def _name(own: Sequence[Refit]) -> str:
 
 
 def _mean_cost(own: Sequence[Refit]) -> float:
-    """Mean over the seeds of one finalist; infinite where training failed with one of them."""
+    """Return the mean cost over the seeds of one finalist; infinite if training failed with one of them."""
     return fmean(refit.cost for refit in own)
 
 

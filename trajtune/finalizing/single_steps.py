@@ -1,4 +1,4 @@
-"""The single steps export, calibrate and evaluate, on files and without a run."""
+"""The steps export, calibrate and evaluate, applied to files without a run."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +11,7 @@ from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import ExportError, SnapshotError, TrainingError
 from trajtune.experiment.settings import FinalizeSettings
 from trajtune.finalizing.build import VAL, WINDOW, calibrate, export_checked
-from trajtune.finalizing.bundle_directory import bundle_directory, refuse_existing
+from trajtune.finalizing.bundle_directory import bundle_directory, refuse_existing, refuse_unservable
 from trajtune.finalizing.calibrate.comparison import cross_fitted
 from trajtune.finalizing.calibrate.isotonic import save_calibrator
 from trajtune.finalizing.calibrate.priors import priors_of
@@ -39,9 +39,9 @@ _PARITY_CAREERS = 64
 
 @one_thread()
 def export_checkpoint(checkpoint: Path, vocab: Path, output: Path) -> dict[str, Any]:
-    """Write a checkpoint as ``output`` (X.onnx), and its vocabulary next to it (X-vocab.json).
+    """Write a checkpoint as ``output`` (X.onnx), and its vocabulary beside it (X-vocab.json).
 
-    The graph has the contract's three outputs; confidence is calibrated by `calibrate_checkpoint`.
+    The graph has the three outputs of the contract. `calibrate_checkpoint` calibrates the confidence.
 
     Args:
         checkpoint: A file that training wrote.
@@ -49,11 +49,12 @@ def export_checkpoint(checkpoint: Path, vocab: Path, output: Path) -> dict[str, 
         output: The ONNX file; replaced if it exists.
 
     Returns:
-        `check_graph` of the file.
+        Result of `check_graph` for the file.
 
     Raises:
-        TrainingError: If the checkpoint cannot be read, or was trained with another vocabulary.
-        ExportError: If the path does not end in .onnx, or the graph does not match the contract.
+        TrainingError: If the checkpoint cannot be read or was trained with another vocabulary.
+        BundleError: If the service could not find the vocabulary at that path.
+        ExportError: If the path does not end in .onnx, or if the graph does not match the contract.
     """
     _check_name(output)
     encoder = TitleEncoder.load(vocab)
@@ -62,10 +63,11 @@ def export_checkpoint(checkpoint: Path, vocab: Path, output: Path) -> dict[str, 
 
 
 def export_model(model: CareerModel, encoder: TitleEncoder, output: Path) -> dict[str, Any]:
-    """Write a model as ``output`` (X.onnx), and its vocabulary next to it (X-vocab.json).
+    """Write a model as ``output`` (X.onnx), and its vocabulary beside it (X-vocab.json).
 
     Raises:
-        ExportError: If the path does not end in .onnx, or the graph does not match the contract.
+        BundleError: If the service could not find the vocabulary at that path.
+        ExportError: If the path does not end in .onnx, or if the graph does not match the contract.
     """
     _check_name(output)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -84,15 +86,15 @@ def calibrate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: 
     Args:
         checkpoint: A file that training wrote.
         data_path: The snapshot's directory, or its URI.
-        output: The pickle to write, X.pkl, with the calibration table next to it as X.json; or a directory
-            for both, made if missing.
+        output: The pickle to write, X.pkl, with the calibration table beside it as X.json; or a directory
+            for both, created if missing.
 
     Returns:
-        Calibration metrics on val: ``_raw`` before, and after by cross-fitting.
+        Calibration metrics on val, before calibration (``_raw``) and after it (by cross-fitting).
 
     Raises:
         SnapshotError: If the snapshot is missing or altered.
-        TrainingError: If the checkpoint does not fit, or val is too small.
+        TrainingError: If the checkpoint does not match the snapshot, or if val is too small.
     """
     state = load_checkpoint(checkpoint)
     division = _division_of(_snapshot_at(data_path, state), state)
@@ -116,25 +118,25 @@ def calibrate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: 
 
 @one_thread()
 def evaluate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: Path) -> dict[str, Any]:
-    """Measure a checkpoint on a snapshot's test split, through an exported graph; the ledger records it.
+    """Measure a checkpoint on a snapshot's test split, with an exported graph; the ledger records it.
 
     Args:
         checkpoint: A file that training wrote.
         data_path: The snapshot's directory, or its URI.
-        output: The report to write, X.md, with X.json and X.html next to it; or a directory for
+        output: The report to write, X.md, with X.json and X.html beside it; or a directory for
             ``evaluation_report.md``, ``metrics.json`` and ``report.html``. None of them may exist.
 
     Returns:
-        The content of ``metrics.json``: that of a bundle without the search and the refits.
+        The content of ``metrics.json``, like that of a bundle but without the search and the refits.
 
     Raises:
         BundleError: If the output exists.
         SnapshotError: If the snapshot is missing or altered.
-        TrainingError: If the checkpoint does not fit, or val is too small to calibrate.
+        TrainingError: If the checkpoint does not match the snapshot, or if val is too small to calibrate.
     """
     if output.suffix != MARKDOWN:
         return _evaluate(checkpoint, data_path, output)
-    # The report comes last, so that it is there only with the other two.
+    # The report is moved last, so that it never exists without the other two files.
     files = {METRICS: ".json", HTML_REPORT: ".html", REPORT: MARKDOWN}
     for suffix in files.values():
         refuse_existing(output.with_suffix(suffix))
@@ -187,14 +189,15 @@ def _evaluate(checkpoint: Path, data_path: str | StoredPath, output: Path) -> di
 
 def _check_name(output: Path) -> None:
     if output.suffix != ".onnx":
-        raise ExportError(f"The model's file must end in .onnx, but got {output}. Name it so.")
+        raise ExportError(f"The model's file must end in .onnx, but got {output}. Give another name.")
+    refuse_unservable(output.with_suffix(""))
 
 
 def _snapshot_at(data_path: str | StoredPath, state: State) -> Snapshot:
-    """The snapshot at a path; in a directory of snapshots, the one that a checkpoint was trained on.
+    """Return the snapshot at a path or, in a directory of snapshots, the one that trained the checkpoint.
 
     Raises:
-        SnapshotError: If there is none, or more than one has the checkpoint's titles.
+        SnapshotError: If there is none, or if more than one has the checkpoint's titles.
     """
     parent = Path(str(data_path))
     if (parent / MANIFEST).exists() or not parent.is_dir():
@@ -204,8 +207,8 @@ def _snapshot_at(data_path: str | StoredPath, state: State) -> Snapshot:
     if len(found) != 1:
         which = ", ".join(snapshot.path.name for snapshot in found) or "none"
         raise SnapshotError(
-            f"One snapshot below {data_path} must have the checkpoint's titles; of {len(paths)} these do: "
-            f"{which}. Name the snapshot's own directory."
+            f"Exactly one snapshot below {data_path} must have the checkpoint's titles, but of {len(paths)} "
+            f"these do: {which}. Give the snapshot's own directory."
         )
     return found[0]
 
@@ -216,7 +219,7 @@ def _has_titles_of(snapshot: Snapshot, state: State) -> bool:
 
 
 def _division_of(snapshot: Snapshot, state: State) -> Snapshot:
-    """The division of a snapshot that a checkpoint was trained on: a bundle's may be on everything known."""
+    """Return the part of a snapshot that a checkpoint was trained on, which may be everything known."""
     return snapshot.refit if state.get("refit_on") == "known" else snapshot
 
 
@@ -232,7 +235,7 @@ def _model_of(state: State, checkpoint: Path, encoder: TitleEncoder, where: str)
         )
     if state.get("vocabulary", vocabulary_id(encoder)) != vocabulary_id(encoder):
         raise TrainingError(
-            f"{checkpoint} was trained on other titles than {where} has, though on as many "
-            f"({encoder.vocab_size - 1}). Give the vocabulary that it was trained with."
+            f"{checkpoint} was trained on other titles than those in {where}, although both have "
+            f"{encoder.vocab_size - 1}. Give the vocabulary that it was trained with."
         )
     return build_model(state)

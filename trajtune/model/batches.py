@@ -1,8 +1,8 @@
-"""Batches of examples, gathered by index from the ragged arrays: no Python per career, nothing copied ahead.
+"""Batches of examples, gathered by index from the ragged arrays without a Python loop over careers.
 
-A batch holds careers of one length wherever there are enough of them, because a batch without
-padding runs through oneDNN's fused LSTM layer, and a packed one does not. What is left over of
-each length is pooled into mixed batches, so an epoch has as many steps as with plain shuffling.
+A batch contains careers of one length wherever there are enough of them, because a batch without padding
+runs through oneDNN's fused LSTM layer, and a packed one does not. The remaining careers of each length are
+pooled into mixed batches, so an epoch has as many steps as with plain shuffling.
 """
 
 # E examples, B examples in a batch, T roles of the longest career in the batch
@@ -20,25 +20,25 @@ from trajtune.dataset.arrays import CareerArrays, Examples, examples_of, outcome
 from trajtune.experiment.params import Params
 from trajtune.model.censoring import hireability_weights
 
-_MOST_LOGITS = 2**21
-"""Numbers in one batch of logits outside training: 8 MB, whatever the vocabulary."""
+_MAX_LOGITS = 2**21
+"""Most logits in one batch outside training: 8 MB for any vocabulary size."""
 
 _TOGETHER = 32
-"""Batches that are fetched together: an operation costs the same for a few hundred examples as for one."""
+"""Batches that are gathered together: an operation costs the same for a few hundred examples as for one."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some examples on the device.
+    """A batch of examples on the device.
 
     Attributes:
-        index: int64 ``[B]``: which of the loader's examples these are.
-        title_ids: int32 ``[B, T]``; past a career's length stands its last title again.
+        index: int64 ``[B]``: positions of the examples in the loader.
+        title_ids: int32 ``[B, T]``; a shorter career is padded with its last title.
         lengths: int64 ``[B]`` on the CPU, or None where all are T.
-        next_title: int64 ``[B]``; 0 is no target.
-        tenure_months, hireable: float32 ``[B]``; NaN is no target.
-        weight: float32 ``[B]``: each example's weight in the losses; None: 1.
-        hireable_weight: float32 ``[B]``: what the weight in the hireability loss is multiplied with, from
+        next_title: int64 ``[B]``; 0 means no target.
+        tenure_months, hireable: float32 ``[B]``; NaN means no target.
+        weight: float32 ``[B]``: weight of each example in the losses; None: 1.
+        hireable_weight: float32 ``[B]``: additional factor of the weight in the hireability loss, from
             `model.censoring`; None: 1.
     """
 
@@ -53,11 +53,11 @@ class Batch:
 
 
 class Loader:
-    """Iterates over the batches of some examples; each iteration is one epoch.
+    """Iterates over the batches of a set of examples; each iteration is one epoch.
 
-    With a generator the examples are shuffled within their length and the batches among each
-    other, differently in each epoch; the generator's state is all the state there is. Without one the
-    order is by length, then as in the examples, and the same each time.
+    With a generator, the examples of each length and the order of the batches are shuffled, differently in
+    each epoch. The state of the generator is the loader's only state. Without a generator, examples are
+    sorted by length, then by position, and the order is the same each time.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Loader:
         self._length = shared(examples.length)
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
+        """Return the number of batches in an epoch."""
         return sum(1 for _ in self._plan(torch.arange(len(self.examples))))
 
     def __iter__(self) -> Iterator[Batch]:
@@ -98,7 +98,7 @@ class Loader:
             yield from self._gather(plan[first : first + _TOGETHER])
 
     def _plan(self, order: Tensor) -> Iterator[Tensor]:
-        """The examples of each batch: equal lengths first, then what is left over of each length."""
+        """Yield the examples of each batch: batches of equal lengths first, then mixed ones of the rest."""
         by_length = order[torch.argsort(self._length[order], stable=True)]
         left_over, begin = [], 0
         for count in torch.bincount(self._length, minlength=1).tolist():
@@ -110,7 +110,7 @@ class Loader:
         yield from torch.split(mixed, self.batch_size) if len(mixed) else ()
 
     def _gather(self, plan: Sequence[Tensor]) -> Iterator[Batch]:
-        """The batches of some indices; all but the titles is fetched for all of them at once."""
+        """Yield the batches of the given indices; all columns except the titles are gathered at once."""
         sizes = [len(index) for index in plan]
         index = torch.cat(list(plan))
         length, on_device = self._length[index], index.to(self.device)
@@ -130,7 +130,7 @@ class Loader:
         ]
         parts = zip(plan, *weights, *(torch.split(column, sizes) for column in columns), strict=True)
         for index, weight, of_label, length, start, target, next_title, tenure, hireable in parts:
-            shortest, longest = length[0].item(), length[-1].item()  # they rise within a batch
+            shortest, longest = length[0].item(), length[-1].item()  # sorted within a batch
             position = start[:, None] + torch.arange(longest, device=self.device)
             equal = shortest == longest
             if not equal:
@@ -157,19 +157,20 @@ def create_dataloaders(
     device: str | torch.device = "cpu",
     weights: NDArray[np.float32] | None = None,
 ) -> tuple[Loader, Loader]:
-    """The loaders that `fit` trains and validates with.
+    """Return the train and val loaders of `fit`.
 
     Args:
-        params: Gives the batch size and which transitions of a train career are examples.
-        train: Shuffled differently in each epoch.
-        val: Each career's last transition, in large batches.
+        params: Params, with the batch size and which transitions of a train career are examples.
+        train: Train careers; their examples are shuffled differently in each epoch.
+        val: Val careers; the last transition of each is an example, in large batches.
         vocab_size: V; bounds the size of a validation batch.
-        seed: Of the shuffling.
-        device: Where the batches are wanted.
-        weights: ``[E]``, of the train examples, from `recency_weights`; None: all are 1.
+        seed: Seed of the shuffling.
+        device: Device of the batches.
+        weights: Weights of the train examples ``[E]``, from `recency_weights`; None: all are 1.
 
     Returns:
-        Of train and of val. Train's hireability labels have the weights of `model.censoring`.
+        The train loader and the val loader. The hireability labels of train have the weights of
+        `model.censoring`.
     """
     examples = examples_of(train, params.examples)
     generator = torch.Generator().manual_seed(seed)
@@ -181,14 +182,14 @@ def create_dataloaders(
             generator=generator,
             device=device,
             weights=weights,
-            hireable_weights=_of_known_labels(train, examples),
+            hireable_weights=_label_weights(train, examples),
         ),
         Loader(val, examples_of(val, "last"), prediction_batch_size(vocab_size), device=device),
     )
 
 
-def _of_known_labels(train: CareerArrays, examples: Examples) -> NDArray[np.float32] | None:
-    """Weights of the hireability labels ``[E]`` with the mean 1 over the known ones; None: all are 1."""
+def _label_weights(train: CareerArrays, examples: Examples) -> NDArray[np.float32] | None:
+    """Return weights of the hireability labels ``[E]``, with mean 1 over known labels; None: all are 1."""
     label, months, at_least = (
         column[examples.target] for column in (train.hireable, train.tenure_months, train.tenure_at_least)
     )
@@ -200,7 +201,7 @@ def _of_known_labels(train: CareerArrays, examples: Examples) -> NDArray[np.floa
 
 
 def outcome_batches(val: Loader) -> Loader:
-    """The loader of val's `outcome_examples`: ``val`` itself where these are what it gives."""
+    """Return the loader of val's `outcome_examples`; ``val`` itself if it has the same examples."""
     examples = outcome_examples(val.arrays)
     if examples.equals(val.examples):
         return val
@@ -208,11 +209,11 @@ def outcome_batches(val: Loader) -> Loader:
 
 
 def prediction_batch_size(vocab_size: int) -> int:
-    """Examples in a batch that is only predicted: as many as keep the logits at 8 MB, at most 1,024."""
-    return max(1, min(1024, _MOST_LOGITS // vocab_size))
+    """Return the batch size for prediction: at most 1,024 examples and 8 MB of logits."""
+    return max(1, min(1024, _MAX_LOGITS // vocab_size))
 
 
 def shared(array: NDArray[np.generic]) -> Tensor:
-    """The array as a tensor on the same memory; arrays from Ray's object store are read-only, which suits."""
+    """Return a tensor that shares the array's memory, which may be read-only, as in Ray's object store."""
     tensor: Tensor = from_dlpack(array)
     return tensor

@@ -1,8 +1,8 @@
-"""Checkpoints: tensors and plain values in one file that carries its own checksum.
+"""Checkpoints: tensors and plain values in one file that contains its checksum.
 
-The file is what ``torch.save`` writes, with the sha256 of those bytes as the archive's comment. So one file
-is written atomically, ``torch.load(path, weights_only=True)`` reads it, and damage is detected before
-anything is parsed.
+The file is written by ``torch.save``, and the sha256 of its bytes is added as the comment of the zip archive.
+The file is written atomically, ``torch.load(path, weights_only=True)`` can read it, and damage is detected
+before anything is parsed.
 """
 
 import hashlib
@@ -28,10 +28,11 @@ from trajtune.storage.files import open_new_file
 from trajtune.storage.path import StoredPath
 
 State = Mapping[str, Any]
-"""What `fit` resumes from: ``params``, ``vocab_size``, ``seed``, ``epoch``, ``best_epoch``, ``best_metrics``,
-``model``, ``optimizer``, ``rng``. Only tensors, numbers, strings, lists and dicts. Those that leave their
-snapshot also hold ``vocabulary``, a `vocabulary_id`. That of an `AveragedModel` holds ``members`` (a state
-each, that of an n-gram too), ``title_weights``, ``outcome_weights`` and ``vocab_size`` instead."""
+"""Content of a checkpoint: ``params``, ``vocab_size``, ``seed``, ``epoch``, ``best_epoch``, ``best_metrics``,
+``model``, ``optimizer``, ``rng``. It contains only tensors, numbers, strings, lists and dicts. A checkpoint
+that is stored outside its snapshot's run also has ``vocabulary``, a `vocabulary_id`. The state of an
+`AveragedModel` has ``members`` (one state per member, including an n-gram), ``title_weights``,
+``outcome_weights`` and ``vocab_size`` instead."""
 
 _MARK = b"sha256:"
 _COMMENT = len(_MARK) + 64
@@ -41,7 +42,7 @@ def save_checkpoint(state: State, path: StoredPath) -> None:
     """Write ``state`` to ``path`` atomically.
 
     Raises:
-        OSError: If it cannot be written, for example on a full disk; nothing is left next to it.
+        OSError: If the file cannot be written, for example on a full disk; no partial file is left.
         StorageError: If the store does not answer.
     """
     with open_new_file(path) as file:
@@ -49,24 +50,24 @@ def save_checkpoint(state: State, path: StoredPath) -> None:
 
 
 def _write(state: State, file: IO[bytes]) -> None:
-    """Write ``state`` and the hash of what was written."""
+    """Write ``state`` and then the hash of the written bytes."""
     hashing = _Hashing(file)
     try:
         torch.save(_plain(state), cast(IO[bytes], hashing))
-    except RuntimeError as error:  # torch hides the reason in one of its own
+    except RuntimeError as error:  # torch wraps the OSError
         raise hashing.error or error from error
     # A zip archive ends with the length of its comment (APPNOTE 4.3.16); torch writes none.
     file.seek(-2, os.SEEK_END)
-    assert file.read() == b"\0\0", "torch.save wrote a zip comment of its own"
+    assert file.read() == b"\0\0", "torch.save wrote a zip comment"
     file.seek(-2, os.SEEK_END)
     file.write(struct.pack("<H", _COMMENT) + _MARK + hashing.hash.hexdigest().encode())
 
 
 def load_checkpoint(path: StoredPath) -> dict[str, Any]:
-    """Read what `save_checkpoint` wrote.
+    """Return the state that `save_checkpoint` wrote.
 
     Raises:
-        TrainingError: If there is no such file, or it is not what was written.
+        TrainingError: If there is no such file, or its content has changed since it was written.
         StorageError: If the store does not answer.
     """
     try:
@@ -80,26 +81,26 @@ def load_checkpoint(path: StoredPath) -> dict[str, Any]:
         ) from error
     if not is_intact:
         raise TrainingError(
-            f"The checkpoint {path} is damaged or not trajtune's: its sha256 is not the one it carries. "
+            f"The checkpoint {path} is damaged or not from trajtune: its content does not match its sha256. "
             "Delete it and train that trial again."
         )
     return state
 
 
 def _is_intact(file: IO[bytes]) -> bool:
-    """Whether the file's content has the checksum in its comment; reads it chunk by chunk."""
+    """Return whether the file's content matches the checksum in its comment; reads it in chunks."""
     digest = hashlib.sha256()
     left = file.seek(0, os.SEEK_END) - _COMMENT - 2
     file.seek(0)
     while left > 0 and (chunk := file.read(min(left, 2**20))):
         digest.update(chunk)
         left -= len(chunk)
-    digest.update(b"\0\0")  # the comment's length, before there was a comment
+    digest.update(b"\0\0")  # the comment's length before the comment was added
     return file.read() == struct.pack("<H", _COMMENT) + _MARK + digest.hexdigest().encode()
 
 
 class _Hashing:
-    """A file that is hashed while it is written, so that no copy of its content is held."""
+    """A file that is hashed while it is written, so its content need not be in memory."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file, self.hash = file, hashlib.sha256()
@@ -118,47 +119,47 @@ class _Hashing:
 
 
 def without_optimizer(state: State) -> dict[str, Any]:
-    """The part of a checkpoint that predictions need: a third of the size; `fit` cannot resume from it."""
+    """Return the third of a checkpoint that predictions need; `fit` cannot resume from it."""
     return {key: value for key, value in state.items() if key not in {"optimizer", "rng"}}
 
 
 def vocabulary_id(encoder: TitleEncoder) -> str:
-    """Identifies a vocabulary by its titles and their order; the size alone does not."""
+    """Return a hash that identifies a vocabulary by its titles and their order."""
     titles = [encoder.decode(index) for index in range(encoder.vocab_size)]
     return hashlib.sha256(json.dumps(titles).encode()).hexdigest()
 
 
 def averaged(states: Sequence[State], ngram: State | None = None, ngram_share: float = 0) -> dict[str, Any]:
-    """The state of the mean of trained networks, each with the same weight; of one network, its own state.
+    """Return the state of the equally weighted mean of trained networks; a single network's state as it is.
 
     Args:
-        states: Of the networks.
-        ngram: State of a `NGramModule` to mix with them; it says nothing of tenure and hireability.
-        ngram_share: Its weight in the probabilities of titles, in 0..1; the networks share the rest.
+        states: States of the networks.
+        ngram: State of an `NGramModule` to mix with them; it does not predict tenure and hireability.
+        ngram_share: Weight of the n-gram in the title probabilities, in 0..1; the networks share the rest.
     """
     if len(states) == 1 and ngram is None:
         return dict(states[0])
     networks = [1 / len(states)] * len(states)
-    of_titles = [weight * (1 - ngram_share) for weight in networks]
+    title_weights = [weight * (1 - ngram_share) for weight in networks]
     return {
         "members": [*states] if ngram is None else [*states, ngram],
-        "title_weights": of_titles if ngram is None else [*of_titles, ngram_share],
+        "title_weights": title_weights if ngram is None else [*title_weights, ngram_share],
         "outcome_weights": networks if ngram is None else [*networks, 0.0],
         "vocab_size": states[0]["vocab_size"],
     }
 
 
 def params_of(state: State) -> Params:
-    """The params of a checkpoint's networks; the members of a mean have the same."""
+    """Return the params of a checkpoint's networks; all members of a mean have the same params."""
     network = state["members"][0] if "members" in state else state
     return validate(Params, dict(network["params"]), "checkpoint")
 
 
 def build_model(state: State) -> CareerModel:
-    """The model of a checkpoint, in eval mode on the CPU, with plain title vectors: ready for export.
+    """Return the model of a checkpoint, ready for export: in eval mode, on the CPU, with plain title vectors.
 
     Raises:
-        TrainingError: If the weights do not fit the params and vocabulary in the checkpoint.
+        TrainingError: If the weights do not match the params and vocabulary in the checkpoint.
     """
     if "members" not in state:
         return _build_network(state)
@@ -180,12 +181,14 @@ def _build_network(state: State) -> CareerTrajectoryLSTM:
         model.load_state_dict(weights)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
-        raise TrainingError(f"The checkpoint's weights do not fit its own params: {reason}.") from error
+        raise TrainingError(
+            f"The checkpoint's weights do not match its params: {reason}. Train that trial again."
+        ) from error
     return model.eval().collapse()
 
 
 def new_model(params: Params, vocab_size: int, title_words: TitleWords | None = None) -> CareerTrajectoryLSTM:
-    """An untrained model; its weights come from torch's global random state."""
+    """Return an untrained model; its weights are drawn from torch's global random state."""
     return CareerTrajectoryLSTM(
         vocab_size,
         params.embedding_dim,
@@ -204,9 +207,9 @@ def new_model(params: Params, vocab_size: int, title_words: TitleWords | None = 
 
 
 def _plain(value: Any) -> Any:
-    """A copy with plain containers and interned strings, whose pickle depends only on the values.
+    """Return a copy with plain containers and interned strings, whose pickle depends only on the values.
 
-    Pickle writes a repeated object as a reference, so equal strings must be one object.
+    Pickle writes a repeated object as a reference, so equal strings must be the same object.
     """
     if isinstance(value, Mapping):
         return {_plain(key): _plain(entry) for key, entry in value.items()}

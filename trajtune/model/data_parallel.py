@@ -1,8 +1,8 @@
-"""Data-parallel training: several workers train one model, each on its share of the careers.
+"""Data-parallel training: several workers train one model, each on its own shard of the careers.
 
-Workers communicate through torch.distributed, whose process group the caller has initialised. All take the
-same steps with the same gradients, so their weights are equal at any time, and decisions (to stop, or that
-the loss has diverged) are the same everywhere. Knows nothing of Ray.
+Workers communicate through torch.distributed; the caller initialises the process group. All workers take the
+same steps with the same gradients, so their weights are always equal. They also make the same decisions, for
+example to stop or that the loss has diverged. Knows nothing of Ray.
 """
 
 from collections.abc import Iterable
@@ -19,10 +19,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Workers:
-    """This worker and the number of workers; a single worker never communicates.
+    """The rank of this worker and the number of workers; a single worker never communicates.
 
     Attributes:
-        rank: This worker's number, from 0. Rank 0 writes files.
+        rank: Number of this worker, from 0. Rank 0 writes files.
         size: Number of workers.
     """
 
@@ -35,15 +35,15 @@ class Workers:
         return self.rank == 0
 
     def share_of(self, count: int) -> int:
-        """This worker's part of ``count`` things; the remainder goes to the lowest ranks."""
+        """Return how many of ``count`` items this worker gets; the remainder goes to the lowest ranks."""
         return count // self.size + (self.rank < count % self.size)
 
     def seed(self, seed: int, epoch: int) -> int:
-        """The seed of this worker's random numbers in an epoch."""
+        """Return the seed of this worker's random numbers in an epoch."""
         return int(np.random.SeedSequence([seed, epoch, self.rank]).generate_state(1)[0])
 
     def all_gather(self, value: T) -> list[T]:
-        """The values of all workers, by rank."""
+        """Return the values of all workers, by rank."""
         if self.size == 1:
             return [value]
         values: list[T | None] = [None] * self.size
@@ -51,7 +51,7 @@ class Workers:
         return values  # type: ignore[return-value]
 
     def broadcast(self, value: T) -> T:
-        """Rank 0's value."""
+        """Return the value of rank 0."""
         if self.size == 1:
             return value
         values = [value if self.is_first else None]
@@ -64,9 +64,9 @@ class Workers:
         """Replace each gradient by its mean over the examples of all workers.
 
         Args:
-            parameters: With the gradients of this worker's mean loss.
-            loss: That loss, a scalar; None: this worker has no examples left.
-            num: Examples in that mean.
+            parameters: Parameters with the gradients of this worker's mean loss.
+            loss: Mean loss of this worker, a scalar; None: this worker has no examples left.
+            num: Number of examples in that mean.
 
         Returns:
             The mean loss over the examples of all workers.
@@ -94,4 +94,4 @@ class Workers:
 
 
 ALONE: Final = Workers()
-"""A single worker, which has all careers."""
+"""A single worker, which trains on all careers."""

@@ -1,7 +1,7 @@
-"""Metrics of `Predictions`, the same for the model and every baseline: plain numbers, None where undefined.
+"""Metrics of `Predictions`, the same for the model and every baseline. Undefined metrics are None.
 
-An example whose next title the vocabulary does not hold is a miss in every accuracy and in the
-reciprocal rank, has no log-loss, and is counted.
+An example whose next title is not in the vocabulary counts as a miss in every accuracy and in the
+reciprocal rank. It has no log-loss. The number of such examples is reported.
 """
 
 # E examples
@@ -17,21 +17,22 @@ from trajtune.model.predictions import Predictions, SplitPredictions
 Metrics = dict[str, float | None]
 
 NEXT_ROLE: Final = ("top1", "top5", "mrr", "nll")
-"""The next-role metrics by their short names."""
+"""Short names of the next-role metrics."""
 
 INTERVAL_LEVEL: Final = 0.8
-"""Nominal coverage that the interval score asks for, whatever the tenure interval's own is."""
+"""Nominal coverage for which the interval score is computed, independent of the predicted interval's."""
 
 
 def next_role(p: Predictions) -> Metrics:
-    """The next-role metrics under short names: ``top1``, ``top5``, ``mrr`` (0..1) and ``nll`` (nats)."""
+    """Return the next-role metrics by short name: ``top1``, ``top5``, ``mrr`` (0..1) and ``nll`` (nats)."""
     return {name: _mean(scores[~np.isnan(scores)]) for name, scores in next_role_scores(p).items()}
 
 
 def next_role_scores(p: Predictions) -> dict[str, NDArray[np.float64]]:
-    """Each example's part in `next_role`, ``[E]`` by metric; the metric is their mean over all but NaN.
+    """Return the score of each example by metric, ``[E]`` each; a metric is the mean of its scores without
+    NaN.
 
-    Only the NLL is NaN anywhere: where the vocabulary does not hold the next title.
+    Only the NLL can be NaN: where the next title is not in the vocabulary.
     """
     in_vocabulary = p.rank > 0
     return {
@@ -43,7 +44,7 @@ def next_role_scores(p: Predictions) -> dict[str, NDArray[np.float64]]:
 
 
 def next_role_metrics(p: Predictions) -> Metrics:
-    """`next_role` under long names, with the number of examples and of unseen next titles."""
+    """Return `next_role` by long name, and the numbers of examples and of unseen next titles."""
     return {
         "num_examples": len(p),
         "num_unseen_targets": int((p.rank == 0).sum()),
@@ -52,42 +53,43 @@ def next_role_metrics(p: Predictions) -> Metrics:
 
 
 def val_metrics(p: SplitPredictions) -> Metrics:
-    """What a search measures on val, by the names that every record of it uses."""
-    of_title = next_role(p.moves)
+    """Return the metrics that a search measures on val, by their names in records."""
+    scores = next_role(p.moves)
     return {
-        "val_next_role_nll": of_title["nll"],
-        "val_top1": of_title["top1"],
-        "val_top5": of_title["top5"],
-        "val_mrr": of_title["mrr"],
+        "val_next_role_nll": scores["nll"],
+        "val_top1": scores["top1"],
+        "val_top5": scores["top5"],
+        "val_mrr": scores["mrr"],
         "val_tenure_mae_months": tenure_metrics(p.outcomes)["tenure_mae_months"],
         "val_hireability_auc": hireability_metrics(p.labelled)["hireability_auc"],
     }
 
 
 def outcome_metrics(p: SplitPredictions) -> Metrics:
-    """`tenure_metrics` and `hireability_metrics` of a split.
+    """Return `tenure_metrics` and `hireability_metrics` of a split.
 
-    Tenures are those of the outcomes. The bounds with roles still held are over the last moves, because no
-    outcome is still held where the split is by move.
+    Tenures are measured on the outcomes. The bounds that include roles still held are measured on the last
+    moves, because with a split by move no outcome is still held.
     """
-    of_moves = tenure_metrics(p.moves)
+    move_metrics = tenure_metrics(p.moves)
     bounds = ("num_tenures_still_held", "tenure_coverage_lowest", "tenure_coverage_highest")
     return {
         **tenure_metrics(p.outcomes),
-        **{name: of_moves[name] for name in bounds},
+        **{name: move_metrics[name] for name in bounds},
         **hireability_metrics(p.labelled),
     }
 
 
 def tenure_metrics(p: Predictions) -> Metrics:
-    """How far and how often the tenure interval misses, in months.
+    """Return the errors and coverage of the tenure interval, in months.
 
-    The error is that of the interval's midpoint. Error, width and ``tenure_coverage_ended`` are over known
-    tenures. ``tenure_coverage`` estimates the share inside over all roles, those still held included, by
-    weights (see `model.censoring`); it is the same where no role is held. ``_lowest`` and ``_highest`` bound
-    it without an assumption: a role still held is certainly outside once it has lasted longer than the upper
-    end; until then it may end inside or outside. ``tenure_interval_score`` (Gneiting and Raftery 2007, at
-    `INTERVAL_LEVEL`) is the width plus ten times the distance of what lies outside; lower is better.
+    The error is that of the interval's midpoint. Error, width and ``tenure_coverage_ended`` are means over
+    known tenures. ``tenure_coverage`` estimates the share of all roles inside the interval, including roles
+    still held, with the weights of `model.censoring`; the two are equal if no role is still held. ``_lowest``
+    and ``_highest`` are bounds that need no assumption: a role still held is certainly outside once it has
+    lasted longer than the upper end; until then it may end inside or outside. ``tenure_interval_score``
+    (Gneiting and Raftery 2007, at `INTERVAL_LEVEL`) is the width plus ten times the distance of a tenure
+    outside the interval; lower is better.
     """
     predicted = ~np.isnan(p.tenure).any(1)
     known = predicted & ~np.isnan(p.tenure_months)
@@ -113,18 +115,18 @@ def tenure_metrics(p: Predictions) -> Metrics:
 def interval_scores(
     interval: NDArray[np.floating], months: NDArray[np.floating], coverage: float = INTERVAL_LEVEL
 ) -> NDArray[np.float64]:
-    """The interval score of each tenure in months, lower is better (Gneiting and Raftery 2007).
+    """Return the interval score of each tenure in months; lower is better (Gneiting and Raftery 2007).
 
     Args:
         interval: Lower and upper months, ``[E, 2]``.
-        months: The tenures, ``[E]``; NaN where unknown.
+        months: Tenures in months, ``[E]``; NaN where unknown.
         coverage: Nominal coverage of the intervals.
 
     Returns:
-        The width, plus ``2 / (1 - coverage)`` times the distance of a tenure that lies outside, ``[E]``.
+        The width, plus ``2 / (1 - coverage)`` times the distance of a tenure outside the interval, ``[E]``.
 
     Examples:
-        Ten months wide and two months too low:
+        An interval that is ten months wide and two months too low:
 
         >>> interval_scores(np.array([[10.0, 20.0]]), np.array([22.0])).round(3).tolist()
         [30.0]
@@ -135,7 +137,7 @@ def interval_scores(
 
 
 def hireability_metrics(p: Predictions) -> Metrics:
-    """Area under the ROC curve, Brier score and base rate; known outcomes are weighted as in `censoring`."""
+    """Return area under the ROC curve, Brier score and base rate, weighted as in `model.censoring`."""
     probability, outcome = known_hireability(p)
     weight = known_hireability_weights(p)
     return {
@@ -147,19 +149,19 @@ def hireability_metrics(p: Predictions) -> Metrics:
 
 
 def known_hireability_weights(p: Predictions) -> NDArray[np.float64]:
-    """Weight of each outcome of `known_hireability`."""
+    """Return the weight of each outcome of `known_hireability`."""
     known = ~np.isnan(p.hireability) & ~np.isnan(p.hireable)
     return hireability_weights(p.hireable, p.tenure_months, p.tenure_at_least)[known]
 
 
 def known_hireability(p: Predictions) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Predicted probability and outcome of every example with a prediction and a known outcome."""
+    """Return predicted probability and outcome of each example that has a prediction and a known outcome."""
     known = ~np.isnan(p.hireability) & ~np.isnan(p.hireable)
     return p.hireability[known], p.hireable[known] == 1
 
 
 def calibration_metrics(confidence: NDArray[np.floating], correct: NDArray[np.bool_]) -> Metrics:
-    """Calibration of the top title's confidence ``[E]`` against whether it was right ``[E]``."""
+    """Return the calibration metrics of the top title's confidence ``[E]`` and correctness ``[E]``."""
     return {
         "ece": expected_calibration_error(confidence, correct),
         "ece_equal_mass": equal_mass_calibration_error(confidence, correct),
@@ -170,7 +172,9 @@ def calibration_metrics(confidence: NDArray[np.floating], correct: NDArray[np.bo
 def expected_calibration_error(
     confidence: NDArray[np.floating], correct: NDArray[np.bool_], bins: int = 10
 ) -> float | None:
-    """Mean gap of confidence and accuracy over bins of equal width (Guo et al. 2017); None without examples.
+    """Return the mean gap between confidence and accuracy over bins of equal width; None without examples.
+
+    See Guo et al. 2017.
 
     Examples:
         >>> confidence, correct = np.array([0.95, 0.95, 0.3, 0.3]), np.array([True, True, True, False])
@@ -183,13 +187,13 @@ def expected_calibration_error(
 def equal_mass_calibration_error(
     confidence: NDArray[np.floating], correct: NDArray[np.bool_], bins: int = 15
 ) -> float | None:
-    """The same over bins of about equally many examples; equal confidences share a bin.
+    """Return the calibration error over bins with about equally many examples; equal confidences share a bin.
 
-    Isotonic calibration gives many examples the same confidence. Splitting them would need an order among
+    Isotonic calibration gives many examples the same confidence. Splitting these would require an order among
     them, and an order that depends on the outcome would bias the error.
     """
     _, tie, count = np.unique(confidence, return_inverse=True, return_counts=True)
-    mean_position = np.cumsum(count) - (count + 1) / 2  # from 0, of the examples that tie
+    mean_position = np.cumsum(count) - (count + 1) / 2  # from 0; the mean over tied examples
     bin_of = (mean_position[tie] * bins / max(len(confidence), 1)).astype(np.int64)
     return _mean_gap(bin_of, confidence, correct, bins)
 
@@ -197,10 +201,10 @@ def equal_mass_calibration_error(
 def reliability(
     confidence: NDArray[np.floating], correct: NDArray[np.bool_], bins: int = 10
 ) -> list[dict[str, Any]]:
-    """Confidence and accuracy in bins of equal width; empty bins are left out.
+    """Return confidence and accuracy in bins of equal width; empty bins are left out.
 
     Returns:
-        ``low``, ``high`` (inclusive), ``num``, ``confidence`` and ``accuracy`` (means) of each bin.
+        For each bin: ``low``, ``high`` (inclusive), ``num``, and the means ``confidence`` and ``accuracy``.
     """
     bin_of = equal_width_bins(confidence, bins)
     return [
@@ -216,7 +220,10 @@ def reliability(
 
 
 def equal_width_bins(confidence: NDArray[np.floating], bins: int) -> NDArray[np.int64]:
-    """The bin of each confidence (0..1), ``[E]`` from 0; a bin holds its upper edge, the first 0 too."""
+    """Return the bin of each confidence (0..1), ``[E]`` from 0.
+
+    Bins include their upper edge; the first bin also includes 0.
+    """
     bin_of = np.ceil(confidence.astype(np.float64) * bins).astype(np.int64) - 1
     return np.clip(bin_of, 0, bins - 1)
 
@@ -226,11 +233,11 @@ def brier_score(
     outcome: NDArray[np.bool_],
     weight: NDArray[np.floating] | None = None,
 ) -> float | None:
-    """Mean squared difference of probability and outcome; None without examples.
+    """Return the mean squared difference of probability and outcome; None without examples.
 
     Args:
-        probability: ``[E]``.
-        outcome: ``[E]``.
+        probability: Predicted probabilities, ``[E]``.
+        outcome: Outcomes, ``[E]``.
         weight: Weights of the examples, ``[E]``; None: all are 1.
 
     Examples:
@@ -243,11 +250,13 @@ def brier_score(
 def area_under_roc(
     score: NDArray[np.floating], outcome: NDArray[np.bool_], weight: NDArray[np.floating] | None = None
 ) -> float | None:
-    """Probability that a positive scores above a negative, ties half (Mann-Whitney); None with one class.
+    """Return the probability that a positive scores above a negative; None with one class.
+
+    A tie counts half (Mann-Whitney).
 
     Args:
-        score: ``[E]``.
-        outcome: ``[E]``.
+        score: Scores, ``[E]``.
+        outcome: Outcomes, ``[E]``.
         weight: Weights of the examples, ``[E]``; None: all are 1.
 
     Examples:
@@ -256,7 +265,7 @@ def area_under_roc(
     """
     weights = np.ones(len(outcome)) if weight is None else weight
     _, tie = np.unique(score, return_inverse=True)
-    negatives = np.bincount(tie, weights * ~outcome)  # by distinct score, rising
+    negatives = np.bincount(tie, weights * ~outcome)  # by distinct score, ascending
     positives = np.bincount(tie, weights * outcome)
     pairs = positives.sum() * negatives.sum() if len(outcome) else 0.0
     if not pairs:

@@ -1,13 +1,13 @@
-"""What followed the last titles of a career, counted in flat arrays, and n-gram distributions from it.
+"""N-gram counts of what followed the last titles of a career, in flat arrays, and distributions from them.
 
 A distribution is interpolated from a uniform one up to the longest context:
 ``p(w | c) = mass(c, w) + backoff(c) × p(w | c without its oldest title)``. A context that was never seen
-keeps the distribution of the shorter one. Two smoothings give the mass and the back-off from the counts,
-in which each move has a weight; `smooth` has the formulas.
+has the distribution of the shorter context. The mass and the back-off are computed from weighted counts by
+one of two smoothing methods; see `smooth` for the formulas.
 
-Contexts are tuples of symbols: a title, 0 for an unknown title, `START` before the first role. Each order
-is a level of a tree: a context is the row of the same context without its oldest symbol, and that symbol.
-So a context is one exact int64, whatever the size of the vocabulary.
+Contexts are tuples of symbols: a title, 0 for an unknown title, `START` before the first role. The orders are
+the levels of a tree: a context is stored as its oldest symbol and the row of the context without that symbol.
+A context is therefore one exact int64 for any vocabulary size.
 """
 
 # E moves or examples, C contexts of one order, P pairs of a context and a next title, V titles
@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from trajtune.dataset.arrays import CareerArrays, Examples
 
 START: Final = -1
-"""The symbol before a career's first role."""
+"""Symbol before the first role of a career."""
 
 
 def contexts_of(arrays: CareerArrays, examples: Examples, order: int) -> NDArray[np.int64]:
-    """The last titles before each target, ``[E, order]``, the newest last, `START` before the first."""
+    """Return the last titles before each target, ``[E, order]``, newest last, padded with `START`."""
     at = examples.target[:, None] + np.arange(-order, 0)
     inside = at >= examples.start[:, None]
     return np.where(inside, arrays.title_ids[np.where(inside, at, 0)], START).astype(np.int64)
@@ -34,14 +34,16 @@ def contexts_of(arrays: CareerArrays, examples: Examples, order: int) -> NDArray
 
 @dataclass(frozen=True)
 class Contexts:
-    """The contexts of one order and the titles that followed; row ``c`` is ``[offsets[c], offsets[c + 1])``.
+    """The contexts of one order and the titles that followed.
+
+    The pairs of context ``c`` are ``[offsets[c], offsets[c + 1])``.
 
     Attributes:
-        keys: int64 ``[C]``, rising: ``parent × (V + 1) + symbol + 1``. ``symbol`` is the context's oldest
-            symbol (-1 to V - 1), ``parent`` the row of the others in the order below. Order 0 has the
-            key 0 alone, or no row if nothing was counted.
+        keys: int64 ``[C]``, ascending: ``parent × (V + 1) + symbol + 1``. ``symbol`` is the context's oldest
+            symbol (-1 to V - 1), ``parent`` is the row of the other symbols in the order below. Order 0 has
+            only the key 0, or no row if nothing was counted.
         offsets: int64 ``[C + 1]``.
-        next: int64 ``[P]``: a title that followed, rising within a row, never 0.
+        next: int64 ``[P]``: titles that followed, ascending within a row, never 0.
     """
 
     keys: NDArray[np.int64]
@@ -50,11 +52,11 @@ class Contexts:
 
     @property
     def distinct(self) -> NDArray[np.int64]:
-        """int64 ``[C]``: how many different titles followed."""
+        """Number of different titles that followed, int64 ``[C]``."""
         return np.diff(self.offsets)
 
     def sums(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The sum ``[C]`` over each row of values ``[P]``."""
+        """Return the sum ``[C]`` over each row of values ``[P]``."""
         return np.add.reduceat(values, self.offsets[:-1]) if len(values) else values
 
 
@@ -64,9 +66,9 @@ class Level:
 
     Attributes:
         contexts: C contexts and P pairs.
-        mass: float64 ``[P]``: probability that the context itself gives to each title that followed it.
-        backoff: float64 ``[C]``: the factor of the shorter context's distribution; it and the masses of
-            the row sum to 1.
+        mass: float64 ``[P]``: probability that the context gives to each title that followed it.
+        backoff: float64 ``[C]``: factor of the shorter context's distribution; the back-off and the masses of
+            a row sum to 1.
     """
 
     contexts: Contexts
@@ -80,7 +82,7 @@ class NGramDistribution:
 
     Attributes:
         vocab_size: V.
-        levels: By order, from 0; plain arrays, from which another form of the distribution can be built.
+        levels: Levels by order, from 0, as plain arrays.
     """
 
     vocab_size: int
@@ -88,11 +90,11 @@ class NGramDistribution:
 
     @property
     def num_pairs(self) -> int:
-        """Pairs of a context and a title that followed it, of every order."""
+        """Number of pairs of a context and a title that followed it, over all orders."""
         return sum(len(level.mass) for level in self.levels)
 
     def symbols(self, order: int) -> NDArray[np.int64]:
-        """The contexts of one order as symbols, ``[C, order]``, the newest last."""
+        """Return the contexts of one order as symbols, ``[C, order]``, newest last."""
         keys = self.levels[order].contexts.keys
         if order == 0:
             return np.empty((len(keys), 0), np.int64)
@@ -100,7 +102,10 @@ class NGramDistribution:
         return np.column_stack([symbol - 1, self.symbols(order - 1)[parent]])
 
     def states(self, contexts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """A number ``[E]`` of the longest context that was seen, 0 for none; it decides the distribution."""
+        """Return a number for the longest context that was seen, ``[E]``, 0 for none.
+
+        Examples with equal numbers have equal distributions.
+        """
         state = np.zeros(len(contexts), np.int64)
         before = 1
         for level, row in zip(self.levels, self._rows(contexts), strict=True):
@@ -109,7 +114,7 @@ class NGramDistribution:
         return state
 
     def probabilities(self, contexts: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Probabilities ``[E, V]`` after contexts ``[E, order]``; rows sum to 1, column 0 is 0."""
+        """Return the probabilities ``[E, V]`` after contexts ``[E, order]``; rows sum to 1, column 0 is 0."""
         result = np.tile(self.unconditional(), (len(contexts), 1))
         for level, row in list(zip(self.levels, self._rows(contexts), strict=True))[1:]:
             seen = np.flatnonzero(row >= 0)
@@ -122,7 +127,7 @@ class NGramDistribution:
         return result
 
     def unconditional(self) -> NDArray[np.float64]:
-        """Probabilities ``[V]`` of the next title where no context was seen."""
+        """Return the probabilities ``[V]`` of the next title if no context was seen."""
         base = self.levels[0]
         result = uniform(self.vocab_size)
         if len(base.backoff):
@@ -135,7 +140,7 @@ class NGramDistribution:
 
 
 def uniform(vocab_size: int) -> NDArray[np.float64]:
-    """The distribution ``[V]`` that a model without any count has; 0 at index 0."""
+    """Return the uniform distribution ``[V]`` of a model without counts; 0 at index 0."""
     result = np.full(vocab_size, 1 / max(vocab_size - 1, 1))
     result[0] = 0.0
     return result
@@ -144,11 +149,11 @@ def uniform(vocab_size: int) -> NDArray[np.float64]:
 def find_rows(
     orders: Sequence[Contexts], contexts: NDArray[np.int64], vocab_size: int
 ) -> list[NDArray[np.int64]]:
-    """The row ``[E]`` of each context in every order from 0; -1 where it was not seen.
+    """Return the row ``[E]`` of each context in every order from 0; -1 where it was not seen.
 
     Args:
-        orders: By order, from 0.
-        contexts: int64 ``[E, longest order or more]``.
+        orders: Known contexts by order, from 0.
+        contexts: Contexts to find, int64 ``[E, longest order or more]``.
         vocab_size: V.
     """
     rows = [np.full(len(contexts), 0 if len(orders[0].keys) else -1, np.int64)]
@@ -160,13 +165,13 @@ def find_rows(
 
 @dataclass(frozen=True)
 class NGramIndex:
-    """The contexts and pairs among some moves, to be counted with several weights and smoothings.
+    """The contexts and pairs of a set of moves, which can be counted with several weights and smoothings.
 
     Attributes:
         vocab_size: V.
-        counted: bool ``[E]``: the moves to a title that the vocabulary holds; the others are not counted.
-        orders: By order, from 0.
-        places: By order, the pair of each counted move.
+        counted: bool ``[E]``: moves to a title in the vocabulary; the others are not counted.
+        orders: Contexts by order, from 0.
+        places: Index of the pair of each counted move, by order.
     """
 
     vocab_size: int
@@ -177,7 +182,7 @@ class NGramIndex:
     def find(
         self, contexts: NDArray[np.int64], target: NDArray[np.int64]
     ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """The row of each context and the pair of it and its target, ``[E]`` each, by order; -1 for none."""
+        """Return the rows of the contexts and of their pairs with the targets ``[E]`` by order; -1: none."""
         found = []
         for order, row in zip(self.orders, find_rows(self.orders, contexts, self.vocab_size), strict=True):
             pairs = np.repeat(np.arange(len(order.keys)), order.distinct) * self.vocab_size + order.next
@@ -186,11 +191,11 @@ class NGramIndex:
 
 
 def index_ngrams(contexts: NDArray[np.int64], next_titles: NDArray[np.int64], vocab_size: int) -> NGramIndex:
-    """Find the contexts of 0 to ``order`` titles and what followed them.
+    """Return the contexts of 0 to ``order`` titles and the titles that followed them.
 
     Args:
-        contexts: int64 ``[E, order]``, as `contexts_of` gives them.
-        next_titles: int64 ``[E]``; moves to 0 are left out.
+        contexts: Contexts of the moves, int64 ``[E, order]``, from `contexts_of`.
+        next_titles: Next titles, int64 ``[E]``; moves to 0 are left out.
         vocab_size: V.
     """
     counted = next_titles != 0
@@ -210,12 +215,12 @@ def index_ngrams(contexts: NDArray[np.int64], next_titles: NDArray[np.int64], vo
 
 @dataclass(frozen=True)
 class Smoothed:
-    """The levels of every order, as the longest context of a distribution and as a shorter one.
+    """The levels of every order, in two forms: as the longest context of a distribution and as a shorter one.
 
     Attributes:
         vocab_size: V.
-        longest: By order, from 0.
-        shorter: By order, from 0, up to one less than the longest.
+        longest: Levels by order, from 0, as the longest context.
+        shorter: Levels by order, from 0 to the longest order minus one, as a shorter context.
     """
 
     vocab_size: int
@@ -223,16 +228,18 @@ class Smoothed:
     shorter: Sequence[Level]
 
     def distribution(self, order: int) -> NGramDistribution:
-        """The distribution with contexts of up to ``order`` titles."""
+        """Return the distribution with contexts of up to ``order`` titles."""
         return NGramDistribution(self.vocab_size, (*self.shorter[:order], self.longest[order]))
 
     def target_probabilities(
         self, found: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]
     ) -> list[NDArray[np.float64]]:
-        """Probability of each target ``[E]`` by order of the longest context, without a distribution over V.
+        """Return the probability of each target, ``[E]``, for each order of the longest context.
+
+        No distribution over V titles is computed.
 
         Args:
-            found: What `NGramIndex.find` gives for targets that the vocabulary holds.
+            found: Result of `NGramIndex.find` for targets in the vocabulary.
         """
         below = np.full(len(found[0][0]), uniform(self.vocab_size)[-1])
         result = []
@@ -246,20 +253,20 @@ class Smoothed:
 def smooth(
     index: NGramIndex, weights: NDArray[np.float64] | None = None, discount: float | None = None
 ) -> Smoothed:
-    """Count the moves and smooth the counts.
+    """Return the smoothed counts of the moves.
 
-    With ``n`` the sum of a context's weights and ``d`` the number of different titles that followed it,
-    Witten and Bell (1991) give ``mass = count / (n + d)`` and ``backoff = d / (n + d)``.
+    Let ``n`` be the sum of a context's weights and ``d`` the number of different titles that followed it.
+    Witten and Bell (1991) use ``mass = count / (n + d)`` and ``backoff = d / (n + d)``.
 
     Kneser and Ney (1995) subtract a discount ``D`` from each count: ``mass = (count - D) / n`` and
-    ``backoff = D d / n``; and a shorter context does not count moves but the different longer contexts in
-    which the title followed. With weights, a count below 1 loses the share ``D`` of itself, and counts as
-    itself, not as 1, in ``d`` and in the shorter context.
+    ``backoff = D d / n``. In a shorter context they count the different longer contexts in which the title
+    followed, instead of moves. With weights, a count below 1 is reduced by the share ``D`` of itself, and
+    contributes its value instead of 1 to ``d`` and to the shorter context.
 
     Args:
-        index: The moves.
-        weights: float64 ``[E]``, positive; None: each move counts 1.
-        discount: ``D``, between 0 and 1; None: Witten-Bell.
+        index: Moves to count.
+        weights: Weights of the moves, float64 ``[E]``, positive; None: each move counts 1.
+        discount: Discount ``D``, between 0 and 1; None: Witten-Bell smoothing.
     """
     if weights is not None:
         weights = weights[index.counted]
@@ -301,9 +308,9 @@ def _interpolated(
     return result
 
 
-def _find(rising: NDArray[np.int64], asked: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where each number lies among rising ones; -1 where it does not."""
-    if not len(rising):
-        return np.full(len(asked), -1, np.int64)
-    at = np.minimum(np.searchsorted(rising, asked), len(rising) - 1)
-    return np.where(rising[at] == asked, at, -1)
+def _find(ascending: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the index of each value in the ascending array; -1 where it is missing."""
+    if not len(ascending):
+        return np.full(len(values), -1, np.int64)
+    at = np.minimum(np.searchsorted(ascending, values), len(ascending) - 1)
+    return np.where(ascending[at] == values, at, -1)

@@ -1,4 +1,4 @@
-"""From scores over all titles to `Predictions`: the one way for the model and every baseline."""
+"""Compute `Predictions` from scores over all titles, in the same way for the model and every baseline."""
 
 # E examples, B examples in a batch, V titles, K top titles
 
@@ -31,20 +31,20 @@ class NextRole:
     confidence: NDArray[np.float32]
 
     def take(self, examples: NDArray[np.int64]) -> "NextRole":
-        """The columns of some examples by their numbers, in that order; one may be taken again."""
+        """Return the columns of the given examples, in the given order; repeats are allowed."""
         return NextRole(*(getattr(self, column.name)[examples] for column in fields(self)))
 
 
 def predict(
     model: CareerModel, arrays: CareerArrays, examples: Examples, batch_size: int | None = None
 ) -> Predictions:
-    """Predict examples with the model in eval mode, and restore its mode.
+    """Return predictions by the model in eval mode; its mode is restored afterwards.
 
     Args:
-        model: On any device.
-        arrays: Careers.
-        examples: Parts of these careers; the result is in their order.
-        batch_size: Examples in a batch; None: as many as keep the logits at 8 MB.
+        model: Model on any device.
+        arrays: Careers that contain the examples.
+        examples: Examples to predict; the result is in their order.
+        batch_size: Examples in a batch; None: the size of `prediction_batch_size`.
     """
     size = batch_size or prediction_batch_size(model.vocab_size)
     return predict_batches(model, Loader(arrays, examples, size, device=next(model.buffers()).device))
@@ -54,7 +54,7 @@ def predict(
 def top_probabilities(
     model: CareerModel, arrays: CareerArrays, examples: Examples, most: int
 ) -> NDArray[np.float64]:
-    """Probabilities of each example's ``most`` most probable titles, best first, ``[E, most]``."""
+    """Return the ``most`` highest title probabilities of each example, highest first, ``[E, most]``."""
     loader = Loader(arrays, examples, prediction_batch_size(model.vocab_size))
     top = np.empty((len(examples), most), np.float64)
     for batch in loader:
@@ -64,7 +64,7 @@ def top_probabilities(
 
 
 def predict_split(predict: Callable[[Examples], Predictions], arrays: CareerArrays) -> SplitPredictions:
-    """Predict all that is measured on a split; examples that are equal are predicted once."""
+    """Return the predictions that are measured on a split."""
     moves = predict(examples_of(arrays, "last"))
     return with_outcomes(moves, predict, arrays)
 
@@ -72,13 +72,13 @@ def predict_split(predict: Callable[[Examples], Predictions], arrays: CareerArra
 def with_outcomes(
     moves: Predictions, predict: Callable[[Examples], Predictions], arrays: CareerArrays
 ) -> SplitPredictions:
-    """Predict the outcomes of a split of which the last moves are predicted, unless they are the same."""
+    """Return ``moves`` with predictions of the outcomes; equal examples are not predicted again."""
     last, outcomes = examples_of(arrays, "last"), outcome_examples(arrays)
     return SplitPredictions(moves, moves if outcomes.equals(last) else predict(outcomes))
 
 
 def predict_batches(model: CareerModel, loader: Loader) -> Predictions:
-    """`predict` on a loader; the result is in the order of the loader's examples."""
+    """Return predictions for the examples of a loader, in their order; see `predict`."""
     was_training = model.training
     model.eval()
     index, next_roles, tenures, hireabilities = [], [], [], []
@@ -102,12 +102,12 @@ def predict_batches(model: CareerModel, loader: Loader) -> Predictions:
 
 
 def score_next_role(logits_BV: Tensor, next_title_B: Tensor, current_B: Tensor) -> NextRole:
-    """Rank, log-loss, top titles and confidence, from scores that need not be normalised.
+    """Return rank, log-loss, top titles and confidence from logits, which need not be normalised.
 
     Args:
-        logits_BV: Any float; column 0 must be far below the others.
-        next_title_B: int64; 0 is unknown.
-        current_B: The last title that the predictor saw, any integer; 0 is unknown.
+        logits_BV: Logits of any float type; column 0 must be far below the others.
+        next_title_B: Targets, int64; 0 is unknown.
+        current_B: Last title in the input of the predictor, any integer type; 0 is unknown.
     """
     in_vocabulary = (next_title_B != 0).cpu().numpy()
     is_current_known = (current_B > 0).cpu().numpy()
@@ -130,7 +130,7 @@ def score_next_role(logits_BV: Tensor, next_title_B: Tensor, current_B: Tensor) 
 
 
 def concatenate(parts: Iterable[NextRole]) -> NextRole:
-    """The parts one after the other; no rows without a part."""
+    """Return the parts concatenated; no rows if there are no parts."""
     parts = list(parts)
     if not parts:
         empty = np.empty(0, np.float64)
@@ -148,7 +148,7 @@ def predictions(
     tenure: NDArray[np.float32] | None = None,
     hireability: NDArray[np.float32] | None = None,
 ) -> Predictions:
-    """Join predicted columns with the examples' targets; None: not predicted, NaN in the result."""
+    """Return the predicted columns joined with the targets; columns that are None become NaN."""
     target, num = examples.target, len(examples)
     return Predictions(
         target=arrays.title_ids[target],

@@ -1,4 +1,4 @@
-"""Predictions of any predictor for a set of examples, in one form, so that one set of metrics serves all.
+"""Predictions for a set of examples in one form, so that all predictors share the same metrics.
 
 The model, the exported graph and every baseline are measured through this structure.
 """
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predictions and their targets, one entry an example.
+    """Predictions and their targets, one entry per example.
 
     Attributes:
-        target: int32 ``[E]``: index of the next title, 0 where the vocabulary does not hold it.
-        rank: int32 ``[E]``: rank of the target among all titles, 1 is the top; 0 where the target
-            is unknown. Ties count against the predictor: the rank is the worst of the tied ranks.
+        target: int32 ``[E]``: index of the next title, 0 where it is not in the vocabulary.
+        rank: int32 ``[E]``: rank of the target among all titles, where 1 is the best; 0 where the target is
+            unknown. Ties count against the predictor: the rank is the worst of the tied ranks.
         nll: float64 ``[E]``: minus the log-probability of the target in nats; NaN where unknown.
-        stay_nll: float64 ``[E]``: the same of the current title; NaN where the vocabulary does not hold it.
+        stay_nll: float64 ``[E]``: minus the log-probability of the current title; NaN where unknown.
         top_ids: int32 ``[E, K]``: the K most probable titles, best first, never 0.
         confidence: float32 ``[E]``: probability of the top title.
         tenure: float32 ``[E, 2]``: lower and upper months; NaN where not predicted.
@@ -43,20 +43,20 @@ class Predictions:
 
     @property
     def correct(self) -> NDArray[np.bool_]:
-        """bool ``[E]``: the top title is the target; an unknown target is a miss."""
+        """Whether the top title is the target, bool ``[E]``; False where the target is unknown."""
         return np.asarray(self.rank == 1)
 
     @property
     def rank_of_moves(self) -> NDArray[np.int32]:
-        """int32 ``[E]``: rank of the target among all titles but the current one; 0 where it is unknown.
+        """Rank of the target among all titles except the current one, int32 ``[E]``; 0 where it is unknown.
 
-        It has a meaning where the target is another title than the current one.
+        The rank is meaningful only where the target differs from the current title.
         """
         is_behind_current = (self.rank > 1) & (self.stay_nll <= self.nll)
         return np.asarray(self.rank - is_behind_current, np.int32)
 
     def take(self, examples: NDArray[np.bool_] | NDArray[np.int64]) -> "Predictions":
-        """The predictions of some examples: a mask ``[E]`` or their numbers in any order."""
+        """Return the predictions of the given examples: a mask ``[E]``, or indices in any order."""
         return Predictions(*(getattr(self, column.name)[examples] for column in fields(self)))
 
     def __len__(self) -> int:
@@ -65,12 +65,12 @@ class Predictions:
 
 @dataclass(frozen=True)
 class SplitPredictions:
-    """Predictions of everything that is measured on a split.
+    """The predictions that are measured on a split.
 
     Attributes:
-        moves: Of each career's last move; the next role is measured on them.
-        outcomes: Of `outcome_examples`; the tenure is measured on them. The same object where these are
-            the last moves.
+        moves: Predictions of the last move of each career, on which the next role is measured.
+        outcomes: Predictions of `outcome_examples`, on which the tenure is measured. The same object as
+            ``moves`` if the examples are the same.
     """
 
     moves: Predictions
@@ -78,15 +78,16 @@ class SplitPredictions:
 
     @property
     def labelled(self) -> Predictions:
-        """What hireability is measured on: the outcomes, or the last moves if no outcome has a label.
+        """Predictions on which hireability is measured: the outcomes, or the last moves without labelled
+        outcomes.
 
-        The proxy label is known of outcomes. A label from the data belongs to the last role of a career.
+        The proxy label is known for outcomes. A label from the data belongs to the last role of a career.
         """
         return self.moves if np.isnan(self.outcomes.hireable).all() else self.outcomes
 
 
 def concatenate(parts: Sequence[Predictions]) -> Predictions:
-    """The parts one after the other; at least one."""
+    """Return the parts concatenated; there must be at least one."""
     parts = [part for part in parts if len(part)] or parts[:1]
     if len(parts) == 1:
         return parts[0]

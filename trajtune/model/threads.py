@@ -1,4 +1,4 @@
-"""How many threads torch may use, for a while."""
+"""Limit the number of threads that torch uses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,10 +8,10 @@ import torch
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch use one thread for the length of the block.
+    """Limit torch to one thread within the context.
 
-    Models this small lose more by waiting for each other's threads than they gain, and one thread
-    gives the same bits whatever the machine has.
+    Models this small lose more time to synchronising threads than they gain. One thread also gives the same
+    bits on machines with different numbers of cores.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -1,6 +1,6 @@
-"""Counting transitions: sparse successor counts and the back-off Markov distribution over next titles."""
+"""Sparse counts of transitions, and the Markov distribution over next titles with back-off."""
 
-# V titles, P pairs seen, C contexts asked about
+# V titles, P pairs seen, C contexts to look up
 
 from dataclasses import dataclass
 
@@ -12,11 +12,11 @@ from trajtune.dataset.arrays import CareerArrays, examples_of
 
 @dataclass(frozen=True)
 class Transitions:
-    """Each transition of the careers: int64 ``[E]`` each; ``next`` is never 0, ``last`` may be.
+    """The transitions of the careers, int64 ``[E]`` each; ``next`` is never 0, ``last`` may be 0.
 
     Attributes:
-        last: The last title.
-        next: The title that followed.
+        last: Title before the transition.
+        next: Title after the transition.
     """
 
     last: NDArray[np.int64]
@@ -24,7 +24,7 @@ class Transitions:
 
 
 def transitions_of(arrays: CareerArrays) -> Transitions:
-    """Every transition to a title that the vocabulary holds, in the careers' order."""
+    """Return every transition to a title in the vocabulary, in the order of the careers."""
     examples = examples_of(arrays, "every_transition")
     ids = arrays.title_ids.astype(np.int64)
     target = examples.target
@@ -33,7 +33,7 @@ def transitions_of(arrays: CareerArrays) -> Transitions:
 
 
 def unigram(next_titles: NDArray[np.int64], vocab_size: int) -> NDArray[np.float64]:
-    """Share of each title among next titles, one added to each count; ``[V]``, 0 at index 0."""
+    """Return the share of each title among next titles with add-one smoothing, ``[V]``; 0 at index 0."""
     counts = np.bincount(next_titles, minlength=vocab_size).astype(np.float64) + 1.0
     counts[0] = 0.0
     share: NDArray[np.float64] = counts / counts.sum()
@@ -42,13 +42,13 @@ def unigram(next_titles: NDArray[np.int64], vocab_size: int) -> NDArray[np.float
 
 @dataclass(frozen=True)
 class Successors:
-    """What followed each context, as sparse rows: row ``r`` is ``[offsets[r], offsets[r + 1])``.
+    """Counts of what followed each context, as sparse rows: row ``r`` is ``[offsets[r], offsets[r + 1])``.
 
     Attributes:
-        contexts: int64 ``[rows]``, sorted: the contexts seen.
+        contexts: int64 ``[rows]``: contexts that were seen, ascending.
         offsets: int64 ``[rows + 1]``.
-        next: int64 ``[P]``: a title that followed, rising within a row.
-        count: float64 ``[P]``: how often.
+        next: int64 ``[P]``: titles that followed, ascending within a row.
+        count: float64 ``[P]``: how often each followed.
     """
 
     contexts: NDArray[np.int64]
@@ -63,12 +63,12 @@ class Successors:
     ) -> NDArray[np.float64]:
         """Interpolate with a lower-order distribution by Witten and Bell (1991).
 
-        ``p(w | c) = (count(c, w) + d(c) lower(w)) / (n(c) + d(c))`` with ``n`` transitions from the
-        context to ``d`` different titles. A context never seen keeps the lower order.
+        ``p(w | c) = (count(c, w) + d(c) lower(w)) / (n(c) + d(c))``, where ``n`` transitions lead from the
+        context to ``d`` different titles. A context that was never seen keeps the lower-order distribution.
 
         Args:
-            lower_CV: Distributions; changed in place and returned.
-            contexts_C: int64.
+            lower_CV: Lower-order distributions; changed in place and returned.
+            contexts_C: Contexts to look up, int64.
         """
         if not len(self.contexts):
             return lower_CV
@@ -85,7 +85,7 @@ class Successors:
 
 
 def successors(contexts: NDArray[np.int64], next_titles: NDArray[np.int64], vocab_size: int) -> Successors:
-    """Count what followed each context; int64 ``[E]`` both."""
+    """Return the counts of what followed each context; both arguments are int64 ``[E]``."""
     pair, count = np.unique(contexts * vocab_size + next_titles, return_counts=True)
     context, begin = np.unique(pair // vocab_size, return_index=True)
     return Successors(

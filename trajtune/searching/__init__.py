@@ -1,1 +1,1 @@
-"""The hyperparameter search: its trials on Ray, its study, and the record it leaves."""
+"""The hyperparameter search: trials on Ray, the Optuna study, and the run directory."""

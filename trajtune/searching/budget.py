@@ -1,4 +1,4 @@
-"""When a search session stops, whatever the number of trials requested."""
+"""Budgets that stop a search session before all requested trials have run."""
 
 import time
 from dataclasses import asdict, dataclass, field
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SessionLimits:
-    """Limits that are given for one session; a later session does not have them.
+    """Limits for one session only; later sessions do not have them.
 
     Attributes:
         max_concurrent: Trials that may run at once; None: the experiment's number.
@@ -26,7 +26,7 @@ class SessionLimits:
     max_epochs_total: int | None = None
 
     def on(self, settings: SearchSettings) -> SearchSettings:
-        """The settings of the session."""
+        """Return the settings with these limits."""
         given = {name: value for name, value in asdict(self).items() if value is not None}
         return settings.model_copy(update=given)
 
@@ -38,7 +38,7 @@ class Budget:
     Attributes:
         time_s: Seconds from now; None: no limit.
         max_epochs_total: Epochs of all trials of the study, earlier sessions included; None: no limit.
-        at_budget: Whether running trials are pruned at their next epoch, or finish.
+        at_budget: Whether running trials are pruned at their next epoch or finish.
     """
 
     time_s: float | None
@@ -47,7 +47,7 @@ class Budget:
     _started: float = field(default_factory=time.monotonic)
 
     def spent(self, study: "Study") -> str | None:
-        """Which budget is spent, as a clause for a message; None while there is some left."""
+        """Return which budget is spent, as a clause for a message, or None while none is."""
         if self.time_s is not None and time.monotonic() - self._started >= self.time_s:
             return f"the time budget of {self.time_s:g} s is spent"
         if self.max_epochs_total is None:
@@ -58,5 +58,5 @@ class Budget:
 
     @classmethod
     def of(cls, settings: SearchSettings) -> "Budget":
-        """The budgets in ``settings``; the time counts from now."""
+        """Return the budgets in ``settings``; the time counts from now."""
         return cls(settings.time_budget_s, settings.max_epochs_total, settings.at_budget)

@@ -1,4 +1,4 @@
-"""What a search will cost, from one short trial that is timed: the research default on some careers."""
+"""Estimates what a search will cost: times the research default on a sample of careers and scales up."""
 
 import io
 from collections.abc import Mapping
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     from trajtune.dataset.snapshot import Snapshot
 
 TIMED_CAREERS: Final = 2_000
-"""Careers that the timed trial reads; enough for a few dozen steps."""
+"""Number of careers that the timed trial trains on; enough for a few dozen steps."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The expected cost; patience can only lower it, where the learning rate is constant.
+    """The expected cost of a search. With a constant learning rate, patience can only lower it.
 
     Attributes:
-        seconds_per_epoch: Seconds of an epoch of the research default on all train careers.
-        megabytes_per_trial: Resident memory of a process that trains.
+        seconds_per_epoch: Duration of an epoch of the research default on all train careers, in seconds.
+        megabytes_per_trial: Resident memory of a training process, in megabytes.
         concurrent: Trials that run at once.
-        epochs: Epochs of all trials, if the pruner stops as many as it should.
-        wall_s: Seconds of the search.
-        disk_megabytes: Size of the run directory at its largest.
+        epochs: Epochs of all trials, if the pruner stops as many trials as expected.
+        wall_s: Duration of the search, in seconds.
+        disk_megabytes: Largest size of the run directory, in megabytes.
     """
 
     seconds_per_epoch: float
@@ -48,7 +48,7 @@ class Estimate:
     disk_megabytes: float
 
     def describe(self) -> str:
-        """A few lines for people, as YAML comments, because they follow the printed experiment."""
+        """Return a readable summary as YAML comments; it is printed after the experiment."""
         return (
             f"# an epoch of the research default: about {self.seconds_per_epoch:.1f} s\n"
             f"# memory of a trial: about {self.megabytes_per_trial:.0f} MB, {self.concurrent} at once\n"
@@ -60,13 +60,13 @@ class Estimate:
 def estimate(
     experiment: Experiment, space: Space, snapshot: "Snapshot", *, address: str | None = None
 ) -> Estimate:
-    """Time one epoch of the research default on some careers, in a process like a trial's.
+    """Time one epoch of the research default on a sample of careers, in a process like that of a trial.
 
     Args:
         experiment: The search whose cost is estimated.
-        space: Its space.
-        snapshot: Its careers.
-        address: A Ray cluster to join; None: Ray is started here, or an open session is used.
+        space: The experiment's search space.
+        snapshot: Source of the train and val careers.
+        address: A Ray cluster to join; None: a local Ray is started, or an open session is used.
     """
     settings = experiment.search
     with ray_session(address):
@@ -96,7 +96,7 @@ def estimate(
 
 
 def epochs_of_others(experiment: Experiment, space: Space) -> float:
-    """Epochs of all trials but the research default; repeats and `training` itself are not pruned either."""
+    """Return the epochs of all trials but the research default; repeats and `training` are never pruned."""
     settings, training = experiment.search, experiment.training
     points = start_points(settings, space, training, settings.trials)
     not_pruned = [
@@ -110,9 +110,9 @@ def epochs_of_others(experiment: Experiment, space: Space) -> float:
 
 
 def expected_epochs(pruner: PrunerSettings, params: Params) -> float:
-    """Epochs of a trial if successive halving lets one in ``reduction_factor`` pass each rung.
+    """Return the expected epochs of a trial if one trial in ``reduction_factor`` passes each rung.
 
-    The Hyperband and median pruners are assumed to stop as many.
+    The Hyperband and median pruners are assumed to stop as many trials as successive halving.
     """
     if pruner.name == "none":
         return float(params.max_epochs)
@@ -127,7 +127,7 @@ def expected_epochs(pruner: PrunerSettings, params: Params) -> float:
 def _timed_epoch(
     train: Mapping[str, Any], val: Mapping[str, Any], vocab_size: int
 ) -> tuple[float, float, int]:
-    """Seconds of an epoch, resident megabytes, and bytes of a checkpoint without the optimizer's state."""
+    """Return seconds per epoch, resident megabytes, and checkpoint bytes without the optimizer's state."""
     import resource
 
     import torch
@@ -138,7 +138,7 @@ def _timed_epoch(
     torch.set_num_threads(1)
     params = RESEARCH_DEFAULT.model_copy(update={"max_epochs": 2})
     arrays = (CareerArrays.from_dict(train), CareerArrays.from_dict(val))
-    # The second epoch is timed: the first includes what torch sets up once.
+    # The second epoch is timed, because the first one includes torch's one-time setup.
     for result in fit(params, *arrays, vocab_size, seed=0):
         seconds, checkpoint = result.seconds, result.checkpoint()
     buffer = io.BytesIO()
@@ -147,7 +147,7 @@ def _timed_epoch(
 
 
 def _first(arrays: CareerArrays) -> CareerArrays:
-    """The first `TIMED_CAREERS` careers, with every column cut to their roles."""
+    """Return the first `TIMED_CAREERS` careers, with every column cut to their roles."""
     offsets = arrays.offsets[: TIMED_CAREERS + 1]
     columns = {name: column[: offsets[-1]] for name, column in arrays.to_dict().items() if name != "offsets"}
     return CareerArrays.from_dict({**columns, "offsets": np.asarray(offsets)})

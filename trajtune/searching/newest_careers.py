@@ -1,4 +1,4 @@
-"""The careers that trials train on: all of train, or the newest of them to make a search cheaper."""
+"""Selects the careers that trials train on: all of train, or only the newest ones for a faster search."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def train_careers(snapshot: "Snapshot", settings: SearchSettings) -> CareerArrays:
-    """The train careers of a search: the newest ``max_train_careers``, or all; val is never cut."""
+    """Return the train careers of a search: the newest ``max_train_careers``, or all. Val is never cut."""
     train = snapshot.read("train")
     if settings.max_train_careers is None or settings.max_train_careers >= train.arrays.num_careers:
         return train.arrays
@@ -21,16 +21,17 @@ def train_careers(snapshot: "Snapshot", settings: SearchSettings) -> CareerArray
 
 
 def newest(split: SplitData, number: int) -> CareerArrays:
-    """The careers with the latest split dates, in the split's order; of equal dates the first.
+    """Return the ``number`` careers with the latest split dates, in the split's order.
 
-    They are closer in time to val and test than a random share.
+    Among equal dates, earlier rows come first. The newest careers are closer in time to val and test than
+    a random sample is.
     """
     days = split.split_dates.cast("int32").to_numpy()
     chosen = np.sort(np.argsort(-days, kind="stable")[:number])
     arrays = split.arrays
     num_roles = np.diff(arrays.offsets)[chosen]
     offsets = np.concatenate([[0], np.cumsum(num_roles)]).astype(np.int64)
-    # Index of each chosen role: that of its career's first role, plus its place in the career.
+    # Index of each chosen role: the index of its career's first role, plus its position in the career.
     roles = np.repeat(arrays.offsets[chosen] - offsets[:-1], num_roles) + np.arange(offsets[-1])
     columns = {name: column[roles] for name, column in arrays.to_dict().items() if name != "offsets"}
     return CareerArrays.from_dict({**columns, "offsets": offsets})

@@ -1,7 +1,8 @@
-"""Draws params from an experiment's prior, in place of a sampler, the more rarely the more trials have ended.
+"""Draws params from an experiment's prior instead of the sampler.
 
-The draws of a prior are mixed with those of the sampler, as in PriorBand (Mallik et al., NeurIPS 2023), so a
-wrong belief costs a fading share of the trials and rules out nothing. Knows nothing of Optuna.
+Draws from the prior are mixed with those of the sampler, like in PriorBand (Mallik et al., NeurIPS 2023).
+The share of prior draws falls as trials end. So a wrong prior costs few trials and excludes no params.
+Knows nothing of Optuna.
 """
 
 import math
@@ -16,21 +17,21 @@ from trajtune.experiment.prior import PriorSettings
 from trajtune.experiment.space import Choice, FloatRange, IntRange, Space, Value
 
 _STREAM = 1
-"""Tells the random numbers of the prior from those of the sampler, which have the same seed."""
+"""Separates the random numbers of the prior from those of the sampler, which uses the same seed."""
 
 
-def drawn_from_prior(
+def draw_from_prior(
     prior: PriorSettings | None, space: Space, base: Params, *, seed: int, number: int, ended: int
 ) -> dict[str, Value] | None:
-    """The searched params of trial ``number``; None if the sampler is to suggest them.
+    """Return the searched params of trial ``number``, or None if the sampler should suggest them.
 
     Args:
-        prior: The belief; None without one.
-        space: The space.
-        base: The experiment's training.
-        seed: The search's.
-        number: The trial's.
-        ended: Trials that have ended and that the sampler learns from.
+        prior: The experiment's prior; None if it has none.
+        space: The search space.
+        base: The experiment's ``training``.
+        seed: Seed of the search.
+        number: Number of the trial.
+        ended: Number of ended trials that the sampler learns from.
     """
     if prior is None:
         return None
@@ -44,17 +45,17 @@ def drawn_from_prior(
 
 
 def check_prior(prior: PriorSettings | None, space: Space) -> None:
-    """Check that a prior is about params that the space searches.
+    """Check that a prior names only params that the space searches.
 
     Raises:
-        ExperimentError: If it names another, or a width is not above 0.
+        ExperimentError: If it names another param, or if a width is not above 0.
     """
     if prior is None:
         return
     for name in [*prior.center, *prior.widths]:
         if name not in space.searched:
             raise ExperimentError(
-                f"`search.prior` must be about searched params, but the space does not search {name}. "
+                f"`search.prior` must name searched params, but the space does not search {name}. "
                 f"{did_you_mean(name, space.searched)}It searches {', '.join(space.searched)}."
             )
     for name, width in prior.widths.items():
@@ -65,13 +66,13 @@ def check_prior(prior: PriorSettings | None, space: Space) -> None:
         is_known = value in entry.choices if isinstance(entry, Choice) else _is_number(value)
         if not is_known:
             raise ExperimentError(
-                f"`search.prior.center` must hold values of the space, but {name} has {value!r}. "
+                f"`search.prior.center` must have values in the space, but {name} has {value!r}. "
                 "Give one of its values."
             )
 
 
 def _around(center: Value, width: float, entry: FloatRange | IntRange | Choice, chance: float) -> Value:
-    """The value of ``entry`` below which the prior has the probability ``chance`` (0 to 1)."""
+    """Return the quantile ``chance`` (0 to 1) of the prior for ``entry``."""
     if isinstance(entry, Choice):
         return _choice(center, min(width, 1.0), entry, chance)
     is_log = entry.log
@@ -92,7 +93,7 @@ def _around(center: Value, width: float, entry: FloatRange | IntRange | Choice, 
 
 
 def _choice(center: Value, width: float, entry: Choice, chance: float) -> Value:
-    """A choice: the centre with a chance of ``1 - width``, and otherwise any of them."""
+    """Return the centre with probability ``1 - width``, and otherwise any choice with equal probability."""
     if center in entry.choices:
         if chance >= width:
             return center

@@ -1,4 +1,4 @@
-"""What a snapshot must hold for a search to lead to a bundle; said before the search, not after it."""
+"""Checks before a search that its snapshot is large enough for training and for a bundle."""
 
 import json
 import sys
@@ -9,18 +9,18 @@ from trajtune.errors import SnapshotError
 from trajtune.experiment.settings import Experiment
 
 TOO_FEW: Final = 30
-"""Below so many people there is no calibration, and therefore no bundle."""
+"""With fewer people there is no calibration, and so no bundle."""
 
 
 def check_ready(experiment: Experiment, snapshot: Snapshot) -> None:
-    """Refuse a snapshot on which nothing can be trained, and warn if finalize would refuse it.
+    """Refuse a snapshot that cannot be trained on, and warn if finalize would refuse it.
 
     Raises:
-        SnapshotError: If the vocabulary holds no title.
+        SnapshotError: If the vocabulary contains no title.
     """
     if snapshot.encoder().vocab_size <= 1:
         raise SnapshotError(
-            f"The vocabulary must hold at least one title, but no title of train occurs "
+            f"The vocabulary must contain at least one title, but no title in train occurs "
             f"{experiment.vocabulary.min_count} times. Lower `vocabulary.min_count` or load more careers, "
             "and prepare again."
         )

@@ -1,8 +1,8 @@
-"""Trials that train params again with another seed: how much is luck, and which params are best on average.
+"""Repeats: trials that train the params of another trial with another seed.
 
-Two of them train the experiment's own `training`, right after it. Together they tell how far two trainings of
-the same params differ. The others come last. They repeat the best few trials, so that the best of many noisy
-numbers is not taken for the best params.
+Two repeats train the experiment's `training`, right after its first trial. They show how much the result
+depends on the seed. The other repeats come last. They repeat the best few trials, so that the winner has the
+best mean over seeds instead of the luckiest single value.
 """
 
 import math
@@ -18,32 +18,32 @@ from trajtune.searching.study.sampled_study import REPEAT_OF
 from trajtune.searching.study.trial_records import TrialRecord, ranked
 
 FEWEST_TRIALS: Final = 40
-"""Smaller searches repeat nothing by themselves: there, a new point is worth more than another seed."""
+"""Smaller searches have no repeats by default, because a new point is worth more there than another seed."""
 
 SHARE_REPEATED: Final = 10
-"""One trial in so many repeats one of the best."""
+"""One trial in this many is a repeat of one of the best trials."""
 
 OF_TRAINING: Final = 2
-"""Repeats of the experiment's training: with itself three seeds, the fewest that give a useful deviation."""
+"""Repeats of the experiment's training: three seeds in all, the fewest that give a useful deviation."""
 
 RACED: Final = 4
-"""The best few, of which the repeats are chosen."""
+"""Number of best trials from which the repeats are chosen."""
 
 MOST_RACED: Final = 12
-"""Repeats of the best few, at most, unless the experiment gives their number."""
+"""Maximum number of repeats of the best trials, unless the experiment sets the number of repeats."""
 
 _SEED_STEP: Final = 1000
-"""Between the seeds of a trial and its repeats: finalize refits with the seeds right after the search's."""
+"""Distance between the seeds of repeats; finalize refits with the seeds right after the search's seed."""
 
 
 @dataclass(frozen=True)
 class Noise:
-    """How far two trainings differ that differ in the seed alone.
+    """How much the result of a training depends on the seed.
 
     Attributes:
         deviation: Standard deviation of the first objective between seeds.
-        trainings: Complete trainings that it was estimated from.
-        points: Different params among them.
+        trainings: Number of complete trainings that it was estimated from.
+        points: Number of different params among them.
     """
 
     deviation: float
@@ -52,11 +52,11 @@ class Noise:
 
     @property
     def luck(self) -> float:
-        """The difference of two trials with one seed each that luck alone exceeds once in twenty times."""
+        """The difference between two trials with one seed each that chance alone exceeds in 5 % of cases."""
         return 2 * math.sqrt(2) * self.deviation
 
     def to_dict(self) -> dict[str, Any]:
-        """The form in the status as JSON."""
+        """Return the JSON form for the status."""
         return {
             "standard_deviation": self.deviation,
             "luck": self.luck,
@@ -66,12 +66,12 @@ class Noise:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """Read what `to_dict` gives."""
+        """Read the result of `to_dict`."""
         return cls(content["standard_deviation"], content["trainings"], content["points"])
 
 
 def noise_in_words(noise: Noise) -> str:
-    """The noise as a sentence without its full stop."""
+    """Return the noise as a sentence without a full stop."""
     return (
         f"Between seeds the standard deviation is {number(noise.deviation, 2)} "
         f"({noise.trainings} trainings of {noise.points} {'point' if noise.points == 1 else 'points'}), so "
@@ -80,25 +80,25 @@ def noise_in_words(noise: Noise) -> str:
 
 
 def num_repeats(settings: SearchSettings, requested: int) -> tuple[int, int]:
-    """Repeats of the experiment's training, and of the best few, in a search of ``requested`` trials."""
+    """Return the repeats of the experiment's training and of the best trials, for ``requested`` trials."""
     if settings.repeats is not None:
-        of_training = min(OF_TRAINING, settings.repeats)
-        return of_training, settings.repeats - of_training
+        training_repeats = min(OF_TRAINING, settings.repeats)
+        return training_repeats, settings.repeats - training_repeats
     if requested < FEWEST_TRIALS:
         return 0, 0
     return OF_TRAINING, min(MOST_RACED, requested // SHARE_REPEATED)
 
 
 def repeat(settings: SearchSettings, original: int, earlier: int) -> dict[str, Any]:
-    """The attributes of a repeat of trial ``original``, of which there are ``earlier`` repeats already."""
+    """Return the attributes of a repeat of trial ``original``, which already has ``earlier`` repeats."""
     return {REPEAT_OF: original, "seed": settings.seed + _SEED_STEP * (earlier + 1)}
 
 
 def seed_noise(trials: Sequence[TrialRecord]) -> Noise | None:
-    """The noise of a seed, pooled over all params that were trained to the end with several seeds.
+    """Return the noise between seeds, pooled over all params that completed with several seeds.
 
     Returns:
-        None before some params have two complete trainings.
+        None until some params have two complete trainings.
     """
     values: dict[int, list[float]] = {}
     for trial in trials:
@@ -116,10 +116,11 @@ def seed_noise(trials: Sequence[TrialRecord]) -> Noise | None:
 def next_repeat(
     trials: Sequence[TrialRecord], settings: SearchSettings, requested: int, *, at_plateau: bool = False
 ) -> int | None:
-    """The number of the trial that the next one repeats; None if the sampler has the next one.
+    """Return the number of the trial that the next one repeats, or None if the sampler suggests the next one.
 
-    Repeats are the last trials of a search, or those after its plateau. The best few are compared by their
-    means over seeds. The one with the fewest seeds is repeated, of those that luck alone may have put behind.
+    Repeats are the last trials of a search, or those after its plateau. The best trials are compared by
+    their means over seeds. Candidates are those whose distance to the leader may be chance. The candidate
+    with the fewest seeds is repeated.
     """
     _, allowed = num_repeats(settings, requested)
     left = allowed - sum(trial.origin == REPEAT_ORIGIN for trial in trials)
@@ -132,20 +133,20 @@ def next_repeat(
     rivals = [trial for trial in best if _may_be_best(trial, best[0], noise)]
     if len(rivals) < 2:
         return None
-    begun = {trial.number: sum(other.repeat_of == trial.number for other in trials) for trial in rivals}
-    return min(rivals, key=lambda trial: (begun[trial.number], rivals.index(trial))).number
+    started = {trial.number: sum(other.repeat_of == trial.number for other in trials) for trial in rivals}
+    return min(rivals, key=lambda trial: (started[trial.number], rivals.index(trial))).number
 
 
 def num_repeats_of(trials: Sequence[TrialRecord], original: int) -> int:
-    """Repeats of a trial so far, in any state."""
+    """Return the number of repeats of a trial so far, in any state."""
     return sum(trial.repeat_of == original for trial in trials)
 
 
 def plateau(trials: Sequence[TrialRecord], settings: SearchSettings) -> str | None:
-    """Why the search has reached a plateau, as a clause for a message; None if it has not.
+    """Return why the search has reached a plateau, as a clause for a message, or None if it has not.
 
-    It has if the last ``stop_at_plateau`` sampled trials have not made the best value better by more than the
-    noise of a seed. Until that noise is known, any gain counts.
+    A plateau is reached if the last ``stop_at_plateau`` sampled trials have not improved the best value by
+    more than the noise between seeds. Until that noise is known, any improvement counts.
     """
     patience = settings.stop_at_plateau
     if patience is None or settings.other_metrics:
@@ -166,7 +167,7 @@ def plateau(trials: Sequence[TrialRecord], settings: SearchSettings) -> str | No
 
 
 def _may_be_best(trial: TrialRecord, leader: TrialRecord, noise: Noise | None) -> bool:
-    """Whether luck alone may have put a trial behind the leader."""
+    """Return whether the trial's distance to the leader may be chance."""
     if noise is None:
         return True
     luck = 2 * noise.deviation * math.sqrt(1 / trial.seeds + 1 / leader.seeds)

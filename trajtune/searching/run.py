@@ -1,4 +1,7 @@
-"""Start a search, or resume one: the entry points. Ray Tune executes the trials; the study remembers them."""
+"""Start or resume a search on a snapshot. Ray Tune executes the trials; the Optuna study records them.
+
+`searching.search` also reads the experiment and prepares the snapshot.
+"""
 
 import sys
 from collections import Counter
@@ -21,6 +24,7 @@ from trajtune.searching.runs.resume_check import Expected, changed_settings, che
 from trajtune.searching.runs.retention import retain_best
 from trajtune.searching.runs.snapshot_of_run import snapshot_of_run
 from trajtune.searching.session import SearchSession, open_session
+from trajtune.searching.show.conclusion import print_conclusion
 from trajtune.searching.start_points import check_start_points, with_warm_start
 from trajtune.searching.study.sampler import check_sampler
 from trajtune.searching.study.trial_records import WITH_RESULT, TrialRecord, ranked, read_trials
@@ -29,12 +33,10 @@ from trajtune.searching.tune.tracking import check_tracking
 if TYPE_CHECKING:
     from trajtune.dataset.snapshot import Snapshot
 
-__all__ = ["Run", "SessionFlags", "open_run", "resume_search", "search", "start_search"]
-
 
 @dataclass(frozen=True)
 class SessionFlags:
-    """How a session is shown, and which Ray runs it; `search` explains each field."""
+    """Display of a session, and the Ray that runs it; `searching.search` explains each field."""
 
     json_log: bool = False
     address: str | None = None
@@ -46,49 +48,6 @@ _NO_LIMITS: Final = SessionLimits()
 _NOTHING_EXPECTED: Final = Expected()
 
 
-def search(
-    experiment: Experiment | None = None,
-    snapshot: "Snapshot | None" = None,
-    *,
-    run: str | None = None,
-    resume: str | Path | None = None,
-    trials: int | None = None,
-    json_log: bool = False,
-    address: str | None = None,
-    verbose: bool = False,
-) -> Run:
-    """Start a search of ``experiment`` on ``snapshot``, or resume the one that ``resume`` names.
-
-    Args:
-        experiment: What to search and where to write it; in a resume it is compared with the run's own.
-        snapshot: The careers; in a resume they are compared with the run's own.
-        run: Name of the new run; None makes one from the time. In a resume it is compared with the run's.
-        resume: A run's name or path.
-        trials: Trials in total; None: the experiment's number, or that of the resumed run.
-        json_log: Write each event as a line of JSON on stdout, instead of a display on stderr.
-        address: A Ray cluster to join; None: Ray is started here, or an open session is used.
-        verbose: Show Ray's logs.
-
-    Returns:
-        The run, searched to its end.
-
-    Raises:
-        RunError: If neither a run to resume nor both experiment and snapshot are given, or the search
-            cannot go on as asked.
-    """
-    flags = SessionFlags(json_log, address, verbose)
-    if resume is not None:
-        expected = Expected(experiment, run=run, snapshot_id=snapshot.id if snapshot else None)
-        return resume_search(resume, expected=expected, trials=trials, flags=flags)
-    if experiment is None or snapshot is None:
-        raise RunError("A new search needs an experiment and a snapshot. Give both, or a run to resume.")
-    if trials is not None:
-        experiment = experiment.model_copy(
-            update={"search": experiment.search.model_copy(update={"trials": trials})}
-        )
-    return start_search(experiment, snapshot, name=run, flags=flags)
-
-
 def start_search(
     experiment: Experiment,
     snapshot: "Snapshot",
@@ -98,26 +57,27 @@ def start_search(
     limits: SessionLimits = _NO_LIMITS,
     flags: SessionFlags = _DEFAULTS,
 ) -> Run:
-    """Search with as many trials as the experiment asks for.
+    """Search with the number of trials that the experiment requests.
 
-    The run directory is made when the search can begin, and not before.
+    The run directory is created only after all checks have passed.
 
     Args:
-        experiment: Resolved.
-        snapshot: Train and val are read; test is not.
-        space: The experiment's, if it is loaded already; None: it is loaded from ``search.space``.
-        name: Name of the run directory; None makes one from the time.
-        limits: Of this session alone.
-        flags: How the session is shown, and which Ray runs it.
+        experiment: The experiment, resolved.
+        snapshot: Source of train and val; test is not read.
+        space: The experiment's space, if it is already loaded; None: it is loaded from ``search.space``.
+        name: Name of the run directory; None derives one from the time.
+        limits: Limits of this session only.
+        flags: Display of the session, and the Ray that runs it.
 
     Returns:
-        The run, with as many finished trials as asked for.
+        The run, with the requested number of finished trials.
 
     Raises:
         ExperimentError: If the space breaks a rule.
-        RunError: If the name is taken, the place cannot run the search, or every trial failed.
-        SnapshotError: If nothing can be trained on the snapshot.
-        StorageError: If the place fails while the search runs; the search can be resumed.
+        RunError: If the name is taken, if Ray or the run storage cannot run the search, or if every trial
+            failed.
+        SnapshotError: If the snapshot cannot be trained on.
+        StorageError: If a disk, a store or a server fails during the search; the search can be resumed.
         KeyboardInterrupt: If stopped by Ctrl-C; the message says how to resume.
     """
     check_tracking(experiment.tracking, experiment.storage.runs)
@@ -150,25 +110,25 @@ def resume_search(
     force: bool = False,
     flags: SessionFlags = _DEFAULTS,
 ) -> Run:
-    """Resume a run until it holds the trials asked for; with more ``trials``, extend it.
+    """Resume a run until it contains the requested trials; with more ``trials``, extend it.
 
-    Finished trials stay, unfinished ones go on from their last checkpoint, and the sampler and the
+    Finished trials are kept, and unfinished ones continue from their last checkpoint. The sampler and the
     pruner see all of them.
 
     Args:
-        name: A run's name or path; None is the latest.
-        expected: What the caller expects to resume; refused where the run differs. Settings of its
-            experiment on which no trial's value depends are used from now on.
+        name: A run's name or path; None means the latest.
+        expected: Expectations about the run, which is refused if it differs. Settings of the
+            expected experiment that do not affect the value of a trial are used from now on.
         trials: Trials in total from now on; None keeps the number.
-        limits: Of this session alone.
-        force: Resume although the versions of trajtune or its libraries differ.
-        flags: How the session is shown, and which Ray runs it.
+        limits: Limits of this session only.
+        force: Whether to resume although the versions of trajtune or its libraries differ.
+        flags: Display of the session, and the Ray that runs it.
 
     Raises:
-        RunError: If there is no such run, another process searches in it, a difference forbids the
-            resume, the run holds more trials already, or every trial failed.
-        SnapshotError: If the run's snapshot is gone or altered.
-        StorageError: If the place fails while the search runs; the search can be resumed.
+        RunError: If there is no such run, if another process searches in it, if a difference forbids
+            resuming, if the run already has more trials, or if every trial failed.
+        SnapshotError: If the run's snapshot is missing or altered.
+        StorageError: If a disk, a store or a server fails during the search; the search can be resumed.
         KeyboardInterrupt: If stopped by Ctrl-C; the message says how to resume.
     """
     from trajtune.dataset.snapshot import open_snapshot
@@ -187,10 +147,10 @@ def resume_search(
 
 
 def _with_warm_start(run: Run, expected: Expected, earlier: Run, snapshot: "Snapshot") -> Expected:
-    """What is expected, with the start points of a warm start from ``earlier``.
+    """Return ``expected`` with the start points of a warm start from ``earlier``.
 
     Raises:
-        RunError: If the run has not started with them.
+        RunError: If the run did not start with them.
     """
     if expected.experiment is not None:
         experiment = with_warm_start(expected.experiment, run.space, earlier, snapshot)
@@ -214,7 +174,7 @@ def _search(
     trials: int | None = None,
     changed: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Run:
-    """Bring the run's study to the trials requested, with the settings of this session."""
+    """Run trials until the study has the number requested, with the settings of this session."""
     with (
         stopping_for_place_faults(run.reference),
         run.locked() as still_held,
@@ -232,11 +192,13 @@ def _search(
 
                 budget_spent = execute(session, log, json_log=flags.json_log, verbose=flags.verbose)
         _conclude(session, log, budget_spent)
+        if not flags.json_log:
+            print_conclusion(run, session.study, read_trials(session.study), log)
     return run
 
 
 def _conclude(session: SearchSession, log: RunLog, budget_spent: str | None) -> None:
-    """Report how the session ended; raises if it was interrupted or no trial may win."""
+    """Report how the session ended; raise if it was interrupted or if no trial is eligible to win."""
     run, records, missing = session.run, read_trials(session.study), session.num_missing
     retain_best(run, records)
     if missing:

@@ -1,4 +1,4 @@
-"""What a trial's model costs to serve, for constraints: number of parameters, and latency of a prediction."""
+"""Measures what a trial's model costs to serve: number of parameters and latency. Constraints use both."""
 
 import time
 from collections.abc import Mapping
@@ -8,17 +8,17 @@ from typing import Any, Final
 from trajtune.experiment.objective import LATENCY_MS, NUM_PARAMETERS
 
 ROLES: Final = 10
-"""Roles of the career that is timed."""
+"""Number of roles in the career that is timed."""
 
 _WARM_UP: Final = 5
 _TIMED: Final = 50
 
 
 def serving_cost(checkpoint: Mapping[str, Any], names: frozenset[str]) -> dict[str, float]:
-    """``num_parameters`` and ``latency_ms`` of the model as it would be served, if they are in ``names``.
+    """Return ``num_parameters`` and ``latency_ms`` of the served model, whichever of them are in ``names``.
 
-    ``latency_ms`` is the median of 50 predictions for one career of 10 roles in torch, in the trial's own
-    process with its one thread; the exported graph takes about a tenth of that in onnxruntime.
+    ``latency_ms`` is the median over 50 predictions for one career of 10 roles. It is measured with torch,
+    in the trial's process, on one thread. The exported graph takes about a tenth of that in onnxruntime.
     """
     if not names & {NUM_PARAMETERS, LATENCY_MS}:
         return {}

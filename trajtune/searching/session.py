@@ -1,6 +1,6 @@
-"""One search session: what is trained next, what is recorded of it, and when it stops. Knows nothing of Ray.
+"""One search session: decides what is trained next, records results and decides when to stop.
 
-A session holds nothing that the study does not, so nothing is lost with the process.
+All state of a session is also in the study, so nothing is lost if the process dies. Knows nothing of Ray.
 """
 
 from collections import defaultdict
@@ -50,17 +50,17 @@ _LOST_WORKER: Final = "The worker process of the trial died"
 
 
 class SearchSession:
-    """One process that searches in a run until the study holds the trials requested or a budget is spent.
+    """A process that searches in a run until the study has the requested trials or a budget is spent.
 
-    Params that were trained already are not trained again: their trial gets the results of the first one,
-    as soon as that has ended.
+    The same params are not trained twice with the same seed. A duplicate trial gets the results of the
+    first one as soon as that has ended.
 
     Args:
-        run: The run, held by this process.
-        study: Its study, open for writing.
-        snapshot: Its careers.
-        settings: Its search settings, with the budgets and the concurrency of this session.
-        still_held: Raises `RunError` once another process has taken the run over.
+        run: The run, locked by this process.
+        study: The run's study, open for writing.
+        snapshot: The run's careers.
+        settings: The run's search settings, with the budgets and the concurrency of this session.
+        still_held: Raises `RunError` once another process has taken over the run.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class SearchSession:
         self.still_held = still_held
         self.budget = Budget.of(settings)
         self._listener: Listener = lambda event, number: None
-        # Trials are known by the ids of whoever runs them; Ray Tune makes its own.
+        # Keys are the trial ids of the executor; Ray Tune makes its own.
         self._running: dict[str, Trial] = {}
         self._last_failure: dict[str, str] = {}
         self._plateau: str | None = None
@@ -82,25 +82,29 @@ class SearchSession:
 
     @property
     def num_missing(self) -> int:
-        """Trials without an end, and trials not asked for yet."""
+        """Number of requested trials that have not ended or have not started."""
         return self.run.requested - sum(trial.state.is_finished() for trial in trials_of(self.study))
 
     @property
     def num_running(self) -> int:
-        """Trials that are being trained."""
+        """Number of trials that are being trained."""
         return len(self._running)
 
     @property
     def has_waiting_duplicates(self) -> bool:
-        """Whether a trial waits for one with equal params; it will be trained itself if that one fails."""
+        """Whether a trial waits for another with equal params. It is trained itself if that one fails."""
         return bool(self._waiting_for) and self.budget.spent(self.study) is None
 
     def stopped_by(self) -> str | None:
-        """Why no further trial is suggested, as a clause for a message; None while there may be one."""
+        """Return why no further trial is suggested, as a clause for a message, or None if one may follow."""
         return self.budget.spent(self.study) or self._plateau
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
-        """The next trial to train: ``number``, ``params``, epochs ``recorded``; None if there is none now."""
+        """Return the next trial to train, or None if there is none now.
+
+        Returns:
+            ``number``, ``params``, ``seed`` and ``recorded``, the number of epochs already recorded.
+        """
         self.still_held()
         while self.budget.spent(self.study) is None and (trial := self._next_trial()) is not None:
             first = find_original(self.study, trial)
@@ -122,20 +126,20 @@ class SearchSession:
         return None
 
     def record_epoch(self, trial_id: str, report: Mapping[str, Any]) -> bool:
-        """Record what an epoch reported, as `train_trial` yields it; returns whether the trial goes on.
+        """Record the report of an epoch, as `train_trial` yields it, and return whether the trial continues.
 
-        A spent budget ends a trial as pruned, but never a reference trial, which stays unfinished.
+        If a budget is spent, the trial ends as pruned. A reference trial stays unfinished instead.
         """
         self.still_held()
         trial = self._running.get(trial_id)
         if trial is None:
-            # Its end is recorded: the process broke while it was being stopped, and was restarted.
+            # The trial's end is already recorded: its process died while it was stopped, and was restarted.
             return False
         if damage := report.get(DAMAGE):
             record_damage(self.study, trial, damage)
             self._tell("damage", trial.number)
         if report["epoch"] < num_recorded(self.study, trial):
-            return True  # A restarted process reports an epoch again that was decided on before.
+            return True  # a restarted process reports an epoch again after the decision about it
         report = {key: value for key, value in report.items() if key != DAMAGE}
         record_epoch(self.study, trial, self.settings.metric, report)
         self._tell("epoch", trial.number)
@@ -153,14 +157,14 @@ class SearchSession:
         return False
 
     def note_failure(self, trial_id: str, reason: str) -> None:
-        """Keep why an attempt failed; it is recorded if that was the last attempt."""
+        """Remember why an attempt failed; the reason is recorded if that was the last attempt."""
         self._last_failure[trial_id] = reason
 
     def end_failed(self, trial_id: str) -> None:
-        """Record that the last attempt at a trial failed, unless its place is at fault.
+        """Record that the last attempt at a trial failed, unless its environment caused the failure.
 
         Raises:
-            StorageError: If the place is at fault; the trial stays unfinished.
+            StorageError: If the environment caused the failure; the trial stays unfinished.
         """
         failure = self._last_failure.pop(trial_id, _LOST_WORKER)
         if trial_id in self._running and (reason := place_fault_in(failure)) is not None:
@@ -168,7 +172,7 @@ class SearchSession:
         self.end(trial_id, error=failure)
 
     def end(self, trial_id: str, *, error: str | None = None) -> None:
-        """Record that a trial ran to its end, or failed with ``error``, unless `record_epoch` stopped it."""
+        """Record that a trial completed, or failed with ``error``, unless `record_epoch` has stopped it."""
         trial = self._running.get(trial_id)
         if trial is None:
             return
@@ -190,11 +194,11 @@ class SearchSession:
             self.settings.stop_at_plateau is not None
             or left <= num_repeats(self.settings, self.run.requested)[1]
         ):
-            self._look_at_the_best()
+            self._queue_repeat_or_note_plateau()
         return None if self._plateau else ask(self.study, *points)
 
-    def _look_at_the_best(self) -> None:
-        """Queue a repeat of one of the best trials, if the next trial is to be one; notice a plateau."""
+    def _queue_repeat_or_note_plateau(self) -> None:
+        """Queue a repeat of one of the best trials if it is due; otherwise note a plateau."""
         trials = read_trials(self.study)
         if any(trial.state == "WAITING" for trial in trials):
             return
@@ -208,7 +212,7 @@ class SearchSession:
         enqueue(self.study, self.run.space, params, REPEAT_ORIGIN, attributes)
 
     def _orphaned(self) -> int | None:
-        """The first trial that is RUNNING in the study, but neither here nor waiting for its first."""
+        """Return the first trial that is RUNNING in the study, but neither trained nor waiting here."""
         from optuna.trial import TrialState
 
         ours = {trial.number for trial in self._running.values()}
@@ -217,11 +221,11 @@ class SearchSession:
         return next((trial.number for trial in running if trial.number not in ours), None)
 
     def _leave_unfinished(self, trial_id: str) -> None:
-        """Stop a trial without an end in the study: the next session continues it from its checkpoint."""
+        """Stop a trial without recording an end: the next session continues it from its checkpoint."""
         del self._running[trial_id]
 
     def _ended(self, trial_id: str) -> None:
-        """A trial's end is recorded: give its results to its duplicates."""
+        """Give the results of a trial, whose end is recorded, to its duplicates."""
         trial = self._running.pop(trial_id)
         self._tell("end", trial.number)
         for duplicate in self._waiting_for.pop(trial.number, []):
@@ -249,11 +253,12 @@ def open_session(
 ) -> SearchSession:
     """Open the run's study, and queue the start points that it lacks.
 
-    The arguments are those of `SearchSession`; ``trials`` is their number in total from now on, and None
-    keeps it.
+    Args:
+        run, snapshot, settings, still_held: As in `SearchSession`.
+        trials: Trials in total from now on; None keeps the number.
 
     Raises:
-        RunError: If more than ``trials`` were suggested already.
+        RunError: If more than ``trials`` have already been suggested.
     """
     for leftover in children(run.path, f"{TUNE_PREFIX}*"):
         remove_tree(leftover)
@@ -264,18 +269,19 @@ def open_session(
         asked = _num_asked(study)
         if trials < asked:
             raise RunError(
-                f"`trials` must be at least {asked}, which {run.name} holds already, but is {trials}."
+                f"`trials` must be at least {asked}, the trials that {run.name} already has, "
+                f"but is {trials}. Increase it."
             )
         run = run.with_requested(trials)
     points = start_points(settings, run.space, experiment.training, run.requested)
-    # Trial i is point i, so a search that was killed while queueing goes on where it stopped.
+    # Trial i is point i, so a search that was killed while queueing continues where it stopped.
     for point in points[len(trials_of(study)) :]:
         enqueue(study, run.space, point.params, point.origin, point.attributes)
     return SearchSession(run, study, snapshot, settings, still_held)
 
 
 def _is_never_pruned(trial: "Trial") -> bool:
-    """Whether a trial is compared with others only by its end: a reference, a repeat, or other settings."""
+    """Return whether a trial always runs to its end: a reference, a repeat, or one with other settings."""
     attributes = trial.user_attrs
     return (
         attributes["origin"] in REFERENCE_ORIGINS
@@ -285,5 +291,5 @@ def _is_never_pruned(trial: "Trial") -> bool:
 
 
 def _num_asked(study: "Study") -> int:
-    """Trials that have left the queue; they cannot be taken back."""
+    """Return the number of trials that have left the queue; they cannot be withdrawn."""
     return sum(trial.state.name != "WAITING" for trial in trials_of(study))

@@ -1,4 +1,4 @@
-"""The first trials of a search: the research default, the start points, the experiment's own training."""
+"""The first trials of a search: the research default, the start points and the experiment's training."""
 
 import json
 from collections.abc import Mapping, Set
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
     from trajtune.dataset.snapshot import Snapshot
 
 WARM_START_POINTS: Final = 5
-"""Best configurations that a warm start takes from the earlier run."""
+"""Number of best configurations that a warm start takes from the earlier run."""
 
 
 @dataclass(frozen=True)
 class StartPoint:
-    """A trial that is queued before the sampler is asked.
+    """A trial that is queued before the sampler suggests any.
 
     Attributes:
-        origin: One of `search.study.origins`.
-        params: What is trained, exactly.
-        attributes: Further attributes of the trial, see `search.study.study`.
+        origin: One of `searching.study.origins`.
+        params: The params to train.
+        attributes: Other attributes of the trial, see `searching.study.study`.
     """
 
     origin: str
@@ -48,10 +48,10 @@ class StartPoint:
 
 
 def given_points(settings: SearchSettings, space: Space, training: Params) -> list[StartPoint]:
-    """The research default, which is first, and the experiment's start points.
+    """Return the research default, followed by the experiment's start points.
 
-    What a start point leaves out has the value that sampled trials have. A point that differs from them in
-    what is not searched says so in its attributes.
+    A setting that a start point leaves out has the value that it has in sampled trials. If a point differs
+    from sampled trials in settings that are not searched, its attributes list them.
     """
     base = space.resolve(training, {})
     given = [
@@ -67,12 +67,12 @@ def given_points(settings: SearchSettings, space: Space, training: Params) -> li
 def start_points(
     settings: SearchSettings, space: Space, training: Params, requested: int
 ) -> list[StartPoint]:
-    """The first trials, in their order.
+    """Return the first trials of a search, in order.
 
-    After the given points comes the experiment's own ``training``, which the space varies: a search
-    should find nothing worse than what its user had. It is left out if the space does not contain it, if
-    it is one of the points already, and if ``requested`` trials leave no room for it. Then it is repeated
-    with other seeds, if so many trials may have repeats.
+    After the given points comes the experiment's ``training``, so that the result of a search is never
+    worse than the user's own configuration. It is left out if the space does not contain it, if it equals
+    one of the given points, or if all ``requested`` trials are taken. If a search of this size has repeats,
+    ``training`` is then trained again with other seeds.
     """
     points = given_points(settings, space, training)
     own = space.resolve(training, space.searched_values(training))
@@ -82,10 +82,10 @@ def start_points(
         points.append(StartPoint(TRAINING_ORIGIN, own, {DIFFERS_IN: []}))
     original = next((number for number, point in enumerate(points) if point.params == own), None)
     if original is not None:
-        of_training, _ = num_repeats(settings, requested)
+        training_repeats, _ = num_repeats(settings, requested)
         points += [
             StartPoint(TRAINING_REPEAT_ORIGIN, own, repeat(settings, original, earlier))
-            for earlier in range(min(of_training, requested - len(points)))
+            for earlier in range(min(training_repeats, requested - len(points)))
         ]
     return points
 
@@ -94,13 +94,13 @@ def check_start_points(settings: SearchSettings, space: Space, training: Params)
     """Check that every start point and every known trial lies in the space.
 
     Raises:
-        ExperimentError: If one lies outside the space, or there are more points than trials.
+        ExperimentError: If one lies outside the space, or if there are more points than trials.
     """
     points = given_points(settings, space, training)
     if settings.trials < len(points):
         raise ExperimentError(
-            f"`trials` must be at least {len(points)}, the research default and the start points, "
-            f"but is {settings.trials}. Ask for more."
+            f"`trials` must be at least {len(points)}, the number of start points with the research default, "
+            f"but is {settings.trials}. Increase it."
         )
     for number, point in enumerate(points):
         faults = space.outside(point.params)
@@ -113,33 +113,33 @@ def check_start_points(settings: SearchSettings, space: Space, training: Params)
         values = space.searched_values(Params.model_validate({**training.model_dump(), **known.params}))
         unlike = sorted(set(values) ^ set(known.params))
         faults = (
-            [f"searched are {', '.join(values)}"]
+            [f"the searched params are {', '.join(values)}"]
             if unlike
             else space.outside(Params.model_validate({**training.model_dump(), **known.params}))
         )
         if faults:
             raise ExperimentError(
-                f"Each of `known_trials` must have the searched params of {settings.space}, but for "
-                f"{known.params} {'; '.join(faults)}. Remove it."
+                f"Each entry of `known_trials` must have the searched params of {settings.space}, but "
+                f"{known.params} does not: {'; '.join(faults)}. Remove it."
             )
 
 
 def with_warm_start(experiment: Experiment, space: Space, earlier: Run, snapshot: "Snapshot") -> Experiment:
-    """The experiment with the earlier run's best configurations as further start points.
+    """Return the experiment with the earlier run's best configurations as additional start points.
 
-    The snapshot may hold newer data of the same kind. On the same snapshot the sampler also learns from the
-    values of the earlier run's other trials, those that this search could have drawn itself: they lie in its
-    space, which may be another, and do not differ in what is not searched.
+    The snapshot may contain newer data of the same kind. If it is the same snapshot, the sampler also learns
+    from the earlier run's other trials. Of these it takes the ones that this search could have drawn: they
+    lie in its space, which may be a different space, and equal it in all settings that are not searched.
 
     Raises:
-        RunError: If the results of the two are not comparable: other labels, another split or another source.
+        RunError: If the results of the two are not comparable, because labels, split or source differ.
     """
     before, now = _comparable(_manifest(earlier)), _comparable(snapshot.manifest)
     changed = [f"{key} {before[key]} → {now[key]}" for key in now if before[key] != now[key]]
     if changed:
         raise RunError(
             f"A warm start needs a run on comparable data, but since {earlier.name} these changed: "
-            f"{'; '.join(changed)}. Start without it."
+            f"{'; '.join(changed)}. Start without a warm start."
         )
     best = [
         trial for trial in top_trials(earlier, WARM_START_POINTS) if trial.origin != RESEARCH_DEFAULT_ORIGIN
@@ -155,7 +155,7 @@ def with_warm_start(experiment: Experiment, space: Space, earlier: Run, snapshot
 def _known_trials(
     experiment: Experiment, space: Space, earlier: Run, snapshot: "Snapshot", trained_again: Set[int]
 ) -> list[KnownTrial]:
-    """The earlier run's values that hold in this search too, but those of trials that it trains again."""
+    """Return the earlier run's values that are valid in this search, without trials that it trains again."""
     now, before = experiment.search, earlier.experiment.search
     same = (earlier.snapshot_id, before.metrics, before.max_train_careers) == (
         *(snapshot.id, now.metrics, now.max_train_careers),
@@ -178,13 +178,13 @@ def _manifest(run: Run) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise RunError(
-            f"A warm start needs the snapshot of {run.name}, but {path} cannot be read. Put it back."
+            f"A warm start needs the snapshot of {run.name}, but {path} cannot be read. Restore it."
         ) from error
     return manifest
 
 
 def _comparable(manifest: Any) -> dict[str, Any]:
-    """What must be equal for results on two snapshots to be comparable: labels, split and kind of source."""
+    """Return what two snapshots must share for comparable results: labels, split and kind of source."""
     source = manifest["source"]
     return {
         "source": {key: source.get(key) for key in ("kind", "table", "path")},

@@ -1,4 +1,7 @@
-"""Train one configuration without a search: the same trial, without Ray or a study, with a log and curves."""
+"""Trains one configuration without a search: the same trial code, without Ray or a study.
+
+Writes a log and a page with training curves.
+"""
 
 import json
 import sys
@@ -27,21 +30,22 @@ _ORIGIN: Final = "origin.json"
 def train_single(
     experiment: Experiment, snapshot: "Snapshot", output: Path, *, resume: bool = False
 ) -> Iterator[dict[str, Any]]:
-    """Train ``experiment.training`` on a snapshot, yielding what each epoch reports.
+    """Train ``experiment.training`` on a snapshot and yield the report of each epoch.
 
-    The directory then holds ``best.pt``, ``last.pt``, ``vocab.json``, ``log.jsonl``, ``curves.html`` and
-    the resolved experiment. A training that is interrupted and resumed ends with the same weights as one
-    that is not.
+    Afterwards the directory contains ``best.pt``, ``last.pt``, ``vocab.json``, ``log.jsonl``,
+    ``curves.html`` and the resolved experiment. A training that is interrupted and resumed ends with the
+    same weights as one that is not.
 
     Args:
-        experiment: Its ``training`` section, ``search.seed`` and ``search.metric`` are used.
-        snapshot: Train and val are read; test is not.
-        output: Directory; must not exist unless ``resume``.
-        resume: Resume the training in it.
+        experiment: Experiment whose ``training``, ``search.seed`` and ``search.metric`` are used.
+        snapshot: Source of train and val; test is not read.
+        output: Output directory; it must not exist unless ``resume`` is true.
+        resume: Whether to resume the training in ``output``.
 
     Raises:
-        RunError: If the directory exists and ``resume`` is false, or holds no training on this snapshot.
-        TrainingError: If the loss diverges, or the checkpoint is of another configuration.
+        RunError: If the directory exists and ``resume`` is false, or if it contains no training on this
+            snapshot.
+        TrainingError: If the loss diverges, or if the checkpoint belongs to another configuration.
     """
     _prepare_directory(experiment, snapshot, output, resume=resume)
     from trajtune.model.checkpoint import vocabulary_id
@@ -83,14 +87,16 @@ def _prepare_directory(experiment: Experiment, snapshot: "Snapshot", output: Pat
     origin = {"snapshot": snapshot.id}
     if output.exists() and any(output.iterdir()):
         if not resume:
-            raise RunError(f"{output} must not exist, but does. Go on in it with --resume, or give another.")
+            raise RunError(
+                f"{output} must not exist, but does. Resume it with --resume, or give another directory."
+            )
         try:
             before = json.loads((output / _ORIGIN).read_text("utf-8"))
         except (OSError, ValueError) as error:
-            raise RunError(f"{output} holds no training to resume. Give another directory.") from error
+            raise RunError(f"{output} contains no training to resume. Give another directory.") from error
         if before != origin:
             raise RunError(
-                f"{output} was trained on snapshot {before.get('snapshot', '?')[:12]}, but this is "
+                f"{output} was trained on snapshot {before.get('snapshot', '?')[:12]}, but this snapshot is "
                 f"{snapshot.id[:12]}. Give the same data, or another directory."
             )
         return
@@ -115,7 +121,7 @@ def _write_curves(reports: list[dict[str, Any]], metric: str, path: Path) -> Non
     for heading, names in (
         ("Loss", ("train_loss", "val_next_role_nll")),
         ("Accuracy on val", ("val_top1", "val_top5", "val_mrr")),
-        ("Seconds an epoch", ("seconds",)),
+        ("Seconds per epoch", ("seconds",)),
     ):
         page.section(heading)
         figure = go.Figure()

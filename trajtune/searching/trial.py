@@ -1,7 +1,7 @@
-"""One trial: train with checkpoints, from where the last attempt stopped. Knows nothing of Ray.
+"""One trial: trains with checkpoints and continues where the last attempt stopped. Knows nothing of Ray.
 
-A trial's directory holds ``best.pt`` (weights at the best epoch), ``last.pt`` (everything needed to
-resume) and ``previous.pt`` (the same one epoch earlier, used if ``last.pt`` is damaged).
+A trial's directory contains ``best.pt`` (weights at the best epoch), ``last.pt`` (everything needed to
+resume) and ``previous.pt`` (the same, one epoch earlier; used if ``last.pt`` is damaged).
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ BEST: Final = "best.pt"
 LAST: Final = "last.pt"
 PREVIOUS: Final = "previous.pt"
 DAMAGE: Final = "damage"
-"""In a trial's first report, if checkpoints were damaged: one line that names them and what was done."""
+"""Key in a trial's first report if checkpoints were damaged: one line that names them and what was done."""
 
 _REPORTS: Final = "reports"
 _MEASURED: Final = "measured"
@@ -43,29 +43,30 @@ def train_trial(
     recorded: int | None = None,
     workers: "Workers | None" = None,
 ) -> Iterator[dict[str, Any]]:
-    """Train until patience or the last epoch, yielding what each epoch reports.
+    """Train until patience or the last epoch ends the training, and yield the report of each epoch.
 
-    If the directory holds a checkpoint, training goes on after it, and its epoch is reported again first,
-    because the last process may have died between the checkpoint and the record. If the record lacks more
-    epochs, those are reported too: a checkpoint holds the reports of all epochs. Damaged checkpoints are
-    deleted, and the first report says so under `DAMAGE`.
+    If the directory contains a checkpoint, training continues after it. The epoch of the checkpoint is
+    reported again first, because the last process may have died between saving and recording. If more epochs
+    are missing in the record, they are reported too: a checkpoint contains the reports of all epochs.
+    Damaged checkpoints are deleted, and the first report lists them under `DAMAGE`.
 
     Args:
-        params: What to train.
-        train, val: Careers.
-        vocab_size: Number of titles, including the unknown one.
-        directory: The trial's checkpoints; created if missing.
+        params: The params to train.
+        train, val: The careers of the two splits.
+        vocab_size: Number of titles, including the unknown title.
+        directory: Directory of the trial's checkpoints; created if missing.
         title_words: The words of the vocabulary's titles.
-        metric: The first objective; ``best.pt`` holds its best epoch.
+        metric: The first objective; ``best.pt`` contains the weights of its best epoch.
         seed: Seed of the weights and of the order of examples.
-        constrained: Names in the constraints; the model's size and latency are measured if they are there.
-        device: torch's device.
+        constrained: Metrics named in constraints; the model's size and latency are measured if among them.
+        device: Torch device.
         vocabulary: Id of the vocabulary, for checkpoints that are used without their snapshot.
-        recorded: Number of epochs in the record; None: all, except perhaps the last.
-        workers: Who trains together, each on its own careers. The first reads and writes the checkpoints.
+        recorded: Number of epochs already recorded; None: all, except possibly the last.
+        workers: Data-parallel workers, each with part of the careers. The first one reads and writes the
+            checkpoints.
 
     Yields:
-        ``epoch`` (from 1), ``train_loss``, ``seconds`` and the metrics; None where undefined.
+        ``epoch`` (from 1), ``train_loss``, ``seconds`` and the metrics; undefined metrics are None.
 
     Raises:
         TrainingError: If the loss or the objective is not a finite number.
@@ -80,8 +81,8 @@ def train_trial(
     reports: list[dict[str, Any]] = []
     if state is not None:
         costs_to_serve, reports = state[_MEASURED], list(state[_REPORTS])
-        said = len(reports) - 1
-        for report in reports[said if recorded is None else min(said, recorded) :]:
+        num_reported = len(reports) - 1
+        for report in reports[num_reported if recorded is None else min(num_reported, recorded) :]:
             yield {**report, **damage}
             damage = {}
     epochs = fit(
@@ -105,7 +106,7 @@ def train_trial(
         }
         reports = [*reports, report]
         if workers.is_first:
-            # Saved before the next epoch starts, so nothing has to be copied.
+            # The checkpoint is saved before the next epoch starts, so no copy is needed.
             checkpoint = {
                 **result.checkpoint(copy=False),
                 _REPORTS: reports,
@@ -130,9 +131,9 @@ def _save(checkpoint: Mapping[str, Any], directory: StoredPath, *, is_best: bool
 
 
 def newest_checkpoint(directory: StoredPath) -> tuple[Mapping[str, Any] | None, list[str]]:
-    """The newest intact checkpoint in the directory, None without one; and the names of damaged ones.
+    """Return the newest intact checkpoint, or None without one, and the names of damaged checkpoints.
 
-    Damaged ones are deleted, so that none replaces an intact ``previous.pt``.
+    Damaged checkpoints are deleted, so that they never replace an intact ``previous.pt``.
     """
     damaged: list[str] = []
     from trajtune.model.checkpoint import load_checkpoint
@@ -145,7 +146,7 @@ def newest_checkpoint(directory: StoredPath) -> tuple[Mapping[str, Any] | None, 
             return load_checkpoint(path), damaged
         except TrainingError as error:
             if isinstance(error.__cause__, OSError):
-                raise error.__cause__ from None  # it cannot be read here, and may be intact
+                raise error.__cause__ from None  # unreadable here, but possibly intact
             damaged.append(name)
             path.unlink()
     return None, damaged
@@ -154,13 +155,13 @@ def newest_checkpoint(directory: StoredPath) -> tuple[Mapping[str, Any] | None, 
 def _damage(damaged: list[str], state: Mapping[str, Any] | None) -> dict[str, str]:
     if not damaged:
         return {}
-    went_on = f"went on after epoch {state['epoch']}" if state else "began again"
-    return {DAMAGE: f"damaged: {', '.join(damaged)}; training {went_on}"}
+    outcome = f"continued after epoch {state['epoch']}" if state else "started again"
+    return {DAMAGE: f"damaged: {', '.join(damaged)}; training {outcome}"}
 
 
 def predicting(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a ``best.pt`` that predicts, with its epoch and metrics, but no timings."""
-    # Earlier versions kept another best epoch in the checkpoint; the last report is of these weights in any.
+    """Return what a prediction needs from a ``best.pt``, with its epoch and metrics, but without timings."""
+    # Earlier versions stored another best epoch in the checkpoint. The last report is always of its weights.
     report = state[_REPORTS][-1]
     return {
         **{key: value for key, value in state.items() if key not in {_REPORTS, _MEASURED}},

@@ -1,4 +1,4 @@
-"""The baselines on val: a search that does not beat them has found nothing."""
+"""Measures the baselines on val; a search is useful only if it beats them."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from trajtune.dataset.snapshot import Snapshot
 
 Baselines = Mapping[str, Mapping[str, float | None]]
-"""Val metrics by the baseline's name; the metrics are named as a trial's."""
+"""Val metrics by name of the baseline; the metrics have the same names as those of a trial."""
 
 
-def keep_baselines(run: Run, train: CareerArrays, val: CareerArrays, vocab_size: int) -> None:
-    """Fit every baseline on train, measure it on val and write that into the run, unless it is there.
+def measure_baselines(run: Run, train: CareerArrays, val: CareerArrays, vocab_size: int) -> None:
+    """Fit every baseline on train, measure it on val and write the metrics to the run, unless already there.
 
-    What `ngram` chooses on val is written too. A run of an earlier version has no choice, so it is measured
-    again.
+    The settings that the baseline `ngram` chose on val are written too. Runs of earlier versions lack them,
+    so their baselines are measured again.
     """
     from trajtune.model.baselines.baselines import fit_baselines
     from trajtune.model.baselines.ngram import choose_ngram
@@ -38,8 +38,8 @@ def keep_baselines(run: Run, train: CareerArrays, val: CareerArrays, vocab_size:
     run.write_baselines(metrics, choice.to_dict())
 
 
-def kept_choice(run: Run, snapshot: "Snapshot") -> NGramChoice:
-    """What `ngram` chose in the run's search; chosen from the snapshot if an earlier version searched."""
+def stored_choice(run: Run, snapshot: "Snapshot") -> NGramChoice:
+    """Return what `ngram` chose in the run's search; for older runs, choose from the snapshot."""
     from trajtune.model.baselines.ngram import choose_ngram
 
     kept = run.ngram_choice()
@@ -50,7 +50,7 @@ def kept_choice(run: Run, snapshot: "Snapshot") -> NGramChoice:
 
 
 def best_baseline(baselines: Baselines, metric: str) -> tuple[str, float] | None:
-    """Name and value of the baseline with the best ``metric``; None if none has a value."""
+    """Return name and value of the baseline with the best ``metric``, or None if none has a value."""
     values = [
         (value, name) for name, metrics in baselines.items() if (value := metrics.get(metric)) is not None
     ]

@@ -1,1 +1,1 @@
-"""Simulated careers with a known truth: generator, spellings, faults, and the Bayes optimum."""
+"""Simulated careers with known probabilities: generator, spellings, faults and the Bayes optimum."""

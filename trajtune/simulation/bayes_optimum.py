@@ -1,12 +1,13 @@
-"""The Bayes optimum: what somebody who knew the generator exactly would predict from a career's titles.
+"""The Bayes optimum: the best prediction from the titles of a career, given the exact generator.
 
-Conditions on the canonical titles before the last (and with them on the language), and on the career
-being in the split; not on dates, which no model gets. The number of roles is drawn independently of
-everything else, so it carries no information, except in a split by move: there it is the number of roles
-that had begun on the eve of the split's end, and `move_probability` has the probabilities for each.
+It conditions on the canonical titles before the last one (which also show the language), and on the career
+being in the split. It does not condition on dates, which no model gets. The number of roles is drawn
+independently of everything else, so it carries no information. The exception is a split by move, where it is
+the number of roles that had begun the day before the split's end; `move_probability` has the probabilities
+for each number.
 """
 
-# N careers, R roles of all careers, C careers at once, Y cohorts, Z personas, H = Y * Z hidden states,
+# N careers, R roles of all careers, C careers in a chunk, Y cohorts, Z personas, H = Y * Z hidden states,
 # K kinds of move, F families, S specialisations, L levels, V titles, M months of tenure
 
 from collections.abc import Iterator
@@ -31,26 +32,26 @@ from trajtune.simulation.posterior import family_of, past_moves_of, posterior_of
 from trajtune.simulation.split_probability import SplitProbability, Window, split_probability
 
 TOP: Final = 5
-_MOST_NUMBERS: Final = 2**22
+_MAX_NUMBERS: Final = 2**22
 _BISECTIONS: Final = 25
 _SAME, _UP, _DOWN = (MOVES.index(kind) for kind in ("same title", "promotion", "step down"))
 
 
 @dataclass(frozen=True)
 class BayesOptimum:
-    """The best predictions of each career's last role, from the titles before it.
+    """The best possible predictions of the last role of each career, from the titles before it.
 
     Attributes:
-        rank: int32 ``[N]``: rank of the last title, 0 if it is not allowed; of equal titles the worst.
-        nll: float64 ``[N]``: minus its log-probability in nats; NaN if it is not allowed.
-        stay_nll: float64 ``[N]``: the same of the title before the last.
+        rank: int32 ``[N]``: rank of the last title, 0 if it is not allowed; the worst of tied ranks.
+        nll: float64 ``[N]``: minus the log-probability of the last title in nats; NaN if not allowed.
+        stay_nll: float64 ``[N]``: minus the log-probability of the title before the last, in nats.
         top: int32 ``[N, 5]``: the most probable titles, best first.
-        confidence: float64 ``[N]``: probability of the first of them.
-        top1, top5: float64 ``[N]``: expected accuracies, the probability of ``top[:, :1]`` and of ``top``.
-        ended: float64 ``[N]``: probability that the last role's tenure is known.
-        tenure_months: float64 ``[N, M]``: distribution of the complete months of a known tenure.
+        confidence: float64 ``[N]``: probability of the most probable title.
+        top1, top5: float64 ``[N]``: expected accuracies: the probabilities of ``top[:, :1]`` and of ``top``.
+        ended: float64 ``[N]``: probability that the tenure of the last role is known.
+        tenure_months: float64 ``[N, M]``: distribution of a known tenure in complete months.
         stayed: float64 ``[N]``: probability that the proxy label is 1, given that it is known.
-        hireable: float64 ``[N]``: probability of the outcome, given that it is known.
+        hireable: float64 ``[N]``: probability that the simulated label is 1, given that it is known.
     """
 
     rank: NDArray[np.int32]
@@ -67,7 +68,7 @@ class BayesOptimum:
 
     @property
     def tenure_median(self) -> NDArray[np.int64]:
-        """Median of the months, which has the least mean absolute error, ``[N]``."""
+        """Median tenure in months ``[N]``, which has the smallest mean absolute error."""
         return np.asarray(np.argmax(np.cumsum(self.tenure_months, axis=1) >= 0.5, axis=1), np.int64)
 
 
@@ -80,15 +81,15 @@ def bayes_optimum(
     hireable_months: int = 12,
     allowed: NDArray[np.bool_] | None = None,
 ) -> BayesOptimum:
-    """The best predictions for the careers of one split.
+    """Return the best possible predictions for the careers of one split.
 
     Args:
-        settings: The population.
+        settings: Settings of the population.
         titles: Title numbers ``[R]``, the same in every language.
-        offsets: ``[N + 1]``; each career has at least two roles.
-        window: Which careers the split holds.
-        hireable_months: Months that the proxy label asks for.
-        allowed: bool ``[N, V]``: titles that may be predicted, for example those of a vocabulary; None: all.
+        offsets: Offsets of the careers ``[N + 1]``; each career has at least two roles.
+        window: Careers of the split.
+        hireable_months: Months of the proxy label.
+        allowed: Titles that may be predicted, bool ``[N, V]``, for example those of a vocabulary; None: all.
             Probabilities are then conditional on the last title being one of them.
     """
     generator = build_generator(settings)
@@ -115,7 +116,7 @@ def bayes_optimum(
 def _select(
     titles: NDArray[np.int64], offsets: NDArray[np.int64], careers: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Titles and offsets of some careers."""
+    """Return the titles and offsets of the given careers."""
     num_roles = np.diff(offsets)[careers]
     chosen = np.concatenate([np.zeros(1, np.int64), np.cumsum(num_roles)])
     roles = np.repeat(offsets[careers] - chosen[:-1], num_roles) + np.arange(chosen[-1])
@@ -123,13 +124,13 @@ def _select(
 
 
 def narrowest_intervals(optimum: BayesOptimum, coverage: float) -> NDArray[np.int64]:
-    """The intervals of months with the least mean width that hold ``coverage`` of the known tenures.
+    """Return the intervals with the smallest mean width that contain ``coverage`` of the known tenures.
 
-    Each is the one that maximises its probability minus a price times its width; the one price is
-    as high as the coverage allows. Both ends are inclusive.
+    Each interval maximises its probability minus a price times its width. All careers have the same price,
+    which is as high as the coverage allows. Both ends are inclusive.
 
     Returns:
-        First and last month, ``[N, 2]``.
+        First and last month of each interval, ``[N, 2]``.
     """
     weight = optimum.ended / optimum.ended.sum()
     by_month = np.ascontiguousarray(optimum.tenure_months.T)
@@ -146,11 +147,13 @@ def narrowest_intervals(optimum: BayesOptimum, coverage: float) -> NDArray[np.in
 
 
 def _priced(by_month: NDArray[np.float64], price: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The intervals of greatest probability minus ``price`` a month ``[N, 2]``, and their probability.
+    """Return the intervals ``[N, 2]`` with the largest priced probability, and their probabilities.
+
+    The priced probability is the probability minus ``price`` times the number of months.
 
     Args:
-        by_month: ``[M, N]``.
-        price: Of a month.
+        by_month: Probabilities of the months ``[M, N]``.
+        price: Price of a month.
     """
     number = by_month.shape[1]
     first, start, end = (np.zeros(number, np.int64) for _ in range(3))
@@ -172,13 +175,13 @@ def _chunks(
     offsets: NDArray[np.int64],
     allowed: NDArray[np.bool_] | None,
 ) -> Iterator[BayesOptimum]:
-    """The `BayesOptimum` of a chunk of careers at a time, so that memory is bounded."""
+    """Yield the `BayesOptimum` of one chunk of careers after another, in bounded memory."""
     if len(offsets) == 1:
         return
     posterior = posterior_of(generator, titles, offsets)
     past_titles, past_probability = past_moves_of(generator, titles, offsets)
     current, target = titles[offsets[1:] - 2], titles[offsets[1:] - 1]
-    size = max(1, _MOST_NUMBERS // (num_titles(generator.settings) + 8 * posterior[0].size))
+    size = max(1, _MAX_NUMBERS // (num_titles(generator.settings) + 8 * posterior[0].size))
     for first in range(0, len(target), size):
         chunk = slice(first, first + size)
         known = _Known(posterior[chunk], current[chunk], past_titles[chunk], past_probability[chunk])
@@ -187,11 +190,11 @@ def _chunks(
 
 @dataclass(frozen=True)
 class _Known:
-    """What is known of careers from the titles before the target.
+    """What the titles before the target show about careers.
 
     Attributes:
-        posterior: ``[C, Y, Z]``.
-        current: The last of these titles ``[C]``.
+        posterior: Probabilities of cohort and persona ``[C, Y, Z]``.
+        current: Last title before the target ``[C]``.
         past_titles, past_probability: Moves that depend on the titles so far ``[C, P]``; see `past_moves`.
     """
 
@@ -202,12 +205,12 @@ class _Known:
 
     @property
     def markov(self) -> NDArray[np.float64]:
-        """Posterior and the probability of a move that depends on the current title alone ``[C, Y, Z]``."""
+        """Joint probability of hidden state and a move that depends only on the last title ``[C, Y, Z]``."""
         return np.asarray(self.posterior * (1 - self.past_probability.sum(1))[:, None, None])
 
     @property
     def past_levels(self) -> NDArray[np.float64]:
-        """Probability of the other moves, by the level to which they lead ``[C, L]``."""
+        """Probability of the other moves, by the level of their next title ``[C, L]``."""
         levels = np.eye(NUM_LEVELS)[self.past_titles % NUM_LEVELS]
         return np.asarray(np.einsum("cp,cpl->cl", self.past_probability, levels))
 
@@ -246,8 +249,8 @@ def _predict(
     months = np.einsum("cyzl,yzlm->cm", of_level, split.ended_months, optimize=True)
     ended = months.sum(1)
     stayed, left = (np.einsum("cyzl,yzl->c", of_level, joint) for joint in (split.stayed, split.left))
-    whole = np.einsum("cyzl,yzl->c", of_level, split.whole)
-    outcome = np.einsum("cyzl,yzl,zl->c", of_level, split.whole, generator.hireable, optimize=True)
+    complete = np.einsum("cyzl,yzl->c", of_level, split.complete)
+    outcome = np.einsum("cyzl,yzl,zl->c", of_level, split.complete, generator.hireable, optimize=True)
     return BayesOptimum(
         rank=np.where(can_hit, np.count_nonzero(titles >= hit[:, None], axis=1), 0).astype(np.int32),
         nll=-np.log(hit, out=np.full(len(hit), np.nan), where=can_hit),
@@ -259,14 +262,14 @@ def _predict(
         ended=ended / evidence,
         tenure_months=months / ended[:, None],
         stayed=stayed / (stayed + left),
-        hireable=outcome / whole,
+        hireable=outcome / complete,
     )
 
 
 def _next_titles(
     generator: CareerGenerator, kinds: NDArray[np.float64], current: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Distribution of the next title ``[C, V]`` from that of state and kind of move ``[C, Y, Z, K]``."""
+    """Return the next-title distribution ``[C, V]``, given that of state and move kind ``[C, Y, Z, K]``."""
     settings = generator.settings
     each = np.arange(len(current))
     family, level = family_of(generator, current), current % NUM_LEVELS
@@ -288,7 +291,7 @@ def _next_titles(
 
 
 def _top(titles: NDArray[np.float64]) -> NDArray[np.int32]:
-    """The most probable titles ``[C, 5]``, best first, the lower number first among equals."""
+    """Return the most probable titles ``[C, 5]``, best first; ties are in the order of title numbers."""
     some = np.sort(np.argpartition(-titles, min(TOP, titles.shape[1]) - 1, axis=1)[:, :TOP], axis=1)
     order = np.argsort(-np.take_along_axis(titles, some, 1), axis=1, kind="stable")
     return np.take_along_axis(some, order, 1).astype(np.int32)

@@ -1,6 +1,6 @@
-"""Faults of real work histories, put into simulated ones to exercise the quarantine."""
+"""Faults of real work histories, inserted into simulated ones to test the quarantine."""
 
-# N careers of a block
+# N careers in a block
 
 import json
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ def _drop(key: str) -> Fault:
     return fault
 
 
-def _turn_around(roles: list[Role], at: int) -> list[Role]:
+def _swap_dates(roles: list[Role], at: int) -> list[Role]:
     start, end = roles[at]["start_date"], roles[at]["end_date"]
     roles[at].update(start_date=end or "2999-01-01", end_date=start)
     return roles
@@ -39,20 +39,20 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "empty title": _change("title", "  "),
     "title is a number": _change("title", 4711),
     "no start": _drop("start_date"),
-    "start is no date": _change("start_date", "a while ago"),
-    "end is no date": _change("end_date", "31.31.2011"),
-    "end before start": _turn_around,
+    "start is not a date": _change("start_date", "a while ago"),
+    "end is not a date": _change("end_date", "31.31.2011"),
+    "end before start": _swap_dates,
     "start in the future": _change("start_date", "2999-01-01"),
     "role is text": lambda roles, at: [*roles[:at], roles[at]["title"], *roles[at + 1 :]],
     "role twice": lambda roles, at: [*roles, roles[at]],
     "history is an object": lambda roles, at: {"roles": roles},
     "history is empty": lambda roles, at: [],
 }
-"""Each fault changes one role of a career, given by its index."""
+"""Functions that change one role of a career, given by its index."""
 
 
 def with_faults(histories: pa.Array, share: float, rng: np.random.Generator) -> pa.Array:
-    """JSON histories ``[N]``, about ``share`` of them with one fault each; all equally likely."""
+    """Return JSON histories ``[N]``; a ``share`` of them has one fault each, all faults equally likely."""
     broken = np.flatnonzero(rng.random(len(histories)) < share)
     if not len(broken):
         return histories

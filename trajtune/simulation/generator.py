@@ -1,12 +1,12 @@
-"""The generator of simulated careers: the probability tables that its settings give.
+"""The generator of simulated careers: probability tables that follow from the settings.
 
 Knows nothing of how careers are sampled, written or predicted. `docs/explanation/simulation.md` justifies
-the numbers. The hidden state of a career is its persona and its cohort; given both, its titles are a
-Markov chain, except for the moves that `past_moves` derives from the titles so far. The number of roles and
-the date of the last move are independent of all that.
+the numbers. The hidden state of a career is its persona and its cohort. Given both, its titles are a Markov
+chain, except for the moves that `past_moves` derives from the titles so far. The number of roles and the date
+of the last move are independent of the titles.
 """
 
-# Z personas, Y cohorts, F families, S specialisations of each, L levels, K kinds of move
+# Z personas, Y cohorts, F families, S specialisations of each family, L levels, K kinds of move
 
 from dataclasses import dataclass
 from typing import Final
@@ -18,12 +18,12 @@ from trajtune.experiment.sources import ProcessSettings
 from trajtune.simulation.title_names import LEVELS
 
 GENERATOR_VERSION: Final = 1
-"""Increased whenever the same settings and seed give other careers."""
+"""Version that increases whenever the same settings and seed give different careers."""
 
 DAYS_PER_MONTH: Final = 365.25 / 12
 NUM_LEVELS: Final = len(LEVELS["en"])
 
-# What somebody can do at a move. Two kinds never lead to the same title, so the titles show the kind.
+# The kinds of moves. Two kinds never lead to the same title, so the titles determine the kind.
 MOVES: Final = (
     "same title",
     "promotion",
@@ -54,10 +54,10 @@ _PERSONA_TENURE = np.array([1.6, 0.75, 1.15, 0.85, 0.65])  # [Z], multiplies the
 _PERSONA_SIGMA = np.array([0.60, 0.45, 0.55, 0.60, 0.65])  # [Z], of log tenure
 
 GAP_SHARE: Final = 0.4
-"""Share of moves with a pause before the next role; the others begin on the next day."""
+"""Share of moves with a pause before the next role; the other roles begin on the next day."""
 LOG_PAUSE_MEAN: Final = float(np.log(60.0))
 LOG_PAUSE_SIGMA: Final = 0.8
-"""The pause is log-normal, in days."""
+"""Parameters of the pause in days, which is log-normal."""
 
 _FIRST_LEVEL = np.array([0.22, 0.34, 0.28, 0.10, 0.04, 0.015, 0.005])  # [L]
 _HIREABLE_PERSONA = np.array([0.2, 1.8, 1.0, -0.2, -1.6])  # [Z], log odds
@@ -65,33 +65,34 @@ _HIREABLE_LEVEL = np.array([-0.6, -0.3, 0.0, 0.3, 0.4, 0.2, 0.0])  # [L], log od
 
 
 def num_titles(settings: ProcessSettings) -> int:
-    """Canonical titles of one language."""
+    """Return the number of canonical titles in one language."""
     return settings.num_families * settings.num_specialisations * NUM_LEVELS
 
 
 def num_cohorts(settings: ProcessSettings) -> int:
-    """Number of cohorts: years of the last move, or 1 without drift."""
+    """Return the number of cohorts: years of the last move, or 1 without drift."""
     return settings.years if settings.drift > 0 else 1
 
 
 @dataclass(frozen=True)
 class CareerGenerator:
-    """The tables of a population; every distribution sums to 1 over its last axis.
+    """The probability tables of a population; every distribution sums to 1 over its last axis.
 
     Attributes:
-        settings: The settings that it was built from.
-        persona: ``[Z]``.
-        num_roles: ``[max_roles + 1]``, by number of roles.
-        last_start_age: ``[D]``: days from the start of the last role to the as-of date.
-        first_family: ``[Y, F]``.
-        specialisation: ``[F, S]``: popularity within a family, also of its newcomers.
-        first_level: ``[L]``.
-        move: ``[Z, L, K]``; zero where the level does not exist.
-        new_specialisation: ``[F, S, S]``; the diagonal is zero.
-        new_family: ``[Y, F, F]``; the diagonal is zero.
-        log_tenure_mean, log_tenure_sigma: ``[Z, L]`` and ``[Z]``, of the tenure in months.
-        hireable: ``[Z, L]``: probability of the outcome by the last role's level.
-        path: int64 ``[V]``: the title to which a career's first title may lead.
+        settings: Settings of the population.
+        persona: Personas ``[Z]``.
+        num_roles: Numbers of roles ``[max_roles + 1]``.
+        last_start_age: Days from the start of the last role to the as-of date ``[D]``.
+        first_family: Family of the first title ``[Y, F]``.
+        specialisation: Specialisation within a family ``[F, S]``, for first titles and new families.
+        first_level: Level of the first title ``[L]``.
+        move: Kind of move ``[Z, L, K]``; zero where the next level does not exist.
+        new_specialisation: Next specialisation ``[F, S, S]``; the diagonal is zero.
+        new_family: Next family ``[Y, F, F]``; the diagonal is zero.
+        log_tenure_mean, log_tenure_sigma: Parameters of the log-normal tenure in months, ``[Z, L]`` and
+            ``[Z]``.
+        hireable: Probability of the label, by the level of the last role ``[Z, L]``.
+        path: Title that may follow each first title, int64 ``[V]``.
     """
 
     settings: ProcessSettings
@@ -110,13 +111,13 @@ class CareerGenerator:
     path: NDArray[np.int64]
 
     def cohort_of_age(self, days: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Cohort of a last role that began this many days before the as-of date; 0 is the oldest."""
+        """Return the cohort of last roles that began ``days`` days before the as-of date; 0 is the oldest."""
         span = len(self.last_start_age)
         return (span - 1 - days) * num_cohorts(self.settings) // span
 
 
 def build_generator(settings: ProcessSettings) -> CareerGenerator:
-    """The tables of a population. They depend on the settings alone; seeds only draw careers from them."""
+    """Return the tables of a population, which depend only on the settings and not on a seed."""
     rng = np.random.default_rng(20_250_630)
     families, specialisations = settings.num_families, settings.num_specialisations
     cohorts = num_cohorts(settings)
@@ -149,7 +150,10 @@ def build_generator(settings: ProcessSettings) -> CareerGenerator:
 
 
 def _move_table(repeats: float) -> NDArray[np.float64]:
-    """Moves by persona and level ``[Z, L, K]``: promotion gets rarer, impossible moves have weight 0."""
+    """Return the moves by persona and level ``[Z, L, K]``; higher levels have fewer promotions.
+
+    Impossible moves have probability 0.
+    """
     level = np.arange(NUM_LEVELS)[:, None] + LEVEL_CHANGE
     possible = (level >= 0) & (level < NUM_LEVELS)
     promotion = np.where(LEVEL_CHANGE > 0, _PROMOTION_BY_LEVEL[:, None], 1.0)
@@ -158,7 +162,7 @@ def _move_table(repeats: float) -> NDArray[np.float64]:
 
 
 def _paths(popularity: NDArray[np.float64], specialisation: NDArray[np.float64]) -> NDArray[np.int64]:
-    """For each title another one ``[V]``, a level higher in a popular specialisation of any family."""
+    """Return a title for each title ``[V]``, one level higher in a popular specialisation of any family."""
     rng = np.random.default_rng(20_250_701)
     families, specialisations = specialisation.shape
     share = (popularity[:, None] * specialisation).ravel()
@@ -170,7 +174,7 @@ def _paths(popularity: NDArray[np.float64], specialisation: NDArray[np.float64])
 def _specialisation_changes(
     specialisation: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Changes of specialisation within a family ``[F, S, S]``, mostly to near or popular ones."""
+    """Return changes of specialisation within a family ``[F, S, S]``, mostly to near or popular ones."""
     num_families, num_specialisations = specialisation.shape
     nearness = rng.gamma(0.3, size=(num_families, num_specialisations, num_specialisations)) + 0.02
     weight = nearness * specialisation[:, None, :]

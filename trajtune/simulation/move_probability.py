@@ -1,8 +1,9 @@
-"""The probability that a move is in a split by move, with which labels, given the role that it led to.
+"""Probabilities that a move is in a split by move and has certain labels, given the role that it led to.
 
-Such a split observes everybody on the eve of its end: a career is known up to the last role that began
-before it, and that role is the target if it began in the window. Further roles may have begun later. Dates
-are laid backwards from the career's last role, so the sums run over every further role and every day.
+Such a split observes all people on the last day before its end. A career is known up to the last role that
+began before the end, and that role is the target if it began in the window. Further roles may have begun
+later. Dates are counted backwards from the last role of a career, so the sums run over every further role and
+every day.
 """
 
 # Y cohorts, Z personas, L levels of the target role, N days from the window's first day to the as-of date,
@@ -23,7 +24,7 @@ from trajtune.simulation.generator import (
     CareerGenerator,
     num_cohorts,
 )
-from trajtune.simulation.simulate import SHORTEST_TENURE_DAYS
+from trajtune.simulation.simulate import MIN_TENURE_DAYS
 from trajtune.simulation.split_probability import (
     SplitProbability,
     Window,
@@ -32,18 +33,18 @@ from trajtune.simulation.split_probability import (
     tenure_days,
 )
 
-FEWEST_ROLES: Final = 2
+MIN_ROLES: Final = 2
 
 
 def move_probabilities(
     generator: CareerGenerator, window: Window, hireable_months: int
 ) -> dict[int, SplitProbability]:
-    """The joint probabilities by number of roles known, the target among them; from two to the most.
+    """Return the joint probabilities by number of known roles including the target, from two to the maximum.
 
     Args:
-        generator: The population.
-        window: By ``move``, with an end; observed on the eve of its end.
-        hireable_months: Months that the proxy label asks for.
+        generator: Tables of the population.
+        window: Window by ``move`` with an end; it is observed on the day before its end.
+        hireable_months: Months of the proxy label.
     """
     assert window.by == "move"
     assert window.end is not None
@@ -51,21 +52,21 @@ def move_probabilities(
     cohorts = [_Cohort(generator, window, number) for number in range(num_cohorts(generator.settings))]
     parts = [cohort.probabilities(hireable_months) for cohort in cohorts]
     found = {}
-    for index, roles in enumerate(range(FEWEST_ROLES, generator.settings.max_roles + 1)):
+    for index, roles in enumerate(range(MIN_ROLES, generator.settings.max_roles + 1)):
         held, stayed, ended = (np.stack([part[name][index] for part in parts]) for name in range(3))
-        whole = np.stack([np.full(held.shape[1:], cohort.whole()[index]) for cohort in cohorts])
+        complete = np.stack([np.full(held.shape[1:], cohort.complete()[index]) for cohort in cohorts])
         found[roles] = SplitProbability(
             in_split=held + ended.sum(-1),
             ended_months=ended,
             stayed=stayed + ended[..., hireable_months:].sum(-1),
             left=ended[..., :hireable_months].sum(-1),
-            whole=whole,
+            complete=complete,
         )
     return found
 
 
 class _Cohort:
-    """The sums for the careers whose last role began in one cohort."""
+    """The sums over careers whose last role began in one cohort."""
 
     def __init__(self, generator: CareerGenerator, window: Window, number: int) -> None:
         assert window.end is not None
@@ -79,13 +80,17 @@ class _Cohort:
         last_start[-len(ages) :] = of_age[::-1]
         self._last_start = last_start[-self._days :]  # [N]
         self._tenure, self._longer = tenure_days(generator, self._days)  # [Z, L, N]
-        roles = np.arange(FEWEST_ROLES, settings.max_roles + 1)
+        roles = np.arange(MIN_ROLES, settings.max_roles + 1)
         self._is_last = generator.num_roles[roles]  # [K]
 
     def probabilities(
         self, hireable_months: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Held, held for long enough (``[K, Z, L]``) and ended by complete months ``[K, Z, L, M]``."""
+        """Return three probabilities of the target role.
+
+        They are that it is held and that it was held for long enough, ``[K, Z, L]`` each, and that it ended
+        after a number of complete months, ``[K, Z, L, M]``.
+        """
         follows = self._follows()
         return (
             self._held(follows, self._width),
@@ -93,12 +98,12 @@ class _Cohort:
             self._ended(follows),
         )
 
-    def whole(self) -> NDArray[np.float64]:
-        """Probability that the target began in the window and is the career's last role ``[K]``."""
+    def complete(self) -> NDArray[np.float64]:
+        """Return the probability that the target began in the window and is the last role ``[K]``."""
         return np.asarray(self._is_last * self._last_start[: self._width].sum())
 
     def _follows(self) -> NDArray[np.float64]:
-        """Weight of what follows a target role that ended on each day ``[K, Z, L, N]``.
+        """Return the weight of all careers after a target role that ended on each day ``[K, Z, L, N]``.
 
         The next role begins after the window.
         """
@@ -119,7 +124,7 @@ class _Cohort:
         return follows
 
     def _held(self, follows: NDArray[np.float64], number: int) -> NDArray[np.float64]:
-        """Probability of having begun on one of the first ``number`` days, and being held on the last."""
+        """Return the probability of a start on the first ``number`` days and no end until the last day."""
         to_eve = self._width - 1 - np.arange(number)  # days from each start to the last observed day
         last = self._longer[..., to_eve] @ self._last_start[:number]
         below = np.cumsum(self._tenure, axis=-1)
@@ -129,12 +134,12 @@ class _Cohort:
         return np.asarray(self._is_last[:, None, None] * last + further)
 
     def _ended(self, follows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probability of having begun and ended in the window, by complete months."""
+        """Return the probability of a start and an end in the window, by complete months."""
         number, day = month_and_day(self._window.first, self._width)
         months = int(number[-1] - number[0]) + 1
         ended = np.zeros((*follows.shape[:-1], months))
         is_last = self._is_last[:, None, None, None]
-        for length in range(SHORTEST_TENURE_DAYS, self._width):
+        for length in range(MIN_TENURE_DAYS, self._width):
             starts, ends = slice(0, self._width - length), slice(length, self._width)
             complete = number[ends] - number[starts] - (day[ends] < day[starts])
             weight = is_last * self._last_start[starts] + follows[..., ends]
@@ -144,23 +149,23 @@ class _Cohort:
         return ended
 
     def _long_held(self, hireable_months: int) -> int:
-        """The first days of the window on which a role began that was held for that long."""
+        """Return how many days of the window are early enough for a role to be held this many months."""
         months = complete_months(self._window.first, self._width, self._window.observed)
         return int(np.count_nonzero(months >= hireable_months))
 
 
 def gap_days(days: int) -> NDArray[np.float64]:
-    """Probability of 0 to ``days - 1`` days from a role's end to the next start; see `simulate`."""
+    """Return the probabilities of 0 to ``days - 1`` days between two roles; see `simulate`."""
     edges = np.log(np.arange(days) + 0.5)
     below = [0.5 * math.erfc(-(edge - LOG_PAUSE_MEAN) / LOG_PAUSE_SIGMA / math.sqrt(2.0)) for edge in edges]
     gap = np.zeros(days)
-    gap[1:] = GAP_SHARE * np.diff(below, prepend=0.0)[:-1]  # a day and a whole number of days of pause
+    gap[1:] = GAP_SHARE * np.diff(below, prepend=0.0)[:-1]  # one day plus a pause of a whole number of days
     gap[1:2] += 1 - GAP_SHARE
     return gap
 
 
 def _correlate(steps: NDArray[np.float64], after: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum of ``steps[t] * after[day + t]`` over all ``t``, for each day ``[..., N]``."""
+    """Return the sum of ``steps[t] * after[day + t]`` over all ``t``, for each day ``[..., N]``."""
     days = after.shape[-1]
     size = 2 ** math.ceil(math.log2(2 * days))
     product = np.fft.rfft(steps, size) * np.fft.rfft(after[..., ::-1], size)

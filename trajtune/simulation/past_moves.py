@@ -1,7 +1,7 @@
-"""The moves that depend on the titles so far: returns to an earlier title, and the path of the first one.
+"""Moves that depend on the titles so far: returns to an earlier title, and the path from the first title.
 
-The titles so far show the probability of such a move and where it leads, so the Bayes optimum stays exact.
-Sampling and the optimum use the same functions.
+The titles so far determine the probability and the next title of such a move, so the Bayes optimum stays
+exact. Sampling and the optimum use the same functions.
 """
 
 # B careers, P roles so far
@@ -15,16 +15,16 @@ from trajtune.simulation.generator import CareerGenerator
 def past_moves(
     generator: CareerGenerator, so_far: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The next titles to which the titles so far lead, and their probabilities.
+    """Return the next titles that follow from the titles so far, and their probabilities.
 
-    The rest of the probability is that of the moves in `CareerGenerator.move`.
+    The remaining probability belongs to the moves in `CareerGenerator.move`.
 
     Args:
-        generator: The population.
+        generator: Tables of the population.
         so_far: Title numbers ``[B, P]``, oldest first; at least one.
 
     Returns:
-        Titles and probabilities ``[B, P]``; titles without a probability have 0.
+        Titles and probabilities ``[B, P]`` each; impossible titles have probability 0.
     """
     if so_far.shape[1] == 1:
         path = np.full(so_far.shape, generator.settings.first_role_path)
@@ -33,14 +33,16 @@ def past_moves(
 
 
 def has_past_moves(generator: CareerGenerator) -> bool:
-    """Whether any move of the population depends on more than the last title and the hidden state."""
+    """Return whether any move of the population depends on more than the last title and the hidden state."""
     return generator.settings.returns > 0 or generator.settings.first_role_path > 0
 
 
 def _return_shares(so_far: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Where a return leads ``[B, P]``: to the n-th latest other title, with a share in proportion to 1/n.
+    """Return the shares of a return's next titles ``[B, P]``: proportional to 1/n for the n-th latest other
+    title.
 
-    A title held several times counts at its latest role. All zero if the last title is the only one.
+    A title that was held several times counts at its latest role. All shares are zero if there is only one
+    title.
     """
     length = so_far.shape[1]
     later = np.triu(np.ones((length, length), bool), 1)

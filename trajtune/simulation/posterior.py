@@ -1,6 +1,6 @@
-"""What the titles of a career tell of its persona and cohort."""
+"""Posterior probabilities of a career's persona and cohort, given its titles."""
 
-# N careers, R roles of all careers, Y cohorts, Z personas, K kinds of move, P most roles before the last
+# N careers, R roles of all careers, Y cohorts, Z personas, K kinds of move, P largest number of known roles
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +20,14 @@ from trajtune.simulation.past_moves import has_past_moves, past_moves
 def posterior_of(
     generator: CareerGenerator, titles: NDArray[np.int64], offsets: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Persona and cohort given all titles but the last ``[N, Y, Z]``.
+    """Return the posterior of cohort and persona, given all titles except the last ``[N, Y, Z]``.
 
-    The cohort's prior is left out, because `SplitProbability` holds it.
+    The prior of the cohort is left out, because `SplitProbability` includes it.
 
     Args:
-        generator: The population.
+        generator: Tables of the population.
         titles: Title numbers ``[R]``.
-        offsets: ``[N + 1]``.
+        offsets: Offsets of the careers ``[N + 1]``.
     """
     if not has_past_moves(generator):
         return _markov_posterior(generator, titles, offsets)
@@ -45,7 +45,7 @@ def posterior_of(
 def past_moves_of(
     generator: CareerGenerator, titles: NDArray[np.int64], offsets: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The `past_moves` from all titles but the last, padded with the probability 0 ``[N, P]``."""
+    """Return the `past_moves` from all titles except the last, padded with probability 0 ``[N, P]``."""
     num_known = np.diff(offsets) - 1
     shape = len(num_known), int(num_known.max()) if has_past_moves(generator) else 0
     next_titles, probability = np.zeros(shape, np.int64), np.zeros(shape)
@@ -57,14 +57,14 @@ def past_moves_of(
 
 
 def _move_probability(generator: CareerGenerator, titles: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Probability of the last title given those before it ``[C, Y, Z]``, from ``[C, P]``."""
+    """Return the probability of the last title given the earlier ones ``[C, Y, Z]``, from ``[C, P]``."""
     so_far, before, after = titles[:, :-1], titles[:, -2], titles[:, -1]
     size = generator.settings.num_specialisations
     from_family, to_family = family_of(generator, before), family_of(generator, after)
     from_core, to_core = before // NUM_LEVELS % size, after // NUM_LEVELS % size
     kind = kinds_of_moves(generator.settings, before, after)
     level = before % NUM_LEVELS
-    # Kind 0 also stands for titles between which no move leads.
+    # Kind 0 also means that no move leads from one title to the other.
     by_persona = generator.move[:, level, kind].T * ((kind > 0) | (before == after))[:, None]
     specialisation = np.where(
         IS_NEW_FAMILY[kind],
@@ -84,9 +84,9 @@ def _move_probability(generator: CareerGenerator, titles: NDArray[np.int64]) -> 
 def _markov_posterior(
     generator: CareerGenerator, titles: NDArray[np.int64], offsets: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """`posterior_of` where titles are a Markov chain.
+    """Return `posterior_of` for titles that are a Markov chain.
 
-    Specialisations and the first level depend on neither persona nor cohort, so they cancel.
+    Specialisations and the first level depend neither on the persona nor on the cohort, so they cancel out.
     """
     family, level = family_of(generator, titles), titles % NUM_LEVELS
     kind = kinds_of_moves(generator.settings, titles[:-1], titles[1:])
@@ -97,7 +97,7 @@ def _markov_posterior(
     is_first[offsets[:-1]] = True
     is_last = np.zeros(len(titles), bool)
     is_last[offsets[1:] - 1] = True
-    seen = ~(is_first | is_last)[1:]  # moves within a career, but not the one to be predicted
+    seen = ~(is_first | is_last)[1:]  # moves within a career, except the one to predict
     changed = seen & IS_NEW_FAMILY[kind]
     by_persona = np.zeros((len(titles), len(generator.persona)))
     by_persona[1:][seen] = log_move[:, level[:-1][seen], kind[seen]].T
@@ -113,7 +113,7 @@ def _markov_posterior(
 def kinds_of_moves(
     settings: ProcessSettings, before: NDArray[np.int64], after: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """The kind of each move, an index of `generator.MOVES`; 0 where no move leads from one to the other."""
+    """Return the kind of each move, an index of `generator.MOVES`; 0 also where no such move exists."""
     size = settings.num_specialisations * NUM_LEVELS
     change = after % NUM_LEVELS - before % NUM_LEVELS
     same_family = before // size == after // size
@@ -126,11 +126,11 @@ def kinds_of_moves(
 
 
 def family_of(generator: CareerGenerator, titles: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The family of each title."""
+    """Return the family of each title."""
     return titles // (generator.settings.num_specialisations * NUM_LEVELS)
 
 
 def _normalised(log: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities ``[N, Y, Z]`` from their logarithms, up to a constant for each career."""
+    """Return probabilities ``[N, Y, Z]``, given their logarithms up to a constant per career."""
     weight = np.exp(log - log.max(axis=(1, 2), keepdims=True))
     return np.asarray(weight / weight.sum(axis=(1, 2), keepdims=True))

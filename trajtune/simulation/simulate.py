@@ -1,10 +1,10 @@
-"""Draw careers from the generator, a block of careers at a time.
+"""Draw careers from the generator, one block of careers at a time.
 
-A block has its own random stream, so a career depends on the settings, the seed and its id alone, and
-not on how many others are drawn.
+Each block has a separate random stream, so a career depends only on the settings, the seed and its id, and
+not on the number of careers.
 """
 
-# N careers, R roles of all careers, B careers of a block, M most roles of a career
+# N careers, R roles of all careers, B careers in a block, M largest number of roles of a career
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -32,29 +32,29 @@ from trajtune.simulation.past_moves import has_past_moves, past_moves
 from trajtune.simulation.spellings import NUM_SPELLINGS
 
 BLOCK: Final = 8192
-SHORTEST_TENURE_DAYS: Final = 30
-LONGEST_TENURE_DAYS: Final = 18_262  # fifty years
+MIN_TENURE_DAYS: Final = 30
+MAX_TENURE_DAYS: Final = 18_262  # fifty years
 DEFAULT_SETTINGS: Final = ProcessSettings()
 _EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
 class SimulatedCareers:
-    """Careers with their hidden state, which the written rows do not hold.
+    """Careers with their hidden state, which is not part of the written rows.
 
     The roles of career ``i`` are ``[offsets[i], offsets[i + 1])``, oldest first.
 
     Attributes:
-        candidate_ids: int64 ``[N]``.
-        offsets: int64 ``[N + 1]``.
-        personas: int8 ``[N]``, an index of `CareerGenerator.persona`.
-        cohorts: int8 ``[N]``, of the last role's start; 0 without drift.
-        languages: int8 ``[N]``, an index of `title_names.LANGUAGES`.
-        hireable: bool ``[N]``: the outcome, given persona and last level.
-        titles: int32 ``[R]``: canonical title number, the same in every language.
-        spellings: int8 ``[R]``: how the title is written, an index of `spellings.spellings_of`.
-        starts, ends: int32 ``[R]``: days since 1970-01-01; ``ends`` may lie after the as-of date.
-        held: bool ``[R]``: the end lies after the as-of date and is not written.
+        candidate_ids: int64 ``[N]``: ids of the people.
+        offsets: int64 ``[N + 1]``: offsets of the careers.
+        personas: int8 ``[N]``: index in `CareerGenerator.persona`.
+        cohorts: int8 ``[N]``: cohort of the last role's start; 0 without drift.
+        languages: int8 ``[N]``: index in `title_names.LANGUAGES`.
+        hireable: bool ``[N]``: hireability label, drawn given persona and last level.
+        titles: int32 ``[R]``: number of the canonical title, the same in every language.
+        spellings: int8 ``[R]``: spelling of the title, an index in `spellings.spellings_of`.
+        starts, ends: int32 ``[R]``: days since 1970-01-01; ``ends`` may be after the as-of date.
+        held: bool ``[R]``: whether the end is after the as-of date, and therefore not written.
     """
 
     candidate_ids: NDArray[np.int64]
@@ -76,7 +76,7 @@ class SimulatedCareers:
 def simulate(
     num_careers: int, seed: int = 0, settings: ProcessSettings = DEFAULT_SETTINGS
 ) -> SimulatedCareers:
-    """The careers with ids 1 to ``num_careers``."""
+    """Return the careers with ids 1 to ``num_careers``."""
     blocks = list(simulate_blocks(num_careers, seed, settings))
     columns = {
         field.name: np.concatenate([getattr(block, field.name) for block in blocks])
@@ -90,7 +90,7 @@ def simulate(
 def simulate_blocks(
     num_careers: int, seed: int = 0, settings: ProcessSettings = DEFAULT_SETTINGS
 ) -> Iterator[SimulatedCareers]:
-    """The same careers as `simulate`, in blocks of at most ``BLOCK``."""
+    """Yield the careers of `simulate` in blocks of at most ``BLOCK`` careers."""
     if num_careers < 1:
         raise ValueError(f"num_careers must be at least 1, but got {num_careers}")
     generator = build_generator(settings)
@@ -99,7 +99,7 @@ def simulate_blocks(
 
 
 def _block(generator: CareerGenerator, seed: int, number: int, keep: int) -> SimulatedCareers:
-    """The first ``keep`` careers of a block; always draws the whole block."""
+    """Return the first ``keep`` careers of a block; the complete block is always drawn."""
     settings = generator.settings
     rng = np.random.default_rng([seed, number])
     persona = _draw(np.cumsum(generator.persona), rng.random(BLOCK))
@@ -108,7 +108,7 @@ def _block(generator: CareerGenerator, seed: int, number: int, keep: int) -> Sim
     cohort = generator.cohort_of_age(age)
     foreign = rng.random(BLOCK)
     language = np.select([foreign < settings.foreign_share, foreign < 2 * settings.foreign_share], [1, 2], 0)
-    # A random stream of their own for the moves that depend on the past: without them, the same careers.
+    # Moves that depend on the past have a separate random stream, so careers without them stay the same.
     past = np.random.default_rng([seed, number, 2])
     titles = _titles(generator, persona, cohort, rng, past)
     level = titles % NUM_LEVELS
@@ -144,7 +144,7 @@ def _titles(
     rng: np.random.Generator,
     past: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Title numbers ``[B, M]``: the chain of each career, as long as the longest career."""
+    """Return the title numbers of each career ``[B, M]``, all as long as the longest career."""
     num_specialisations = generator.settings.num_specialisations
     move, near, switch, popular = (
         np.cumsum(table, axis=-1)
@@ -184,7 +184,7 @@ def _past_or(
     probability: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """One of ``titles`` with its probability, else ``markov``, ``[B]``."""
+    """Draw one of ``titles`` by its probability, or else ``markov``; ``[B]``."""
     options = np.column_stack([titles, markov])
     rest = 1 - probability.sum(1, keepdims=True)
     drawn = _draw(np.cumsum(np.column_stack([probability, rest]), axis=1), rng.random(len(markov)))
@@ -194,11 +194,11 @@ def _past_or(
 def _tenures(
     generator: CareerGenerator, persona: NDArray[np.int64], level: NDArray[np.int64], rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Whole days ``[B, M]``, log-normal by persona and level."""
+    """Return tenures in whole days ``[B, M]``, log-normal by persona and level."""
     log_mean = generator.log_tenure_mean[persona[:, None], level]
     noise = generator.log_tenure_sigma[persona][:, None] * rng.standard_normal(level.shape)
     days = np.rint(np.exp(log_mean + noise) * DAYS_PER_MONTH)
-    return np.clip(days, SHORTEST_TENURE_DAYS, LONGEST_TENURE_DAYS).astype(np.int64)
+    return np.clip(days, MIN_TENURE_DAYS, MAX_TENURE_DAYS).astype(np.int64)
 
 
 def _dates(
@@ -208,7 +208,7 @@ def _dates(
     tenure: NDArray[np.int64],
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Starts and ends ``[B, M]`` in days since 1970, laid backwards from the last role's start."""
+    """Return starts and ends ``[B, M]`` in days since 1970, counted backwards from the last role's start."""
     pause = np.rint(np.exp(LOG_PAUSE_MEAN + LOG_PAUSE_SIGMA * rng.standard_normal(tenure.shape)))
     gap = np.where(rng.random(tenure.shape) < 1 - GAP_SHARE, 1, 1 + pause).astype(np.int64)
     is_before_last = np.arange(tenure.shape[1]) < num_roles[:, None] - 1
@@ -219,7 +219,7 @@ def _dates(
 
 
 def _draw(cumulative: NDArray[np.float64], u: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Draw an index each from cumulative probabilities ``[K]`` or ``[B, K]``; none of probability 0."""
+    """Draw indices from cumulative probabilities ``[K]`` or ``[B, K]``; never one with probability 0."""
     if cumulative.ndim == 1:
         return np.searchsorted(cumulative / cumulative[-1], u, side="right").astype(np.int64)
     return np.asarray(np.count_nonzero(u[:, None] * cumulative[:, -1:] >= cumulative, axis=1), np.int64)
@@ -231,5 +231,5 @@ def _offsets(num_roles: NDArray[np.int64]) -> NDArray[np.int64]:
 
 @cache
 def days_since_epoch(day: date) -> int:
-    """Days since 1970-01-01."""
+    """Return the number of days since 1970-01-01."""
     return (day - _EPOCH).days

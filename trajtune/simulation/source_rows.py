@@ -1,4 +1,4 @@
-"""Simulated careers as the rows that a company's database would hold."""
+"""Simulated careers as rows like those in the database of a company."""
 
 # N careers, R roles of all careers
 
@@ -25,7 +25,7 @@ CANDIDATE_ROWS: Final = pa.schema(
         pa.field("hireable", pa.bool_(), nullable=False),
     ]
 )
-"""One row a career, roles oldest first in ``work_history``."""
+"""Schema with one row per career; roles are oldest first in ``work_history``."""
 
 ROLE_ROWS: Final = pa.schema(
     [
@@ -36,20 +36,20 @@ ROLE_ROWS: Final = pa.schema(
         pa.field("is_current", pa.bool_(), nullable=False),
     ]
 )
-"""One row a role, oldest first within a career."""
+"""Schema with one row per role, oldest first within a career."""
 
 
 def simulated_rows(
     num_careers: int, seed: int, settings: ProcessSettings, layout: RowLayout
 ) -> Iterator[pa.Table]:
-    """Rows of the careers 1 to ``num_careers``, a block at a time, so that memory stays small."""
+    """Yield the rows of careers 1 to ``num_careers``, one block at a time, in bounded memory."""
     writer = _CandidateWriter(settings, seed) if layout == "candidates" else _RoleWriter(settings)
     for block in simulate_blocks(num_careers, seed, settings):
         yield writer.table(block)
 
 
 class _RoleWriter:
-    """Turns careers into `ROLE_ROWS`."""
+    """Converts careers to `ROLE_ROWS`."""
 
     def __init__(self, settings: ProcessSettings) -> None:
         self._spellings = pa.array(spelling_table(settings), pa.string())
@@ -68,7 +68,7 @@ class _RoleWriter:
 
 
 class _CandidateWriter:
-    """Turns careers into `CANDIDATE_ROWS`; JSON is joined from parts that are quoted once."""
+    """Converts careers to `CANDIDATE_ROWS`; the JSON is joined from parts that are quoted only once."""
 
     def __init__(self, settings: ProcessSettings, seed: int) -> None:
         self._broken, self._seed = settings.broken, seed
@@ -102,6 +102,6 @@ class _CandidateWriter:
 
 
 def spelling_index(careers: SimulatedCareers, titles: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Index of each role's title in `spellings.spelling_table`, ``[R]``."""
+    """Return the index of each role's title in `spellings.spelling_table`, ``[R]``."""
     language = np.repeat(careers.languages.astype(np.int64), np.diff(careers.offsets))
     return (language * titles + careers.titles) * NUM_SPELLINGS + careers.spellings

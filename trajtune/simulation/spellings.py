@@ -1,10 +1,10 @@
-"""How people write titles: the spellings of each canonical title, all equal after normalisation.
+"""Spellings of each canonical title, all equal after normalisation.
 
 The normalisation of `dataset.identity` reverts each rule (case, white space, punctuation and the
-abbreviations of the serving contract), so the noise makes reading harder but not predicting.
+abbreviations of the serving contract), so the noise makes reading harder, but not predicting.
 """
 
-# V canonical titles of one language, J spellings of each
+# V canonical titles of one language, J spellings of each title
 
 import re
 from typing import Final
@@ -25,9 +25,9 @@ NUM_SPELLINGS: Final = 9
 
 
 def spellings_of(title: str) -> list[str]:
-    """The ``NUM_SPELLINGS`` ways in which ``title`` is written; the first is ``title`` itself.
+    """Return the ``NUM_SPELLINGS`` spellings of ``title``; the first is ``title`` itself.
 
-    A rule that has nothing to change gives the title itself, so spellings may be equal.
+    Spellings may be equal, because a rule may have nothing to change.
     """
     first, *rest = title.split(" ")
     short = _WORD.sub(lambda word: _ABBREVIATIONS[word[1]], title)
@@ -45,7 +45,7 @@ def spellings_of(title: str) -> list[str]:
 
 
 def spelling_table(settings: ProcessSettings) -> list[str]:
-    """Every spelling of every title, ``[languages * V * J]``.
+    """Return every spelling of every title, ``[languages * V * J]``.
 
     Spelling ``j`` of title ``v`` in language ``g`` is at index ``(g * V + v) * J + j``.
     """
@@ -53,6 +53,6 @@ def spelling_table(settings: ProcessSettings) -> list[str]:
 
 
 def canonical_table(settings: ProcessSettings) -> list[str]:
-    """Canonical titles ``[languages * V]``; title ``v`` in language ``g`` is at index ``g * V + v``."""
+    """Return canonical titles ``[languages * V]``; title ``v`` in language ``g`` has index ``g * V + v``."""
     sizes = settings.num_families, settings.num_specialisations
     return [title for language in LANGUAGES for title in title_names(*sizes, language)]

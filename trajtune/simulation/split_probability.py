@@ -1,8 +1,8 @@
-"""The probability that a career is in a split, with which labels, given its last role.
+"""Probabilities that a career is in a split and has certain labels, given its last role.
 
-A split holds the careers whose last known date lies in a window, and that date depends on how long
-the last role lasts, hence on persona and level. Conditioning on the window makes the Bayes optimum exact
-for the examples that are evaluated. Sums run over every day, so nothing is approximated.
+A split contains the careers whose last known date is in a window. That date depends on the tenure of the last
+role, and therefore on persona and level. Conditioning on the window makes the Bayes optimum exact for the
+evaluated examples. The sums run over every day, without approximations.
 """
 
 # Y cohorts, Z personas, L levels of the last role, T days of tenure, M months of tenure, A days of age
@@ -16,22 +16,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajtune.simulation.generator import DAYS_PER_MONTH, CareerGenerator, num_cohorts
-from trajtune.simulation.simulate import LONGEST_TENURE_DAYS, SHORTEST_TENURE_DAYS
+from trajtune.simulation.simulate import MAX_TENURE_DAYS, MIN_TENURE_DAYS
 
 _DAYS_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
 class Window:
-    """The careers of a split and what is known of them.
+    """Which careers are in a split, and when they were observed.
 
     Attributes:
         first: First split date.
-        end: First day after the last split date; None: everything later belongs to it.
-        observed: The last day of which anything is known; see `dataset.encode`.
-        by: What the split date is; see `experiment.SplitSettings`. ``career``: the end of the last role,
-            or its start if it is still held on the as-of date. ``transition``: its start. ``move``: the
-            start of the last role that began before the window's end; further roles are not known.
+        end: First day after the last split date; None: the window has no end.
+        observed: Last day about which anything is known; see `dataset.encode`.
+        by: Definition of the split date; see `experiment.SplitSettings`. ``career``: the end of the last
+            role, or its start if it is still held on the as-of date. ``transition``: the start of the last
+            role. ``move``: the start of the last role that began before the end of the window; further roles
+            are not known.
     """
 
     first: date
@@ -42,28 +43,29 @@ class Window:
 
 @dataclass(frozen=True)
 class SplitProbability:
-    """Joint probabilities given persona and level of the last role, each ``[Y, Z, L]``.
+    """Joint probabilities given persona and level of the last role, ``[Y, Z, L]`` each.
 
     Attributes:
-        in_split: The last move is of that cohort and the split date lies in the window.
-        ended_months: ``[Y, Z, L, M]``: also, the last role ended after that many complete months.
-        stayed: Also, known to have been held for the months that make somebody hireable.
-        left: Also, known not to have been held for that long.
-        whole: Also, the career has no further role, so its outcome is known.
+        in_split: The last move belongs to the cohort, and the split date is in the window.
+        ended_months: ``in_split``, and the last role ended after this many complete months,
+            ``[Y, Z, L, M]``.
+        stayed: ``in_split``, and the role is known to have been held for the months of the proxy label.
+        left: ``in_split``, and the role is known not to have been held for that long.
+        complete: ``in_split``, and the career has no further role, so its label is known.
     """
 
     in_split: NDArray[np.float64]
     ended_months: NDArray[np.float64]
     stayed: NDArray[np.float64]
     left: NDArray[np.float64]
-    whole: NDArray[np.float64]
+    complete: NDArray[np.float64]
 
 
 def split_probability(generator: CareerGenerator, window: Window, hireable_months: int) -> SplitProbability:
-    """Sum the generator's probabilities over every start and tenure of the last role, by day.
+    """Return the sums of the generator's probabilities over every start day and tenure of the last role.
 
-    A window by ``move`` must have no end. Its careers are those by ``transition``, because no role began
-    after the target; `move_probability` has the windows with an end.
+    A window by ``move`` must have no end. It has the same careers as a window by ``transition``, because no
+    role began after the target. For windows with an end see `move_probability`.
     """
     assert window.by != "move" or window.end is None
     settings = generator.settings
@@ -76,7 +78,7 @@ def split_probability(generator: CareerGenerator, window: Window, hireable_month
     oldest = (settings.as_of - window.first).days
     youngest = 0 if window.end is None else (settings.as_of - window.end).days + 1
     in_window = (np.arange(ages) >= youngest) & (np.arange(ages) <= oldest)
-    # Days from the last observed day to the as-of date; an end in them was not yet known.
+    # Days from the last observed day to the as-of date; ends on these days were not yet known.
     unseen = 0 if window.by == "career" else max(0, (settings.as_of - window.observed).days)
     still_held = np.ones_like(longer)
     still_held[..., unseen:] = longer[..., : ages - unseen]
@@ -92,15 +94,18 @@ def split_probability(generator: CareerGenerator, window: Window, hireable_month
         ended_months=ended,
         stayed=stayed + ended[..., hireable_months:].sum(-1),
         left=ended[..., :hireable_months].sum(-1),
-        whole=in_split,
+        complete=in_split,
     )
 
 
 def tenure_days(generator: CareerGenerator, days: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Probability of a tenure of exactly, and of more than, 0 to ``days - 1`` days; both ``[Z, L, T]``."""
+    """Return the probabilities of tenures of exactly, and of more than, 0 to ``days - 1`` days.
+
+    Both are ``[Z, L, T]``.
+    """
     edges = np.arange(days) + 0.5  # tenures are rounded to whole days
-    edges[:SHORTEST_TENURE_DAYS] = 0.0  # and shorter ones made the shortest
-    edges[LONGEST_TENURE_DAYS:] = np.inf  # and longer ones the longest
+    edges[:MIN_TENURE_DAYS] = 0.0  # shorter ones become the shortest tenure
+    edges[MAX_TENURE_DAYS:] = np.inf  # longer ones become the longest tenure
     with np.errstate(divide="ignore"):
         log_months = np.log(edges / DAYS_PER_MONTH)
     z = (log_months - generator.log_tenure_mean[..., None]) / generator.log_tenure_sigma[:, None, None]
@@ -116,7 +121,7 @@ def _ended_months(
     unseen: int,
     tenure: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Probability of being in the split and known to have ended, by complete months ``[Y, Z, L, M]``."""
+    """Return the probability of being in the split with a known end, by complete months ``[Y, Z, L, M]``."""
     ages, cohorts = of_age.shape
     oldest_start = generator.settings.as_of - timedelta(days=ages - 1)
     number, day = (part[::-1] for part in month_and_day(oldest_start, ages))  # by age
@@ -124,11 +129,11 @@ def _ended_months(
     joint = np.zeros((*tenure.shape[:2], cohorts * months))
     which = generator.cohort_of_age(np.arange(ages)) * months
     weight = of_age.sum(1)
-    for first in range(SHORTEST_TENURE_DAYS, ages, _DAYS_AT_ONCE):
+    for first in range(MIN_TENURE_DAYS, ages, _DAYS_AT_ONCE):
         days = range(first, min(first + _DAYS_AT_ONCE, ages))
         share = np.empty((len(days), cohorts * months))
         for row, length in zip(share, days, strict=True):
-            # Began `length + e` days before the as-of date and ended `e` days before it.
+            # Roles that began `length + e` days before the as-of date and ended `e` days before it.
             complete = number[: ages - length] - number[length:] - (day[: ages - length] < day[length:])
             selected = in_window[: ages - length] if by == "career" else in_window[length:]
             end_is_known = np.arange(ages - length) >= unseen
@@ -140,14 +145,14 @@ def _ended_months(
 
 
 def complete_months(first: date, days: int, observed: date) -> NDArray[np.int64]:
-    """Complete months to ``observed`` from each of ``days`` days, from ``first`` on; 0 if it is earlier."""
+    """Return the complete months from each of ``days`` days since ``first`` to ``observed``; at least 0."""
     number, day = month_and_day(first, days)
     complete = observed.year * 12 + observed.month - number - (observed.day < day)
     return np.maximum(complete, 0)
 
 
 def month_and_day(first: date, days: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Month number (twelve times the year and the month) and day of the month, for ``days`` days."""
+    """Return month number (12 × year + month) and day of the month for ``days`` days from ``first`` on."""
     each = np.datetime64(first) + np.arange(days)
     month = each.astype("datetime64[M]")
     return month.astype(np.int64) + 1970 * 12 + 1, (each - month).astype(np.int64) + 1

@@ -1,7 +1,7 @@
-"""The words that simulated job titles are made of, in three languages.
+"""Words of the simulated job titles, in three languages.
 
-A title is a family (its noun), a specialisation and a level. Languages never share a title after
-normalisation, so one title of a career tells its language.
+A title consists of a family (its noun), a specialisation and a level. Languages never share a title after
+normalisation, so a single title shows the language of a career.
 """
 
 from typing import Final
@@ -29,7 +29,7 @@ LEVELS: Final = {
         "Oberster {} im Führungskreis",
     ),
 }
-"""Lowest first; ``{}`` is the specialisation and the family's noun."""
+"""Levels, lowest first; ``{}`` is replaced by the specialisation and the noun of the family."""
 
 FAMILIES: Final = (
     ("Engineer", "Engenheiro", "Ingenieur"),
@@ -45,7 +45,7 @@ FAMILIES: Final = (
     ("Marketing Specialist", "Especialista de Marketing", "Vermarkter"),
     ("Project Manager", "Gerente de Projetos", "Projektleiter"),
 )
-"""The noun of each family, by language."""
+"""Noun of each family, by language."""
 
 SPECIALISATIONS: Final = (
     (
@@ -127,7 +127,7 @@ SPECIALISATIONS: Final = (
         "Housing",
     ),
 )
-"""The specialisations of each family; the same word in every language, as in many real titles."""
+"""Specialisations of each family; the words are the same in every language, as in many real titles."""
 
 AREAS: Final = (
     "",
@@ -191,13 +191,13 @@ AREAS: Final = (
     "Charity ",
     "Embassy ",
 )
-"""Put before a specialisation if the settings ask for more of them than a family has words."""
+"""Prefixes for further specialisations, if the settings require more of them than a family has words."""
 
 
 def title_names(num_families: int, num_specialisations: int, language: str) -> list[str]:
-    """Canonical titles of one language, in the order of title numbers.
+    """Return the canonical titles of one language, in the order of title numbers.
 
-    Title number ``(family * num_specialisations + specialisation) * levels + level``.
+    A title number is ``(family * num_specialisations + specialisation) * levels + level``.
     """
     column = LANGUAGES.index(language)
     names: list[str] = []

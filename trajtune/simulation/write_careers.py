@@ -42,21 +42,21 @@ def write_simulated(
 ) -> str:
     """Write the careers 1 to ``num_careers`` to a file or a database.
 
-    A ``.parquet`` or ``.jsonl`` file holds a row a career in the columns of `write_simulated_table` (in
-    Parquet ``work_history`` is JSON text), a ``.csv`` file a row a role.
+    A ``.parquet`` or ``.jsonl`` file has one row per career, with the columns of `write_simulated_table` (in
+    Parquet, ``work_history`` is JSON text). A ``.csv`` file has one row per role.
 
     Args:
-        num_careers: At least 1.
-        seed: The same seed and settings give the same rows.
-        to: The path of a file, or what `write_simulated_table` takes.
-        settings: The population.
+        num_careers: Number of careers, at least 1.
+        seed: Seed; the same seed and settings give the same rows.
+        to: Path of a file, or a URL or settings as in `write_simulated_table`.
+        settings: Settings of the population.
 
     Returns:
-        Where they are, in words; without the URL.
+        A text that says where the careers are, without the URL.
 
     Raises:
         SourceError: If the database or the file cannot be written, the database has a table
-            ``candidates`` that trajtune did not make, or the file's name has another ending.
+            ``candidates`` that trajtune did not create, or the file name has another extension.
     """
     if Path(to).suffix not in _SUFFIXES and _URL_LIKE.search(to):
         return write_simulated_table(num_careers, seed, to, settings)
@@ -67,21 +67,22 @@ def write_simulated(
 def write_simulated_table(
     num_careers: int, seed: int, url: str, settings: ProcessSettings = DEFAULT_SETTINGS
 ) -> str:
-    """Write the table ``candidates(id, work_history jsonb, hireable)``, all of it or nothing.
+    """Write the table ``candidates(id, work_history jsonb, hireable)`` in one transaction.
 
     An earlier simulation in the database is replaced.
 
     Args:
-        num_careers: At least 1.
-        seed: The same seed and settings give the same rows.
+        num_careers: Number of careers, at least 1.
+        seed: Seed; the same seed and settings give the same rows.
         url: ``postgresql://...``, or libpq's ``key=value`` settings.
-        settings: The population.
+        settings: Settings of the population.
 
     Returns:
-        Where they are, in words; without the URL.
+        A text that says where the careers are, without the URL.
 
     Raises:
-        SourceError: As of `write_simulated`.
+        SourceError: If the database cannot be written, or has a table ``candidates`` that trajtune did not
+            create.
     """
     with _transaction(url) as connection, connection.cursor() as cursor:
         if _exists(connection, TABLE):
@@ -89,8 +90,8 @@ def write_simulated_table(
             (comment,) = cursor.fetchone() or (None,)
             if comment != _OURS:
                 raise SourceError(
-                    f"The database has a table `{TABLE}` that trajtune did not make. "
-                    "Drop or rename it, or give another database."
+                    f"The database has a table `{TABLE}` that trajtune did not create. "
+                    "Drop or rename it, or use another database."
                 )
             cursor.execute(sql.SQL("drop table {}").format(sql.Identifier(TABLE)))
         _fill(connection, TABLE, num_careers, seed, settings)
@@ -100,10 +101,10 @@ def write_simulated_table(
 def simulated_table(
     url: str, num_careers: int, seed: int, settings: ProcessSettings = DEFAULT_SETTINGS
 ) -> str:
-    """The name of a table with these careers in the database; it is filled the first time.
+    """Return the name of a table with these careers in the database; it is created on the first call.
 
-    It is filled in one transaction, and its name is a hash of every setting. So a table that exists is
-    complete, and two commands at the same time fill it once.
+    The table is filled in one transaction, and its name is a hash of every setting. A table that exists is
+    therefore complete, and two simultaneous commands fill it only once.
     """
     key = f"{GENERATOR_VERSION} {num_careers} {seed} {settings.model_dump_json()}"
     name = f"simulated_{sha256(key.encode()).hexdigest()[:16]}"
@@ -142,7 +143,7 @@ def _exists(connection: "Connection", name: str) -> bool:
 
 @contextmanager
 def _transaction(url: str) -> Iterator["Connection"]:
-    """A connection that commits if the block ends without an error; no message holds the URL."""
+    """Yield a connection that commits if the block succeeds; error messages do not contain the URL."""
     if (fault := postgres_fault(url)) is not None:
         raise SourceError(f"{_VARIABLE} {fault}.")
     url = libpq_url(url)
@@ -152,7 +153,7 @@ def _transaction(url: str) -> Iterator["Connection"]:
         # `from None`: psycopg2's own message may repeat the URL.
         reason = connection_reason(str(error), url)
         raise SourceError(
-            f"Cannot connect to the database in {_VARIABLE} to write to: {reason}. "
+            f"Cannot connect to the database in {_VARIABLE} to write the careers: {reason}. "
             f"{remedy(reason, _VARIABLE)}."
         ) from None
     try:
@@ -162,7 +163,7 @@ def _transaction(url: str) -> Iterator["Connection"]:
         reason = (error.diag.message_primary or "the connection was lost").splitlines()[0]
         raise SourceError(
             f"The database refused the simulated careers: {hide_passwords(reason, url)}. "
-            "Fix the database, or give another one."
+            "Fix the database, or use another one."
         ) from None
     finally:
         connection.close()
@@ -171,13 +172,13 @@ def _transaction(url: str) -> Iterator["Connection"]:
 def _write_file(num_careers: int, seed: int, path: Path, settings: ProcessSettings) -> None:
     if path.suffix not in _SUFFIXES:
         raise SourceError(
-            f"Simulated careers are written to {', '.join(_SUFFIXES)} files or a postgresql:// URL, "
-            f"but got {path.name}. Give one of those endings."
+            f"Simulated careers must be written to {', '.join(_SUFFIXES)} files or a postgresql:// URL, "
+            f"but got {path.name}. Use one of these extensions."
         )
     if path.suffix == ".csv" and settings.broken:
         raise SourceError(
-            f"Faults are put into JSON histories, but broken is {settings.broken} and {path.name} "
-            "has a row a role. Write .jsonl or .parquet, or set broken to 0."
+            f"Faults can only be inserted into JSON histories, but broken is {settings.broken} and "
+            f"{path.name} has one row per role. Write .jsonl or .parquet, or set broken to 0."
         )
     layout: RowLayout = "roles" if path.suffix == ".csv" else "candidates"
     rows = simulated_rows(num_careers, seed, settings, layout)
@@ -186,7 +187,7 @@ def _write_file(num_careers: int, seed: int, path: Path, settings: ProcessSettin
         with atomic_path(path, unique=True) as temporary:
             _write_rows(rows, path.suffix, temporary)
     except OSError as error:
-        raise SourceError(f"Cannot write {path}: {error.strerror}. Give another path.") from error
+        raise SourceError(f"Cannot write {path}: {error.strerror}. Use another path.") from error
 
 
 def _write_rows(rows: Iterator[pa.Table], suffix: str, path: Path) -> None:

@@ -1,1 +1,1 @@
-"""The specification's steps as plain functions of data frames and paths, for notebooks and scripts."""
+"""The specification's steps as plain functions with data frames and paths, for notebooks and scripts."""

@@ -1,4 +1,4 @@
-"""Careers as data frames: load them, split them in time, list their examples."""
+"""Load careers as data frames, split them in time, and list their examples."""
 
 import json
 import tempfile
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KNOWN_UNTIL: Final = "known_until"
-"""The column with the last day of which a frame knows; later facts are not in its rows."""
+"""Column with the last day whose facts are in a frame; later facts are not in its rows."""
 
 _ID_COLUMNS: Final = ("candidate_id", "id", "person_id", "user_id")
 
@@ -37,21 +37,21 @@ Example = tuple[tuple[str, ...], str, float | None, str]
 def load_career_sequences(
     db_url: str, table: str = "candidates", *, id_column: str = "id", history_column: str = "work_history"
 ) -> "pd.DataFrame":
-    """Read the careers of a PostgreSQL table with one row a person.
+    """Read careers from a PostgreSQL table with one row per person.
 
     Args:
-        db_url: The database. It is read and not kept.
-        table: A table or view, as ``name`` or ``schema.name``.
-        id_column: Column of the person's id.
-        history_column: Column of the person's roles, a JSON list.
+        db_url: URL of the database; it is not stored.
+        table: Table or view, as ``name`` or ``schema.name``.
+        id_column: Column with the person's id.
+        history_column: Column with the person's roles, a JSON list.
 
     Returns:
-        One row a career, sorted by ``candidate_id``. ``titles``, ``starts``, ``ends``, ``precisions`` and
-        ``end_precisions`` hold a list each with an entry a role, oldest first. ``known_until`` is the day
-        that the data describes.
+        One row per career, sorted by ``candidate_id``. ``titles``, ``starts``, ``ends``, ``precisions`` and
+        ``end_precisions`` are lists with one entry per role, oldest first. ``known_until`` is the day that
+        the data describes.
 
     Raises:
-        SourceError: If there is nothing to read, or too large a share of it cannot be used.
+        SourceError: If there is nothing to read, or too many rows cannot be used.
 
     Examples:
         >>> careers = load_career_sequences(os.environ["POSTGRES_URL"])  # doctest: +SKIP
@@ -64,22 +64,22 @@ def load_career_sequences(
 def temporal_split(
     df: "pd.DataFrame", train_cutoff: Day, val_cutoff: Day, *, by: SplitBy = "career"
 ) -> "tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]":
-    """Split careers in time; nothing in a split is later than its last day.
+    """Split careers in time, so that no split contains facts after its last day.
 
     Args:
-        df: What `load_career_sequences` gave; or one row a role with the columns ``candidate_id``, ``title``,
-            ``start_date``, ``end_date``; or one row a person with ``id`` and ``work_history``.
-        train_cutoff: First day that is not train, a date or YYYY-MM-DD.
-        val_cutoff: First day that is not val.
+        df: The result of `load_career_sequences`; or one row per role with the columns ``candidate_id``,
+            ``title``, ``start_date``, ``end_date``; or one row per person with ``id`` and ``work_history``.
+        train_cutoff: First day after train, a date or YYYY-MM-DD.
+        val_cutoff: First day after val.
         by: ``career`` is the specification's rule: each career is in the split of its latest date.
-            ``move`` is what searches use: each move is in the split in which its next role began.
+            ``move`` is the default of searches: each move is in the split in which its next role began.
 
     Returns:
         Train, val and test, each with the columns of `load_career_sequences` and ``split_date``.
 
     Raises:
         SourceError: If the frame has none of these forms.
-        SplitError: If the cutoffs are not dates in order, or a split would be empty.
+        SplitError: If the cutoffs are not dates in ascending order, or a split would be empty.
 
     Examples:
         >>> train, val, test = temporal_split(careers, "2021-01-01", "2023-01-01")  # doctest: +SKIP
@@ -87,8 +87,8 @@ def temporal_split(
     careers, as_of = _careers_of(df)
     splits = split_careers(careers, _day(train_cutoff), _day(val_cutoff), by, as_of=as_of)
     return (
-        _frame(splits.train, _eve(splits.train_cutoff)),
-        _frame(splits.val, _eve(splits.val_cutoff)),
+        _frame(splits.train, _day_before(splits.train_cutoff)),
+        _frame(splits.val, _day_before(splits.val_cutoff)),
         _frame(splits.test, as_of),
     )
 
@@ -96,15 +96,15 @@ def temporal_split(
 def generate_sequences(
     df: "pd.DataFrame", examples: Literal["last", "every_transition"] = "last"
 ) -> list[Example]:
-    """The examples of a split: the titles so far, the next title, how long that lasted, and whose it is.
+    """List the examples of a split: the titles so far, the next title, its tenure, and the person.
 
     Args:
         df: A split of `temporal_split`, or any frame that it accepts.
-        examples: ``last``: one example a career. ``every_transition``: each prefix and its next title.
+        examples: ``last``: one example per career. ``every_transition``: each prefix and its next title.
 
     Returns:
-        ``(input_titles, next_title, tenure_months, candidate_id)`` of each example; the months are None while
-        they are unknown.
+        ``(input_titles, next_title, tenure_months, candidate_id)`` of each example; ``tenure_months`` is None
+        if it is unknown.
 
     Examples:
         >>> generate_sequences(train)[0]  # doctest: +SKIP
@@ -115,7 +115,7 @@ def generate_sequences(
 
 
 def encoded(df: "pd.DataFrame", encoder: TitleEncoder) -> SplitData:
-    """The careers of a frame with at least two roles, as models read them."""
+    """Encode the careers of a frame that have at least two roles, for models."""
     careers, known_until = _careers_of(df)
     careers = careers.filter(pa.compute.greater_equal(pa.compute.list_value_length(careers["titles"]), 2))
     dates = df[SPLIT_DATE] if SPLIT_DATE in df and len(df) == len(careers) else None
@@ -132,7 +132,7 @@ def _frame(careers: pa.Table, known_until: date) -> "pd.DataFrame":
 
 
 def _careers_of(df: "pd.DataFrame") -> tuple[pa.Table, date]:
-    """The careers of a frame in any of its forms, and the last day that it knows of."""
+    """Return the careers of a frame in any form, and the last day of its facts."""
     if {*CAREERS.names, KNOWN_UNTIL} <= {*df.columns}:
         table = pa.Table.from_pandas(df[CAREERS.names], schema=CAREERS, preserve_index=False)
         return table, max(df[KNOWN_UNTIL], default=date.max)
@@ -141,7 +141,7 @@ def _careers_of(df: "pd.DataFrame") -> tuple[pa.Table, date]:
 
 
 def _parsed(df: "pd.DataFrame") -> LoadedCareers:
-    """Read a frame of raw rows exactly as the same rows in a file."""
+    """Read a frame of raw rows with the same code as rows in a file."""
     id_column = next((name for name in _ID_COLUMNS if name in df), None)
     layout: RoleRows | JsonHistory
     if id_column and {"title", "start_date"} <= {*df.columns}:
@@ -151,8 +151,8 @@ def _parsed(df: "pd.DataFrame") -> LoadedCareers:
         layout = JsonHistory(id_column=id_column)
     else:
         raise SourceError(
-            "A frame of careers has candidate_id, title, start_date and end_date (one row a role), or id and "
-            f"work_history (one row a person), but this one has {', '.join(map(str, df.columns))}. "
+            "A frame of careers has candidate_id, title, start_date and end_date (one row per role), or id "
+            f"and work_history (one row per person), but this one has {', '.join(map(str, df.columns))}. "
             "Rename its columns."
         )
     if "end_date" not in df and isinstance(layout, RoleRows):
@@ -177,9 +177,9 @@ def _day(value: Day) -> date:
         )
     except (ValueError, AttributeError) as error:
         raise SplitError(
-            f"A cutoff must be a date such as 2021-01-01, but got {value!r}. Write it so."
+            f"A cutoff must be a date, but got {value!r}. Write it as YYYY-MM-DD, for example 2021-01-01."
         ) from error
 
 
-def _eve(day: date) -> date:
+def _day_before(day: date) -> date:
     return date.fromordinal(day.toordinal() - 1)

@@ -1,4 +1,4 @@
-"""Calibrate and measure a model, and say what was found."""
+"""Calibrate and measure a model, and report the result."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.isotonic import IsotonicRegression
 
-_MOST_ERROR: Final = GateSettings().calibration_error
+_MAX_ERROR: Final = GateSettings().calibration_error
 
 
 def train_calibrator(
     model: CareerModel, val_loader: Loader, device: str | torch.device = "cpu"
 ) -> "IsotonicRegression":
-    """Fit isotonic regression of being right on the top title's probability.
+    """Fit isotonic regression from the top title's probability to being right.
 
     Args:
-        model: Moved to ``device``; its mode is kept.
-        val_loader: Careers that the model was not trained on.
-        device: Where to predict.
+        model: The model. It is moved to ``device``; its training mode does not change.
+        val_loader: Batches of careers that the model was not trained on.
+        device: Device for the predictions.
 
     Returns:
         The fitted curve.
@@ -57,11 +57,11 @@ def train_calibrator(
 
 
 def save_calibrator(calibrator: "IsotonicRegression", path: str | Path) -> None:
-    """Write the calibrator as a pickle; trajtune never reads it.
+    """Write the calibrator as a pickle. trajtune itself never reads it.
 
     Args:
-        calibrator: From `train_calibrator`.
-        path: The file, written atomically.
+        calibrator: Result of `train_calibrator`.
+        path: Path of the file, which is written atomically.
     """
     isotonic.save_calibrator(calibrator, Path(path))
 
@@ -69,26 +69,26 @@ def save_calibrator(calibrator: "IsotonicRegression", path: str | Path) -> None:
 def evaluate_calibration(
     calibrator: "IsotonicRegression", raw_probs: ArrayLike, labels: ArrayLike
 ) -> dict[str, float | None]:
-    """Calibration error and Brier score before (``_raw``) and after calibration.
+    """Compute calibration error and Brier score before (``_raw``) and after calibration.
 
     Args:
-        calibrator: From `train_calibrator`.
-        raw_probs: Probability of the top title, 0..1, ``[E]``, of other careers than it was fitted on.
+        calibrator: Result of `train_calibrator`.
+        raw_probs: Probability of the top title, 0..1, ``[E]``, for careers that it was not fitted on.
         labels: Whether the top title was right, bool or 0 and 1, ``[E]``.
 
     Returns:
-        ``ece`` (10 bins of equal width), ``ece_equal_mass``, ``brier``, and each with ``_raw``.
+        ``ece`` (10 bins of equal width), ``ece_equal_mass`` and ``brier``, and each with the suffix ``_raw``.
     """
     raw = np.asarray(raw_probs, np.float64)
     return evaluate.evaluate_calibration(raw, calibrator.predict(raw), np.asarray(labels, bool))
 
 
 def evaluate_model(model_path: str | Path, test_loader: Loader) -> dict[str, Any]:
-    """Measure a model.
+    """Measure a model on test examples.
 
     Args:
         model_path: An ONNX file, a checkpoint of trajtune, or a saved state dict.
-        test_loader: From `create_dataloaders`, with the vocabulary that the model was trained with.
+        test_loader: Result of `create_dataloaders`, with the vocabulary of the model's training.
 
     Returns:
         Metrics by name: ``next_role_top1``, ``next_role_top5``, ``next_role_nll`` (nats), ``ece``, tenure and
@@ -103,28 +103,30 @@ def evaluate_model(model_path: str | Path, test_loader: Loader) -> dict[str, Any
         on_last = predict_with_graph(graph, arrays, test_loader.examples)
         of_others = partial(_with_graph, graph, arrays)
         on_test = with_outcomes(on_last.predictions, of_others, arrays)
-        return evaluate.evaluate_model(on_test, on_last.calibrated_confidence, _MOST_ERROR)
+        return evaluate.evaluate_model(on_test, on_last.calibrated_confidence, _MAX_ERROR)
     model = load_model(path)
     moves = predict_batches(model, test_loader)
     on_test = with_outcomes(moves, partial(predict, model, arrays), arrays)
-    return evaluate.evaluate_model(on_test, moves.confidence, _MOST_ERROR)
+    return evaluate.evaluate_model(on_test, moves.confidence, _MAX_ERROR)
 
 
 def evaluate_career_changers(
     model: CareerModel, test_df: "pd.DataFrame", encoder: TitleEncoder | None = None
 ) -> dict[str, Any]:
-    """Accuracy among people whose next title names another occupation, where repeating a title fails.
+    """Measure accuracy on people whose next title is another occupation.
+
+    A model that repeats the current title fails on these people.
 
     Args:
-        model: Its mode is kept.
+        model: The model; its training mode does not change.
         test_df: A split of `temporal_split`.
-        encoder: The vocabulary; None: the one that `train_epoch` trained the model with.
+        encoder: The vocabulary; None: the one from `train_epoch`.
 
     Returns:
         ``num``, ``top1``, ``top5``, ``mrr``, ``nll`` and more; see the metrics' reference page.
 
     Raises:
-        TrainingError: If the vocabulary is not known.
+        TrainingError: If the vocabulary is unknown.
     """
     data = encoded(test_df, encoder_of(model, encoder))
     transitions = last_transitions(data)
@@ -135,17 +137,17 @@ def evaluate_career_changers(
 
 
 test_career_changers = evaluate_career_changers
-test_career_changers.__test__ = False  # type: ignore[attr-defined]  # its name is the specification's; pytest would run it
+test_career_changers.__test__ = False  # type: ignore[attr-defined]  # keeps pytest from running it as a test
 
 
 def generate_report(metrics: Mapping[str, Any]) -> str:
-    """A page of Markdown.
+    """Write metrics as a page of Markdown.
 
     Args:
-        metrics: What `evaluate_model` gave, any further metrics beside it, or a bundle's ``metrics.json``.
+        metrics: Result of `evaluate_model`, possibly with further metrics, or a bundle's ``metrics.json``.
 
     Returns:
-        The text.
+        The text of the page.
     """
     if "gates" in metrics:
         return report_text(metrics)

@@ -1,4 +1,4 @@
-"""A trained model as an ONNX file, from paths alone."""
+"""Export a trained model to ONNX, from paths only."""
 
 import pickle
 from pathlib import Path
@@ -16,19 +16,20 @@ from trajtune.model.network.lstm import CareerTrajectoryLSTM
 
 
 def export_to_onnx(model_path: str | Path, vocab_path: str | Path, output_path: str | Path) -> dict[str, Any]:
-    """Write a model as an ONNX file, with its vocabulary beside it (X-vocab.json).
+    """Export a model to an ONNX file, with its vocabulary beside it (X-vocab.json).
 
     Args:
         model_path: A checkpoint of trajtune, or ``torch.save(model.state_dict(), path)`` of a
             `CareerTrajectoryLSTM` without options.
-        vocab_path: The vocabulary file of the titles that it was trained with.
-        output_path: The file, ending in .onnx; replaced if it exists.
+        vocab_path: Vocabulary file of the model's training.
+        output_path: Path of the file, ending in .onnx. An existing file is replaced.
 
     Returns:
         ``opset``, ``ir_version``, ``num_nodes`` and ``num_bytes`` of the file.
 
     Raises:
         TrainingError: If the model cannot be read, or was trained with another vocabulary.
+        BundleError: If the service could not find the vocabulary there.
         ExportError: If the path does not end in .onnx, or the graph does not match the contract.
     """
     encoder = TitleEncoder.load(Path(vocab_path))
@@ -36,26 +37,26 @@ def export_to_onnx(model_path: str | Path, vocab_path: str | Path, output_path: 
 
 
 def simplify_onnx(model_path: str | Path) -> None:
-    """Simplify an ONNX file in place, and check that it computes the same.
+    """Simplify an ONNX file in place, and check that its outputs do not change.
 
     Args:
-        model_path: A file that `export_to_onnx` wrote.
+        model_path: File that `export_to_onnx` wrote.
 
     Raises:
-        ExportError: If the result differs, or the contract no longer holds.
+        ExportError: If the outputs differ, or the result breaks the contract.
     """
     to_onnx.simplify_onnx(Path(model_path))
 
 
 def load_model(path: Path, encoder: TitleEncoder | None = None) -> CareerModel:
-    """The model of a checkpoint or of a state dict, in eval mode.
+    """Load the model of a checkpoint or of a state dict, in eval mode.
 
     Args:
-        path: The file.
-        encoder: If given, the model must have as many titles.
+        path: Path of the file.
+        encoder: Vocabulary; if given, the model must have the same number of titles.
 
     Raises:
-        TrainingError: If the file is neither, or has another number of titles.
+        TrainingError: If the file is neither, or the number of titles differs.
     """
     weights = _state_dict(path)
     model = build_model(load_checkpoint(path)) if weights is None else _plain_model(weights, path)
@@ -77,7 +78,7 @@ def _state_dict(path: Path) -> dict[str, torch.Tensor] | None:
         ValueError,
         EOFError,
         pickle.UnpicklingError,
-    ):  # `load_checkpoint` says why
+    ):  # `load_checkpoint` reports the reason
         return None
     is_weights = isinstance(content, dict) and "embedding.weight" in content
     return content if is_weights else None
@@ -93,7 +94,7 @@ def _plain_model(weights: dict[str, torch.Tensor], path: Path) -> CareerTrajecto
         model.load_state_dict(weights)
     except (RuntimeError, KeyError) as error:
         raise TrainingError(
-            f"{path} holds the weights of a model with options, which a state dict does not name. "
-            "Train it with `trajtune train`, whose checkpoints do."
+            f"A state dict must be of a model without options, but {path} is of one with options. "
+            "Train it with `trajtune train`, whose checkpoints contain the options."
         ) from error
     return model.eval()

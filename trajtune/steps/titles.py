@@ -1,4 +1,4 @@
-"""The vocabulary with the specification's calls: made empty, fitted and loaded in place."""
+"""The vocabulary with the specification's interface: created empty, then fitted or loaded in place."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from trajtune.dataset.titles import UNKNOWN, UNKNOWN_TITLE
 
 
 class _OnInstanceOrClass:
-    """A method that fills the instance it is called on; called on the class, it fills a new one."""
+    """A method that fills its instance, or a new instance if it is called on the class."""
 
     def __init__(self, method: Any) -> None:
         self.method = method
@@ -20,7 +20,7 @@ class _OnInstanceOrClass:
 
 
 class TitleEncoder(titles.TitleEncoder):
-    """Titles of the training split to indices from 1 and back; 0 is every other title.
+    """Map the titles of the training split to indices from 1, and back. Index 0 is any other title.
 
     Examples:
         >>> encoder = TitleEncoder()
@@ -35,11 +35,11 @@ class TitleEncoder(titles.TitleEncoder):
 
     @_OnInstanceOrClass
     def fit(self, titles_: Iterable[str], **options: Any) -> Self:
-        """Give an index to each title, the most frequent first; ties in alphabetical order.
+        """Assign an index to each title, the most frequent first, with ties in alphabetical order.
 
         Args:
-            titles_: Titles of the *training* split as people write them.
-            options: ``min_count`` and ``max_titles``, which leave out rare titles.
+            titles_: Titles of the *training* split, in any spelling.
+            options: ``min_count`` and ``max_titles``, which exclude rare titles.
 
         Returns:
             The encoder itself.
@@ -47,10 +47,10 @@ class TitleEncoder(titles.TitleEncoder):
         return self._take(titles.TitleEncoder.fit(titles_, **options))
 
     def save(self, path: str | Path) -> None:
-        """Write the vocabulary as the file that the serving contract describes.
+        """Write the vocabulary in the format of the serving contract.
 
         Args:
-            path: The file, written atomically.
+            path: Path of the file, which is written atomically.
         """
         super().save(Path(path))
 
@@ -59,17 +59,17 @@ class TitleEncoder(titles.TitleEncoder):
         """Read a vocabulary file that `save` wrote.
 
         Args:
-            path: The file.
+            path: Path of the file.
 
         Returns:
             The encoder itself.
 
         Raises:
-            SnapshotError: If the file is missing or is no vocabulary.
+            SnapshotError: If the file is missing or is not a vocabulary.
         """
         return self._take(titles.TitleEncoder.load(Path(path)))
 
     def _take(self, other: titles.TitleEncoder) -> Self:
-        self.__dict__.clear()  # what was derived from the titles before is no longer true
+        self.__dict__.clear()  # drop everything derived from the earlier titles
         self.__dict__.update(vars(other))
         return self

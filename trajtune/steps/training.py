@@ -1,4 +1,4 @@
-"""Train and validate a model of one's own on data frames, one epoch a call."""
+"""Train and validate a model on data frames, one epoch per call."""
 
 # B examples in a batch, V titles
 
@@ -39,12 +39,12 @@ class FrameLoader(Loader):
 
 
 class Evaluation(NamedTuple):
-    """What `evaluate` gives.
+    """Result of `evaluate`.
 
     Attributes:
         accuracy: Share of examples whose next title is the most probable one, in 0..1.
-        loss: Mean negative log-likelihood of the next titles in the vocabulary, in nats; NaN without any.
-        predictions: Of each example, for `train_calibrator` and metrics.
+        loss: Mean negative log-likelihood of next titles in the vocabulary, in nats; NaN if there are none.
+        predictions: Predictions for each example, for calibration and metrics.
     """
 
     accuracy: float
@@ -61,18 +61,18 @@ def create_dataloaders(
     examples: Literal["last", "every_transition"] = "last",
     seed: int = 0,
 ) -> tuple[FrameLoader, FrameLoader]:
-    """Batches of train, shuffled differently in each epoch, and of val in a fixed order.
+    """Create batches of train, shuffled in each epoch, and of val, in a fixed order.
 
     Args:
-        train_df: A split of `temporal_split`.
-        val_df: Another; each career's last transition is an example.
-        encoder: Fitted on train.
-        batch_size: Examples in a training step.
+        train_df: Train split from `temporal_split`.
+        val_df: Another split; the last transition of each career is an example.
+        encoder: Vocabulary fitted on train.
+        batch_size: Number of examples per training step.
         examples: Which transitions of a train career are examples; ``last`` is the specification's.
-        seed: Of the shuffling.
+        seed: Seed of the shuffling.
 
     Returns:
-        The loaders of train and val; iterating gives `trajtune.model.batches.Batch`.
+        The loaders of train and val, which yield `trajtune.model.batches.Batch`.
 
     Examples:
         >>> train_loader, val_loader = create_dataloaders(train, val, encoder)  # doctest: +SKIP
@@ -95,21 +95,21 @@ def train_epoch(
     optimizer: torch.optim.Optimizer,
     criterion: Criterion | None = None,
 ) -> float:
-    """Take one step for each batch.
+    """Train for one epoch, with one step per batch.
 
     The loss is the specification's: ``criterion`` of the next title, plus 0.1 times the squared error of the
-    tenure (in standard deviations of train) and 0.1 times the cross-entropy of hireability, where known.
+    tenure (in standard deviations of train), plus 0.1 times the cross-entropy of hireability. Unknown targets
+    are masked.
 
     Args:
-        model: Left in training mode.
-        dataloader: From `create_dataloaders`.
-        optimizer: Of the model's parameters.
-        criterion: Of logits ``[B, V]`` and title indices ``[B]``, for example
-            ``torch.nn.CrossEntropyLoss()``, which None means too. Titles outside the
-            vocabulary are no targets.
+        model: The model; it stays in training mode.
+        dataloader: Result of `create_dataloaders`.
+        optimizer: Optimizer of the model's parameters.
+        criterion: Function of logits ``[B, V]`` and title indices ``[B]``; None:
+            ``torch.nn.CrossEntropyLoss()``. Titles outside the vocabulary are masked.
 
     Returns:
-        The mean loss of the batches.
+        Mean loss over the batches.
 
     Raises:
         TrainingError: If the loss is not finite.
@@ -127,7 +127,7 @@ def train_epoch(
                 f"Training needs a finite loss, but it is {loss.item()} at step {len(losses) + 1}. "
                 "Lower the optimizer's learning rate."
             )
-        if loss.requires_grad:  # a batch without any known target teaches nothing
+        if loss.requires_grad:  # a batch without known targets has no gradient
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         losses.append(float(loss.detach()))
@@ -135,14 +135,14 @@ def train_epoch(
 
 
 def evaluate(model: CareerTrajectoryLSTM, dataloader: Loader) -> Evaluation:
-    """Accuracy, loss and predictions of a model.
+    """Compute accuracy, loss and predictions of a model.
 
     Args:
-        model: Its mode is kept.
-        dataloader: From `create_dataloaders`.
+        model: The model; its training mode does not change.
+        dataloader: Result of `create_dataloaders`.
 
     Returns:
-        The three, as a named tuple.
+        A named tuple of the three.
 
     Examples:
         >>> accuracy, loss, predictions = evaluate(model, val_loader)  # doctest: +SKIP
@@ -154,15 +154,15 @@ def evaluate(model: CareerTrajectoryLSTM, dataloader: Loader) -> Evaluation:
 
 
 def encoder_of(model: object, encoder: TitleEncoder | None) -> TitleEncoder:
-    """The vocabulary that is given, or that the model was trained with by `train_epoch`.
+    """Return the given vocabulary, or the one with which `train_epoch` trained the model.
 
     Raises:
-        TrainingError: If there is neither.
+        TrainingError: If neither exists.
     """
     found = encoder or getattr(model, _ENCODER, None)
     if not isinstance(found, TitleEncoder):
         raise TrainingError(
-            "The model does not know its titles. Give `encoder`, the one it was trained with."
+            "The vocabulary of the model is unknown. Give `encoder`, the vocabulary of its training."
         )
     return found
 
@@ -170,7 +170,7 @@ def encoder_of(model: object, encoder: TitleEncoder | None) -> TitleEncoder:
 def _set_tenure_scale(
     model: CareerTrajectoryLSTM, train: CareerArrays, target: np.typing.NDArray[np.int64]
 ) -> None:
-    """Mean and standard deviation of the known targets, once."""
+    """Set mean and standard deviation of the known tenures, if they are not set yet."""
     months = train.tenure_months[target]
     known = months[~np.isnan(months)]
     if len(known) and float(model.tenure_mean) == 0 and float(model.tenure_std) == 1:

@@ -1,1 +1,1 @@
-"""Where files lie: on this machine or in an object store. Knows nothing of careers, models and runs."""
+"""Files on this machine or in an object store. Knows nothing of careers, models and runs."""

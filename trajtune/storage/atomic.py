@@ -1,10 +1,10 @@
-"""Atomic writes on this machine: a reader sees the old content or the new, never a part of it.
+"""Atomic writes on this machine: a reader sees either the old or the new content, never a part of it.
 
-Everything is written to a hidden path next to its target and renamed when it is complete. Nothing is synced:
-a rename survives the end of the process, however it ends. After a power failure the newest version may be
-missing or damaged, so checkpoints, snapshots and bundles carry hashes of their content.
+Everything is written to a hidden path next to its target and renamed when it is complete. Nothing is synced
+to disk: a rename survives the end of the process, even if it is killed. After a power failure the newest
+version may be missing or damaged, so checkpoints, snapshots and bundles contain hashes of their content.
 
-Needs nothing but Python, because whoever reads a bundle has little more.
+Needs only Python's standard library, because readers of a bundle may have installed little more.
 """
 
 import errno
@@ -21,12 +21,12 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes, *, unique: bool = False) -> None:
-    """Write or replace a file; if that fails, the former content stays and nothing is left next to it.
+    """Write or replace a file; if that fails, the previous content stays and no temporary file is left.
 
     Args:
-        path: The file.
-        content: Its new content.
-        unique: As of `atomic_path`.
+        path: Path of the file.
+        content: New content.
+        unique: Whether several processes may write the file at once; see `atomic_path`.
     """
     with atomic_path(path, unique=unique) as temporary:
         temporary.write_bytes(content)
@@ -34,12 +34,12 @@ def write_atomically(path: Path, content: bytes, *, unique: bool = False) -> Non
 
 @contextmanager
 def atomic_path(path: Path, *, unique: bool = False) -> Iterator[Path]:
-    """A hidden path to write to, which replaces ``path`` if the block succeeds and is deleted if it fails.
+    """Yield a hidden path to write to, which replaces ``path`` if the block succeeds and is deleted if not.
 
     Args:
-        path: The target file.
-        unique: Let several processes write the target at once, also from several hosts; the last one wins.
-            Otherwise one process at a time may write, and overwrites what a killed one has left.
+        path: Path of the target file.
+        unique: Whether several processes, also on several hosts, may write the target at once; the last one
+            wins. Otherwise only one process may write at a time, and it overwrites leftovers of killed ones.
     """
     temporary = path.with_name(f".{path.name}.new")
     if unique:
@@ -55,10 +55,10 @@ def atomic_path(path: Path, *, unique: bool = False) -> Iterator[Path]:
 
 @contextmanager
 def local_staging_directory(target: Path) -> Iterator[Path]:
-    """A new hidden directory next to ``target``, to fill and rename; deleted if the block does not rename it.
+    """Yield a new hidden directory next to ``target``, to fill and rename; it is deleted if not renamed.
 
-    What killed processes of this host have left for the same target is deleted first. Other hosts and other
-    containers may share the file system, and their processes cannot be asked from here.
+    Leftovers of killed processes on this host for the same target are deleted first. Those of other hosts and
+    containers on a shared file system stay, because their processes cannot be checked from here.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(target)
@@ -71,10 +71,10 @@ def local_staging_directory(target: Path) -> Iterator[Path]:
 
 
 def rename_directory(folder: Path, target: Path) -> None:
-    """Rename a directory; the file system decides whether the name is free, so two processes cannot collide.
+    """Rename a directory; the file system checks that the name is free, so two processes cannot collide.
 
     Raises:
-        FileExistsError: If there is a file or a directory that is not empty.
+        FileExistsError: If the target is a file or a non-empty directory.
     """
     try:
         folder.rename(target)
@@ -85,36 +85,36 @@ def rename_directory(folder: Path, target: Path) -> None:
 
 
 def _own_name(target: Path) -> Path:
-    """A hidden path next to ``target`` that no other process has."""
+    """Return a hidden path next to ``target`` that no other process uses."""
     return target.with_name(f".{target.name}.new-{secrets.token_hex(4)}-{os.getpid()}@{process_space()}")
 
 
 @cache
 def process_space() -> str:
-    """The set of processes in which a process id means one process: a host, or a container on it.
+    """Return an id of the namespace in which process ids are unique: a host, or a container on it.
 
-    Containers may share a host's name, and then a living process of one is a missing number in another.
+    Containers may have the same host name, but a running process of one container has no id in another.
     """
     identity = ""
-    with suppress(OSError):  # only Linux has them
+    with suppress(OSError):  # only Linux has these files
         boot = Path("/proc/sys/kernel/random/boot_id").read_text()
         identity = hashlib.sha256(f"{boot} {os.readlink('/proc/self/ns/pid')}".encode()).hexdigest()[:8]
     return f"{socket.gethostname()}-{identity}"
 
 
 def _remove_abandoned(target: Path) -> None:
-    of_this_space = f"@{process_space()}"
-    for path in target.parent.glob(glob.escape(f".{target.name}.new-") + "*" + glob.escape(of_this_space)):
+    suffix = f"@{process_space()}"
+    for path in target.parent.glob(glob.escape(f".{target.name}.new-") + "*" + glob.escape(suffix)):
         try:
-            os.kill(int(path.name.removesuffix(of_this_space).rpartition("-")[2]), 0)
+            os.kill(int(path.name.removesuffix(suffix).rpartition("-")[2]), 0)
         except (ValueError, ProcessLookupError):
             remove(path)
-        except PermissionError:  # a living process of another user
+        except PermissionError:  # a running process of another user
             continue
 
 
 def remove(path: Path) -> None:
-    """Delete a file, a link or a directory with all below, if it is there and can be deleted."""
+    """Delete a file, a link or a directory with its content, if it exists and can be deleted."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -1,9 +1,9 @@
-"""Database URLs as users write them: what a client takes, what is wrong with one, and what is never shown.
+"""Check database URLs that users wrote, explain their faults, and keep passwords out of messages.
 
-Parsers disagree about a URL whose password is not percent-encoded: what one of them takes for the host may be
-the end of the password. Such a URL is refused, and no part of it is repeated. libpq's own reasons are shown
-for the others, because in them its messages quote what the user wrote as host, user or database.
-Knows nothing of psycopg2 and SQLAlchemy.
+Parsers disagree about a URL whose password is not percent-encoded: the host according to one parser may be
+the end of the password. Such a URL is refused, and messages repeat no part of it. For all other URLs libpq's
+messages are shown, because they quote only the host, user or database that the user wrote. Knows nothing of
+psycopg2 and SQLAlchemy.
 """
 
 import re
@@ -36,7 +36,7 @@ _PARAMETERS: Final = frozenset(
     )
     for word in line.split()
 )
-"""What libpq knows."""
+"""Parameters of libpq."""
 
 _SECRET_PARAMETERS: Final = ("password", "sslpassword", "oauth_client_secret")
 _SCHEMA_REMEDY: Final = "For a schema write `source.table: schema.table`, or options=-csearch_path%3Dschema"
@@ -61,25 +61,25 @@ _FOREIGN_PARAMETERS: Final = {
         "Remove it",
     ),
 }
-"""Parameters of other clients, in lower case, each with what to do. No other unknown name is repeated."""
+"""Parameters of other clients, in lower case, with remedies. Messages repeat no other unknown name."""
 
 _REMEDIES: Final = (
     (
         r"pg_hba.*no encryption",
-        "Add sslmode=require to {variable}, or let pg_hba.conf on the server admit it",
+        "Add sslmode=require to {variable}, or allow unencrypted connections in pg_hba.conf on the server",
     ),
-    (r"pg_hba", "Let pg_hba.conf on the server admit this client"),
+    (r"pg_hba", "Allow this client in pg_hba.conf on the server"),
     (
         r"sslmode|ssl\w+ value|certificate|does not support SSL|SSL error|private key",
         "Fix the SSL parameters (sslmode, sslrootcert, sslcert, sslkey) of {variable}, or the server",
     ),
-    (r"not permitted to log in", "Give that role LOGIN on the server, or name another one in {variable}"),
-    (r"permission denied for database", "Grant CONNECT on it, or name another user in {variable}"),
+    (r"not permitted to log in", "Give that role LOGIN on the server, or use another role in {variable}"),
+    (r"permission denied for database", "Grant CONNECT on it, or use another user in {variable}"),
     (r"authentication failed", "Fix the user or the password in {variable}. " + _ENCODE),
     (r"no password", "Put one into {variable} or a .pgpass file"),
     (
         r"definition of service|service file",
-        "Fix the service in {variable}, or the file that PGSERVICEFILE names",
+        "Fix the service in {variable}, or the file at PGSERVICEFILE",
     ),
     (r"translate host", "Fix the host in {variable}"),
     (r"invalid .* value|invalid (port|integer)", "Fix that parameter of {variable}"),
@@ -91,7 +91,7 @@ _REMEDIES: Final = (
     (r"too many|remaining connection slots", "Close some connections, or run again later"),
     (
         r"starting up|shutting down|recovery|closed|terminating|EOF",
-        "Look into the server's log, and run again",
+        "Check the log of the server, and run again",
     ),
 )
 _ATTEMPT: Final = re.compile(
@@ -102,15 +102,15 @@ _LASTING: Final = re.compile(
     r"permission denied|does not support SSL|certificate|private key|sslmode|invalid \S+ value|"
     r"definition of service|service file|readonly|read-only|unable to open database file"
 )
-_SHORTEST_SECRET: Final = 4
-"""Characters; hiding shorter passwords would make messages unreadable."""
+_MIN_SECRET_LENGTH: Final = 4
+"""Length from which passwords are hidden; hiding shorter ones would make messages unreadable."""
 
 
 def url_fault(text: str) -> str | None:
-    """What is wrong with the URL of a database, as the end of a sentence that begins with its variable.
+    """Return the fault of a database URL, as the end of a sentence that begins with the variable's name.
 
     Returns:
-        The rule and the remedy, without any part of the URL; None if nothing is wrong.
+        The fault and the remedy, without any part of the URL; None without a fault.
     """
     text = text.strip()
     if text.lower().startswith("jdbc:"):
@@ -125,25 +125,25 @@ def url_fault(text: str) -> str | None:
 
 
 def postgres_fault(text: str) -> str | None:
-    """As `url_fault`, for what must be a URL of PostgreSQL, or libpq's ``key=value`` settings."""
+    """Return `url_fault` for a URL of PostgreSQL or libpq's ``key=value`` settings; others are faults."""
     text = text.strip()
     fault = url_fault(text)
     if fault is None and _SCHEME.match(text) and not _POSTGRES.match(text):
-        return f"is no PostgreSQL URL. Write it as {FORM}"
+        return f"is not a PostgreSQL URL. Write it as {FORM}"
     return fault
 
 
 def libpq_url(text: str) -> str:
-    """A URL without faults as libpq takes it: without white space around it and SQLAlchemy's driver."""
+    """Return a valid URL for libpq: without surrounding white space and without SQLAlchemy's driver name."""
     return _POSTGRES.sub("postgresql://", text.strip(), count=1)
 
 
 def connection_reason(message: str, url: str) -> str:
-    """libpq's reason for a failed connection, on one line, without passwords.
+    """Return libpq's reason for a failed connection, on one line, without passwords.
 
     Args:
-        message: libpq's message; it has a line for each attempt, and hints that begin with a tab.
-        url: Without faults.
+        message: Message of libpq, with a line for each attempt and hints that begin with a tab.
+        url: URL without faults.
     """
     lines = [line for line in message.splitlines() if line.strip() and not line.startswith("\t")]
     reasons = dict.fromkeys(" ".join(_ATTEMPT.sub("", line).split()).rstrip(".") for line in lines)
@@ -151,7 +151,7 @@ def connection_reason(message: str, url: str) -> str:
 
 
 def remedy(reason: str, variable: str) -> str:
-    """What to do about a reason of `connection_reason`, as one sentence without its full stop."""
+    """Return the remedy for a reason of `connection_reason`, as a sentence without its full stop."""
     for pattern, words in _REMEDIES:
         if re.search(pattern, reason):
             return words.format(variable=variable)
@@ -159,21 +159,21 @@ def remedy(reason: str, variable: str) -> str:
 
 
 def is_lasting(reason: str) -> bool:
-    """Whether a failure will be the same again, so that it is no use to wait."""
+    """Return whether a failure is permanent, so that a retry is useless."""
     return _LASTING.search(reason) is not None
 
 
 def hide_passwords(text: str, url: str) -> str:
-    """A text in which the passwords of a URL are replaced by ``***``."""
+    """Return a text in which the passwords of a URL are replaced by ``***``."""
     for password in sorted(set(_passwords(url)), key=len, reverse=True):
-        if len(password) >= _SHORTEST_SECRET:
+        if len(password) >= _MIN_SECRET_LENGTH:
             text = text.replace(password, "***")
     return text
 
 
 def _authority_fault(rest: str, is_postgres: bool) -> str | None:
-    """As `url_fault`, for what follows the scheme."""
-    escape = f"is ambiguous: its user or its password holds a character that separates parts. {_ENCODE}"
+    """Return the fault of a URL without its scheme; see `url_fault`."""
+    escape = f"is ambiguous: its user or its password contains a separator character. {_ENCODE}"
     if re.search(r"\s", rest) or _BAD_PERCENT.search(rest):
         return escape
     credentials, at, remainder = rest.partition("@")
@@ -195,7 +195,7 @@ def _query_fault(query: str) -> str | None:
         name, separator, value = parameter.partition("=")
         if not separator or "=" in value:
             return (
-                f"is ambiguous: parameter {number} after the ? is not of the form name=value. "
+                f"is ambiguous: parameter {number} after the ? does not have the form name=value. "
                 "Percent-encode values, for example & as %26 and = as %3D"
             )
         if (fault := _parameter_fault(unquote(name), number)) is not None:
@@ -204,7 +204,7 @@ def _query_fault(query: str) -> str | None:
 
 
 def _settings_fault(text: str) -> str | None:
-    """As `url_fault`, for libpq's ``key=value`` settings."""
+    """Return the fault of libpq's ``key=value`` settings; see `url_fault`."""
     names, end = [], 0
     for setting in _SETTING.finditer(text):
         if setting.start() != end:
@@ -213,7 +213,8 @@ def _settings_fault(text: str) -> str | None:
         end = setting.end()
     if not names or text[end:].strip():
         return (
-            f"is no PostgreSQL URL. Write it as {FORM}, or as `key=value` settings with quotes around blanks"
+            f"is not a PostgreSQL URL. Write it as {FORM}, or as `key=value` settings, with quotes around "
+            "values that contain spaces"
         )
     faults = (_parameter_fault(name, number) for number, name in enumerate(names, start=1))
     return next((fault for fault in faults if fault is not None), None)
@@ -226,13 +227,13 @@ def _parameter_fault(name: str, number: int) -> str | None:
     if instead is None:
         return (
             f"has a parameter that PostgreSQL's client does not know (number {number}). Remove it, or "
-            "percent-encode the password if it belongs to that"
+            "percent-encode the password if it is part of that"
         )
     return f"has the parameter `{name}`, which PostgreSQL's client does not know. {instead}"
 
 
 def _passwords(url: str) -> Iterator[str]:
-    """The passwords in a URL without faults, as written and decoded."""
+    """Yield the passwords in a URL without faults, as written and decoded."""
     url = url.strip()
     found = []
     scheme = _SCHEME.match(url)

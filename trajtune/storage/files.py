@@ -1,6 +1,6 @@
-"""What a run and a snapshot do with files, wherever they lie: write, append, link and publish them.
+"""Operations of runs and snapshots on local files and objects in a store: write, append, link and publish.
 
-Only this module and `storage.path` know that an object store has no renaming, no appending and no links.
+Only this module and `storage.path` know that an object store cannot rename, append or link.
 """
 
 import errno
@@ -29,7 +29,7 @@ from trajtune.storage.path import ObjectPath, StoredPath, check_reachable, child
 
 _LOG_INTERVAL_S: Final = 5.0
 _NO_LINKS: Final = (errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
-"""How file systems refuse to make a symbolic link."""
+"""Errors of file systems without symbolic links."""
 
 _PROBE_BYTES: Final = 1 << 20
 
@@ -38,9 +38,9 @@ def write_file(path: StoredPath, content: bytes, *, unique: bool = False) -> Non
     """Write or replace a file atomically.
 
     Args:
-        path: The file.
-        content: Its new content.
-        unique: Let several processes write it at once, also from several hosts; the last one wins.
+        path: Path of the file.
+        content: New content.
+        unique: Whether several processes, also on several hosts, may write it at once; the last one wins.
     """
     if isinstance(path, ObjectPath):
         path.write_bytes(content)
@@ -50,7 +50,10 @@ def write_file(path: StoredPath, content: bytes, *, unique: bool = False) -> Non
 
 @contextmanager
 def open_new_file(path: StoredPath) -> Iterator[IO[bytes]]:
-    """A file to write and read back, which replaces ``path`` if the block succeeds; its folder is made."""
+    """Yield a file to write and read back, which replaces ``path`` if the block succeeds.
+
+    The folder of ``path`` is created.
+    """
     if isinstance(path, ObjectPath):
         memory = io.BytesIO()
         yield memory
@@ -65,17 +68,18 @@ def write_json(path: StoredPath, content: Mapping[str, Any], *, allow_nan: bool 
     """Write or replace an indented JSON file atomically.
 
     Raises:
-        ValueError: For NaN and infinity, which are not JSON, unless ``allow_nan``.
+        ValueError: If the content has NaN or infinity, which are not JSON, unless ``allow_nan``.
     """
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=allow_nan)
     write_file(path, f"{text}\n".encode())
 
 
 def append_line(path: StoredPath, line: str) -> None:
-    """Add a line to a file that only grows, and sync it: the line must survive whatever happens next.
+    """Append a line to a file and sync it to disk, so that the line survives any later failure.
 
-    An object cannot grow, and two processes that replaced it would lose a line. In a store each line is
-    therefore an object of its own, named by the time: a line of ``ledger.jsonl`` is ``ledger-….jsonl``.
+    Object stores cannot append. Two processes that replaced the same object could lose a line. In a store
+    each line is therefore a separate object, named by the time: a line of ``ledger.jsonl`` is
+    ``ledger-….jsonl``.
     """
     if isinstance(path, ObjectPath):
         name, now = PurePosixPath(path.name), datetime.now(UTC)
@@ -89,21 +93,22 @@ def append_line(path: StoredPath, line: str) -> None:
 
 
 def appended_lines(path: StoredPath) -> list[str]:
-    """Every line that `append_line` has added, oldest first."""
+    """Return every line that `append_line` has appended, oldest first."""
     name = PurePosixPath(path.name)
     files = children(path.parent, f"{name.stem}*{name.suffix}")
     return [line for file in files for line in file.read_text(encoding="utf-8").splitlines() if line]
 
 
 def open_log(path: StoredPath) -> "IO[bytes] | io.RawIOBase":
-    """A log to append lines to; each is on disk once written, and in a store within some seconds."""
+    """Open a log to append lines to; each line is stored immediately, or in a store within some seconds."""
     return _ObjectLog(path) if isinstance(path, ObjectPath) else path.open("ab", buffering=0)
 
 
 class _ObjectLog(io.RawIOBase):
-    """A log in a store: all of it is written again every `_LOG_INTERVAL_S` seconds and when it is closed.
+    """A log in a store, which is rewritten every `_LOG_INTERVAL_S` seconds and when it is closed.
 
-    It does not wait for a store that does not answer; a log must not stop the work that it describes.
+    It does not wait for a store that does not answer, because a log must not block the work that it
+    describes.
     """
 
     def __init__(self, path: ObjectPath) -> None:
@@ -129,9 +134,9 @@ class _ObjectLog(io.RawIOBase):
 
 
 def set_link(path: StoredPath, name: str) -> None:
-    """Point ``path`` at another entry of its folder: by a symbolic link, or a file that holds the name.
+    """Link ``path`` to another entry of its folder, with a symbolic link or a file that contains the name.
 
-    An object store has no links, nor have some file systems.
+    Object stores and some file systems have no links.
     """
     if isinstance(path, ObjectPath):
         path.write_bytes(f"{name}\n".encode())
@@ -149,7 +154,7 @@ def set_link(path: StoredPath, name: str) -> None:
 
 
 def follow_link(path: StoredPath) -> StoredPath | None:
-    """The entry that `set_link` has pointed ``path`` at; None without a link."""
+    """Return the entry that `set_link` linked ``path`` to; None without a link."""
     if isinstance(path, ObjectPath) or (path.is_file() and not path.is_symlink()):
         return path.parent / path.read_text().strip() if path.is_file() else None
     if path.is_file():  # on a file system without links
@@ -159,9 +164,9 @@ def follow_link(path: StoredPath) -> StoredPath | None:
 
 @contextmanager
 def staging_directory(target: StoredPath) -> Iterator[Path]:
-    """A directory on this machine to fill for `publish_directory`; deleted after the block.
+    """Yield a directory on this machine to fill for `publish_directory`; it is deleted after the block.
 
-    It is next to ``target`` where that is on this machine, so that publishing is one rename.
+    It is next to ``target`` if that is on this machine, so that publishing is one rename.
     """
     if isinstance(target, ObjectPath):
         with tempfile.TemporaryDirectory(prefix="trajtune-") as folder:
@@ -172,12 +177,12 @@ def staging_directory(target: StoredPath) -> Iterator[Path]:
 
 
 def publish_directory(folder: Path, target: StoredPath, *, last: str) -> None:
-    """Make a staged directory appear as ``target``, complete or not at all.
+    """Publish a staged directory as ``target`` atomically.
 
     Args:
-        folder: What `staging_directory` gave, filled.
-        target: Where it is to appear.
-        last: The file without which the directory counts as missing; a store gets it last.
+        folder: Directory from `staging_directory`, filled.
+        target: Path to publish it at.
+        last: Name of the file without which the directory counts as missing; in a store it is written last.
 
     Raises:
         FileExistsError: If the target exists.
@@ -193,18 +198,19 @@ def publish_directory(folder: Path, target: StoredPath, *, last: str) -> None:
 
 
 def repair_directory(folder: Path, target: StoredPath, *, last: str, kept: Collection[str] = ()) -> list[str]:
-    """Write every file of a staged directory that is missing in ``target`` or differs there.
+    """Write every file of a staged directory that is missing or different in ``target``.
 
-    What else is in the target stays. Several processes may repair it at once, because they write the same.
+    Other files in the target stay. Several processes may repair it at once, because they write the same
+    content.
 
     Args:
-        folder: What `staging_directory` gave, filled with the right content.
-        target: A directory that was published before, and may be damaged.
-        last: As of `publish_directory`.
+        folder: Directory from `staging_directory`, filled with the right content.
+        target: Directory that was published before and may be damaged.
+        last: Name of the file that is written last; see `publish_directory`.
         kept: Names of files that may differ.
 
     Returns:
-        The names of the files that were written.
+        Names of the files that were written.
 
     Raises:
         FileExistsError: If the target is a file.
@@ -215,7 +221,7 @@ def repair_directory(folder: Path, target: StoredPath, *, last: str, kept: Colle
         if name in kept or _is_same(folder / name, target / name):
             continue
         if not isinstance(target, ObjectPath):
-            _make_way(target, name)
+            _remove_obstacles(target, name)
         write_file(target / name, (folder / name).read_bytes(), unique=True)
         written.append(name)
     return written
@@ -228,8 +234,8 @@ def _is_same(file: Path, other: StoredPath) -> bool:
     return file_sha256(file) == file_sha256(content)
 
 
-def _make_way(target: Path, name: str) -> None:
-    """Remove what has the name of a file but is a directory, or the other way around."""
+def _remove_obstacles(target: Path, name: str) -> None:
+    """Remove directories where the file ``name`` belongs, and files where its directories belong."""
     folder = target
     folder.mkdir(exist_ok=True)
     for part in PurePosixPath(name).parent.parts:
@@ -242,14 +248,15 @@ def _make_way(target: Path, name: str) -> None:
 
 
 def check_writable(path: StoredPath, setting: str) -> None:
-    """Make sure, before any work, that a directory can be made and filled; nothing is left there.
+    """Check, before any work, that a directory can be created and written to; leaves no files behind.
 
     Args:
-        path: The directory, which need not exist.
-        setting: Its setting, as the error names it.
+        path: Path of the directory, which need not exist.
+        setting: Name of its setting, for the error message.
 
     Raises:
-        StorageError: If it is no directory, is not writable, or its disk is full; if a store does not answer.
+        StorageError: If it is not a directory, is not writable, or its disk is full, or if a store does not
+            answer.
     """
     check_reachable(path)
     if isinstance(path, ObjectPath):
@@ -262,20 +269,20 @@ def check_writable(path: StoredPath, setting: str) -> None:
             raise NotADirectoryError(errno.ENOTDIR, f"{existing} is not a directory")
         with tempfile.TemporaryFile(dir=existing, buffering=0) as probe:
             written = 0
-            while written < _PROBE_BYTES:  # a disk that is nearly full takes a part
+            while written < _PROBE_BYTES:  # an almost full disk accepts only a part
                 written += probe.write(bytes(_PROBE_BYTES - written))
 
 
 @contextmanager
 def storage_errors_explained(path: StoredPath, setting: str) -> Iterator[None]:
-    """Say in one line that a directory cannot be written.
+    """Turn errors within the block into one line that says why a directory cannot be written.
 
     Args:
-        path: The directory.
-        setting: Its setting, as the error names it.
+        path: Path of the directory.
+        setting: Name of its setting, for the error message.
 
     Raises:
-        StorageError: Instead of an `OSError`.
+        StorageError: If the block raises an `OSError`.
     """
     try:
         yield
@@ -285,6 +292,6 @@ def storage_errors_explained(path: StoredPath, setting: str) -> Iterator[None]:
             reason = error.strerror
         remedy = "Free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Make it writable"
         raise StorageError(
-            f"Cannot write into {path}: {' '.join(reason.split())}. {remedy}, or set `{setting}` to another "
+            f"Cannot write to {path}: {' '.join(reason.split())}. {remedy}, or set `{setting}` to another "
             "directory."
         ) from error

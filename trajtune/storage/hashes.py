@@ -1,4 +1,4 @@
-"""Hashes of files. Needs nothing but Python."""
+"""Hashes of files. Needs only Python's standard library."""
 
 import hashlib
 import io
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def file_sha256(source: Path | io.BytesIO) -> str:
-    """SHA-256 of a file or of a fetched content, hexadecimal; a file is never held in memory as a whole."""
+    """Return the hexadecimal SHA-256 of a file, read in chunks, or of content in memory."""
     if isinstance(source, io.BytesIO):
         return hashlib.sha256(source.getbuffer()).hexdigest()
     with source.open("rb") as file:

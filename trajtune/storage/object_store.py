@@ -1,7 +1,7 @@
-"""Files in S3, or in a store with its protocol, by their URI; docs/reference/careers.md says how.
+"""Files in S3 or a compatible object store, by their URI; see docs/reference/careers.md.
 
-Credentials and the endpoint come from the environment alone. Each of Ray's tasks makes its file system from
-its own environment, so no key travels with it.
+Credentials and the endpoint come only from the environment. Each Ray task creates its file system from the
+environment of its process, so no key is sent with the task.
 """
 
 import copy
@@ -19,20 +19,21 @@ _ENDPOINT_VARIABLES: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 
 def open_uri(uri: str) -> tuple[pyarrow.fs.FileSystem, str]:
-    """The file system of a URI, and the path on it; ``*`` and ``[…]`` stay as they are.
+    """Return the file system of a URI and the path on it; ``*`` and ``[…]`` are not changed.
 
     Raises:
-        pa.ArrowInvalid: If it is not a URI of a file system that pyarrow knows.
+        pa.ArrowInvalid: If it is not a URI of a file system that pyarrow supports.
         OSError: If the store does not answer.
     """
-    # pyarrow refuses blanks, brackets and accents. What has a meaning in a URI, and its escapes, stays.
+    # pyarrow refuses spaces, brackets and accents. Special characters of URIs and escapes are kept.
     filesystem, path = pyarrow.fs.FileSystem.from_uri(quote(uri, safe="/:?&=%*@"))
-    # A copy gives up on a silent store after three attempts of three seconds; the original makes thirty.
+    # A copy gives up on an unresponsive store after three attempts of three seconds; the original after
+    # thirty.
     return copy.copy(filesystem), path
 
 
 def require_bucket(filesystem: pyarrow.fs.FileSystem, path: str) -> None:
-    """Refuse a missing bucket, which pyarrow reports as a missing object.
+    """Raise an error for a missing bucket, which pyarrow reports as a missing object.
 
     Raises:
         SourceError: If there is no such bucket.
@@ -49,12 +50,12 @@ def require_bucket(filesystem: pyarrow.fs.FileSystem, path: str) -> None:
 
 
 def explain(message: str) -> str:
-    """An error message of pyarrow about a file or a store, on one line, with a remedy if one is known."""
+    """Return pyarrow's error message about a file or a store on one line, with a remedy if one is known."""
     message = " ".join(message.split())
     if re.search("ACCESS_DENIED|INVALID_ACCESS_KEY|SIGNATURE_DOES_NOT_MATCH|HTTP status 40[13]", message):
         return (
             "the store refuses the credentials, or there are none. Set AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, for one who may list and read there"
+            "AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, with permission to list and read there"
         )
     if "NETWORK_CONNECTION" in message:
         reason = message.rpartition("Details: ")[2].rstrip(".")
@@ -64,11 +65,11 @@ def explain(message: str) -> str:
 
 
 def endpoint() -> str:
-    """The store's address according to the environment, without a password that it may contain."""
+    """Return the store's address from the environment, without a password that it may contain."""
     for name in _ENDPOINT_VARIABLES:
         if url := os.environ.get(name):
             if url_fault(url) is not None:
-                return "no valid address (a password in it must be percent-encoded)"
+                return "not a valid address (percent-encode a password in it)"
             scheme, _, rest = url.partition("://")
             return f"{scheme}://{re.split('[/?#]', rest)[0].rpartition('@')[2]}"
     return "not set"

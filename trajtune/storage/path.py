@@ -1,8 +1,8 @@
-"""Paths of files that may lie on this machine or in an object store.
+"""Paths of files on this machine or in an object store.
 
-A `StoredPath` is a `pathlib.Path` or an `ObjectPath`, which has the part of its interface that a run needs.
-An object store has no folders, no renaming and no appending: an object appears complete or not at all, and a
-folder exists as long as something is in it. `storage.files` writes to both kinds.
+A `StoredPath` is a `pathlib.Path` or an `ObjectPath`, which has the part of Path's interface that a run
+needs. An object store has no folders and cannot rename or append. Objects are written atomically, and a
+folder exists as long as it contains objects. `storage.files` writes to both kinds.
 """
 
 import io
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 WAIT_S: Final = 120.0
-"""Seconds that an operation waits for a store that does not answer: a restart takes seconds, not minutes."""
+"""Seconds that an operation waits for an unresponsive store, which is enough for a restart."""
 
 FIRST_WAIT_S: Final = 5.0
-"""Seconds that the first request to a store waits; it may simply have the wrong address."""
+"""Seconds that the first request to a store waits, because its address may simply be wrong."""
 
 _SCHEME: Final = "s3://"
 _UNAVAILABLE: Final = re.compile(
@@ -39,16 +39,16 @@ _UNAVAILABLE: Final = re.compile(
 
 @dataclass(frozen=True, order=True)
 class ObjectPath:
-    """An object, or the common prefix of several, which looks like a folder.
+    """Path of an object, or of a folder, which is a common prefix of several objects.
 
-    Each operation waits up to `WAIT_S` seconds for a store that does not answer.
+    Each operation waits up to `WAIT_S` seconds for an unresponsive store.
 
     Attributes:
-        uri: ``s3://bucket/key``, without a slash at its end.
+        uri: ``s3://bucket/key``, without a trailing slash.
 
     Raises:
-        FileNotFoundError: As pathlib does.
-        StorageError: If the store does not answer, or refuses.
+        FileNotFoundError: In the same cases as pathlib.
+        StorageError: If the store does not answer or refuses access.
     """
 
     uri: str
@@ -61,29 +61,29 @@ class ObjectPath:
 
     @property
     def name(self) -> str:
-        """The last part."""
+        """Last part of the path."""
         return PurePosixPath(self.uri).name
 
     @property
     def parent(self) -> "ObjectPath":
-        """The path without its last part; a bucket is its own."""
+        """Path without its last part; a bucket is its own parent."""
         folder, _, _ = self.uri.rpartition("/")
         return self if f"{folder}/" == _SCHEME else ObjectPath(folder)
 
     def absolute(self) -> "ObjectPath":
-        """A URI is absolute."""
+        """Return this path, because a URI is always absolute."""
         return self
 
     def exists(self) -> bool:
-        """Whether there is such an object, or any below it."""
+        """Return whether there is such an object or folder."""
         return self._type() != "NotFound"
 
     def is_file(self) -> bool:
-        """Whether there is such an object."""
+        """Return whether there is such an object."""
         return self._type() == "File"
 
     def read_bytes(self) -> bytes:
-        """The object's content."""
+        """Return the content of the object."""
 
         def read(filesystem: "pyarrow.fs.FileSystem", key: str) -> bytes:
             with filesystem.open_input_stream(key, compression=None) as stream:
@@ -92,15 +92,15 @@ class ObjectPath:
         return self._do(read)
 
     def read_text(self, encoding: str = "utf-8") -> str:
-        """The object's content as text."""
+        """Return the content of the object as text."""
         return self.read_bytes().decode(encoding)
 
     def open(self, mode: Literal["rb"]) -> io.BytesIO:
-        """The object's content as a file in memory."""
+        """Return the content of the object as a file in memory."""
         return io.BytesIO(self.read_bytes())
 
     def write_bytes(self, content: bytes, *, wait_s: float = WAIT_S) -> None:
-        """Write or replace the object; readers see the former content until that is done."""
+        """Write or replace the object; readers see the previous content until the write is complete."""
 
         def write(filesystem: "pyarrow.fs.FileSystem", key: str) -> None:
             with filesystem.open_output_stream(key, compression=None) as stream:
@@ -117,15 +117,15 @@ class ObjectPath:
                 raise
 
     def replace(self, target: "ObjectPath") -> None:
-        """Copy the object to another name and delete it; a process that is killed in between leaves both."""
+        """Rename the object by copying and deleting it; a process killed in between leaves both objects."""
         _, to = _opened(target.uri)
         self._do(lambda filesystem, key: filesystem.move(key, to))
 
     def mkdir(self, **options: Any) -> None:
-        """Do nothing: a folder exists once something is in it."""
+        """Do nothing, because a folder exists once it contains an object."""
 
     def glob(self, pattern: str) -> "Iterator[ObjectPath]":
-        """The entries directly below whose name matches."""
+        """Yield the direct children whose name matches."""
         from pyarrow.fs import FileSelector
 
         entries = self._do(
@@ -134,15 +134,15 @@ class ObjectPath:
         yield from (self / entry.base_name for entry in entries if fnmatch(entry.base_name, pattern))
 
     def remove_tree(self) -> None:
-        """Delete everything below."""
+        """Delete all objects in this folder."""
         with suppress(FileNotFoundError):
             self._do(lambda filesystem, key: filesystem.delete_dir(key))
 
     def check(self) -> None:
-        """Ask the store for the bucket, before any work.
+        """Check, before any work, that the bucket exists.
 
         Raises:
-            StorageError: If it does not answer, refuses, or has no such bucket.
+            StorageError: If the store does not answer, refuses access, or has no such bucket.
         """
         bucket = self.uri.removeprefix(_SCHEME).partition("/")[0]
         entry = self._do(lambda filesystem, _: filesystem.get_file_info(bucket), FIRST_WAIT_S)
@@ -150,7 +150,7 @@ class ObjectPath:
             from trajtune.storage.object_store import endpoint
 
             raise StorageError(
-                f"There is no bucket {bucket} in the store. Make it, or fix `storage` or "
+                f"There is no bucket {bucket} in the store. Create it, or fix `storage` or "
                 f"AWS_ENDPOINT_URL, which is {endpoint()}."
             )
 
@@ -158,7 +158,7 @@ class ObjectPath:
         return str(self._do(lambda filesystem, key: filesystem.get_file_info(key)).type.name)
 
     def _do(self, operation: Callable[["pyarrow.fs.FileSystem", str], T], wait_s: float = WAIT_S) -> T:
-        """The operation's result, as soon as the store answers."""
+        """Return the result of an operation, which is retried while the store does not answer."""
         try:
             return retrying(
                 lambda: operation(*_opened(self.uri)),
@@ -175,38 +175,38 @@ class ObjectPath:
 
 
 StoredPath = Path | ObjectPath
-"""Where a file of a run or snapshot lies."""
+"""Path of a file of a run or snapshot."""
 
 
 def stored_path(text: str | Path | ObjectPath) -> StoredPath:
-    """The path that a text names: a URI of an object store, or a path on this machine."""
+    """Return a text as a path: a URI of an object store, or a path on this machine."""
     if isinstance(text, str) and text.startswith(_SCHEME):
         return ObjectPath(text.rstrip("/"))
     return text if isinstance(text, ObjectPath) else Path(text)
 
 
 def local_path(path: StoredPath) -> Path | None:
-    """The path if it is on this machine, else None: for what needs a lock, a journal or a link."""
+    """Return the path if it is on this machine, else None; for locks, journals and links."""
     return path if isinstance(path, Path) else None
 
 
 def check_reachable(path: StoredPath) -> None:
-    """Ask a path's store for its bucket, before any work; a path on this machine needs no check.
+    """Check, before any work, that the bucket of a path exists; a path on this machine needs no check.
 
     Raises:
-        StorageError: If the store does not answer, refuses, or has no such bucket.
+        StorageError: If the store does not answer, refuses access, or has no such bucket.
     """
     if isinstance(path, ObjectPath):
         path.check()
 
 
 def children(path: StoredPath, pattern: str = "*") -> list[StoredPath]:
-    """The entries directly below whose name matches, sorted; none if there is no such folder."""
+    """Return the direct children whose name matches, sorted; none if there is no such folder."""
     return sorted(path.glob(pattern), key=str)
 
 
 def rename(path: StoredPath, name: str) -> None:
-    """Give a file another name in its folder; a file of that name is replaced."""
+    """Rename a file within its folder; an existing file of that name is replaced."""
     if isinstance(path, ObjectPath):
         path.replace(path.parent / name)
     else:
@@ -214,7 +214,7 @@ def rename(path: StoredPath, name: str) -> None:
 
 
 def remove_tree(path: StoredPath) -> None:
-    """Delete a folder with all that is in it."""
+    """Delete a folder and its content."""
     if isinstance(path, ObjectPath):
         path.remove_tree()
     else:
@@ -222,12 +222,12 @@ def remove_tree(path: StoredPath) -> None:
 
 
 def on_filesystem(path: StoredPath) -> tuple["pyarrow.fs.FileSystem | None", str]:
-    """The file system and the path on it, as pyarrow and Ray take them; None is this machine's."""
+    """Return the file system and the path on it, for pyarrow and Ray; None: this machine's file system."""
     return _opened(path.uri) if isinstance(path, ObjectPath) else (None, str(path.absolute()))
 
 
 def is_uri(text: str) -> bool:
-    """Whether a text is a URI rather than a path on this machine."""
+    """Return whether a text is a URI rather than a path on this machine."""
     return "://" in text
 
 
@@ -238,14 +238,14 @@ def _opened(uri: str) -> tuple["pyarrow.fs.FileSystem", str]:
 
 @cache
 def _filesystem_of(bucket: str) -> "pyarrow.fs.FileSystem":
-    """One file system for each bucket and process; endpoint and credentials come from the environment."""
+    """Return the file system of a bucket, one per process, configured by the environment."""
     from trajtune.storage.object_store import open_uri
 
     return open_uri(f"{_SCHEME}{bucket}")[0]
 
 
 def _is_unavailable(error: Exception) -> bool:
-    """Whether the store did not answer, rather than refuse."""
+    """Return whether the store did not answer, rather than refuse access."""
     if not isinstance(error, OSError) or isinstance(error, FileNotFoundError):
         return False
     return _UNAVAILABLE.search(str(error)) is not None

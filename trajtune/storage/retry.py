@@ -1,4 +1,4 @@
-"""Retries of what failed for a moment: one policy for object stores, databases and readers."""
+"""Retry operations after transient failures, with one policy for object stores, databases and readers."""
 
 import math
 import sys
@@ -17,7 +17,7 @@ from tenacity import (
 
 T = TypeVar("T")
 
-_LONGEST_WAIT_S: Final = 5.0
+_MAX_WAIT_S: Final = 5.0
 
 
 def retrying(
@@ -29,21 +29,22 @@ def retrying(
     first_wait_s: float = 0.2,
     service: str | None = None,
 ) -> T:
-    """Call an operation until it succeeds, fails for good, or has failed for too long.
+    """Call an operation until it succeeds, fails permanently, or has failed for too long.
 
     Args:
-        operation: What to call; it may be called several times.
-        is_transient: Whether an error may be gone at the next attempt; any other is raised at once.
-        seconds: An attempt that fails this long after the first one began is the last.
-        attempts: Attempts in total.
-        first_wait_s: Wait before the second attempt; doubled before each further one, to at most 5 seconds.
-        service: What does not answer; stderr says so before the first wait. None says nothing.
+        operation: Operation to call; it may be called several times.
+        is_transient: Function that returns whether an error may disappear; other errors are raised at once.
+        seconds: Seconds after the start of the first attempt from which a failure is final.
+        attempts: Largest number of attempts.
+        first_wait_s: Seconds before the second attempt; doubled before each further one, up to 5 seconds.
+        service: Name of the service that does not answer, for a message on stderr before the first wait;
+            None: no message.
 
     Returns:
-        The operation's result.
+        The result of the operation.
 
     Raises:
-        Exception: What the last attempt raised.
+        Exception: The error of the last attempt.
     """
 
     def announce(state: RetryCallState) -> None:
@@ -51,10 +52,10 @@ def retrying(
             print(f"{service} does not answer; trying again for {seconds:g} s.", file=sys.stderr, flush=True)
 
     policy = Retrying(
-        # Ctrl-C reaches the policy too, and is never transient.
+        # Ctrl-C also reaches this function and is never transient.
         retry=retry_if_exception(lambda error: isinstance(error, Exception) and is_transient(error)),
         stop=stop_any(stop_after_delay(seconds), stop_after_attempt(attempts)),  # type: ignore[arg-type]
-        wait=wait_exponential(multiplier=first_wait_s, max=_LONGEST_WAIT_S),
+        wait=wait_exponential(multiplier=first_wait_s, max=_MAX_WAIT_S),
         before_sleep=announce,
         reraise=True,
     )

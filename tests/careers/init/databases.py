@@ -1,4 +1,4 @@
-"""Databases with work histories, and what `trajtune init` makes of them."""
+"""Databases with work histories, and the experiment files that `trajtune init` writes for them."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from trajtune.experiment.settings import Experiment
 from trajtune.experiment.sources import PostgresSource
 
 VALUE = "Zyxomma"
-"""Part of every value that a test stores in a text."""
+"""A mark in every text that a test stores."""
 
 
 PEOPLE = 40
@@ -26,7 +26,7 @@ Database = Callable[..., None]
 
 @pytest.fixture
 def database(own_database: str, monkeypatch: pytest.MonkeyPatch) -> Database:
-    """Run statements in an empty database, which POSTGRES_URL then names."""
+    """Run statements in an empty database, and set POSTGRES_URL to it."""
     monkeypatch.setenv("POSTGRES_URL", own_database)
 
     def run(statement: str, rows: list[tuple[object, ...]] | None = None) -> None:
@@ -40,7 +40,7 @@ def database(own_database: str, monkeypatch: pytest.MonkeyPatch) -> Database:
 
 
 def roles(person: int) -> list[tuple[str, str, str | None]]:
-    """Three jobs of a person: title, start, end; the last one held."""
+    """Return three jobs of a person: title, start, end; the last one is still held."""
     year = 1990 + person % 20
     return [
         (f"{VALUE} Trainee", f"{year}-01-15", f"{year + 2}-03-31"),
@@ -72,7 +72,7 @@ def rows_table(database: Database, name: str, columns: tuple[str, str, str, str]
 
 
 def written(outcome: Outcome, file: str = "experiment.yaml") -> Experiment:
-    """The experiment that `init` wrote; nothing that it said or wrote holds a value or the URL."""
+    """Return the experiment that `init` wrote, after checking that no output contains a value or the URL."""
     assert outcome.code == 0, outcome
     text = Path(file).read_text("utf-8")
     for shown in (outcome.out, outcome.err, text):

@@ -1,4 +1,4 @@
-"""Small made-up samples of the formats that people export work histories in, in each one's own form."""
+"""Small invented samples of common export formats of work histories."""
 
 import json
 from collections.abc import Callable
@@ -7,13 +7,13 @@ from typing import Any, Final
 
 PEOPLE: Final = 12
 Stay = tuple[str, tuple[int, int], tuple[int, int] | None]
-"""A title, the year and month of the start, and those of the end; None: held."""
+"""Title, year and month of the start, and year and month of the end; None: still held."""
 
 MONTHS: Final = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
 def stays(person: int) -> list[Stay]:
-    """Three jobs of a person, the last one held."""
+    """Return three jobs of a person; the last one is still held."""
     year, month = 2005 + person, 1 + person % 12
     return [
         ("Nurse", (year, month), (year + 2, month)),
@@ -23,7 +23,7 @@ def stays(person: int) -> list[Stay]:
 
 
 def people_data_labs(folder: Path) -> Path:
-    """JSON lines of people; a title is an object, and education looks like experience."""
+    """Return JSON lines of people whose titles are objects and whose education looks like experience."""
     records = [
         {
             "id": f"pdl{person}_0000",
@@ -55,7 +55,7 @@ def people_data_labs(folder: Path) -> Path:
 
 
 def proxycurl(folder: Path) -> Path:
-    """A JSON array of profiles; dates are objects."""
+    """Return a JSON array of profiles whose dates are objects."""
 
     def day(at: tuple[int, int] | None) -> dict[str, int] | None:
         return {"day": 1, "month": at[1], "year": at[0]} if at else None
@@ -78,7 +78,7 @@ def proxycurl(folder: Path) -> Path:
 
 
 def linkedin(folder: Path) -> Path:
-    """LinkedIn's own export: a folder for each person, without an id in any file."""
+    """Write LinkedIn's own export: one folder per person, without ids in the files."""
     for person in range(PEOPLE):
         export = folder / "exports" / f"person{person}"
         export.mkdir(parents=True)
@@ -95,7 +95,7 @@ def linkedin(folder: Path) -> Path:
 
 
 def json_resume(folder: Path) -> Path:
-    """A JSON Resume for each person, in a file of its own."""
+    """Write one JSON Resume file per person."""
     target = folder / "resumes"
     target.mkdir()
     for person in range(PEOPLE):
@@ -128,7 +128,7 @@ def json_resume(folder: Path) -> Path:
 
 
 def europass(folder: Path) -> Path:
-    """Europass JSON for each person: periods of objects, lists under two keys."""
+    """Write Europass JSON per person, with periods as objects and lists under two keys."""
     target = folder / "europass"
     target.mkdir()
     for person in range(PEOPLE):
@@ -160,7 +160,7 @@ def europass(folder: Path) -> Path:
 
 
 def orcid(folder: Path) -> Path:
-    """ORCID records: groups of summaries, each part of a date an object."""
+    """Write ORCID records: groups of summaries whose dates consist of objects."""
 
     def day(at: tuple[int, int] | None) -> Any:
         if at is None:
@@ -202,7 +202,7 @@ def orcid(folder: Path) -> Path:
 
 
 def popolo_memberships(folder: Path) -> Path:
-    """Popolo's memberships: an array of rows, each a role of a person."""
+    """Write Popolo's memberships: an array with one row per role."""
     rows = [
         {
             "person_id": f"person/{person}",
@@ -218,7 +218,7 @@ def popolo_memberships(folder: Path) -> Path:
 
 
 def popolo_document(folder: Path) -> Path:
-    """A whole Popolo document: people and memberships in arrays of one object."""
+    """Write a complete Popolo document with arrays of people and memberships."""
     rows = json.loads(popolo_memberships(folder).read_text("utf-8"))
     people = [{"id": f"person/{person}", "name": f"Person {person}"} for person in range(PEOPLE)]
     organizations = [{"id": "party/x", "name": "X", "classification": "party"}]
@@ -227,7 +227,7 @@ def popolo_document(folder: Path) -> Path:
 
 
 def ranges(folder: Path) -> Path:
-    """A CSV file in which one column holds both dates."""
+    """Write a CSV file with both dates in one column."""
     rows = [
         f"{person},{title},{MONTHS[start[1] - 1]} {start[0]} - "
         + (f"{MONTHS[end[1] - 1]} {end[0]}" if end else "Present")
@@ -240,7 +240,7 @@ def ranges(folder: Path) -> Path:
 
 
 def nested_terms(folder: Path) -> Path:
-    """People in the manner of congress-legislators: ids in an object, `terms` with `type`."""
+    """Write people as congress-legislators does: ids in an object, `terms` with `type`."""
     records = [
         {
             "id": {"bioguide": f"B{person:05}", "wikidata": f"Q{person}"},

@@ -1,4 +1,4 @@
-"""`trajtune init --from`: the formats that people have go through `prepare` with no setting by hand."""
+"""`trajtune init --from`: `prepare` reads common formats without settings by hand."""
 
 import json
 from pathlib import Path
@@ -44,7 +44,7 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_a_format_that_people_have_goes_through_init_and_prepare(
+def test_init_and_prepare_read_each_common_format(
     name: str, trajtune: Trajtune, tmp_path: Path, ray_local: None
 ) -> None:
     path = SAMPLES[name](tmp_path)
@@ -65,7 +65,7 @@ def test_a_format_that_people_have_goes_through_init_and_prepare(
     assert "BSc" not in str(loaded.careers["titles"].to_pylist())
 
 
-def test_parquet_files_are_looked_at(trajtune: Trajtune, tmp_path: Path, ray_local: None) -> None:
+def test_parquet_files_are_inspected(trajtune: Trajtune, tmp_path: Path, ray_local: None) -> None:
     roles = [{"title": "A", "start_date": "2010-01-01", "end_date": "2012-01-01"}]
     history = [
         [*roles, {**roles[0], "title": "B", "start_date": f"20{12 + at}-01-01", "end_date": None}]
@@ -91,7 +91,7 @@ def test_files_without_careers_are_one_line(trajtune: Trajtune, tmp_path: Path) 
     assert "no CSV, JSON, JSON lines or Parquet file at nowhere" in line
 
 
-def test_what_cannot_be_read_is_said_with_its_share(trajtune: Trajtune, tmp_path: Path) -> None:
+def test_the_share_of_unreadable_roles_is_shown(trajtune: Trajtune, tmp_path: Path) -> None:
     rows = [
         {
             "person_id": at // 2,
@@ -104,12 +104,12 @@ def test_what_cannot_be_read_is_said_with_its_share(trajtune: Trajtune, tmp_path
     (tmp_path / "rows.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     outcome = trajtune("init", "found.yaml", "--from", "rows.jsonl", "--yes")
     assert outcome.code == 0, outcome
-    sentence = "Tried on 20 rows: 80.0% of 20 roles can be read; the commonest fault is unreadable_start."
+    sentence = "Tried on 20 rows: 80.0% of 20 roles can be read; the most frequent fault is unreadable_start."
     assert sentence in outcome.err
     assert sentence in (tmp_path / "found.yaml").read_text()
 
 
-def test_files_in_a_store_are_looked_at(
+def test_files_in_an_object_store_are_inspected(
     trajtune: Trajtune, tmp_path: Path, s3_store: S3Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = SAMPLES["nested_terms"](tmp_path).read_bytes()

@@ -1,4 +1,4 @@
-"""A column with a list of roles for each person is found, whatever its names and nesting."""
+"""A column with a list of roles per person is found, whatever its names and nesting."""
 
 import json
 
@@ -25,7 +25,7 @@ from tests.cli.running import Trajtune
         ("Bewerber", ("Stelle", "von", "bis"), ("Bewerber-Nr", "Werdegang")),
     ],
 )
-def test_a_list_of_roles_a_person_is_found_whatever_its_names_language(
+def test_a_list_of_roles_per_person_is_found_in_any_language(
     trajtune: Trajtune,
     database: Database,
     ray_local: None,
@@ -41,7 +41,7 @@ def test_a_list_of_roles_a_person_is_found_whatever_its_names_language(
     assert reads_every_person(trajtune)
 
 
-def test_a_list_within_an_object_in_another_schema_is_found(
+def test_a_list_in_an_object_in_another_schema_is_found(
     trajtune: Trajtune, database: Database, ray_local: None
 ) -> None:
     database("create schema crm")

@@ -1,4 +1,4 @@
-"""Which column names the person."""
+"""The choice of the column that identifies the person."""
 
 import json
 

@@ -8,7 +8,7 @@ from tests.careers.init.databases import VALUE, Database, json_table, rows_table
 from tests.cli.running import PASSWORD, Trajtune
 
 
-def test_of_several_tables_the_likeliest_is_taken_and_the_others_are_named(
+def test_the_most_likely_table_is_proposed_and_the_others_are_named(
     trajtune: Trajtune, database: Database, ray_local: None
 ) -> None:
     rows_table(database, "projects", ("user_id", "label_title", "start_date", "end_date"))
@@ -18,7 +18,7 @@ def test_of_several_tables_the_likeliest_is_taken_and_the_others_are_named(
     experiment = written(trajtune("init", "--yes"))
     assert source(experiment).table == "candidates"
     text = Path("experiment.yaml").read_text("utf-8")
-    assert "may hold careers, too: projects" in text
+    assert "may also contain careers: projects" in text
     assert "invoices" not in text
 
     chosen = written(trajtune("init", "other.yaml", "--yes", "--table", "projects"), "other.yaml")
@@ -30,7 +30,7 @@ def test_of_several_tables_the_likeliest_is_taken_and_the_others_are_named(
 
 
 @pytest.mark.parametrize("filled", [True, False])
-def test_a_database_without_work_histories_is_one_line_that_names_what_was_found(
+def test_a_database_without_work_histories_is_one_line_with_what_was_found(
     trajtune: Trajtune, database: Database, tmp_path: Path, filled: bool
 ) -> None:
     if filled:
@@ -45,7 +45,7 @@ def test_a_database_without_work_histories_is_one_line_that_names_what_was_found
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_database_that_is_not_there_is_one_line_without_the_url(
+def test_a_missing_database_is_one_line_without_the_url(
     trajtune: Trajtune, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("POSTGRES_URL", f"postgresql://me:{PASSWORD}@127.0.0.1:9/nowhere")
@@ -64,7 +64,7 @@ def test_a_database_that_is_not_there_is_one_line_without_the_url(
         (f"('{VALUE}' || id)::int", 'invalid input syntax for type integer: "…"'),
     ],
 )
-def test_a_view_that_cannot_be_read_has_its_own_reason_without_a_value(
+def test_an_unreadable_view_has_its_error_without_a_value(
     trajtune: Trajtune, database: Database, expression: str, reason: str
 ) -> None:
     database("create table numbers (id int)")

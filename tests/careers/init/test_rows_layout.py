@@ -1,4 +1,4 @@
-"""A table with a row for each role is found, whatever its names."""
+"""A table with one row per role is found, whatever its names."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from tests.cli.running import Trajtune
         ("Stationen", ("Person-ID", "Berufsbezeichnung", "Von", "Bis")),
     ],
 )
-def test_a_row_a_role_is_found_whatever_its_names_language(
+def test_one_row_per_role_is_found_in_any_language(
     trajtune: Trajtune,
     database: Database,
     ray_local: None,

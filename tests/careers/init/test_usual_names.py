@@ -1,4 +1,4 @@
-"""Keys are preferred by what they mean and by how many rows fill them, over a sample of all rows."""
+"""Keys are chosen by their meaning and by the number of filled rows, over a sample of all rows."""
 
 import json
 from pathlib import Path
@@ -46,7 +46,7 @@ def test_a_column_of_schools_does_not_win_over_one_of_roles(trajtune: Trajtune, 
     assert source(written(trajtune("init", "--yes"))).layout.model_dump()["history_column"] == "experience"
 
 
-def test_of_two_titles_the_one_that_roles_have_is_taken(trajtune: Trajtune, database: Database) -> None:
+def test_the_title_that_roles_have_is_preferred(trajtune: Trajtune, database: Database) -> None:
     database("create table people (id bigint primary key, work_history jsonb)")
     rows: list[tuple[object, ...]] = []
     for person in range(PEOPLE):
@@ -56,7 +56,7 @@ def test_of_two_titles_the_one_that_roles_have_is_taken(trajtune: Trajtune, data
     assert source(written(trajtune("init", "--yes"))).layout.model_dump()["title_key"] == "title"
 
 
-def test_a_form_of_address_is_no_title(trajtune: Trajtune, database: Database) -> None:
+def test_a_form_of_address_is_not_a_title(trajtune: Trajtune, database: Database) -> None:
     database(
         "create table jobs (person_id bigint, title text, job_title text, start_date date, end_date date)"
     )
@@ -69,7 +69,7 @@ def test_a_form_of_address_is_no_title(trajtune: Trajtune, database: Database) -
 
 
 @pytest.mark.parametrize("other", [False, True])
-def test_rows_that_begin_empty_do_not_hide_the_others(
+def test_empty_first_rows_do_not_hide_the_others(
     other: bool, trajtune: Trajtune, database: Database, ray_local: None
 ) -> None:
     database("create table people (id bigint primary key, settings jsonb, work_history jsonb)")
@@ -83,7 +83,7 @@ def test_rows_that_begin_empty_do_not_hide_the_others(
     assert "100.0% of 120 roles can be read" in outcome.err
 
 
-def test_an_address_is_no_id_where_there_is_one(trajtune: Trajtune, database: Database) -> None:
+def test_an_id_is_preferred_to_an_address(trajtune: Trajtune, database: Database) -> None:
     database("create table candidates (id bigint, email text unique, work_history jsonb)")
     rows: list[tuple[object, ...]] = [
         (person, f"{VALUE}{person}@example.org", json.dumps(as_objects(person))) for person in range(PEOPLE)
@@ -92,7 +92,7 @@ def test_an_address_is_no_id_where_there_is_one(trajtune: Trajtune, database: Da
     assert source(written(trajtune("init", "--yes"))).layout.id_column == "id"
 
 
-def test_a_table_named_with_an_emoji_and_a_schema_with_a_dot_are_read(
+def test_names_with_an_emoji_or_a_dot_are_read(
     trajtune: Trajtune, database: Database, ray_local: None
 ) -> None:
     database('create schema "h.r"')
@@ -108,7 +108,9 @@ def test_a_table_named_with_an_emoji_and_a_schema_with_a_dot_are_read(
         database(f"drop table {table}")
 
 
-def test_months_in_a_column_of_their_own_are_said_to_be_lost(trajtune: Trajtune, database: Database) -> None:
+def test_a_note_says_that_months_in_a_separate_column_are_lost(
+    trajtune: Trajtune, database: Database
+) -> None:
     database(
         "create table jobs (person_id bigint, title text, start_year int, start_month int, end_year int,"
         " end_month int)"
@@ -125,7 +127,7 @@ def test_months_in_a_column_of_their_own_are_said_to_be_lost(trajtune: Trajtune,
         assert "The months in start_month and end_month are lost" in said
 
 
-def test_columns_that_may_be_read_are_enough(
+def test_column_privileges_are_enough(
     trajtune: Trajtune, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database("create table jobs (person_id bigint, title text, start_date date, end_date date, salary int)")
@@ -142,7 +144,7 @@ def test_columns_that_may_be_read_are_enough(
     assert source(written(outcome)).table == "jobs"
 
 
-def test_a_view_that_fails_is_named_with_its_own_reason(trajtune: Trajtune, database: Database) -> None:
+def test_a_failing_view_is_named_with_its_error(trajtune: Trajtune, database: Database) -> None:
     database("create table numbers (n int)")
     database("insert into numbers values (0)")
     database("create view broken as select 1 / n as title from numbers")

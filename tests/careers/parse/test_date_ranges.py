@@ -1,4 +1,4 @@
-"""Ranges in one field: both dates come out, and a date stays a date."""
+"""Ranges in one field are split into two dates, and single dates stay unchanged."""
 
 import pyarrow as pa
 import pytest
@@ -33,18 +33,18 @@ from trajtune.careers.parse.dates import DateRules
         ("2015年3月～2018年4月", "2015年3月", "2018年4月"),
     ],
 )
-def test_a_range_is_its_two_dates(text: str, start: str, end: str | None) -> None:
+def test_a_range_is_split_into_two_dates(text: str, start: str, end: str | None) -> None:
     assert split_range(text, DateRules()) == (start, end)
 
 
 @pytest.mark.parametrize(
     "text", ["2020-01-15", "2020-01", "01/2020", "Jan-2020", "present", "nothing", "a - b"]
 )
-def test_a_date_and_other_text_are_no_range(text: str) -> None:
+def test_a_date_and_other_text_are_not_ranges(text: str) -> None:
     assert split_range(text, DateRules()) is None
 
 
-def test_only_equal_starts_and_ends_are_taken_for_one_field() -> None:
+def test_only_equal_starts_and_ends_are_split() -> None:
     starts = pa.array(["2015-2018", "2015-2018", "2020", None, "2015-2018"])
     ends = pa.array(["2015-2018", "2019", "2020", None, None])
     first, last = split_ranges(starts, ends, DateRules())

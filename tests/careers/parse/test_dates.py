@@ -102,7 +102,7 @@ def test_words_for_until_now_are_known(text: str):
 
 
 @pytest.mark.parametrize("text", ["", "   ", "-", "null", "None", "N/A", "NaN", "NaT"])
-def test_words_for_nothing_are_empty(text: str):
+def test_words_for_missing_dates_are_empty(text: str):
     assert read(text) == Reading.EMPTY
 
 
@@ -111,7 +111,7 @@ def test_a_day_that_could_be_a_month_is_ambiguous(text: str):
     assert read(text) == Reading.AMBIGUOUS
 
 
-def test_the_experiment_may_say_what_comes_first():
+def test_the_experiment_decides_whether_the_day_comes_first():
     assert read("03/04/2020", True) == (date(2020, 4, 3), Precision.DAY)
     assert read("03/04/2020", False) == (date(2020, 3, 4), Precision.DAY)
 
@@ -124,7 +124,7 @@ def test_the_experiment_may_say_what_comes_first():
         "99999999", "20200230", "123456789012345", "0/0/2020", "15 2020 Jan 3",
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_is_not_guessed(text: str):
+def test_unreadable_dates_are_not_guessed(text: str):
     assert read(text) == Reading.UNREADABLE
 
 
@@ -185,7 +185,7 @@ def test_dates_of_many_languages_and_exports_are_read(text: str, expected: date,
 
 
 @pytest.mark.parametrize("text", ['{"year": null, "month": null}', "{}", '{"year": ""}'])
-def test_an_object_without_a_part_is_empty(text: str):
+def test_an_object_without_parts_is_empty(text: str):
     assert read(text) == Reading.EMPTY
 
 
@@ -193,7 +193,7 @@ def test_an_object_without_a_part_is_empty(text: str):
     "text",
     ['{"month": 3}', '{"year": 2020, "month": 13}', '{"name": "x"}', '{"year": [2020]}', '{"year": 2', "{"],
 )
-def test_an_object_that_is_no_date_is_unreadable(text: str):
+def test_an_object_that_is_not_a_date_is_unreadable(text: str):
     assert read(text) == Reading.UNREADABLE
 
 
@@ -210,7 +210,7 @@ def test_words_for_until_now_are_known_in_many_languages(text: str):
     assert read(text) == Reading.HELD
 
 
-def test_a_month_name_of_two_languages_needs_the_language():
+def test_an_ambiguous_month_name_needs_the_language():
     assert read("listopad 2020") == Reading.AMBIGUOUS
     assert read("listopad 2020", language="pl") == (date(2020, 11, 1), Precision.MONTH)
     assert read("listopad 2020", language="hr") == (date(2020, 10, 1), Precision.MONTH)
@@ -236,7 +236,7 @@ def test_a_month_name_of_two_languages_needs_the_language():
         ("2020-03-15", (date(2020, 3, 15), Precision.DAY)),
     ],
 )
-def test_years_of_two_digits_are_read_by_a_setting_alone(text: str, expected: object):
+def test_two_digit_years_need_a_setting(text: str, expected: object):
     assert read(text, years=2029) == expected
     if not text.startswith("2020"):
         assert read(text) == Reading.UNREADABLE
@@ -257,19 +257,19 @@ def test_the_table_of_words_is_what_its_tool_writes():
 
 
 @given(st.lists(st.text(max_size=80) | st.none(), max_size=30))
-def test_any_text_is_something(texts: list[str | None]):
+def test_any_text_has_a_reading(texts: list[str | None]):
     parsed = parse_dates(pa.array(list(texts), pa.string()))
     assert len(parsed.days) == len(parsed.precisions) == len(parsed.readings) == len(texts)
     assert np.all((parsed.precisions > 0) == (parsed.readings == Reading.DATE))
 
 
 @given(st.dates(date(1500, 1, 1), date(9999, 12, 31)))
-def test_every_day_is_read_back(day: date):
+def test_every_day_round_trips(day: date):
     assert read(day.isoformat()) == (day, Precision.DAY)
     assert read(f"{day.day} {MONTHS['Portuguese'].split()[day.month - 1]} {day.year}") == (day, Precision.DAY)
 
 
-def test_columns_keep_nulls_and_repeats_in_place():
+def test_columns_keep_the_positions_of_nulls_and_repeats():
     parsed = parse_dates(pa.array(["2020", None, "x", "2020", "now", "1/2/2020"]))
     assert parsed.readings.tolist() == [
         Reading.DATE,

@@ -1,4 +1,4 @@
-"""Yes and no as people store them."""
+"""Words for yes and no."""
 
 import numpy as np
 import pyarrow as pa

@@ -46,7 +46,7 @@ def test_no_roles_have_no_tenures():
 
 
 @given(st.lists(st.tuples(DATES, DATES), max_size=20))
-def test_complete_months_are_those_that_counting_gives(pairs: list[tuple[date, date]]):
+def test_complete_months_equal_a_count(pairs: list[tuple[date, date]]):
     spans = [(min(pair), max(pair)) for pair in pairs]
     got = tenure_months(
         pa.array([start for start, _ in spans], pa.date32()),

@@ -1,4 +1,4 @@
-"""Columns of any type as text."""
+"""Conversion of columns of any type to text."""
 
 import pyarrow as pa
 
@@ -20,7 +20,7 @@ def test_dictionaries_and_integers_are_text():
     assert as_text(pa.array([7, None])).to_pylist() == ["7", None]
 
 
-def test_a_column_that_a_table_lacks_is_null():
+def test_a_missing_column_is_null():
     assert text_column(pa.table({"id": ["a"]}), "label").to_pylist() == [None]
 
 

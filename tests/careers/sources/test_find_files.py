@@ -1,4 +1,4 @@
-"""The files that a path, a directory or a glob names."""
+"""Finding the files of a path, a directory or a glob."""
 
 import gzip
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.careers.sources.test_files import ROWS, load, write_csv
 pytestmark = pytest.mark.usefixtures("ray_local")
 
 
-def test_a_directory_reads_every_file_of_its_kind_and_says_what_it_passes_over(
+def test_a_directory_reads_every_file_of_its_kind_and_names_the_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def rows(person: str) -> list[dict[str, Any]]:
@@ -25,13 +25,13 @@ def test_a_directory_reads_every_file_of_its_kind_and_says_what_it_passes_over(
         write_csv(tmp_path / name, rows("hidden"))
     assert load("csv", tmp_path).careers["candidate_id"].to_pylist() == ["a", "b", "c"]
     said = capsys.readouterr().err
-    assert "files are passed over: " in said
+    assert "files are not read: " in said
     assert "and 1 more" in said
     assert load("csv", tmp_path / "**/*.csv").careers["candidate_id"].to_pylist() == ["a"]
     assert load("csv", tmp_path / "_x.csv").careers["candidate_id"].to_pylist() == ["hidden"]
 
 
-def test_an_existing_path_wins_over_a_glob(tmp_path: Path) -> None:
+def test_an_existing_path_takes_precedence_over_a_glob(tmp_path: Path) -> None:
     folder = tmp_path / "data [2024]"
     folder.mkdir()
     write_csv(folder / "x[1].csv", ROWS)

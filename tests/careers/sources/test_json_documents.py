@@ -1,4 +1,4 @@
-"""JSON files that are not one object a line, names with dots, ranges, and files that are one person each."""
+"""JSON files that are not JSON lines, names with dots, ranges, and files with one person each."""
 
 import gzip
 import json
@@ -44,13 +44,13 @@ def test_arrays_and_objects_over_many_lines_are_split(text: str) -> None:
     assert [json.loads(found) for found in documents(text, "x.json")] == [{"a": "x]"}, {"b": 2}]
 
 
-def test_a_line_that_is_no_json_does_not_take_others_with_it() -> None:
+def test_an_invalid_json_line_affects_no_other_line() -> None:
     assert list(documents('{"a": 1}\n{bad\n{"b": 2}', "x.json")) == ['{"a": 1}', "{bad", '{"b": 2}']
 
 
 @pytest.mark.parametrize("text", ['[{"a": 1}, {"b"', '[{"a": 1} {"b": 2}]', '[\n{"a": 1},\n'])
 def test_an_array_that_breaks_off_names_the_file_and_line(text: str) -> None:
-    with pytest.raises(SourceError, match=r"x\.json is no JSON: the array breaks off at line \d"):
+    with pytest.raises(SourceError, match=r"x\.json is not JSON: the array breaks off at line \d"):
         list(documents(text, "x.json"))
 
 
@@ -165,7 +165,7 @@ def test_without_an_id_each_file_is_a_person(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("ray_local")
 @pytest.mark.parametrize("kind", ["parquet", "csv"])
-def test_a_name_with_dots_leads_into_a_column(kind: str, tmp_path: Path) -> None:
+def test_a_name_with_dots_is_a_path_into_a_column(kind: str, tmp_path: Path) -> None:
     rows = [
         {"id": {"bioguide": str(person)}, "title": {"name": title}, "start_date": start, "end_date": None}
         for person in range(2)

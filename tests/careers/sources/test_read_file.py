@@ -1,4 +1,4 @@
-"""One odd value in a file costs one row, and one odd file is one line."""
+"""An odd value in a file affects one row, and an odd file gives one line."""
 
 import json
 from collections.abc import Callable
@@ -23,7 +23,7 @@ NAMES = ("candidate_id", "title", "start_date", "end_date")
 
 
 def table(**columns: pa.Array) -> pa.Table:
-    """Two roles of each of ten people, with some columns in place of the usual ones."""
+    """Return two roles for each of ten people, with some columns replaced."""
     usual: dict[str, Any] = {
         "candidate_id": [person for person in IDS for _ in range(2)],
         "title": ["A", "B"] * 10,
@@ -34,7 +34,7 @@ def table(**columns: pa.Array) -> pa.Table:
 
 
 def odd(value: Any, usual: list[Any], kind: pa.DataType) -> pa.Array:
-    """A column whose first value is the odd one."""
+    """Return a column whose first value is odd."""
     return pa.array([value, *(usual * 10)[1:]], kind)
 
 
@@ -49,7 +49,7 @@ def reasons(loaded: LoadedCareers) -> list[tuple[str, str]]:
 
 
 def age(number: int) -> dict[str, int]:
-    """An object that is no date."""
+    """An object that is not a date."""
     return {"age": number, "month": 3}
 
 
@@ -64,7 +64,7 @@ def age(number: int) -> dict[str, int]:
         ("title", odd("NULL", ["A", "B"], pa.string()), "no_title", "2001 to 2002"),
     ],
 )
-def test_an_odd_value_of_a_column_costs_its_row(
+def test_an_odd_value_affects_only_its_row(
     tmp_path: Path, column: str, values: pa.Array, reason: str | None, detail: str
 ) -> None:
     loaded = read_parquet(tmp_path, table(**{column: values}))
@@ -81,7 +81,7 @@ def test_an_odd_value_of_a_column_costs_its_row(
         ("title", [("a", 1)], "title_not_text", '{"a": 1}'),
     ],
 )
-def test_a_column_that_is_not_text_is_in_quarantine_as_the_same_json_is(
+def test_a_column_that_is_not_text_goes_to_quarantine_like_the_same_json(
     tmp_path: Path, column: str, value: Any, reason: str, detail: str
 ) -> None:
     kind = pa.map_(pa.string(), pa.int64()) if isinstance(value, list) and value != ["A"] else None
@@ -162,12 +162,14 @@ def test_a_second_file_that_lacks_a_column_is_named_with_it(tmp_path: Path, kind
     [
         (HEADER.strip().encode() + b",descri\xe7\xe3o\n1,A,2001,,\n", r"not UTF-8 \(its first line\)"),
         (HEADER.encode() + b"1,\xc4rztin,2001,\n1,B,2002,\n", r"x\.csv is not UTF-8 \(\\xc4rztin\)"),
-        (HEADER.replace(",", ";").encode() + b"1;A;2001;\n", "one column alone.*delimiter`, perhaps to ';'"),
+        (HEADER.replace(",", ";").encode() + b"1;A;2001;\n", "only one column.*delimiter`, perhaps to ';'"),
         (HEADER.encode() + b"1,A\n1,B\n1,C,2001,\n", "Expected 4 columns, got 2"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\xff", "x.csv"),
     ],
 )  # fmt: skip
-def test_a_file_that_is_no_such_csv_is_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+def test_a_file_that_is_not_the_expected_csv_is_one_line(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
     (tmp_path / "x.csv").write_bytes(content)
     with pytest.raises(SourceError, match=message) as caught:
         load("csv", tmp_path / "x.csv")
@@ -181,7 +183,7 @@ def test_delimiter_and_encoding_may_be_chosen(tmp_path: Path) -> None:
     assert loaded.careers["titles"].to_pylist() == [["Ärztin", "Köchin, alt"]]
 
 
-def test_odd_rows_of_a_csv_file_cost_themselves(tmp_path: Path) -> None:
+def test_odd_rows_of_a_csv_file_affect_no_other_row(tmp_path: Path) -> None:
     good = "".join(
         f"{person},{title},{day},\n" for person in "ab" for title, day in (("Ä", 2001), ("É", 2002))
     )
@@ -229,7 +231,7 @@ def test_words_for_still_held_are_read_or_counted(tmp_path: Path, word: str, is_
 @pytest.mark.parametrize(
     "line", ['{"id": "x\x01", "work_history": []}', "{bad", '["a"]', '{"id": 5} {"id": 6}']
 )
-def test_an_odd_line_costs_itself(tmp_path: Path, line: str) -> None:
+def test_an_odd_line_affects_no_other_line(tmp_path: Path, line: str) -> None:
     path = write_jsonl(
         tmp_path / "x.jsonl",
         [{"id": who, "work_history": [{key: r[key] for key in KEYS} for r in ROWS[:2]]} for who in "ab"],
@@ -243,7 +245,7 @@ def test_an_odd_line_costs_itself(tmp_path: Path, line: str) -> None:
         assert loaded.quarantine["reason"].to_pylist() == ["unreadable_history"]
 
 
-def test_a_key_that_no_row_holds_is_named_with_the_keys_that_are_there(tmp_path: Path) -> None:
+def test_a_key_that_no_row_has_is_named_with_the_existing_keys(tmp_path: Path) -> None:
     people = [{"id": number, "profile": {"jobs": [], "name": "x"}} for number in range(5)]
     layout = JsonHistory(history_column="profile", history_key="jobz")
     with pytest.raises(SourceError, match=r"no row holds `profile\.jobz`.* the keys jobs, name"):
@@ -268,7 +270,7 @@ def test_careers_that_are_left_out_as_duplicates_are_in_no_count(tmp_path: Path)
     assert loaded.counts["roles"] == 6
 
 
-def test_an_error_that_nobody_foresaw_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from trajtune.careers import read
 
     def fail(rows: pa.Table, **arguments: Any) -> pa.Table:

@@ -8,8 +8,8 @@ from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.predict import predict
 
 
-def test_no_confidence_comes_from_a_curve_that_saw_it() -> None:
-    # Fold 2 has the only right one; a curve that saw it would say more there.
+def test_no_confidence_comes_from_a_curve_fitted_on_it() -> None:
+    # Only an example in fold 2 is right; a curve fitted on it would be higher there.
     confidence = np.linspace(0.1, 0.9, 100)
     fold = folds_of(100)
     correct = np.zeros(100, bool)
@@ -22,7 +22,7 @@ def test_no_confidence_comes_from_a_curve_that_saw_it() -> None:
     assert (found[fold != 2] > 0).any()
 
 
-def test_cross_fitting_shows_that_pure_noise_cannot_be_calibrated_better() -> None:
+def test_cross_fitting_shows_that_calibration_does_not_improve_pure_noise() -> None:
     random = np.random.default_rng(1)
     confidence, correct = np.full(1000, 0.5) + random.random(1000) / 1e3, random.random(1000) < 0.3
     found = cross_fitted(confidence, correct)
@@ -45,12 +45,12 @@ def test_temperature_scaling_finds_the_temperature_of_an_overconfident_network()
         ]
         ids[1::2] = torch.distributions.Categorical(logits=logits * 2).sample().numpy()
         last = model.next_role_head[3]
-        last.weight *= 4  # the truth is twice as sharp as the network was; now it is four times as sharp
+        last.weight *= 4  # the truth is twice as sharp as the original network
         last.bias[1:] *= 4
     arrays = CareerArrays(ids, offsets, known, known, known, ids, ids > 0)
     examples = examples_of(arrays, "last")
-    said = predict(model, arrays, examples)
-    found = compare_calibrations(model, arrays, examples, said.confidence, said.correct)
+    predicted = predict(model, arrays, examples)
+    found = compare_calibrations(model, arrays, examples, predicted.confidence, predicted.correct)
     assert found["temperature"]["temperature"] == pytest.approx(2.0, rel=0.25)
     assert found["temperature"]["ece"] < found["none"]["ece"]
     assert found["best"] in ("temperature", "isotonic")

@@ -12,7 +12,7 @@ def test_the_quantile_is_the_hand_computed_rank() -> None:
     assert conformal_quantile(scores, 0.0) == 1.0
 
 
-def test_a_weight_counts_as_so_many_examples() -> None:
+def test_a_weight_counts_as_that_many_examples() -> None:
     scores, weight = np.arange(50.0), np.tile([1.0, 3.0], 25)
     repeated = np.repeat(scores, weight.astype(int))
     for level in (0.3, 0.8, 0.9):
@@ -21,7 +21,7 @@ def test_a_weight_counts_as_so_many_examples() -> None:
         )
 
 
-def test_only_ended_roles_count_and_too_few_are_not_used() -> None:
+def test_only_ended_roles_are_used_and_too_few_give_no_correction() -> None:
     random = np.random.default_rng(0)
     interval, months = np.tile([10.0, 20.0], (60, 1)), random.exponential(20, 60)
     with_held = np.concatenate([months, np.full(40, np.nan)])
@@ -30,7 +30,7 @@ def test_only_ended_roles_count_and_too_few_are_not_used() -> None:
     assert conformal_correction(interval[:29], months[:29], 0.8) is None
 
 
-def test_the_correction_covers_new_roles_and_is_shorter_than_one_margin_for_both_sides() -> None:
+def test_the_correction_covers_new_roles_and_is_shorter_than_with_one_margin() -> None:
     random = np.random.default_rng(0)
     scale = random.uniform(5, 40, 8000)
     months = np.floor(random.exponential(scale))
@@ -46,7 +46,7 @@ def test_the_correction_covers_new_roles_and_is_shorter_than_one_margin_for_both
     assert (high - low).mean() < 0.9 * (one_margin[1] - one_margin[0]).mean()
 
 
-def test_most_misses_lie_above_where_tenures_begin_at_zero() -> None:
+def test_most_misses_lie_above_if_tenures_start_at_zero() -> None:
     months = np.floor(np.random.default_rng(0).exponential(20, 4000))
     correction = conformal_correction(np.tile([10.0, 20.0], (4000, 1)), months, 0.8)
     assert correction is not None

@@ -1,4 +1,4 @@
-"""Split by move, outcomes are a fair sample of tenures, so what the window calibrates holds on test."""
+"""Split by move, outcomes are an unbiased sample of tenures, so a calibration is valid on test."""
 
 from datetime import date
 
@@ -63,13 +63,13 @@ def outcome_tenures(arrays: CareerArrays) -> NDArray[np.float32]:
     return arrays.tenure_months[outcome_examples(arrays).target]
 
 
-def test_outcomes_last_as_long_as_roles_do_and_ended_last_moves_are_far_shorter(
+def test_outcome_tenures_are_unbiased_and_those_of_ended_last_moves_are_far_shorter(
     simulated: SimulatedCareers, window_and_test: tuple[SplitData, SplitData]
 ) -> None:
     has_both_neighbours = np.ones(len(simulated.titles), bool)
     has_both_neighbours[simulated.offsets[1:] - 1] = has_both_neighbours[simulated.offsets[:-1]] = False
     days = (simulated.ends - simulated.starts)[has_both_neighbours]
-    truth = days.mean() / DAYS_PER_MONTH - 0.5  # complete months: half a month less on average
+    truth = days.mean() / DAYS_PER_MONTH - 0.5  # tenures are complete months, on average half a month shorter
     for data in window_and_test:
         arrays = data.arrays
         assert not np.isnan(outcome_tenures(arrays)).any()
@@ -92,4 +92,4 @@ def test_some_known_proxy_labels_of_a_short_window_are_negative_and_most_positiv
     arrays = window_and_test[0].arrays
     assert 0.75 < arrays.hireable[outcome_examples(arrays).target].mean() < 0.95
     last = arrays.hireable[examples_of(arrays, "last").target]
-    assert np.nanmax(last) == 0, "the window is shorter than the twelve months that the proxy asks for"
+    assert np.nanmax(last) == 0, "the window is shorter than the twelve months of the proxy label"

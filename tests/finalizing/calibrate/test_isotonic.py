@@ -30,7 +30,7 @@ def overconfident() -> tuple[np.ndarray, np.ndarray]:
 
 
 class _Sweep(nn.Module):
-    """A network whose top probability goes over a grid as its title goes over the vocabulary."""
+    """A network whose top probability runs over a grid while its title runs over the vocabulary."""
 
     def __init__(self, vocab_size: int) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ def test_table_pickle_and_graph_agree_on_a_dense_grid(
     overconfident: tuple[np.ndarray, np.ndarray], tmp_path: Path
 ) -> None:
     confidence, correct = overconfident
-    some = (confidence > 0.1) & (confidence < 0.9)  # so that the grid goes past both ends
+    some = (confidence > 0.1) & (confidence < 0.9)  # so that the grid extends beyond both ends
     calibrator = train_calibrator(confidence[some], correct[some])
     table = table_of(calibrator)
     table.save(tmp_path / "c.json")
@@ -71,7 +71,7 @@ def test_table_pickle_and_graph_agree_on_a_dense_grid(
     np.testing.assert_allclose(by_pickle, by_table, atol=1e-6)
 
 
-def test_the_same_career_in_another_batch_falls_on_the_same_step() -> None:
+def test_the_same_career_in_another_batch_gets_the_same_confidence() -> None:
     confidence = np.repeat([0.3, 0.6], 100)
     confidence[::2] += 1e-8
     correct = np.tile([True, False], 100)
@@ -91,14 +91,14 @@ def test_the_file_has_the_contracts_form(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", ["", "[]", '{"breakpoints": [], "values": []}', '{"breakpoints": [1, 0], "values": [0, 1]}']
 )
-def test_a_file_that_is_no_table_is_named(content: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_table_is_named(content: str, tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text(content)
     with pytest.raises(BundleError, match=r"c\.json"):
         CalibrationTable.load(tmp_path / "c.json")
 
 
 def test_too_few_examples_are_refused_with_the_remedy() -> None:
-    with pytest.raises(TrainingError, match="at least 30 examples of val, but there are 29"):
+    with pytest.raises(TrainingError, match="at least 30 examples in val, but there are 29"):
         train_calibrator(np.full(29, 0.5), np.ones(29, bool))
 
 

@@ -1,4 +1,4 @@
-"""Blocks are scikit-learn's; the curve through them is shrunk, bounded, rising and nowhere steep."""
+"""The blocks equal scikit-learn's; the curve through them is shrunk, bounded, rising and nowhere steep."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def drawn(num: int, seed: int = 0, power: float = 1.0) -> tuple[np.ndarray, np.n
     return probability, (random.random(num) < probability**power).astype(float)
 
 
-def test_the_blocks_are_scikit_learns() -> None:
+def test_the_blocks_equal_those_of_scikit_learn() -> None:
     x, y = drawn(2000)
     blocks = isotonic_blocks(x, y)
     expected = IsotonicRegression().fit(x, y)
@@ -36,7 +36,7 @@ def test_the_blocks_are_scikit_learns() -> None:
     assert [block.num for block in weighted] == pytest.approx([block.num / 2 for block in blocks])
 
 
-def test_imagined_people_are_right_as_often_as_the_model_says() -> None:
+def test_pseudo_observations_have_the_probability_before_calibration() -> None:
     block = Block(0.6, 0.8, num=90, positives=45)
     assert block.value(0.6, 10) == pytest.approx((45 + 6) / 100)
     assert block.value(0.8, 10) == pytest.approx((45 + 8) / 100)
@@ -60,11 +60,11 @@ def test_the_curve_rises_is_bounded_and_has_no_steep_step(
     assert (np.diff(values) <= STEEPEST * np.diff(knots) * (1 + 1e-6) + 1e-12).all()
     assert values[0] > 0
     assert values[-1] < 1
-    # With the whole sample as its block, no value can be above this.
+    # This is the bound of a block with the complete sample; no value can be above it.
     assert values[-1] <= beta.ppf(0.95, y.sum() + 1, 1 + len(y) - y.sum()) or len(blocks) > 1
 
 
-def test_two_people_give_no_certainty() -> None:
+def test_two_people_never_give_0_or_100_percent() -> None:
     x = np.concatenate([np.linspace(0.3, 0.5, 400), [0.6, 0.61]])
     y = np.concatenate([np.tile([1.0, 0.0], 200), [1.0, 1.0]])
     assert isotonic_blocks(x, y)[-1].positives / isotonic_blocks(x, y)[-1].num == 1
@@ -73,7 +73,7 @@ def test_two_people_give_no_certainty() -> None:
     assert table(1.0) < 0.8
 
 
-def test_a_calibrated_model_stays_as_it_is_and_a_wrong_one_does_not() -> None:
+def test_a_calibrated_model_is_not_changed_and_a_miscalibrated_one_is() -> None:
     assert choose_pseudo_count(*drawn(1500)) > 50
     assert choose_pseudo_count(*drawn(3000, power=3)) < 50
 

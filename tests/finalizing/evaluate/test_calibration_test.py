@@ -8,14 +8,14 @@ LIMIT = 0.05
 
 
 def drawn(people: int, seed: int, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """Confidences, and whether titles were right with that probability less ``shift``."""
+    """Draw confidences, and whether titles were right with that probability minus ``shift``."""
     random = np.random.default_rng(seed)
     confidence = random.beta(2, 2, people)
     return confidence, random.random(people) < np.clip(confidence - shift, 0, 1)
 
 
-def test_perfect_calibration_is_found_faulty_as_often_as_chance_allows() -> None:
-    """As measured for issue reports: the error itself is above 0.05 for most samples of 200 people."""
+def test_perfect_calibration_is_rejected_as_often_as_the_level_allows() -> None:
+    """The calibration error itself is above 0.05 for most samples of 200 people."""
     samples = [drawn(200, seed) for seed in range(60)]
     assert np.mean([expected_calibration_error(*sample) >= LIMIT for sample in samples]) > 0.5
     found = [calibration_test(*sample, LIMIT) for sample in samples]
@@ -34,13 +34,13 @@ def test_200_people_are_too_few_and_5000_are_enough() -> None:
     assert many["ece_people_needed"] == 5000
 
 
-def test_a_real_fault_is_significant_and_its_size_is_right() -> None:
+def test_a_real_calibration_error_is_significant_and_its_size_is_right() -> None:
     found = [calibration_test(*drawn(2000, seed, shift=0.1), LIMIT) for seed in range(10)]
     assert all(one["ece_p_value"] < 0.001 for one in found)
     assert np.mean([one["ece_debiased"] for one in found]) == pytest.approx(0.1, abs=0.015)
 
 
-def test_so_many_people_as_it_says_find_the_fault_in_four_samples_of_five() -> None:
+def test_the_needed_number_of_people_detects_the_error_in_four_of_five_samples() -> None:
     needed = calibration_test(*drawn(300, 0), LIMIT)["ece_people_needed"]
     rate = np.mean(
         [calibration_test(*shifted(needed, seed), LIMIT)["ece_p_value"] <= 0.05 for seed in range(30)]
@@ -49,13 +49,13 @@ def test_so_many_people_as_it_says_find_the_fault_in_four_samples_of_five() -> N
 
 
 def shifted(people: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Confidences that are too extreme by the limit."""
+    """Draw confidences that are too extreme by the limit."""
     random = np.random.default_rng(seed)
     confidence = random.beta(2, 2, people)
     truth = np.where(confidence > 0.5, confidence - LIMIT, confidence + LIMIT)
     return confidence, random.random(people) < truth
 
 
-def test_nobody_gives_nothing() -> None:
+def test_without_people_the_results_are_none() -> None:
     found = calibration_test(np.empty(0), np.empty(0, bool), LIMIT)
     assert set(found.values()) == {None}

@@ -10,7 +10,7 @@ from trajtune.finalizing.evaluate.career_changers import core_words, evaluate_ca
     [
         ("Software Engineer", "Senior Software Engineer", False),
         ("Software Engineer", "Sr. SWE", False),
-        ("Software Engineer", "Data Engineer", False),  # half is shared, and half is not under half
+        ("Software Engineer", "Data Engineer", False),  # exactly half is shared
         ("Software Engineer", "Nurse", True),
         ("Software Engineer", "Product Manager", True),
         ("Head of Marketing", "Director of Marketing", False),
@@ -24,17 +24,17 @@ from trajtune.finalizing.evaluate.career_changers import core_words, evaluate_ca
         ("Unit 7", "Unit", False),
     ],
 )
-def test_a_change_shares_under_half_of_the_next_titles_core_words(
+def test_a_career_change_shares_less_than_half_of_the_next_titles_core_words(
     current: str, following: str, expected: bool
 ) -> None:
     assert is_change(current, following) is expected
 
 
-def test_stop_words_and_seniority_are_no_core_words() -> None:
+def test_stop_words_and_seniority_are_not_core_words() -> None:
     assert core_words("Sr. Director of the Sales, II") == {"sales"}
 
 
-def test_changers_are_measured_apart_from_the_rest() -> None:
+def test_changers_are_measured_separately() -> None:
     made = predictions(
         [1, 3, 0, 9, 1],
         nll=[1, 3, np.nan, 9, 1],
@@ -54,7 +54,7 @@ def test_changers_are_measured_apart_from_the_rest() -> None:
     }
 
 
-def test_predicting_the_current_title_of_changers_is_no_lag_and_an_unknown_title_is_never_the_same() -> None:
+def test_predicting_the_current_title_for_changers_is_no_lag_and_unknown_titles_never_match() -> None:
     made = predictions([2, 2, 1, 1], top_ids=[[4], [1], [1], [1]], stay_nll=[0.7, np.nan, 0.7, 0.7])
     changers = np.array([True, True, False, False])
     found = evaluate_career_changers(made, np.array([4, 0, 1, 1], np.int32), changers)

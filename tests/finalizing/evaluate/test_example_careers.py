@@ -12,7 +12,7 @@ RIGHT, WRONG = 1, 2
 
 
 def _predicted(people: list[tuple[float, int, bool, int]]) -> tuple[Transitions, GraphPredictions]:
-    """Each person: calibrated confidence, rank of what happened, whether a changer, roles seen."""
+    """Predictions for people, given as (confidence, rank of the next title, is a changer, roles seen)."""
     size = len(people)
     confidence, rank, changers, length = (list(column) for column in zip(*people, strict=True))
     examples = Examples(np.arange(size, dtype=np.int64) * 100, np.array(length, np.int64))
@@ -21,9 +21,9 @@ def _predicted(people: list[tuple[float, int, bool, int]]) -> tuple[Transitions,
     return transitions, GraphPredictions(predictions(rank), np.array(confidence, np.float32))
 
 
-def test_one_of_each_kind_and_nobody_twice() -> None:
+def test_one_career_of_each_kind_is_chosen_and_none_twice() -> None:
     people = [
-        (SURE, RIGHT, True, 3),  # a changer too, but already told of
+        (SURE, RIGHT, True, 3),  # also a changer, but already chosen
         (SURE, WRONG, False, 3),
         (UNSURE, RIGHT, False, 3),
         (UNSURE, WRONG, False, 3),
@@ -43,8 +43,11 @@ def test_one_of_each_kind_and_nobody_twice() -> None:
 @pytest.mark.parametrize(
     ("people", "chosen"),
     [
-        ([(SURE, RIGHT, False, 2), (SURE, RIGHT, False, 3)], 1),  # a few roles say more than two
-        ([(SURE, RIGHT, False, LONGEST + 1), (SURE, RIGHT, False, 2)], 1),  # and too many fit no figure
+        ([(SURE, RIGHT, False, 2), (SURE, RIGHT, False, 3)], 1),  # three roles are preferred to two
+        (
+            [(SURE, RIGHT, False, LONGEST + 1), (SURE, RIGHT, False, 2)],
+            1,
+        ),  # too many roles do not fit into the figure
         ([(SURE, RIGHT, False, LONGEST), (SURE, RIGHT, False, 5)], 0),  # the first in the split's order
     ],
 )
@@ -54,7 +57,7 @@ def test_a_career_of_a_readable_length_comes_first(
     assert choose(*_predicted(people))["sure, and right"] == chosen
 
 
-def test_a_kind_of_which_there_is_nobody_is_left_out() -> None:
+def test_a_kind_without_a_career_is_left_out() -> None:
     assert choose(*_predicted([(SURE, WRONG, False, LONGEST + 1), (SURE, RIGHT, False, 4)])) == {
         "sure, and right": 1
     }

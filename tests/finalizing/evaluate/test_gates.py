@@ -25,7 +25,7 @@ def test_every_gate_has_value_limit_and_result(metrics: dict, finalized: Path) -
 
 
 def measured(gain: float, low: float, high: float) -> dict[str, float]:
-    """A gain with p-values that say what its interval says."""
+    """Return a gain with p-values that agree with its interval."""
     return {
         "gain": gain,
         "low": low,
@@ -41,7 +41,7 @@ LOSS = measured(-0.1, -0.3, 0.1)
 
 
 def _metrics() -> dict[str, Any]:
-    """Metrics of a model that passes every gate."""
+    """Return the metrics of a model that passes every gate."""
     names = ("majority", "markov")
     return {
         "params": PARAMS,
@@ -81,7 +81,7 @@ def _metrics() -> dict[str, Any]:
 
 
 def _gates(**changes: Any) -> dict[str, Any]:
-    """The gates of these metrics with changes, each at a path of keys joined by two underscores."""
+    """Return the gates of these metrics with changes, each given as keys joined by two underscores."""
     metrics = copy.deepcopy(_metrics())
     for path, value in changes.items():
         *way, last = path.split("__")
@@ -114,7 +114,7 @@ def test_a_good_model_passes_every_gate() -> None:
         ({"export__parity_passed": False}, "parity"),
     ],
 )
-def test_a_value_beyond_its_limit_by_more_than_chance_fails_its_gate_alone(
+def test_a_value_significantly_beyond_its_limit_fails_only_its_gate(
     changes: dict[str, Any], gate: str
 ) -> None:
     decided = _gates(**changes)
@@ -128,7 +128,7 @@ def test_a_value_beyond_its_limit_by_more_than_chance_fails_its_gate_alone(
         ({"test__ece_debiased": 0.2, "test__ece_p_value": 0.06, "test__ece_power": 0.3}, "calibration", 2000),
         ({"test__ece_debiased": None}, "calibration", 2000),
         ({"test__num_tenures": 100}, "tenure_coverage", 502),
-        # 9 points off, of 60 people: as far off by chance in one test of ten
+        # 9 points off with 60 people, which happens by chance in one of ten tests
         ({"test__num_tenures": 60, "test__tenure_coverage": 0.71}, "tenure_coverage", 502),
         ({"test__tenure_coverage": None}, "tenure_coverage", None),
         (
@@ -147,7 +147,7 @@ def test_a_value_beyond_its_limit_by_more_than_chance_fails_its_gate_alone(
         ({"outcome_gains__tenure_score__markov": UNCLEAR}, "tenure_score", 8166),
     ],
 )
-def test_what_people_cannot_decide_is_a_third_state_that_does_not_pass(
+def test_a_gate_with_too_few_people_is_undecided_and_does_not_pass(
     changes: dict[str, Any], gate: str, needed: int | None
 ) -> None:
     if changes.get("career_changers__one_step_lag_detected", 0) is None:
@@ -172,14 +172,14 @@ def test_the_research_default_need_not_beat_itself_but_may_not_be_worse() -> Non
 
 
 def test_several_comparisons_are_corrected_together() -> None:
-    """One p-value of 0.02 is significant by itself (0.025 on each side), and not as one of three."""
+    """A p-value of 0.02 is significant alone (0.025 on each side), but not as one of three."""
     weak = {"nll": {**BETTER, "p_better": 0.02}, "top1": EQUAL}
     assert failed(_gates(gains__markov=weak)) == []
     all_weak = {f"gains__{name}": weak for name in ("majority", "markov", "research_default")}
     assert not_passed(_gates(**all_weak)) == "beats_baselines has too few people"
 
 
-def test_the_finding_names_what_the_model_is_worse_than() -> None:
+def test_the_finding_names_the_models_that_are_better() -> None:
     decided = _gates(gains__research_default={"nll": WORSE, "top1": EQUAL})
     assert decided["beats_baselines"]["finding"] == "significantly worse than research default"
 

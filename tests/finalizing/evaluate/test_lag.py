@@ -1,4 +1,4 @@
-"""Who lags one step behind: pure repetition, shifted targets, and not the best possible prediction."""
+"""Models that lag one step behind: repetition and shifted targets, but not the best possible prediction."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ NGRAM = NGramChoice(2, "all", None, None, 0.1)
 
 
 def lags(p: Predictions, test: Population, train: Population) -> bool:
-    """By either sign, as the gate decides."""
+    """Return whether either criterion of the gate detects a lag."""
     baselines = fit_baselines(train.arrays, train.num_titles, NGRAM)
     others = {name: fitted.predict(test.arrays, test.examples) for name, fitted in baselines.items()}
     gains = {name: movers_gain(p, other, test.moved) for name, other in others.items()}
@@ -42,7 +42,7 @@ def halves(population: Population) -> tuple[Population, Population]:
 
 
 def memoryless() -> Population:
-    """Ten titles; whether somebody stays is a coin toss, and where a mover goes says nothing."""
+    """Ten titles; whether somebody stays is a coin toss, and movers go to random titles."""
     random = np.random.default_rng(0)
     num, roles, titles = 4000, 4, 10
     ids = random.integers(1, titles + 1, (num, roles))
@@ -56,7 +56,7 @@ def memoryless() -> Population:
     days = np.zeros(ids.size, np.int32)
     arrays = CareerArrays(ids.ravel().astype(np.int32), offsets, nothing, nothing, nothing, days, is_last)
     current, target = ids[:, -2], ids[:, -1]
-    # The truth: staying has 0.5, every other title 0.5 / 9. Ties count against the predictor.
+    # True probabilities: 0.5 for staying and 0.5 / 9 for every other title. Ties count against the predictor.
     stayed = current == target
     rank = np.where(stayed, 1, titles)
     nll = -np.log(np.where(stayed, 0.5, 0.5 / (titles - 1)))
@@ -70,13 +70,13 @@ def memoryless() -> Population:
     return Population(arrays, made, titles + 1)
 
 
-def test_the_best_possible_prediction_does_not_lag_where_staying_is_a_coin_toss() -> None:
+def test_the_best_possible_prediction_does_not_lag_if_staying_is_a_coin_toss() -> None:
     train, test = halves(memoryless())
     found = staying(test.best, test.current)
     assert found["predicted"] == pytest.approx(0.5)
     assert found["j"] == 0
     assert not predicts_too_much_staying(found, LIMIT)
-    # It predicts the current title for everybody who moved, which the earlier rule called a lag.
+    # It predicts the current title for everybody who moved, which an earlier rule counted as a lag.
     assert (test.best.top_ids[test.moved, 0] == test.current[test.moved]).all()
     counted = fit_baselines(train.arrays, train.num_titles, NGRAM)["markov"].predict(
         test.arrays, test.examples
@@ -96,7 +96,7 @@ def test_the_best_possible_prediction_does_not_lag_and_repetition_does(name: str
 
 
 @pytest.mark.slow
-def test_a_model_trained_on_targets_shifted_by_one_lags() -> None:
+def test_a_model_trained_on_targets_shifted_by_one_step_lags() -> None:
     settings = ProcessSettings(num_families=3, num_specialisations=3)
     train, test = halves(simulated(settings, 4000, seed=4))
     arrays = train.arrays
@@ -116,7 +116,7 @@ def test_a_model_trained_on_targets_shifted_by_one_lags() -> None:
     assert lags(found["shifted"], test, train)
 
 
-def test_staying_is_compared_with_those_who_stayed() -> None:
+def test_predicted_staying_is_compared_with_observed_staying() -> None:
     made = predictions(
         [1, 2, 1, 1], target=[4, 5, 2, 7], top_ids=[[4], [3], [2], [7]], stay_nll=-np.log([0.9, 0.6, 0.3, 1])
     )
@@ -130,15 +130,15 @@ def test_staying_is_compared_with_those_who_stayed() -> None:
     assert found["j_low"] <= found["j"] <= found["j_high"]
 
 
-def test_movers_are_ranked_without_their_current_title() -> None:
-    # Ranks 2 and 7 with the current title before them; 6 behind five others; a title that is unknown.
+def test_movers_are_evaluated_without_their_current_title() -> None:
+    # Ranks 2 and 7 with the current title before them, rank 6 after five other titles, an unknown title.
     made = predictions([2, 7, 6, 0], nll=[2.0, 3.0, 3.0, np.nan], stay_nll=[1.0, 1.0, 4.0, 1.0])
     found = movers(made, np.ones(4, bool))
     assert found == {"num": 4, "top1": 0.25, "top5": 0.25}
     assert movers(made, np.zeros(4, bool)) == {"num": 0, "top1": None, "top5": None}
 
 
-def test_knowing_less_than_counting_of_where_movers_go_is_a_lag_of_its_own() -> None:
+def test_predicting_movers_worse_than_a_counting_baseline_is_a_lag() -> None:
     hit, miss = predictions([1] * 200), predictions([9] * 200)
     everybody = np.ones(200, bool)
     assert worse_for_movers({"markov": movers_gain(miss, hit, everybody)}) == ["markov"]
@@ -146,7 +146,7 @@ def test_knowing_less_than_counting_of_where_movers_go_is_a_lag_of_its_own() -> 
     assert worse_for_movers({"markov": movers_gain(hit, miss, ~everybody)}) == []
 
 
-def test_nobody_with_a_known_title_decides_nothing() -> None:
+def test_without_known_titles_nothing_is_decided() -> None:
     found = staying(predictions([1, 2]), np.zeros(2, np.int32))
     assert found["num"] == 0
     assert predicts_too_much_staying(found, LIMIT) is None

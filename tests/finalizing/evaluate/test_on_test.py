@@ -7,7 +7,7 @@ from trajtune.dataset.test_split import openings
 from trajtune.finalizing.evaluate.on_test import _undefined_by_move
 
 
-def test_metrics_hold_what_the_specification_names(metrics: dict) -> None:
+def test_metrics_contain_what_the_specification_requires(metrics: dict) -> None:
     assert {"source", "snapshot", "params", "research_default_params", "gates"} <= set(metrics)
     assert {
         "num_examples",
@@ -51,7 +51,7 @@ def test_every_null_has_a_reason_beside_it(metrics: dict) -> None:
             assert metrics["test"][f"{name}_reason"]
 
 
-def test_gains_hold_their_own_interval(metrics: dict) -> None:
+def test_each_gain_lies_in_its_interval(metrics: dict) -> None:
     for found in metrics["gains"].values():
         for gain in found.values():
             assert gain["low"] <= gain["gain"] <= gain["high"]
@@ -64,7 +64,7 @@ def test_gains_hold_their_own_interval(metrics: dict) -> None:
     )
 
 
-def test_baselines_stand_beside_every_number(metrics: dict) -> None:
+def test_every_number_has_baselines_beside_it(metrics: dict) -> None:
     everybody = metrics["test"]["num_examples"]
     for name, baseline in _compared(metrics).items():
         low, high = baseline["top1_interval"]
@@ -82,7 +82,7 @@ def test_baselines_stand_beside_every_number(metrics: dict) -> None:
     assert metrics["baselines"]["current_title"]["career_changers"]["same_title_rate"] == 1
 
 
-def test_the_winner_as_it_was_selected_stands_beside_the_refit_on_the_titles_that_both_know(
+def test_the_winner_as_selected_is_compared_with_the_refit_on_titles_that_both_know(
     metrics: dict,
 ) -> None:
     selected, gain = metrics["as_selected"], metrics["gains"]["as_selected"]
@@ -93,14 +93,14 @@ def test_the_winner_as_it_was_selected_stands_beside_the_refit_on_the_titles_tha
     assert selected["career_changers"]["num"] == metrics["career_changers"]["num"]
 
 
-def test_hireability_says_how_far_it_is_from_calibrated(metrics: dict) -> None:
+def test_the_calibration_error_of_the_hireability_is_measured(metrics: dict) -> None:
     bins, test = metrics["reliability"]["hireability"], metrics["test"]
     assert sum(row["num"] for row in bins) == test["num_hireabilities"]
     gaps = sum(row["num"] * abs(row["confidence"] - row["accuracy"]) for row in bins)
     assert test["hireability_ece"] == pytest.approx(gaps / test["num_hireabilities"])
 
 
-def test_test_was_opened_once_and_the_ledger_knows(finalized: Path, changing_snapshot: Snapshot) -> None:
+def test_test_was_opened_once_and_the_ledger_records_it(finalized: Path, changing_snapshot: Snapshot) -> None:
     first = openings(changing_snapshot)[0]
     assert (first["run"], first["purpose"]) == ("searched", "finalize")
 
@@ -111,10 +111,12 @@ def test_test_was_opened_once_and_the_ledger_knows(finalized: Path, changing_sna
         ("career", None, []),
         ("transition", None, []),
         ("move", None, ["tenure_coverage", "num_hireabilities", "hireability_auc"]),
-        ("move", "hireable", ["tenure_coverage"]),  # a label belongs to last roles, as the limit does
+        ("move", "hireable", ["tenure_coverage"]),  # labels are for last roles, like the limit
     ],
 )
-def test_by_move_the_limit_says_nothing_of_outcomes(by: str, label: str | None, undefined: list[str]) -> None:
+def test_by_move_the_limit_has_no_metrics_of_outcomes(
+    by: str, label: str | None, undefined: list[str]
+) -> None:
     manifest = {"settings": {"split": {"by": by}, "data": {"hireable_key": label}}}
     known = {"top1": 0.5, "tenure_coverage": 0.8, "num_hireabilities": 9, "hireability_auc": 0.7}
     assert list(_undefined_by_move(manifest, known)) == undefined

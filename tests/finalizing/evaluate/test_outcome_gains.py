@@ -8,7 +8,7 @@ from trajtune.model.metrics import area_under_roc, interval_scores
 NOTHING = {"gain": 0.0, "low": 0.0, "high": 0.0, "p_better": 1.0, "p_worse": 1.0}
 
 
-def test_the_gain_in_auc_is_the_difference_and_its_interval_that_of_resampled_people() -> None:
+def test_the_gain_in_auc_is_the_difference_with_an_interval_like_that_of_resampled_people() -> None:
     random = np.random.default_rng(0)
     outcome = random.random(400) < 0.7
     score = {name: outcome + random.normal(0, noise, 400) for name, noise in (("own", 1.0), ("other", 2.0))}
@@ -30,7 +30,7 @@ def test_the_gain_in_auc_is_the_difference_and_its_interval_that_of_resampled_pe
     assert found["p_worse"] == pytest.approx(1 - found["p_better"])
 
 
-def test_one_class_gives_no_gain_in_auc_and_constants_give_none_that_is_significant() -> None:
+def test_one_class_gives_no_gain_in_auc_and_constants_give_no_significant_gain() -> None:
     person = np.arange(4)
     same = predictions([1] * 4, hireability=[0.1, 0.2, 0.3, 0.4], hireable=[1, 1, 1, np.nan])
     assert auc_gain(same, same, person) is None
@@ -38,7 +38,7 @@ def test_one_class_gives_no_gain_in_auc_and_constants_give_none_that_is_signific
     assert auc_gain(both, both, person) == NOTHING
 
 
-def test_the_interval_score_is_the_width_and_ten_times_what_lies_outside() -> None:
+def test_the_interval_score_is_the_width_plus_ten_times_the_distance_outside() -> None:
     made = predictions(
         [1] * 4, tenure=[[10, 20], [10, 20], [10, 20], [np.nan, np.nan]], tenure_months=[15, 8, 23, 5]
     )
@@ -47,7 +47,7 @@ def test_the_interval_score_is_the_width_and_ten_times_what_lies_outside() -> No
     assert np.isnan(scores[3])
 
 
-def test_the_gain_in_tenure_score_is_a_share_of_the_others_score() -> None:
+def test_the_gain_in_tenure_score_is_relative_to_the_baselines_score() -> None:
     narrow = predictions([1] * 100, tenure=[[10, 20]] * 100, tenure_months=[15] * 99 + [np.nan])
     wide = predictions([1] * 100, tenure=[[5, 25]] * 100, tenure_months=[15] * 99 + [np.nan])
     found = tenure_score_gain(narrow, wide, np.arange(100), 0.8)

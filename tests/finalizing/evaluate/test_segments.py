@@ -22,7 +22,7 @@ def test_a_title_names_its_level(title: str, level: str) -> None:
     assert level_of(frozenset(identity(title).split())) == level
 
 
-def test_segments_part_everybody(metrics: dict) -> None:
+def test_each_person_is_in_exactly_one_segment(metrics: dict) -> None:
     for rows in metrics["segments"].values():
         assert sum(row["num"] for row in rows) == metrics["test"]["num_examples"]
         assert sum(row["num"] * row["top1"] for row in rows) == pytest.approx(

@@ -1,4 +1,4 @@
-"""Coverage and size of title sets, by hand."""
+"""Coverage and size of title sets, compared with values computed by hand."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from trajtune.finalizing.evaluate.title_sets import evaluate_sets
 from trajtune.finalizing.export.graph_predictions import GraphPredictions
 
 
-def test_a_set_holds_the_titles_up_to_its_size() -> None:
+def test_a_set_contains_the_titles_up_to_its_size() -> None:
     graph = GraphPredictions(predictions([1, 3, 3, 0]), np.ones(4, np.float32), np.array([1, 2, 3, 100]))
     segments = {"way": np.array(["a", "a", "b", "b"])}
     assert evaluate_sets(graph, segments) == {
@@ -23,6 +23,6 @@ def test_a_set_holds_the_titles_up_to_its_size() -> None:
     }
 
 
-def test_a_graph_without_sets_has_none_to_measure() -> None:
+def test_a_graph_without_sets_gives_no_metrics_of_sets() -> None:
     graph = GraphPredictions(predictions([1, 2]), np.ones(2, np.float32))
     assert evaluate_sets(graph, {}) is None

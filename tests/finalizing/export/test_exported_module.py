@@ -20,7 +20,7 @@ def module(corrections: Corrections) -> ExportedModule:
 
 
 class _Logits(nn.Module):
-    """A network that gives the logarithms of fixed probabilities."""
+    """A network whose logits are the logarithms of fixed probabilities."""
 
     def __init__(self, probabilities: list[float]) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class _Logits(nn.Module):
 
 
 @pytest.mark.parametrize("correction", [TenureCorrection(0.3, 0.2), TenureCorrection(-2.0, -2.0)])
-def test_the_graphs_interval_is_the_corrections(correction: TenureCorrection) -> None:
+def test_the_graphs_interval_equals_the_corrected_interval(correction: TenureCorrection) -> None:
     given = np.array([[10.0, 50.0], [30.0, 36.0], [-8.0, -2.0]], np.float32)
     found = module(Corrections(PLAIN, correction)).corrected(torch.from_numpy(given)).numpy()
     np.testing.assert_allclose(found, correction(given), rtol=1e-5, atol=1e-5)
@@ -54,7 +54,7 @@ def test_a_head_without_labels_gives_the_prior_for_every_career() -> None:
     assert outputs[2].tolist() == [[0.25], [0.25]]
 
 
-def test_hireability_goes_through_its_table() -> None:
+def test_hireability_is_calibrated_with_its_table() -> None:
     corrections = Corrections(PLAIN, hireability=CalibrationTable((0.0, 1.0), (0.0, 0.5)))
     outputs = ExportedModule(_Logits([0, 0.5, 0.5]), 3, corrections)(torch.tensor([[1]]), torch.tensor([1]))
     assert outputs[2].item() == pytest.approx(0.45)
@@ -63,7 +63,7 @@ def test_hireability_goes_through_its_table() -> None:
 @pytest.mark.parametrize(
     ("threshold", "size"), [(0.0, 1), (0.49, 1), (0.51, 2), (0.81, 3), (0.96, 4), (-1.0, 0)]
 )
-def test_a_set_holds_titles_until_the_threshold(threshold: float, size: int) -> None:
+def test_a_set_contains_titles_up_to_the_threshold(threshold: float, size: int) -> None:
     rule = SetRule(threshold, penalty=0.0)
     exported = ExportedModule(_Logits([0, 0.15, 0.5, 0.3, 0.05]), 5, Corrections(PLAIN, sets=rule))
     *_, ids, sizes = exported(torch.tensor([[1]]), torch.tensor([1]))

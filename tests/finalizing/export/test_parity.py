@@ -12,7 +12,7 @@ from trajtune.finalizing.export.exported_module import ExportedModule
 from trajtune.finalizing.export.parity import _compare, _compare_top, check_parity, tolerance
 
 
-def test_padded_batches_give_what_each_career_gives_alone(
+def test_padded_batches_give_the_same_result_as_each_career_alone(
     exported_onnx: Path, exported_module: ExportedModule
 ) -> None:
     real = [np.array([1, 2, 3], np.int64), np.array([49], np.int64)]
@@ -39,16 +39,16 @@ def test_float_noise_of_a_small_value_among_large_ones_is_tolerated() -> None:
     assert tolerance(np.array([[-1e4, 2.0, 30.0]]))[0].tolist() == pytest.approx([1.0003, 5e-4, 3.3e-3])
 
 
-def test_the_message_gives_the_worst_value_of_those_that_are_not_tolerated() -> None:
+def test_the_message_has_the_worst_value_beyond_the_tolerance() -> None:
     expected = np.array([[1000.0, 0.5, 0.25]])
-    found = expected + np.array([[0.05, 0.02, 0.04]])  # the largest error of all is tolerated
+    found = expected + np.array([[0.05, 0.02, 0.04]])  # the largest error is within the tolerance
     with pytest.raises(ExportError, match=r"within 1\.0e-02 of torch's 0\.25, but is 0\.29 at here"):
         _compare("hireability", found, expected, "here")
     with pytest.raises(ExportError, match=r"but is nan"):
         _compare("hireability", np.array([[0.5, np.nan]]), np.array([[0.5, 0.5]]), "here")
 
 
-def test_titles_that_are_as_good_as_equal_may_change_places() -> None:
+def test_titles_with_nearly_equal_logits_may_swap_ranks() -> None:
     _compare_top(np.array([[1.0, 1.000001]]), np.array([[1.000001, 1.0]]), "here")
     with pytest.raises(ExportError, match="top title differs"):
         _compare_top(np.array([[1.0, 1.1]]), np.array([[1.1, 1.0]]), "here")

@@ -30,7 +30,7 @@ from trajtune.model.network.title_vectors import number_words, words_of
 from trajtune.model.training.fit import fit
 
 
-def test_the_file_is_what_the_contract_says(exported_onnx: Path) -> None:
+def test_the_file_matches_the_contract(exported_onnx: Path) -> None:
     found = check_graph(exported_onnx)
     graph = Graph(exported_onnx)
     assert found["opset"] == 17
@@ -51,13 +51,13 @@ def test_exporting_twice_gives_the_same_bytes(
     assert again.read_bytes() == exported_onnx.read_bytes()
 
 
-def test_the_file_says_nothing_of_the_machine_that_made_it(exported_onnx: Path) -> None:
+def test_the_file_contains_nothing_about_the_machine_that_exported_it(exported_onnx: Path) -> None:
     content = exported_onnx.read_bytes()
     assert b"stack_trace" not in content
     assert str(Path(__file__).parents[3]).encode() not in content
 
 
-def test_a_network_of_three_layers_exports_with_the_contract_outputs_alone(tmp_path: Path) -> None:
+def test_a_network_of_three_layers_exports_with_only_the_outputs_of_the_contract(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = CareerTrajectoryLSTM(7, 4, 3, 3).eval()
     path = tmp_path / "plain.onnx"
@@ -71,14 +71,14 @@ def test_a_network_of_three_layers_exports_with_the_contract_outputs_alone(tmp_p
         np.testing.assert_allclose(found[name], tensor.numpy(), rtol=1e-4, atol=1e-5)
 
 
-def test_a_training_model_is_refused(tmp_path: Path) -> None:
+def test_a_model_in_train_mode_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="eval mode"):
         export_to_onnx(CareerTrajectoryLSTM(5).train(), tmp_path / "x.onnx")
     assert list(tmp_path.iterdir()) == []
 
 
 class _Opset18(nn.Module):
-    """An operator that the exporter leaves at opset 18 while the file says 17."""
+    """A model with an operator that the exporter leaves at opset 18, although the file declares 17."""
 
     def forward(self, title_ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x = title_ids.float() + lengths[:, None]
@@ -96,11 +96,11 @@ def test_a_file_with_a_fixed_size_is_refused(exported_onnx: Path, tmp_path: Path
     proto.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 10
     fixed = tmp_path / "fixed.onnx"
     onnx.save(proto, fixed)
-    with pytest.raises(ExportError, match=r"title_ids must be .*seq_len.* but is fixed: \['batch', 10\]"):
+    with pytest.raises(ExportError, match=r"title_ids must be .*seq_len.* but its shape is \['batch', 10\]"):
         check_graph(fixed)
 
 
-def test_index_zero_is_never_predicted(exported_onnx: Path) -> None:
+def test_the_unknown_title_is_never_predicted(exported_onnx: Path) -> None:
     random = np.random.default_rng(0)
     out = Graph(exported_onnx).run(random.integers(0, 50, (500, 6)), random.integers(1, 7, 500))
     assert (out["top5_ids"] != 0).all()
@@ -152,14 +152,14 @@ def test_every_model_option_exports_exactly(options: dict, tmp_path: Path) -> No
     simplify_onnx(path)
     check_graph(path)
     found = check_parity(Graph(path), module, [np.array([0]), np.array([1, 0, 2])])
-    # Copying makes the logits log-probabilities; that of index 0 is near -10,000, where floats are far apart.
+    # With copying, logits are log-probabilities. That of index 0 is near -10,000, where floats are coarse.
     assert found["parity_max_abs_error"] < (1e-3 if params.copy_head else 1e-4)
     out = Graph(path).run(np.array([[0]]), np.array([1]))
     assert 0 not in out["top5_ids"]
 
 
 @pytest.mark.slow
-def test_a_title_that_is_held_twice_is_copied_from_both_roles_in_the_graph(tmp_path: Path) -> None:
+def test_a_title_that_occurs_twice_is_copied_from_both_roles_in_the_graph(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = CareerTrajectoryLSTM(30, 8, 4, copy_head=True, skip_last_title=True).eval()
     assert model.copy_head is not None

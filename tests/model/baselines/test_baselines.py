@@ -25,14 +25,14 @@ def careers_of(arrays: CareerArrays) -> list[list[int]]:
     return [arrays.title_ids[a:b].tolist() for a, b in pairwise(arrays.offsets)]
 
 
-def unigram_by_hand(train: CareerArrays, vocab_size: int) -> dict[int, float]:
+def expected_unigram(train: CareerArrays, vocab_size: int) -> dict[int, float]:
     counts = Counter(title for career in careers_of(train) for title in career[1:] if title)
     total = sum(counts.values()) + vocab_size - 1
     return {title: (counts[title] + 1) / total for title in range(1, vocab_size)}
 
 
-def markov_by_hand(train: CareerArrays, vocab_size: int, last: int) -> dict[int, float]:
-    lower = unigram_by_hand(train, vocab_size)
+def expected_markov(train: CareerArrays, vocab_size: int, last: int) -> dict[int, float]:
+    lower = expected_unigram(train, vocab_size)
     after: defaultdict[int, Counter[int]] = defaultdict(Counter)
     for career in careers_of(train):
         for title, following in pairwise(career):
@@ -55,28 +55,28 @@ def test_distributions_sum_to_one_without_index_0(
     assert (p[:, 1:] > 0).all()
 
 
-def test_markov_is_a_plain_count_with_witten_bell_back_off(
+def test_markov_matches_a_plain_count_with_witten_bell_back_off(
     train: CareerArrays, test: CareerArrays, vocab_size: int
 ) -> None:
     p = markov(train, vocab_size).predict(test, examples_of(test, "last"))
     for e, career in enumerate(careers_of(test)):
-        by_hand = markov_by_hand(train, vocab_size, career[-2])
+        expected = expected_markov(train, vocab_size, career[-2])
         if career[-1]:
-            assert p.nll[e] == pytest.approx(-np.log(by_hand[career[-1]]), abs=1e-9)
-            better_or_equal = sum(q >= by_hand[career[-1]] * (1 - 1e-12) for q in by_hand.values())
+            assert p.nll[e] == pytest.approx(-np.log(expected[career[-1]]), abs=1e-9)
+            better_or_equal = sum(q >= expected[career[-1]] * (1 - 1e-12) for q in expected.values())
             assert p.rank[e] == better_or_equal
-        assert p.confidence[e] == pytest.approx(max(by_hand.values()), rel=1e-5)
+        assert p.confidence[e] == pytest.approx(max(expected.values()), rel=1e-5)
 
 
 def test_majority_ranks_by_frequency(train: CareerArrays, test: CareerArrays, vocab_size: int) -> None:
-    share = unigram_by_hand(train, vocab_size)
+    share = expected_unigram(train, vocab_size)
     p = majority(train, vocab_size).predict(test, examples_of(test, "last"))
     assert (p.top_ids[:, 0] == max(share, key=share.__getitem__)).all()
     known = p.target > 0
     np.testing.assert_allclose(p.nll[known], [-np.log(share[t]) for t in p.target[known]])
 
 
-def test_current_title_predicts_the_title_held_now(
+def test_current_title_predicts_the_last_title(
     train: CareerArrays, test: CareerArrays, vocab_size: int
 ) -> None:
     examples = examples_of(test, "last")
@@ -88,17 +88,17 @@ def test_current_title_predicts_the_title_held_now(
     assert (p.top_ids[held == 0] == most_common.top_ids[held == 0]).all()
 
 
-def test_chunks_change_nothing(
+def test_the_block_size_changes_no_prediction(
     train: CareerArrays, test: CareerArrays, vocab_size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     examples = examples_of(test, "every_transition")
-    whole = markov(train, vocab_size).predict(test, examples)
-    monkeypatch.setattr(blocks, "MOST_NUMBERS", 3 * vocab_size)
+    in_one_block = markov(train, vocab_size).predict(test, examples)
+    monkeypatch.setattr(blocks, "MAX_NUMBERS", 3 * vocab_size)
     for name, values in vars(markov(train, vocab_size).predict(test, examples)).items():
-        np.testing.assert_array_equal(values, getattr(whole, name))
+        np.testing.assert_array_equal(values, getattr(in_one_block, name))
 
 
-def test_markov_knows_the_process_better_than_the_others(
+def test_markov_has_the_lowest_nll_on_a_markov_process(
     train: CareerArrays, test: CareerArrays, vocab_size: int
 ) -> None:
     examples = examples_of(test, "last")
@@ -109,7 +109,7 @@ def test_markov_knows_the_process_better_than_the_others(
     assert nll[markov] < 1.5 < 2.5 < nll[majority] < nll[current_title]
 
 
-def test_without_any_transition_markov_is_the_uniform_majority(test: CareerArrays, vocab_size: int) -> None:
+def test_without_transitions_markov_is_uniform(test: CareerArrays, vocab_size: int) -> None:
     nothing = replace(test, title_ids=np.zeros_like(test.title_ids))
     p = markov(nothing, vocab_size).distribution(np.array([[3]]))
     np.testing.assert_allclose(p[0, 1:], 1 / (vocab_size - 1))

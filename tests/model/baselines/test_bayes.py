@@ -1,4 +1,4 @@
-"""The Bayes optimum on a snapshot, through the metrics that the model and the baselines go through."""
+"""The Bayes optimum on a snapshot, measured with the same metrics as the model and the baselines."""
 
 from datetime import date
 from typing import get_args
@@ -72,7 +72,7 @@ def prepared(tmp_path_factory):
     return snapshot_and_truth(tmp_path_factory.mktemp("snapshots"), SETTINGS, 30_000)
 
 
-def test_titles_are_recognised_however_they_are_written(prepared):
+def test_titles_are_recognised_in_every_spelling(prepared):
     snapshot, careers = prepared
     data = snapshot.read("val")
     numbers = title_numbers(data, SETTINGS)
@@ -90,7 +90,7 @@ def returning(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", ["prepared", "returning"])
-def test_the_optimum_is_better_than_a_baseline_on_the_same_careers_and_reports_every_key(name, request):
+def test_the_optimum_beats_a_baseline_and_has_every_metric(name, request):
     snapshot, _ = request.getfixturevalue(name)
     data = snapshot.read("val")
     found = optimum_metrics(bayes_predictions(snapshot.manifest, data, "val", snapshot.encoder()))
@@ -110,7 +110,7 @@ def test_the_optimum_is_better_than_a_baseline_on_the_same_careers_and_reports_e
 
 @pytest.mark.parametrize("by", get_args(SplitSettings.model_fields["by"].annotation))
 @pytest.mark.parametrize("label", [None, "hireable"])
-def test_the_optimum_is_right_on_average_about_labels_of_val_and_test(tmp_path, by, label):
+def test_the_optimum_predicts_labels_of_val_and_test_without_bias(tmp_path, by, label):
     data, split = DataSettings(hireable_key=label), SplitSettings(by=by)
     snapshot, _ = snapshot_and_truth(tmp_path, SETTINGS, 20_000, data, split)
     for split in ("val", "test"):
@@ -123,7 +123,7 @@ def test_the_optimum_is_right_on_average_about_labels_of_val_and_test(tmp_path, 
 
 
 @pytest.mark.parametrize("by", ["career", "transition", "move"])
-def test_a_split_is_observed_on_the_day_that_the_snapshot_observed_it(by):
+def test_a_window_has_the_observation_day_of_the_snapshot(by):
     manifest = {
         "cutoffs": {"train": "2023-01-01", "val": "2024-01-01"},
         "as_of": "2025-06-29",
@@ -133,7 +133,7 @@ def test_a_split_is_observed_on_the_day_that_the_snapshot_observed_it(by):
     assert window_of(manifest, "test") == Window(date(2024, 1, 1), None, date(2025, 6, 29), by)
 
 
-def test_a_title_that_the_vocabulary_lacks_is_neither_named_nor_hit(tmp_path):
+def test_titles_outside_the_vocabulary_are_never_predicted(tmp_path):
     settings = SETTINGS.model_copy(update={"foreign_share": 0.02})
     snapshot, _ = snapshot_and_truth(tmp_path, settings, 3_000)
     data = snapshot.read("val")
@@ -146,7 +146,7 @@ def test_a_title_that_the_vocabulary_lacks_is_neither_named_nor_hit(tmp_path):
     assert (predictions.top_ids > 0).all()
 
 
-def test_the_simulated_outcome_has_an_optimum_of_its_own(tmp_path):
+def test_the_simulated_label_has_a_separate_optimum(tmp_path):
     snapshot, _ = snapshot_and_truth(tmp_path, SETTINGS, 20_000, DataSettings(hireable_key="hireable"))
     data = snapshot.read("val")
     found = optimum_metrics(bayes_predictions(snapshot.manifest, data, "val", snapshot.encoder()))
@@ -154,16 +154,16 @@ def test_the_simulated_outcome_has_an_optimum_of_its_own(tmp_path):
     assert 0.6 < found["hireability_auc"] < 0.8
 
 
-def test_the_optimum_of_a_population_is_that_of_its_splits_but_for_selection(prepared):
+def test_the_optimum_of_a_population_is_close_to_that_of_its_splits(prepared):
     snapshot, _ = prepared
-    whole = population_optimum(20_000, 0, SETTINGS)
+    population = population_optimum(20_000, 0, SETTINGS)
     split = optimum_metrics(
         bayes_predictions(snapshot.manifest, snapshot.read("train"), "val", snapshot.encoder())
     )
     for name in ("top1", "top5", "mrr", "nll"):
-        assert whole[name] == pytest.approx(split[name], abs=0.03)
-    assert whole["tenure_coverage"] == pytest.approx(0.8, abs=0.02)
-    assert 0.6 < whole["hireability_auc"] < 0.8
+        assert population[name] == pytest.approx(split[name], abs=0.03)
+    assert population["tenure_coverage"] == pytest.approx(0.8, abs=0.02)
+    assert 0.6 < population["hireability_auc"] < 0.8
 
 
 def test_only_simulated_careers_without_faults_have_a_known_optimum(prepared):
@@ -178,7 +178,7 @@ def test_only_simulated_careers_without_faults_have_a_known_optimum(prepared):
         assert not has_bayes_optimum({**snapshot.manifest, "settings": {"data": data}})
 
 
-def test_val_by_move_has_no_known_optimum_where_people_come_back(prepared):
+def test_val_by_move_has_no_known_optimum_if_people_return_to_titles(prepared):
     snapshot, _ = prepared
     settings = {**snapshot.manifest["settings"], "split": {"by": "move"}}
     by_move = {**snapshot.manifest, "settings": settings}
@@ -190,7 +190,7 @@ def test_val_by_move_has_no_known_optimum_where_people_come_back(prepared):
     assert has_bayes_optimum({**returning, "settings": snapshot.manifest["settings"]}, "val")
 
 
-def test_titles_of_another_population_are_an_error(prepared):
+def test_titles_of_another_population_are_refused(prepared):
     snapshot, _ = prepared
     smaller = SETTINGS.model_copy(update={"num_families": 2})
     with pytest.raises(SnapshotError, match="has no title '.+'. Prepare the snapshot again."):

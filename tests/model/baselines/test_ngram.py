@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.model.baselines.test_copies import by_hand as copies_by_hand
+from tests.model.baselines.test_copies import expected_copies
 from trajtune.dataset.arrays import CareerArrays, Examples, examples_of
 from trajtune.model.baselines import blocks
 from trajtune.model.baselines import ngram as module
@@ -35,13 +35,13 @@ def test(careers: Callable[..., CareerArrays]) -> CareerArrays:
 
 
 def dated(arrays: CareerArrays, seed: int = 0) -> CareerArrays:
-    """The careers with starts in random years; the order of a career's dates does not matter here."""
+    """Return the careers with random start dates; the order of dates within a career does not matter."""
     days = np.random.default_rng(seed).integers(5_000, 20_000, len(arrays.title_ids))
     return replace(arrays, start_days=days.astype(np.int32))
 
 
 def of_careers(careers: list[list[int]]) -> CareerArrays:
-    """Careers of these titles, all dated on one day."""
+    """Return careers with these titles, all on the same day."""
     ids = np.concatenate(careers).astype(np.int32)
     offsets = np.cumsum([0, *map(len, careers)]).astype(np.int64)
     nothing = np.full(len(ids), np.nan, np.float32)
@@ -51,7 +51,7 @@ def of_careers(careers: list[list[int]]) -> CareerArrays:
 
 
 def moves_of(arrays: CareerArrays, which: str) -> Iterator[tuple[list[int], int, int]]:
-    """Titles before, next title and the day of each move."""
+    """Yield the earlier titles, the next title and the day of each move."""
     examples = examples_of(arrays, "every_transition" if which == "all" else "last")
     for start, target in zip(examples.start, examples.target, strict=True):
         yield (
@@ -61,8 +61,8 @@ def moves_of(arrays: CareerArrays, which: str) -> Iterator[tuple[list[int], int,
         )
 
 
-class ByHand:
-    """The baseline with dictionaries, written down from its definition."""
+class PlainNGram:
+    """A plain implementation of the baseline with dictionaries, from its definition."""
 
     def __init__(self, train: CareerArrays, vocab_size: int, choice: NGramChoice) -> None:
         self.choice, self.vocab_size = choice, vocab_size
@@ -106,7 +106,7 @@ class ByHand:
                 p = lower * sum(lost.values()) / n
                 for title, count in followed.items():
                     p[title] += (count - lost[title]) / n
-        copies = copies_by_hand(before)
+        copies = expected_copies(before)
         if copies and self.choice.copy_share:
             p = p * (1 - self.choice.copy_share)
             for title, share in copies.items():
@@ -115,12 +115,12 @@ class ByHand:
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: choice.in_words())
-def test_it_is_the_distribution_made_by_hand(
+def test_the_distribution_matches_a_plain_implementation(
     choice: NGramChoice, train: CareerArrays, test: CareerArrays, vocab_size: int
 ) -> None:
-    hand = ByHand(train, vocab_size, choice)
+    plain = PlainNGram(train, vocab_size, choice)
     examples = examples_of(test, "every_transition")
-    expected = np.array([hand.probabilities(before) for before, _, _ in moves_of(test, "all")])
+    expected = np.array([plain.probabilities(before) for before, _, _ in moves_of(test, "all")])
     found = ngram(train, vocab_size, choice)
     np.testing.assert_allclose(found.distribution(test, examples), expected, rtol=1e-12, atol=0)
     np.testing.assert_allclose(expected.sum(1), 1, rtol=1e-12)
@@ -135,7 +135,7 @@ def test_it_is_the_distribution_made_by_hand(
         np.testing.assert_allclose(top, np.sort(expected[e])[::-1][: len(top)], rtol=1e-9)
 
 
-def test_tenure_and_hireability_are_those_of_markov(
+def test_tenure_and_hireability_match_those_of_markov(
     train: CareerArrays, test: CareerArrays, vocab_size: int
 ) -> None:
     examples = examples_of(test, "last")
@@ -145,17 +145,17 @@ def test_tenure_and_hireability_are_those_of_markov(
     np.testing.assert_array_equal(found.hireability, expected.hireability)
 
 
-def test_blocks_change_nothing(
+def test_the_block_size_changes_no_prediction(
     train: CareerArrays, test: CareerArrays, vocab_size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     baseline, examples = ngram(train, vocab_size, CHOICES[-1]), examples_of(test, "every_transition")
-    whole = baseline.predict(test, examples)
-    monkeypatch.setattr(blocks, "MOST_NUMBERS", 3 * vocab_size)
+    in_one_block = baseline.predict(test, examples)
+    monkeypatch.setattr(blocks, "MAX_NUMBERS", 3 * vocab_size)
     for name, values in vars(baseline.predict(test, examples)).items():
-        np.testing.assert_array_equal(values, getattr(whole, name))
+        np.testing.assert_array_equal(values, getattr(in_one_block, name))
 
 
-def test_the_choice_has_the_least_log_loss_of_val(
+def test_the_choice_has_the_lowest_log_loss_on_val(
     train: CareerArrays, test: CareerArrays, vocab_size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "HALF_LIVES", (None, 5.0))
@@ -171,13 +171,13 @@ def test_the_choice_has_the_least_log_loss_of_val(
     assert chosen == choose_ngram(train, test, vocab_size)
 
 
-def test_the_choice_reads_the_first_val_careers_and_no_more(
+def test_the_choice_reads_only_the_first_val_careers(
     train: CareerArrays,
     careers: Callable[..., CareerArrays],
     vocab_size: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "MOST_VAL", 50)
+    monkeypatch.setattr(module, "MAX_VAL_CAREERS", 50)
     val = careers(80, seed=1)
     changed = val.title_ids.copy()
     changed[val.offsets[50] :] = 1
@@ -186,14 +186,14 @@ def test_the_choice_reads_the_first_val_careers_and_no_more(
     )
 
 
-def test_without_a_known_val_title_the_simplest_is_chosen(
+def test_without_known_val_titles_the_simplest_options_are_chosen(
     train: CareerArrays, test: CareerArrays, vocab_size: int
 ) -> None:
     unknown = replace(test, title_ids=np.zeros_like(test.title_ids))
     assert choose_ngram(train, unknown, vocab_size) == NGramChoice(1, "all", None, None, 0.0)
 
 
-def test_careers_that_return_to_earlier_titles_choose_to_copy() -> None:
+def test_copying_is_chosen_if_careers_return_to_earlier_titles() -> None:
     random = np.random.default_rng(0)
 
     def returning(number: int) -> CareerArrays:
@@ -203,11 +203,11 @@ def test_careers_that_return_to_earlier_titles_choose_to_copy() -> None:
     assert choose_ngram(returning(300), returning(100), 200).copy_share == 0.5
 
 
-def test_careers_whose_first_move_differs_choose_to_see_the_start() -> None:
+def test_a_higher_order_is_chosen_if_first_moves_differ() -> None:
     random = np.random.default_rng(0)
 
     def starting(number: int) -> CareerArrays:
-        """Who begins with 1 goes to 2, who comes to 1 from elsewhere goes to 3."""
+        """Return careers in which title 2 follows a first title 1, and title 3 follows a later title 1."""
         begins = random.random(number) < 0.5
         return of_careers([[1, 2] if begin else [random.integers(4, 9), 1, 3] for begin in begins])
 
@@ -217,11 +217,11 @@ def test_careers_whose_first_move_differs_choose_to_see_the_start() -> None:
     assert (ngram(train, 10, chosen).predict(test, examples_of(test, "last")).rank == 1).all()
 
 
-def test_newer_moves_weigh_more_where_habits_change() -> None:
+def test_a_half_life_is_chosen_if_moves_change_over_time() -> None:
     random = np.random.default_rng(0)
 
     def of_years(number: int, first: int, last: int) -> CareerArrays:
-        """From title 1 people went to 2 until 1990, and to 3 since."""
+        """Return careers in which people with title 1 move to 2 before 1990 and to 3 from 1990 on."""
         years = random.integers(first, last, number)
         arrays = of_careers([[1, 2 if year < 1990 else 3] for year in years])
         return replace(arrays, start_days=np.repeat((years - 1970) * 365, 2).astype(np.int32))
@@ -251,12 +251,12 @@ def test_the_order_of_careers_does_not_matter(lists: list[list[int]], seed: int,
     assert choose_ngram(shuffled, arrays, 5) == choose_ngram(arrays, arrays, 5)
 
 
-def test_a_fit_needs_no_examples_to_predict(train: CareerArrays, vocab_size: int) -> None:
+def test_predicting_no_examples_works(train: CareerArrays, vocab_size: int) -> None:
     nothing = np.empty(0, np.int64)
     assert len(ngram(train, vocab_size, CHOICES[-1]).predict(train, Examples(nothing, nothing))) == 0
 
 
-def test_every_baseline_is_fitted_by_its_name(train: CareerArrays, vocab_size: int) -> None:
+def test_every_baseline_is_returned_by_name(train: CareerArrays, vocab_size: int) -> None:
     fitted = fit_baselines(train, vocab_size, CHOICES[5])
     assert list(fitted) == ["majority", "current_title", "markov", "ngram"]
     assert [baseline.name for baseline in fitted.values()] == list(fitted)

@@ -19,6 +19,6 @@ from trajtune.model.baselines.ngram_choice import NGramChoice
         ),
     ],
 )
-def test_a_choice_survives_json_and_is_said_in_words(choice: NGramChoice, words: str) -> None:
+def test_a_choice_round_trips_through_json_and_has_a_description(choice: NGramChoice, words: str) -> None:
     assert NGramChoice.from_dict(json.loads(json.dumps(choice.to_dict()))) == choice
     assert choice.in_words() == words

@@ -43,7 +43,7 @@ def test_outcomes_are_quantiles_and_rates_by_last_title(
     assert enough > 20
 
 
-def test_without_outcomes_in_train_none_are_predicted(test: CareerArrays, vocab_size: int) -> None:
+def test_without_outcomes_in_train_predictions_are_nan(test: CareerArrays, vocab_size: int) -> None:
     nothing = np.full_like(test.tenure_months, np.nan)
     bare = replace(test, tenure_months=nothing, hireable=nothing)
     p = markov(bare, vocab_size).predict(test, examples_of(test, "last"))

@@ -12,26 +12,26 @@ from trajtune.model.training.training_loss import training_loss
 NAN = float("nan")
 
 
-def test_cross_entropy_is_over_known_titles_alone() -> None:
+def test_cross_entropy_is_a_mean_over_known_titles() -> None:
     logits = torch.tensor([[-1e4, 1.0, 2.0, 3.0], [-1e4, 0.0, 0.0, 0.0], [-1e4, 5.0, 0.0, 9.0]])
-    by_hand = (log(exp(1) + exp(2) + exp(3)) - 3 + log(3)) / 2
+    expected = (log(exp(1) + exp(2) + exp(3)) - 3 + log(3)) / 2
     found = next_role_loss(factored(logits), torch.tensor([3, 1, 0])).value.item()
-    assert found == pytest.approx(by_hand, abs=1e-6)
+    assert found == pytest.approx(expected, abs=1e-6)
 
 
-def test_squared_loss_is_over_known_tenures_alone() -> None:
+def test_squared_loss_is_a_mean_over_known_tenures() -> None:
     outputs = torch.tensor([[0.0, 2.0], [1.0, 1.0], [7.0, 7.0]])
     assert squared_loss(outputs, torch.tensor([1.0, 3.0, NAN])).value.item() == pytest.approx((1 + 4) / 2)
 
 
-def test_pinball_loss_charges_the_lower_quantile_little_for_being_low() -> None:
+def test_pinball_loss_matches_manual_values() -> None:
     outputs = torch.tensor([[0.0, 2.0], [4.0, 5.0], [7.0, 7.0]])
-    # Target 1: 0.1 × 1 below, 0.1 × 1 above. Target 3: 0.9 × 1 and 0.1 × 2 above both.
-    by_hand = ((0.1 + 0.1) / 2 + (0.9 + 0.2) / 2) / 2
-    assert pinball_loss(outputs, torch.tensor([1.0, 3.0, NAN])).value.item() == pytest.approx(by_hand)
+    # Target 1 costs 0.1 × 1 at the lower and 0.1 × 1 at the upper output; target 3 costs 0.9 × 1 and 0.1 × 2.
+    expected = ((0.1 + 0.1) / 2 + (0.9 + 0.2) / 2) / 2
+    assert pinball_loss(outputs, torch.tensor([1.0, 3.0, NAN])).value.item() == pytest.approx(expected)
 
 
-def test_pinball_loss_is_least_at_the_quantiles() -> None:
+def test_pinball_loss_is_minimal_at_the_quantiles() -> None:
     targets = torch.arange(1.0, 101.0)
     losses = {
         q: pinball_loss(torch.tensor([[q, 90.5]]).expand(100, 2), targets).value.item() for q in range(1, 90)
@@ -39,17 +39,15 @@ def test_pinball_loss_is_least_at_the_quantiles() -> None:
     assert min(losses, key=losses.__getitem__) in {10, 11}
 
 
-def test_hireability_loss_is_over_known_outcomes_alone() -> None:
+def test_hireability_loss_is_a_mean_over_known_labels() -> None:
     logits = torch.tensor([[0.0], [log(3.0)], [2.0]])
-    by_hand = (log(2) - log(0.25)) / 2
-    assert hireability_loss(logits, torch.tensor([1.0, 0.0, NAN])).value.item() == pytest.approx(by_hand)
+    expected = (log(2) - log(0.25)) / 2
+    assert hireability_loss(logits, torch.tensor([1.0, 0.0, NAN])).value.item() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("repeats", [False, True])
 @pytest.mark.parametrize("num_titles", [50, 20_000])  # one block, and three
-def test_logits_that_never_exist_as_a_whole_have_the_same_loss_and_gradients(
-    num_titles: int, repeats: bool
-) -> None:
+def test_logits_in_blocks_have_the_same_loss_and_gradients(num_titles: int, repeats: bool) -> None:
     torch.manual_seed(0)
     shapes = [(40, 8), (num_titles, 8), (num_titles,), (40, 1)]
     made_of = [torch.randn(shape, dtype=torch.double, requires_grad=True) for shape in shapes]
@@ -67,14 +65,14 @@ def test_logits_that_never_exist_as_a_whole_have_the_same_loss_and_gradients(
 
 
 def next_title_loss(logits: FactoredLogits, titles: torch.Tensor) -> torch.Tensor:
-    """The training loss of the next title alone."""
+    """Return the training loss of the next title only."""
     unknown = torch.full((len(titles),), NAN, dtype=torch.double)
     others = (torch.zeros(len(titles), width, dtype=torch.double) for width in (2, 1))
     return training_loss((logits, *others), titles, unknown, unknown, plain())
 
 
 @pytest.mark.parametrize("num_titles", [50, 20_000])  # one block, and three
-def test_a_mixture_with_copied_titles_has_the_loss_and_gradients_of_its_probabilities(
+def test_a_copy_mixture_has_the_loss_and_gradients_of_its_probabilities(
     num_titles: int,
 ) -> None:
     torch.manual_seed(0)
@@ -82,8 +80,8 @@ def test_a_mixture_with_copied_titles_has_the_loss_and_gradients_of_its_probabil
     made_of = [torch.randn(shape, dtype=torch.double, requires_grad=True) for shape in shapes]
     hidden, weight, bias, stays, gate, scores = made_of
     held = torch.randint(1, num_titles, (40, 6))
-    held[:, 4] = held[:, 1]  # a title that is held twice
-    held[::3, 3:], held[7] = 0, 0  # unknown titles, and a career of them alone
+    held[:, 4] = held[:, 1]  # a title that was held twice
+    held[::3, 3:], held[7] = 0, 0  # unknown titles, and a career with only unknown titles
     last = held[:, :1]
     titles = torch.randint(0, num_titles, (40,)).where(torch.arange(40) % 5 > 0, 0)
     titles[1:20:2] = held[1:20:2, 1]
@@ -111,6 +109,6 @@ def test_a_mixture_with_copied_titles_has_the_loss_and_gradients_of_its_probabil
     torch.testing.assert_close(dense, theirs)
 
 
-def test_a_target_as_good_as_impossible_has_a_finite_loss() -> None:
+def test_an_almost_impossible_target_has_a_finite_loss() -> None:
     logits = torch.tensor([[-1e4, 300.0, 0.0]])
     assert next_role_loss(factored(logits), torch.tensor([2])).value.item() == 300

@@ -7,7 +7,7 @@ from trajtune.model.training.optimizer import create_optimizer
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-def test_packed_weights_take_the_steps_of_separate_ones(weight_decay: float) -> None:
+def test_packed_weights_take_the_same_steps_as_separate_ones(weight_decay: float) -> None:
     params = plain(weight_decay=weight_decay, decay_embeddings=True, learning_rate=0.01)
     torch.manual_seed(0)
     packed = new_model(params, 600)
@@ -34,7 +34,7 @@ def test_packed_weights_take_the_steps_of_separate_ones(weight_decay: float) -> 
         torch.testing.assert_close(ours_now, theirs_now, msg=name)
 
 
-def test_few_tensors_are_left_to_step() -> None:
+def test_packing_leaves_few_tensors() -> None:
     params = plain()
     model = new_model(params, 600)
     optimizer = create_optimizer(model, params)

@@ -15,7 +15,7 @@ TITLES, EXAMPLES, WIDTH = 60, 40, 8
 
 
 def logits(*, with_stays: bool, with_copies: bool = False) -> tuple[FactoredLogits, torch.Tensor]:
-    """Logits of random weights, and targets: some unknown, some the last title or another earlier one."""
+    """Return logits of random weights, and targets: some unknown, some equal to an earlier title."""
     random = torch.Generator().manual_seed(0)
 
     def normal(*shape: int) -> torch.Tensor:
@@ -40,7 +40,7 @@ def logits(*, with_stays: bool, with_copies: bool = False) -> tuple[FactoredLogi
 
 @pytest.mark.parametrize("with_copies", [True, False])
 @pytest.mark.parametrize("with_stays", [True, False])
-def test_with_every_title_drawn_it_is_the_exact_loss(with_stays: bool, with_copies: bool) -> None:
+def test_with_every_title_sampled_the_loss_is_exact(with_stays: bool, with_copies: bool) -> None:
     factored, target = logits(with_stays=with_stays, with_copies=with_copies)
     exact = next_role_loss(factored, target)
     drawn = sampled_next_role_loss(factored, target, 10_000)
@@ -52,7 +52,7 @@ def test_with_every_title_drawn_it_is_the_exact_loss(with_stays: bool, with_copi
             torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-4)
 
 
-def test_with_few_titles_drawn_the_normaliser_is_right_on_average() -> None:
+def test_with_few_titles_sampled_the_normaliser_is_unbiased() -> None:
     factored, target = logits(with_stays=True)
     exact = factored.multiplied()
     for example in (20, 30):
@@ -73,20 +73,20 @@ def test_with_few_titles_drawn_the_normaliser_is_right_on_average() -> None:
         assert normaliser.item() == pytest.approx(exact[example].double().exp().sum().item(), rel=0.05)
 
 
-def test_titles_are_drawn_as_often_as_is_said() -> None:
+def test_titles_are_sampled_with_the_returned_probabilities() -> None:
     torch.manual_seed(0)
-    times, said = torch.zeros(TITLES), torch.full((TITLES,), float("nan"))
+    times, probability = torch.zeros(TITLES), torch.full((TITLES,), float("nan"))
     for _ in range(4_000):
         drawn, log_chance = sample_titles(TITLES, 15, torch.device("cpu"))
         assert torch.equal(drawn, drawn.unique())
         times[drawn] += 1
-        said[drawn] = log_chance.exp()
+        probability[drawn] = log_chance.exp()
     assert times[0] == 0
-    torch.testing.assert_close(times[1:] / 4_000, said[1:], atol=0.03, rtol=0)
-    assert said[1] > 2 * said[10] > 4 * said[50]
+    torch.testing.assert_close(times[1:] / 4_000, probability[1:], atol=0.03, rtol=0)
+    assert probability[1] > 2 * probability[10] > 4 * probability[50]
 
 
-def test_a_model_trained_with_few_titles_predicts_all(
+def test_a_model_trained_with_sampled_titles_predicts_all_titles(
     careers: Callable[..., CareerArrays], vocab_size: int
 ) -> None:
     train, val = careers(600, seed=0), careers(150, seed=1)
@@ -100,7 +100,7 @@ def test_a_model_trained_with_few_titles_predicts_all(
     assert reached[1] != reached[0]
 
 
-def test_what_is_drawn_is_drawn_again_after_an_interruption(
+def test_sampling_resumes_identically_after_an_interruption(
     careers: Callable[..., CareerArrays], vocab_size: int
 ) -> None:
     params = plain(embedding_dim=16, hidden_dim=8, max_epochs=3, softmax_samples=5)

@@ -1,4 +1,4 @@
-"""The mean of several models: hand arithmetic, weights, and members that predict titles alone."""
+"""The mean of several models: manual arithmetic, weights, and members that predict only titles."""
 
 import numpy as np
 import pytest
@@ -9,11 +9,11 @@ from trajtune.model.network.average import AveragedModel
 
 
 class Constant(nn.Module):
-    """A model that predicts the same of every career; ``outcomes`` are its tenure and hireability."""
+    """A model with the same prediction for every career; ``outcomes`` are its tenure and hireability."""
 
     def __init__(self, probabilities: list[float], outcomes: tuple[list[float], float] | None) -> None:
         super().__init__()
-        # Logits need not be normalised: a constant added to all changes no probability.
+        # Logits need not be normalised: adding a constant to all of them changes no probability.
         self.logits = torch.cat([torch.tensor([-1e4]), torch.tensor(probabilities).log() + 7])
         self.outcomes = outcomes
 
@@ -40,7 +40,7 @@ def test_probabilities_tenure_and_hireability_are_means_of_the_members() -> None
     assert (logits[:, 0] < -5000).all()
 
 
-def test_a_member_may_predict_titles_alone_and_weights_need_not_be_equal() -> None:
+def test_members_may_have_unequal_weights_and_predict_only_titles() -> None:
     members = [Constant([0.9, 0.1], ([6.0, 12.0], 0.2)), Constant([0.5, 0.5], None)]
     averaged = AveragedModel(members, 3, title_weights=[0.75, 0.25], outcome_weights=[1.0, 0.0])
     logits, tenure, hireability = averaged(CAREERS)
@@ -49,7 +49,7 @@ def test_a_member_may_predict_titles_alone_and_weights_need_not_be_equal() -> No
     assert hireability == pytest.approx(np.array([[0.2]] * 2))
 
 
-def test_one_title_of_probability_zero_in_one_member_keeps_half_of_the_others() -> None:
+def test_a_zero_probability_in_one_member_halves_that_of_the_other() -> None:
     sure = Constant([1.0, 0.0], ([1.0, 2.0], 0.5))
     unsure = Constant([0.5, 0.5], ([1.0, 2.0], 0.5))
     logits, *_ = AveragedModel([sure, unsure], 3)(CAREERS)

@@ -22,19 +22,19 @@ def model() -> CareerTrajectoryLSTM:
     return model
 
 
-def test_the_gate_begins_low() -> None:
+def test_the_initial_gate_is_low() -> None:
     copied = CopyHead(6, 4)(torch.zeros(1, 6), torch.randn(1, 2, 4), torch.tensor([[1, 2]]), None)
     assert copied.log_generate.exp().item() == pytest.approx(0.881, abs=1e-3)
 
 
-def test_what_is_copied_and_generated_adds_up_to_one(model: CareerTrajectoryLSTM) -> None:
+def test_copied_and_generated_probabilities_sum_to_one(model: CareerTrajectoryLSTM) -> None:
     title_ids = torch.randint(0, 40, (30, 7))
     logits, _, _ = model(title_ids, torch.randint(1, 8, (30,)))
     torch.testing.assert_close(logits.exp().sum(1), torch.ones(30))
     assert (logits.exp()[:, 0] == 0).all()
 
 
-def test_a_title_that_is_held_twice_has_the_mass_of_both_roles(model: CareerTrajectoryLSTM) -> None:
+def test_a_title_held_twice_has_the_mass_of_both_roles(model: CareerTrajectoryLSTM) -> None:
     title_ids = torch.tensor([[5, 9, 5, 3]])
     with torch.no_grad():
         factored, _, _ = model.scores(title_ids)
@@ -48,7 +48,7 @@ def test_a_title_that_is_held_twice_has_the_mass_of_both_roles(model: CareerTraj
     assert (mass.sum() + generated.sum()).item() == pytest.approx(1)
 
 
-def test_a_role_is_told_by_its_distance_from_the_last(model: CareerTrajectoryLSTM) -> None:
+def test_attention_depends_on_the_distance_from_the_last_role(model: CareerTrajectoryLSTM) -> None:
     assert model.copy_head is not None
     head, state = model.copy_head, torch.randn(1, 32 + 128)
     copied = head(state, torch.zeros(1, 15, 128), torch.full((1, 15), 4), None)
@@ -56,7 +56,7 @@ def test_a_role_is_told_by_its_distance_from_the_last(model: CareerTrajectoryLST
     torch.testing.assert_close(copied.log_copy[0].softmax(0), scores.softmax(0))
 
 
-def test_without_a_known_title_everything_is_generated(model: CareerTrajectoryLSTM) -> None:
+def test_without_known_titles_nothing_is_copied(model: CareerTrajectoryLSTM) -> None:
     title_ids = torch.tensor([[0, 0, 6], [0, 0, 0]])
     factored, _, _ = model.scores(title_ids, torch.tensor([2, 3]))
     torch.testing.assert_close(factored.multiplied(), factored.generated().log_softmax(1))
@@ -70,7 +70,7 @@ def test_an_unknown_title_is_never_copied(model: CareerTrajectoryLSTM) -> None:
     assert total.item() == pytest.approx(1)
 
 
-def test_titles_that_softmax_excludes_are_still_copied() -> None:
+def test_titles_with_negligible_softmax_probability_are_still_copied() -> None:
     head = CopyHead(6, 4)
     copied = head(torch.zeros(1, 6), torch.zeros(1, 2, 4), torch.tensor([[1, 2]]), None)
     logits = torch.tensor([[-1e4, 0.0, -500.0, 300.0]])
@@ -80,13 +80,13 @@ def test_titles_that_softmax_excludes_are_still_copied() -> None:
 
 
 def returning(careers: CareerArrays, seed: int) -> CareerArrays:
-    """The same careers, each of which ends with the title that it began with, one of 399."""
+    """Return the careers with random titles, in which the last title equals the first one."""
     titles = np.random.default_rng(seed).integers(1, 400, len(careers.title_ids)).astype(np.int32)
     titles[careers.offsets[1:] - 1] = titles[careers.offsets[:-1]]
     return replace(careers, title_ids=titles)
 
 
-def test_a_model_learns_that_an_earlier_title_returns(
+def test_a_model_learns_returns_to_an_earlier_title(
     careers: Callable[..., CareerArrays],
 ) -> None:
     train, val = returning(careers(600, seed=0), seed=0), returning(careers(200, seed=1), seed=1)

@@ -40,7 +40,9 @@ def test_research_default_has_exactly_the_specified_layers(model: CareerTrajecto
     assert model.lstm.dropout == model.next_role_head[2].p == 0.1
 
 
-def test_neither_padding_nor_batch_mates_change_a_prediction(model: CareerTrajectoryLSTM) -> None:
+def test_neither_padding_nor_other_careers_in_the_batch_change_a_prediction(
+    model: CareerTrajectoryLSTM,
+) -> None:
     lengths = torch.tensor([3, 1, 7, 5])
     title_ids = torch.randint(0, 40, (4, 9))
     other_padding = torch.where(torch.arange(9) < lengths[:, None], title_ids, torch.randint(0, 40, (4, 9)))
@@ -58,7 +60,9 @@ def test_without_lengths_every_position_is_a_role(model: CareerTrajectoryLSTM) -
         torch.testing.assert_close(one, other)
 
 
-def test_state_is_where_each_direction_of_the_last_layer_ends(model: CareerTrajectoryLSTM) -> None:
+def test_the_state_is_the_final_state_of_both_directions_of_the_last_layer(
+    model: CareerTrajectoryLSTM,
+) -> None:
     embedded = torch.randn(2, 5, 128)
     every_position, _ = model.lstm(embedded)
     ends = torch.cat([every_position[:, -1, :16], every_position[:, 0, 16:]], 1)
@@ -66,7 +70,7 @@ def test_state_is_where_each_direction_of_the_last_layer_ends(model: CareerTraje
 
 
 @pytest.mark.parametrize("num_layers", [1, 3])
-def test_operator_for_export_gives_what_the_module_gives(num_layers: int) -> None:
+def test_the_operator_for_export_matches_the_module(num_layers: int) -> None:
     model = CareerTrajectoryLSTM(10, embedding_dim=6, hidden_dim=4, num_layers=num_layers).eval()
     embedded, lengths = torch.randn(5, 8, 6), torch.tensor([8, 1, 3, 3, 5])
     weights = [weight for direction in model.lstm.all_weights for weight in direction]
@@ -96,7 +100,7 @@ def test_tenure_is_in_months_and_in_order(model: CareerTrajectoryLSTM) -> None:
 
 
 @pytest.mark.parametrize("options", OPTIONS[:10], ids=lambda options: "+".join(options))
-def test_with_each_architecture_padding_never_matters(
+def test_padding_never_changes_a_prediction_with_any_architecture_option(
     options: dict[str, Any], vocab_size: int, words: TitleWords
 ) -> None:
     torch.manual_seed(0)
@@ -109,7 +113,7 @@ def test_with_each_architecture_padding_never_matters(
             torch.testing.assert_close(output[row], alone[0])
 
 
-def test_tied_logits_are_products_with_the_titles_own_vectors(vocab_size: int) -> None:
+def test_tied_logits_are_products_with_the_title_vectors(vocab_size: int) -> None:
     model = new_model(SMALL.model_copy(update={"tie_weights": True}), vocab_size).eval()
     state = torch.randn(3, 16)
     query = model.next_role_head(state)
@@ -122,7 +126,7 @@ def test_tied_logits_are_products_with_the_titles_own_vectors(vocab_size: int) -
 
 
 @pytest.mark.parametrize("lengths", [None, torch.tensor([3, 1])])
-def test_the_lstm_reads_the_start_of_a_career_before_its_roles(lengths: torch.Tensor | None) -> None:
+def test_the_lstm_reads_the_start_vector_before_the_roles(lengths: torch.Tensor | None) -> None:
     model = CareerTrajectoryLSTM(10, 6, 4, title_changes=True, career_start=True).eval()
     assert model.start_vector is not None
     title_ids, read = torch.tensor([[1, 2, 2], [3, 4, 4]]), []

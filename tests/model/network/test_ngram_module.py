@@ -1,4 +1,4 @@
-"""The n-gram baseline as a module gives the baseline's own probabilities, in torch and exported."""
+"""The module of the n-gram baseline has the baseline's probabilities, in torch and when exported."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ CHOICES = [
 def careers(num_careers: int, seed: int) -> CareerArrays:
     random = np.random.default_rng(seed)
     offsets = np.concatenate([[0], np.cumsum(random.integers(2, 9, num_careers))]).astype(np.int64)
-    ids = (random.random(offsets[-1]) ** 2 * VOCAB_SIZE).astype(np.int32)  # 0, unknown, among them
+    ids = (random.random(offsets[-1]) ** 2 * VOCAB_SIZE).astype(np.int32)  # includes 0, the unknown title
     nothing = np.full(len(ids), np.nan, np.float32)
     return CareerArrays(
         ids,
@@ -48,13 +48,13 @@ def module_of(baseline: NGram) -> NGramModule:
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: choice.in_words())
-def test_it_gives_the_baselines_probabilities_with_and_without_padding(choice: NGramChoice) -> None:
+def test_probabilities_match_the_baseline_with_and_without_padding(choice: NGramChoice) -> None:
     baseline = ngram(careers(60, seed=0), VOCAB_SIZE, choice)
     module, asked = module_of(baseline), careers(80, seed=1)
     examples = examples_of(asked, "every_transition")
     expected = baseline.distribution(asked, examples)
     longest = int(examples.length.max())
-    padded = np.full((len(examples), longest + 2), VOCAB_SIZE - 1)  # a title that would be found
+    padded = np.full((len(examples), longest + 2), VOCAB_SIZE - 1)  # padding with a known title
     for row, (start, length) in enumerate(zip(examples.start, examples.length, strict=True)):
         padded[row, :length] = asked.title_ids[start : start + length]
 
@@ -71,7 +71,7 @@ def test_it_gives_the_baselines_probabilities_with_and_without_padding(choice: N
 
 
 @pytest.mark.parametrize("choice", CHOICES[1:3], ids=lambda choice: choice.in_words())
-def test_it_exports_exactly(choice: NGramChoice, tmp_path: Path) -> None:
+def test_the_exported_module_matches_torch(choice: NGramChoice, tmp_path: Path) -> None:
     train = careers(60, seed=0)
     exported = ExportedModule(
         module_of(ngram(train, VOCAB_SIZE, choice)),
@@ -93,7 +93,7 @@ def test_it_exports_exactly(choice: NGramChoice, tmp_path: Path) -> None:
     assert found["parity_passed"], found
 
 
-def test_careers_without_any_known_move_give_the_uniform_distribution() -> None:
+def test_without_known_moves_the_distribution_is_uniform() -> None:
     nothing = careers(5, seed=0)
     unknown = CareerArrays(**{**nothing.to_dict(), "title_ids": np.zeros_like(nothing.title_ids)})
     module = module_of(ngram(unknown, VOCAB_SIZE, CHOICES[0]))

@@ -9,7 +9,7 @@ from trajtune.model.network.title_vectors import TitleWords, number_words
 from trajtune.model.training.fit import fit
 
 
-def test_words_of_two_titles_or_more_make_up_a_title(vocab_size: int) -> None:
+def test_title_vectors_include_words_of_at_least_two_titles(vocab_size: int) -> None:
     words = number_words([["senior", "data", "engineer"], ["data", "engineer"], ["unique"], ["senior"]])
     assert words.word_ids.tolist() == [2, 0, 1, 0, 1, 2]  # alphabetical: data, engineer, senior
     assert words.offsets.tolist() == [0, 0, 3, 5, 5, 6]
@@ -30,7 +30,7 @@ def test_collapsing_word_vectors_changes_no_prediction(vocab_size: int, words: T
         assert torch.equal(one, other)
 
 
-def test_word_vectors_need_the_words(train: CareerArrays, val: CareerArrays, vocab_size: int) -> None:
+def test_word_vectors_require_the_words(train: CareerArrays, val: CareerArrays, vocab_size: int) -> None:
     params = SMALL.model_copy(update={"title_vectors": "id_and_words"})
     with pytest.raises(TrainingError, match=r"title_words=words_of\(encoder\)"):
         next(fit(params, train, val, vocab_size, seed=0))

@@ -31,7 +31,7 @@ def test_one_batch_overfits(careers: Callable[..., CareerArrays], vocab_size: in
 
 
 @pytest.mark.parametrize("tenure_loss", ["mse", "pinball"])
-def test_padding_and_unknown_stay_as_they_began(
+def test_training_does_not_change_padding_and_unknown(
     train: CareerArrays, val: CareerArrays, vocab_size: int, tenure_loss: str
 ) -> None:
     params = SMALL.model_copy(update={"max_epochs": 2, "tenure_loss": tenure_loss})
@@ -42,7 +42,7 @@ def test_padding_and_unknown_stay_as_they_began(
     assert weights["next_role_head.3.bias"][0] == UNKNOWN_LOGIT
 
 
-def test_a_diverging_loss_names_step_learning_rate_and_last_good_epoch(
+def test_the_error_for_a_diverging_loss_names_step_learning_rate_and_last_good_epoch(
     train: CareerArrays, val: CareerArrays, vocab_size: int
 ) -> None:
     params = SMALL.model_copy(update={"learning_rate": 1e20})
@@ -52,7 +52,7 @@ def test_a_diverging_loss_names_step_learning_rate_and_last_good_epoch(
         list(fit(params, train, val, vocab_size, seed=0))
 
 
-def test_unknown_tenures_and_outcomes_leave_their_metrics_undefined(
+def test_metrics_without_known_targets_are_undefined(
     train: CareerArrays, val: CareerArrays, vocab_size: int
 ) -> None:
     nothing = np.full_like(val.tenure_months, np.nan)
@@ -80,7 +80,7 @@ def test_tenure_is_measured_on_outcomes_and_the_next_role_on_last_moves(
     assert found["val_next_role_nll"] == of_last["val_next_role_nll"]
 
 
-def test_a_val_without_outcomes_leaves_their_metrics_undefined(val: CareerArrays, vocab_size: int) -> None:
+def test_outcome_metrics_are_undefined_without_outcomes_in_val(val: CareerArrays, vocab_size: int) -> None:
     nothing = np.full_like(val.hireable, np.nan)
     none = replace(val, is_outcome=np.zeros_like(val.is_outcome), hireable=nothing)
     loader = Loader(none, examples_of(none, "last"), 64)

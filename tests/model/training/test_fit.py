@@ -30,44 +30,46 @@ def last_epoch(
     return last.checkpoint()
 
 
-def told(result: EpochResult) -> dict[str, Any]:
+def summary(result: EpochResult) -> dict[str, Any]:
     return {"epoch": result.epoch, "loss": result.train_loss, "best": result.best_epoch, **result.metrics}
 
 
 def test_the_same_seed_gives_the_same_losses_and_weights(
     train: CareerArrays, val: CareerArrays, vocab_size: int
 ) -> None:
-    runs = [list(map(told, fit(SMALL, train, val, vocab_size, seed=seed))) for seed in (3, 3, 4)]
+    runs = [list(map(summary, fit(SMALL, train, val, vocab_size, seed=seed))) for seed in (3, 3, 4)]
     assert runs[0] == runs[1]
     assert runs[0] != runs[2]
 
 
 @pytest.mark.parametrize("num_layers", [1, 2])
-def test_a_run_interrupted_at_any_epoch_goes_on_bit_for_bit(
+def test_training_resumes_bit_for_bit_from_any_epoch(
     train: CareerArrays, val: CareerArrays, vocab_size: int, num_layers: int
 ) -> None:
     params = SMALL.model_copy(update={"num_layers": num_layers})
     states, results = [], []
     for result in fit(params, train, val, vocab_size, seed=0):
         states.append(result.checkpoint())
-        results.append(told(result))
+        results.append(summary(result))
     for epoch, state in enumerate(states, start=1):
-        torch.rand(7)  # whatever else drew random numbers meanwhile
+        torch.rand(7)  # other code may draw random numbers in between
         resumed, last = [], state
         for result in fit(params, train, val, vocab_size, seed=99, checkpoint=state):
-            resumed.append(told(result))
+            resumed.append(summary(result))
             last = result.checkpoint()
         assert resumed == results[epoch:]
         for name, weights in states[-1]["model"].items():
             assert torch.equal(last["model"][name], weights)
 
 
-def test_a_finished_run_may_be_extended(train: CareerArrays, val: CareerArrays, vocab_size: int) -> None:
-    whole = list(map(told, fit(SMALL, train, val, vocab_size, seed=0)))
+def test_a_finished_training_can_be_extended(train: CareerArrays, val: CareerArrays, vocab_size: int) -> None:
+    uninterrupted = list(map(summary, fit(SMALL, train, val, vocab_size, seed=0)))
     short = SMALL.model_copy(update={"max_epochs": 2})
     *_, last = (result.checkpoint() for result in fit(short, train, val, vocab_size, seed=0))
     assert not list(fit(short, train, val, vocab_size, seed=0, checkpoint=last))
-    assert list(map(told, fit(SMALL, train, val, vocab_size, seed=0, checkpoint=last))) == whole[2:]
+    assert (
+        list(map(summary, fit(SMALL, train, val, vocab_size, seed=0, checkpoint=last))) == uninterrupted[2:]
+    )
 
 
 def test_a_checkpoint_of_other_params_is_refused(
@@ -79,7 +81,7 @@ def test_a_checkpoint_of_other_params_is_refused(
         next(fit(other, train, val, vocab_size, seed=0, checkpoint=state))
 
 
-def test_patience_counts_epochs_since_the_best(
+def test_patience_counts_epochs_since_the_best_epoch(
     train: CareerArrays, val: CareerArrays, vocab_size: int
 ) -> None:
     params = SMALL.model_copy(update={"max_epochs": 60, "patience": 2, "learning_rate": 0.03})
@@ -93,7 +95,7 @@ def test_patience_counts_epochs_since_the_best(
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "one_cycle"])
-def test_a_rate_that_falls_is_run_to_its_end_and_the_best_epoch_is_kept(
+def test_a_falling_schedule_runs_to_its_end_and_the_best_epoch_is_kept(
     train: CareerArrays, val: CareerArrays, vocab_size: int, schedule: str
 ) -> None:
     changed = {"max_epochs": 12, "patience": 1, "learning_rate": 0.1, "schedule": schedule}
@@ -102,19 +104,20 @@ def test_a_rate_that_falls_is_run_to_its_end_and_the_best_epoch_is_kept(
     assert len(results) == 12
     best = [int(np.argmin(nll[: seen + 1])) + 1 for seen in range(12)]
     assert [result.best_epoch for result in results] == best
-    assert max(epoch - kept for epoch, kept in enumerate(best, 1)) > 1, "patience would not have stopped it"
+    assert max(epoch - kept for epoch, kept in enumerate(best, 1)) > 1, "patience would not have applied"
 
 
 @pytest.mark.slow
-def test_training_learns_the_process(careers: Callable[..., CareerArrays], vocab_size: int) -> None:
+def test_training_learns_a_markov_process(careers: Callable[..., CareerArrays], vocab_size: int) -> None:
     params = plain(learning_rate=5e-3, max_epochs=6, dropout=0.0)
     *_, last = fit(params, careers(1500, seed=0), careers(500, seed=1), vocab_size, seed=0)
-    # Two followers, 3 : 1, have an entropy of 0.56; one in twenty careers hides its last title.
+    # Two next titles with probabilities 3/4 and 1/4 have an entropy of 0.56. One in twenty careers has an
+    # unknown last title.
     assert last.metrics["val_next_role_nll"] < 0.95
     assert last.metrics["val_top1"] > 0.62
 
 
-def test_the_checkpoint_predicts_what_the_loop_measured(
+def test_the_checkpoint_has_the_metrics_of_the_training_loop(
     train: CareerArrays, val: CareerArrays, vocab_size: int
 ) -> None:
     result = next(fit(SMALL, train, val, vocab_size, seed=0))
@@ -129,7 +132,7 @@ def test_the_checkpoint_predicts_what_the_loop_measured(
     }
 
 
-def test_tenure_is_standardised_by_known_targets_of_the_examples(
+def test_tenure_is_standardised_with_the_known_targets_of_the_examples(
     train: CareerArrays, val: CareerArrays, vocab_size: int
 ) -> None:
     for examples in ("last", "every_transition"):
@@ -140,7 +143,7 @@ def test_tenure_is_standardised_by_known_targets_of_the_examples(
         assert state["tenure_std"].item() == pytest.approx(np.nanstd(targets), rel=1e-5)
 
 
-def test_later_divergence_names_the_epoch_before(
+def test_the_error_for_a_later_divergence_names_the_last_good_epoch(
     train: CareerArrays, val: CareerArrays, vocab_size: int
 ) -> None:
     results = fit(SMALL, train, val, vocab_size, seed=0)
@@ -150,7 +153,7 @@ def test_later_divergence_names_the_epoch_before(
         next(fit(SMALL, train, val, vocab_size, seed=0, checkpoint=state))
 
 
-def test_a_split_without_any_known_target_is_refused(
+def test_a_split_without_known_targets_is_refused(
     train: CareerArrays, val: CareerArrays, vocab_size: int
 ) -> None:
     unknown = replace(val, title_ids=np.zeros_like(val.title_ids))
@@ -186,7 +189,7 @@ def test_each_option_resumes_bit_for_bit_and_keeps_unknown_unpredicted(
     assert (logits[:, 0] < UNKNOWN_LOGIT / 2).all()
 
 
-def test_a_schedule_over_other_epochs_is_another_training(
+def test_a_schedule_cannot_resume_with_another_number_of_epochs(
     train: CareerArrays, val: CareerArrays, vocab_size: int, words: TitleWords
 ) -> None:
     params = SMALL.model_copy(update={"schedule": "cosine"})
@@ -210,7 +213,7 @@ def test_the_best_epoch_and_patience_follow_the_metric(
     assert by_nll[-1].best_epoch != results[-1].best_epoch
 
 
-def test_a_checkpoint_by_another_metric_is_refused(
+def test_a_checkpoint_with_another_metric_is_refused(
     train: CareerArrays, val: CareerArrays, vocab_size: int
 ) -> None:
     state = next(fit(SMALL, train, val, vocab_size, seed=0)).checkpoint()
@@ -218,7 +221,7 @@ def test_a_checkpoint_by_another_metric_is_refused(
         next(fit(SMALL, train, val, vocab_size, seed=0, metric="val_top1", checkpoint=state))
 
 
-def test_a_metric_that_val_leaves_undefined_is_refused(
+def test_a_metric_that_is_undefined_on_val_is_refused(
     train: CareerArrays, val: CareerArrays, vocab_size: int
 ) -> None:
     without = replace(val, hireable=np.full_like(val.hireable, np.nan))

@@ -5,7 +5,7 @@ from trajtune.dataset.arrays import CareerArrays
 from trajtune.model.training.fit import fit
 
 
-def test_training_leaves_the_callers_random_state_alone(
+def test_training_does_not_change_the_callers_random_state(
     train: CareerArrays, val: CareerArrays, vocab_size: int
 ) -> None:
     torch.manual_seed(5)

@@ -16,14 +16,14 @@ YEAR = 365.25
 
 
 def arrays(*start_years: list[float]) -> CareerArrays:
-    """One career for each list of start years; all else is 1."""
+    """Return one career for each list of start years; all other values are 1."""
     days = np.concatenate([np.array(years) * YEAR for years in start_years]).astype(np.int32)
     ones = np.ones(len(days), np.float32)
     offsets = np.cumsum([0, *map(len, start_years)])
     return CareerArrays(ones.astype(np.int32), offsets, ones, ones, ones, days, ones > 0)
 
 
-def test_an_example_weighs_half_after_the_half_life() -> None:
+def test_an_example_has_half_the_weight_after_the_half_life() -> None:
     weights = recency_weights(
         plain(recency_half_life=10.0, examples="last"), arrays([0, 1, 20], [0, 40], [5, 30])
     )
@@ -31,7 +31,7 @@ def test_an_example_weighs_half_after_the_half_life() -> None:
     np.testing.assert_allclose(weights, np.array([0.25, 1, 0.5]) / (1.75 / 3), rtol=1e-3)
 
 
-def test_each_transition_has_the_age_of_its_own_next_role() -> None:
+def test_the_age_of_a_transition_is_that_of_its_next_role() -> None:
     weights = recency_weights(plain(recency_half_life=10.0), arrays([50, 20, 30], [0, 40]))
     assert weights is not None
     np.testing.assert_allclose(weights / weights[-1], [0.25, 0.5, 1], rtol=1e-3)
@@ -43,7 +43,7 @@ def test_without_a_half_life_there_are_no_weights() -> None:
 
 
 class _Others(Workers):
-    """A worker beside another one, whose examples have the weights ``others``."""
+    """A worker next to another worker, whose examples have fixed weights."""
 
     def all_gather(self, value: Any) -> list[Any]:
         return [value, (1.0, 1)] if isinstance(value, tuple) else [value, 60 * YEAR]
@@ -55,10 +55,10 @@ def test_workers_agree_on_the_newest_start_and_the_mean() -> None:
     np.testing.assert_allclose(weights, np.array([0.25, 0.5]) / (1.75 / 3), rtol=1e-3)
 
 
-def test_with_a_half_life_the_newest_moves_decide(
+def test_with_a_half_life_the_model_follows_the_newest_moves(
     careers: Callable[..., CareerArrays], vocab_size: int
 ) -> None:
-    """The careers are in two halves by age, of which the later moves the other way."""
+    """The older half of the careers moves in the opposite direction."""
     train, val = careers(400, seed=0), careers(150, seed=1)
     is_old = np.arange(len(train.title_ids)) < train.offsets[200]
     backwards = np.where(train.title_ids > 0, vocab_size - train.title_ids, 0).astype(np.int32)
@@ -76,7 +76,7 @@ def test_with_a_half_life_the_newest_moves_decide(
     assert reached[1] < reached[0] - 0.1
 
 
-def test_weights_come_with_the_examples_that_they_are_of(careers: Callable[..., CareerArrays]) -> None:
+def test_batches_contain_the_weights_of_their_examples(careers: Callable[..., CareerArrays]) -> None:
     train, params = careers(50, seed=0), plain(recency_half_life=1.0)
     weights = recency_weights(params, train)
     assert weights is not None

@@ -12,7 +12,7 @@ from trajtune.model.training.optimizer import create_optimizer
 from trajtune.model.training.schedule import learning_rate
 
 
-def test_schedules_rise_and_fall_as_they_say() -> None:
+def test_schedules_match_expected_rates() -> None:
     def rates(**options: Any) -> list[float]:
         params = plain(learning_rate=1.0, max_epochs=10, **options)
         return [learning_rate(params, epoch) for epoch in (0, 1, 3, 5, 10)]

@@ -10,7 +10,7 @@ NAN = float("nan")
 
 
 @pytest.mark.parametrize("tenure_loss", ["mse", "pinball"])
-def test_what_is_unknown_has_no_loss_and_no_gradient(tenure_loss: str) -> None:
+def test_unknown_targets_have_no_loss_and_no_gradient(tenure_loss: str) -> None:
     scores = tuple(torch.randn(4, width, requires_grad=True) for width in (6, 2, 1))
     unknown = torch.full((4,), NAN)
     logits, *others = scores
@@ -27,7 +27,7 @@ def test_what_is_unknown_has_no_loss_and_no_gradient(tenure_loss: str) -> None:
 
 
 @pytest.mark.parametrize("tenure_loss", ["mse", "pinball"])
-def test_value_and_gradients_are_those_of_autograd(tenure_loss: str) -> None:
+def test_value_and_gradients_match_autograd(tenure_loss: str) -> None:
     torch.manual_seed(0)
     scores = tuple(torch.randn(7, width, dtype=torch.double, requires_grad=True) for width in (6, 2, 1))
     logits, tenure, hireability = scores
@@ -53,7 +53,7 @@ def test_value_and_gradients_are_those_of_autograd(tenure_loss: str) -> None:
 
 @pytest.mark.parametrize("tenure_loss", ["mse", "pinball"])
 @pytest.mark.parametrize("samples", [0, 1_000])
-def test_weights_multiply_each_examples_losses(samples: int, tenure_loss: str) -> None:
+def test_weights_multiply_the_losses_of_the_examples(samples: int, tenure_loss: str) -> None:
     torch.manual_seed(0)
     made_of = tuple(torch.randn(shape, requires_grad=True) for shape in [(7, 5), (6, 5), (6,)])
     others = tuple(torch.randn(7, width, requires_grad=True) for width in (2, 1))
@@ -81,7 +81,7 @@ def test_weights_multiply_each_examples_losses(samples: int, tenure_loss: str) -
         torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-4)
 
 
-def test_weights_of_labels_change_the_hireability_loss_alone() -> None:
+def test_label_weights_change_only_the_hireability_loss() -> None:
     torch.manual_seed(0)
     logits, tenure, hireability = (torch.randn(3, width) for width in (6, 2, 1))
     titles, months, hireable = torch.tensor([1, 2, 3]), torch.ones(3), torch.tensor([1.0, 0.0, NAN])
@@ -98,7 +98,7 @@ def test_weights_of_labels_change_the_hireability_loss_alone() -> None:
     torch.testing.assert_close(loss(0.0, every, of_label), loss(0.0, every))
 
 
-def test_going_back_twice_fails_rather_than_being_wrong() -> None:
+def test_a_second_backward_pass_fails() -> None:
     scores = tuple(torch.randn(2, width, requires_grad=True) for width in (6, 2, 1))
     logits, *others = scores
     loss = training_loss(

@@ -1,4 +1,4 @@
-"""A search on a cluster of two nodes, as a process of its own; it writes the pid of the second raylet."""
+"""Search on a cluster of two nodes in a separate process, and write the pid of the second raylet."""
 
 import argparse
 import os

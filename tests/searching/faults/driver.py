@@ -1,4 +1,4 @@
-"""Start a search, or go on with it if it was begun, as a process of its own."""
+"""Start a search, or resume it if it exists, in a separate process."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Kill a running search with SIGKILL, again and again, and check what is left in study and files."""
+"""Kill a running search repeatedly with SIGKILL, and check the study and the files."""
 
 import os
 import random
@@ -34,9 +34,9 @@ _PATIENCE_S = 180
 def start(
     experiment: Experiment, snapshot: Path, directory: Path, *, temporary: Path | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start the driver in a session of its own, so that nothing of it can hide among our processes.
+    """Start the driver in a separate session, so that its processes are not mixed with ours.
 
-    A killed driver cannot remove the directory of its Ray session; ``temporary`` says where it lies.
+    A killed driver cannot remove the directory of its Ray session, which is in ``temporary``.
     """
     environment = {**os.environ, **({"TMPDIR": str(temporary)} if temporary else {})}
     path = directory / "experiment.yaml"
@@ -55,21 +55,21 @@ def start(
 def search_under_fire(
     experiment: Experiment, snapshot: Path, directory: Path, *, kills: int, seed: int
 ) -> Counter[str]:
-    """Search, with so many kills at random moments, to the end.
+    """Search to the end, with kills at random moments.
 
     Returns:
-        How often what was killed: ``everything``, ``driver`` (its processes have to notice) or ``worker``.
+        The number of kills of ``everything``, ``driver`` (its processes must notice) and ``worker``.
     """
     dice = random.Random(seed)
     done: Counter[str] = Counter()
     log = directory / "driver.log"
-    # In the system's own, since Ray's sockets need a short path.
+    # The system's directory is used, because Ray's sockets need a short path.
     temporary = Path(tempfile.mkdtemp(prefix="t"))
     processes = [driver := start(experiment, snapshot, directory, temporary=temporary)]
 
     def restart() -> subprocess.Popen[bytes]:
         text = log.read_text()
-        # On a machine with more to do than it can, Ray gives its own processes 30 s to start, no more.
+        # On an overloaded machine, Ray's processes may not start within Ray's limit of 30 s.
         assert "Traceback" not in text or "timed out during startup" in text.splitlines()[-1], text
         log.unlink()
         processes.append(start(experiment, snapshot, directory, temporary=temporary))
@@ -102,7 +102,7 @@ def search_under_fire(
 
 
 def check_invariants(run: Run, requested: int) -> list[TrialRecord]:
-    """What must be true of a finished search, however it came about; gives its trials."""
+    """Check the invariants of a finished search and return its trials."""
     trials = read_trials(read_study(run.path))
     assert [trial.number for trial in trials] == list(range(requested))
     assert {trial.state for trial in trials} <= {"COMPLETE", "PRUNED"}, [trial.error for trial in trials]
@@ -115,7 +115,7 @@ def check_invariants(run: Run, requested: int) -> list[TrialRecord]:
     for trial, optunas in zip(trials, frozen, strict=True):
         by_epoch = [
             value for _, value in sorted(optunas.intermediate_values.items())
-        ]  # a database has no order
+        ]  # sorted, because a database has no order
         assert [epoch[metric] for epoch in trial.epochs] == by_epoch
         if trial.state == "COMPLETE":
             assert optunas.value == min(optunas.intermediate_values.values())
@@ -130,12 +130,12 @@ def check_invariants(run: Run, requested: int) -> list[TrialRecord]:
     for number in kept:
         checkpoint = load_checkpoint(run.path / f"trials/{number:04d}/best.pt")
         assert checkpoint["epoch"] == trials[number].best_epoch
-    assert not children(run.path, ".*"), "no scratch directory is left"
+    assert not children(run.path, ".*"), "no temporary directory is left"
     return trials
 
 
 def results(trials: list[TrialRecord]) -> list[dict[str, Any]]:
-    """What a search found, without what may differ from day to day."""
+    """Return the results of a search without values that differ between machines and times."""
     return [
         {
             "params": trial.params,
@@ -151,12 +151,12 @@ def opened(experiment: Experiment) -> Run:
 
 
 def _let_it_write(driver: subprocess.Popen[bytes], directory: Path, *, records: int) -> None:
-    """Wait until the study has grown by so many records, or the driver is through."""
+    """Wait until the study has grown by ``records`` records, or the driver has ended."""
     journal = directory / "runs" / RUN / JOURNAL
     wanted = _num_records(journal) + records
     deadline = time.monotonic() + _PATIENCE_S
     while _num_records(journal) < wanted and driver.poll() is None:
-        assert time.monotonic() < deadline, "the search stands still"
+        assert time.monotonic() < deadline, "the search makes no progress"
         time.sleep(0.01)
 
 
@@ -165,8 +165,8 @@ def _num_records(journal: Path) -> int:
 
 
 def _kill_a_worker(driver: subprocess.Popen[bytes], dice: random.Random) -> int:
-    """Kill a process that trains; 0 if there is none at the moment."""
-    with suppress(psutil.NoSuchProcess):  # a process may end while it is looked at
+    """Kill a training process, and return the number of killed processes, 0 or 1."""
+    with suppress(psutil.NoSuchProcess):  # a process may end during the check
         workers = [
             child
             for child in psutil.Process(driver.pid).children(recursive=True)
@@ -179,14 +179,14 @@ def _kill_a_worker(driver: subprocess.Popen[bytes], dice: random.Random) -> int:
 
 
 def kill_driver(driver: subprocess.Popen[bytes], *, with_children: bool) -> None:
-    """Kill the driver; wait until everything that it started is gone."""
+    """Kill the driver and wait until all processes that it started have ended."""
     children = psutil.Process(driver.pid).children(recursive=True)
-    # Ray's two agents wait a minute for the rest of Ray to answer before they go; they hold nothing of ours.
+    # Ray's two agents wait up to a minute for the rest of Ray before they end; they have no data of ours.
     agents = [child for child in children if _name(child).startswith(AGENTS)]
     os.kill(driver.pid, signal.SIGKILL)
     if with_children:
         for child in children:
-            with suppress(psutil.NoSuchProcess):  # it went with its driver
+            with suppress(psutil.NoSuchProcess):  # the process ended with its driver
                 child.kill()
     driver.wait()
     deadline = time.monotonic() + 60
@@ -202,7 +202,7 @@ def _name(process: psutil.Process) -> str:
 
 
 def _runs(process: psutil.Process) -> bool:
-    """A dead process that nobody has asked about yet is dead."""
+    """Return whether a process runs; a zombie does not."""
     try:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
@@ -210,6 +210,6 @@ def _runs(process: psutil.Process) -> bool:
 
 
 def wait_for_records(driver: subprocess.Popen[bytes], directory: Path, records: int) -> None:
-    """Wait until the study has grown by so many records, and the driver is still at it."""
+    """Wait until the study has grown by ``records`` records; the driver must still run."""
     _let_it_write(driver, directory, records=records)
     assert driver.poll() is None, (directory / "driver.log").read_text()

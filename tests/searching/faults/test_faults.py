@@ -1,4 +1,4 @@
-"""What else may break under a search: a node, a raylet, a byte of a checkpoint, the end of the study."""
+"""Other faults during a search: a node, a raylet, a byte of a checkpoint, the end of the study."""
 
 import os
 import subprocess
@@ -34,7 +34,7 @@ from trajtune.searching.trial import LAST, PREVIOUS
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-def test_the_trials_of_a_killed_node_go_on_elsewhere(
+def test_the_trials_of_a_killed_node_continue_on_another_node(
     ladder_snapshot: Snapshot, tmp_path: Path, short_tmp: Path
 ) -> None:
     settings, path, pid = experiment(tmp_path), tmp_path / "experiment.yaml", tmp_path / "raylet.pid"
@@ -64,7 +64,7 @@ def test_the_trials_of_a_killed_node_go_on_elsewhere(
 
 
 def trainers_of(raylet: psutil.Process) -> list[psutil.Process]:
-    """The node's processes that train; there may be none for a moment, between two trials."""
+    """Return the node's training processes; between two trials there may be none for a moment."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         found = [
@@ -77,7 +77,7 @@ def trainers_of(raylet: psutil.Process) -> list[psutil.Process]:
 
 
 def test_the_raylet_of_the_only_node_is_killed_and_the_search_resumes(
-    ladder_snapshot: Snapshot, tmp_path: Path, short_tmp: Path, whole: list[dict[str, Any]]
+    ladder_snapshot: Snapshot, tmp_path: Path, short_tmp: Path, uninterrupted: list[dict[str, Any]]
 ) -> None:
     settings = experiment(tmp_path, max_concurrent=1)
     driver = start(settings, ladder_snapshot.path, tmp_path, temporary=short_tmp)
@@ -85,20 +85,20 @@ def test_the_raylet_of_the_only_node_is_killed_and_the_search_resumes(
     (raylet,) = [p for p in psutil.Process(driver.pid).children(recursive=True) if p.name() == "raylet"]
     started = psutil.Process(driver.pid).children(recursive=True)
     raylet.kill()
-    # The process that trains may outlive its raylet, and the search then ends as if nothing had happened.
+    # The training process may outlive its raylet; then the search ends normally.
     driver.wait(120)
     agents_too = psutil.wait_procs(started, timeout=90)[1]
-    assert agents_too == [], "nothing is left behind"
+    assert agents_too == [], "no process is left behind"
 
-    assert finished(settings, ladder_snapshot, tmp_path) == whole
+    assert finished(settings, ladder_snapshot, tmp_path) == uninterrupted
 
 
-def test_a_flipped_byte_in_a_killed_searchs_checkpoint_costs_an_epoch_and_is_said(
-    ladder_snapshot: Snapshot, tmp_path: Path, short_tmp: Path, whole: list[dict[str, Any]]
+def test_a_flipped_byte_in_a_checkpoint_costs_one_epoch_and_is_reported(
+    ladder_snapshot: Snapshot, tmp_path: Path, short_tmp: Path, uninterrupted: list[dict[str, Any]]
 ) -> None:
     settings = experiment(tmp_path, max_concurrent=1)
     run = killed_after(60, settings, ladder_snapshot, tmp_path, short_tmp)
-    # The kill may fall between two trials, or between the two renames of one checkpoint.
+    # The kill may happen between two trials, or between the two renames of one checkpoint.
     while not (running := running_with_two_checkpoints(run)):
         killed_after(3, settings, ladder_snapshot, tmp_path, short_tmp)
     checkpoint = run / running.directory / LAST
@@ -107,16 +107,16 @@ def test_a_flipped_byte_in_a_killed_searchs_checkpoint_costs_an_epoch_and_is_sai
     content[len(content) // 2] ^= 1
     checkpoint.write_bytes(content)
 
-    assert finished(settings, ladder_snapshot, tmp_path) == whole
+    assert finished(settings, ladder_snapshot, tmp_path) == uninterrupted
 
-    said = f"damaged: {LAST}; training went on after epoch {epoch - 1}"
-    assert f"trial {running.number}: {said}" in (tmp_path / "driver.log").read_text()
-    assert status_of(opened(settings))["trials"][running.number]["damage"] == said
+    message = f"damaged: {LAST}; training continued after epoch {epoch - 1}"
+    assert f"trial {running.number}: {message}" in (tmp_path / "driver.log").read_text()
+    assert status_of(opened(settings))["trials"][running.number]["damage"] == message
 
 
 @pytest.mark.parametrize("cut", [25, 1, 80])
-def test_a_study_cut_off_in_its_last_record_goes_on_as_if_that_had_not_been_written(
-    ladder_snapshot: Snapshot, tmp_path: Path, short_tmp: Path, whole: list[dict[str, Any]], cut: int
+def test_a_study_cut_off_in_its_last_record_continues_without_that_record(
+    ladder_snapshot: Snapshot, tmp_path: Path, short_tmp: Path, uninterrupted: list[dict[str, Any]], cut: int
 ) -> None:
     settings = experiment(tmp_path, max_concurrent=1)
     journal = killed_after(45 + cut, settings, ladder_snapshot, tmp_path, short_tmp) / JOURNAL
@@ -125,11 +125,11 @@ def test_a_study_cut_off_in_its_last_record_goes_on_as_if_that_had_not_been_writ
     journal.write_bytes(content[: max(last + 1, len(content) - cut)])
     assert not journal.read_bytes().endswith(b"\n")
 
-    assert finished(settings, ladder_snapshot, tmp_path) == whole
+    assert finished(settings, ladder_snapshot, tmp_path) == uninterrupted
 
 
 def running_with_two_checkpoints(run: Path) -> TrialRecord | None:
-    """The trial that was killed while it had both of its checkpoints, if there is one."""
+    """Return the trial that was killed while it had both of its checkpoints, if there is one."""
     for trial in read_trials(read_study(run)):
         kept = [(run / trial.directory / name).exists() for name in (LAST, PREVIOUS)]
         if trial.state == "RUNNING" and all(kept):
@@ -140,7 +140,7 @@ def running_with_two_checkpoints(run: Path) -> TrialRecord | None:
 def killed_after(
     records: int, settings: Experiment, snapshot: Snapshot, directory: Path, temporary: Path
 ) -> Path:
-    """Begin a search and kill everything of it; gives its run's directory."""
+    """Start a search, kill all its processes and return its run's directory."""
     driver = start(settings, snapshot.path, directory, temporary=temporary)
     wait_for_records(driver, directory, records)
     kill_driver(driver, with_children=True)
@@ -148,13 +148,15 @@ def killed_after(
 
 
 def finished(settings: Experiment, snapshot: Snapshot, directory: Path) -> list[dict[str, Any]]:
-    """Go on to the end; what was found."""
+    """Resume the search to its end and return its results."""
     search_under_fire(settings, snapshot.path, directory, kills=0, seed=0)
     return results(check_invariants(opened(settings), TRIALS))
 
 
 @pytest.fixture(scope="module")
-def whole(ladder_snapshot: Snapshot, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """What an uninterrupted search finds."""
-    directory = tmp_path_factory.mktemp("whole")
+def uninterrupted(
+    ladder_snapshot: Snapshot, tmp_path_factory: pytest.TempPathFactory
+) -> list[dict[str, Any]]:
+    """Results of an uninterrupted search."""
+    directory = tmp_path_factory.mktemp("uninterrupted")
     return finished(experiment(directory, max_concurrent=1), ladder_snapshot, directory)

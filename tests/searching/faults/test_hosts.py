@@ -1,4 +1,4 @@
-"""A search on hosts that share a database and a bucket alone; the network, a host and the driver fail."""
+"""A search on hosts that share only a database and a bucket; the network, a host and the driver fail."""
 
 import subprocess
 import sys
@@ -42,7 +42,7 @@ SNAPSHOTS = "s3://hosts/snapshots"
 def shared(
     s3_store: S3Store, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[list[Host], dict[str, str]]]:
-    """Four hosts, and the environment that points them at what they share."""
+    """Four hosts, and the environment variables for their database and bucket."""
     s3_store.put("hosts", "there", b"")
     with (
         hosts(4) as made,
@@ -70,8 +70,8 @@ def test_a_search_on_three_hosts_survives_the_network_a_host_and_its_driver(
 ) -> None:
     (one, two, three, four), environment = shared
     subprocess.run([BIN / "trajtune", "simulate", "--careers", "3000", "--to", "postgres"], check=True)
-    # Long trials: of short ones, Tune gives the next to a process that has just ended one, and never waits
-    # for that which starts on a new host.
+    # Trials are long. With short ones, Tune gives the next trial to a process that has just finished, and
+    # never waits for a process that starts on a new host.
     pruner = {"name": "asha", "grace_period": 6}
     content = experiment(tmp_path, trials=MORE_THAN_CAN_END, max_failures=20, pruner=pruner).model_dump()
     content["storage"] = {
@@ -79,7 +79,7 @@ def test_a_search_on_three_hosts_survives_the_network_a_host_and_its_driver(
         "study_url_variable": "TRAJTUNE_STUDY_URL",
         "snapshots": SNAPSHOTS,
     }
-    content["finalize"] = {"top_k": 1, "seeds": 1, "workers": 2}  # of which each is on another host
+    content["finalize"] = {"top_k": 1, "seeds": 1, "workers": 2}  # each worker is on another host
     save_experiment(validate(Experiment, content, "test"), one.path("/tmp/experiment.yaml"))
     one.run(str(BIN / "trajtune"), "prepare", "/tmp/experiment.yaml", environment=environment)
     (snapshot,) = children(stored_path(SNAPSHOTS))
@@ -96,36 +96,40 @@ def test_a_search_on_three_hosts_survives_the_network_a_host_and_its_driver(
 
     two.cut()
     time.sleep(60)
-    two.mend()
-    wait_until(driver, lambda trials: num_epochs(trials) >= 20, "the search goes on without the second host")
+    two.reconnect()
+    wait_until(
+        driver, lambda trials: num_epochs(trials) >= 20, "the search continues without the second host"
+    )
 
     three.kill()
     before = num_epochs(read_trials(read_study(open_run(RUN).path)))
-    wait_until(driver, lambda trials: num_epochs(trials) >= before + 3, "it goes on without the third")
+    wait_until(
+        driver, lambda trials: num_epochs(trials) >= before + 3, "the search continues without the third host"
+    )
 
     (trajtune,) = psutil.Process(driver.pid).children()
     trajtune.kill()
     join(four, one, environment)
-    # How far the search has come depends on the machine; a few trials more keep both hosts busy on any.
-    begun = sum(trial.state != "WAITING" for trial in read_trials(read_study(open_run(RUN).path)))
-    resume = ("search", "--resume", RUN, "--trials", str(begun + 6), *address)
+    # The progress of the search depends on the machine; a few more trials keep both hosts busy in any case.
+    started = sum(trial.state != "WAITING" for trial in read_trials(read_study(open_run(RUN).path)))
+    resume = ("search", "--resume", RUN, "--trials", str(started + 6), *address)
     resumed = four.run(str(BIN / "trajtune"), *resume, environment=environment, timeout=400)
-    trials = check_invariants(open_run(RUN), begun + 6)
+    trials = check_invariants(open_run(RUN), started + 6)
     trained_on = {epoch["node"] for trial in trials for epoch in trial.epochs}
     assert trained_on == {host.name for host in (one, two, three, four)}
 
-    said = four.run(
+    output = four.run(
         *(str(BIN / "trajtune"), "finalize", RUN, "--out", "/tmp/bundle", *address),
         environment=environment,
         timeout=300,
     )
-    assert said.splitlines()[-1] == "/tmp/bundle", said
+    assert output.splitlines()[-1] == "/tmp/bundle", output
     four.run(str(BIN / "trajtune"), "verify", "/tmp/bundle", environment=environment)
     print(resumed[-300:])
 
 
 def join(host: Host, head: Host, environment: dict[str, str]) -> None:
-    """Start Ray on a host, as part of the cluster whose head is on ``head``, and wait until it says so."""
+    """Start Ray on a host, in the cluster whose head is on ``head``, and wait until it has joined."""
     where = ("--head", "--port", PORT, "--include-dashboard", "false")
     if host is not head:
         where = ("--address", f"{head.address}:{PORT}")
@@ -139,7 +143,7 @@ def join(host: Host, head: Host, environment: dict[str, str]) -> None:
 
 
 def wait_until(driver: "subprocess.Popen[str]", reached: object, what: str) -> None:
-    """Wait until the study says so, while the driver is at it."""
+    """Wait until the study satisfies ``reached``, while the driver runs."""
     assert callable(reached)
     deadline = time.monotonic() + 180
     while time.monotonic() < deadline and driver.poll() is None:
@@ -147,7 +151,7 @@ def wait_until(driver: "subprocess.Popen[str]", reached: object, what: str) -> N
             if reached(read_trials(read_study(open_run(RUN).path))):
                 return
         except (RunError, FileNotFoundError, KeyError):
-            pass  # the run is being made, or its study
+            pass  # the run or its study is being created
         time.sleep(0.5)
     driver.kill()
     raise AssertionError(f"not reached: {what}; {driver.communicate()[0][-3000:]}")

@@ -1,4 +1,4 @@
-"""Real SIGKILLs at random moments: nothing is lost, nothing is done twice, nothing stays RUNNING."""
+"""SIGKILLs at random moments: no result is lost, no work is done twice, and no trial stays RUNNING."""
 
 from pathlib import Path
 
@@ -33,24 +33,26 @@ def experiment(directory: Path, **search: object) -> Experiment:
     )
 
 
-def test_a_search_killed_ten_times_finds_what_an_uninterrupted_one_finds(
+def test_a_search_killed_ten_times_has_the_results_of_an_uninterrupted_one(
     ladder_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     found = []
-    trials = 2 * TRIALS  # so many that there is something left to kill
+    trials = 2 * TRIALS  # enough trials that the search still runs at the last kill
     for name, kills in (("whole", 0), ("killed", 10)):
         directory = tmp_path / name
         directory.mkdir()
         settings = experiment(directory, max_concurrent=1, trials=trials)
         done = search_under_fire(settings, ladder_snapshot.path, directory, kills=kills, seed=4)
-        assert done.total() == kills, "it was not over before the last kill"
+        assert done.total() == kills, "the search ended before the last kill"
         found.append(results(check_invariants(opened(settings), trials)))
         print(f"{name}: {dict(done)}")
 
     assert found[0] == found[1]
 
 
-def test_a_search_of_two_trials_at_a_time_survives_kills(ladder_snapshot: Snapshot, tmp_path: Path) -> None:
+def test_a_search_with_two_concurrent_trials_survives_kills(
+    ladder_snapshot: Snapshot, tmp_path: Path
+) -> None:
     settings = experiment(tmp_path)
 
     done = search_under_fire(settings, ladder_snapshot.path, tmp_path, kills=2, seed=7)

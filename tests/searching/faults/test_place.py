@@ -1,4 +1,4 @@
-"""What the place of a search does to it: full disks, missing links, missing GPUs, too few careers."""
+"""Faults of the environment of a search: full disks, missing links, missing GPUs, too few careers."""
 
 import errno
 import os
@@ -28,7 +28,7 @@ def test_a_full_disk_ends_the_search_and_fails_no_trial(small_snapshot: Snapshot
     run = start_search(experiment(tmp_path, trials=1, max_failures=0), small_snapshot)
     folder = run.path / "trials" / "0001"
     folder.mkdir()
-    # /dev/full takes no byte: the checkpoint of trial 1 is written through this name.
+    # The checkpoint of trial 1 is written to /dev/full, which accepts no byte.
     (folder / ".best.pt.new").symlink_to("/dev/full")
 
     with pytest.raises(StorageError, match=r"trials unfinished: .*No space left on device\. Fix that, then"):
@@ -41,7 +41,7 @@ def test_a_full_disk_ends_the_search_and_fails_no_trial(small_snapshot: Snapshot
 
 
 @pytest.mark.slow
-def test_a_full_disk_where_the_search_itself_writes_is_one_line_too(
+def test_a_full_disk_in_the_search_process_is_a_one_line_error(
     small_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = start_search(experiment(tmp_path, trials=1), small_snapshot)
@@ -51,7 +51,7 @@ def test_a_full_disk_where_the_search_itself_writes_is_one_line_too(
 
     monkeypatch.setattr(Run, "write_best", full)
     with pytest.raises(
-        StorageError, match=r"best\.json: No space left on device\. Fix that, then go on with"
+        StorageError, match=r"best\.json: No space left on device\. Fix that, then continue with"
     ):
         resume_search(run.path, trials=2)
 
@@ -59,7 +59,7 @@ def test_a_full_disk_where_the_search_itself_writes_is_one_line_too(
     check_invariants(resume_search(run.path), 2)
 
 
-def test_without_the_gpu_asked_for_a_search_is_refused_and_no_run_is_made(
+def test_a_search_without_the_requested_gpu_is_refused_and_no_run_is_created(
     small_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     asked = experiment(tmp_path, trials=2, gpus_per_trial=0.5)
@@ -68,23 +68,25 @@ def test_without_the_gpu_asked_for_a_search_is_refused_and_no_run_is_made(
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_place_where_no_run_can_be_made_is_one_line(small_snapshot: Snapshot, tmp_path: Path) -> None:
+def test_a_directory_where_no_run_can_be_created_is_a_one_line_error(
+    small_snapshot: Snapshot, tmp_path: Path
+) -> None:
     (tmp_path / "runs").write_text("a file")
     with pytest.raises(
-        RunError, match=r"^Cannot make a run in .*/runs: .*(exists|Not a directory)\. Make room"
+        RunError, match=r"^Cannot make a run in .*/runs: .*(exists|Not a directory)\. Free disk space"
     ):
         start_search(experiment(tmp_path, trials=1), small_snapshot)
 
 
-def test_a_file_system_without_links_has_runs_too(
+def test_runs_work_on_a_file_system_without_links(
     small_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = os.symlink
+    original_symlink = os.symlink
 
     def refused(source: str, link: str, *options: Any, **named: Any) -> None:
         if str(link).startswith(str(tmp_path)):
             raise PermissionError(errno.EPERM, "Operation not permitted")
-        made(source, link, *options, **named)
+        original_symlink(source, link, *options, **named)
 
     monkeypatch.setattr(os, "symlink", refused)
     run = start_search(experiment(tmp_path, trials=1), small_snapshot)
@@ -92,7 +94,7 @@ def test_a_file_system_without_links_has_runs_too(
     assert examine(run) == []
 
 
-def test_an_empty_vocabulary_is_refused_and_a_small_val_is_said_before_the_search(
+def test_an_empty_vocabulary_is_refused_and_a_small_val_is_reported_before_the_search(
     small_snapshot: Snapshot,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -104,7 +106,7 @@ def test_an_empty_vocabulary_is_refused_and_a_small_val_is_said_before_the_searc
     assert f"the calibration window has {people} people, and calibration needs 99" in capsys.readouterr().err
     monkeypatch.setattr(Snapshot, "encoder", lambda snapshot: TitleEncoder.fit([]))
     with pytest.raises(
-        SnapshotError, match=r"no title of train occurs 1 times\. Lower `vocabulary.min_count`"
+        SnapshotError, match=r"no title in train occurs 1 times\. Lower `vocabulary.min_count`"
     ):
         start_search(experiment(tmp_path), small_snapshot)
     assert not (tmp_path / "runs").exists()

@@ -1,4 +1,4 @@
-"""A cluster grows with a search, from no worker to as many as it may have, and back."""
+"""A cluster grows with a search from no worker to its maximum, and shrinks afterwards."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ while True:
 """
 
 
-def test_a_search_grows_a_cluster_from_no_worker_to_four_and_gives_them_back(
+def test_a_search_grows_a_cluster_from_no_worker_to_four_and_releases_them(
     ladder_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     experiment = validate(
@@ -45,17 +45,17 @@ def test_a_search_grows_a_cluster_from_no_worker_to_four_and_gives_them_back(
         )
         try:
             command = [trajtune, "search", str(tmp_path / "e.yaml"), "--snapshot", str(ladder_snapshot.path)]
-            said = subprocess.run(
+            completed = subprocess.run(
                 [*command, "--run", "r", "--address", address], capture_output=True, text=True, check=False
             )
-            assert said.returncode == 0, said.stderr
+            assert completed.returncode == 0, completed.stderr
             time.sleep(25)
         finally:
             watcher.kill()
             seen = [int(line) for line in watcher.communicate()[0].split()]
 
-    assert "No node with CPUs is up yet; Ray's autoscaler is asked for some." in said.stderr
-    # While nodes start, Ray's fake provider may launch more of them than it may have, also for plain tasks.
+    assert "No node with CPUs is up yet. Requesting one from Ray's autoscaler." in completed.stderr
+    # While nodes start, Ray's fake provider may exceed the maximum number of nodes, even for plain tasks.
     assert (seen[0], max(seen) >= 4, seen[-1]) == (0, True, 0), seen
     check_invariants(open_run(tmp_path / "runs" / "r"), 8)
 
@@ -78,9 +78,9 @@ with ray_session(sys.argv[1]):
 """
 
 
-def test_gpus_are_asked_for_that_are_declared_on_nodes_not_up_yet(tmp_path: Path) -> None:
+def test_gpus_of_declared_nodes_that_are_not_up_are_requested(tmp_path: Path) -> None:
     with autoscaling_cluster({"CPU": 4, "GPU": 1}, most=3) as address:
-        said = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-c", DECLARED, address, str(tmp_path / "runs")],
             capture_output=True,
             text=True,
@@ -88,6 +88,6 @@ def test_gpus_are_asked_for_that_are_declared_on_nodes_not_up_yet(tmp_path: Path
             cwd=ROOT,
             timeout=120,
         )
-    assert said.returncode == 0, said.stderr
-    assert float(said.stdout) >= 2, "two half trials fit on each"
-    assert "No node with GPUs is up yet" in said.stderr
+    assert completed.returncode == 0, completed.stderr
+    assert float(completed.stdout) >= 2, "two trials with half a GPU fit on each node"
+    assert "No node with GPUs is up yet" in completed.stderr

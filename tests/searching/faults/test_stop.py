@@ -1,4 +1,4 @@
-"""Ctrl-C, and what a search shows of a password while it runs and afterwards."""
+"""Ctrl-C, and no trace of a password during a search and afterwards."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ from trajtune.searching.show.status import status_of
 pytestmark = pytest.mark.slow
 
 
-def test_ctrl_c_stops_a_search_that_can_go_on_and_leaves_nothing_behind(
+def test_ctrl_c_stops_a_search_that_can_be_resumed_and_leaves_nothing_behind(
     ladder_snapshot: Snapshot, tmp_path: Path, short_tmp: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(short_tmp))
@@ -32,13 +32,13 @@ def test_ctrl_c_stops_a_search_that_can_go_on_and_leaves_nothing_behind(
     children = psutil.Process(driver.pid).children(recursive=True)
     assert status_of(opened(settings))["searching"]
 
-    os.killpg(driver.pid, signal.SIGINT)  # as a terminal does: to every process of the session
+    os.killpg(driver.pid, signal.SIGINT)  # to every process of the session, like a terminal
     driver.wait(60)
 
     resume = f"trajtune search --resume {opened(settings).path}"
     assert resume in (tmp_path / "driver.log").read_text()
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
-    assert not list(short_tmp.glob("trajtune-*")), "the directory of the Ray session is gone"
+    assert not list(short_tmp.glob("trajtune-*")), "the directory of the Ray session is removed"
     stopped = status_of(opened(settings))
     assert not stopped["searching"]
     assert stopped["counts"]["RUNNING"] > 0
@@ -48,7 +48,7 @@ def test_ctrl_c_stops_a_search_that_can_go_on_and_leaves_nothing_behind(
     check_invariants(opened(settings), TRIALS)
 
 
-def test_a_password_in_the_environment_is_found_nowhere(
+def test_a_password_in_the_environment_is_never_written(
     ladder_snapshot: Snapshot, tmp_path: Path, short_tmp: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POSTGRES_URL", f"postgresql://somebody:{PASSWORD}@localhost/people")

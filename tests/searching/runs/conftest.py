@@ -1,4 +1,4 @@
-"""A finished run without a search: its trials are written into its study."""
+"""A finished run without a search: its trials are written directly to its study."""
 
 from pathlib import Path
 
@@ -20,19 +20,19 @@ from trajtune.searching.study.trial_records import read_trials
 
 @pytest.fixture
 def run(small_snapshot: Snapshot, tmp_path: Path) -> Run:
-    """Three finished trials with the values 3, 1 and 2; the best one and the default keep a checkpoint."""
+    """A run with three finished trials of values 3, 1 and 2; the best and the default have a checkpoint."""
     searched = experiment(tmp_path, keep_checkpoints=1)
     space, settings = load_space("smoke"), searched.search
-    made = create_run(
+    created = create_run(
         searched, space, name="run", snapshot_path=small_snapshot.path, snapshot_id=small_snapshot.id
     )
-    study = create_study(made.path, settings, 50)
+    study = create_study(created.path, settings, 50)
     enqueue(study, space, RESEARCH_DEFAULT, RESEARCH_DEFAULT_ORIGIN)
     for value in (3.0, 1.0, 2.0):
         trial = ask(study, space, settings, Params())
         report = {"epoch": 1, settings.metric: value, "seconds": 0.1}
         record_epoch(study, trial, settings.metric, report)
         tell_complete(study, trial)
-        save_checkpoint({"epoch": 1}, made.path / f"trials/{trial.number:04d}/best.pt")
-    retain_best(made, read_trials(study))
-    return made
+        save_checkpoint({"epoch": 1}, created.path / f"trials/{trial.number:04d}/best.pt")
+    retain_best(created, read_trials(study))
+    return created

@@ -1,4 +1,4 @@
-"""A new run appears complete or not at all, and under a name of its own."""
+"""A new run is created atomically, with a unique name."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +10,7 @@ from trajtune.errors import RunError
 from trajtune.searching.runs import create as module
 
 
-def test_runs_made_at_once_have_different_names_that_sort_by_time(tmp_path: Path) -> None:
+def test_runs_created_at_the_same_time_have_different_names_that_sort_by_time(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         names = [run.name for run in pool.map(lambda _: create(tmp_path), range(16))]
 
@@ -20,21 +20,21 @@ def test_runs_made_at_once_have_different_names_that_sort_by_time(tmp_path: Path
     assert all(name.startswith(first[:8]) for name in names)
 
 
-def test_a_name_that_is_taken_or_is_a_path_is_refused(tmp_path: Path) -> None:
+def test_a_taken_name_or_a_path_as_name_is_refused(tmp_path: Path) -> None:
     create(tmp_path, "mine")
 
-    with pytest.raises(RunError, match="There is a run mine already"):
+    with pytest.raises(RunError, match="mine exists already"):
         create(tmp_path, "mine")
     for name in ("a/b", "latest", "..", ".hidden"):
         with pytest.raises(RunError, match="must be a plain file name"):
             create(tmp_path, name)
 
 
-def test_a_directory_that_is_no_run_is_not_overwritten(tmp_path: Path) -> None:
+def test_a_directory_that_is_not_a_run_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "runs/mine").mkdir(parents=True)
     (tmp_path / "runs/mine/notes.txt").write_text("mine")
 
-    with pytest.raises(RunError, match="There is a run mine already"):
+    with pytest.raises(RunError, match="mine exists already"):
         create(tmp_path, "mine")
     assert [path.name for path in (tmp_path / "runs/mine").iterdir()] == ["notes.txt"]
 

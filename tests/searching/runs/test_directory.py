@@ -1,4 +1,4 @@
-"""A run is opened by its name, its path or as the latest one."""
+"""A run is opened by its name, by its path, or as the latest run."""
 
 import json
 from pathlib import Path
@@ -19,34 +19,34 @@ def test_a_run_opens_as_it_was_created(tmp_path: Path) -> None:
     assert (run.snapshot_id, run.requested) == ("abc", 50)
 
 
-def test_a_run_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
+def test_a_missing_run_is_refused_with_the_names_of_existing_runs(tmp_path: Path) -> None:
     storage = experiment(tmp_path).storage
     with pytest.raises(RunError, match="There is no run in"):
         open_run(None, storage)
     create(tmp_path, "mine")
-    with pytest.raises(RunError, match="No run yours in .* There are: mine"):
+    with pytest.raises(RunError, match="No run yours in .* Existing runs: mine"):
         open_run("yours", storage)
 
 
-def test_a_run_without_a_result_says_how_to_get_one(tmp_path: Path) -> None:
+def test_a_run_without_a_result_is_an_error_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="`trajtune search --resume .*/runs/mine`"):
         create(tmp_path, "mine").best()
 
 
-def test_a_number_that_is_not_finite_comes_back_from_the_best_trial(tmp_path: Path) -> None:
+def test_a_number_that_is_not_finite_is_read_back_from_the_best_trial(tmp_path: Path) -> None:
     run = create(tmp_path, "mine")
     run.write_best({"number": 0, "metrics": {"val_tenure_mae_months": float("inf")}})
     assert run.best()["metrics"] == {"val_tenure_mae_months": float("inf")}
 
 
-def test_a_damaged_best_json_says_how_it_is_written_again(tmp_path: Path) -> None:
+def test_a_damaged_best_json_is_an_error_with_the_remedy(tmp_path: Path) -> None:
     run = create(tmp_path, "mine")
     (run.path / "best.json").write_text('{"number": 0, "par')
     with pytest.raises(RunError, match=r"best.json is damaged. `trajtune doctor .* --mend` writes it again"):
         run.best()
 
 
-def test_damaged_baselines_are_none(tmp_path: Path) -> None:
+def test_damaged_baselines_are_treated_as_missing(tmp_path: Path) -> None:
     run = create(tmp_path, "mine")
     (run.path / "baselines.json").write_text('{"ngram": ')
     assert (run.baselines(), run.ngram_choice()) == ({}, None)
@@ -57,10 +57,10 @@ def test_a_run_whose_settings_were_altered_is_refused(tmp_path: Path, name: str)
     run = create(tmp_path, "mine")
     with (run.path / name).open("a") as file:
         file.write("# a comment\n")
-    with pytest.raises(RunError, match=rf"{name} was altered after the run began: its sha256 is"):
+    with pytest.raises(RunError, match=rf"{name} must not change after the run began, but its sha256 is"):
         open_run(run.path)
     (run.path / name).unlink()
-    with pytest.raises(RunError, match=rf"{name} is gone"):
+    with pytest.raises(RunError, match=rf"{name}, but it is missing"):
         open_run(run.path)
 
 

@@ -1,4 +1,4 @@
-"""Files of a run that disagree with its study are found, and fixed from the study."""
+"""Files of a run that disagree with its study are found, and are fixed from the study."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from trajtune.searching.study.origins import RESEARCH_DEFAULT_ORIGIN
 from trajtune.searching.study.study import ask, enqueue, tell_failed
 
 
-def test_a_sound_run_has_no_findings(run: Run) -> None:
+def test_an_intact_run_has_no_findings(run: Run) -> None:
     assert examine(run) == []
     assert sorted(path.parent.name for path in run.path.rglob("*.pt")) == ["0000", "0001"]
 
@@ -29,14 +29,14 @@ def test_a_sound_run_has_no_findings(run: Run) -> None:
         (lambda run: (run.path / JOURNAL).open("a").write('{"op_code": 4, "tr'), "ends in the middle"),
         (lambda run: (run.path / f"{JOURNAL}.lock").symlink_to("x"), "left study.journal.lock"),
         (lambda run: (run.path / "trials/0009").mkdir(), "trials/0009 belongs to no trial"),
-        (lambda run: (run.path / "trials/0002").mkdir(), "trials/0002 is there, but its trial is not among"),
+        (lambda run: (run.path / "trials/0002").mkdir(), "trials/0002 exists, but its trial is not among"),
         (lambda run: (run.path / ".tune-x").mkdir(), "left .tune-x"),
-        (lambda run: (run.path / "best.json").write_text('{"number": 2}'), "best.json is not what"),
-        (lambda run: (run.path / "best.json").unlink(), "best.json is not what"),
+        (lambda run: (run.path / "best.json").write_text('{"number": 2}'), "best.json disagrees"),
+        (lambda run: (run.path / "best.json").unlink(), "best.json disagrees"),
         (lambda run: save_checkpoint({"epoch": 1}, run.path / "trials/0001/last.pt"), "the trial has ended"),
     ],
 )
-def test_what_a_kill_may_leave_is_found_and_fixed(run: Run, breaks: object, what: str) -> None:
+def test_leftovers_of_a_kill_are_found_and_fixed(run: Run, breaks: object, what: str) -> None:
     breaks(run)  # type: ignore[operator]
 
     findings = examine(run)
@@ -46,7 +46,7 @@ def test_what_a_kill_may_leave_is_found_and_fixed(run: Run, breaks: object, what
     assert examine(run) == []
 
 
-def test_a_damaged_best_checkpoint_is_found_but_nobody_can_fix_it(run: Run) -> None:
+def test_a_damaged_best_checkpoint_is_found_but_cannot_be_fixed(run: Run) -> None:
     path = run.path / "trials/0001/best.pt"
     content = bytearray(path.read_bytes())
     content[len(content) // 3] ^= 4
@@ -58,7 +58,7 @@ def test_a_damaged_best_checkpoint_is_found_but_nobody_can_fix_it(run: Run) -> N
     assert fix(run, findings) == findings
 
 
-def test_a_trial_without_a_process_is_found_with_how_to_resume(run: Run) -> None:
+def test_a_running_trial_without_a_process_is_found_with_the_command_to_resume(run: Run) -> None:
     study = create_study(run.path, run.experiment.search, 50)
     ask(study, run.space, run.experiment.search, Params())
 
@@ -91,7 +91,7 @@ def test_a_damaged_refit_is_found_and_deleted_to_be_trained_again(run: Run) -> N
     assert (run.path / "refits/intact.pt").exists()
 
 
-def test_a_research_default_that_failed_has_lost_nothing(small_snapshot: Snapshot, tmp_path: Path) -> None:
+def test_a_failed_research_default_has_no_findings(small_snapshot: Snapshot, tmp_path: Path) -> None:
     searched = experiment(tmp_path)
     space, settings = load_space("smoke"), searched.search
     path, snapshot_id = small_snapshot.path, small_snapshot.id

@@ -1,4 +1,4 @@
-"""Runs in an object store: a real S3 server, commands as a user types them, each from its own directory."""
+"""Runs in an object store: a real S3 server, and commands as a user types them, in separate directories."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ from trajtune.searching.runs.create import create_run
 from trajtune.searching.runs.directory import open_run
 from trajtune.searching.runs.doctor import examine
 from trajtune.searching.runs.lease import EXPIRES_S
-from trajtune.searching.show.report import write_search_report
+from trajtune.searching.show.report.html import write_search_report
 from trajtune.searching.show.status import status_of
 from trajtune.searching.start_points import with_warm_start
 from trajtune.searching.study.open import read_study
@@ -40,7 +40,7 @@ RUNS = "s3://trajtune/runs"
 
 @pytest.fixture
 def store(s3_store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Store]:
-    """A bucket, and a database for the study: all that the hosts share."""
+    """A bucket, and a database for the study; the hosts share nothing else."""
     s3_store.put("trajtune", "there", b"")
     for name, value in s3_store.environment.items():
         monkeypatch.setenv(name, value)
@@ -51,7 +51,7 @@ def store(s3_store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def in_store(directory: Path, **search: object) -> Path:
-    """An experiment file whose runs are in the store."""
+    """Write an experiment file whose runs are in the store."""
     settings = experiment(directory, **search).model_dump()
     settings["storage"] = {"runs": RUNS, "study_url_variable": VARIABLE}
     path = directory / "experiment.yaml"
@@ -60,7 +60,7 @@ def in_store(directory: Path, **search: object) -> Path:
 
 
 def trajtune(*arguments: str, place: Path) -> "subprocess.Popen[str]":
-    """Start a command in a directory of its own, as on a host that has nothing but what it is told."""
+    """Start a command in a separate directory, like on a host that shares no files."""
     place.mkdir(exist_ok=True)
     return subprocess.Popen(
         [Path(sys.executable).with_name("trajtune"), *arguments],
@@ -74,22 +74,22 @@ def trajtune(*arguments: str, place: Path) -> "subprocess.Popen[str]":
 
 
 def done(command: "subprocess.Popen[str]") -> str:
-    """What a command that must succeed has printed."""
-    said, _ = command.communicate(timeout=300)
-    assert command.returncode == 0, said
-    return said
+    """Return the output of a command that must succeed."""
+    output, _ = command.communicate(timeout=300)
+    assert command.returncode == 0, output
+    return output
 
 
 def refused(command: "subprocess.Popen[str]") -> str:
-    """What a command that must be refused has printed."""
-    said, _ = command.communicate(timeout=120)
-    assert command.returncode == 2, said
-    return said
+    """Return the output of a command that must be refused."""
+    output, _ = command.communicate(timeout=120)
+    assert command.returncode == 2, output
+    return output
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("store")
-def test_a_search_in_a_store_is_read_and_extended_from_elsewhere(
+def test_a_search_in_a_store_is_read_and_extended_from_another_host(
     small_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     experiment_file = str(in_store(tmp_path, trials=3))
@@ -118,12 +118,12 @@ def test_a_search_in_a_store_is_read_and_extended_from_elsewhere(
         assert list((tmp_path / place).iterdir()) == [], "nothing is left on the host"
     warm = with_warm_start(run.experiment, run.space, run, small_snapshot)
     assert warm.search.start_points
-    with pytest.raises(RunError, match=f"There is a run first already.*--resume {RUNS}/first"):
+    with pytest.raises(RunError, match=f"first exists already.*--resume {RUNS}/first"):
         create_run(run.experiment, run.space, name="first", snapshot_path=tmp_path, snapshot_id="")
 
 
 @pytest.mark.usefixtures("store")
-def test_a_run_that_is_not_in_the_store_is_said_in_one_line() -> None:
+def test_a_run_missing_in_the_store_is_a_one_line_error() -> None:
     with pytest.raises(RunError, match=f"No run {RUNS}/nothing in {RUNS}/"):
         open_run(f"{RUNS}/nothing")
 
@@ -137,14 +137,14 @@ def test_a_run_that_is_not_in_the_store_is_said_in_one_line() -> None:
         ({"bundles": "s3://bucket/bundles"}, "`bundles` must be a directory"),
     ],
 )
-def test_a_store_that_cannot_hold_runs_is_refused(storage: dict[str, str], match: str) -> None:
+def test_a_store_that_cannot_store_runs_is_refused(storage: dict[str, str], match: str) -> None:
     with pytest.raises(ExperimentError, match=match) as raised:
         validate(Experiment, {"storage": storage}, "test")
     assert "secret" not in str(raised.value)
 
 
 @pytest.mark.slow
-def test_a_killed_search_goes_on_from_another_host(
+def test_a_killed_search_is_continued_from_another_host(
     store: S3Store, small_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     experiment_file = str(in_store(tmp_path, trials=8, max_concurrent=2))
@@ -164,16 +164,16 @@ def test_a_killed_search_goes_on_from_another_host(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("store")
-def test_a_run_and_its_snapshot_in_a_store_are_finalized_from_elsewhere(tmp_path: Path) -> None:
+def test_a_run_and_its_snapshot_in_a_store_are_finalized_from_another_host(tmp_path: Path) -> None:
     experiment_file = str(in_store(tmp_path, trials=2))
     settings = validate(Experiment, {"storage": {"snapshots": "s3://trajtune/snapshots"}}, "test")
     snapshot = snapshot_of(loaded(ladder_careers(300)), settings)
     first = ("search", experiment_file, "--snapshot", str(snapshot.path), "--run", "shipped")
     done(trajtune(*first, place=tmp_path / "one"))
 
-    said = done(trajtune("finalize", f"{RUNS}/shipped", "--out", "bundle", place=tmp_path / "two"))
+    output = done(trajtune("finalize", f"{RUNS}/shipped", "--out", "bundle", place=tmp_path / "two"))
 
-    assert "bundle" in said
+    assert "bundle" in output
     done(trajtune("verify", "bundle", place=tmp_path / "two"))
     assert "The search" in (tmp_path / "two" / "bundle" / "report.html").read_text("utf-8")
     assert children(open_run(f"{RUNS}/shipped").path / "refits")
@@ -183,7 +183,7 @@ def test_a_run_and_its_snapshot_in_a_store_are_finalized_from_elsewhere(tmp_path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["refuses", "is silent"])
-def test_a_store_that_fails_for_ten_seconds_costs_nothing(
+def test_a_store_that_fails_for_ten_seconds_does_not_affect_the_search(
     store: S3Store,
     small_snapshot: Snapshot,
     tmp_path: Path,
@@ -206,14 +206,14 @@ def test_a_store_that_fails_for_ten_seconds_costs_nothing(
             time.sleep(10)
             gate.shut()
             gate.open()
-        said = done(driver)
+        output = done(driver)
         trials = check_invariants(open_run(f"{RUNS}/{name}"), 8)
     assert not any(trial.error for trial in trials)
-    print(said[-500:])
+    print(output[-500:])
 
 
 @pytest.mark.slow
-def test_a_store_that_stays_away_ends_the_search_in_one_line_and_it_goes_on_later(
+def test_an_unreachable_store_ends_the_search_with_one_line_and_the_search_resumes(
     store: S3Store, small_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with gate_to(store.url) as (gate, url):
@@ -223,9 +223,9 @@ def test_a_store_that_stays_away_ends_the_search_in_one_line_and_it_goes_on_late
         driver = trajtune(*first, place=tmp_path / "one")
         wait_for_epochs(driver, f"{RUNS}/away", 6)
         gate.shut()
-        said, _ = driver.communicate(timeout=590)
-        assert driver.returncode != 0, said
-        assert "Traceback" not in said, said
+        output, _ = driver.communicate(timeout=590)
+        assert driver.returncode != 0, output
+        assert "Traceback" not in output, output
         gate.open()
         done(trajtune("search", "--resume", f"{RUNS}/away", place=tmp_path / "two"))
         trials = read_trials(read_study(open_run(f"{RUNS}/away").path))
@@ -234,7 +234,7 @@ def test_a_store_that_stays_away_ends_the_search_in_one_line_and_it_goes_on_late
 
 
 def wait_for_epochs(driver: "subprocess.Popen[str]", name: str, wanted: int) -> None:
-    """Wait until the study holds so many epochs, while the driver is at it."""
+    """Wait until the study has ``wanted`` epochs, while the driver runs."""
     deadline = time.monotonic() + 180
     while time.monotonic() < deadline and driver.poll() is None:
         try:

@@ -1,4 +1,4 @@
-"""Who may write into a run in a store: one process, until it ends or no longer renews its lease."""
+"""The lease of a run in a store: one process may write, until it ends or stops renewing the lease."""
 
 import subprocess
 import sys
@@ -26,16 +26,16 @@ with lease.Lease({VARIABLE!r}, {RUN!r}).hold():
 
 @pytest.fixture(autouse=True)
 def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> sql.Engine:
-    """A file; PostgreSQL is what tests of whole searches use."""
+    """A SQLite file; tests of complete searches use PostgreSQL."""
     url = f"sqlite:///{tmp_path / 'study.db'}"
     monkeypatch.setenv(VARIABLE, url)
-    # SQLite's clock counts whole seconds.
+    # SQLite's clock has a resolution of one second.
     monkeypatch.setattr(lease, "EXPIRES_S", 2.0)
     monkeypatch.setattr(lease, "_RENEWAL_INTERVAL_S", 0.2)
     return sql.create_engine(url)
 
 
-def test_a_lease_is_held_for_a_block_and_free_after_it() -> None:
+def test_a_lease_is_held_during_a_block_and_free_after_it() -> None:
     assert not Lease(VARIABLE, RUN).is_held()
     with Lease(VARIABLE, RUN).hold() as still_held:
         assert Lease(VARIABLE, RUN).is_held()
@@ -44,14 +44,14 @@ def test_a_lease_is_held_for_a_block_and_free_after_it() -> None:
     assert not Lease(VARIABLE, RUN).is_held()
 
 
-def test_a_living_process_is_not_robbed() -> None:
+def test_the_lease_of_a_live_process_cannot_be_taken() -> None:
     with Lease(VARIABLE, RUN).hold():
         with pytest.raises(RunError, match=f"Another process searches in {RUN}"), Lease(VARIABLE, RUN).hold():
             raise AssertionError("two hold it")
         assert Lease(VARIABLE, RUN).is_held()
 
 
-def test_the_lease_of_a_killed_process_can_be_taken_after_a_while() -> None:
+def test_the_lease_of_a_killed_process_can_be_taken_after_it_expires() -> None:
     with subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
@@ -63,14 +63,14 @@ def test_the_lease_of_a_killed_process_can_be_taken_after_a_while() -> None:
     assert time.monotonic() - began < 10
 
 
-def test_who_has_lost_the_lease_is_told(database: sql.Engine) -> None:
+def test_a_holder_that_lost_the_lease_gets_an_error(database: sql.Engine) -> None:
     with Lease(VARIABLE, RUN).hold() as still_held:
         with database.begin() as connection:
             connection.execute(sql.update(lease._TABLE).values(holder="another"))
         time.sleep(1)
         with pytest.raises(RunError, match="Another process has taken"):
             still_held()
-    assert Lease(VARIABLE, RUN).is_held(), "the other's lease is left alone"
+    assert Lease(VARIABLE, RUN).is_held(), "the other process keeps its lease"
 
 
 def test_without_a_database_there_is_no_lease(monkeypatch: pytest.MonkeyPatch) -> None:

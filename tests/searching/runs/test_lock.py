@@ -1,4 +1,4 @@
-"""One process at a time holds a run, and a killed one does not hold it."""
+"""Only one process at a time locks a run, and a killed process releases it."""
 
 import multiprocessing
 import os
@@ -12,7 +12,7 @@ from trajtune.errors import RunError
 from trajtune.searching.runs.directory import open_run
 
 
-def test_two_processes_cannot_search_in_one_run_and_a_dead_one_does_not_hold_it(tmp_path: Path) -> None:
+def test_two_processes_cannot_search_in_one_run_and_a_dead_one_releases_it(tmp_path: Path) -> None:
     run = create(tmp_path)
     context = multiprocessing.get_context("spawn")
     held = context.Event()

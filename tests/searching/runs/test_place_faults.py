@@ -1,4 +1,4 @@
-"""Faults of the place become one line that says how to go on."""
+"""Faults of the environment become a one-line error that explains how to continue."""
 
 import errno
 import os
@@ -26,26 +26,26 @@ FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/runs/mine/best.json")
     ],
     ids=["disk", "network", "store"],
 )
-def test_a_search_ends_in_one_line_with_how_to_resume(error: Exception, reason: str) -> None:
+def test_a_search_ends_with_a_one_line_error_that_shows_how_to_resume(error: Exception, reason: str) -> None:
     with pytest.raises(StorageError) as stopped, stopping_for_place_faults("mine"):
         raise error
     assert str(stopped.value) == (
-        f"The search stopped with its trials unfinished: {reason}. Fix that, then go on with "
+        f"The search stopped with its trials unfinished: {reason}. Fix that, then continue with "
         "`trajtune search --resume mine`."
     )
     with pytest.raises(StorageError) as again, stopping_for_place_faults("mine"):
         raise stopped.value
-    assert str(again.value) == str(stopped.value), "it is said once"
+    assert str(again.value) == str(stopped.value), "the message is not repeated"
 
 
 @pytest.mark.parametrize("error", [RunError("every trial failed"), ValueError("a bug"), KeyboardInterrupt()])
-def test_what_is_no_fault_of_the_place_stays_as_it_is(error: BaseException) -> None:
+def test_other_errors_are_not_changed(error: BaseException) -> None:
     with pytest.raises(type(error)) as raised, stopping_for_place_faults("mine"), as_place_faults():
         raise error
     assert raised.value is error
 
 
-def test_a_trials_process_names_its_place_so_that_the_search_knows_it_again() -> None:
+def test_an_environment_fault_in_a_trials_process_is_recognised_by_the_search() -> None:
     with pytest.raises(PlaceFaultError) as raised, as_place_faults():
         raise FULL
     line = f"trajtune.searching.runs.place_faults.PlaceFaultError: {raised.value}"
@@ -53,10 +53,10 @@ def test_a_trials_process_names_its_place_so_that_the_search_knows_it_again() ->
     assert place_fault_in("RuntimeError: CUDA out of memory") is None
 
 
-def test_a_run_that_cannot_be_made_is_refused_in_one_line() -> None:
+def test_a_run_that_cannot_be_created_is_a_one_line_error() -> None:
     with (
         pytest.raises(
-            RunError, match=r"^Cannot make a run in runs: .*best.json: No space left on device\. Make"
+            RunError, match=r"^Cannot make a run in runs: .*best.json: No space left on device\. Free"
         ),
         refusing_for_place_faults("make a run in runs"),
     ):

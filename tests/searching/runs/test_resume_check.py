@@ -1,4 +1,4 @@
-"""A run is resumed only if its new trials can be compared with its old ones."""
+"""A run is resumed only if its new trials are comparable with its old ones."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,7 @@ def test_another_number_of_trials_is_resumable(tmp_path: Path) -> None:
 def test_every_harmful_difference_is_named_whatever_is_forced(tmp_path: Path) -> None:
     changed = experiment(tmp_path, seed=7, start_points=[{"learning_rate": 0.001}])
     with pytest.raises(
-        RunError, match=r"compared: snapshot abc → def, search\.seed 0 → 7, search\.start_points .*\. Put"
+        RunError, match=r"comparable: snapshot abc → def, search\.seed 0 → 7, search\.start_points .*\. Undo"
     ):
         check_resumable(create(tmp_path), Expected(changed, snapshot_id="def"), force=True)
 
@@ -35,27 +35,29 @@ def test_another_version_needs_force(tmp_path: Path) -> None:
 
     (change,) = differences(older, Expected())
     assert (change.what, change.before, change.harmless) == ("torch", "1.0", True)
-    with pytest.raises(RunError, match=r"other versions: torch 1\.0 → .* or go on with --force"):
+    with pytest.raises(RunError, match=r"other versions: torch 1\.0 → .* or resume with --force"):
         check_resumable(older)
     check_resumable(older, force=True)
 
 
 def test_another_name_and_another_space_are_refused_with_the_difference(tmp_path: Path) -> None:
     run = create(tmp_path, "mine")
-    with pytest.raises(RunError, match=r"compared: --run mine → yours\. Put"):
+    with pytest.raises(RunError, match=r"comparable: --run mine → yours\. Undo"):
         check_resumable(run, Expected(run="yours"))
-    with pytest.raises(RunError, match=r"compared: space\.params\..* Put that back, leave it out"):
+    with pytest.raises(
+        RunError, match=r"comparable: space\.params\..* Undo the change, leave the option out"
+    ):
         check_resumable(run, Expected(space="wide"))
 
 
-def test_a_study_does_not_move_so_another_place_for_it_is_refused(tmp_path: Path) -> None:
+def test_another_location_for_the_study_is_refused(tmp_path: Path) -> None:
     own = experiment(tmp_path)
     elsewhere = own.storage.model_copy(update={"study_url_variable": "TRAJTUNE_STUDY_URL"})
     with pytest.raises(RunError, match=r"storage\.study_url_variable None → TRAJTUNE_STUDY_URL"):
         check_resumable(create(tmp_path), Expected(own.model_copy(update={"storage": elsewhere})))
 
 
-def test_settings_that_change_no_value_are_taken_over_and_stay_with_the_run(tmp_path: Path) -> None:
+def test_settings_that_change_no_value_are_taken_over_and_kept(tmp_path: Path) -> None:
     run = create(tmp_path, "mine")
     now = experiment(tmp_path, trials=99, gpus_per_trial=1, keep_checkpoints=9)
     now = now.model_copy(update={"finalize": now.finalize.model_copy(update={"seeds": 1})})

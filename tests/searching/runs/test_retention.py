@@ -11,7 +11,7 @@ from trajtune.searching.study.study import ask
 from trajtune.searching.study.trial_records import read_trials
 
 
-def test_the_top_trials_are_the_best_first(run: Run) -> None:
+def test_the_top_trials_are_ordered_best_first(run: Run) -> None:
     assert [trial.number for trial in top_trials(run, 9)] == [1, 2, 0]
     assert [trial.number for trial in top_trials(run, 1)] == [1]
 

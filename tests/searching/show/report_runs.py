@@ -1,4 +1,4 @@
-"""Runs in every state that a report may meet, written by the search's own functions, without training."""
+"""Runs in every state that a report can show, written with the search's functions, without training."""
 
 import math
 from pathlib import Path
@@ -21,7 +21,7 @@ AT_ONCE = 4
 
 
 def run_of(folder: Path, snapshot: Snapshot, trials: int, **search: Any) -> Run:
-    """A run that asks for so many trials, with an empty study."""
+    """Create a run with an empty study that requests ``trials`` trials."""
     experiment = validate(
         Experiment,
         {
@@ -47,16 +47,17 @@ def run_of(folder: Path, snapshot: Snapshot, trials: int, **search: Any) -> Run:
 
 
 def search(run: Run, trials: int, *, leave_running: int = 0) -> None:
-    """Some trials, four at once: every fifth stopped early, every ninth failed, the last left unended."""
+    """Add trials, four at once: every fifth stops early, every ninth fails, and the last stay running."""
     settings, base = run.experiment.search, run.experiment.training
     study = create_study(run.path, settings, EPOCHS)
-    begun = len(study.trials) - 1
-    for first in range(begun, begun + trials, AT_ONCE):
+    existing = len(study.trials) - 1
+    for first in range(existing, existing + trials, AT_ONCE):
         together = [
-            ask(study, run.space, settings, base) for _ in range(first, min(first + AT_ONCE, begun + trials))
+            ask(study, run.space, settings, base)
+            for _ in range(first, min(first + AT_ONCE, existing + trials))
         ]
         for trial in together:
-            last = trial.number >= begun + trials - leave_running
+            last = trial.number >= existing + trials - leave_running
             fails, stops = trial.number % 9 == 8, trial.number % 5 == 4
             epochs = range(1, 1 + (1 if fails else 2 if stops or last else EPOCHS))
             for epoch in epochs:
@@ -72,7 +73,7 @@ def search(run: Run, trials: int, *, leave_running: int = 0) -> None:
 
 
 def report(trial: Any, epoch: int) -> dict[str, Any]:
-    """What an epoch might report: better with more epochs, and best at a learning rate of 3e-3."""
+    """Return the report of an epoch: better with more epochs, and best at a learning rate of 3e-3."""
     params = trial.user_attrs["params"]
     off = abs(math.log10(params["learning_rate"]) + 2.5) + params["dropout"] / 3
     nll = 2.0 + off + 1.0 / epoch

@@ -1,4 +1,4 @@
-"""optuna-dashboard on the study of a run, as a process of its own, read through its API."""
+"""optuna-dashboard on the study of a run, in a separate process, tested with its API."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def read(url: str, process: "subprocess.Popen[str]") -> Any:
             time.sleep(0.2)
 
 
-def test_the_dashboards_api_gives_the_trials_of_the_run_on_loopback_alone(run: Run) -> None:
+def test_the_dashboards_api_serves_the_trials_of_the_run_only_on_loopback(run: Run) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -69,7 +69,7 @@ def test_the_dashboards_api_gives_the_trials_of_the_run_on_loopback_alone(run: R
     assert listening == ["127.0.0.1"]
 
 
-def test_a_port_that_is_taken_is_said_in_one_line(run: Run) -> None:
+def test_a_taken_port_is_a_one_line_error(run: Run) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

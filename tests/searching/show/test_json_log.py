@@ -1,4 +1,4 @@
-"""The search for programs: each event a line of JSON on stdout, agreeing with the study."""
+"""Output of a search for programs: each event is a line of JSON on stdout that agrees with the study."""
 
 import io
 import json
@@ -26,13 +26,13 @@ from trajtune.searching.study.trial_records import read_trials
 SETTINGS = SearchSettings()
 
 
-def test_each_event_says_what_the_study_holds_and_nothing_is_nan(tmp_path: Path) -> None:
+def test_each_event_agrees_with_the_study_and_has_no_nan(tmp_path: Path) -> None:
     study, file = create_study(tmp_path, SETTINGS, 50), io.StringIO()
     log = JsonLog(study, file)
     log.begin("run", 5, SETTINGS.metric)
     trial = ask(study, load_space("smoke"), SETTINGS, Params())
     log("start", 0)
-    trial.set_user_attr("damage", "damaged: last.pt; training began again")
+    trial.set_user_attr("damage", "damaged: last.pt; training started again")
     log("damage", 0)
     report = {"epoch": 1, SETTINGS.metric: 2.5, "train_loss": float("inf"), "seconds": 0.1}
     record_epoch(study, trial, SETTINGS.metric, report)
@@ -44,7 +44,7 @@ def test_each_event_says_what_the_study_holds_and_nothing_is_nan(tmp_path: Path)
     search, start, damage, epoch, end, done = (json.loads(line) for line in file.getvalue().splitlines())
     assert (search["run"], search["requested"], search["counts"]) == ("run", 5, {})
     assert start["params"] == trial.user_attrs["params"]
-    assert damage["damage"] == "damaged: last.pt; training began again"
+    assert damage["damage"] == "damaged: last.pt; training started again"
     assert (epoch["epoch"], epoch[SETTINGS.metric], epoch["train_loss"]) == (1, 2.5, None)
     assert (end["state"], end["error"]) == ("FAIL", "the disk is full")
     assert end["counts"] == done["counts"] == {"FAIL": 1}
@@ -66,7 +66,7 @@ def written(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_stdout_of_a_search_is_json_lines_alone_and_stderr_has_no_display(
+def test_stdout_has_only_lines_of_json_and_stderr_has_no_display(
     small_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     flags = ("--trials", "3", "--run", "run")
@@ -97,7 +97,7 @@ def test_stdout_of_a_search_is_json_lines_alone_and_stderr_has_no_display(
 
 
 @pytest.mark.slow
-def test_the_last_line_is_written_after_ctrl_c_too(small_snapshot: Snapshot, tmp_path: Path) -> None:
+def test_the_last_line_is_written_even_after_ctrl_c(small_snapshot: Snapshot, tmp_path: Path) -> None:
     driver = subprocess.Popen(
         command(written(tmp_path), small_snapshot, "--run", "run"),
         cwd=tmp_path,

@@ -1,4 +1,4 @@
-"""What is shown of a search while it runs: a live table on a terminal, plain lines elsewhere."""
+"""The display of a running search: a live table on a terminal, plain lines elsewhere."""
 
 import io
 import sys
@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.test_notebook import kernel  # noqa: F401 - a fixture
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.search_settings import SearchSettings
 from trajtune.experiment.space import load_space
 from trajtune.searching.runs.log import RunLog, tee_stderr
-from trajtune.searching.show.progress import Progress, show_progress
+from trajtune.searching.show.live import show_progress
+from trajtune.searching.show.progress import Progress
 from trajtune.searching.study.open import create_study
 from trajtune.searching.study.origins import RESEARCH_DEFAULT_ORIGIN
 from trajtune.searching.study.study import ask, enqueue, record_epoch, tell_complete, tell_failed
@@ -27,7 +29,7 @@ class Terminal(io.StringIO):
 def searched(
     directory: Path, shown: io.StringIO, monkeypatch: pytest.MonkeyPatch, log: RunLog | None = None
 ) -> str:
-    """Show a search of three trials: one through, one broken, one under way."""
+    """Show a search with three trials: one complete, one failed, one running."""
     monkeypatch.setattr(sys, "stderr", shown)
     monkeypatch.setenv("COLUMNS", "200")
     study = create_study(directory, SETTINGS, 50)
@@ -53,14 +55,16 @@ def searched(
     return shown.getvalue()
 
 
-def test_a_terminal_shows_counts_best_and_what_is_running(
+def test_a_terminal_shows_counts_the_best_trial_and_running_trials(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = searched(tmp_path, Terminal(), monkeypatch)
 
-    assert "2 of 5 trials done: 1 complete, 0 pruned, 1 failed; 1 running" in text
-    assert "best 3.2500 (trial 0), research default 3.2500, markov2 2.9000" in text
-    assert "epoch 1, best 2.5000" in text
+    assert "2 of 5 trials, 3 epochs" in text
+    assert "1 complete, 0 pruned, " in text
+    assert "best (trial 0) 3.2500" in text
+    assert "markov2 2.9000" in text
+    assert "epoch 1 of 10, best 2.5000" in text
 
 
 def test_a_file_gets_one_plain_line_for_each_trial_that_ends(
@@ -72,3 +76,17 @@ def test_a_file_gets_one_plain_line_for_each_trial_that_ends(
     assert lines[0].startswith("trial 0 COMPLETE after 1 epochs: val_next_role_nll 3.2500 at epoch 1")
     assert lines[1].startswith("trial 1 FAIL after 1 epochs: the disk is full | best 3.2500")
     assert "\x1b" not in "".join(lines)
+
+
+def test_a_notebook_shows_a_bar_and_prints_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kernel: list[tuple[str, str]],  # noqa: F811
+) -> None:
+    with (tmp_path / "search.log").open("wb") as file:
+        text = searched(tmp_path, io.StringIO(), monkeypatch, RunLog(file))
+    assert text == "a note beside it\n"
+    assert [kind for kind, _ in kernel] == ["display"] + ["update"] * (len(kernel) - 1)
+    assert 'value="2" max="5"' in kernel[-1][1]
+    assert "best 3.2500 (trial 0), research default 3.2500, markov2 2.9000" in kernel[-1][1]
+    assert "trial 1 FAIL" in (tmp_path / "search.log").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""A study in a real PostgreSQL: searched, resumed, restarted under the search, and its password nowhere."""
+"""A study in a real PostgreSQL: search, resume, restarts during a search, and no trace of the password."""
 
 import subprocess
 import threading
@@ -58,7 +58,7 @@ def in_database(directory: Path, **search: object) -> Experiment:
 
 
 def wait_for_epochs(driver: "subprocess.Popen[bytes] | None", url: str, wanted: int) -> None:
-    """Wait until the database holds ``wanted`` more epochs; the driver, if there is one, must still run."""
+    """Wait until the database has ``wanted`` more epochs; the driver, if there is one, must still run."""
     before = None
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and (driver is None or driver.poll() is None):
@@ -78,7 +78,7 @@ def wait_for_epochs(driver: "subprocess.Popen[bytes] | None", url: str, wanted: 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray_local")
-def test_a_search_with_its_study_in_a_database_is_extended_from_there(
+def test_a_search_with_its_study_in_a_database_can_be_extended(
     url: str, small_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     settings = in_database(tmp_path, trials=3)
@@ -95,7 +95,7 @@ def test_a_search_with_its_study_in_a_database_is_extended_from_there(
 
 
 @pytest.mark.slow
-def test_a_restart_of_the_database_loses_nothing(
+def test_a_restart_of_the_database_loses_no_result(
     url: str, server: Server, ladder_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     settings = in_database(tmp_path, max_concurrent=1)
@@ -110,14 +110,14 @@ def test_a_restart_of_the_database_loses_nothing(
 
     assert (tmp_path / "driver.log").read_text().count("does not answer; trying again") >= 2
     interrupted = check_invariants(opened(settings), TRIALS)
-    (tmp_path / "whole").mkdir()
-    whole = in_database(tmp_path / "whole", max_concurrent=1)
-    assert start(whole, ladder_snapshot.path, tmp_path / "whole").wait(180) == 0
-    assert results(interrupted) == results(check_invariants(opened(whole), TRIALS))
+    (tmp_path / "uninterrupted").mkdir()
+    uninterrupted = in_database(tmp_path / "uninterrupted", max_concurrent=1)
+    assert start(uninterrupted, ladder_snapshot.path, tmp_path / "uninterrupted").wait(180) == 0
+    assert results(interrupted) == results(check_invariants(opened(uninterrupted), TRIALS))
 
 
 @pytest.mark.slow
-def test_the_password_of_the_studys_database_is_found_nowhere(
+def test_the_password_of_the_database_is_never_written(
     url: str,
     ladder_snapshot: Snapshot,
     tmp_path: Path,
@@ -134,7 +134,7 @@ def test_the_password_of_the_studys_database_is_found_nowhere(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray_local")
-def test_a_database_that_stays_away_ends_the_search_in_one_line_and_it_resumes(
+def test_an_unreachable_database_ends_the_search_with_one_line_and_the_search_resumes(
     small_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (home := tmp_path / "database").mkdir()
@@ -158,7 +158,7 @@ def test_a_database_that_stays_away_ends_the_search_in_one_line_and_it_resumes(
         check_invariants(resume_search(tmp_path / "runs" / "run"), TRIALS)
 
 
-def test_a_connection_cut_anywhere_in_an_answer_is_made_again(
+def test_a_connection_that_is_cut_within_an_answer_is_opened_again(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with between(lambda number: server.port) as proxy:
@@ -170,18 +170,18 @@ def test_a_connection_cut_anywhere_in_an_answer_is_made_again(
             trial = study.ask()
             trial.suggest_float("x", 0, 1)
             trial.report(value, 1)
-        whole = trials_of(study)
+        uninterrupted = trials_of(study)
         cuts = range(1, 1500, 97)
         for cut in cuts:
             proxy.cut_after = cut
-            assert trials_of(study) == whole
+            assert trials_of(study) == uninterrupted
         assert proxy.num_connections > len(cuts)
 
 
-def test_trials_are_the_same_wherever_their_connection_is_cut(
+def test_trials_do_not_depend_on_where_the_connection_is_cut(
     server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Asked, recorded and told as in a journal: none is lost, doubled, or suggested other params."""
+    """Trials equal those in a journal: none is lost, duplicated, or gets other params."""
     settings, space = SearchSettings(), load_space("smoke")
 
     def one_trial(study: optuna.Study) -> tuple[int, dict[str, object]]:
@@ -201,7 +201,7 @@ def test_trials_are_the_same_wherever_their_connection_is_cut(
         for bytes_before_the_cut in range(1, 30_000, 1511):
             proxy.cut_after = bytes_before_the_cut
             assert one_trial(study) == one_trial(in_journal)
-            assert proxy.cut_after is None, "it was cut"
+            assert proxy.cut_after is None, "the connection was cut"
         states = [trial.state.name for trial in trials_of(study)]
         assert states == ["COMPLETE"] * len(trials_of(in_journal))
 
@@ -210,7 +210,7 @@ def test_trials_are_the_same_wherever_their_connection_is_cut(
     ("value", "message"),
     [
         (None, f"{VARIABLE} is not set"),
-        (f"nonsense {PASSWORD}", f"{VARIABLE} is no PostgreSQL URL"),
+        (f"nonsense {PASSWORD}", f"{VARIABLE} is not a PostgreSQL URL"),
         (f"nosuch://me:{PASSWORD}@host/database", f"{VARIABLE} is not the URL of a database"),
         (f"postgresql://me:wrong-{PASSWORD}@HOST/postgres", "authentication failed"),
         (f"postgres://postgres:{PASSWORD}@HOST/nosuch", 'database "nosuch" does not exist'),
@@ -223,7 +223,7 @@ def test_trials_are_the_same_wherever_their_connection_is_cut(
         (f"jdbc:postgresql://HOST/postgres?password={PASSWORD}", f"{VARIABLE} is a JDBC URL"),
     ],
 )
-def test_a_url_that_cannot_be_used_is_refused_at_once_without_its_password(
+def test_an_unusable_url_is_refused_at_once_without_its_password(
     server: Server, monkeypatch: pytest.MonkeyPatch, value: str | None, message: str
 ) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
@@ -245,7 +245,7 @@ def test_a_url_that_cannot_be_used_is_refused_at_once_without_its_password(
         ("alter role {role} set search_path = nosuch", "no schema has been selected to create in"),
     ],
 )
-def test_a_user_who_may_not_make_tables_is_told_the_privilege(
+def test_a_user_who_may_not_create_tables_gets_the_missing_privilege(
     server: Server, monkeypatch: pytest.MonkeyPatch, setting: str, message: str
 ) -> None:
     role = f"reader{abs(hash(setting)) % 10_000}"
@@ -254,7 +254,7 @@ def test_a_user_who_may_not_make_tables_is_told_the_privilege(
     monkeypatch.setenv(VARIABLE, f"postgresql://{role}:{PASSWORD}@127.0.0.1:{server.port}/{role}")
     began = time.monotonic()
     with pytest.raises(
-        RunError, match=f"{VARIABLE}.* does not let this user make tables: {message}"
+        RunError, match=f"{VARIABLE}.* does not let this user create tables: {message}"
     ) as caught:
         database_storage(writer_retries(VARIABLE))
     assert time.monotonic() - began < 20
@@ -263,7 +263,7 @@ def test_a_user_who_may_not_make_tables_is_told_the_privilege(
     assert "\n" not in str(caught.value)
 
 
-def test_a_url_in_the_experiment_is_refused_and_not_repeated(tmp_path: Path) -> None:
+def test_a_url_in_the_experiment_is_refused_without_quoting_it(tmp_path: Path) -> None:
     storage = {"study_url_variable": f"postgresql://me:{PASSWORD}@host/study"}
 
     with pytest.raises(ExperimentError, match="must be the name of an environment variable") as caught:
@@ -273,7 +273,7 @@ def test_a_url_in_the_experiment_is_refused_and_not_repeated(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_another_database_is_not_taken_for_the_runs(
+def test_another_database_is_not_used_as_the_runs_database(
     url: str, small_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Run
 ) -> None:
     monkeypatch.setenv(VARIABLE, f"sqlite:///{tmp_path}/other.db")
@@ -287,10 +287,10 @@ def finished(url: str, ray_local: None, small_snapshot: Snapshot, tmp_path: Path
     return start_search(in_database(tmp_path, trials=1), small_snapshot, name="run")
 
 
-def test_several_processes_may_make_the_tables_of_an_empty_database(
+def test_several_processes_may_create_the_tables_of_an_empty_database(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For example `trajtune status`, in the moment in which the first search begins."""
+    """For example, `trajtune status` may run at the moment when the first search starts."""
     for attempt in range(3):
         with closing(psycopg2.connect(server.url)) as connection:
             connection.autocommit = True

@@ -1,4 +1,4 @@
-"""Searches for something else than the NLL, for several things at once, and under constraints."""
+"""Searches with other objectives than the NLL, with several objectives, and with constraints."""
 
 import json
 from pathlib import Path
@@ -46,7 +46,7 @@ def tell(study: object, settings: SearchSettings, *epochs: dict[str, float], pru
     (tell_pruned if pruned else tell_complete)(study, trial)  # type: ignore[arg-type]
 
 
-def test_what_is_maximised_has_the_greatest_epoch_as_its_value_and_the_greatest_trial_as_its_best(
+def test_a_maximised_objective_takes_the_largest_epoch_and_the_largest_trial(
     tmp_path: Path,
 ) -> None:
     settings = settings_of(metric="val_top1")
@@ -61,7 +61,7 @@ def test_what_is_maximised_has_the_greatest_epoch_as_its_value_and_the_greatest_
     assert (study.best_trial.number, study.best_value) == (1, 0.6)
 
 
-def test_halving_keeps_the_greatest_of_what_is_maximised(tmp_path: Path) -> None:
+def test_halving_keeps_the_largest_values_of_a_maximised_objective(tmp_path: Path) -> None:
     settings = settings_of(metric="val_top1", pruner={"grace_period": 1})
     study = create_study(tmp_path, settings, 50)
     verdicts = []
@@ -73,12 +73,12 @@ def test_halving_keeps_the_greatest_of_what_is_maximised(tmp_path: Path) -> None
     assert verdicts == [False, False, False, True]
 
 
-def test_the_front_is_what_nothing_beats_and_the_first_objective_decides_among_it(tmp_path: Path) -> None:
+def test_the_front_has_the_undominated_trials_ordered_by_the_first_objective(tmp_path: Path) -> None:
     settings = settings_of(other_metrics=["val_top1"], pruner=NO_PRUNER)
     study = create_study(tmp_path, settings, 50)
     points = [(2.0, 0.5), (1.0, 0.4), (3.0, 0.6), (1.5, 0.4), (2.5, 0.45), (1.0, 0.4)]
     for nll, top1 in points:
-        # The values are those of the epoch that is best by the first objective, not each one's own best.
+        # All values are from the epoch that is best by the first objective.
         tell(study, settings, {"val_next_role_nll": 9.0, "val_top1": 0.9}, _report(nll, top1))
 
     trials = read_trials(read_study(tmp_path))
@@ -89,7 +89,7 @@ def test_the_front_is_what_nothing_beats_and_the_first_objective_decides_among_i
     assert {trial.number for trial in study.best_trials} == {0, 1, 2, 5}, "Optuna sees the same front"
 
 
-def test_an_epoch_of_several_objectives_is_recorded_once_and_a_pruned_trial_keeps_its_best(
+def test_with_several_objectives_an_epoch_is_recorded_once_and_a_pruned_trial_keeps_its_best(
     tmp_path: Path,
 ) -> None:
     settings = settings_of(other_metrics=["val_mrr"], pruner=NO_PRUNER)
@@ -115,7 +115,9 @@ def test_an_undefined_second_objective_fails_the_trial_with_its_name(tmp_path: P
 
 
 @pytest.mark.parametrize("pruned", [False, True])
-def test_a_broken_constraint_stands_in_optuna_and_its_trial_never_wins(tmp_path: Path, pruned: bool) -> None:
+def test_a_violated_constraint_is_recorded_in_optuna_and_its_trial_never_wins(
+    tmp_path: Path, pruned: bool
+) -> None:
     settings = settings_of(constraints=["num_parameters <= 500_000", "val_top1 >= 0.1"])
     study = create_study(tmp_path, settings, 50)
     tell(study, settings, {**_report(1.0, 0.5), "num_parameters": 700_000}, pruned=pruned)
@@ -131,8 +133,8 @@ def test_a_broken_constraint_stands_in_optuna_and_its_trial_never_wins(tmp_path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "gp"])
-def test_the_sampler_learns_to_keep_a_constraint(tmp_path: Path, sampler: str) -> None:
-    """What is better by the objective breaks the constraint: only a sampler that heeds it stays inside."""
+def test_the_sampler_learns_to_meet_a_constraint(tmp_path: Path, sampler: str) -> None:
+    """Points with a better objective violate the constraint; a sampler that respects it avoids them."""
 
     def broken(constraints: list[str], directory: Path) -> float:
         directory.mkdir()
@@ -153,7 +155,7 @@ def test_the_sampler_learns_to_keep_a_constraint(tmp_path: Path, sampler: str) -
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray_local")
-def test_a_search_for_two_objectives_shows_its_front_and_ends_as_asked(
+def test_a_search_with_two_objectives_shows_its_front_and_has_the_requested_trials(
     small_snapshot: Snapshot, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = experiment(
@@ -186,7 +188,7 @@ def test_a_search_for_two_objectives_shows_its_front_and_ends_as_asked(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray_local")
-def test_size_and_latency_are_those_of_the_model_and_a_search_without_a_feasible_trial_says_so(
+def test_size_and_latency_are_measured_and_a_search_without_a_feasible_trial_is_an_error(
     small_snapshot: Snapshot, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     limits = ["num_parameters <= 15_000", "latency_ms <= 10_000"]
@@ -212,7 +214,7 @@ def test_size_and_latency_are_those_of_the_model_and_a_search_without_a_feasible
                 assert model(torch.ones((1, 10), dtype=torch.int64))
         assert 0 < trial.metrics["latency_ms"] < 10_000
         assert trial.violations[limits[0]] == trial.metrics["num_parameters"] - 15_000
-    assert not trials[0].is_feasible, "the research default is too large, and is shown all the same"
+    assert not trials[0].is_feasible, "the research default is too large, but is shown"
     assert status["research_default"]["feasible"] is False
     assert trials[run.best()["number"]].is_feasible
     print_status(status)

@@ -1,4 +1,4 @@
-"""Asynchronous successive halving: Optuna's verdicts, and verdicts that may be asked for again."""
+"""Asynchronous successive halving makes Optuna's decisions, and decisions can be repeated."""
 
 import math
 
@@ -12,7 +12,7 @@ from trajtune.searching.study.pruner import AshaPruner, make_pruner
 
 
 def run_trials(pruner: optuna.pruners.BasePruner, curves: np.ndarray) -> list[int]:
-    """Report the curves ``[trials, epochs]`` a trial after another; how many epochs each got."""
+    """Report the curves ``[trials, epochs]`` of one trial after another; return the epochs of each trial."""
     study = optuna.create_study(pruner=pruner)
     for curve in curves:
         trial = study.ask()
@@ -28,7 +28,7 @@ def run_trials(pruner: optuna.pruners.BasePruner, curves: np.ndarray) -> list[in
 
 @pytest.mark.parametrize(("grace", "factor"), [(1, 2), (1, 3), (3, 3), (2, 4)])
 @pytest.mark.parametrize("seed", range(5))
-def test_verdicts_are_those_of_optunas_successive_halving(grace: int, factor: int, seed: int) -> None:
+def test_decisions_equal_those_of_optunas_successive_halving(grace: int, factor: int, seed: int) -> None:
     curves = np.random.default_rng(seed).normal(size=(40, 30)).cumsum(axis=1)
 
     ours = run_trials(AshaPruner(grace, factor), curves)
@@ -40,7 +40,7 @@ def test_verdicts_are_those_of_optunas_successive_halving(grace: int, factor: in
     assert len(set(ours)) > 2, "some were stopped at the first rung, some later, some not at all"
 
 
-def test_asking_twice_gives_the_same_verdict() -> None:
+def test_asking_twice_gives_the_same_decision() -> None:
     study = optuna.create_study(pruner=AshaPruner(1, 3))
     good, bad = study.ask(), study.ask()
     good.report(1.0, 1)
@@ -62,7 +62,7 @@ def test_nothing_is_stopped_between_rungs_or_before_the_first() -> None:
     assert verdicts == [False, True, False, False, False, True], "rungs are the epochs 2 and 6"
 
 
-def test_not_a_number_never_goes_on_and_never_counts() -> None:
+def test_a_trial_with_nan_is_stopped_and_does_not_count() -> None:
     study = optuna.create_study(pruner=AshaPruner(1, 2))
     broken, sound = study.ask(), study.ask()
     broken.report(math.nan, 1)
@@ -81,7 +81,7 @@ def test_not_a_number_never_goes_on_and_never_counts() -> None:
         ("none", optuna.pruners.NopPruner),
     ],
 )
-def test_each_pruner_of_the_experiment_stops_what_it_should(name: str, kind: type) -> None:
+def test_each_pruner_stops_the_right_trials(name: str, kind: type) -> None:
     pruner = make_pruner(PrunerSettings.model_validate({"name": name, "grace_period": 2}), max_epochs=20)
     curves = np.outer(np.random.default_rng(0).permutation(30), np.ones(20))
 

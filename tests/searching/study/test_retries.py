@@ -1,4 +1,4 @@
-"""What is asked of a study may be asked again, since a database can do something and not answer."""
+"""Operations on a study can be repeated, because a database may execute one without answering."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +34,7 @@ SETTINGS = validate(SearchSettings, {"constraints": ["val_top1 >= 0.5"]}, "test"
 
 
 def twice(operation: Callable[[], T]) -> T:
-    """As if the answer to the first attempt was lost, whatever is asked."""
+    """Run an operation twice, as if the answer to the first attempt was lost."""
     operation()
     return operation()
 
@@ -57,7 +57,7 @@ def searched(study: optuna.Study) -> list[Any]:
     return [pruned, *(vars(trial) | {"started": None, "ended": None} for trial in read_trials(study))]
 
 
-def test_a_study_in_which_every_operation_was_repeated_is_the_same(tmp_path: Path) -> None:
+def test_a_study_is_the_same_if_every_operation_is_repeated(tmp_path: Path) -> None:
     (tmp_path / "once").mkdir()
     (tmp_path / "twice").mkdir()
     once, repeated = (create_study(tmp_path / name, SETTINGS, 50) for name in ("once", "twice"))
@@ -75,7 +75,7 @@ def test_a_study_in_which_every_operation_was_repeated_is_the_same(tmp_path: Pat
     ]
 
 
-def test_a_trial_cannot_end_in_two_ways(tmp_path: Path) -> None:
+def test_a_trial_cannot_end_with_two_states(tmp_path: Path) -> None:
     study = create_study(tmp_path, SETTINGS, 50)
     trial = ask(study, SPACE, SETTINGS, Params())
     tell_pruned(study, trial)
@@ -85,7 +85,7 @@ def test_a_trial_cannot_end_in_two_ways(tmp_path: Path) -> None:
         tell_failed(study, trial, "it broke")
 
 
-def test_a_study_in_a_journal_has_no_patience(tmp_path: Path) -> None:
+def test_operations_on_a_study_in_a_journal_are_not_retried(tmp_path: Path) -> None:
     study, attempts = create_study(tmp_path, SETTINGS, 50), []
 
     def fail() -> None:

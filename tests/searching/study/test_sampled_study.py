@@ -1,4 +1,4 @@
-"""What samplers and pruners see of a study: the function that is searched, and each of its points once."""
+"""The view of a study for samplers and pruners: only comparable trials, and each point once."""
 
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ SEEN: list[list[int]] = []
 
 
 class WatchingSampler(RandomSampler):
-    """Notes the numbers of the trials that it sees for each trial."""
+    """Records the numbers of the trials that it sees for each trial."""
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
         SEEN.append([other.number for other in study.get_trials()])
@@ -52,14 +52,14 @@ def train(study: Study, chosen: SearchSettings, values: list[float], *, stopped:
 
 
 def queue_others(study: Study) -> None:
-    """Queue three trials that the sampler does not see, and one that it does: the third."""
+    """Queue four trials, of which the sampler sees only the third."""
     enqueue(study, SPACE, RESEARCH_DEFAULT, RESEARCH_DEFAULT_ORIGIN)
     enqueue(study, SPACE, Params(), START_POINT_ORIGIN, {"differs_in": ["max_epochs"]})
     enqueue(study, SPACE, BASE, START_POINT_ORIGIN, {"differs_in": []})
     enqueue(study, SPACE, BASE, REPEAT_ORIGIN, {"repeat_of": 2, "seed": 1000})
 
 
-def test_a_sampler_sees_neither_the_research_default_nor_other_settings_nor_repeats(tmp_path: Path) -> None:
+def test_the_research_default_other_settings_and_repeats_are_hidden_from_a_sampler(tmp_path: Path) -> None:
     SEEN.clear()
     chosen = settings(sampler=f"{__name__}:WatchingSampler")
     study = create_study(tmp_path, chosen, 10)
@@ -67,11 +67,11 @@ def test_a_sampler_sees_neither_the_research_default_nor_other_settings_nor_repe
     for _ in range(6):
         train(study, chosen, [3.0])
 
-    # Queued trials are not asked for, and a trial sees itself.
+    # The sampler is not used for queued trials. For a sampled trial it sees the trial itself.
     assert SEEN == [[2, 4], [2, 4, 5]]
 
 
-def test_a_pruner_compares_a_trial_with_those_that_the_sampler_sees(tmp_path: Path) -> None:
+def test_a_pruner_compares_a_trial_only_with_sampled_trials(tmp_path: Path) -> None:
     chosen = settings(sampler="random")
     study = create_study(tmp_path, chosen, 10)
     queue_others(study)
@@ -87,7 +87,7 @@ def test_a_pruner_compares_a_trial_with_those_that_the_sampler_sees(tmp_path: Pa
 
 @pytest.mark.parametrize("sampler", ["gp", "optuna.samplers:GPSampler"])
 def test_gp_learns_from_stopped_trials(tmp_path: Path, sampler: str) -> None:
-    """Optuna's GPSampler reads complete trials alone. It would draw trial 12 at random."""
+    """Optuna's GPSampler reads only complete trials, so it would draw trial 12 at random."""
     kwargs = {} if sampler == "gp" else {"n_startup_trials": 8}
 
     def trial_12(directory: Path, *, luck: float) -> Trial:
@@ -110,12 +110,12 @@ def test_gp_learns_from_stopped_trials(tmp_path: Path, sampler: str) -> None:
     one, other = trial_12(tmp_path / "a", luck=0.0), trial_12(tmp_path / "b", luck=1.0)
 
     assert one.number == other.number == 12
-    assert one.relative_params, "nothing was suggested by the Gaussian process"
-    assert one.params != other.params, "what trials have reached made no difference"
+    assert one.relative_params, "the Gaussian process suggested nothing"
+    assert one.params != other.params, "the values of stopped trials made no difference"
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_a_stopped_trial_counts_with_the_gain_that_complete_trials_had_after_its_epoch(sign: float) -> None:
+def test_the_probable_end_adds_the_median_gain_of_complete_trials(sign: float) -> None:
     def trial(*values: float) -> FrozenTrial:
         steps = {step: sign * value for step, value in enumerate(values, start=1)}
         return optuna.trial.create_trial(state=TrialState.COMPLETE, value=0.0, intermediate_values=steps)
@@ -130,7 +130,7 @@ def test_a_stopped_trial_counts_with_the_gain_that_complete_trials_had_after_its
     assert probable_end(trial(), complete, maximize=sign < 0) is None
 
 
-def test_the_best_of_the_view_is_a_sampled_trial(tmp_path: Path) -> None:
+def test_the_best_trial_of_the_view_is_a_sampled_trial(tmp_path: Path) -> None:
     chosen = settings(sampler="random")
     study = create_study(tmp_path, chosen, 10)
     queue_others(study)

@@ -1,4 +1,4 @@
-"""Samplers: the named ones, any other by its import path, and what is refused before a search begins."""
+"""Samplers by name or by import path, and samplers that are refused before a search starts."""
 
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ class LowestSampler(RandomSampler):
 
 
 class PickySampler(LowestSampler):
-    """Takes any keyword, and no `share` above 1."""
+    """Accepts any keyword argument, but no `share` above 1."""
 
     def __init__(self, **kwargs: Any) -> None:
         if kwargs["share"] > 1:
@@ -56,7 +56,7 @@ class PickySampler(LowestSampler):
 
 
 class NotASampler:
-    """Something else."""
+    """A class that is not a sampler."""
 
 
 def settings(**content: object) -> SearchSettings:
@@ -65,7 +65,7 @@ def settings(**content: object) -> SearchSettings:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray_local")
-def test_a_sampler_by_its_import_path_suggests_the_trials_of_a_search(
+def test_a_sampler_given_by_its_import_path_suggests_the_trials_of_a_search(
     small_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     search = {
@@ -96,7 +96,7 @@ def test_samplers_of_optuna_are_found_by_their_import_path(name: str) -> None:
 
 
 def test_a_sampler_sees_the_params_that_it_has_suggested_for_the_trial_so_far(tmp_path: Path) -> None:
-    """Optuna's BruteForceSampler never repeats a point, which it can only know from those params."""
+    """Optuna's BruteForceSampler never repeats a point, which requires these params."""
     sizes = {name: {"type": "categorical", "choices": [32, 128]} for name in ("embedding_dim", "batch_size")}
     space = validate(Space, {"params": {**SMOKE.params, **sizes, "learning_rate": 0.001}}, "test")
     chosen = settings(sampler="optuna.samplers:BruteForceSampler")
@@ -121,7 +121,7 @@ def test_a_sampler_gets_the_seed_of_its_trial_unless_the_experiment_gives_one() 
     assert given == 7
 
 
-def test_cma_es_starts_at_the_experiments_training_and_not_at_the_centre_of_the_space(tmp_path: Path) -> None:
+def test_cma_es_starts_at_the_experiments_training_instead_of_the_centre_of_the_space(tmp_path: Path) -> None:
     entries = {
         "learning_rate": {"type": "float", "low": 0.0005, "high": 0.01, "log": True},
         "dropout": {"type": "float", "low": 0.0, "high": 0.5},
@@ -139,7 +139,7 @@ def test_cma_es_starts_at_the_experiments_training_and_not_at_the_centre_of_the_
         record_epoch(study, trial, chosen.metric, {"epoch": 1, chosen.metric: 1.0, "seconds": 0.0})
         tell_complete(study, trial)
 
-    # The first trial is drawn at random, since CMA-ES learns the space from it.
+    # The first trial is drawn at random, because CMA-ES learns the space from it.
     for record in read_trials(study)[1:]:
         assert record.params["learning_rate"] == pytest.approx(0.009, rel=0.1)
         assert record.params["dropout"] == pytest.approx(0.4, abs=0.05)
@@ -159,7 +159,7 @@ def test_keyword_arguments_of_a_named_sampler_go_to_optunas_class() -> None:
     [
         ({"sampler": "tpo"}, "`sampler`: must be 'tpe', 'random'.*; did you mean tpe\\?, got 'tpo'"),
         ({"sampler": "optuna.samplers.TPESampler"}, "or the import path of a sampler, package.module:Class"),
-        ({"sampler": "cmaes"}, "Write `sampler: optuna.samplers:CmaEsSampler`, after `pip install cmaes`"),
+        ({"sampler": "cmaes"}, "Write `sampler: optuna.samplers:CmaEsSampler` and run `pip install cmaes`"),
         ({"sampler": "optuna samplers:A"}, "must be 'tpe'"),
         ({"sampler_kwargs": {"gamma": {1, 2}}}, "sampler_kwargs"),
     ],
@@ -201,7 +201,7 @@ def test_an_unknown_sampler_is_refused_when_the_file_is_read(
         ),
     ],
 )
-def test_a_sampler_that_cannot_be_used_is_refused_in_a_line_before_there_is_a_run(
+def test_an_unusable_sampler_is_a_one_line_error_before_the_run_is_created(
     small_snapshot: Snapshot, tmp_path: Path, content: dict[str, object], message: str
 ) -> None:
     search = {"space": "smoke", "trials": 2, **content}

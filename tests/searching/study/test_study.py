@@ -1,4 +1,4 @@
-"""The study as the one true record: what is written, what is read back, and what a kill may leave."""
+"""The study as the record of a search: writing, reading back, and recovery after a kill."""
 
 from pathlib import Path
 
@@ -78,7 +78,7 @@ def test_an_epoch_reported_again_changes_nothing(tmp_path: Path) -> None:
     assert (tmp_path / JOURNAL).read_bytes() == before
 
 
-def test_a_value_that_a_reader_sees_before_its_report_does_not_count_yet(tmp_path: Path) -> None:
+def test_a_value_without_its_report_does_not_count(tmp_path: Path) -> None:
     study = create_study(tmp_path, SETTINGS, 50)
     trial = asked(study)
     record_epoch(study, trial, METRIC, epoch(1, 3.0))
@@ -132,54 +132,54 @@ def test_a_reopened_study_suggests_what_an_uninterrupted_one_does(tmp_path: Path
             tell_complete(study, trial)
         return [trial.params for trial in study.trials]
 
-    whole, pieces = search(tmp_path / "a", reopen=False), search(tmp_path / "b", reopen=True)
+    uninterrupted, pieces = search(tmp_path / "a", reopen=False), search(tmp_path / "b", reopen=True)
 
-    assert whole == pieces
-    assert len({str(params) for params in whole}) > 10
+    assert uninterrupted == pieces
+    assert len({str(params) for params in uninterrupted}) > 10
 
 
-def test_a_trial_killed_while_it_was_asked_gets_the_params_it_would_have_had(tmp_path: Path) -> None:
+def test_a_trial_killed_before_it_has_params_gets_the_same_params(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    whole = asked(create_study(tmp_path / "a", SETTINGS, 50))
+    uninterrupted = asked(create_study(tmp_path / "a", SETTINGS, 50))
     study = create_study(tmp_path / "b", SETTINGS, 50)
-    study.ask()  # and the process died before it suggested anything
+    study.ask()  # the process dies before it suggests anything
 
     again = ask_again(create_study(tmp_path / "b", SETTINGS, 50), 0, SPACE, SETTINGS, Params())
 
-    assert again.params == whole.params
-    assert again.user_attrs["params"] == whole.user_attrs["params"]
+    assert again.params == uninterrupted.params
+    assert again.user_attrs["params"] == uninterrupted.user_attrs["params"]
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("finished", [0, 12])
-def test_a_trial_killed_between_two_params_gets_the_rest_as_it_would_have_had(
+def test_a_trial_killed_between_two_params_gets_the_same_remaining_params(
     tmp_path: Path, sampler: str, finished: int
 ) -> None:
     settings, space = SearchSettings.model_validate({"sampler": sampler}), load_space("around_default")
-    (tmp_path / "whole").mkdir()
-    study = create_study(tmp_path / "whole", settings, 50)
+    (tmp_path / "uninterrupted").mkdir()
+    study = create_study(tmp_path / "uninterrupted", settings, 50)
     for number in range(finished):
         trial = ask(study, space, settings, Params())
         record_epoch(study, trial, METRIC, epoch(1, trial.params["learning_rate"] * (number + 1)))
         tell_complete(study, trial)
-    before = (tmp_path / "whole" / JOURNAL).read_bytes()
-    whole = ask(study, space, settings, Params())
-    added = (tmp_path / "whole" / JOURNAL).read_bytes()[len(before) :].splitlines(keepends=True)
+    before = (tmp_path / "uninterrupted" / JOURNAL).read_bytes()
+    uninterrupted = ask(study, space, settings, Params())
+    added = (tmp_path / "uninterrupted" / JOURNAL).read_bytes()[len(before) :].splitlines(keepends=True)
 
     for written in range(1, len(added) + 1):
         if sampler in ("gp", "qmc") and b'"system_attr"' in added[written - 1]:
-            continue  # these note in the study that they made a suggestion, before it is known
+            continue  # these samplers record in the study that they made a suggestion, before its params
         (directory := tmp_path / f"after-{written}").mkdir()
         (directory / JOURNAL).write_bytes(before + b"".join(added[:written]))
         reopened = create_study(directory, settings, 50)
         again = ask_again(reopened, finished, space, settings, Params())
-        assert again.params == whole.params
-        assert again.user_attrs["params"] == whole.user_attrs["params"]
+        assert again.params == uninterrupted.params
+        assert again.user_attrs["params"] == uninterrupted.user_attrs["params"]
 
 
 @pytest.mark.parametrize("cut", [1, 7, 40])
-def test_a_record_cut_off_by_a_kill_is_dropped_and_the_study_goes_on(tmp_path: Path, cut: int) -> None:
+def test_a_record_cut_off_by_a_kill_is_dropped_and_the_study_continues(tmp_path: Path, cut: int) -> None:
     study = create_study(tmp_path, SETTINGS, 50)
     trial = asked(study)
     record_epoch(study, trial, METRIC, epoch(1, 3.0))
@@ -188,7 +188,9 @@ def test_a_record_cut_off_by_a_kill_is_dropped_and_the_study_goes_on(tmp_path: P
     journal.write_bytes(journal.read_bytes()[:-cut])
     (tmp_path / f"{JOURNAL}.lock").symlink_to(journal)
 
-    assert [len(t.epochs) for t in read_trials(read_study(tmp_path))] == [1], "readers may come any time"
+    assert [len(t.epochs) for t in read_trials(read_study(tmp_path))] == [1], (
+        "a reader may open the study at any time"
+    )
     reopened = create_study(tmp_path, SETTINGS, 50)
     again = ask_again(reopened, 0, SPACE, SETTINGS, Params())
     record_epoch(reopened, again, METRIC, epoch(2, 2.0))
@@ -214,10 +216,10 @@ def test_a_duplicate_gets_the_results_of_its_original(tmp_path: Path) -> None:
 
     a, b = read_trials(study)
     assert (b.state, b.value, b.best_epoch, b.epochs, b.duplicate_of) == (a.state, 1.5, 2, a.epochs, 0)
-    assert ranked([a, b]) == [a], "a configuration is ranked once"
+    assert ranked([a, b]) == [a], "each configuration is ranked only once"
 
 
-def test_a_failed_trial_is_no_reason_to_skip_its_duplicate(tmp_path: Path) -> None:
+def test_a_duplicate_of_a_failed_trial_is_trained(tmp_path: Path) -> None:
     study = create_study(tmp_path, SETTINGS, 50)
     for _ in range(2):
         enqueue(study, SPACE, RESEARCH_DEFAULT, START_POINT_ORIGIN)

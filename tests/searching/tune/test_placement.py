@@ -1,4 +1,4 @@
-"""Where trials run."""
+"""Placement of trials on CPUs and GPUs."""
 
 import pytest
 
@@ -31,19 +31,21 @@ def test_as_many_trials_run_as_fit(
 
 
 @pytest.mark.parametrize("found", [{"CPU": 4.0}, {"CPU": 4.0, "GPU": 1.0}])
-def test_too_few_gpus_are_refused_and_not_replaced(found: dict[str, float]) -> None:
+def test_too_few_gpus_are_refused_without_falling_back_to_the_cpu(found: dict[str, float]) -> None:
     with pytest.raises(RunError, match="`search.gpus_per_trial` is 2, but Ray finds [01] GPUs"):
         place(SearchSettings(gpus_per_trial=2), found)
 
 
-def test_nodes_that_join_and_leave_count() -> None:
+def test_the_number_of_trials_follows_nodes_that_join_and_leave() -> None:
     settings = SearchSettings(max_concurrent=3)
     found = [{"CPU": 2.0}, {"CPU": 8.0}, {"CPU": 1.0}]
     assert [num_concurrent(settings, each) for each in found] == [2, 3, 1]
-    assert num_concurrent(SearchSettings(gpus_per_trial=1), {"CPU": 8.0}) == 0, "its GPUs are away"
+    assert num_concurrent(SearchSettings(gpus_per_trial=1), {"CPU": 8.0}) == 0, (
+        "its GPUs have left the cluster"
+    )
 
 
-def test_a_gpu_and_a_half_is_no_share() -> None:
+def test_one_and_a_half_gpus_per_trial_are_refused() -> None:
     with pytest.raises(
         ExperimentError, match="`search.gpus_per_trial`: must be at most 1, or a whole number"
     ):

@@ -1,4 +1,4 @@
-"""What Ray Tune's searcher and scheduler make of a session's answers, without a Ray session."""
+"""Ray Tune's searcher and scheduler with a session's answers, without a Ray session."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,11 +27,9 @@ def session(**attributes: Any) -> Any:
 @pytest.mark.parametrize(
     ("config", "waiting", "answer"),
     [(CONFIG, False, CONFIG), (None, True, None), (None, False, Searcher.FINISHED)],
-    ids=["a trial", "a duplicate waits", "all done"],
+    ids=["a trial", "a waiting duplicate", "all done"],
 )
-def test_the_searcher_finishes_when_no_trial_can_follow(
-    config: object, waiting: bool, answer: object
-) -> None:
+def test_the_searcher_finishes_if_no_trial_can_follow(config: object, waiting: bool, answer: object) -> None:
     answering = session(suggest=lambda trial_id: config, has_waiting_duplicates=waiting)
 
     assert StudySearcher(answering, lambda: 1).suggest("a") == answer
@@ -52,7 +50,7 @@ def test_a_run_that_was_taken_over_is_noticed_while_all_slots_are_taken() -> Non
 
 
 @pytest.mark.parametrize(("goes_on", "answer"), [(True, "CONTINUE"), (False, "STOP")])
-def test_the_scheduler_hands_on_what_an_epoch_reported(goes_on: bool, answer: str) -> None:
+def test_the_scheduler_passes_on_the_report_of_an_epoch(goes_on: bool, answer: str) -> None:
     recorded = []
 
     def record_epoch(trial_id: str, report: dict[str, Any]) -> bool:
@@ -77,7 +75,7 @@ def test_the_scheduler_hands_on_what_an_epoch_reported(goes_on: bool, answer: st
     ],
     ids=["traceback", "dead actor"],
 )
-def test_the_reason_of_a_failure_is_one_line_of_the_last_attempt(
+def test_the_reason_for_a_failure_is_one_line_of_the_last_attempt(
     tmp_path: Path, text: str, reason: str
 ) -> None:
     file = tmp_path / "error.txt"

@@ -1,4 +1,4 @@
-"""MLflow's database holds what the study holds, and is not there unless asked for."""
+"""MLflow's database agrees with the study and exists only if requested."""
 
 import importlib.util
 import os
@@ -48,11 +48,11 @@ def tracked(ray_local: None, small_snapshot: Snapshot, tmp_path_factory: pytest.
         patch.delenv(URI_VARIABLE, raising=False)
         run = start_search(settings, small_snapshot, name="run")
         run = resume_search(run.path, trials=3)
-        assert URI_VARIABLE not in os.environ, "the next run of this process has a store of its own"
+        assert URI_VARIABLE not in os.environ, "the next run of this process uses another store"
     return run
 
 
-def test_mlflow_has_each_trials_params_and_epochs_also_after_an_extension(tracked: Run) -> None:
+def test_mlflow_has_the_params_and_epochs_of_each_trial_even_after_an_extension(tracked: Run) -> None:
     from mlflow import MlflowClient
 
     client = MlflowClient(f"sqlite:///{tracked.path / MLFLOW}")
@@ -71,7 +71,7 @@ def test_mlflow_has_each_trials_params_and_epochs_also_after_an_extension(tracke
     assert examine(tracked) == []
 
 
-def test_mlflow_goes_where_its_own_variable_says_and_the_run_does_not_hold_that(
+def test_mlflow_uses_the_store_in_its_environment_variable_and_the_run_does_not_record_it(
     small_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mlflow import MlflowClient
@@ -81,13 +81,13 @@ def test_mlflow_goes_where_its_own_variable_says_and_the_run_does_not_hold_that(
     run = start_search(experiment(tmp_path, trials=1), small_snapshot, name="run")
 
     assert [e.name for e in MlflowClient(uri).search_experiments() if e.name != "Default"] == ["trajtune run"]
-    assert os.environ[URI_VARIABLE] == uri, "it is the user's, and stays"
+    assert os.environ[URI_VARIABLE] == uri, "the user's value is kept"
     assert not (run.path / MLFLOW).exists()
     files = [path for path in run.path.rglob("*") if path.is_file()]
     assert not [path for path in files if b"elsewhere-4711" in path.read_bytes()]
 
 
-def test_a_server_that_is_away_is_one_line_before_anything_is_written(
+def test_an_unreachable_server_is_a_one_line_error_before_anything_is_written(
     small_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(URI_VARIABLE, f"http://me:{PASSWORD}@127.0.0.1:9")
@@ -101,7 +101,7 @@ def test_a_server_that_is_away_is_one_line_before_anything_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_store_that_fails_ends_the_search_which_resumes_when_it_is_back(
+def test_a_failing_store_ends_the_search_and_the_search_resumes_later(
     small_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logged = MLflowLoggerCallback.log_trial_result
@@ -120,7 +120,7 @@ def test_a_store_that_fails_ends_the_search_which_resumes_when_it_is_back(
     check_invariants(resume_search(tmp_path / "runs" / "run"), 1)
 
 
-def test_what_is_not_installed_is_refused_before_anything_is_written(
+def test_a_missing_extra_is_refused_before_anything_is_written(
     small_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = importlib.util.find_spec

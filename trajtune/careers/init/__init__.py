@@ -1,1 +1,1 @@
-"""What `trajtune init` proposes for a database, and writes as an experiment file."""
+"""Inspect a database or files and write an experiment file, for `trajtune init`."""

@@ -1,6 +1,6 @@
-"""A proposal as an experiment file that people read and change: comments, and a schema for their editor.
+"""Write a proposal as an experiment file with comments and a schema for editors.
 
-Holds names and shapes, no value of a row and nothing of the database's URL.
+The file contains names and shapes, but no values of rows and no part of the database's URL.
 """
 
 import json
@@ -15,28 +15,28 @@ SCHEMA_FILE: Final = "experiment.schema.json"
 _HEAD: Final = """\
 # yaml-language-server: $schema={schema}
 # Proposed by `trajtune init` for {where}, from names, types and a sample of the rows.
-# See what it makes of the rows: trajtune prepare {name}
+# Check how its rows are read: trajtune prepare {name}
 # Then: trajtune search {name}
 source:
 """
 _DATA: Final = """
 data:
-  as_of: auto # the day the data describes: the latest date in it
-  # What 03/04/2020 is: true 3 April, false 4 March; null: dates with two readings go to quarantine.
+  as_of: auto # the day that the data describes; auto: the latest date in it
+  # 03/04/2020 is 3 April if true, 4 March if false. null: ambiguous dates go to quarantine.
 {ambiguous}  day_first: {day_first}
-  hireable_key: null # a column or key that labels hireability; null: stayed at least `hireable_months`
+  hireable_key: null # column or key with the hireability label; null: stayed `hireable_months` or more
   hireable_months: 12
 
 split:
-  train_cutoff: auto # careers that are older train; auto: 70 % of them, by the last thing known of each
-  val_cutoff: auto # then val, and the rest is the test; auto: up to 85 %
+  train_cutoff: auto # first day that is not train; auto: 70 % of the careers are older
+  val_cutoff: auto # first day of test; auto: 85 % of the careers are older
 
 search:
-  space: around_default # a name in search_spaces/, or the path of a file of your own
+  space: around_default # a name in search_spaces/, or the path of your own file
   trials: 50
 """
 _WARNING: Final = (
-    "  # DECIDE THIS: sampled dates can be read both ways. Without an answer they all go to quarantine.\n"
+    "  # DECIDE THIS: some sampled dates are ambiguous. Without an answer they go to quarantine.\n"
 )
 
 
@@ -48,17 +48,17 @@ def experiment_text(
     day_first: bool | None,
     notes: Sequence[str] = (),
 ) -> str:
-    """The file's text.
+    """Return the file's text.
 
     Args:
-        proposal: What the experiment reads.
-        others: Other proposals; named in a comment.
-        name: Name of the file, for the commands that it shows.
-        notes: Further sentences, for comments: how it was tried.
-        day_first: The user's answer where dates are ambiguous; None if there is none.
+        proposal: Source and layout of the experiment.
+        others: Other proposals, which a comment names.
+        name: Name of the file, for the commands in its comments.
+        notes: Further sentences for comments, for example the result of the test.
+        day_first: The user's answer about ambiguous dates; None without an answer.
     """
     rows = f"about {proposal.num_rows:,} rows" if proposal.num_rows else ""
-    beside = f"may hold careers, too: {', '.join(_plain(other.place) for other in others)}"
+    beside = f"may also contain careers: {', '.join(_plain(other.place) for other in others)}"
     comment = "; ".join(part for part in (rows, beside * bool(others)) if part)
     where = "the database in POSTGRES_URL"
     lines = [f"  # {_plain(note)}\n" for note in (*proposal.notes, *notes)]
@@ -86,7 +86,7 @@ _MEANINGS: Final = {
     "current_key": "true while a role is held; null: is_current or one of its usual forms",
     "current_column": "true while a role is held; null: is_current if there is such a column",
     "id_column": "null: each file is one person, and its path is the id",
-    "history_key": "where the list lies in a JSON object, for example profile.jobs; null: the list itself",
+    "history_key": "path to the list in a JSON object, for example profile.jobs; null: the list itself",
 }
 
 
@@ -95,13 +95,13 @@ def _line(key: str, value: str | None, comment: str) -> str:
 
 
 def _scalar(value: str | None) -> str:
-    """A name as YAML on one line; quoted as JSON, which YAML includes, unless it is a plain word."""
+    """Return a name as YAML on one line. Quote it as JSON, which YAML includes, unless it is a plain word."""
     if value is None:
         return "null"
     is_word = value.isascii() and value.replace(".", "_").isidentifier()
     if is_word and value.lower() not in _YAML_WORDS:
         return value
-    # YAML has no pairs of surrogates, which JSON escapes an emoji to; what does not print is escaped.
+    # JSON escapes an emoji as a pair of surrogates, which YAML lacks. Escape only unprintable characters.
     quoted = json.dumps(value, ensure_ascii=False)
     return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in quoted)
 
@@ -110,5 +110,5 @@ _YAML_WORDS: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off
 
 
 def _plain(text: str) -> str:
-    """On one line, whatever a name holds."""
+    """Return a text on one line, whatever it contains."""
     return "".join(character if character.isprintable() else "?" for character in text)

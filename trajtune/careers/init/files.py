@@ -1,4 +1,4 @@
-"""What files hold: their columns or keys, and a sample of their rows."""
+"""Inspect files: their columns or keys, and a sample of their rows."""
 
 import gzip
 import io
@@ -15,7 +15,7 @@ import pyarrow.fs
 import pyarrow.parquet
 
 from trajtune.careers.init.keys import as_text, flat_values
-from trajtune.careers.init.table import MOST_ROWS, Row, Table
+from trajtune.careers.init.table import MAX_ROWS, Row, Table
 from trajtune.careers.init.usual_names import NOT_A_WORD, name_rank
 from trajtune.careers.sources.find_files import find_files
 from trajtune.careers.sources.json_documents import documents, holds_documents
@@ -31,23 +31,23 @@ _KINDS: Final = {
     ".ndjson": "jsonl",
     ".json": "json",
 }
-_MOST_FILES: Final = 50
-"""Files of each kind that are looked at, spread over all of them."""
-_MOST_NAMES: Final = 50
-_MOST_BYTES: Final = 64 << 20
-"""Bytes of a text file that are looked at."""
+_MAX_FILES: Final = 50
+"""Maximum number of files of each kind to inspect, spread over all of them."""
+_MAX_NAMES: Final = 50
+_MAX_BYTES: Final = 64 << 20
+"""Maximum number of bytes of a text file to inspect."""
 
 _Object = Mapping[str, Any]
 
 
 def sample_files(path: str) -> Iterator[tuple[Table, list[Row] | str]]:
-    """The rows that files hold: those of each kind, and each array within JSON documents.
+    """Yield the rows of files, by kind of file and by array in JSON documents.
 
     Args:
         path: A file, a directory or a glob.
 
     Yields:
-        The columns, with rows as text; or why they cannot be read.
+        The columns, with rows as text; or the reason why they cannot be read.
 
     Raises:
         SourceError: If there is no such file.
@@ -60,8 +60,8 @@ def _sample(
     path: str, kind: str, filesystem: pyarrow.fs.FileSystem, files: Sequence[str]
 ) -> Iterator[tuple[Table, list[Row] | str]]:
     base = {"kind": kind, "path": path}
-    spread = _spread(files, _MOST_FILES)
-    each = max(1, -(-MOST_ROWS // len(spread)))
+    spread = _spread(files, _MAX_FILES)
+    each = max(1, -(-MAX_ROWS // len(spread)))
     try:
         read = [_objects(filesystem, file, kind, each) for file in spread]
     except (pa.ArrowInvalid, OSError, UnicodeDecodeError, SourceError) as error:
@@ -74,7 +74,7 @@ def _sample(
         if len(by_name) == 1 or "*" in path:
             yield _without_rows(base), "its files have different columns"
             return
-        for name, named in islice(by_name.items(), _MOST_NAMES):
+        for name, named in islice(by_name.items(), _MAX_NAMES):
             yield from _sample(f"{path.rstrip('/')}/**/{name}", kind, filesystem, named)
         return
     objects = [row for rows in read for row in rows]
@@ -83,7 +83,7 @@ def _sample(
     for key in _arrays(objects) if kind == "json" and len(objects) == len(read) else ():
         rows = [row for content in objects for row in content.get(key) or () if isinstance(row, dict)]
         within = {**base, "rows_key": key}
-        yield _as_table(within, f"{path}: {key}", _spread(rows, MOST_ROWS), is_one_person_a_file=False)
+        yield _as_table(within, f"{path}: {key}", _spread(rows, MAX_ROWS), is_one_person_a_file=False)
 
 
 def _without_rows(base: Mapping[str, str]) -> Table:
@@ -91,7 +91,7 @@ def _without_rows(base: Mapping[str, str]) -> Table:
 
 
 def _are_alike(read: Sequence[Sequence[_Object]]) -> bool:
-    """Whether files share at least half of their columns or keys."""
+    """Return whether files share at least half of their columns or keys."""
     keys = [{key for row in rows for key in row} for rows in read if rows]
     common, every = set.intersection(*keys) if keys else set(), set().union(*keys)
     return 2 * len(common) >= len(every)
@@ -121,7 +121,7 @@ def _files_by_kind(path: str) -> Iterator[tuple[str, pyarrow.fs.FileSystem, list
 
 
 def _kind_of_json(kind: str, filesystem: pyarrow.fs.FileSystem, file: str) -> str:
-    """JSON by its content, whatever the file's name is."""
+    """Detect the kind of a JSON file from its content, not from its name."""
     if kind not in ("json", "jsonl"):
         return kind
     if holds_documents(filesystem, file):
@@ -135,14 +135,14 @@ def _num_lines(filesystem: pyarrow.fs.FileSystem, file: str) -> int:
 
 def _text(filesystem: pyarrow.fs.FileSystem, file: str) -> io.TextIOBase:
     with filesystem.open_input_stream(file, compression=None) as stream:
-        content = stream.read(_MOST_BYTES)
+        content = stream.read(_MAX_BYTES)
     if file.endswith(".gz"):
         content = gzip.decompress(content)
-    return io.StringIO(content.decode("utf-8-sig", "replace" if len(content) == _MOST_BYTES else "strict"))
+    return io.StringIO(content.decode("utf-8-sig", "replace" if len(content) == _MAX_BYTES else "strict"))
 
 
 def _objects(filesystem: pyarrow.fs.FileSystem, file: str, kind: str, most: int) -> list[_Object]:
-    """At most so many rows of a file, from all over what is read of it."""
+    """Return a limited number of rows, spread evenly over the part of the file that is read."""
     if kind == "parquet":
         return _parquet_rows(filesystem, file, most)
     if kind == "csv":
@@ -165,7 +165,7 @@ def _objects(filesystem: pyarrow.fs.FileSystem, file: str, kind: str, most: int)
                     column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True
                 ),
             )
-            batches = list(islice(reader, _MOST_BYTES // (8 << 20)))
+            batches = list(islice(reader, _MAX_BYTES // (8 << 20)))
         table = pa.Table.from_batches(batches, schema=reader.schema)
         return list(table.take(pa.array(_spread(range(len(table)), most), pa.int64())).to_pylist())
     if kind == "json":
@@ -183,8 +183,8 @@ def _documents(content: str, file: str) -> list[Any]:
         for text in documents(content, file):
             values.append(_line(text))
     except SourceError:
-        if len(content.encode()) < _MOST_BYTES:
-            raise  # else it breaks off because no more was read
+        if len(content.encode()) < _MAX_BYTES:
+            raise  # otherwise the document is cut off because the rest was not read
     return values
 
 
@@ -218,7 +218,7 @@ def _plain(value: Any) -> str | None:
 
 
 def _arrays(objects: Sequence[_Object]) -> list[str]:
-    """The keys of arrays of objects in documents."""
+    """Return the keys of arrays of objects in documents."""
     return sorted(
         {
             key
@@ -232,13 +232,13 @@ def _arrays(objects: Sequence[_Object]) -> list[str]:
 def _as_table(
     base: Mapping[str, str], name: str, objects: Sequence[_Object], *, is_one_person_a_file: bool
 ) -> tuple[Table, list[Row]]:
-    """Objects as rows of text: each key that holds JSON, and the values within it under names with dots."""
+    """Return objects as rows of text, with nested values under names with dots."""
     objects = [json.loads(json.dumps(content, default=str)) for content in objects]
     nested = {key for content in objects for key, value in content.items() if isinstance(value, dict | list)}
     texts = flat_values(
         [{k: v for k, v in content.items() if not isinstance(v, list)} for content in objects]
     )
-    # A list within an object is found from the key above it.
+    # A list in an object is found from the key above it.
     columns = {
         key: values
         for key, values in texts.items()
@@ -254,7 +254,7 @@ def _as_table(
         and len(values) > 1
         and None not in values
         and len(set(values)) == len(values)
-        # A sample of many people's roles may have each person once.
+        # A sample of many people's roles may contain each person only once.
         and name_rank("id", key) == NOT_A_WORD
     }
     rows: list[Row] = [
@@ -269,7 +269,7 @@ def _looks_like_json(values: Sequence[str | None], *marks: str) -> bool:
 
 
 def _spread(values: Sequence[Any], most: int) -> list[Any]:
-    """At most so many values, evenly spread over all of them."""
+    """Return a limited number of values, evenly spread over all of them."""
     if len(values) <= most:
         return list(values)
     return [values[len(values) * at // most] for at in range(most)]

@@ -14,9 +14,9 @@ from trajtune.careers.nested_keys import list_at
 from trajtune.experiment.sources import JsonHistory
 
 _DEPTH: Final = 5
-"""Objects that may lie within each other above the list."""
+"""Maximum nesting of objects above the list."""
 _KEY_SETTINGS: Final = ("title_key", "start_key", "end_key", "current_key")
-_MOST_ROLES: Final = 5_000
+_MAX_ROLES: Final = 5_000
 
 _Path = tuple[str, ...]
 _Role = dict[str, Any]
@@ -24,7 +24,7 @@ _Role = dict[str, Any]
 
 @dataclass(frozen=True)
 class _RoleList:
-    """A list of roles that several rows have at one path, and what its keys are."""
+    """A list of roles that several rows have at the same path, and its keys."""
 
     path: _Path
     lists: list[list[_Role]]
@@ -33,12 +33,12 @@ class _RoleList:
 
 
 def propose_json(table: Table, column: str, samples: Sequence[Row]) -> Proposal | None:
-    """A proposal for a column, or None if it holds no list of roles.
+    """Propose a column; return None if it contains no list of roles.
 
     Args:
         table: The table.
-        column: Its column.
-        samples: Its rows, as text.
+        column: Name of the column.
+        samples: Sampled rows, as text.
     """
     found = _best_list(column, [parsed(row[column]) for row in samples])
     person = person_column(table, samples, is_row_a_person=True)
@@ -81,12 +81,12 @@ def propose_json(table: Table, column: str, samples: Sequence[Row]) -> Proposal 
 
 
 def _best_list(column: str, values: Sequence[Any]) -> _RoleList | None:
-    """The list of objects with a title and dates whose path says most clearly that it holds roles."""
+    """Return the list of objects with a title and dates whose path fits roles best."""
     paths: dict[_Path, int] = defaultdict(int)
     for value in values:
         for path in _paths_of_lists(value, ()):
             paths[path] += 1
-    # A key that only one row has may be a value, for example a name, unless it is a well-known word.
+    # A key that only one row has may be a value, for example a name, unless it is a known word.
     likely = [
         path for path, number in paths.items() if number > 1 or all(is_history_name(key) for key in path)
     ]
@@ -102,7 +102,7 @@ def _best_list(column: str, values: Sequence[Any]) -> _RoleList | None:
 
 
 def _meaning(path: _Path) -> float:
-    """1 for a path that names roles, -2 for one that names something else, for example schools."""
+    """Return 1 for a path that names roles, -2 for one that names something else, for example schools."""
     return names_roles(path) - 2.0 * names_other_list(path)
 
 
@@ -112,9 +112,9 @@ def _role_list(path: _Path, values: Sequence[Any]) -> _RoleList:
         [role for role in found if isinstance(role, dict)] for found in at_path if isinstance(found, list)
     ]
     lists = [history for history in lists if history]
-    roles = [role for history in lists for role in history][:_MOST_ROLES]
+    roles = [role for history in lists for role in history][:_MAX_ROLES]
     columns = flat_values(roles)
-    # A key of one role alone may be a value.
+    # A key that only one role has may be a value.
     kept = {
         key: texts
         for key, texts in columns.items()
@@ -125,14 +125,14 @@ def _role_list(path: _Path, values: Sequence[Any]) -> _RoleList:
 
 
 def _paths_of_lists(value: Any, path: _Path) -> set[_Path]:
-    """The paths of keys to lists of objects, also those within other lists."""
+    """Return the paths of keys to lists of objects, also in other lists."""
     if isinstance(value, list):
         objects = [role for role in value if isinstance(role, dict)]
         inner = {found for role in objects for found in _paths_of_lists(role, path) if found != path}
         return {path, *inner} if objects else set()
     if not isinstance(value, dict) or len(path) == _DEPTH:
         return set()
-    # A key with a dot is left out: `source.layout.history_key` separates keys by dots.
+    # Skip keys with a dot, because `source.layout.history_key` separates keys by dots.
     return {
         found
         for key, inner in value.items()

@@ -1,4 +1,4 @@
-"""A proposal for where careers lie, and what every layout's proposal is made of."""
+"""A proposal for the location of careers, and the parts that the proposals of all layouts share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,22 +24,22 @@ _FITTING_SHAPES: Final[dict[Field, set[ShapeKind]]] = {
     "range": {"ranges"},
 }
 _LEAST_COVERAGE: Final[dict[Field, float]] = {"title": 0.8, "start": 0.8, "range": 0.8}
-"""Share of the best-filled name's values that a name must have too, to be chosen for what it says."""
+"""Minimum number of values of a name, as a share of the best-filled name's, for its words to count."""
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """Where careers may lie.
+    """A possible location of careers.
 
     Attributes:
-        source: As an experiment names it; every name in it exists in the database or the files.
-        shapes: For each setting of the layout, what the sample rows hold there; never a value.
-        choices: For each setting of the layout, all names that the table, or its JSON, offers.
-        num_rows: The table's rows, as the database estimates them; None if it does not know.
-        has_ambiguous_dates: A sampled date can be read in two ways.
-        score: Higher fits better; compares the proposals of one database.
-        samples: The rows that it was made of, to try it on.
-        notes: What the user should know, a sentence each.
+        source: The source for an experiment; every name in it exists in the database or the files.
+        shapes: For each setting of the layout, the shape of the sampled values; never a value.
+        choices: For each setting of the layout, all names in the table or its JSON.
+        num_rows: Number of rows, as the database estimates it; None if unknown.
+        has_ambiguous_dates: Whether a sampled date is ambiguous.
+        score: A higher score is a better fit; comparable within one database.
+        samples: The sampled rows, for testing the proposal.
+        notes: Sentences for the user.
     """
 
     source: PostgresSource | FileSource
@@ -58,16 +58,16 @@ class Proposal:
 
 
 def source_of(table: Table, layout: Layout) -> PostgresSource | FileSource:
-    """The source that reads a table in a layout."""
+    """Return the source that reads a table in a layout."""
     kind = PostgresSource if table.base["kind"] == "postgres" else FileSource
     return kind.model_validate({**table.base, "layout": layout})
 
 
 def role_fields(names: Sequence[str], shapes: Mapping[str, Shape]) -> dict[Field, str]:
-    """The best name for each field of a role, among columns or keys whose values have the field's shape.
+    """Return the best name for each field of a role, among columns or keys whose values have its shape.
 
-    Of names that fit, those that few rows fill are left out; then the name that says it best counts. A range
-    of dates in one field is its start and its end.
+    Names that few rows fill are left out. Among the others, the words of the name decide. A range of dates in
+    one field is both start and end.
     """
     chosen: dict[Field, str] = {}
     for field, fitting in _FITTING_SHAPES.items():
@@ -89,7 +89,7 @@ def role_fields(names: Sequence[str], shapes: Mapping[str, Shape]) -> dict[Field
 
 
 def person_column(table: Table, samples: Sequence[Row], *, is_row_a_person: bool) -> str | None:
-    """The column that names the person of a row; the key of a role does not."""
+    """Return the column with the person of a row, not the key of a role."""
     scalar = [
         name
         for name, kind in table.types.items()
@@ -101,7 +101,7 @@ def person_column(table: Table, samples: Sequence[Row], *, is_row_a_person: bool
         return next((name for name in candidates if name is not None), None)
     named = [name for name in scalar if name.lower() in {"id", "uuid", "_id"}]
     keys = [name for name in scalar if name in table.unique]
-    # An address is unique too, but people change it.
+    # An address is also unique, but people change it.
     lasting = [name for name in keys if not is_contact_name(name)]
     candidates = [
         *(name for name in named if name in keys),
@@ -121,6 +121,6 @@ def _is_distinct(name: str, samples: Sequence[Row]) -> bool:
 
 
 def name_score(table: Table, chosen: Mapping[Field, str]) -> float:
-    """Score for well-known names, a table that is named for people or roles, and rows in it."""
+    """Score known names, a table named for people or roles, and the number of rows."""
     names = sum(1.0 - name_rank(field, name) / NOT_A_WORD for field, name in chosen.items())
     return names + 2.0 * is_history_name(table.name) + (0.5 if table.num_rows else 0.0)

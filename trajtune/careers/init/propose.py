@@ -1,7 +1,7 @@
-"""Look at a database or at files and propose where careers lie: table, layout, columns and JSON keys.
+"""Inspect a database or files and propose table, layout, columns and JSON keys of careers.
 
-Reads names and types, and a sample of the rows. Values decide (is this a date? a list of roles?) and are then
-forgotten: a proposal names shapes alone. Knows nothing of terminals.
+Reads names, types and a sample of the rows. Values are used for decisions (is this a date? a list of roles?)
+and then dropped: a proposal contains only shapes. Knows nothing of terminals.
 """
 
 from collections.abc import Sequence
@@ -18,25 +18,25 @@ from trajtune.careers.sources.postgres.connection import Database
 from trajtune.careers.sources.postgres.errors import database_errors_explained
 from trajtune.errors import SourceError
 
-_MOST_TABLES: Final = 200
+_MAX_TABLES: Final = 200
 _SAMPLE_TIMEOUT_MS: Final = 10_000
 
 
 def propose(url: str) -> list[Proposal]:
-    """Look at every table and view that this user may read; the best proposal first.
+    """Inspect all tables and views that this user may read; return the best proposal first.
 
     Args:
-        url: The database's URL; appears nowhere.
+        url: URL of the database; it is never shown.
 
     Raises:
-        SourceError: If the database cannot be read, or if nothing in it fits; names what was found.
+        SourceError: If the database cannot be read, or if nothing in it fits; the error lists what was found.
     """
     results = []
     database = Database.at(url)
     with database_errors_explained(database.url), database.transaction() as connection:
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = %s", (_SAMPLE_TIMEOUT_MS,))
-        for oid, table in list(read_tables(connection).items())[:_MOST_TABLES]:
+        for oid, table in list(read_tables(connection).items())[:_MAX_TABLES]:
             results.append((table.name, _examine(table, sample_rows(connection, oid, table))))
     return _best_first(
         results, "This database has no table that this user may read. Fix POSTGRES_URL, or grant SELECT."
@@ -44,17 +44,17 @@ def propose(url: str) -> list[Proposal]:
 
 
 def propose_files(path: str) -> list[Proposal]:
-    """Look at files; the best proposal first.
+    """Inspect files; return the best proposal first.
 
     Args:
         path: A file, a directory or a glob, local or in an object store.
 
     Raises:
-        SourceError: If there is no such file, or if nothing in it fits; names what was found.
+        SourceError: If there is no such file, or if nothing in it fits; the error lists what was found.
     """
     results = [(table.name, _examine(table, samples)) for table, samples in sample_files(path)]
     return _best_first(
-        results, f"{path} holds no file of careers. Give a CSV, JSON, JSON lines or Parquet file."
+        results, f"{path} contains no file of careers. Give a CSV, JSON, JSON lines or Parquet file."
     )
 
 
@@ -67,7 +67,7 @@ def _best_first(results: Sequence[tuple[str, Proposal | str]], nothing: str) -> 
 
 
 def _examine(table: Table, samples: Sequence[Row] | str) -> Proposal | str:
-    """The best proposal for one table, or why there is none."""
+    """Return the best proposal for one table, or the reason why there is none."""
     if isinstance(samples, str):
         return samples
     if not samples:
@@ -91,7 +91,7 @@ def _examine(table: Table, samples: Sequence[Row] | str) -> Proposal | str:
 def _nothing_fits(reasons: Sequence[str]) -> str:
     shown = "; ".join(reasons[:5]) + (f"; and {len(reasons) - 5} more" if len(reasons) > 5 else "")
     return (
-        "No table fits: work histories are a JSON list of roles for each person, or a row for each role with "
+        "No table fits: work histories are a JSON list of roles per person, or one row per role with "
         f"person, title, start and end. Found: {shown}. Fill it, or write an experiment file by hand with "
         "`source.query`."
     )

@@ -1,4 +1,4 @@
-"""Propose a table that holds a row for each role."""
+"""Propose a table with one row per role."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -13,11 +13,11 @@ _WORDS: Final = {"title": "title", "start": "start date", "end": "end date"}
 
 
 def propose_rows(table: Table, samples: Sequence[Row]) -> Proposal | str:
-    """A proposal for a table, or what it lacks.
+    """Propose a table, or return what it lacks.
 
     Args:
         table: The table.
-        samples: Its rows, as text.
+        samples: Sampled rows, as text.
     """
     columns = list(table.types)
     shapes = {name: shape_of([row[name] for row in samples], table.types[name]) for name in columns}
@@ -55,7 +55,7 @@ def propose_rows(table: Table, samples: Sequence[Row]) -> Proposal | str:
 def _lost_months(
     columns: Sequence[str], chosen: Mapping[Field, str], shapes: Mapping[str, Shape]
 ) -> tuple[str, ...]:
-    """A note for years that have their months in a column of their own."""
+    """Return a note for years whose months are in a separate column."""
     pairs = [
         (chosen[field], column)
         for field in ("start", "end")

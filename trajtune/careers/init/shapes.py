@@ -1,4 +1,4 @@
-"""What sampled values look like: dates, flags or text. The values themselves are not kept."""
+"""Shapes of sampled values: dates, flags or text. The values themselves are not kept."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,19 +16,19 @@ _FORMS_OF_ADDRESS: Final = frozenset(
     {"mr", "mrs", "ms", "miss", "mx", "dr", "prof", "sir", "herr", "frau", "m", "mme", "sr", "sra", "dra"}
 )
 _LEAST_DATED: Final = 0.6
-"""Share of the values that must be dates if some are."""
+"""Minimum share of dates among the values of a column of dates."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What sampled values look like.
+    """The shape of sampled values.
 
     Attributes:
         kind: The kind of value.
         description: A few words for people, without any value.
-        is_ambiguous: A date among the values can be read in two ways.
+        is_ambiguous: Whether a date among the values is ambiguous.
         share: Share of the values that are filled.
-        is_by_year: The values are dates, all of them years.
+        is_by_year: Whether all values are years.
     """
 
     kind: ShapeKind

@@ -1,4 +1,4 @@
-"""A table, a view, or rows of files: its columns, and what is known of them."""
+"""A table, a view, or rows of files, with its columns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Final
 JSON_TYPES: Final = ("json", "jsonb")
 TEXT_TYPES: Final = ("text", "character varying", "character", "citext", "name")
 ARRAY_TYPES: Final = ("json[]", "jsonb[]", "text[]", "character varying[]")
-MOST_ROWS: Final = 1_000
-"""Rows that are looked at: a sample of all."""
+MAX_ROWS: Final = 1_000
+"""Maximum number of sampled rows."""
 
 Row = Mapping[str, str | None]
 """A sampled row, each value as text."""
@@ -20,12 +20,12 @@ class Table:
 
     Attributes:
         base: The settings of an experiment's ``source`` without its layout.
-        name: As `source.table` or `source.path` names it.
-        num_rows: The database's estimate; None if there is none.
+        name: Value for `source.table` or `source.path`.
+        num_rows: Number of rows, as the database estimates it; None if unknown.
         types: The type of each column, in the table's order.
         unique: Columns that are a primary or unique key by themselves.
         foreign: Columns that are a foreign key by themselves.
-        is_one_person_a_file: There are several files, and each may be one person's.
+        is_one_person_a_file: Whether there are several files, each possibly of one person.
     """
 
     base: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""What the database's catalog says of its tables, and a sample of the rows of each."""
+"""Read the tables in a database's catalog, and sample their rows."""
 
 import re
 from typing import Final
@@ -8,16 +8,16 @@ import psycopg2.errors
 from psycopg2 import sql
 from psycopg2.extensions import connection as PgConnection  # noqa: N812 (a class)
 
-from trajtune.careers.init.table import ARRAY_TYPES, MOST_ROWS, Row, Table
+from trajtune.careers.init.table import ARRAY_TYPES, MAX_ROWS, Row, Table
 from trajtune.careers.init.usual_names import is_history_name
 from trajtune.careers.sources.postgres.errors import server_message
 
-_MOST_TEXT: Final = 1_000_000
-"""Characters of a value that are read."""
+_MAX_TEXT: Final = 1_000_000
+"""Maximum number of characters to read of a value."""
 
 
 def read_tables(connection: PgConnection) -> dict[int, Table]:
-    """Tables and views with the columns that this user may read, by oid; those named for roles first."""
+    """Return the tables and views with readable columns, by oid; those named for roles come first."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT c.oid, CASE WHEN n.nspname = ANY (current_schemas(false)) THEN c.relname"
@@ -54,14 +54,14 @@ def read_tables(connection: PgConnection) -> dict[int, Table]:
 
 
 def sample_rows(connection: PgConnection, oid: int, table: Table) -> list[Row] | str:
-    """Rows from all over the table, as text.
+    """Sample rows from the whole table, as text.
 
     Returns:
-        A dict for each of at most `MOST_ROWS` rows; or why the database does not give them.
+        A dict for each of at most `MAX_ROWS` rows; or the reason why the database refuses.
     """
     relation, has_pages = _relation(connection, oid)
-    # Of a large table a random share of its pages; if they hold nothing, and for views, the first rows.
-    percent = 100 * 2 * MOST_ROWS / max(table.num_rows or 0, 1)
+    # Sample pages of a large table. If they are empty, and for views, take the first rows.
+    percent = 100 * 2 * MAX_ROWS / max(table.num_rows or 0, 1)
     samples: list[sql.Composable] = [
         sql.SQL(" TABLESAMPLE SYSTEM ({}) REPEATABLE (0)").format(sql.Literal(percent))
     ]
@@ -70,7 +70,7 @@ def sample_rows(connection: PgConnection, oid: int, table: Table) -> list[Row] |
     with connection.cursor() as cursor:
         for sample in samples:
             statement = sql.SQL("SELECT {} FROM {}{} LIMIT {}").format(
-                columns, relation, sample, sql.Literal(MOST_ROWS)
+                columns, relation, sample, sql.Literal(MAX_ROWS)
             )
             cursor.execute("SAVEPOINT sample")
             try:
@@ -88,22 +88,22 @@ def sample_rows(connection: PgConnection, oid: int, table: Table) -> list[Row] |
 
 def _as_text(name: str, kind: str) -> sql.Composed:
     column = sql.SQL("to_jsonb({})" if kind in ARRAY_TYPES else "{}").format(sql.Identifier(name))
-    return sql.SQL("left(({})::text, {})").format(column, sql.Literal(_MOST_TEXT))
+    return sql.SQL("left(({})::text, {})").format(column, sql.Literal(_MAX_TEXT))
 
 
 def _reason(error: psycopg2.Error) -> str:
-    """Why a statement failed, without the values that the server may quote."""
+    """Return why a statement failed, without values that the server may quote."""
     if isinstance(error, psycopg2.errors.QueryCanceled):
         return "it cannot be read within ten seconds"
     if error.pgcode is not None and error.pgcode.startswith("P0"):
-        return "a function in it raises an exception"  # its message may hold a value
-    # An error about data quotes the value at fault.
+        return "a function in it raises an exception"  # its message may contain a value
+    # An error about data quotes the faulty value.
     message = server_message(error)
     return re.sub('"[^"]*"', '"…"', message) if isinstance(error, psycopg2.DataError) else message
 
 
 def _relation(connection: PgConnection, oid: int) -> tuple[sql.Identifier, bool]:
-    """The relation as SQL, and whether its pages can be sampled."""
+    """Return the relation as SQL, and whether its pages can be sampled."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT n.nspname, c.relname, c.relkind IN ('r', 'p', 'm') FROM pg_class c"

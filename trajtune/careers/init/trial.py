@@ -1,4 +1,4 @@
-"""Try a proposal on its sampled rows with the code that `prepare` uses, before it is written."""
+"""Test a proposal on its sampled rows, with the same code as `prepare`, before it is written."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -19,25 +19,25 @@ from trajtune.experiment.sources import JsonHistory, RoleRows
 
 @dataclass(frozen=True)
 class Trial:
-    """How a proposal's roles were read.
+    """Result of reading the sampled rows with a proposal.
 
     Attributes:
-        num_rows: Sampled rows.
-        num_roles: Roles in them.
-        num_good: Roles without a fault.
-        commonest_fault: The code of the commonest reason for a fault; None if there is none.
+        num_rows: Number of sampled rows.
+        num_roles: Number of roles in them.
+        num_good: Number of roles without a fault.
+        most_frequent_fault: Code of the most frequent fault; None without faults.
     """
 
     num_rows: int
     num_roles: int
     num_good: int
-    commonest_fault: str | None
+    most_frequent_fault: str | None
 
     @property
     def sentence(self) -> str:
-        """The result for people."""
+        """The result as a sentence for the user."""
         share = self.num_good / max(1, self.num_roles)
-        fault = f"; the commonest fault is {self.commonest_fault}" if self.commonest_fault else ""
+        fault = f"; the most frequent fault is {self.most_frequent_fault}" if self.most_frequent_fault else ""
         return f"Tried on {self.num_rows:,} rows: {share:.1%} of {self.num_roles:,} roles can be read{fault}."
 
 
@@ -45,9 +45,9 @@ def try_proposal(proposal: Proposal, data: DataSettings, today: date) -> Trial:
     """Read the roles of the sampled rows as `prepare` would.
 
     Args:
-        proposal: What is proposed; its samples are read.
-        data: How to read dates.
-        today: As for `check_roles`.
+        proposal: The proposal with its sampled rows.
+        data: The rules for dates.
+        today: See `check_roles`.
     """
     layout = proposal.source.layout
     columns = {name: [row.get(name) for row in proposal.samples] for name in _columns(layout)}
@@ -66,12 +66,12 @@ def try_proposal(proposal: Proposal, data: DataSettings, today: date) -> Trial:
     num_good = faults.pop(0, 0)
     if num_unreadable:
         faults[Reason.UNREADABLE_HISTORY] = num_unreadable
-    commonest = min(faults, key=lambda fault: (-faults[fault], fault)) if faults else None
+    most_frequent = min(faults, key=lambda fault: (-faults[fault], fault)) if faults else None
     return Trial(
         len(proposal.samples),
         num_good + sum(faults.values()),
         num_good,
-        None if commonest is None else Reason(commonest).code,
+        None if most_frequent is None else Reason(most_frequent).code,
     )
 
 

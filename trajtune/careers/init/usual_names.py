@@ -1,7 +1,7 @@
-"""How people name the columns and keys of a work history, in several languages.
+"""Usual names of the columns and keys of a work history, in several languages.
 
-A proposal recognises names by these words, and a person then looks at it. The names that an experiment
-reads by default are in `sources/column_names.py`.
+`trajtune init` recognises names by these words, and the user checks its proposal. The default names of an
+experiment are in `sources/column_names.py`.
 """
 
 import re
@@ -97,13 +97,13 @@ _CONTACTS: Final = frozenset(
     )
 )
 _NEUTRAL: Final = frozenset({"name", "label", "value", "text", "title", "content", "description"})
-"""Keys that say nothing: of `title.name` the key above says what it is."""
+"""Keys without a meaning of their own: in `title.name`, the key above says what it is."""
 NOT_A_WORD: Final = 1_000
-"""A rank worse than every word's."""
+"""A rank worse than that of every word."""
 
 
 def normalised(name: str) -> str:
-    """Lower case without accents, words joined by one underscore: ``startDate`` is ``start_date``."""
+    """Return a name in lower case without accents, with underscores: ``startDate`` is ``start_date``."""
     separated = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
     decomposed = unicodedata.normalize("NFKD", separated.lower().replace("ß", "ss"))
     letters = "".join(c for c in decomposed if not unicodedata.combining(c))
@@ -111,9 +111,9 @@ def normalised(name: str) -> str:
 
 
 def name_rank(field: Field, name: str) -> int:
-    """How well a name fits a field, 0 the best; `NOT_A_WORD` if it does not.
+    """Return how well a name fits a field: 0 is best, `NOT_A_WORD` is no fit.
 
-    A name with dots is a path of keys: the last one counts, and the one above it where that says more.
+    A name with dots is a path of keys. Its last key counts, and the one above it if that is clearer.
     """
     above, _, last = name.rpartition(".")
     if not above:
@@ -147,33 +147,33 @@ def _id_rank(plain: str) -> int:
 
 
 def is_history_name(name: str) -> bool:
-    """Whether a table or column of that name would hold roles or people."""
+    """Return whether a table or column of that name probably contains roles or people."""
     return not (_HISTORIES | _PERSONS).isdisjoint(normalised(name).split("_"))
 
 
 def best_name(field: Field, names: Sequence[str]) -> str | None:
-    """The name that fits best, the first of equals; None if none fits."""
+    """Return the name that fits best, the first of equals; None if no name fits."""
     ranked = sorted((name_rank(field, name), index) for index, name in enumerate(names))
     return names[ranked[0][1]] if ranked and ranked[0][0] < NOT_A_WORD else None
 
 
 def names_roles(path: Sequence[str]) -> bool:
-    """Whether keys that lead to a list say that it holds roles."""
+    """Return whether the path of a list names roles."""
     return any(not _HISTORIES.isdisjoint(normalised(key).split("_")) for key in path)
 
 
 def names_other_list(path: Sequence[str]) -> bool:
-    """Whether keys that lead to a list say that it holds something else with dates, for example schools."""
+    """Return whether the path of a list names something else with dates, for example schools."""
     return any(not _OTHER_LISTS.isdisjoint(normalised(key).split("_")) for key in path)
 
 
 def is_contact_name(name: str) -> bool:
-    """Whether a column of that name would hold an address or a name, which people change."""
+    """Return whether a column of that name probably contains an address or a name, which people change."""
     return not _CONTACTS.isdisjoint(normalised(name).split("_"))
 
 
 def names_month(name: str, of: str) -> bool:
-    """Whether a column holds the months of the years that the column ``of`` holds."""
+    """Return whether a column contains the months of the years in the column ``of``."""
     months = {"month", "months", "mes", "monat", "mois", "mese", "mm"}
     parts, others = set(normalised(name).split("_")), set(normalised(of).split("_"))
     return bool(parts & months) and bool((parts - months) & others or not parts - months)

@@ -1,22 +1,22 @@
-"""Dates that are JSON objects, as exports write them: {"year": 2020, "month": 3}."""
+"""Parse dates that are JSON objects, for example {"year": 2020, "month": 3}."""
 
 import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 _WRAPPERS: Final = ("value", "date", "$date", "iso", "$numberlong", "$numberint")
-"""Keys that a value may lie under: ORCID has {"year": {"value": "2020"}}, MongoDB {"$date": ...}."""
+"""Keys that may wrap a value: ORCID has {"year": {"value": "2020"}}, MongoDB {"$date": ...}."""
 
 
 def object_text(text: str) -> str | None:
-    """A JSON object as a date that `parse_date` reads; the empty string if it has no part.
+    """Return a JSON object as a text for `parse_date`; the empty string if all parts are missing.
 
     Args:
-        text: JSON with ``year`` and perhaps ``month`` and ``day``, in any case, or with a date under one of
-            a few usual keys. A month is a number or a name; 0 is none.
+        text: JSON with ``year`` and possibly ``month`` and ``day``, in any case, or with a date under a
+            usual key. A month is a number or a name; 0 counts as missing.
 
     Returns:
-        None if it is not such an object.
+        The text, or None if it is not such an object.
     """
     try:
         return _of(json.loads(text))

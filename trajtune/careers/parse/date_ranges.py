@@ -1,4 +1,4 @@
-"""Ranges that are one text: "Jan 2020 - Present" is a start and an end."""
+"""Split ranges in one text: "Jan 2020 - Present" is a start and an end."""
 
 import re
 from functools import lru_cache
@@ -23,7 +23,7 @@ _SEPARATORS: Final = (
     re.compile(r"\s*,\s*"),
     re.compile(r"\s*-\s*"),
 )
-"""The likelier first; a separator also occurs inside dates, so both sides must be dates."""
+"""The most likely first. Separators also occur inside dates, so both sides must be dates."""
 _PREFIX: Final = re.compile(
     r"(?:from|since|seit|von|vom|ab|desde|de|depuis|du|dal|da|sinds|van|с|od|z)\s+", re.I
 )
@@ -32,12 +32,12 @@ _DATES: Final = (Reading.DATE, Reading.AMBIGUOUS)
 
 
 def split_ranges(starts: pa.Array, ends: pa.Array, rules: DateRules) -> tuple[pa.Array, pa.Array]:
-    """Starts and ends of which both were one text, each with its part of that text.
+    """Split ranges that were read both as start and as end.
 
     Args:
         starts: string ``[R]``.
-        ends: string ``[R]``. Where a text equals its start and is a range, it was read from one field.
-        rules: As for `parse_dates`.
+        ends: string ``[R]``. If a text equals its start and is a range, both came from one field.
+        rules: See `parse_dates`.
     """
     same = np.flatnonzero(pc.equal(starts, ends).fill_null(False).to_numpy(zero_copy_only=False))
     if not len(same):
@@ -58,7 +58,7 @@ def split_ranges(starts: pa.Array, ends: pa.Array, rules: DateRules) -> tuple[pa
 
 @lru_cache(maxsize=1 << 16)
 def split_range(text: str, rules: DateRules) -> tuple[str, str | None] | None:
-    """The start and the end of a range; None if the text is a date, or no range either.
+    """Return the start and end of a range; None if the text is a date or not a range.
 
     Examples:
         >>> split_range("Jan 2020 - Present", DateRules())
@@ -83,7 +83,7 @@ def split_range(text: str, rules: DateRules) -> tuple[str, str | None] | None:
 
 
 def _pair(first: str, last: str, rules: DateRules) -> tuple[str, str] | None:
-    """Both sides, if they are dates; the start may lack the year that the end has ("Jan - Mar 2020")."""
+    """Return both sides if they are dates. The start may lack the year, as in "Jan - Mar 2020"."""
     first, last = first.strip(" \"'"), last.strip(" \"'")
     ends_well = _reading(last, rules) in (*_DATES, Reading.HELD, Reading.EMPTY)
     if not first or not ends_well:

@@ -1,6 +1,6 @@
-"""Parse dates as people store them, without guessing; each distinct text is parsed once.
+"""Parse dates in many formats, without guessing. Each distinct text is parsed once.
 
-A text that can be read in two ways is `AMBIGUOUS`, not a date. docs/reference/careers.md lists the forms.
+A text with two possible readings is `AMBIGUOUS`, not a date. docs/reference/careers.md lists the formats.
 """
 
 import re
@@ -21,7 +21,7 @@ from trajtune.careers.schema import Precision
 
 
 class Reading(IntEnum):
-    """The result of reading a text."""
+    """The kind of a parsed text."""
 
     DATE = 0
     EMPTY = 1  # null, blank, or a word for "nothing here"
@@ -35,9 +35,9 @@ class ParsedDates:
     """Dates in columns.
 
     Attributes:
-        days: int32 ``[R]``, days since 1970; 0 where ``reading`` is not `Reading.DATE`. A date of month
+        days: int32 ``[R]``, days since 1970; 0 if the reading is not `Reading.DATE`. A date of month
             or year precision is its first day.
-        precisions: int8 ``[R]``, a `Precision`; 0 where ``reading`` is not `Reading.DATE`.
+        precisions: int8 ``[R]``, a `Precision`; 0 if the reading is not `Reading.DATE`.
         readings: int8 ``[R]``, a `Reading`.
     """
 
@@ -48,14 +48,14 @@ class ParsedDates:
 
 @dataclass(frozen=True)
 class DateRules:
-    """The experiment's answers to what a text alone does not say.
+    """The experiment's rules for dates that are ambiguous by themselves.
 
     Attributes:
-        day_first: How to read 03/04/2020: True is 3 April, False 4 March, None ambiguous.
-        two_digit_years: The last year that two digits may mean: with 2029, 29 is 2029 and 30 is 1930. None:
-            dates with such years are unreadable.
-        language: The language of month names that are another month in another language, as a code of ISO
-            639; None: they are ambiguous.
+        day_first: Meaning of 03/04/2020: True is 3 April, False is 4 March, None is ambiguous.
+        two_digit_years: Last year that two digits may mean: with 2029, 29 is 2029 and 30 is 1930. None:
+            such dates are unreadable.
+        language: Language (ISO 639 code) for month names that mean different months in different
+            languages; None: such names are ambiguous.
     """
 
     day_first: bool | None = None
@@ -71,7 +71,7 @@ def parse_dates(texts: pa.Array, rules: DateRules = DEFAULT_RULES) -> ParsedDate
 
     Args:
         texts: string ``[R]``, with nulls.
-        rules: How to read what can be read in several ways.
+        rules: Rules for ambiguous dates.
     """
     coded = texts.dictionary_encode()
     parsed = [
@@ -86,7 +86,7 @@ def parse_dates(texts: pa.Array, rules: DateRules = DEFAULT_RULES) -> ParsedDate
     )
 
 
-_LONGEST: Final = 256  # no date is longer, and longer texts must not fill the cache
+_LONGEST: Final = 256  # no date is longer; longer texts must not fill the cache
 
 Parsed = tuple[int, int, int]
 """Days since 1970, precision, reading."""
@@ -94,7 +94,7 @@ Parsed = tuple[int, int, int]
 
 @lru_cache(maxsize=1 << 16)
 def parse_date(text: str, rules: DateRules = DEFAULT_RULES) -> Parsed:
-    """Parse one text; see `ParsedDates` for what the three numbers are."""
+    """Parse one text into the three numbers that `ParsedDates` describes."""
     if text.lstrip().startswith("{"):
         inner = object_text(text)
         return (0, 0, Reading.UNREADABLE) if inner is None else parse_date(inner, rules)
@@ -124,8 +124,8 @@ EMPTY_WORDS: Final = frozenset(
 
 _YEAR: Final = r"(?P<y>1[5-9]\d\d|[2-9]\d\d\d)"
 _TIME: Final = r"(?:t| |t ?)\d\d:?\d\d(?::?\d\d(?:[.,]\d+)?)? ?(?:z|utc|gmt|[+-]\d\d(?::?\d\d){0,2})?"
-# 2020-01-15 (with or without a time), 2020/1/15, 2020.01.15, 2020-01, 2020/01, 2020.01, 2020; not 2020.1,
-# which is a number that may have been 2020.10.
+# 2020-01-15 (with or without a time), 2020/1/15, 2020.01.15, 2020-01, 2020/01, 2020.01, 2020. Not 2020.1:
+# as a number it may have been 2020.10.
 _ISO: Final = re.compile(rf"{_YEAR}(?!\.\d$)(?:(?P<s>[-/.])(?P<m>\d\d?)(?:(?P=s)(?P<d>\d\d?)(?:{_TIME})?)?)?")
 _NUMERIC: Final = re.compile(rf"(?P<a>\d\d?)(?P<s>[-/.])(?P<b>\d\d?)(?P=s){_YEAR}(?:{_TIME})?")
 _MONTH_YEAR: Final = re.compile(rf"(?P<m>\d\d?) ?[-/.] ?{_YEAR}")
@@ -151,11 +151,11 @@ _FILLERS: Final = frozenset(
         *("den", "the", "em", "en"),
     }
 )
-"""Words between the parts of a date: "март 2020 г.", "2020 m. kovas"."""
+"""Words between the parts of a date, for example in "март 2020 г." and "2020 m. kovas"."""
 
 
 def _named(words: str, language: str | None) -> Parsed:
-    """A month's name, a year, and perhaps a day, in any unambiguous order."""
+    """Parse a month's name, a year, and possibly a day, in any unambiguous order."""
     parts = [part for part in _SEPARATORS.split(words) if part and part not in _FILLERS]
     if not 2 <= len(parts) <= 3:
         return 0, 0, Reading.UNREADABLE
@@ -171,7 +171,7 @@ def _named(words: str, language: str | None) -> Parsed:
 
 
 def _with_century(words: str, last_year: int) -> str:
-    """A date that ends in a year of two digits with its four digits; any other text as it is."""
+    """Expand a two-digit year at the end of a date to four digits; return other texts unchanged."""
     match = _TWO_DIGITS.fullmatch(words)
     if match is None:
         return words
@@ -191,7 +191,7 @@ def _day_or_month_first(a: str, b: str, year: str, day_first: bool | None) -> Pa
 
 
 def _number(digits: str) -> Parsed:
-    """20200115, or an epoch: 9 or 10 digits are seconds (1973 to 2286), 11 to 13 milliseconds."""
+    """Parse 20200115 or an epoch: 9 or 10 digits are seconds (1973 to 2286), 11 to 13 milliseconds."""
     length = len(digits.removeprefix("-"))
     if length == 8 and (match := re.fullmatch(rf"{_YEAR}(?P<m>\d\d)(?P<d>\d\d)", digits)):
         return _date(match["y"], match["m"], match["d"])

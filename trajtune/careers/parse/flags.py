@@ -1,4 +1,4 @@
-"""Yes and no as people store them: whether a role is still held, whether somebody was hireable."""
+"""Parse words for yes and no, for example for a role that is still held."""
 
 from typing import Final
 
@@ -25,13 +25,13 @@ _NO: Final = frozenset(
 
 
 def parse_flags(texts: pa.Array) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Parse a column of texts; each distinct text is read once.
+    """Parse a column of texts. Each distinct text is parsed once.
 
     Args:
         texts: string ``[R]``, with nulls.
 
     Returns:
-        float32 ``[R]``: 1 yes, 0 no, NaN unknown; and bool ``[R]``: where a text is neither nor blank.
+        float32 ``[R]``: 1 yes, 0 no, NaN unknown; and bool ``[R]``: texts that are neither, and not blank.
     """
     coded = texts.dictionary_encode()
     values, unreadable = [], []

@@ -1,10 +1,10 @@
-"""The form in which words of dates are compared: lower case, without accents, with digits of one script."""
+"""Normalise words of dates for comparison: lower case, no accents, ASCII digits."""
 
 import unicodedata
 
 
 def plain(text: str) -> str:
-    """Lower case without accents, digits as 0 to 9, runs of white space as one space.
+    """Return lower case without accents, with digits 0 to 9 and single spaces.
 
     Examples:
         >>> plain("  1er  Août ٢٠٢٠ ")

@@ -1,4 +1,4 @@
-"""The last day that a date of day, month or year precision may stand for."""
+"""The last possible day of a date with day, month or year precision."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +7,7 @@ from trajtune.careers.schema import Precision
 
 
 def last_days(days: NDArray[np.datetime64], precisions: NDArray[np.int8]) -> NDArray[np.datetime64]:
-    """The last day of the month or year that a date of that precision stands for; NaT stays NaT.
+    """Return the last possible day of each date; NaT stays NaT.
 
     Args:
         days: ``datetime64[D]`` ``[R]``.

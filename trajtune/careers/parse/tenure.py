@@ -12,24 +12,24 @@ from numpy.typing import NDArray
 from trajtune.careers.schema import Precision
 
 MAX_TENURE_YEARS: Final = 70
-"""An end that makes a longer tenure is taken for an error in the source."""
+"""A longer tenure counts as an error in the source."""
 
 
 def tenure_months(starts: pa.Array, ends: pa.Array, precisions: pa.Array) -> NDArray[np.float32]:
-    """Whole months from start to end.
+    """Return the whole months from start to end.
 
     Day precision counts complete months: one is complete on the same day of the next month, so
     2020-01-31 to 2020-02-28 is 0 and 2020-01-15 to 2020-03-14 is 1. Month precision is the
     difference of the months (2020-01 to 2020-03 is 2). Year precision is twelve times the
-    difference of the years, which is coarse: the truth lies within twelve months of it.
+    difference of the years, with an error of at most twelve months.
 
     Args:
         starts: date32 ``[R]``.
-        ends: date32 ``[R]``, null while the role is held or nobody recorded an end.
+        ends: date32 ``[R]``, null while the role is held or if no end was recorded.
         precisions: int8 ``[R]``, the coarser precision of start and end; see `Precision`.
 
     Returns:
-        float32 ``[R]``; NaN where start or end is null, negative where the end is earlier.
+        float32 ``[R]``; NaN if start or end is null, negative if the end is earlier.
     """
     has_dates = pc.and_(starts.is_valid(), ends.is_valid()).to_numpy(zero_copy_only=False)
     start_month, start_day = _months_and_days(starts)
@@ -43,11 +43,11 @@ def tenure_months(starts: pa.Array, ends: pa.Array, precisions: pa.Array) -> NDA
 
 
 def _months_and_days(dates: pa.Array) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """int32 ``[R]`` each: months since 1970, and the day of the month from 0; null counts as 1970-01-01."""
+    """Return int32 ``[R]`` each: months since 1970, and the day of the month from 0. Null is 1970-01-01."""
     days = dates.cast(pa.int32()).fill_null(0).to_numpy(zero_copy_only=False)
     if not len(days):
         return days, days
-    # Careers hold many roles and few distinct days: the calendar is consulted once for each day.
+    # Careers have many roles but few distinct days, so compute the calendar once per day.
     first = int(days.min())
     calendar = np.arange(first, int(days.max()) + 1).astype("datetime64[D]")
     month = calendar.astype("datetime64[M]")

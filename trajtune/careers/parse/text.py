@@ -1,4 +1,4 @@
-"""Columns of any type as text, value by value, so that everything after this reads one type."""
+"""Convert columns of any type to text, so that later steps read only one type."""
 
 import json
 from collections.abc import Iterator
@@ -17,15 +17,15 @@ from trajtune.careers.sources.read_file import decoded
 from trajtune.errors import SourceError
 
 MISSING_WORDS: Final = ("null", "(null)", "<na>", "none", "nan", "nat", "n/a", "#n/a", r"\n")
-"""Ids and titles that are missing, in any case; not `NA`, which is a title that people have."""
+"""Words for missing ids and titles, in any case. `NA` is not one of them, because it is a real title."""
 
 
 @contextmanager
 def arrow_overflow_explained() -> Iterator[None]:
-    """Explain in one line that a column of text is larger than 2 GB, the most that an array's offsets reach.
+    """Turn Arrow's error for a column of more than 2 GB of text, the limit of an array, into one line.
 
     Raises:
-        SourceError: If one is.
+        SourceError: If a column is too large.
     """
     try:
         yield
@@ -33,16 +33,16 @@ def arrow_overflow_explained() -> Iterator[None]:
         if "offset overflow" not in str(error) and not isinstance(error, pa.ArrowCapacityError):
             raise
         raise SourceError(
-            "The ids or the titles of a split must be less than 2 GB of text (some 20 million careers), but "
+            "The ids or the titles of a split must be less than 2 GB of text (about 20 million careers), but "
             "are more. Read fewer careers, for example a sample by `source.query`."
         ) from None
 
 
 def as_text(column: pa.Array) -> pa.Array:
-    """A column as strings; one value that has no text changes no other.
+    """Return a column as strings. A value that cannot be converted does not affect the others.
 
     Integral floats and decimals lose their fraction, so that 2020.0 is the year 2020. NaN is null. A list, a
-    struct or a map is written as JSON. Bytes that are not UTF-8 are written with escapes, as in ``\\xe9``.
+    struct or a map becomes JSON. Bytes that are not UTF-8 become escapes such as ``\\xe9``.
     """
     column = plain(column)
     kind = column.type
@@ -56,12 +56,12 @@ def as_text(column: pa.Array) -> pa.Array:
         try:
             return column.cast(pa.string())
         except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
-            pass  # a kind, or one value of it, that Arrow cannot write
+            pass  # a type, or a value of it, that Arrow cannot convert
     return pa.array([value_text(value) for value in values_of(column)], pa.string())
 
 
 def is_not_text(column: pa.Array) -> NDArray[np.bool_]:
-    """bool ``[R]``: values that cannot be a text: lists, structs, maps, and bytes that are not UTF-8."""
+    """Return bool ``[R]``: values that are not text: lists, structs, maps, and bytes that are not UTF-8."""
     column = plain(column)
     if is_bytes_or_text(column.type):
         return decoded(column)[1]
@@ -71,7 +71,7 @@ def is_not_text(column: pa.Array) -> NDArray[np.bool_]:
 
 
 def plain(column: pa.Array) -> pa.Array:
-    """The column without a dictionary, run lengths or an extension type; 16 bytes are a UUID."""
+    """Decode dictionaries, run lengths and extension types; convert 16 bytes to a UUID."""
     while True:
         if isinstance(column, pa.ExtensionArray):
             column = column.storage
@@ -89,13 +89,13 @@ _UUID_BYTES: Final = 16
 
 
 def is_bytes_or_text(kind: pa.DataType) -> bool:
-    """Whether values of a type are sequences of bytes, UTF-8 or not."""
+    """Return whether values of a type are sequences of bytes, UTF-8 or not."""
     tests = ("string", "large_string", "string_view", "binary", "large_binary", "binary_view")
     return pa.types.is_fixed_size_binary(kind) or any(getattr(pa.types, f"is_{name}")(kind) for name in tests)
 
 
 def values_of(column: pa.Array) -> list[Any]:
-    """The values as Python objects, maps as dicts; one that Python cannot hold is its text in Arrow."""
+    """Return the values as Python objects, and a value that Python cannot represent as Arrow's text."""
     try:
         return list(column.to_pylist(maps_as_pydicts="lossy"))
     except (ValueError, OverflowError, ArithmeticError, pa.ArrowException):
@@ -103,9 +103,9 @@ def values_of(column: pa.Array) -> list[Any]:
 
 
 def value_text(value: Any) -> str | None:
-    """A value as text; whole numbers without a fraction, so that 2020.0 is the year 2020.
+    """Return a value as text, and whole numbers without a fraction, so that 2020.0 is the year 2020.
 
-    NaN is None. A lone half of a surrogate pair is written with its escape, as JSON does.
+    NaN gives None. A lone half of a surrogate pair becomes an escape, as in JSON.
     """
     if value is None:
         return None
@@ -124,7 +124,7 @@ def value_text(value: Any) -> str | None:
         return str(value)
     try:
         return json.dumps(value, default=value_text)
-    except TypeError:  # keys of a map that JSON cannot have
+    except TypeError:  # JSON does not allow these keys of a map
         return ascii(value)
 
 
@@ -132,7 +132,7 @@ _LONGEST_INTEGER: Final = 10**30
 
 
 def is_unicode(text: str) -> bool:
-    """Whether UTF-8 can hold a text: not if it has half of a surrogate pair, which JSON allows."""
+    """Return whether UTF-8 can encode a text. It cannot encode half of a surrogate pair, as JSON can."""
     if text.isascii():
         return True
     try:
@@ -146,7 +146,7 @@ def _value_of(scalar: pa.Scalar) -> Any:
     try:
         return scalar.as_py()
     except (ValueError, OverflowError, ArithmeticError, pa.ArrowException):
-        # Arrow cannot print it either if it is nested.
+        # Arrow cannot print a nested value either.
         return str(scalar) if not pa.types.is_nested(scalar.type) else f"{scalar.type} that is out of range"
 
 
@@ -159,7 +159,7 @@ _BEYOND_INT64: Final = 2.0**63
 
 
 def _digits(column: pa.Array) -> pa.Array:
-    """Floats as strings; NaN is null."""
+    """Return floats as strings, and NaN as null."""
     values = column.cast(pa.float64())
     whole = pc.and_(
         pc.and_(pc.is_finite(values), pc.equal(pc.floor(values), values)),
@@ -172,14 +172,14 @@ def _digits(column: pa.Array) -> pa.Array:
 
 
 def text_column(rows: pa.Table, name: str) -> pa.Array:
-    """A table's column as strings; nulls if there is no such column."""
+    """Return a table's column as strings, or nulls if it does not exist."""
     if name not in rows.column_names:
         return pa.nulls(len(rows), pa.string())
     return as_text(rows[name].combine_chunks())
 
 
 def id_column(rows: pa.Table) -> pa.Array:
-    """The ids as strings, stripped; null where there is nothing, a word for it, or no text."""
+    """Return the ids as stripped strings; null for blanks, words for a missing id, and non-text."""
     texts = missing_to_null(pc.utf8_trim_whitespace(text_column(rows, "id")))
     if "id" not in rows.column_names:
         return texts
@@ -187,12 +187,12 @@ def id_column(rows: pa.Table) -> pa.Array:
 
 
 def blank_to_null(texts: pa.Array) -> pa.Array:
-    """Null where there is nothing but white space."""
+    """Replace blank texts by null."""
     return pc.if_else(pc.equal(pc.utf8_trim_whitespace(texts), ""), pa.scalar(None, pa.string()), texts)
 
 
 def missing_to_null(texts: pa.Array) -> pa.Array:
-    """Null where there is nothing but white space, or one of `MISSING_WORDS`."""
+    """Replace blank texts and `MISSING_WORDS` by null."""
     words = pa.array(["", *MISSING_WORDS])
     is_missing = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(texts)), value_set=words)
     return pc.if_else(is_missing, pa.scalar(None, pa.string()), texts)

@@ -1,12 +1,12 @@
-"""Timestamps of Arrow columns in a time zone, so that their text begins with the local day."""
+"""Convert timestamps of Arrow columns to a time zone, so that their text begins with the local day."""
 
 import pyarrow as pa
 
 
 def in_timezone(rows: pa.Table, timezone: str | None) -> pa.Table:
-    """A table whose timestamps with a time zone are in ``timezone``, also those in lists and structs.
+    """Convert all timestamps with a time zone to ``timezone``, also in lists and structs.
 
-    Timestamps without a zone stay as they are. None leaves every timestamp in the zone of its column.
+    Timestamps without a zone do not change. None leaves every timestamp in the zone of its column.
     """
     if timezone is None:
         return rows

@@ -1,1 +1,1 @@
-"""Where rows come from: PostgreSQL, files, an embedded PostgreSQL."""
+"""Sources of rows: PostgreSQL, files, and an embedded PostgreSQL."""

@@ -28,28 +28,28 @@ FALLBACKS: Final[tuple[tuple[str, ...], ...]] = (
         *("work", "employment", "memberships", "terms"),
     ),
 )
-"""A default name, then its alternatives. A name that an experiment chose has none."""
+"""A default name, then its alternatives. A name from an experiment has no alternatives."""
 
 CURRENT_NAME: Final = "is_current"
 
 
 def alternatives(name: str) -> tuple[str, ...]:
-    """The names to look for: ``name``, and its fallbacks if it is a default."""
+    """Return the names to look for: ``name``, and its alternatives if it is a default."""
     return next((names for names in FALLBACKS if names[0] == name), (name,))
 
 
 def id_names(layout: JsonHistory | RoleRows) -> tuple[str, ...]:
-    """The names to look for a person's id under; none if each file is one person."""
+    """Return the possible names of a person's id; none if each file is one person."""
     return () if layout.id_column is None else alternatives(layout.id_column)
 
 
 def find_name(name: str, available: Sequence[str]) -> str | None:
-    """The first of `alternatives` that is in ``available``."""
+    """Return the first of `alternatives` that is in ``available``."""
     return next((candidate for candidate in alternatives(name) if candidate in available), None)
 
 
 def nearest(name: str, available: Sequence[str]) -> str:
-    """The remedy for a missing name: the nearest name that exists, and all of them."""
+    """Return the remedy for a missing name: the most similar name, and all existing names."""
     if not available:
         return "There is none."
     near = difflib.get_close_matches(name, available, n=1, cutoff=0.5)
@@ -59,7 +59,7 @@ def nearest(name: str, available: Sequence[str]) -> str:
 
 
 def _one_line(name: str) -> str:
-    """A name with escapes for what cannot be printed, and not too long."""
+    """Shorten a name and escape unprintable characters."""
     shown = name if name.isprintable() else ascii(name)
     return shown[:80]
 
@@ -67,20 +67,20 @@ def _one_line(name: str) -> str:
 def choose_columns(
     where: str, layout: JsonHistory | RoleRows, available: Sequence[str], label: str | None
 ) -> dict[str, str]:
-    """Choose the columns of a source that are read, and their names from then on.
+    """Choose the columns of a source to read, and their internal names.
 
     Args:
-        where: The source, as errors name it.
+        where: Name of the source for errors.
         layout: The names to look for.
         available: The source's columns.
-        label: A column with a hireability label; for JSON histories it may be a key of the JSON instead.
+        label: Column with a hireability label; for JSON histories it may be a key of the JSON instead.
 
     Returns:
-        ``id`` and ``history``, or ``id``, ``title``, ``start``, ``end`` and perhaps ``current``; perhaps
-        ``label``; each with the source's name for it.
+        The source's name for each of ``id`` and ``history``, or of ``id``, ``title``, ``start``, ``end`` and
+        possibly ``current``; possibly also ``label``.
 
     Raises:
-        SourceError: If one is missing.
+        SourceError: If a column is missing.
     """
     needed: dict[str, str | None] = {"id": layout.id_column}
     optional: dict[str, str | None] = {}
@@ -106,17 +106,17 @@ def choose_columns(
 
 
 def _path_into(name: str, available: Sequence[str]) -> str | None:
-    """The name itself, if it is a path of keys into a column: `id.bioguide`."""
+    """Return the name if it is a path of keys into a column, for example `id.bioguide`."""
     return name if "." in name and column_of(name, available) in available else None
 
 
 def column_of(name: str, available: Sequence[str]) -> str:
-    """The column that a name leads into; the name itself, if it is a column."""
+    """Return the column at the start of a path, or the name itself if it is a column."""
     return name if name in available else name.partition(".")[0]
 
 
 def _other_layout(layout: JsonHistory | RoleRows, available: Sequence[str]) -> str:
-    """A hint if the columns look like those of the other layout."""
+    """Return a hint if the columns look like those of the other layout."""
     other = "roles" if isinstance(layout, JsonHistory) else "json"
     its_columns = ("title", "start_date") if other == "roles" else ("work_history",)
     if all(find_name(name, available) for name in its_columns):

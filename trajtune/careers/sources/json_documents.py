@@ -1,6 +1,6 @@
-"""Read JSON files that are not one object a line: arrays, and objects over any number of lines.
+"""Read JSON files that are not JSON lines: arrays, and objects over any number of lines.
 
-A document is loaded whole by one task, so a file larger than a task's memory must be written as JSON lines.
+One task loads a whole document, so a file larger than a task's memory must be written as JSON lines.
 """
 
 import json
@@ -22,7 +22,7 @@ _DECODER: Final = json.JSONDecoder(strict=False)
 
 
 def holds_documents(filesystem: pyarrow.fs.FileSystem, path: str) -> bool:
-    """Whether a JSON file is an array, or begins with an object that its first line does not end."""
+    """Return whether a JSON file is an array, or begins with an object that spans several lines."""
     with filesystem.open_input_stream(path, compression=compression(path)) as stream:
         head = str(stream.read(_SNIFFED), "utf-8", "replace").lstrip(_BLANKS)
     first = head.partition("\n")[0].rstrip()
@@ -32,15 +32,15 @@ def holds_documents(filesystem: pyarrow.fs.FileSystem, path: str) -> bool:
 
 
 def document_blocks(filesystem: pyarrow.fs.FileSystem, path: str, rows_key: str | None) -> Iterator[pa.Table]:
-    """The objects of a file, each as its JSON text in a column ``line``, in blocks.
+    """Yield the objects of a file in blocks, as JSON texts in a column ``line``.
 
     Args:
-        filesystem: Where the file is.
-        path: The file, which may be compressed.
-        rows_key: The path of keys to the array within each document; None: the document itself.
+        filesystem: The file system of the file.
+        path: Path of the file, which may be compressed.
+        rows_key: Path of keys to the array in each document; None: the document itself.
 
     Raises:
-        SourceError: If the file is not UTF-8, an array is broken, or ``rows_key`` leads to no array.
+        SourceError: If the file is not UTF-8, an array is broken, or there is no array at ``rows_key``.
     """
     with filesystem.open_input_stream(path, compression=compression(path)) as stream:
         content = stream.read()
@@ -54,13 +54,13 @@ def document_blocks(filesystem: pyarrow.fs.FileSystem, path: str, rows_key: str 
 
 
 def common_directory(paths: Sequence[str]) -> str:
-    """The deepest directory that holds all files; ends with a slash, or is empty."""
+    """Return the deepest common directory of all files, with a final slash unless it is empty."""
     directory = os.path.commonpath([os.path.dirname(path) for path in paths])
     return f"{directory}/" if directory else ""
 
 
 def below(path: str, base: str) -> str:
-    """A path from that directory on; Ray may have put a scheme before it."""
+    """Return a path relative to ``base``; Ray may have added a scheme to the path."""
     return path.partition(base)[2] if base and base in path else path
 
 
@@ -77,17 +77,17 @@ def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:
 
 
 def documents(text: str, path: str, rows_key: str | None = None) -> Iterator[str]:
-    """The text of each object in a JSON text: the elements of arrays, and objects one after the other.
+    """Yield the text of each object in a JSON text: elements of arrays, and consecutive objects.
 
-    A line that begins where an object should, and is none, is given as it is, and is quarantined later.
+    A line that should begin with an object but does not is yielded unchanged, and is quarantined later.
 
     Args:
-        text: The file's content.
-        path: Its name, for errors.
+        text: Content of the file.
+        path: Name of the file, for errors.
         rows_key: See `document_blocks`.
 
     Raises:
-        SourceError: If an array is broken, or ``rows_key`` leads to no array.
+        SourceError: If an array is broken, or there is no array at ``rows_key``.
     """
     at = _skip(text, 0)
     while at < len(text):
@@ -107,7 +107,7 @@ def _rows_of(text: str, path: str, rows_key: str) -> list[str]:
     try:
         document = json.loads(text, strict=False)
     except (ValueError, RecursionError) as error:
-        raise SourceError(f"{path} is no JSON: {error}. Fix that file.") from None
+        raise SourceError(f"{path} is not JSON: {error}. Fix that file.") from None
     rows: Any = list_at(document, rows_key)
     if not isinstance(rows, list):
         keys = ", ".join(list(document)[:30]) if isinstance(document, dict) else "no object"
@@ -118,14 +118,14 @@ def _rows_of(text: str, path: str, rows_key: str) -> list[str]:
 
 
 def _elements(text: str, at: int, path: str) -> Generator[str, None, int]:
-    """The elements of the array that begins at ``at``; returns where it ends."""
+    """Yield the elements of the array at ``at``; return its end."""
     at = _skip(text, at + 1)
     while text[at : at + 1] != "]":
         end = _end_of_value(text, at)
         following = _skip(text, len(text) if end is None else end)
         if end is None or text[following : following + 1] not in ("]", ","):
             line = text.count("\n", 0, at) + 1
-            raise SourceError(f"{path} is no JSON: the array breaks off at line {line}. Fix that file.")
+            raise SourceError(f"{path} is not JSON: the array breaks off at line {line}. Fix that file.")
         yield text[at:end]
         at = _skip(text, following + 1) if text[following] == "," else following
     return at + 1
@@ -139,7 +139,7 @@ def _end_of_value(text: str, at: int) -> int | None:
 
 
 def _skip(text: str, at: int) -> int:
-    """The first position from ``at`` on that is not blank."""
+    """Return the first position from ``at`` on that is not blank."""
     while at < len(text) and text[at] in _BLANKS:
         at += 1
     return at

@@ -1,6 +1,6 @@
-"""Read one file in blocks of tables with the columns that careers need; what is odd in it costs one row.
+"""Read the needed columns of one file in blocks. An odd value affects only its own row.
 
-Knows nothing of Ray. CSV is read as bytes and decoded value by value; JSON lines are cut at line feeds.
+Knows nothing of Ray. CSV is read as bytes and decoded value by value. JSON lines are split at line feeds.
 """
 
 # R rows of a block
@@ -26,20 +26,20 @@ from trajtune.errors import SourceError
 from trajtune.experiment.sources import CsvSettings, FileSource
 
 FAULT: Final = "fault"
-"""A column: why a row cannot be read at all, else null."""
+"""Column with the reason why a row cannot be read, else null."""
 BLOCK_BYTES: Final = 8 << 20
-"""Bytes of a block; a longer row of a CSV file is an error."""
+"""Size of a block in bytes; a longer row of a CSV file is an error."""
 PLACE: Final = b"trajtune_place"
-"""The key of a block's metadata with the file or the range that it is from."""
+"""Key of a block's metadata for the file or the range of its rows."""
 SWALLOWED: Final = "swallowed"
-"""A column of a CSV file: line breaks in a field that a missing quote may have swallowed."""
+"""Column of a CSV file with the line breaks in a field that a missing quote may have swallowed."""
 _LONGEST_LINE: Final = 256 << 20
 
 
 def csv_blocks(
     filesystem: pyarrow.fs.FileSystem, path: str, source: FileSource, label: str | None
 ) -> Iterator[pa.Table]:
-    """The rows of a CSV file in blocks, each column as text, with `FAULT` and `SWALLOWED`."""
+    """Yield the rows of a CSV file in blocks, each column as text, with `FAULT` and `SWALLOWED`."""
     faulty: list[tuple[str, int]] = []
 
     def keep(row: Any) -> str:
@@ -77,7 +77,7 @@ def csv_blocks(
 
 
 def csv_names(filesystem: pyarrow.fs.FileSystem, path: str, settings: CsvSettings) -> list[str]:
-    """The names of a CSV file's columns."""
+    """Return the names of a CSV file's columns."""
     with (
         quiet_about_broken_text(),
         _opened(filesystem, path) as stream,
@@ -89,17 +89,17 @@ def csv_names(filesystem: pyarrow.fs.FileSystem, path: str, settings: CsvSetting
 
 
 def _require_columns(path: str, names: Sequence[str]) -> None:
-    """Refuse a file whose first line has another delimiter."""
+    """Refuse a file if its first line has another delimiter."""
     marks = [mark for mark in ";\t|," if mark in names[0]]
     if len(names) == 1 and marks:
         raise SourceError(
-            f"{path} has one column alone, `{names[0][:80]}`. Set `source.csv.delimiter`, perhaps to "
+            f"{path} has only one column, `{names[0][:80]}`. Set `source.csv.delimiter`, perhaps to "
             f"{marks[0]!r}."
         )
 
 
 def line_blocks(filesystem: pyarrow.fs.FileSystem, path: str) -> Iterator[pa.Table]:
-    """The lines of a text file that are not blank, in blocks, as one column ``line``."""
+    """Yield the lines of a text file that are not blank, in blocks with one column ``line``."""
     encoding, remainder = Encoding(path), b""
     with _opened(filesystem, path) as stream:
         while chunk := stream.read(BLOCK_BYTES):
@@ -112,7 +112,7 @@ def line_blocks(filesystem: pyarrow.fs.FileSystem, path: str) -> Iterator[pa.Tab
                 remainder = remainder[cut:]
             elif len(remainder) > _LONGEST_LINE:
                 raise SourceError(
-                    f"A line of {path} is longer than {_LONGEST_LINE >> 20} MiB. Write an object a line."
+                    f"A line of {path} is longer than {_LONGEST_LINE >> 20} MiB. Write one object per line."
                 )
     if remainder.strip():
         yield _lines(remainder + b"\n", encoding)
@@ -126,7 +126,7 @@ def parquet_blocks(
     label: str | None,
     row_groups: Sequence[int] | None,
 ) -> Iterator[pa.Table]:
-    """The rows of a Parquet file's row groups, or of all, in blocks, with columns of any types."""
+    """Yield the rows of some or all row groups of a Parquet file in blocks, with columns of any types."""
     with (
         filesystem.open_input_file(path) as stream,
         pyarrow.parquet.ParquetFile(stream, pre_buffer=True) as file,
@@ -144,16 +144,16 @@ def parquet_blocks(
 def _chosen(
     path: str, source: FileSource, names: Sequence[str], label: str | None
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """The columns to read, by our names; and the path of keys within the column, where there is one."""
+    """Return the columns to read by internal name, and the path of keys in each column that has one."""
     chosen = choose_columns(path, source.layout, names, label)
     if chosen.get("end") == chosen.get("start"):
-        chosen.pop("end", None)  # a range, which `role_rows` reads once
+        chosen.pop("end", None)  # a range, which `role_rows` splits
     columns = {ours: column_of(name, names) for ours, name in chosen.items()}
     return columns, {ours: name.partition(".")[2] for ours, name in chosen.items() if name not in names}
 
 
 def _follow(rows: pa.Table, paths: Mapping[str, str]) -> pa.Table:
-    """Rows with the values that lie within structs, or within JSON text, in place of these."""
+    """Replace structs and JSON texts by the values at a path of keys in them."""
     for ours, path in paths.items():
         values = (value_at(json_value(value), path) for value in rows[ours].to_pylist())
         texts = [value if value is None or isinstance(value, str) else json_text(value) for value in values]
@@ -163,7 +163,7 @@ def _follow(rows: pa.Table, paths: Mapping[str, str]) -> pa.Table:
 
 
 def parquet_groups(filesystem: pyarrow.fs.FileSystem, path: str, most_bytes: int) -> list[list[int]]:
-    """The row groups of a Parquet file in runs of about ``most_bytes`` at most."""
+    """Return the row groups of a Parquet file in runs of at most about ``most_bytes``."""
     with filesystem.open_input_file(path) as stream:
         metadata = pyarrow.parquet.read_metadata(stream)
     runs: list[list[int]] = [[]]
@@ -215,14 +215,14 @@ def _names(reader: pyarrow.csv.CSVStreamingReader, path: str) -> list[str]:
 def _decoded(
     columns: Sequence[pa.Array], places: Mapping[str, int], encoding: Encoding, delimiter: str
 ) -> pa.Table:
-    """The chosen columns as text; `FAULT` where a value is not UTF-8 or holds swallowed lines."""
+    """Return the chosen columns as text, with `FAULT` for broken UTF-8 and swallowed lines."""
     count = len(columns[0])
     faults = np.full(count, None, object)
     swallowed = np.zeros(count, np.int32)
     texts = {}
     is_foreign, is_broken = np.zeros(count, bool), np.zeros(count, bool)
     for at, column in enumerate(columns):
-        if at != places.get("history"):  # JSON may have line breaks, and is refused if it is broken
+        if at != places.get("history"):  # JSON may contain line breaks, and broken JSON is refused later
             _note_swallowed(column, at, len(columns), delimiter, swallowed)
         if at in places.values():
             text, broken = decoded(column)
@@ -241,11 +241,11 @@ def _decoded(
 def _note_swallowed(
     column: pa.Array, at: int, num_columns: int, delimiter: str, swallowed: NDArray[np.int32]
 ) -> None:
-    """Count the line breaks of values that have as many delimiters around them as the rows that they were."""
+    """Count the line breaks of values that look like several rows, by the number of delimiters."""
     has_break = pc.match_substring(column, "\n")
     if not pc.any(has_break).as_py():
         return
-    # The end of one row, rows in between, and the beginning of another.
+    # The pattern is the end of one row, rows in between, and the beginning of another.
     mark = re.escape(delimiter)
     cell = rf"[^\n{mark}]*"
     pattern = (
@@ -259,7 +259,7 @@ def _note_swallowed(
 
 
 def _faulty_rows(faulty: Sequence[tuple[str, int]], places: Mapping[str, int]) -> pa.Table:
-    """Rows of which nothing is known but their fault and the line breaks in them."""
+    """Return rows with only a fault and the number of line breaks in them."""
     faults, breaks = zip(*faulty, strict=True)
     nulls = pa.nulls(len(faulty), pa.string())
     table = dict.fromkeys(places, nulls)
@@ -267,7 +267,7 @@ def _faulty_rows(faulty: Sequence[tuple[str, int]], places: Mapping[str, int]) -
 
 
 def _lines(content: bytes, encoding: Encoding) -> pa.Table:
-    """Complete lines as a column; those that are not UTF-8 with escapes, which no JSON reader takes."""
+    """Return complete lines as a column. Lines that are not UTF-8 get escapes, which are invalid JSON."""
     data = np.frombuffer(content, np.uint8)
     ends = np.flatnonzero(data == ord("\n")) + 1
     offsets = np.concatenate([[0], ends]).astype(np.int32)
@@ -281,7 +281,7 @@ def _lines(content: bytes, encoding: Encoding) -> pa.Table:
 
 
 def decoded(column: pa.Array) -> tuple[pa.Array, NDArray[np.bool_]]:
-    """Bytes or strings as strings, and where they are not UTF-8: those are written with escapes."""
+    """Return bytes or strings as strings, with escapes if they are not UTF-8, and which are not UTF-8."""
     try:
         text = column if pa.types.is_string(column.type) else column.cast(pa.string())
         text.validate(full=True)
@@ -300,7 +300,7 @@ def decoded(column: pa.Array) -> tuple[pa.Array, NDArray[np.bool_]]:
 
 
 def _is_foreign(column: pa.Array) -> NDArray[np.bool_]:
-    """bool ``[R]``: values with other letters than ASCII's."""
+    """Return bool ``[R]``: values with non-ASCII letters."""
     content = column.buffers()[2]
     if content is None or not (np.frombuffer(content, np.uint8) >= 128).any():
         return np.zeros(len(column), bool)

@@ -1,1 +1,1 @@
-"""Calibration on val: the confidence of the top title, and the tenure interval."""
+"""Calibration on val: confidence, tenure interval, hireability and title sets."""

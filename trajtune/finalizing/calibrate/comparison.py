@@ -1,6 +1,6 @@
-"""Is another calibration better? Isotonic, temperature scaling and none, on val by cross-fitting.
+"""Compares calibrations on val by cross-fitting: isotonic regression, temperature scaling and none.
 
-Each fold of val is calibrated by a curve that was fitted on the other folds.
+Cross-fitting calibrates each fold of val with a curve that was fitted on the other folds.
 """
 
 # E examples, V titles, F folds
@@ -21,18 +21,18 @@ from trajtune.searching.readiness import TOO_FEW
 
 FOLDS: Final = 5
 _MOST_LOGITS: Final = 2**24
-"""64 MB: the most val logits that temperature scaling is fitted on."""
+"""Maximum number of val logits for fitting temperature scaling (64 MB)."""
 
 _TEMPERATURES: Final = np.exp(np.linspace(np.log(0.25), np.log(4.0), 81))
 
 
 def folds_of(num_examples: int, *, seed: int = 0) -> NDArray[np.int64]:
-    """The fold of each example, ``[E]`` in 0..FOLDS - 1: shuffled; sizes differ by one at most."""
+    """Return the fold of each example, ``[E]`` in 0..FOLDS - 1, shuffled; sizes differ by at most one."""
     return np.random.default_rng(seed).permutation(np.arange(num_examples) % FOLDS)
 
 
 def cross_fitted(confidence: NDArray[np.floating], correct: NDArray[np.bool_]) -> NDArray[np.float64] | None:
-    """Isotonic confidences ``[E]``, each from a curve not fitted on it; None with too few examples."""
+    """Return isotonic confidences ``[E]``, each from a curve not fitted on it; None with too few examples."""
     if len(confidence) * (FOLDS - 1) // FOLDS < TOO_FEW:
         return None
     fold = folds_of(len(confidence))
@@ -50,19 +50,19 @@ def compare_calibrations(
     confidence: NDArray[np.floating],
     correct: NDArray[np.bool_],
 ) -> dict[str, Any]:
-    """ECE and Brier score on val of isotonic regression, temperature scaling and no calibration.
+    """Return ECE and Brier score on val for isotonic regression, temperature scaling and no calibration.
 
     Args:
-        model: In eval mode.
-        arrays: Val.
+        model: The model, in eval mode.
+        arrays: The careers of val.
         examples: Examples of val.
         confidence: Confidence of the top title, ``[E]``.
-        correct: Whether it was right, bool ``[E]``.
+        correct: Whether the top title was right, bool ``[E]``.
 
     Returns:
         ``none``, ``isotonic`` and ``temperature`` (each with ``ece``, ``ece_equal_mass``, ``brier``; the
-        last with ``temperature`` and ``num_examples``), and ``best``: the lowest Brier score, which
-        rewards calibration and sharpness. With too few examples ``isotonic`` is None.
+        last also with ``temperature`` and ``num_examples``), and ``best``, the one with the lowest Brier
+        score, which rewards calibration and sharpness. With too few examples ``isotonic`` is None.
     """
     isotonic = cross_fitted(confidence, correct)
     every = max(1, int(np.ceil(len(examples) * model.vocab_size / _MOST_LOGITS)))
@@ -77,7 +77,7 @@ def compare_calibrations(
             "num_examples": len(subset),
         },
     }
-    # All are compared on the examples that temperature scaling was fitted on.
+    # All are compared on the examples that were used to fit temperature scaling.
     brier = {"none": brier_score(confidence[::every], correct[::every])}
     brier["temperature"] = brier_score(scaled, correct[::every])
     if isotonic is not None:
@@ -89,7 +89,7 @@ def compare_calibrations(
 def _temperature(
     model: CareerModel, arrays: CareerArrays, examples: Examples
 ) -> tuple[float, NDArray[np.float64]]:
-    """The temperature with the least NLL on all, and cross-fitted confidences ``[E]``."""
+    """Return the temperature with the lowest NLL on all examples, and cross-fitted confidences ``[E]``."""
     logits_EV, target_E = _logits(model, arrays, examples)
     known_E = (target_E != 0).numpy()
     nll_TE, top_TE = np.empty((2, len(_TEMPERATURES), len(target_E)))

@@ -1,9 +1,9 @@
-"""Correction of the tenure interval by conformal prediction: a factor for each side, the shortest interval.
+"""Corrects the tenure interval by conformal prediction, with a factor for each side.
 
-Conformalised quantile regression (Romano et al. 2019) in log months. Tenures are skewed, so one margin for
-both sides makes intervals too wide. The misses are divided between the two sides in the way that gives the
-shortest intervals, but never so that one side has nearly all of them: these would lie far outside. See
-`dataset.arrays.outcome_examples` for the roles that count.
+The method is conformalised quantile regression (Romano et al. 2019) in log months. Tenures are skewed, so one
+margin for both sides makes intervals too wide. Misses are divided between the two sides so that intervals are
+shortest. No side gets nearly all misses, because these would lie far outside. See
+`dataset.arrays.outcome_examples` for the roles that are used.
 """
 
 # E examples
@@ -17,30 +17,31 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 TOO_FEW: Final = 30
-"""Below so many ended roles in val the interval is not corrected, and the report says so."""
+"""With fewer ended roles in val the interval is not corrected, and the report says so."""
 
 OFFSET_MONTHS: Final = 6.0
-"""Added before the logarithm, so that a difference of a month matters little in a short tenure."""
+"""Months added before the logarithm, so that a month makes little difference in a short tenure."""
 
 _SHARES_BELOW: Final = (0.25, 0.5, 0.75)
-"""Shares of the misses that may lie below the interval."""
+"""Candidate shares of the misses that lie below the interval."""
 
 
 @dataclass(frozen=True)
 class TenureCorrection:
-    """Factors of the interval's ends.
+    """Logarithms of the factors for the ends of the interval.
+
+    A negative value moves an end inwards, but never past the middle.
 
     Attributes:
-        lower: Months + `OFFSET_MONTHS` of the lower end are divided by exp of this.
-        upper: Those of the upper end are multiplied by exp of this. Either moves its end inwards if negative,
-            never past the middle.
+        lower: The lower end in months, plus `OFFSET_MONTHS`, is divided by exp(lower).
+        upper: The upper end in months, plus `OFFSET_MONTHS`, is multiplied by exp(upper).
     """
 
     lower: float = 0.0
     upper: float = 0.0
 
     def __call__(self, interval: NDArray[np.floating]) -> Array:
-        """The corrected intervals ``[E, 2]`` in months, 0 ≤ lower ≤ upper."""
+        """Return the corrected intervals ``[E, 2]`` in months, 0 ≤ lower ≤ upper."""
         ends = np.log(np.maximum(interval, 0).astype(np.float64) + OFFSET_MONTHS)
         low, high = ends[:, 0] - self.lower, ends[:, 1] + self.upper
         middle = (low + high) / 2
@@ -54,11 +55,11 @@ def conformal_correction(
     coverage: float,
     weight: NDArray[np.floating] | None = None,
 ) -> TenureCorrection | None:
-    """The correction that holds ``coverage`` of new roles in the shortest intervals.
+    """Return the correction whose intervals cover a share ``coverage`` of new roles and are shortest.
 
     Args:
-        interval: ``[E, 2]`` lower and upper months as the model gives them on val.
-        tenure_months: ``[E]``; NaN where the role has not ended.
+        interval: The model's lower and upper months on val, ``[E, 2]``.
+        tenure_months: Tenure in months, ``[E]``; NaN if the role has not ended.
         coverage: Nominal coverage, in 0..1 exclusive.
         weight: Weights of the ended roles, ``[E]``, from `model.censoring`; None: all are 1.
 
@@ -85,15 +86,15 @@ def conformal_correction(
 
 
 def conformal_quantile(scores: NDArray[np.floating], level: float, weight: Array | None = None) -> float:
-    """The score that a share ``level`` of new examples does not exceed.
+    """Return the score that a share ``level`` of new examples does not exceed.
 
     Args:
-        scores: Of exchangeable examples, ``[E]``; at least one.
-        level: In 0..1 inclusive.
-        weight: Weights of the examples; None: all are 1. The new example has their mean weight.
+        scores: Scores of exchangeable examples, ``[E]``; at least one.
+        level: Share of new examples, in 0..1 inclusive.
+        weight: Weights of the examples; None: all are 1. A new example has their mean weight.
 
     Examples:
-        The fourth of four scores for 80 % of five, because the new example is one of the exchangeable ones:
+        With four scores and one new example there are five exchangeable examples, and 80 % of five is four:
 
         >>> conformal_quantile(np.array([4.0, 1.0, 3.0, 2.0]), 0.8)
         4.0

@@ -1,4 +1,4 @@
-"""Everything that the exported graph adds to a trained network, fitted on careers that it has not seen."""
+"""The corrections that the exported graph adds to a network, fitted on careers outside of its training."""
 
 from dataclasses import dataclass, field
 
@@ -10,14 +10,14 @@ from trajtune.finalizing.calibrate.title_sets import SetRule
 
 @dataclass(frozen=True)
 class Corrections:
-    """What is done to a network's outputs.
+    """The corrections of a network's outputs.
 
     Attributes:
         confidence: Calibration of the top title's probability.
         tenure: Correction of the tenure interval.
-        hireability: Calibration of the hireability; None: it stays as it is.
-        priors: What replaces heads that saw no label; None: both saw some.
-        sets: Which titles belong to the set of next titles; None: the graph gives no sets.
+        hireability: Calibration of the hireability; None: it is not changed.
+        priors: Values that replace heads without training labels; None: both heads had labels.
+        sets: Rule for the set of next titles; None: the graph outputs no sets.
     """
 
     confidence: CalibrationTable

@@ -1,7 +1,7 @@
-"""Calibration of a probability by shrunk isotonic regression, and the table that holds the curve.
+"""Calibration of a probability by shrunk isotonic regression, and the table that stores the curve.
 
-The curve is written as the service's JSON table and as the pickle that the specification names;
-trajtune never reads the pickle. `shrinkage` fits it.
+`shrinkage` fits the curve. It is written as the service's JSON table and as the pickle that the specification
+requires; trajtune never reads the pickle.
 """
 
 # E examples, K knots
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
     from sklearn.isotonic import IsotonicRegression
 
 ENOUGH: Final = 200
-"""Below so many val examples the calibration is reported as uncertain."""
+"""With fewer val examples the calibration is reported as uncertain."""
 
 DECIMALS: Final = 4
-"""Confidences are rounded to so many decimals before the fit.
+"""Number of decimals to which confidences are rounded before the fit.
 
-The confidence of a career differs in the seventh decimal from batch to batch. Without the rounding, a step of
-the curve could lie between two values for the same career.
+The confidence of a career differs in the seventh decimal between batches. Without rounding, a step of the
+curve could lie between two values for the same career.
 """
 
 
 @dataclass(frozen=True)
 class CalibrationTable:
-    """The calibration as the service reads it: linear between breakpoints, constant outside.
+    """The calibration in the service's form: linear between breakpoints, constant outside.
 
     Attributes:
-        breakpoints: Confidences, strictly rising, in 0..1.
-        values: Calibrated confidences, never falling, in 0..1.
+        breakpoints: Confidences, strictly increasing, in 0..1.
+        values: Calibrated confidences, non-decreasing, in 0..1.
 
     Examples:
         >>> CalibrationTable((0.2, 0.6), (0.1, 0.5))([0.0, 0.4, 0.9]).round(3).tolist()
@@ -57,7 +57,7 @@ class CalibrationTable:
         return np.asarray(np.interp(np.asarray(confidence, np.float64), self.breakpoints, self.values))
 
     def to_json(self) -> dict[str, Any]:
-        """The serving contract's form."""
+        """Return the serving contract's form."""
         return {
             "breakpoints": list(self.breakpoints),
             "values": list(self.values),
@@ -74,19 +74,21 @@ class CalibrationTable:
         """Read the contract's JSON file.
 
         Raises:
-            BundleError: If it is missing or not in the contract's form.
+            BundleError: If the file is missing or not in the contract's form.
         """
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             x, y = (tuple(float(v) for v in content[key]) for key in ("breakpoints", "values"))
         except FileNotFoundError as error:
-            raise BundleError(f"No calibration at {path}. Finalize the run again.") from error
+            raise BundleError(f"There is no calibration at {path}. Finalize the run again.") from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BundleError(
-                f"{path} is no calibration table: {error!r}. Finalize the run again."
+                f"{path} is not a calibration table: {error!r}. Finalize the run again."
             ) from error
         if not x or len(x) != len(y) or any(a >= b for a, b in pairwise(x)):
-            raise BundleError(f"{path}: breakpoints must rise and have a value each. Finalize the run again.")
+            raise BundleError(
+                f"{path}: breakpoints must increase, and each must have a value. Finalize the run again."
+            )
         return cls(x, y)
 
 
@@ -94,11 +96,11 @@ def refuse_too_few(num_examples: int) -> None:
     """Raise if val is too small to calibrate anything.
 
     Raises:
-        TrainingError: With fewer than `TOO_FEW` examples.
+        TrainingError: If there are fewer than `TOO_FEW` examples.
     """
     if num_examples < TOO_FEW:
         raise TrainingError(
-            f"Calibration needs at least {TOO_FEW} examples of val, but there are {num_examples}. "
+            f"Calibration needs at least {TOO_FEW} examples in val, but there are {num_examples}. "
             "Move the cutoffs apart or load more careers."
         )
 
@@ -109,7 +111,7 @@ class Calibration:
 
     Attributes:
         table: The curve.
-        pseudo_count: Imagined people of each block, chosen by cross-fitting.
+        pseudo_count: Number of pseudo-observations in each block, chosen by cross-fitting.
     """
 
     table: CalibrationTable
@@ -119,15 +121,15 @@ class Calibration:
 def fit_calibration(
     probability: ArrayLike, came_true: ArrayLike, weight: NDArray[np.floating] | None = None
 ) -> Calibration:
-    """Fit shrunk isotonic regression of what came true on its predicted probability.
+    """Fit shrunk isotonic regression of outcomes on their predicted probabilities.
 
     Args:
-        probability: Predicted on careers that the model was not trained on, 0..1, ``[E]``.
-        came_true: bool ``[E]``.
+        probability: Predicted probability on careers that the model was not trained on, 0..1, ``[E]``.
+        came_true: Whether the predicted event occurred, bool ``[E]``.
         weight: Weights of the examples, at least 0 and not all 0, ``[E]``; None: all are 1.
 
     Raises:
-        TrainingError: With fewer than `TOO_FEW` examples.
+        TrainingError: If there are fewer than `TOO_FEW` examples.
     """
     x: NDArray[np.float64] = np.asarray(probability, np.float64).round(DECIMALS)
     y = np.asarray(came_true, np.float64)
@@ -142,23 +144,23 @@ def fit_calibration(
 
 
 def train_calibrator(confidence: ArrayLike, correct: ArrayLike) -> "IsotonicRegression":
-    """The curve of `fit_calibration` as scikit-learn's object (``out_of_bounds='clip'``).
+    """Return the curve of `fit_calibration` as a scikit-learn object (``out_of_bounds='clip'``).
 
     Args:
         confidence: Confidence of the top title on val, 0..1, ``[E]``.
-        correct: Whether it was right, bool ``[E]``.
+        correct: Whether the top title was right, bool ``[E]``.
 
     Returns:
         The fitted curve.
 
     Raises:
-        TrainingError: With fewer than `TOO_FEW` examples.
+        TrainingError: If there are fewer than `TOO_FEW` examples.
     """
     return as_scikit_learn(fit_calibration(confidence, correct).table)
 
 
 def as_scikit_learn(table: CalibrationTable) -> "IsotonicRegression":
-    """A table as scikit-learn's object: isotonic regression of points that rise already goes through them."""
+    """Return a table as a scikit-learn object; isotonic regression passes through points that increase."""
     from sklearn.isotonic import IsotonicRegression
 
     calibrator = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
@@ -167,14 +169,14 @@ def as_scikit_learn(table: CalibrationTable) -> "IsotonicRegression":
 
 
 def table_of(calibrator: "IsotonicRegression") -> CalibrationTable:
-    """The curve of a fitted calibrator: every knot of it."""
+    """Return the curve of a fitted calibrator, with all its knots."""
     return CalibrationTable(
         tuple(float(x) for x in calibrator.X_thresholds_), tuple(float(y) for y in calibrator.y_thresholds_)
     )
 
 
 def save_calibrator(calibrator: "IsotonicRegression", path: Path) -> None:
-    """Write ``calibrator.pkl`` for tools that want scikit-learn's object; trajtune never loads it.
+    """Write ``calibrator.pkl`` for tools that need a scikit-learn object; trajtune never loads it.
 
     Args:
         calibrator: Result of `train_calibrator`.

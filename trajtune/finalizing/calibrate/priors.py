@@ -1,6 +1,6 @@
-"""What the graph gives instead of a head that saw no label in training: the same for every career.
+"""Priors, which replace the output of a head without training labels; they are equal for every career.
 
-A head without labels keeps its random weights. What it says looks like a prediction and is none.
+A head without labels keeps its random initial weights, so its output is not a prediction.
 """
 
 from dataclasses import dataclass
@@ -14,20 +14,21 @@ from trajtune.model.censoring import hireability_weights, tenure_weights
 from trajtune.model.fast.losses import QUANTILES
 
 NO_RATE: Final = 0.5
-"""Hireability where train knows no outcome at all."""
+"""Hireability if train has no known outcome."""
 
 HeadSource = Literal["model", "prior"]
 
 
 @dataclass(frozen=True)
 class Priors:
-    """What is known of roles without looking at a career.
+    """Tenure and hireability of roles in general, independent of the career.
 
     Attributes:
         tenure_months: 10 % and 90 % quantiles of the tenures.
         hireability: Share of the outcomes that were positive, 0..1.
-        num_tenures: Tenures that the model's head was trained on; with 0 the prior replaces it.
-        num_hireabilities: Outcomes that its other head was trained on; with 0 the prior replaces it.
+        num_tenures: Number of tenures that the tenure head was trained on; if 0, the prior replaces it.
+        num_hireabilities: Number of outcomes that the hireability head was trained on; if 0, the prior
+            replaces it.
     """
 
     tenure_months: tuple[float, float]
@@ -37,24 +38,24 @@ class Priors:
 
     @property
     def tenure_from(self) -> HeadSource:
-        """What the tenure comes from."""
+        """Source of the tenure."""
         return "model" if self.num_tenures else "prior"
 
     @property
     def hireability_from(self) -> HeadSource:
-        """What the hireability comes from."""
+        """Source of the hireability."""
         return "model" if self.num_hireabilities else "prior"
 
 
 def priors_of(train: CareerArrays, params: Params) -> Priors:
-    """The priors of a training, and how many labels its heads get.
+    """Return the priors of a training and the number of labels of its heads.
 
-    The tenures and outcomes of all roles after the first are the sample, also where ``examples: last`` trains
-    on last roles alone.
+    The priors are computed from the tenures and outcomes of all roles after the first, even if
+    ``examples: last`` trains only on last roles.
 
     Args:
         train: The careers of the training.
-        params: Its params.
+        params: The params of the training.
     """
     target = examples_of(train, params.examples).target
     num_tenures = int((~np.isnan(train.tenure_months[target])).sum()) if params.tenure_weight else 0
@@ -63,7 +64,7 @@ def priors_of(train: CareerArrays, params: Params) -> Priors:
 
 
 def _interval(train: CareerArrays) -> tuple[float, float]:
-    """Quantiles of the known tenures; without any, from 0 to the longest known lower bound."""
+    """Return quantiles of the known tenures; without any, 0 and the longest known lower bound."""
     target = examples_of(train, "every_transition").target
     months, at_least = train.tenure_months[target], train.tenure_at_least[target]
     known = ~np.isnan(months)

@@ -1,9 +1,9 @@
-"""Isotonic regression whose blocks are shrunk toward the probabilities that they calibrate.
+"""Isotonic regression whose blocks are shrunk toward the probabilities before calibration.
 
-A block of plain isotonic regression may hold two people, and then says 0 % or 100 %. Here each block also
-counts some imagined people (the pseudo-count) for whom the probability before calibration is right. The
-pseudo-count is chosen by cross-fitting: large where the model is calibrated already or examples are few,
-small where many examples say otherwise.
+A block of plain isotonic regression may have only two people, and then its value may be 0 % or 100 %. Here
+each block also counts pseudo-observations, for which the probability before calibration is right. Their
+number, the pseudo-count, is chosen by cross-fitting. It is large if the model is already calibrated or there
+are few examples, and small if many examples show miscalibration.
 """
 
 # E examples, U distinct probabilities, K knots
@@ -18,15 +18,15 @@ from scipy.special import betaincinv
 Array = NDArray[np.float64]
 
 PSEUDO_COUNTS: Final = (5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 1e6)
-"""People that a block may imagine; with a million the probabilities stay as they are."""
+"""Candidate numbers of pseudo-observations per block; with a million, probabilities hardly change."""
 
 BOUND: Final = 0.95
-"""Level of the one-sided Clopper-Pearson bound that no calibrated probability of a block exceeds."""
+"""Level of the one-sided Clopper-Pearson bound, the maximum of the calibrated probabilities of a block."""
 
 STEEPEST: Final = 20.0
-"""Largest slope of the curve: a step of 0.1 is at least 0.005 wide.
+"""Maximum slope of the curve: a step of 0.1 is at least 0.005 wide.
 
-Two computations of one softmax differ by some 5e-8, so what they look up differs by less than 1e-6.
+Two computations of the same softmax differ by about 5e-8. So their calibrated values differ by at most 1e-6.
 """
 
 _FOLDS: Final = 5
@@ -36,13 +36,13 @@ _EDGE: Final = 1e-4
 
 @dataclass(frozen=True)
 class Block:
-    """Neighbouring examples that isotonic regression gives one value.
+    """Neighbouring examples to which isotonic regression gives the same value.
 
     Attributes:
-        low: Their lowest probability before calibration.
-        high: Their highest.
-        num: How many they are; with weights the sum of these.
-        positives: How many of them came true.
+        low: Lowest probability before calibration.
+        high: Highest probability before calibration.
+        num: Number of examples, or the sum of their weights.
+        positives: Number of examples whose event occurred, or the sum of their weights.
     """
 
     low: float
@@ -52,26 +52,26 @@ class Block:
 
     @property
     def bound(self) -> float:
-        """The upper Clopper-Pearson bound, with one more example that did not come true: it is below 1."""
+        """The upper Clopper-Pearson bound with one more negative example, so that it is below 1."""
         others = max(self.num - self.positives, 0.0) + 1
         return float(betaincinv(self.positives + 1, others, BOUND))
 
     def value(self, probability: float, pseudo_count: float) -> float:
-        """The calibrated probability at one place of the block."""
+        """Return the calibrated probability at a probability within the block."""
         shrunk = (self.positives + pseudo_count * probability) / (self.num + pseudo_count)
         return min(max(shrunk, _EDGE), self.bound)
 
     def joined(self, after: "Block") -> "Block":
-        """This block and the one after it as one."""
+        """Return this block merged with the next one."""
         return Block(self.low, after.high, self.num + after.num, self.positives + after.positives)
 
 
 def isotonic_blocks(probability: Array, came_true: Array, weight: Array | None = None) -> list[Block]:
-    """The blocks of isotonic regression, in the order of their probabilities.
+    """Return the blocks of isotonic regression, ordered by probability.
 
     Args:
-        probability: Before calibration, in 0..1, ``[E]``.
-        came_true: 1 or 0, ``[E]``.
+        probability: Probability before calibration, in 0..1, ``[E]``.
+        came_true: Whether the predicted event occurred, 1 or 0, ``[E]``.
         weight: Weights of the examples, at least 0, ``[E]``; None: all are 1.
     """
     from sklearn.isotonic import isotonic_regression
@@ -92,11 +92,11 @@ def isotonic_blocks(probability: Array, came_true: Array, weight: Array | None =
 
 
 def shrunk_knots(blocks: list[Block], pseudo_count: float) -> tuple[Array, Array]:
-    """Knots of the shrunk curve: places and calibrated probabilities, ``[K]`` each; both rise.
+    """Return the knots of the shrunk curve: probabilities before and after calibration, ``[K]`` each.
 
-    Within a block the curve is linear, because the imagined people have the probability at that place. Blocks
-    that would fall are joined. No part is steeper than `STEEPEST`: the curve begins to rise at a step, and
-    reaches the step's height later.
+    Both increase. Within a block the curve is linear, because the pseudo-observations have the probability
+    before calibration. Blocks that would decrease are merged. No part is steeper than `STEEPEST`: at a step
+    the curve begins to rise, and it reaches the step's height later.
     """
     joined: list[Block] = []
     for block in blocks:
@@ -113,7 +113,10 @@ def shrunk_knots(blocks: list[Block], pseudo_count: float) -> tuple[Array, Array
 
 
 def choose_pseudo_count(probability: Array, came_true: Array, weight: Array | None = None) -> float:
-    """The one of `PSEUDO_COUNTS` with the least cross-fitted Brier score; arguments as `isotonic_blocks`."""
+    """Return the value in `PSEUDO_COUNTS` with the lowest cross-fitted Brier score.
+
+    The arguments are those of `isotonic_blocks`.
+    """
     num, loss = len(probability), np.zeros(len(PSEUDO_COUNTS))
     ones = np.ones(num) if weight is None else weight
     random = np.random.default_rng(0)
@@ -133,7 +136,7 @@ def _falls(before: Block, after: Block, pseudo_count: float) -> bool:
 
 
 def _least_widths(x: list[float], y: list[float]) -> tuple[Array, Array]:
-    """The largest curve at or below the knots that is nowhere steeper than `STEEPEST`."""
+    """Return the largest curve at or below the knots that is nowhere steeper than `STEEPEST`."""
     places, values = [x[0]], [y[0]]
     for left, right, below, above in zip(x, x[1:], y, y[1:], strict=False):
         start = values[-1]

@@ -1,1 +1,1 @@
-"""Evaluation of the exported graph: metrics, intervals, segments, gates."""
+"""Evaluates the exported graph: metrics, confidence intervals, segments and gates."""

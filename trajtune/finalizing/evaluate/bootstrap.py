@@ -1,7 +1,7 @@
-"""Confidence intervals of means and of differences: the paired bootstrap over people (Efron 1979).
+"""Confidence intervals of means and differences by the paired bootstrap over people (Efron 1979).
 
-Next roles have one example for each person, so resampling examples resamples people. Where a predictor was
-trained with several seeds, its seeds are resampled too.
+There is one example of a next role per person, so resampling examples resamples people. If a predictor was
+trained with several seeds, seeds are resampled too.
 """
 
 # P people, S seeds, D draws, E examples
@@ -21,14 +21,14 @@ _PERCENTILES: Final = (2.5, 97.5)
 
 Gain = Mapping[str, float]
 """A gain: ``gain`` (positive is better), ``low`` and ``high`` of its 95 % interval, and the p-values
-``p_better`` and ``p_worse``: the chance of a gain, or a loss, as large if there were none."""
+``p_better`` and ``p_worse``, the probabilities of a gain or loss of this size if there were none."""
 
 
 def interval(values: NDArray[np.floating], *, seed: int = 0) -> tuple[float, float] | None:
-    """95 % percentile interval of the mean over people; None without people.
+    """Return the 95 % percentile interval of the mean over people, or None without people.
 
     Args:
-        values: One number for each person ``[P]``; NaN: the person does not count.
+        values: One number per person, ``[P]``; people with NaN are ignored.
         seed: Seed of the resampling; the interval does not depend on the order of people.
     """
     people = values[~np.isnan(values)].astype(np.float64)
@@ -36,23 +36,23 @@ def interval(values: NDArray[np.floating], *, seed: int = 0) -> tuple[float, flo
 
 
 def bounds(draws: NDArray[np.float64]) -> tuple[float, float]:
-    """The 95 % percentile interval of resampled values ``[D]``."""
+    """Return the 95 % percentile interval of resampled values ``[D]``."""
     low, high = np.percentile(draws, _PERCENTILES)
     return float(low), float(high)
 
 
 def gain(model: Predictions, *others: Predictions, seed: int = 0) -> Mapping[str, Gain | None]:
-    """How much better the model is than another predictor on the same people, with 95 % intervals.
+    """Return the model's gain over another predictor on the same people, with 95 % intervals.
 
     Args:
         model: Predictions of the model, ``[E]``.
-        others: Predictions of the other predictor, ``[E]``, for each seed that it was trained with. The gain
-            is that over one seed on average, and seeds are resampled with the people.
+        others: Predictions of the other predictor, ``[E]``, one for each seed that it was trained with. The
+            gain is the mean over seeds, and seeds are resampled with the people.
         seed: Seed of the resampling.
 
     Returns:
-        A `Gain` for ``top1``, ``top5``, ``mrr`` and ``nll`` (a lower NLL is better). None where the metric
-        is undefined for every person.
+        A `Gain` for ``top1``, ``top5``, ``mrr`` and ``nll`` (a lower NLL is better); None if the metric is
+        undefined for every person.
     """
     scores, other_scores = next_role_scores(model), [next_role_scores(other) for other in others]
     gains: dict[str, Gain | None] = {}
@@ -63,10 +63,11 @@ def gain(model: Predictions, *others: Predictions, seed: int = 0) -> Mapping[str
 
 
 def mean_gain(differences: NDArray[np.float64], *, seed: int = 0) -> Gain | None:
-    """The mean of differences as a `Gain`; None without people.
+    """Return the mean of differences as a `Gain`, or None without people.
 
     Args:
-        differences: By seed and person ``[S, P]``, positive is better; a person with a NaN does not count.
+        differences: Differences by seed and person, ``[S, P]``; positive is better; people with a NaN are
+            ignored.
         seed: Seed of the resampling.
     """
     people = differences[:, ~np.isnan(differences).any(0)]
@@ -77,7 +78,7 @@ def mean_gain(differences: NDArray[np.float64], *, seed: int = 0) -> Gain | None
 
 
 def gain_of(value: float, draws: NDArray[np.float64]) -> Gain:
-    """A `Gain` from the measured value and its resampled values ``[D]``."""
+    """Return a `Gain` from the measured value and its resampled values ``[D]``."""
     low, high = bounds(draws)
     return {
         "gain": value,
@@ -91,11 +92,11 @@ def gain_of(value: float, draws: NDArray[np.float64]) -> Gain:
 def ratio_draws(
     numerators: NDArray[np.float64], denominator: NDArray[np.float64], *, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Resampled ratios of sums over people, ``[K, D]``.
+    """Return resampled ratios of sums over people, ``[K, D]``.
 
     Args:
-        numerators: K numbers of each person ``[K, P]``.
-        denominator: A number of each person ``[P]``, for example how many examples are the person's.
+        numerators: K numbers per person, ``[K, P]``.
+        denominator: One number per person, ``[P]``, for example the person's number of examples.
         seed: Seed of the resampling; the draws do not depend on the order of people.
     """
     columns = np.vstack([numerators, denominator])
@@ -106,12 +107,12 @@ def ratio_draws(
 
 
 def _means(people: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """Resampled means ``[D]`` of the numbers of people ``[P]``."""
+    """Return resampled means ``[D]`` of one number per person ``[P]``."""
     people, num = np.sort(people), len(people)
     distinct, count = np.unique(people, return_counts=True)
     if len(distinct) >= num // 8:
         return np.concatenate([people[drawn].mean(1) for drawn in _draws_of_people(num, seed)])
-    # Counts of the drawn values are multinomial: an accuracy has two values, not P.
+    # With few distinct values, for example 0 and 1, the counts of drawn values are multinomial.
     random = np.random.default_rng(seed)
     sizes = _sizes(len(distinct))
     return np.concatenate(
@@ -120,25 +121,25 @@ def _means(people: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
 
 
 def _means_over_seeds(people: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """Resampled means ``[D]`` of ``[S, P]``: seeds and people are drawn independently of each other."""
+    """Return resampled means ``[D]`` of ``[S, P]``; seeds and people are drawn independently."""
     people, num_seeds = people[:, np.lexsort(people)], len(people)
     random = np.random.default_rng([seed, 1])
     means = []
     for drawn in _draws_of_people(people.shape[1], seed):
-        of_seeds = np.stack([one[drawn].mean(1) for one in people])
+        by_seed = np.stack([one[drawn].mean(1) for one in people])
         weights = random.multinomial(num_seeds, np.full(num_seeds, 1 / num_seeds), size=len(drawn))
-        means.append((weights.T * of_seeds).sum(0) / num_seeds)
+        means.append((weights.T * by_seed).sum(0) / num_seeds)
     return np.concatenate(means)
 
 
 def _draws_of_people(num: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Numbers of the people of each draw, ``[draws at once, P]``."""
+    """Yield the indices of the people of each draw, ``[draws at once, P]``."""
     random = np.random.default_rng(seed)
     for size in _sizes(num):
         yield random.integers(0, num, (size, num))
 
 
 def _sizes(width: int) -> list[int]:
-    """How many draws are made at once, so that memory is bounded."""
+    """Return the numbers of draws that are made at once, so that memory is bounded."""
     at_once = max(1, _AT_ONCE // width)
     return [min(at_once, RESAMPLES - first) for first in range(0, RESAMPLES, at_once)]

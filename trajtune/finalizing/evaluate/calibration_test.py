@@ -1,7 +1,7 @@
-"""Whether a calibration error is more than chance: it is compared with those of perfect calibration.
+"""Tests whether a calibration error is more than chance, by comparing it with perfect calibration.
 
 The expected calibration error is never 0 on a sample. A perfectly calibrated model has an error of about
-0.06 on 200 people. So outcomes are simulated from the confidences themselves, which are then true.
+0.06 on 200 people. So outcomes are simulated with the confidences as true probabilities.
 """
 
 # E examples, G groups of about equal confidence, D draws
@@ -19,19 +19,19 @@ DRAWS: Final = 2000
 _BINS: Final = 10
 _POWER_DRAWS: Final = 500
 _STEPS: Final = 20
-"""Confidences are grouped to the nearest of so many; what is drawn for a group has its true mean."""
+"""Number of steps to which confidences are rounded for grouping; draws for a group use its exact mean."""
 _LEVEL: Final = 0.05
 _MOST_PEOPLE: Final = 10_000_000
 
 
 @dataclass(frozen=True)
 class _Groups:
-    """People of about equal confidence in one bin: to draw for a group costs no more than for one person.
+    """Groups of people with about equal confidence in one bin, so that draws are made per group.
 
     Attributes:
-        bin: int64 ``[G]``.
-        share: Of the people, ``[G]``.
-        confidence: Their mean ``[G]``.
+        bin: Bin of each group, int64 ``[G]``.
+        share: Share of the people in each group, ``[G]``.
+        confidence: Mean confidence of each group, ``[G]``.
     """
 
     bin: NDArray[np.int64]
@@ -45,16 +45,16 @@ def calibration_test(
     """Test the calibration of confidences against chance.
 
     Args:
-        confidence: Of the top title, 0..1, ``[E]``.
-        correct: Whether it was right, bool ``[E]``.
-        limit: The error that should be seen.
+        confidence: Confidence of the top title, 0..1, ``[E]``.
+        correct: Whether the top title was right, bool ``[E]``.
+        limit: Calibration error that should be detected.
         seed: Seed of the simulated outcomes.
 
     Returns:
-        ``ece_chance``, the error that perfect calibration has on average; ``ece_p_value``, the chance of an
-        error as large as the measured one; ``ece_debiased``, the root of its square without the mean square
-        of chance; ``ece_power``, the probability that confidences that are off by ``limit`` towards 0 and 1
-        are found out; ``ece_people_needed``, how many people make that 80 %. None without examples.
+        ``ece_chance``, the mean error of perfect calibration; ``ece_p_value``, its probability of an error as
+        large as the measured one; ``ece_debiased``, the square root of the squared error minus the mean
+        square of chance; ``ece_power``, the probability of detecting confidences that are too extreme by
+        ``limit``; ``ece_people_needed``, the number of people for which that is 80 %. None without examples.
     """
     error = expected_calibration_error(confidence, correct, _BINS)
     if error is None:
@@ -88,7 +88,7 @@ def _errors(
     random: np.random.Generator,
     draws: int = DRAWS,
 ) -> NDArray[np.float64]:
-    """Calibration errors of so many people who are right with the probabilities ``truth``, ``[D]``."""
+    """Draw calibration errors ``[D]`` of people whose predictions are right with probability ``truth``."""
     count = np.rint(people * groups.share).astype(np.int64)
     gap = count * groups.confidence - random.binomial(count, truth, size=(draws, len(count)))
     in_bin = groups.bin[:, None] == np.arange(_BINS)
@@ -96,7 +96,7 @@ def _errors(
 
 
 def _power(groups: _Groups, people: int, limit: float, seed: int) -> float:
-    """Probability that confidences which are too extreme by ``limit`` are found out."""
+    """Return the probability of detecting confidences that are too extreme by ``limit``."""
     random = np.random.default_rng([seed, people])
     chance = _errors(groups, people, groups.confidence, random, _POWER_DRAWS)
     critical = np.quantile(chance, 1 - _LEVEL)
@@ -107,7 +107,7 @@ def _power(groups: _Groups, people: int, limit: float, seed: int) -> float:
 
 
 def _people_needed(groups: _Groups, people: int, limit: float, seed: int) -> int | None:
-    """The least number of people with a power of 80 %, to two digits; None if ten million are too few."""
+    """Return the smallest number of people with a power of 80 %, to two digits, or None above ten million."""
     if _power(groups, people, limit, seed) >= POWER:
         return people
     few, many = people, 2 * people

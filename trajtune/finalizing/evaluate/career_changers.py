@@ -1,7 +1,7 @@
-"""Career changers: people whose next title names another occupation, where repeating the current title fails.
+"""Career changers: people whose next title names another occupation.
 
-A model that only repeats the current title scores well on most people, who stay in their occupation.
-Career changers expose it: for them it predicts the current title, and is wrong.
+A model that only repeats the current title scores well on most people, who stay in their occupation. Career
+changers reveal such a model, because its prediction is always wrong for them.
 """
 
 # E examples
@@ -33,23 +33,25 @@ SENIORITY_WORDS: Final = frozenset([
 ])
 # fmt: on
 SHARED: Final = 0.5
-"""Below this share of the next title's core words in the current title, a person changes career."""
+"""A person changes career if a smaller share of the next title's core words is in the current title."""
 
 MOST_STAYING: Final = GateSettings().staying
-"""Largest excess of the predicted over the observed share who stay, if nothing else is asked for."""
+"""Default of the largest excess of the predicted over the observed share of people who stay."""
 
 
 @lru_cache(maxsize=200_000)
 def core_words(title: str) -> frozenset[str]:
-    """The words of a title that name an occupation: normalised, without stop words and seniority."""
+    """Return the words of a title that name an occupation: normalised, without stop words and seniority."""
     return frozenset(identity(title).split()) - STOP_WORDS - SENIORITY_WORDS
 
 
 def is_change(current: str, following: str) -> bool:
-    """Whether the current title has under half of the next title's core words, or another name in numbers.
+    """Return whether a move changes career.
 
-    A next title without a core word ("Director") names no other occupation, so it is no change. Numbers up
-    to 5 are grades; a larger one is a name, so that Unit 3 and Unit 7 differ, and Engineer 3 and 4 do not.
+    It does if the current title has less than half of the next title's core words, or if the titles have
+    different numbers that are names. A next title without core words ("Director") names no occupation, so it
+    is no change. Numbers up to 5 are grades, and larger numbers are names: Unit 3 and Unit 7 differ, but
+    Engineer 3 and Engineer 4 do not.
 
     Examples:
         >>> is_change("Data Engineer", "Senior Data Engineer"), is_change("Data Engineer", "Nurse")
@@ -64,7 +66,7 @@ def is_change(current: str, following: str) -> bool:
 
 
 def _is_renumbered(current: str, following: str) -> bool:
-    """Whether both titles have numbers, and one that only one of them has is not a grade."""
+    """Return whether both titles have numbers and a number that only one of them has is not a grade."""
     before, after = (
         {word for word in identity(title).split() if word.isdecimal()} for title in (current, following)
     )
@@ -72,7 +74,7 @@ def _is_renumbered(current: str, following: str) -> bool:
 
 
 def career_changers(current: Sequence[str], following: Sequence[str]) -> NDArray[np.bool_]:
-    """Which transitions change career, bool ``[E]``."""
+    """Return which transitions change career, bool ``[E]``."""
     return np.fromiter(
         (is_change(a, b) for a, b in zip(current, following, strict=True)), np.bool_, count=len(current)
     )
@@ -85,20 +87,21 @@ def evaluate_career_changers(
     *,
     most_staying: float = MOST_STAYING,
 ) -> dict[str, Any]:
-    """Accuracy on career changers, and whether the model lags one step behind.
+    """Return accuracy on career changers, and whether the model lags one step behind.
 
     Args:
         predictions: Predictions of any predictor, ``[E]``.
-        current_ids: The last title that the predictor saw, ``[E]``; 0 unknown.
-        changers: Who changes career, bool ``[E]``: `career_changers`; all true: everybody is measured.
-        most_staying: Largest excess of the predicted over the observed share who stay.
+        current_ids: Id of the last title that the predictor saw, ``[E]``; 0 is unknown.
+        changers: Whether each person changes career, bool ``[E]``, from `career_changers`; if all are true,
+            everybody is measured.
+        most_staying: Largest excess of the predicted over the observed share of people who stay.
 
     Returns:
-        ``num``, ``top1``, ``top5``, ``mrr``, ``nll`` (null if no next title is known), ``same_title_rate``:
-        the share of predictions equal to the current title (an unknown one is never equal). Without a career
-        changer these are None, with a ``reason``. ``one_step_lag_detected`` is decided by everybody, because
-        a rate among those who changed says nothing of those who stayed: whether more staying is predicted
-        than happens. None if no current title is known.
+        ``num``, ``top1``, ``top5``, ``mrr``, ``nll`` (None if no next title is known) and
+        ``same_title_rate``, the share of predictions equal to the current title (an unknown title is never
+        equal). Without a career changer these are None, with a ``reason``. ``one_step_lag_detected`` says
+        whether more staying is predicted than observed; None if no current title is known. It is measured on
+        everybody, because a rate among changers does not depend on the people who stayed.
     """
     num = int(changers.sum())
     lag = predicts_too_much_staying(staying(predictions, current_ids), most_staying)

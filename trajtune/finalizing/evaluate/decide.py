@@ -1,4 +1,4 @@
-"""How one gate is decided: passed, failed, or too few people."""
+"""Decides a single gate: passed, failed, or too few people."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Literal
@@ -26,19 +26,19 @@ RESEARCH_DEFAULT: Final = "research_default"
 
 
 def machine(value: float, limit: float | str, rule: str, *, passed: bool) -> dict[str, Any]:
-    """A gate that no people decide."""
+    """Decide a gate that does not depend on people."""
     result = PASSED if passed else FAILED
     return {"result": result, "passed": passed, "value": value, "limit": limit, "rule": rule}
 
 
 def coverage(value: float | None, people: int, *, nominal: float, limit: float, rule: str) -> dict[str, Any]:
-    """Whether a coverage is within a limit of nominal.
+    """Decide whether a coverage differs from nominal by at most a limit.
 
     Args:
-        value: The share that was inside; None if nothing was measured.
-        people: How many examples the share is of.
-        nominal: The coverage that was promised.
-        limit: Largest distance from it.
+        value: Share of examples inside the interval; None if nothing was measured.
+        people: Number of examples.
+        nominal: Nominal coverage.
+        limit: Largest allowed difference from nominal.
         rule: The gate in words.
     """
     if value is None or not people:
@@ -52,11 +52,11 @@ def coverage(value: float | None, people: int, *, nominal: float, limit: float, 
 
 
 def calibration(test: Mapping[str, Any], limit: float, rule: str) -> dict[str, Any]:
-    """Whether the calibration error, without that of chance, is above the limit; see `calibration_test`.
+    """Decide whether the calibration error, corrected for chance, is below the limit; see `calibration_test`.
 
     Args:
-        test: ``test`` of ``metrics.json``.
-        limit: Largest error.
+        test: The entry ``test`` of ``metrics.json``.
+        limit: Largest allowed error.
         rule: The gate in words.
     """
     debiased = test["ece_debiased"]
@@ -70,17 +70,17 @@ def calibration(test: Mapping[str, Any], limit: float, rule: str) -> dict[str, A
 
 
 def lag(changers: Mapping[str, Any], limits: GateSettings, rule: str) -> dict[str, Any]:
-    """Whether the model lags one step behind; see `lag`.
+    """Decide whether the model lags one step behind; see `lag`.
 
     Args:
-        changers: ``career_changers`` of ``metrics.json``.
-        limits: ``staying`` and ``movers_top5``.
+        changers: The entry ``career_changers`` of ``metrics.json``.
+        limits: The limits ``staying`` and ``movers_top5`` are used.
         rule: The gate in words.
     """
     staying, gains, detected = (changers[key] for key in ("staying", "movers_gains", "one_step_lag_detected"))
     pairs = [(staying if staying["num"] else None, limits.staying)]
     pairs += [(gain, limits.movers_top5) for gain in gains.values()]
-    # By which factor the people must grow for each difference to be visible.
+    # The factor by which the number of people must grow so that each difference is visible.
     growth = [(visible(standard_error(found)) / limit) ** 2 for found, limit in pairs if found]
     all_measured = len(growth) == len(pairs)
     if detected:
@@ -90,17 +90,18 @@ def lag(changers: Mapping[str, Any], limits: GateSettings, rule: str) -> dict[st
     people = staying["num"]
     needed = round(people * max(1.0, *growth)) if all_measured else None
     worse = worse_for_movers(gains)
-    finding = f"{_named(worse)} knows more of where movers go" if worse else None
+    predicts = "predicts" if len(worse) == 1 else "predict"
+    finding = f"{_named(worse)} {predicts} better where movers go" if worse else None
     return _gate(result, staying["excess"], limits.staying, rule, people, needed, finding)
 
 
 def not_worse(gains: Mapping[str, Gain | None], people: int, limit: float, rule: str) -> dict[str, Any]:
-    """Whether the model is not significantly worse than any of several others.
+    """Decide whether the model is not significantly worse than any of several others.
 
     Args:
-        gains: Over each of them; None where nothing was measured.
-        people: How many examples they were measured on.
-        limit: A difference that must be visible.
+        gains: Gain over each of the others; None if nothing was measured.
+        people: Number of examples.
+        limit: Smallest difference that must be visible.
         rule: The gate in words.
     """
     measured = {name: gain for name, gain in gains.items() if gain}
@@ -117,14 +118,14 @@ def not_worse(gains: Mapping[str, Gain | None], people: int, limit: float, rule:
 def beats(
     gains: Mapping[str, Mapping[str, Gain | None]], people: int, limit: float, rule: str, *, own: str | None
 ) -> dict[str, Any]:
-    """Whether the NLL is significantly below that of all others, and nothing significantly worse.
+    """Decide whether the NLL is significantly below that of all others, and nothing is significantly worse.
 
     Args:
-        gains: In NLL and top-1, over each of them.
-        people: How many were measured.
-        limit: A gain in NLL that must be visible before it is said that there is none.
+        gains: Gains in NLL and top-1 over each of the others.
+        people: Number of people.
+        limit: Gain in NLL that must be visible before the gate can fail for lack of a gain.
         rule: The gate in words.
-        own: One of them that is the model's own configuration, which it need not beat.
+        own: Name of the entry with the model's own configuration, which it need not beat; None without one.
     """
     nll = {name: gain["nll"] for name, gain in gains.items()}
     measured = {name: gain for name, gain in nll.items() if gain}
@@ -151,7 +152,7 @@ def beats(
 
 
 def _people_for_gains(gains: Mapping[str, Gain], people: int) -> int | None:
-    """How many people would show these gains; None if one of them is a loss, which nobody can wish to see."""
+    """Return how many people would show these gains; None if one of them is a loss."""
     if any(gain["gain"] <= 0 for gain in gains.values()):
         return None
     return max(
@@ -161,7 +162,7 @@ def _people_for_gains(gains: Mapping[str, Gain], people: int) -> int | None:
 
 
 def _significant(gains: Mapping[str, Gain], p_value: str) -> list[str]:
-    """The comparisons whose p-value is small enough by Holm's correction."""
+    """Return the comparisons that are significant after Holm's correction."""
     corrected = holm({name: gain[p_value] for name, gain in gains.items()})
     return [name for name, p in corrected.items() if p <= ONE_SIDED]
 

@@ -1,4 +1,4 @@
-"""How good the model is, from `Predictions`; an undefined metric is None, with the reason next to it."""
+"""Computes metrics from `Predictions`. An undefined metric is None, with the reason beside it."""
 
 # E examples
 
@@ -29,12 +29,12 @@ from trajtune.model.predictions import Predictions, SplitPredictions
 def evaluate_model(
     on_test: SplitPredictions, calibrated: NDArray[np.floating], most_error: float
 ) -> dict[str, Any]:
-    """Every metric of ``metrics.json``'s ``test``, with 95 % bootstrap intervals of the next-role ones.
+    """Return all metrics of ``test`` in ``metrics.json``, with 95 % bootstrap intervals for next roles.
 
     Args:
         on_test: Predictions of the exported graph.
-        calibrated: Calibrated confidence of the top title of the last moves, ``[E]``.
-        most_error: The calibration error that test should be able to show; see `calibration_test`.
+        calibrated: Calibrated confidence of the top title for the last moves, ``[E]``.
+        most_error: Calibration error that should be detectable on test; see `calibration_test`.
 
     Returns:
         The metrics by name; an undefined one is None, with ``<name>_reason`` after it.
@@ -55,11 +55,11 @@ def evaluate_model(
 def evaluate_calibration(
     raw: NDArray[np.floating], calibrated: NDArray[np.floating], correct: NDArray[np.bool_]
 ) -> dict[str, float | None]:
-    """Calibration error and Brier score of the top title's confidence, before and after.
+    """Return calibration error and Brier score of the top title's confidence, before and after calibration.
 
     Args:
         raw: Confidence before calibration, 0..1, ``[E]``.
-        calibrated: Confidence after it, 0..1, ``[E]``.
+        calibrated: Confidence after calibration, 0..1, ``[E]``.
         correct: Whether the top title was right, bool ``[E]``.
 
     Returns:
@@ -71,7 +71,7 @@ def evaluate_calibration(
 
 
 def evaluate_baseline(on_test: SplitPredictions, transitions: Transitions) -> dict[str, Any]:
-    """Metrics of a predictor that the model is compared with; its confidence is not calibrated."""
+    """Return the metrics of a predictor that the model is compared with; its confidence is not calibrated."""
     predictions = on_test.moves
     scores = next_role_scores(predictions)
     metrics = {
@@ -84,7 +84,7 @@ def evaluate_baseline(on_test: SplitPredictions, transitions: Transitions) -> di
 
 
 def changers_and_everybody(predictions: Predictions, transitions: Transitions) -> dict[str, Any]:
-    """`evaluate_career_changers`, the same for all people (``everybody``), `staying` and `movers`."""
+    """Return `evaluate_career_changers`, the same for ``everybody``, `staying` and `movers`."""
     current_ids = transitions.current_ids
     return {
         **evaluate_career_changers(predictions, current_ids, transitions.changers),
@@ -95,9 +95,9 @@ def changers_and_everybody(predictions: Predictions, transitions: Transitions) -
 
 
 def mean_over_seeds(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The metrics of one configuration trained with several seeds, each number their mean.
+    """Return the metrics of a configuration, each averaged over its seeds.
 
-    What is the same for every seed, for example a count or a reason, is kept.
+    Values that are equal for all seeds, for example a count or a reason, are kept.
     """
     return {name: _mean([one[name] for one in metrics]) for name in metrics[0]}
 
@@ -116,7 +116,7 @@ def _mean(values: Sequence[Any]) -> Any:
 
 
 def with_reasons(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """The metrics, with ``<name>_reason`` after each undefined one."""
+    """Return the metrics with ``<name>_reason`` after each undefined one."""
     result: dict[str, Any] = {}
     for name, value in metrics.items():
         result[name] = value

@@ -1,6 +1,6 @@
-"""A few careers of test for the report: what the model predicted, why, and what happened.
+"""Selects example careers from test for the report: what the model predicted, why, and what happened.
 
-Only titles are kept: no id, no date.
+Only titles are included, without ids and dates.
 """
 
 # E examples
@@ -10,16 +10,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from trajtune.bundle.bundle import LOW_CONFIDENCE
 from trajtune.bundle.explain import contributions
 from trajtune.bundle.graph import Graph
+from trajtune.bundle.prediction import LOW_CONFIDENCE
 from trajtune.dataset.encode import SplitData
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.finalizing.evaluate.last_transitions import Transitions
 from trajtune.finalizing.export.graph_predictions import GraphPredictions
 
 LONGEST: Final = 12
-"""Roles of a career at most; a longer one does not fit a figure."""
+"""Maximum number of roles of a career; longer careers do not fit into the figure."""
 
 
 def example_careers(
@@ -29,20 +29,20 @@ def example_careers(
     transitions: Transitions,
     predicted: GraphPredictions,
 ) -> list[dict[str, Any]]:
-    """One career of each kind, the first in the order of the split.
+    """Return one career of each kind, the first in the order of the split.
 
     Args:
         graph: The exported model.
-        encoder: Its vocabulary.
+        encoder: The model's vocabulary.
         data: The split.
-        transitions: Its examples ``[E]``.
-        predicted: Predictions of the graph for them.
+        transitions: Examples of the split, ``[E]``.
+        predicted: Predictions of the graph for the examples.
 
     Returns:
         For each ``why`` (the kind), ``titles``, ``predicted`` and its ``probability``, calibrated
         ``confidence``, ``tenure_months`` (lower, upper), ``hireability``; what ``happened``,
-        ``happened_months`` (None: still held, or unknown) and ``happened_rank`` (0: a title that
-        training never saw); ``contributions`` as in `trajtune.bundle.explain`.
+        ``happened_months`` (None: the role has not ended, or its tenure is unknown) and ``happened_rank``
+        (0: a title that is not in the vocabulary); ``contributions`` as in `trajtune.bundle.explain`.
     """
     examples, p = transitions.examples, predicted.predictions
     careers = []
@@ -73,7 +73,7 @@ def example_careers(
 
 
 def choose(transitions: Transitions, predicted: GraphPredictions) -> dict[str, int]:
-    """The number of the example chosen for each kind; a kind without a career is left out."""
+    """Return the index of the example chosen for each kind; a kind without a career is left out."""
     correct, sure = predicted.predictions.correct, predicted.calibrated_confidence >= LOW_CONFIDENCE
     length = transitions.examples.length
     kinds: dict[str, NDArray[np.bool_]] = {
@@ -88,7 +88,7 @@ def choose(transitions: Transitions, predicted: GraphPredictions) -> dict[str, i
     for why, is_of_kind in kinds.items():
         candidates = is_of_kind & (length <= LONGEST)
         candidates &= ~np.isin(np.arange(len(length)), list(chosen.values()))
-        # In a career with several roles the contributions of the roles can be compared.
+        # With several roles in a career, their contributions can be compared.
         several_roles = candidates & (length >= 3)
         numbers = np.flatnonzero(several_roles if several_roles.any() else candidates)
         if len(numbers):

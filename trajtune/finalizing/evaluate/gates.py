@@ -1,6 +1,6 @@
-"""The gates: the limits that a model must keep before it should be shipped.
+"""The gates: limits that a model must meet before it is shipped.
 
-A gate has passed, has failed, or has too few people to be decided; see `GateSettings`.
+A gate passes, fails, or has too few people for a decision; see `GateSettings`.
 """
 
 from collections.abc import Mapping
@@ -12,30 +12,30 @@ from trajtune.finalizing.evaluate.decide import FAILED, TOO_FEW
 from trajtune.page.format import listed, number, words
 
 RULES: Final = {
-    "calibration": "calibration error of the confidence, beyond chance, is below the limit",
-    "tenure_coverage": "coverage of the tenure interval is within the limit of nominal",
+    "calibration": "calibration error of the confidence, corrected for chance, is below the limit",
+    "tenure_coverage": "coverage of the tenure interval differs from nominal by at most the limit",
     "tenure_score": "no baseline's tenure interval is better (smallest gain in interval score)",
     "hireability": "no baseline ranks hireability better (smallest gain in AUC)",
-    "one_step_lag": "no more staying is predicted than there is, and movers are known as well as by counting",
+    "one_step_lag": "staying is not predicted too often, and no baseline predicts better where movers go",
     "beats_baselines": "NLL is below every baseline and the research default (low end of the smallest gain)",
-    "latency": "p95 milliseconds of one career, in Python and Node",
-    "parity": "the exported graph gives what torch gives",
+    "latency": "95th percentile of milliseconds per career, in Python and Node",
+    "parity": "the exported graph computes the same as torch",
 }
-"""The gates, in the order of reports, in words."""
+"""The rule of each gate, in the order of reports."""
 
 
 def gates(metrics: Mapping[str, Any], settings: FinalizeSettings) -> dict[str, dict[str, Any]]:
     """Decide every gate from a bundle's metrics.
 
     Args:
-        metrics: What ``metrics.json`` holds, all but ``gates``.
+        metrics: Content of ``metrics.json`` without ``gates``.
         settings: The limits, and the nominal coverage of the tenure interval.
 
     Returns:
-        By gate: ``result`` (passed, failed or too few people), ``passed``, ``value``, ``limit`` and its
-        meaning in words (``rule``). Where people decide it also ``finding`` (what decided, or None),
-        ``people``, those it was measured on, and ``people_needed``, how many would decide it with a
-        probability of 80 %; None if that is not known.
+        By gate: ``result`` (passed, failed or too few people), ``passed``, ``value``, ``limit`` and ``rule``
+        (its meaning in words). A gate that is measured on people also has ``finding`` (what decided, or
+        None), ``people`` (their number) and ``people_needed`` (the number that would decide it with a
+        probability of 80 %; None if unknown).
     """
     limits, test, export = settings.gates, metrics["test"], metrics["export"]
     outcomes, times = metrics["outcome_gains"], (metrics["latency"], metrics["latency"]["node"])
@@ -80,22 +80,22 @@ def gates(metrics: Mapping[str, Any], settings: FinalizeSettings) -> dict[str, d
 
 
 def winner_is_default(metrics: Mapping[str, Any]) -> bool:
-    """Whether the configuration that won is the research default itself."""
+    """Return whether the research default is the winning configuration."""
     return "winner" in metrics and metrics["params"] == metrics["research_default_params"]
 
 
 def failed(decided: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Names of the gates that failed."""
+    """Return the names of the gates that failed."""
     return [name for name, gate in decided.items() if gate["result"] == FAILED]
 
 
 def undecided(decided: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Names of the gates that have too few people."""
+    """Return the names of the gates with too few people."""
     return [name for name, gate in decided.items() if gate["result"] == TOO_FEW]
 
 
 def not_passed(decided: Mapping[str, Mapping[str, Any]]) -> str:
-    """Which gates did not pass, and why, in words; empty if all passed.
+    """Return which gates did not pass and why, in words; empty if all passed.
 
     Examples:
         >>> not_passed({"a": {"result": "failed"}, "b": {"result": "too few people"}})
@@ -110,7 +110,7 @@ def not_passed(decided: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def gate_lines(decided: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """A line for each gate on the console, with value and limit."""
+    """Return a line for each gate on the console, with value and limit."""
     return [
         f"gate {words(name):<16} {_shown(gate['result']):<14}   "
         f"{number(gate['value'])} (limit {number(gate['limit'])})"
@@ -123,6 +123,6 @@ def _shown(result: str) -> str:
 
 
 def _compared(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """The gains over the baselines and, if it was measured, the research default."""
+    """Return the gains over the baselines and, if it was measured, the research default."""
     trained = [decide.RESEARCH_DEFAULT] if metrics["research_default"] else []
     return {name: metrics["gains"][name] for name in (*metrics["baselines"], *trained)}

@@ -1,8 +1,8 @@
-"""Whether a model lags one step behind: it says the title that people have, as if targets were shifted.
+"""Detects a model that lags one step behind: it predicts the current title, as if targets were shifted.
 
-A model lags if it predicts more staying than there is, or if among people who moved it knows less than
-counting does of where they went. How often it predicts the current title for people who *moved* decides
-nothing: where the history does not tell who moves, the best possible prediction does so too.
+A model lags if it predicts more staying than is observed, or if a counting baseline predicts better where
+people who moved went. How often it predicts the current title for people who *moved* is no criterion: if the
+history does not show who will move, the best possible model does so too.
 """
 
 # E examples
@@ -19,16 +19,18 @@ from trajtune.model.predictions import Predictions
 
 
 def staying(p: Predictions, current_ids: NDArray[np.int32]) -> dict[str, Any]:
-    """How often staying on the current title is predicted, and how often it happens.
+    """Return how often staying on the current title is predicted and observed.
 
     Args:
         p: Predictions of any predictor, ``[E]``.
-        current_ids: The last title that the predictor saw, ``[E]``; 0 unknown: the example is left out.
+        current_ids: Id of the last title that the predictor saw, ``[E]``; examples with 0 (unknown) are left
+            out.
 
     Returns:
         ``num``; ``predicted``, the mean probability of staying; ``observed``, the share who stayed;
         ``excess``, their difference, with ``low`` and ``high`` of its 95 % interval; and ``j`` with its
-        interval: P(predicted = current | stayed) minus P(predicted = current | moved). None where undefined.
+        interval: P(predicted = current | stayed) minus P(predicted = current | moved). Undefined values are
+        None.
     """
     known = (current_ids != 0) & ~np.isnan(p.stay_nll)
     num = int(known.sum())
@@ -50,11 +52,11 @@ def staying(p: Predictions, current_ids: NDArray[np.int32]) -> dict[str, Any]:
 
 
 def movers(p: Predictions, moved: NDArray[np.bool_]) -> dict[str, Any]:
-    """Where people who moved go: accuracy with the current title left out of the ranking.
+    """Return the accuracy for people who moved, with the current title left out of the ranking.
 
     Args:
         p: Predictions of any predictor, ``[E]``.
-        moved: Whose next title is another one, bool ``[E]``.
+        moved: Whether the next title differs from the current one, bool ``[E]``.
 
     Returns:
         ``num``, ``top1`` and ``top5``; the accuracies are None if nobody moved.
@@ -66,21 +68,22 @@ def movers(p: Predictions, moved: NDArray[np.bool_]) -> dict[str, Any]:
 
 
 def movers_gain(model: Predictions, other: Predictions, moved: NDArray[np.bool_]) -> Gain | None:
-    """The gain in top-5 among people who moved, with the current title left out; None if nobody moved."""
+    """Return the gain in top-5 for people who moved, without the current title, or None if nobody moved."""
     hits = [_among(p.take(moved).rank_of_moves, 5) for p in (model, other)]
     return mean_gain((hits[0] - hits[1])[None])
 
 
 def predicts_too_much_staying(found: Mapping[str, Any], limit: float) -> bool | None:
-    """Whether `staying` exceeds what happens by more than the limit, and by more than chance.
+    """Return whether predicted staying exceeds observed staying by more than the limit and than chance.
 
-    None if no current title is known.
+    Returns:
+        None if no current title is known.
     """
     return None if found["excess"] is None else bool(found["excess"] > limit and found["low"] > 0)
 
 
 def worse_for_movers(gains: Mapping[str, Gain | None]) -> list[str]:
-    """The predictors that know significantly more of where movers go, by Holm's correction."""
+    """Return the predictors that predict significantly better where movers go, after Holm's correction."""
     corrected = holm({name: gain["p_worse"] for name, gain in gains.items() if gain})
     return [name for name, p in corrected.items() if p <= ONE_SIDED]
 
@@ -90,7 +93,7 @@ def _among(rank: NDArray[np.int32], most: int) -> NDArray[np.float64]:
 
 
 def _j(says_current: NDArray[np.bool_], stayed: NDArray[np.bool_]) -> dict[str, float | None]:
-    """J and its 95 % interval over people; None if everybody stayed, or nobody."""
+    """Return J and its 95 % interval over people; None if everybody or nobody stayed."""
     if stayed.all() or not stayed.any():
         return {"j": None, "j_low": None, "j_high": None}
     cells = np.bincount(2 * stayed + says_current, minlength=4)

@@ -1,4 +1,4 @@
-"""Transitions of a split and what reports show of them: the last of each career, and the outcomes."""
+"""Transitions of a split with data for reports: the last one of each career, and those with outcomes."""
 
 # E examples
 
@@ -16,14 +16,14 @@ from trajtune.finalizing.evaluate.career_changers import career_changers
 
 @dataclass(frozen=True)
 class Transitions:
-    """Some examples, with what reports show about them.
+    """Examples with data for reports.
 
     Attributes:
-        examples: ``[E]``.
-        current_ids: int32 ``[E]``: the last title that the model sees; 0 unknown.
-        current_words: Normalised words of that title, ``[E]``.
-        changers: bool ``[E]``: see `career_changers`.
-        moved: bool ``[E]``: whether the next title is another one, by `titles.identity`.
+        examples: The examples, ``[E]``.
+        current_ids: Id of the last title that the model sees, int32 ``[E]``; 0 is unknown.
+        current_words: Normalised words of the current title, ``[E]``.
+        changers: Whether the career changes, bool ``[E]``, see `career_changers`.
+        moved: Whether the next title is another title by `titles.identity`, bool ``[E]``.
     """
 
     examples: Examples
@@ -34,17 +34,17 @@ class Transitions:
 
     @property
     def everybody(self) -> NDArray[np.bool_]:
-        """bool ``[E]``, all true."""
+        """A selection of all examples: bool ``[E]``, all true."""
         return np.ones(len(self.examples), np.bool_)
 
 
 def last_transitions(data: SplitData) -> Transitions:
-    """The last transitions of one split, in the order of its careers: one for each person."""
+    """Return the last transition of each person in a split, in the order of its careers."""
     return _transitions(data, examples_of(data.arrays, "last"))
 
 
 def with_outcome_transitions(data: SplitData, last: Transitions) -> tuple[Transitions, Transitions]:
-    """The last transitions, and those to the split's `outcome_examples`: one object if they are equal."""
+    """Return ``last`` and the transitions to `outcome_examples`; they are one object if equal."""
     outcomes = outcome_examples(data.arrays)
     return last, last if outcomes.equals(last.examples) else _transitions(data, outcomes)
 
@@ -65,7 +65,7 @@ def _transitions(data: SplitData, examples: Examples) -> Transitions:
 
 
 def histories(data: SplitData, most: int) -> list[NDArray[np.int64]]:
-    """Title ids of the first ``most`` careers as the model sees them: without the last title."""
+    """Return the title ids of the first ``most`` careers without the last title, as input of the model."""
     ids, examples = data.arrays.title_ids.astype(np.int64), examples_of(data.arrays, "last")
     pairs = zip(examples.start[:most], examples.target[:most], strict=True)
     return [ids[start:target] for start, target in pairs]

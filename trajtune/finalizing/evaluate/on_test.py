@@ -1,9 +1,10 @@
-"""The one measurement on test: the exported graph, what it is compared with, and the Bayes limit.
+"""Measures on test, once: the exported graph, the models that it is compared with, and the Bayes limit.
 
-It is compared with the winner as it was selected, the research default and the baselines.
+The graph is compared with the winner as selected (before training on everything known), the research default
+and the baselines.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -43,17 +44,17 @@ from trajtune.model.predict import predict, predict_split, with_outcomes
 from trajtune.model.predictions import Predictions, SplitPredictions
 
 ONLY_OF_LAST_MOVES: Final = (
-    "the limit is known for last moves, but with `split.by: move` tenures are measured on ended roles"
+    "the limit is known only for last moves, but with `split.by: move` tenures are measured on ended roles"
 )
 
 
 @dataclass(frozen=True)
 class References:
-    """Trained models that the exported one is compared with.
+    """Trained models that the exported model is compared with.
 
     Attributes:
-        models: By name, for each seed: ``as_selected`` and ``research_default``; neither needs to be there.
-        encoder: The vocabulary of all of them.
+        models: Models of each seed, by name: ``as_selected`` and ``research_default``, both optional.
+        encoder: The vocabulary of all these models.
     """
 
     models: Mapping[str, Sequence[CareerModel]]
@@ -61,11 +62,11 @@ class References:
 
 
 def origin(snapshot: Snapshot, division: Snapshot, run: str) -> dict[str, Any]:
-    """The keys of ``metrics.json`` that say what was measured, and on what.
+    """Return the keys of ``metrics.json`` about the run and its data.
 
     Args:
-        snapshot: What the search read.
-        division: What the exported model was trained on: the snapshot, or its `Snapshot.refit`.
+        snapshot: The snapshot of the search.
+        division: Data that the exported model was trained on: the snapshot, or its `Snapshot.refit`.
         run: Name of the run.
     """
     manifest = snapshot.manifest
@@ -93,21 +94,23 @@ def measure_on_test(
     run: str,
     purpose: str,
     settings: FinalizeSettings,
+    keep: Callable[[Predictions], None] | None = None,
 ) -> dict[str, Any]:
     """Open the test split, which the ledger records, and measure everything on it.
 
     Args:
-        snapshot: The division that the model was trained on; the baselines are fitted on its train, and its
-            test split is opened.
+        snapshot: Data that the model was trained on; the baselines are fitted on its train, and its test
+            split is opened.
         graph: The exported model.
-        references: Trained models to compare it with.
-        ngram_choice: What the baseline `ngram` chose on val.
-        run: Entry in the ledger.
-        purpose: Entry in the ledger.
-        settings: Nominal coverage of the tenure interval, and the limits of the gates.
+        references: Trained models to compare with.
+        ngram_choice: Settings that the baseline `ngram` chose on val.
+        run: Name of the run, for the ledger.
+        purpose: Purpose of the measurement, for the ledger.
+        settings: Settings with the nominal coverage of the tenure interval and the limits of the gates.
+        keep: Called with the graph's predictions of each person's last move.
 
     Returns:
-        The keys of ``metrics.json`` that come from test: ``test``, ``career_changers``, ``baselines``,
+        The keys of ``metrics.json`` about test: ``test``, ``career_changers``, ``baselines``,
         ``ngram`` (its choice), ``as_selected`` and ``research_default`` (None if not given; the mean over
         seeds), ``gains``, ``outcome_gains`` (over baselines), ``segments``, ``title_sets``, ``reliability``,
         ``bayes_limit``, ``examples``, ``test_openings``.
@@ -117,25 +120,27 @@ def measure_on_test(
     transitions = last_transitions(data)
     predicted = predict_with_graph(graph, data.arrays, transitions.examples)
     own, on_test = predicted.predictions, _with_graph_outcomes(predicted, graph, data)
-    of_baselines = {
+    if keep is not None:
+        keep(own)
+    by_baseline = {
         name: predict_split(partial(baseline.predict, data.arrays), data.arrays)
         for name, baseline in fit_baselines(train, graph.vocab_size, ngram_choice).items()
     }
-    baselines = {name: evaluate_baseline(p, transitions) for name, p in of_baselines.items()}
-    trained, of_trained = _references(references, data, transitions)
+    baselines = {name: evaluate_baseline(p, transitions) for name, p in by_baseline.items()}
+    trained, trained_metrics = _references(references, data, transitions)
     if "as_selected" in trained:
-        of_trained["as_selected"]["both_know"] = _both_know(own, trained["as_selected"][0])
-    others = {**trained, **{name: [p.moves] for name, p in of_baselines.items()}}
+        trained_metrics["as_selected"]["both_know"] = _both_know(own, trained["as_selected"][0])
+    others = {**trained, **{name: [p.moves] for name, p in by_baseline.items()}}
     both = with_outcome_transitions(data, transitions)
     return {
         "test": evaluate_model(on_test, predicted.calibrated_confidence, settings.gates.calibration_error),
-        "career_changers": _changers(own, of_baselines, transitions, settings.gates.staying),
+        "career_changers": _changers(own, by_baseline, transitions, settings.gates.staying),
         "baselines": baselines,
         "ngram": ngram_choice.to_dict(),
-        "as_selected": of_trained.get("as_selected"),
-        "research_default": of_trained.get("research_default"),
+        "as_selected": trained_metrics.get("as_selected"),
+        "research_default": trained_metrics.get("research_default"),
         "gains": {name: gain(own, *of_seeds) for name, of_seeds in others.items()},
-        "outcome_gains": _outcome_gains(on_test, of_baselines, both, settings.tenure_coverage),
+        "outcome_gains": _outcome_gains(on_test, by_baseline, both, settings.tenure_coverage),
         "segments": by_segment(predicted, on_test.outcomes, others, both, data.split_dates),
         "title_sets": evaluate_sets(predicted, segment_labels(transitions, data.split_dates)),
         "reliability": {
@@ -151,13 +156,13 @@ def measure_on_test(
 
 def _changers(
     own: Predictions,
-    of_baselines: Mapping[str, SplitPredictions],
+    by_baseline: Mapping[str, SplitPredictions],
     transitions: Transitions,
     most_staying: float,
 ) -> dict[str, Any]:
-    """`changers_and_everybody` of the graph, and whether it lags one step behind, by both signs of a lag."""
+    """Return `changers_and_everybody` of the graph, and whether it lags one step by either criterion."""
     found = changers_and_everybody(own, transitions)
-    gains = {name: movers_gain(own, p.moves, transitions.moved) for name, p in of_baselines.items()}
+    gains = {name: movers_gain(own, p.moves, transitions.moved) for name, p in by_baseline.items()}
     too_much = predicts_too_much_staying(found["staying"], most_staying)
     lag = True if worse_for_movers(gains) else too_much
     return {**found, "one_step_lag_detected": lag, "movers_gains": gains}
@@ -165,20 +170,20 @@ def _changers(
 
 def _outcome_gains(
     own: SplitPredictions,
-    of_baselines: Mapping[str, SplitPredictions],
+    by_baseline: Mapping[str, SplitPredictions],
     transitions: tuple[Transitions, Transitions],
     coverage: float,
 ) -> dict[str, Any]:
-    """Gains of hireability and of the tenure interval over each baseline."""
+    """Return the gains of hireability and of the tenure interval over each baseline."""
     last, outcomes = (each.examples.start for each in transitions)
     labelled = last if own.labelled is own.moves else outcomes
     return {
         "hireability_auc": {
-            name: auc_gain(own.labelled, p.labelled, labelled) for name, p in of_baselines.items()
+            name: auc_gain(own.labelled, p.labelled, labelled) for name, p in by_baseline.items()
         },
         "tenure_score": {
             name: tenure_score_gain(own.outcomes, p.outcomes, outcomes, coverage)
-            for name, p in of_baselines.items()
+            for name, p in by_baseline.items()
         },
     }
 
@@ -186,7 +191,7 @@ def _outcome_gains(
 def _references(
     references: References, data: SplitData, transitions: Transitions
 ) -> tuple[dict[str, list[Predictions]], dict[str, dict[str, Any]]]:
-    """Predictions of each reference's seeds for the last moves, and its metrics, by its own vocabulary."""
+    """Return each reference's predictions of last moves, by seed, and its metrics, in its vocabulary."""
     seen = with_vocabulary(data, references.encoder).arrays
     same_people = replace(transitions, current_ids=seen.title_ids[transitions.examples.target - 1])
     predicted = {
@@ -209,7 +214,7 @@ def _with_graph_outcomes(moves: GraphPredictions, graph: Graph, data: SplitData)
 
 
 def _both_know(own: Predictions, selected: Predictions) -> dict[str, Any]:
-    """The NLL of both on the next titles in both vocabularies; `gain` is on the same ones."""
+    """Return the NLL of both models on next titles in both vocabularies; `gain` uses the same titles."""
     known = (own.rank > 0) & (selected.rank > 0)
     return {
         "num": int(known.sum()),
@@ -222,7 +227,7 @@ def _bayes_limit(
     snapshot: Snapshot, data: SplitData, transitions: Transitions, coverage: float
 ) -> Mapping[str, Any]:
     if not has_bayes_optimum(snapshot.manifest):
-        return {"bayes_limit": None, "bayes_limit_reason": "only the process of simulated careers is known"}
+        return {"bayes_limit": None, "bayes_limit_reason": "the limit is known only for simulated careers"}
     best = bayes_predictions(snapshot.manifest, data, "test", snapshot.encoder(), coverage=coverage)
     changers = changers_and_everybody(best.predictions, transitions)
     known = optimum_metrics(best)
@@ -233,7 +238,7 @@ def _bayes_limit(
 
 
 def _undefined_by_move(manifest: Mapping[str, Any], known: Metrics) -> dict[str, None]:
-    """The limit's metrics that would describe other examples than the model's: the limit is of last moves."""
+    """Return the limit's metrics that are measured on other examples than the model's (not last moves)."""
     settings = manifest["settings"]
     if settings["split"]["by"] != "move":
         return {}

@@ -1,6 +1,6 @@
-"""How much better hireability and tenure interval are than a baseline's, with intervals by person.
+"""Gains in hireability and tenure interval over a baseline, with intervals over people.
 
-A person may have several outcomes, so that people are resampled, not outcomes.
+A person may have several outcomes, so people are resampled instead of outcomes.
 """
 
 # E examples, P people
@@ -19,15 +19,15 @@ _NORMAL: Final = NormalDist()
 
 
 def auc_gain(model: Predictions, other: Predictions, person: NDArray[np.int64]) -> Gain | None:
-    """The gain in the area under the ROC curve of hireability (DeLong, DeLong and Clarke-Pearson 1988).
+    """Return the gain in the area under hireability's ROC curve (DeLong, DeLong and Clarke-Pearson 1988).
 
     Args:
         model: Predictions of the model, ``[E]``.
         other: Predictions of a baseline for the same examples, ``[E]``.
-        person: Whose example it is, ``[E]``.
+        person: Id of the person of each example, ``[E]``.
 
     Returns:
-        The gain on examples that both predict and whose outcome is known; None with one class or none.
+        The gain on examples that both predict and whose outcome is known; None without both classes.
     """
     known = ~np.isnan(model.hireability) & ~np.isnan(other.hireability) & ~np.isnan(model.hireable)
     outcome = model.hireable[known] == 1
@@ -54,12 +54,12 @@ def auc_gain(model: Predictions, other: Predictions, person: NDArray[np.int64]) 
 def tenure_score_gain(
     model: Predictions, other: Predictions, person: NDArray[np.int64], coverage: float
 ) -> Gain | None:
-    """The gain in the mean interval score, as a share of the baseline's.
+    """Return the gain in the mean interval score, relative to the baseline's.
 
     Args:
         model: Predictions of the model, ``[E]``.
         other: Predictions of a baseline for the same examples, ``[E]``.
-        person: Whose example it is, ``[E]``.
+        person: Id of the person of each example, ``[E]``.
         coverage: Nominal coverage of the intervals.
 
     Returns:
@@ -76,13 +76,13 @@ def tenure_score_gain(
 
 
 def _influences(score: NDArray[np.floating], outcome: NDArray[np.bool_]) -> tuple[float, NDArray[np.float64]]:
-    """The area, and by how much each example moves it ``[E]``; their squares' sum is its variance."""
+    """Return the area, and each example's influence on it ``[E]``; the sum of squares is the variance."""
     positives, negatives = int(outcome.sum()), int((~outcome).sum())
     above = np.empty(len(score))
     for own, others, num in ((outcome, ~outcome, negatives), (~outcome, outcome, positives)):
         rising = np.sort(score[others])
         below = np.searchsorted(rising, score[own], "left") + np.searchsorted(rising, score[own], "right")
-        above[own] = below / (2 * num)  # share of the other class below, ties half
+        above[own] = below / (2 * num)  # share of the other class with lower scores; ties count half
     above[~outcome] = 1 - above[~outcome]
     area = float(above[outcome].mean())
     return area, (above - area) / np.where(outcome, positives, negatives)

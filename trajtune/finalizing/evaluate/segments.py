@@ -1,4 +1,4 @@
-"""For whom the model is good: metrics by length of history, level, known current title and quarter."""
+"""Metrics by segment of people: length of history, level, known current title and quarter."""
 
 # E examples
 
@@ -30,7 +30,7 @@ LEVELS: Final = (
     ),
     ("senior", frozenset({"senior", "lead", "principal", "staff", "expert"})),
 )
-"""Words that tell the level of a title; the first row that matches counts."""
+"""Words that show the level of a title; the first matching row decides."""
 
 OTHER_LEVEL: Final = "no level named"
 VICE_PRESIDENT: Final = frozenset({"vice", "president"})
@@ -43,20 +43,20 @@ def by_segment(
     transitions: tuple[Transitions, Transitions],
     split_dates: pa.Array,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Metrics of the graph in four ways to divide the people.
+    """Return metrics of the graph in four segmentations of the people.
 
     Args:
         graph: Predictions of the graph for the last moves.
-        outcomes: Its predictions for the roles that the tenure is measured on.
-        others: Predictions of what the graph is compared with for the last moves, by name, for each seed.
+        outcomes: Predictions of the graph for the roles that the tenure is measured on.
+        others: Predictions of the other models for the last moves, by name, for each seed.
         transitions: The last moves, and the transitions to the roles of ``outcomes``.
-        split_dates: date32 ``[E]``, of the last moves; a person's outcomes are in the same quarter.
+        split_dates: Dates of the last moves, date32 ``[E]``; a person's outcomes are in the same quarter.
 
     Returns:
-        By way, a row for each segment that has last moves, in a fixed order: ``segment``, ``num``, ``top1``,
-        ``top5``, ``nll``, ``ece``, ``num_tenures``, ``tenure_coverage`` and ``tenure_width_months``, and
-        under ``others`` each one's ``top1``, ``top5`` and ``nll``, on average over seeds; None where
-        undefined.
+        By name of the segmentation, a row for each segment that has last moves, in a fixed order:
+        ``segment``, ``num``, ``top1``, ``top5``, ``nll``, ``ece``, ``num_tenures``, ``tenure_coverage`` and
+        ``tenure_width_months``, and under ``others`` the ``top1``, ``top5`` and ``nll`` of each other model,
+        averaged over seeds. Undefined values are None.
     """
     last, of_outcomes = transitions
     quarters = _quarters(split_dates)
@@ -66,24 +66,25 @@ def by_segment(
         person = np.searchsorted(last.examples.start, of_outcomes.examples.start)
         outcome_labels = _labels(of_outcomes, quarters[person])
     segments = {}
-    for way, order in _ORDERS.items():
-        segments[way] = [
+    for segmentation, order in _ORDERS.items():
+        own, own_outcomes = labels[segmentation], outcome_labels[segmentation]
+        segments[segmentation] = [
             {
-                **_row(name, labels[way] == name, graph, others),
-                **_tenure(outcomes.take(outcome_labels[way] == name)),
+                **_row(name, own == name, graph, others),
+                **_tenure(outcomes.take(own_outcomes == name)),
             }
-            for name in sorted(set(labels[way].tolist()), key=order)
+            for name in sorted(set(own.tolist()), key=order)
         ]
     return segments
 
 
 def segment_labels(transitions: Transitions, split_dates: pa.Array) -> dict[str, NDArray[np.str_]]:
-    """The segment of each of the last moves ``[E]``, by way."""
+    """Return the segment of each last move ``[E]``, by name of the segmentation."""
     return _labels(transitions, _quarters(split_dates))
 
 
 def _labels(transitions: Transitions, quarters: NDArray[np.str_]) -> dict[str, NDArray[np.str_]]:
-    """The segment of each transition ``[E]``, by way."""
+    """Return the segment of each transition ``[E]``, by name of the segmentation."""
     return {
         "history_length": _lengths(transitions.examples.length),
         "level": np.array([level_of(words) for words in transitions.current_words], np.str_),
@@ -93,7 +94,7 @@ def _labels(transitions: Transitions, quarters: NDArray[np.str_]) -> dict[str, N
 
 
 def level_of(words: frozenset[str]) -> str:
-    """The level that the words of a title name; a vice president is a manager."""
+    """Return the level that the words of a title show; a vice president is a manager."""
     rest = words - {"president"} if words >= VICE_PRESIDENT else words
     return next((level for level, signs in LEVELS if rest & signs), OTHER_LEVEL)
 

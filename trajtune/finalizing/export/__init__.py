@@ -1,1 +1,1 @@
-"""From torch to the ONNX file that is shipped, and proof that nothing was lost."""
+"""Exports the torch model to ONNX, and checks that the graph computes the same."""

@@ -1,4 +1,4 @@
-"""The exported module: trained network and every correction in one."""
+"""The exported module: the trained network with all corrections."""
 
 # B careers in a batch, T roles (padded), V titles, K knots, S titles of a set at most
 
@@ -12,14 +12,14 @@ from trajtune.finalizing.calibrate.isotonic import CalibrationTable
 from trajtune.finalizing.calibrate.title_sets import MOST_TITLES
 
 TOP = 5
-"""Titles in the extra outputs (fewer only where the vocabulary holds fewer)."""
+"""Number of titles in the extra outputs (fewer only if the vocabulary has fewer)."""
 
 
 class ExportedModule(nn.Module):
-    """The network with the contract's three outputs, and more that carry the calibration.
+    """The network with the three outputs of the contract and additional calibrated outputs.
 
-    The softmax is computed in float64, as JavaScript does. The steps of the calibration would otherwise
-    turn a rounding error into a visible difference.
+    The softmax is computed in float64, like in JavaScript. Otherwise the steps of the calibration would turn
+    a rounding error into a visible difference.
     """
 
     tenure_shift: Tensor
@@ -30,9 +30,10 @@ class ExportedModule(nn.Module):
         """Wrap a trained network.
 
         Args:
-            model: ``(title_ids, lengths)`` to ``(logits, tenure, hireability)``, as `CareerTrajectoryLSTM`.
-            vocab_size: V, index 0 included.
-            corrections: What is done to its outputs.
+            model: Module that maps ``(title_ids, lengths)`` to ``(logits, tenure, hireability)``, for example
+                `CareerTrajectoryLSTM`.
+            vocab_size: V, including index 0.
+            corrections: Corrections of the network's outputs.
         """
         super().__init__()
         self.model = model
@@ -48,17 +49,17 @@ class ExportedModule(nn.Module):
         self.register_buffer("hireability_prior", torch.tensor(priors.hireability if priors else 0.0))
 
     def forward(self, title_ids: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
-        """Predict.
+        """Predict with all corrections.
 
         Args:
-            title_ids: int64 ``[B, T]``; values past a career's length never matter.
-            lengths: int64 ``[B]``, each in 1..T.
+            title_ids: Title ids, int64 ``[B, T]``; values past a career's length are ignored.
+            lengths: Number of roles of each career, int64 ``[B]``, each in 1..T.
 
         Returns:
             Logits ``[B, V]``, tenure in months ``[B, 2]``, hireability ``[B, 1]``, calibrated confidence
             ``[B, 1]``, ids ``[B, 5]`` and probabilities ``[B, 5]`` (uncalibrated softmax) of the top titles.
-            With a `SetRule` also the set's ids ``[B, S]``, best first and 0 past its end, and its size
-            ``[B, 1]``.
+            With a `SetRule` also the ids of the set ``[B, S]``, best first and 0 past its end, and the size
+            of the set ``[B, 1]``.
         """
         logits_BV, tenure_B2, hireability_B1 = self.model(title_ids, lengths)
         probabilities_BV = torch.softmax(logits_BV.double(), 1)
@@ -75,7 +76,7 @@ class ExportedModule(nn.Module):
         return outputs if self.sets is None else (*outputs, *self._set(best_BS, ids_BS))
 
     def corrected(self, tenure_B2: Tensor) -> Tensor:
-        """The conformal interval ``[B, 2]`` in months, 0 ≤ lower ≤ upper; see `TenureCorrection`."""
+        """Return the conformal interval ``[B, 2]`` in months, 0 ≤ lower ≤ upper; see `TenureCorrection`."""
         ends_B2 = torch.log(torch.relu(tenure_B2) + OFFSET_MONTHS) + self.tenure_shift
         middle_B1 = (ends_B2[:, :1] + ends_B2[:, 1:]) / 2
         lower_B1 = torch.minimum(ends_B2[:, :1], middle_B1)
@@ -94,7 +95,7 @@ class ExportedModule(nn.Module):
         assert self.sets is not None
         before_BS = torch.cumsum(best_BS, 1) - best_BS
         position_S = torch.arange(best_BS.shape[1], device=best_BS.device, dtype=best_BS.dtype)
-        # The first title's score is 0, which cancellation above may have made a rounding error.
+        # The first title's score must be exactly 0; cancellation above may leave a rounding error.
         scores_BS = torch.relu(before_BS) * (position_S > 0) + self.sets.penalty * position_S
         member_BS = scores_BS <= self.sets.threshold
         return ids_BS * member_BS, member_BS.long().sum(1, keepdim=True)
@@ -108,7 +109,7 @@ class _Curve(nn.Module):
 
     def __init__(self, table: CalibrationTable) -> None:
         super().__init__()
-        # float64: with float32 knots the steps of an isotonic curve are off by 2.6e-4.
+        # float64, because with float32 knots the steps of an isotonic curve are off by 2.6e-4.
         x, y = np.asarray(table.breakpoints, np.float64), np.asarray(table.values, np.float64)
         if len(x) == 1:
             x, y = np.append(x, x[0] + 1), np.append(y, y[0])
@@ -116,8 +117,8 @@ class _Curve(nn.Module):
         self.register_buffer("knots_y", torch.from_numpy(y))
 
     def forward(self, x_B1: Tensor) -> Tensor:
-        """Look up float64 ``[B, 1]``; float32 ``[B, 1]``."""
-        # Counting the knots at or below replaces searchsorted, which does not export.
+        """Return the calibrated values, float32 ``[B, 1]``, of float64 ``[B, 1]``."""
+        # Counting the knots at or below x replaces searchsorted, which cannot be exported.
         upper_B = (x_B1 >= self.knots_x).long().sum(1).clamp(1, len(self.knots_x) - 1)
         x0, x1 = self.knots_x[upper_B - 1], self.knots_x[upper_B]
         y0, y1 = self.knots_y[upper_B - 1], self.knots_y[upper_B]

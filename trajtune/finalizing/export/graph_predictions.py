@@ -1,4 +1,4 @@
-"""Predictions of the exported graph itself, so that what is measured is what is shipped."""
+"""Predictions of the exported graph, so that evaluation measures the model that is shipped."""
 
 # E examples
 
@@ -24,9 +24,9 @@ class GraphPredictions:
     """Predictions of the graph for some examples.
 
     Attributes:
-        predictions: Ranks, log-loss and so on; ``confidence`` is the plain softmax.
-        calibrated_confidence: float32 ``[E]``: the graph's own output; the plain softmax without one.
-        set_size: int64 ``[E]``: titles in the set of next titles; None if the graph gives no sets.
+        predictions: Ranks, log-loss and other values; ``confidence`` is the uncalibrated softmax.
+        calibrated_confidence: The graph's confidence, float32 ``[E]``; the softmax if it has no such output.
+        set_size: Number of titles in the set of next titles, int64 ``[E]``; None if the graph has no sets.
     """
 
     predictions: Predictions
@@ -35,7 +35,7 @@ class GraphPredictions:
 
 
 def predict_with_graph(graph: Graph, arrays: CareerArrays, examples: Examples) -> GraphPredictions:
-    """Run the examples through the graph; the result is in their order."""
+    """Run the graph on the examples and return the predictions in their order."""
     if not len(examples):
         return GraphPredictions(predictions(arrays, examples, concatenate([])), np.empty(0, np.float32))
     index, next_roles = [], []

@@ -1,4 +1,4 @@
-"""Latency in Python and Node of what the service does: batch 1, no padding, one thread, softmax and sort."""
+"""Measures latency in Python and Node like in the service: batch 1, no padding, one thread, softmax, sort."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ from trajtune.bundle.graph import Graph
 CALLS: Final = 500
 ONNXRUNTIME_NODE: Final = "1.30.0"
 AT_ONCE: Final = 50
-"""People that the search service asks for at once."""
+"""Number of people for which the search service requests predictions at once."""
 
 ROUNDS: Final = 20
 _WARM_UP: Final = 20
@@ -26,16 +26,16 @@ _NODE_TIMEOUT_S: Final = 60
 
 
 def measure_latency(graph: Graph, model: Path, careers: Sequence[NDArray[np.int64]]) -> dict[str, Any]:
-    """`latency_in_python` with `latency_in_node`: percentiles under ``node``, or None with a reason."""
+    """Return `latency_in_python` and `latency_in_node` (percentiles as ``node``, or None with a reason)."""
     return {**latency_in_python(graph, careers), **latency_in_node(model, careers)}
 
 
 def latency_in_python(graph: Graph, careers: Sequence[NDArray[np.int64]]) -> dict[str, Any]:
-    """Wall-clock milliseconds of a call with its softmax and its sort, over many calls with real careers.
+    """Measure wall-clock milliseconds per call, with softmax and sort, over many calls with real careers.
 
     Args:
-        graph: The exported file.
-        careers: Title ids, each at least one long; at least one career.
+        graph: The exported graph.
+        careers: Title ids of careers with at least one role; at least one career.
 
     Returns:
         ``p50_ms``, ``p95_ms``, ``p99_ms`` and ``calls``.
@@ -44,26 +44,26 @@ def latency_in_python(graph: Graph, careers: Sequence[NDArray[np.int64]]) -> dic
     for call in range(_WARM_UP + CALLS):
         title_ids = careers[call % len(careers)][None]
         lengths = np.array([title_ids.shape[1]], np.int64)
-        began = time.perf_counter()
+        started = time.perf_counter()
         logits = graph.run(title_ids, lengths)["next_role_logits"][0].astype(np.float64)
         powers = np.exp(logits - logits.max())
         np.sort(powers / powers.sum())
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.perf_counter() - started)
     return _described(np.array(seconds[_WARM_UP:]) * 1000)
 
 
 def latency_in_node(model: Path, careers: Sequence[NDArray[np.int64]]) -> dict[str, Any]:
-    """The same in Node, if Node and onnxruntime-node are installed; nothing is downloaded.
+    """Measure the same in Node, if Node and onnxruntime-node are installed; nothing is downloaded.
 
-    onnxruntime-node is searched from the working directory upwards, and in `client_folder`.
+    onnxruntime-node is searched for from the working directory upwards, and in `client_folder`.
 
     Args:
         model: The exported file.
-        careers: As for `latency_in_python`.
+        careers: As in `latency_in_python`.
 
     Returns:
         ``node``: the percentiles, ``calls``, ``version`` and ``fifty_at_once_p95_ms``, the time until the
-        last of `AT_ONCE` careers that are asked for together has its answer; or None with ``node_reason``.
+        last of `AT_ONCE` simultaneous requests is answered; or None with ``node_reason``.
     """
     node = shutil.which("node")
     if node is None:
@@ -86,7 +86,7 @@ def latency_in_node(model: Path, careers: Sequence[NDArray[np.int64]]) -> dict[s
     if not measured:
         reason = (
             "onnxruntime-node is not installed; "
-            f"`npm install onnxruntime-node@{ONNXRUNTIME_NODE}` in the working directory"
+            f"run `npm install onnxruntime-node@{ONNXRUNTIME_NODE}` in the working directory"
         )
         return {"node": None, "node_reason": reason}
     together = {"fifty_at_once_p95_ms": float(np.percentile(measured["together_ms"], 95))}
@@ -94,7 +94,7 @@ def latency_in_node(model: Path, careers: Sequence[NDArray[np.int64]]) -> dict[s
 
 
 def client_folder() -> Path:
-    """Where the tests install onnxruntime-node, so that finalize finds it on a developer's machine."""
+    """Return the folder where tests install onnxruntime-node; finalize also finds it there."""
     return platformdirs.user_cache_path("trajtune") / f"service-client-{ONNXRUNTIME_NODE}"
 
 

@@ -1,7 +1,7 @@
-"""Parity of the graph with torch, over a grid of batch × length × padding and for real careers.
+"""Checks parity of the graph with torch, over a grid of batch × length × padding and for real careers.
 
-Each row of a padded batch is compared with that career alone in torch, which shows that neither the other
-careers of the batch nor the values in the padding matter.
+Each row of a padded batch is compared with the same career alone in torch. This shows that neither the other
+careers of the batch nor the values in the padding affect the result.
 """
 
 # B careers in a batch, T roles (padded), V titles
@@ -25,9 +25,9 @@ BATCHES: Final = (1, 2, 7, 64)
 LENGTHS: Final = (1, 2, 10, 50)
 PADDINGS: Final = (0, 3, 40)
 RELATIVE: Final = 1e-4
-"""Of each value: trained models show 1.3e-5 at a logit of 56."""
+"""Relative tolerance of each value; trained models show 1.3e-5 at a logit of 56."""
 OF_RANGE: Final = 1e-5
-"""Of the largest value of an output: a tenure near 0 is the difference of large numbers."""
+"""Tolerance relative to an output's largest value: a tenure near 0 is a difference of large numbers."""
 LEAST_RANGE: Final = 1.0
 
 
@@ -37,24 +37,24 @@ def check_parity(
     """Compare the graph with torch.
 
     Args:
-        graph: The exported file.
+        graph: The exported graph.
         model: The exported module, in eval mode.
-        careers: Title ids of real careers, each at least one long; the first 64 are compared in addition to
-            random ones, in batches of the same sizes and with the same padding.
+        careers: Title ids of real careers with at least one role. The first 64 are compared in addition to
+            random careers, in batches of the same sizes and with the same padding.
         seed: Seed of the random careers.
 
     Returns:
         ``parity_max_abs_error`` (of logits), ``parity_tolerance``, ``parity_passed`` and ``parity_rows``.
 
     Raises:
-        ExportError: For the first output that differs by more than `tolerance`; gives the worst value of it.
+        ExportError: If an output differs by more than `tolerance`; the message has its worst value.
     """
     worst, rows = 0.0, 0
     for batch, padding in itertools.chain(_random(graph.vocab_size, seed), _real(careers)):
         lengths = np.array([len(career) for career in batch], np.int64)
         title_ids = _padded(batch, int(lengths.max()) + padding, graph.vocab_size, seed + rows)
         outputs = graph.run(title_ids, lengths)
-        expected = _alone(model, batch)
+        expected = _predict_alone(model, batch)
         where = f"batch {len(batch)}, length {lengths.max()}, padding {padding}"
         for name in CONTRACT_OUTPUTS:
             _compare(name, outputs[name], expected[name], where)
@@ -71,9 +71,9 @@ def check_parity(
 
 
 def tolerance(expected: NDArray[np.floating]) -> NDArray[np.float64]:
-    """How far each value of an output may be off, ``[B, ...]``.
+    """Return the allowed error of each value of an output, ``[B, ...]``.
 
-    The logit of the unknown title is far below the others, and does not widen the range.
+    The logit of the unknown title is far below the others and is excluded from the range.
     """
     size = np.abs(expected.astype(np.float64))
     usual = size[size < -UNKNOWN_LOGIT / 2]
@@ -82,7 +82,7 @@ def tolerance(expected: NDArray[np.floating]) -> NDArray[np.float64]:
 
 def _compare(name: str, found: NDArray[np.floating], expected: NDArray[np.floating], where: str) -> None:
     error, allowed = np.abs(found.astype(np.float64) - expected), tolerance(expected)
-    beyond = ~(error <= allowed)  # NaN is beyond, too
+    beyond = ~(error <= allowed)  # true for NaN as well
     if beyond.any():
         worst = np.unravel_index(
             np.argmax(np.where(beyond, np.nan_to_num(error / allowed, nan=np.inf), 0)), error.shape
@@ -94,7 +94,7 @@ def _compare(name: str, found: NDArray[np.floating], expected: NDArray[np.floati
 
 
 def _compare_top(found: NDArray[np.floating], expected: NDArray[np.floating], where: str) -> None:
-    """The top title must be torch's, unless the two titles' logits are equal within the tolerance."""
+    """Raise if the top title differs from torch's, unless both logits are equal within the tolerance."""
     row, top, torchs = np.arange(len(found)), found.argmax(1), expected.argmax(1)
     lead = expected[row, torchs] - expected[row, top]
     if (lead > 2 * tolerance(expected)[row, torchs]).any():
@@ -118,7 +118,7 @@ def _real(careers: Sequence[NDArray[np.int64]]) -> Iterator[tuple[list[NDArray[n
 def _padded(
     careers: Sequence[NDArray[np.int64]], width: int, vocab_size: int, seed: int
 ) -> NDArray[np.int64]:
-    """Careers in one batch, with garbage in the padding."""
+    """Return the careers in one batch, with random ids in the padding."""
     title_ids = np.random.default_rng(seed).integers(0, vocab_size, (len(careers), width))
     for row, career in enumerate(careers):
         title_ids[row, : len(career)] = career
@@ -126,7 +126,9 @@ def _padded(
 
 
 @torch.inference_mode()
-def _alone(model: ExportedModule, careers: Sequence[NDArray[np.int64]]) -> dict[str, NDArray[np.float32]]:
+def _predict_alone(
+    model: ExportedModule, careers: Sequence[NDArray[np.int64]]
+) -> dict[str, NDArray[np.float32]]:
     with one_thread():
         outputs = [model(torch.from_numpy(career)[None], torch.tensor([len(career)])) for career in careers]
     return {

@@ -1,4 +1,4 @@
-"""Probe careers with torch's predictions, by which a bundle is checked without torch."""
+"""Probe careers with torch's predictions, which allow checking a bundle without torch."""
 
 # B careers, T roles (padded)
 
@@ -21,12 +21,12 @@ _UNKNOWN_TITLE: Final = "Title That Nobody Has Ever Had"
 def write_probes(module: ExportedModule, encoder: TitleEncoder, path: Path) -> None:
     """Write random sequences of titles, some of them unknown, and torch's predictions.
 
-    No real careers: a bundle is passed on, and the histories of people do not belong in it.
+    Real careers are not used, because bundles are passed on and must not contain the histories of people.
 
     Args:
         module: The exported module, in eval mode.
-        encoder: Its vocabulary.
-        path: The file; the same model gives the same bytes.
+        encoder: The module's vocabulary.
+        path: The file to write; the same model gives the same bytes.
     """
     random = np.random.default_rng(0)
     titles = [encoder.decode(index) for index in range(1, encoder.vocab_size)] + [_UNKNOWN_TITLE]

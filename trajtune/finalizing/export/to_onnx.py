@@ -1,8 +1,8 @@
-"""The one way from torch to ONNX: dynamo, opset 17, a native LSTM with sequence lengths.
+"""The exporter from torch to ONNX: dynamo, opset 17, and a native LSTM with sequence lengths.
 
-``pack_padded_sequence`` cannot be captured, so the model has one opaque operator for it, which the table here
-translates to ONNX. There is no other exporter to fall back to: a graph that does not match the serving
-contract is an `ExportError`.
+``torch.export`` cannot capture ``pack_padded_sequence``. So the model has one opaque operator for it, which
+this module translates to ONNX. There is no fallback to another exporter: a graph that does not match the
+serving contract raises an `ExportError`.
 """
 
 # B careers in a batch, T roles (padded), V titles
@@ -34,7 +34,7 @@ EXTRA_OUTPUTS: Final = (
     "title_set_ids",
     "title_set_size",
 )
-_IR_VERSION: Final = 10  # read by onnxruntime 1.22, the oldest that the service runs
+_IR_VERSION: Final = 10  # supported by onnxruntime 1.22, the oldest version in the service
 _DYNAMIC: Final = {"title_ids": ["batch", "seq_len"], "lengths": ["batch"]}
 
 
@@ -43,14 +43,14 @@ def export_to_onnx(model: nn.Module, path: Path) -> None:
 
     Args:
         model: `CareerModel` (three outputs) or `ExportedModule` (six; eight with title sets), in eval mode.
-        path: The file, written atomically.
+        path: The file to write; written atomically.
 
     Raises:
         ExportError: If the result is not a dynamic graph of opset 17.
     """
     if model.training:
         raise ExportError(
-            "A model is exported in eval mode, but this one is training. Call model.eval() first."
+            "A model must be in eval mode for export, but this one is in train mode. Call model.eval() first."
         )
     example = (torch.ones(2, 10, dtype=torch.long), torch.tensor([10, 7]))
     with torch.no_grad():
@@ -75,17 +75,17 @@ def export_to_onnx(model: nn.Module, path: Path) -> None:
 
 
 def simplify_onnx(path: Path) -> None:
-    """Simplify the file in place with onnxsim, and check it again.
+    """Simplify the file in place with onnxsim and check it again.
 
     Args:
         path: A file that `export_to_onnx` wrote.
 
     Raises:
-        ExportError: If onnxsim finds that its result differs, or the contract no longer holds.
+        ExportError: If onnxsim's result differs, or if it does not match the contract.
     """
     import onnxsim
 
-    with redirect_stdout(io.StringIO()):  # it prints its progress
+    with redirect_stdout(io.StringIO()):  # onnxsim prints its progress
         simplified, same = onnxsim.simplify(
             onnx.load(path),
             check_n=1,
@@ -100,13 +100,13 @@ def simplify_onnx(path: Path) -> None:
 
 
 def check_graph(path: Path) -> dict[str, Any]:
-    """Check the file against the serving contract, and that onnxruntime loads it.
+    """Check that the file matches the serving contract and that onnxruntime loads it.
 
     Returns:
         ``opset``, ``ir_version``, ``num_nodes``, ``num_bytes``.
 
     Raises:
-        ExportError: Names the first violation.
+        ExportError: At the first violation, which the message names.
     """
     import onnxruntime
 
@@ -118,7 +118,9 @@ def check_graph(path: Path) -> dict[str, Any]:
         raise ExportError(f"onnxruntime refuses {path.name}: {' '.join(str(error).split())}.") from error
     outputs = tuple(output.name for output in session.get_outputs())
     if outputs[: len(CONTRACT_OUTPUTS)] != CONTRACT_OUTPUTS:
-        raise ExportError(f"{path.name} must give first {CONTRACT_OUTPUTS}, but gives {outputs}.")
+        raise ExportError(
+            f"The first outputs of {path.name} must be {CONTRACT_OUTPUTS}, but the outputs are {outputs}."
+        )
     return {
         "opset": OPSET,
         "ir_version": proto.ir_version,
@@ -130,7 +132,7 @@ def check_graph(path: Path) -> dict[str, Any]:
 def _save(proto: onnx.ModelProto, path: Path) -> None:
     proto.ir_version = _IR_VERSION
     proto.producer_name, proto.producer_version, proto.doc_string = "trajtune", "", ""
-    # The exporter notes the source line of every node, with the paths of the machine it ran on.
+    # The exporter records the source line of every node, with paths of the machine that it ran on.
     del proto.metadata_props[:]
     for part in (proto.graph, *proto.functions):
         del part.metadata_props[:]
@@ -154,20 +156,20 @@ def _check(proto: onnx.ModelProto, name: str) -> None:
         raise ExportError(f"{name} must be a plain graph of opset {OPSET}, but has {opsets}.")
     for tensor in proto.graph.initializer:
         if tensor.external_data:
-            raise ExportError(f"{name} must be one file, but {tensor.name} lies outside.")
+            raise ExportError(f"{name} must be one file, but {tensor.name} is stored outside of it.")
     for value in proto.graph.input:
         shape = [axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim]
         if shape != _DYNAMIC.get(value.name):
             raise ExportError(
-                f"{name}: input {value.name} must be {_DYNAMIC.get(value.name)}, but is fixed: {shape}."
+                f"{name}: input {value.name} must be {_DYNAMIC.get(value.name)}, but its shape is {shape}."
             )
 
 
 def _bilstm_final_state(x: Any, lengths: Any, weights: Any, hidden: int, layers: int) -> Any:
-    """ONNX for `network.lstm.bilstm_final_state`: one native LSTM node for each layer."""
+    """Build the ONNX form of `network.lstm.bilstm_final_state`: one native LSTM node per layer."""
     from onnxscript import opset17 as op
 
-    def reorder(w: Any) -> Any:  # gates: torch i, f, g, o; ONNX i, o, f, c
+    def reorder(w: Any) -> Any:  # gate order: torch i, f, g, o; ONNX i, o, f, c
         i, f, g, o = (op.Slice(w, [k * hidden], [(k + 1) * hidden], [0]) for k in range(4))
         return op.Concat(i, o, f, g, axis=0)
 
@@ -191,7 +193,7 @@ def _bilstm_final_state(x: Any, lengths: Any, weights: Any, hidden: int, layers:
             hidden_size=hidden,
             direction="bidirectional",
         )
-        # [T, 2, B, H] to the next layer's [T, B, 2H]
+        # From [T, 2, B, H] to the next layer's input [T, B, 2H].
         merged = op.Transpose(outputs, perm=[0, 2, 1, 3])
         current = op.Reshape(merged, op.Constant(value_ints=[0, 0, -1]))
     return op.Reshape(op.Transpose(last_state, perm=[1, 0, 2]), op.Constant(value_ints=[0, -1]))
@@ -199,7 +201,7 @@ def _bilstm_final_state(x: Any, lengths: Any, weights: Any, hidden: int, layers:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hide warnings of the exporter, which do not concern the user."""
+    """Hide the exporter's warnings, which are irrelevant to the user."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

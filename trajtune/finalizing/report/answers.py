@@ -5,7 +5,8 @@ from html import escape
 from importlib.resources import files
 from typing import Any, Final
 
-from trajtune.bundle.bundle import LOW_CONFIDENCE, Bundle, rounded
+from trajtune.bundle.bundle import Bundle, rounded
+from trajtune.bundle.prediction import LOW_CONFIDENCE
 from trajtune.page.page import Page
 
 _FIRST: Final = 250

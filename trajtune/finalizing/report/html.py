@@ -23,8 +23,8 @@ from trajtune.finalizing.report.verdict import (
 )
 from trajtune.page.page import Mark, Page
 from trajtune.searching.runs.directory import Run
-from trajtune.searching.show.report import search_sections
-from trajtune.searching.show.report_data import data_sections
+from trajtune.searching.show.report.data import data_sections
+from trajtune.searching.show.report.html import search_sections
 
 
 def write_html_report(

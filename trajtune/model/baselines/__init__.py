@@ -1,1 +1,1 @@
-"""What the model must beat, and the best that anything could reach."""
+"""Baselines that the model must beat, and the Bayes optimum, which no model can beat."""

@@ -1,4 +1,4 @@
-"""The baselines: what the moves of the train careers say of the next title, its tenure and hireability."""
+"""Baselines that predict the next title, its tenure and hireability by counting moves of train careers."""
 
 # E examples, C contexts (distinct), V titles
 
@@ -28,7 +28,7 @@ class Predictor(Protocol):
 
     @property
     def name(self) -> str:
-        """As in reports."""
+        """Name of the baseline in reports."""
 
     def predict(self, arrays: CareerArrays, examples: Examples) -> Predictions:
         """Predict examples, in their order."""
@@ -36,14 +36,14 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True)
 class Baseline:
-    """A distribution over the next title that depends on the last titles alone, and outcomes likewise.
+    """A baseline whose predictions depend only on the last titles of a career.
 
     Attributes:
-        name: As in reports.
-        order: How many titles the distribution depends on.
+        name: Name in reports.
+        order: Number of last titles that the distribution depends on.
         vocab_size: V.
-        distribution: From contexts int64 ``[C, order]`` (newest title last, -1 before the first) to
-            float64 ``[C, V]``; rows sum to 1, column 0 is 0.
+        distribution: Maps contexts, int64 ``[C, order]`` (newest title last, -1 before the first), to
+            probabilities, float64 ``[C, V]``; rows sum to 1, column 0 is 0.
         outcomes: Tenure and hireability by last title.
     """
 
@@ -54,7 +54,7 @@ class Baseline:
     outcomes: Outcomes
 
     def predict(self, arrays: CareerArrays, examples: Examples) -> Predictions:
-        """Predict examples; tenure and hireability are NaN where train knew of none.
+        """Predict examples; tenure and hireability are NaN where train has no known value.
 
         Each distinct combination of context, current title and target is computed once.
         """
@@ -78,7 +78,7 @@ class Baseline:
 
 
 def majority(train: CareerArrays, vocab_size: int) -> Baseline:
-    """The commonest next titles, whatever the career."""
+    """Return the baseline that predicts the commonest next titles for every career."""
     share = unigram(transitions_of(train).next, vocab_size)
     return Baseline(
         "majority",
@@ -90,7 +90,11 @@ def majority(train: CareerArrays, vocab_size: int) -> Baseline:
 
 
 def current_title(train: CareerArrays, vocab_size: int) -> Baseline:
-    """The title held now, with `CURRENT_TITLE_SHARE`; the rest, or all if unknown, as `majority`."""
+    """Return the baseline that predicts the current title with the probability `CURRENT_TITLE_SHARE`.
+
+    The rest of the probability is distributed as in `majority`, and so is all of it if the current title is
+    unknown.
+    """
     share = unigram(transitions_of(train).next, vocab_size)
 
     def distribution(contexts: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -105,7 +109,10 @@ def current_title(train: CareerArrays, vocab_size: int) -> Baseline:
 
 
 def markov(train: CareerArrays, vocab_size: int) -> Baseline:
-    """First-order Markov: what followed the current title, backing off to `majority`."""
+    """Return the first-order Markov baseline: counts of what followed the current title.
+
+    It backs off to `majority`.
+    """
     transitions = transitions_of(train)
     share = unigram(transitions.next, vocab_size)
     known = transitions.last > 0
@@ -122,16 +129,16 @@ BASELINES: Final = {
     "current_title": current_title,
     "markov": markov,
 }
-"""The baselines that choose nothing, by name."""
+"""The baselines without options to choose, by name."""
 
 
 def fit_baselines(train: CareerArrays, vocab_size: int, choice: NGramChoice) -> dict[str, Predictor]:
-    """Fit every baseline; each model is compared with all of them.
+    """Return every baseline, fitted on the train careers, by name.
 
     Args:
-        train: Careers to count.
+        train: Careers whose moves are counted.
         vocab_size: V.
-        choice: What `choose_ngram` chose on val.
+        choice: Options of the n-gram baseline, from `choose_ngram`.
     """
     simple = {name: fit(train, vocab_size) for name, fit in BASELINES.items()}
     return {**simple, "ngram": ngram(train, vocab_size, choice)}

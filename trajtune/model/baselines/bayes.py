@@ -1,7 +1,7 @@
-"""The Bayes optimum on a snapshot of simulated careers, as `Predictions`, to compare models with.
+"""The Bayes optimum on a snapshot of simulated careers, as `Predictions`.
 
-Uses what no model can know: the generator that the careers were drawn from. It predicts only titles that
-the vocabulary holds, so it is the optimum for whatever was trained on that snapshot.
+It is computed from the generator that the careers were drawn from, which no model can know. It predicts only
+titles that the vocabulary contains, so it is the optimum for every model trained on that snapshot.
 """
 
 # N careers, R roles of all careers, V canonical titles of one language
@@ -33,20 +33,20 @@ from trajtune.simulation.spellings import canonical_table
 from trajtune.simulation.split_probability import Window
 
 LABEL_COLUMN: Final = "hireable"
-"""The column of simulated candidates that holds the outcome."""
+"""Name of the column of simulated candidates that contains the hireability label."""
 
-MOST_MEASURED: Final = 20_000
-"""Careers that are enough to measure a population: accuracies are then within one per cent."""
+MAX_MEASURED: Final = 20_000
+"""Most careers that a population is measured on: enough for accuracies within one per cent."""
 
 
 @dataclass(frozen=True)
 class BayesPredictions:
-    """The best predictions of one split.
+    """The best possible predictions of one split.
 
     Attributes:
-        predictions: One entry a career, its last transition. A title that the vocabulary lacks has an
-            id above all of the vocabulary's in ``top_ids``.
-        tenure_median: int64 ``[N]``: the months with the least mean absolute error.
+        predictions: One entry per career, for its last transition. A title that is not in the vocabulary has
+            an id in ``top_ids`` that is above all ids of the vocabulary.
+        tenure_median: int64 ``[N]``: the tenure in months that has the smallest mean absolute error.
     """
 
     predictions: Predictions
@@ -54,10 +54,10 @@ class BayesPredictions:
 
 
 def has_bayes_optimum(manifest: Mapping[str, Any], split: Literal["val", "test"] = "test") -> bool:
-    """Whether the optimum of a split is known: its careers are simulated and without faults.
+    """Return whether the optimum of a split is known: its careers are simulated and without faults.
 
-    With `source.process.returns`, val of `split.by: move` has none. Whether somebody moved again before the
-    val cutoff then depends on all earlier titles; see `move_probability`.
+    With `source.process.returns`, the val split of `split.by: move` has none. Whether somebody moved again
+    before the val cutoff then depends on all earlier titles; see `move_probability`.
     """
     source, data = manifest["source"], manifest["settings"]["data"]
     if source["kind"] != "simulated" or source["process"]["broken"] > 0 or data["merge_repeats"]:
@@ -70,12 +70,13 @@ def has_bayes_optimum(manifest: Mapping[str, Any], split: Literal["val", "test"]
 def population_optimum(
     num_careers: int, seed: int, settings: ProcessSettings, *, coverage: float = 0.8
 ) -> Metrics:
-    """The optimum on the last transitions of simulated careers, before any split; see `optimum_metrics`.
+    """Return the metrics of the optimum on the last transitions of simulated careers, before any split.
 
-    Measured on at most the first `MOST_MEASURED` of them, since all come from one distribution. The
-    hireability is the simulated outcome's. Careers of a single role are left out.
+    See `optimum_metrics` for the metrics. At most the first `MAX_MEASURED` careers are measured, since all
+    come from one distribution. Hireability is measured on the simulated label. Careers with a single role are
+    left out.
     """
-    careers = simulate(min(num_careers, MOST_MEASURED), seed, settings.model_copy(update={"min_roles": 2}))
+    careers = simulate(min(num_careers, MAX_MEASURED), seed, settings.model_copy(update={"min_roles": 2}))
     last = careers.offsets[1:] - 1
     everybody = Window(date.min, None, settings.as_of)
     optimum = bayes_optimum(settings, careers.titles.astype(np.int64), careers.offsets, everybody)
@@ -101,11 +102,11 @@ def population_optimum(
 
 
 def optimum_metrics(best: BayesPredictions) -> Metrics:
-    """Measure the best predictions.
+    """Return the metrics of the best predictions.
 
     Returns:
         ``top1``, ``top5``, ``mrr`` and ``nll`` as for a baseline, and the tenure and hireability
-        metrics; ``tenure_mae_months`` is of the median, which has the least error of all.
+        metrics. ``tenure_mae_months`` is the error of the median, which has the smallest error.
     """
     p = best.predictions
     has_tenure = ~np.isnan(p.tenure_months)
@@ -126,14 +127,14 @@ def bayes_predictions(
     *,
     coverage: float = 0.8,
 ) -> BayesPredictions:
-    """The best predictions of the split's last transitions.
+    """Return the best predictions of the split's last transitions.
 
     Args:
-        manifest: Of a snapshot that `has_bayes_optimum` for this split.
-        data: The split's careers.
-        split: Which split it is.
-        encoder: The snapshot's vocabulary.
-        coverage: Nominal coverage of the tenure interval, whose mean width is the least possible.
+        manifest: Manifest of a snapshot for which `has_bayes_optimum` is true for this split.
+        data: Careers of the split.
+        split: Name of the split.
+        encoder: Vocabulary of the snapshot.
+        coverage: Nominal coverage of the tenure interval. Its mean width is the smallest possible.
 
     Raises:
         SnapshotError: If the titles are not those of the generator.
@@ -171,7 +172,7 @@ def bayes_predictions(
 
 
 def window_of(manifest: Mapping[str, Any], split: Literal["val", "test"]) -> Window:
-    """Which careers a split holds and when they were observed; see `dataset.prepare`."""
+    """Return which careers a split contains and when they were observed; see `dataset.prepare`."""
     train, val = (date.fromisoformat(manifest["cutoffs"][name]) for name in ("train", "val"))
     by = manifest["settings"]["split"]["by"]
     if split == "val":
@@ -180,10 +181,10 @@ def window_of(manifest: Mapping[str, Any], split: Literal["val", "test"]) -> Win
 
 
 def title_numbers(data: SplitData, settings: ProcessSettings) -> NDArray[np.int64]:
-    """Index of each role's title in `spellings.canonical_table`, ``[R]``, however it is written.
+    """Return the index of each role's title in `spellings.canonical_table`, ``[R]``, for any spelling.
 
     Raises:
-        SnapshotError: If a title is not one of the generator's.
+        SnapshotError: If the generator has no such title.
     """
     number_of = {identity(title): number for number, title in enumerate(canonical_table(settings))}
     coded = data.titles.flatten().dictionary_encode()
@@ -199,7 +200,7 @@ def title_numbers(data: SplitData, settings: ProcessSettings) -> NDArray[np.int6
 
 
 def _vocabulary_ids(settings: ProcessSettings, encoder: TitleEncoder) -> NDArray[np.int64]:
-    """Index of every canonical title ``[languages, V]``; ``vocab_size`` or more if it has none."""
+    """Return the id of every canonical title, ``[languages, V]``; ``vocab_size`` or more without one."""
     ids = np.array([encoder.encode(title) for title in canonical_table(settings)], np.int64)
     missing = ids == UNKNOWN
     ids[missing] = encoder.vocab_size + np.flatnonzero(missing)
@@ -207,7 +208,7 @@ def _vocabulary_ids(settings: ProcessSettings, encoder: TitleEncoder) -> NDArray
 
 
 def _hireability(optimum: BayesOptimum, label: str | None) -> NDArray[np.float64]:
-    """Probability of the label in use: the simulated outcome or the proxy."""
+    """Return the probability of the label in use: the simulated one or the proxy."""
     if label is not None and label != LABEL_COLUMN:
         raise SnapshotError(
             f"Simulated careers have the label `{LABEL_COLUMN}`, but the snapshot used `{label}`. "

@@ -1,4 +1,4 @@
-"""From distributions over all titles to ranks and log-losses, a block of rows at a time."""
+"""Ranks and log-losses of distributions over all titles, computed one block of rows at a time."""
 
 # E examples, V titles
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from trajtune.model.predict import NextRole, concatenate, score_next_role
 
-MOST_NUMBERS = 2**23
-"""Probabilities held at once: 64 MB."""
+MAX_NUMBERS = 2**23
+"""Most probabilities in memory at once: 64 MB."""
 
 
 def score_in_blocks(
@@ -20,15 +20,15 @@ def score_in_blocks(
     current: NDArray[np.int64],
     vocab_size: int,
 ) -> NextRole:
-    """Score each target, so that the memory does not grow with E × V.
+    """Return the scores of all targets with bounded memory, instead of memory for E × V numbers.
 
     Args:
-        distribution: From numbers of rows to their probabilities ``[rows, V]``; sum 1, column 0 is 0.
-        target: int64 ``[E]``: the next title of each row; 0 is unknown.
-        current: int64 ``[E]``: the last title of each row's career so far; 0 is unknown.
+        distribution: Maps row numbers to their probabilities ``[rows, V]``; rows sum to 1, column 0 is 0.
+        target: Next title of each row, int64 ``[E]``; 0 is unknown.
+        current: Last title of each row's career so far, int64 ``[E]``; 0 is unknown.
         vocab_size: V.
     """
-    size = max(1, MOST_NUMBERS // vocab_size)
+    size = max(1, MAX_NUMBERS // vocab_size)
     return concatenate(
         _score(distribution(np.arange(len(target))[rows]), target[rows], current[rows])
         for rows in (slice(first, first + size) for first in range(0, len(target), size))

@@ -1,4 +1,4 @@
-"""The copy distribution: earlier titles of a career, from which somebody may take one again."""
+"""The copy distribution: probabilities of returning to an earlier title of the same career."""
 
 # E examples, K distinct earlier titles of all examples, V titles
 
@@ -11,17 +11,18 @@ from numpy.typing import NDArray
 from trajtune.dataset.arrays import CareerArrays, Examples
 
 DECAY: Final = 0.7
-"""An earlier title has so much of the weight of the distinct title that was held after it."""
+"""Weight of an earlier title, relative to the distinct title that was held after it."""
 
 
 @dataclass(frozen=True)
 class Copies:
-    """Earlier titles of each example: those of its roles but the last, in the vocabulary, once each.
+    """Earlier titles of each example: the distinct known titles of all its roles except the last.
 
     Attributes:
         offsets: int64 ``[E + 1]``: the titles of example ``e`` are ``[offsets[e], offsets[e + 1])``.
         titles: int64 ``[K]``, never 0, the most recent first.
-        probability: float64 ``[K]``: `DECAY` to the power of the title's place, scaled to sum to 1.
+        probability: float64 ``[K]``: `DECAY` to the power of the title's position, scaled to sum to 1 per
+            example.
     """
 
     offsets: NDArray[np.int64]
@@ -29,14 +30,14 @@ class Copies:
     probability: NDArray[np.float64]
 
     def of(self, target: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Probability of each example's target, ``[E]``; 0 where there is no earlier title."""
+        """Return the probability of each example's target, ``[E]``; 0 where there is no earlier title."""
         number = np.diff(self.offsets)
         example = np.repeat(np.arange(len(number)), number)
         hit = self.titles == target[example]
         return np.bincount(example[hit], self.probability[hit], minlength=len(number)).astype(np.float64)
 
     def mix_into(self, probabilities: NDArray[np.float64], share: float) -> NDArray[np.float64]:
-        """Give the earlier titles ``share`` in the rows ``[E, V]`` that have any.
+        """Give the earlier titles the probability ``share`` in each row ``[E, V]`` that has any.
 
         The rows are changed in place and returned.
         """
@@ -48,20 +49,20 @@ class Copies:
 
 
 def has_copies(arrays: CareerArrays, examples: Examples) -> NDArray[np.bool_]:
-    """Whether each example has an earlier title to copy, ``[E]``."""
+    """Return whether each example has an earlier title to copy, ``[E]``."""
     known = np.concatenate([[0], np.cumsum(arrays.title_ids != 0)])
     return np.asarray(known[examples.target - 1] > known[examples.start])
 
 
 def copies_of(arrays: CareerArrays, examples: Examples) -> Copies:
-    """The earlier titles of the examples, in their order."""
+    """Return the earlier titles of the examples, in the order of the examples."""
     number = examples.length - 1
     example = np.repeat(np.arange(len(number)), number)
     back = np.arange(len(example)) - np.repeat(np.cumsum(number) - number, number)
     titles = arrays.title_ids[examples.target[example] - 2 - back].astype(np.int64)  # newest first
     example, titles = example[titles != 0], titles[titles != 0]
     most = int(titles.max(initial=0)) + 1
-    # The first occurrence of a title in an example, from the newest role back.
+    # The most recent occurrence of each title in an example.
     first = np.sort(np.unique(example * most + titles, return_index=True)[1])
     example, titles = example[first], titles[first]
     distinct = np.bincount(example, minlength=len(number))

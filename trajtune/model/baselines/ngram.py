@@ -1,6 +1,7 @@
-"""The strongest baseline that only counts: n-grams with back-off, mixed with a copy of earlier titles.
+"""The n-gram baseline: n-gram counts with back-off, mixed with copies of earlier titles.
 
-What it counts is chosen on val, once; a fit on other careers takes the same choice.
+It is the strongest baseline that only counts. Its options are chosen once, on val; a fit on other careers
+uses the same options.
 """
 
 # E examples or moves, V titles
@@ -34,30 +35,30 @@ MOVES: Final[tuple[Literal["all", "last"], ...]] = ("all", "last")
 HALF_LIVES: Final = (None, 20.0, 5.0)
 DISCOUNTS: Final = (None, 0.5, 0.75)
 COPY_SHARES: Final = (0.0, 0.05, 0.15, 0.3, 0.5)
-MOST_VAL: Final = 20_000
-"""Val careers that the choice reads: the first ones, in the order of the snapshot."""
+MAX_VAL_CAREERS: Final = 20_000
+"""Most val careers that the choice reads: the first ones, in the order of the snapshot."""
 
-MOST_PAIRS: Final = 2**21
-"""Pairs of a context and a next title in an exported graph: 25 MB."""
+MAX_PAIRS: Final = 2**21
+"""Most pairs of a context and a next title in an exported graph: 25 MB."""
 
 _DAYS_A_YEAR: Final = 365.25
 _SAME_NLL: Final = 9
-"""Decimals of a log-loss; choices that agree to so many are equally good, and the simplest wins."""
+"""Decimals to which log-losses are compared; among choices with equal log-losses the simplest wins."""
 
 
 @dataclass(frozen=True)
 class NGram:
-    """An n-gram baseline, fitted.
+    """A fitted n-gram baseline.
 
-    ``p = (1 - copy_share) n-gram + copy_share copy`` where the career has an earlier title to copy, else
-    the n-gram alone.
+    ``p = (1 - copy_share) n-gram + copy_share copy`` where the career has an earlier title to copy. Without
+    one it is the n-gram alone.
 
     Attributes:
         vocab_size: V.
-        choice: What was counted and how it is mixed.
+        choice: Options: which moves are counted, and how the parts are mixed.
         titles: The n-gram, with contexts of up to ``choice.order`` titles.
         outcomes: Tenure and hireability by last title.
-        name: As in reports.
+        name: Name in reports.
     """
 
     vocab_size: int
@@ -67,16 +68,16 @@ class NGram:
     name: str = "ngram"
 
     def distribution(self, arrays: CareerArrays, examples: Examples) -> NDArray[np.float64]:
-        """Probabilities of the next title ``[E, V]``; rows sum to 1, column 0 is 0."""
+        """Return the probabilities of the next title ``[E, V]``; rows sum to 1, column 0 is 0."""
         result = self.titles.probabilities(contexts_of(arrays, examples, self.choice.order))
         if not self.choice.copy_share:
             return result
         return copies_of(arrays, examples).mix_into(result, self.choice.copy_share)
 
     def predict(self, arrays: CareerArrays, examples: Examples) -> Predictions:
-        """Predict examples; tenure and hireability are NaN where train knew of none.
+        """Predict examples; tenure and hireability are NaN where train has no known value.
 
-        Examples without a copy whose distribution, current title and target are the same are computed once.
+        Examples that have nothing to copy and share distribution, current title and target are computed once.
         """
         ids = arrays.title_ids.astype(np.int64)
         target, current = ids[examples.target], ids[examples.target - 1]
@@ -102,7 +103,7 @@ class NGram:
 
 
 def ngram(train: CareerArrays, vocab_size: int, choice: NGramChoice) -> NGram:
-    """Count the moves of the careers as ``choice`` says."""
+    """Return the n-gram baseline with the options ``choice``, fitted on the train careers."""
     moves = _moves(train, choice.moves)
     index = _index(train, moves, vocab_size, choice.order)
     titles = smooth(index, _weights(train, moves, choice.half_life_years), choice.discount)
@@ -111,21 +112,21 @@ def ngram(train: CareerArrays, vocab_size: int, choice: NGramChoice) -> NGram:
 
 
 def exportable(train: CareerArrays, vocab_size: int, choice: NGramChoice) -> dict[str, Any]:
-    """`ngram` as the state of a `NGramModule`, with the longest contexts that fit into an exported graph."""
+    """Return `ngram` as the state of an `NGramModule`; contexts are shortened to fit into a graph."""
     fitted = ngram(train, vocab_size, choice)
-    if choice.order > 1 and fitted.titles.num_pairs > MOST_PAIRS:
+    if choice.order > 1 and fitted.titles.num_pairs > MAX_PAIRS:
         return exportable(train, vocab_size, replace(choice, order=choice.order - 1))
     return ngram_state(fitted.titles, choice.copy_share, DECAY)
 
 
 def choose_ngram(train: CareerArrays, val: CareerArrays, vocab_size: int) -> NGramChoice:
-    """The choice with the least log-loss on the last moves of val, counted on train.
+    """Return the options with the lowest log-loss on the last moves of val, fitted on train.
 
-    Of val the first `MOST_VAL` careers are read. Of equal choices the simplest wins: the lower order, then
-    all moves, the longer half-life, Witten-Bell, fewer copies.
+    Only the first `MAX_VAL_CAREERS` val careers are read. Among equally good options the simplest win: the
+    lower order, then all moves, the longer half-life, Witten-Bell, fewer copies.
     """
     examples = examples_of(val, "last")
-    examples = Examples(examples.start[:MOST_VAL], examples.length[:MOST_VAL])
+    examples = Examples(examples.start[:MAX_VAL_CAREERS], examples.length[:MAX_VAL_CAREERS])
     known = val.title_ids[examples.target] != 0
     examples = Examples(examples.start[known], examples.length[known])
     if not len(examples):
@@ -137,7 +138,7 @@ def choose_ngram(train: CareerArrays, val: CareerArrays, vocab_size: int) -> NGr
 def _measured(
     train: CareerArrays, val: CareerArrays, examples: Examples, vocab_size: int
 ) -> Iterator[tuple[float, tuple[int, ...], NGramChoice]]:
-    """Log-loss, simplicity and each choice; the probability of the targets is all that is computed."""
+    """Yield log-loss, rank in simplicity and options for each choice, without distributions over V titles."""
     target = val.title_ids[examples.target].astype(np.int64)
     contexts = contexts_of(val, examples, max(ORDERS))
     copied = copies_of(val, examples).of(target)
@@ -168,7 +169,7 @@ def _index(train: CareerArrays, moves: Examples, vocab_size: int, order: int) ->
 def _weights(
     train: CareerArrays, moves: Examples, half_life_years: float | None
 ) -> NDArray[np.float64] | None:
-    """``0.5 ** (age / half-life)``, with the age of a move from the newest one; None: each counts 1."""
+    """Return ``0.5 ** (age / half-life)``, with the age relative to the newest move; None: all weigh 1."""
     if half_life_years is None or not len(moves):
         return None
     start = train.start_days[moves.target].astype(np.float64)

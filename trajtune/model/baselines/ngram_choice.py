@@ -1,4 +1,4 @@
-"""What the n-gram baseline chooses on val, as a record that a refit can use again."""
+"""Options of the n-gram baseline, which are chosen on val and recorded so that a refit can reuse them."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,10 +14,10 @@ class NGramChoice:
     """The options of the n-gram baseline.
 
     Attributes:
-        order: Titles in the longest context, 1 to 3.
-        moves: Count every move of a career, or its last one alone.
-        half_life_years: Age at which a move counts half; None: all moves count the same.
-        discount: Of Kneser-Ney smoothing; None: Witten-Bell.
+        order: Number of titles in the longest context, 1 to 3.
+        moves: Whether every move of a career is counted, or only its last one.
+        half_life_years: Age in years at which a move counts half; None: all moves count the same.
+        discount: Discount of Kneser-Ney smoothing; None: Witten-Bell smoothing.
         copy_share: Probability of copying an earlier title where there is one, in 0..1.
     """
 
@@ -28,16 +28,16 @@ class NGramChoice:
     copy_share: float
 
     def to_dict(self) -> dict[str, Any]:
-        """The record as plain JSON."""
+        """Return the options as plain JSON."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> "NGramChoice":
-        """The inverse of `to_dict`."""
+        """Return the options that `to_dict` wrote."""
         return cls(**record)
 
     def in_words(self) -> str:
-        """The choice as a clause.
+        """Return the options as a clause for reports.
 
         Examples:
             >>> NGramChoice(2, "last", 20.0, None, 0.15).in_words()

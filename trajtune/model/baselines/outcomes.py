@@ -1,4 +1,4 @@
-"""Tenure and hireability by the last title alone: what the baselines say of them."""
+"""Tenure and hireability predictions of the baselines, which depend only on the last title."""
 
 # V titles, E transitions
 
@@ -10,20 +10,20 @@ from numpy.typing import NDArray
 from trajtune.dataset.arrays import CareerArrays, examples_of
 from trajtune.model.fast.losses import QUANTILES
 
-FEWEST_TENURES = 20
-"""A title with fewer known tenures after it takes the interval of all."""
+MIN_TENURES = 20
+"""Known tenures after a title below which the overall interval is used for it."""
 
 PRIOR_OUTCOMES = 10
-"""The overall rate of hireability counts as so many outcomes of each title."""
+"""Pseudo-count of the overall hireability rate in the rate of each title."""
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What to expect of the next role, by the last title.
+    """Tenure interval and hireability of the next role, by the last title.
 
     Attributes:
-        tenure: float32 ``[V, 2]``: lower and upper quantile in months; NaN if train knows no tenure.
-        hireability: float32 ``[V]``: probability; NaN if train knows no outcome.
+        tenure: float32 ``[V, 2]``: lower and upper quantile in months; NaN if train has no known tenure.
+        hireability: float32 ``[V]``: probability; NaN if train has no known label.
     """
 
     tenure: NDArray[np.float32]
@@ -31,7 +31,7 @@ class Outcomes:
 
 
 def overall_outcomes(train: CareerArrays, vocab_size: int) -> Outcomes:
-    """The same for every last title."""
+    """Return the outcomes of all transitions, repeated for every last title."""
     target = examples_of(train, "every_transition").target
     tenure, hireable = train.tenure_months[target], train.hireable[target]
     tenure, hireable = tenure[~np.isnan(tenure)], hireable[~np.isnan(hireable)]
@@ -43,7 +43,10 @@ def overall_outcomes(train: CareerArrays, vocab_size: int) -> Outcomes:
 
 
 def outcomes_by_last_title(train: CareerArrays, vocab_size: int) -> Outcomes:
-    """Quantiles and rate of the transitions from each title; few of them lean on all."""
+    """Return the quantiles and rate of the transitions from each title.
+
+    Titles with few transitions fall back on the overall values.
+    """
     overall = overall_outcomes(train, vocab_size)
     target = examples_of(train, "every_transition").target
     last = train.title_ids[target - 1]
@@ -61,9 +64,9 @@ def _intervals(
     ordered = tenure[np.lexsort((tenure, last))].astype(np.float64)
     number = np.bincount(last, minlength=len(overall))
     begin = np.cumsum(number) - number
-    enough = np.flatnonzero(number >= FEWEST_TENURES)
+    enough = np.flatnonzero(number >= MIN_TENURES)
     result = overall.copy()
-    for column, quantile in enumerate(QUANTILES):  # linear between neighbours, as np.quantile
+    for column, quantile in enumerate(QUANTILES):  # linear interpolation, as in np.quantile
         place = quantile * (number[enough] - 1)
         low = begin[enough] + np.floor(place).astype(np.int64)
         high = begin[enough] + np.ceil(place).astype(np.int64)

@@ -1,1 +1,1 @@
-"""Faster forms of plain torch; each docstring starts with the plain form it equals."""
+"""Faster equivalents of plain torch code; each docstring gives the plain form that it is equal to."""

@@ -1,17 +1,18 @@
-"""Losses of the heads with gradients written by hand: next title, tenure, hireability.
+"""Losses of the heads (next title, tenure, hireability) with manually derived gradients.
 
 Plain form: ``F.cross_entropy(logits, target, ignore_index=0)``, a pinball or squared loss,
 ``F.binary_cross_entropy_with_logits``, and ``loss.backward()``. Each loss is a mean over the examples
 whose target is known; unknown targets add nothing, and a batch without a known target has a loss of 0. With
 weights it is the sum of weight × loss over those examples, divided by their number and not by the sum of
-their weights: weights have a mean of 1 over an epoch, so a batch of old examples takes a smaller step.
+their weights. Weights have a mean of 1 over an epoch, so a batch of old examples takes a smaller step.
 
-Why by hand: for models this small, autograd's bookkeeping costs more than the arithmetic, and the softmax is
-computed once for value and gradient. The logits of a batch never exist as one tensor: a block of examples at
-a time is computed, compared with its targets and multiplied back while it is in the cache.
+There are two reasons for manual gradients. For models this small, autograd's bookkeeping costs more than the
+arithmetic, and the softmax is computed only once for value and gradient. The logits of a batch never exist as
+one tensor: one block of examples at a time is computed, compared with its targets and multiplied back while
+it is in the cache.
 """
 
-# B examples, R of them in a block, V titles, D width of what the classifier's last layer reads
+# B examples, R examples in a block, V titles, D inputs of the classifier's last layer
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -24,18 +25,18 @@ from trajtune.model.fast.copied_target import CopiedTarget
 from trajtune.model.network.lstm import FactoredLogits
 
 QUANTILES = (0.1, 0.9)
-"""Quantiles that the tenure head's lower and upper output estimate under the pinball loss."""
+"""Quantiles that the lower and upper output of the tenure head estimate with the pinball loss."""
 
-_MOST_IN_A_BLOCK = 2**18
-"""Logits in a block: 1 MB, which fits into a core's own cache."""
+_MAX_BLOCK_LOGITS = 2**18
+"""Most logits in a block: 1 MB, which fits into the cache of one core."""
 
 
 class Loss(NamedTuple):
     """A loss and its gradients.
 
     Attributes:
-        value: Scalar.
-        gradients: One for each input, of its shape and in the order of the inputs; None: no gradient.
+        value: Scalar loss.
+        gradients: One gradient per input, with its shape and in the order of the inputs; None: no gradient.
     """
 
     value: Tensor
@@ -46,19 +47,19 @@ def next_role_loss(logits: FactoredLogits, next_title_B: Tensor, weight_B: Tenso
     """Plain form: ``F.cross_entropy(logits.multiplied(), target, ignore_index=0)``, in nats.
 
     Args:
-        logits: Index 0 far below the others. Each factor gets a gradient.
-        next_title_B: int64; 0 is no target.
+        logits: Logits, far below the others at index 0. Each factor gets a gradient.
+        next_title_B: Targets, int64; 0 means no target.
         weight_B: Weights of the examples; None: all are 1.
     """
     hidden_BD, weight_VD, bias_V, stays_B1, last_B1, *_ = logits
     num_examples, num_titles = len(hidden_BD), len(weight_VD)
     share_B = shares(next_title_B != 0, hidden_BD.dtype, weight_B)
-    # What the gradient in an example's logits is multiplied with.
+    # The factor of each example's gradient with respect to its logits.
     scale_B = share_B.clone()
     target = None if logits.copied is None else CopiedTarget.of(logits.copied, next_title_B)
     rows = num_examples
     if hidden_BD.device.type == "cpu":
-        rows = min(rows, max(16, _MOST_IN_A_BLOCK // num_titles // 16 * 16))
+        rows = min(rows, max(16, _MAX_BLOCK_LOGITS // num_titles // 16 * 16))
     logits_RV = hidden_BD.new_empty(rows, num_titles)
     p_RV = torch.empty_like(logits_RV)
     losses: list[Tensor] = []
@@ -100,13 +101,13 @@ def _compare(
     """Compare a block of examples with their targets.
 
     Returns:
-        Each example's cross-entropy ``[R]``. Its gradient in the logits ``[R, V]``, written to `out`; where
-        titles are copied, divided by ``generated``. ``generated`` ``[R]``: the share of the target's
-        probability that is not copied; None without `copied`.
+        Three values. The cross-entropy of each example, ``[R]``. Its gradient with respect to the logits,
+        ``[R, V]``, written to `out`; with `copied`, it is divided by ``generated``. And ``generated``,
+        ``[R]``, the share of the target's probability that is not copied; None without `copied`.
     """
     target_R1 = target_R[:, None]
     p_RV = torch.softmax(logits_RV, 1, out=out)
-    # The largest logit is the likeliest title's, whose probability cannot underflow as the target's can.
+    # The normaliser is computed from the likeliest title: its probability cannot underflow, the target's can.
     normaliser_R = logits_RV.amax(1) - p_RV.amax(1).log()
     log_p_R = logits_RV.gather(1, target_R1).squeeze(1) - normaliser_R
     loss_R, generated_R = (-log_p_R, None) if copied is None else copied.mixed(log_p_R)
@@ -115,7 +116,7 @@ def _compare(
 
 
 def squared_loss(tenure_B2: Tensor, target_B: Tensor, weight_B: Tensor | None = None) -> Loss:
-    """Plain form: ``F.mse_loss`` of both outputs over known targets, as specified."""
+    """Plain form: ``F.mse_loss`` of both outputs over known targets, as in the specification."""
     share_B1, target_B1 = _known(target_B, weight_B)
     error_B2 = tenure_B2 - target_B1
     gradient_B2 = error_B2 * share_B1
@@ -125,9 +126,9 @@ def squared_loss(tenure_B2: Tensor, target_B: Tensor, weight_B: Tensor | None = 
 def pinball_loss(tenure_B2: Tensor, target_B: Tensor, weight_B: Tensor | None = None) -> Loss:
     """Plain form: mean of ``max(q * error, (q - 1) * error)`` over `QUANTILES` and known targets.
 
-    The pinball loss (Koenker and Bassett 1978). The smaller output counts as the lower quantile. Sorting
-    quantiles never raises their loss (Chernozhukov et al. 2010, "Quantile and probability curves without
-    crossing").
+    This is the pinball loss (Koenker and Bassett 1978). The smaller output is used as the lower quantile.
+    Sorting quantiles never raises their loss (Chernozhukov et al. 2010, "Quantile and probability curves
+    without crossing").
     """
     share_B1, target_B1 = _known(target_B, weight_B)
     ordered_B2, order_B2 = tenure_B2.sort(1)
@@ -135,7 +136,7 @@ def pinball_loss(tenure_B2: Tensor, target_B: Tensor, weight_B: Tensor | None = 
     below_B2 = (error_B2 < 0).to(error_B2.dtype) - error_B2.new_tensor(QUANTILES)
     gradient_B2 = below_B2 * (share_B1 / 2)
     value = -torch.dot(error_B2.flatten(), gradient_B2.flatten())
-    return Loss(value, (gradient_B2.gather(1, order_B2),))  # the order of two is its own inverse
+    return Loss(value, (gradient_B2.gather(1, order_B2),))  # a permutation of two is its own inverse
 
 
 def hireability_loss(logit_B1: Tensor, hireable_B: Tensor, weight_B: Tensor | None = None) -> Loss:
@@ -147,30 +148,30 @@ def hireability_loss(logit_B1: Tensor, hireable_B: Tensor, weight_B: Tensor | No
 
 
 def _known(target_B: Tensor, weight_B: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Each example's share in a mean over known targets, and its target or 0: both ``[B, 1]``."""
+    """Return each example's share in a mean over known targets, and its target or 0; both ``[B, 1]``."""
     share_B = shares(target_B.isnan().logical_not_(), target_B.dtype, weight_B)
     return share_B[:, None], target_B.nan_to_num()[:, None]
 
 
 def shares(known_B: Tensor, dtype: torch.dtype, weight_B: Tensor | None = None) -> Tensor:
-    """Weight / the number of known targets for each of these, 0 for the others."""
+    """Return weight / the number of known targets for each known target, and 0 for the others."""
     share_B = known_B.to(dtype)
     share_B = share_B.div_(share_B.sum().clamp_(min=1))
     return share_B if weight_B is None else share_B.mul_(weight_B)
 
 
 class PrecomputedGradients(torch.autograd.Function):
-    """Plain form: ``loss.backward()``. Hands autograd the gradients that a `Loss` was computed with."""
+    """Plain form: ``loss.backward()``. Passes the precomputed gradients of a `Loss` to autograd."""
 
     @staticmethod
     def forward(ctx: Any, compute: Callable[..., Loss], *inputs: Tensor) -> Tensor:
-        """Compute the loss, and keep its gradients in the inputs."""
+        """Compute the loss and keep its gradients with respect to the inputs."""
         value, ctx.gradients = compute(*inputs)
         return value
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
-        """Give the gradients, scaled by what the loss was multiplied with; once only."""
+        """Return the gradients, scaled by the gradient of the loss; works only once."""
         scale = outer[0]
         gradients = ctx.gradients
         if scale.device.type != "cpu" or scale != 1:  # comparing on a GPU would synchronise

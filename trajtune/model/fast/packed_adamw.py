@@ -1,9 +1,9 @@
-"""AdamW over few tensors.
+"""AdamW that updates few large tensors instead of many small ones.
 
 Plain form: ``torch.optim.AdamW(groups, lr=learning_rate, fused=True)``. Most weights of a small model are
-small tensors, and each tensor costs a step some overhead. On a CPU the small ones are packed into one block
-of memory, and each becomes a view of its part; names and checkpoints stay the same. On a GPU one kernel
-updates all tensors at once, so nothing is packed.
+small tensors, and each tensor adds overhead to a step. On a CPU the small ones are packed into one block of
+memory, and each becomes a view of its part; names and checkpoints stay the same. On a GPU one kernel updates
+all tensors at once, so nothing is packed.
 """
 
 from collections.abc import Sequence
@@ -13,22 +13,22 @@ import torch
 from torch import Tensor, nn
 
 _SMALL = 2**15
-"""Elements below which the overhead of a tensor exceeds the cost of its elements."""
+"""Number of elements below which the overhead of a tensor exceeds the cost of its elements."""
 
 
 class PackedAdamW(torch.optim.AdamW):
     """Plain form: ``torch.optim.AdamW(groups, lr=learning_rate, fused=True)``; small weights are packed.
 
-    Without weight decay it is Adam. The weights must stay on their device from its creation on: no
-    ``model.to(...)``.
+    Without weight decay it is equal to Adam. After it is created, the weights must stay on their device: do
+    not call ``model.to(...)``.
     """
 
     def __init__(self, groups: Sequence[dict[str, Any]], learning_rate: float) -> None:
         """Pack the small weights of each group.
 
         Args:
-            groups: Each ``params``, a list of weights, and ``weight_decay``.
-            learning_rate: Of all groups.
+            groups: Parameter groups; each has ``params``, a list of weights, and ``weight_decay``.
+            learning_rate: Learning rate of all groups.
         """
         self._packs: list[Tensor] = []
         packed = [{**group, "params": self._pack(group["params"])} for group in groups]
@@ -39,7 +39,7 @@ class PackedAdamW(torch.optim.AdamW):
         ]
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients; packed ones keep their memory whatever ``set_to_none`` says."""
+        """Clear the gradients; packed gradients keep their memory even with ``set_to_none``."""
         for weights in self._large:
             weights.grad = None
         for pack in self._packs:

@@ -1,15 +1,15 @@
-"""Sampled softmax: the cross-entropy of the next title over a sample of the titles, for training alone.
+"""Sampled softmax: the cross-entropy of the next title over a sample of the titles, for training only.
 
-Plain form: ``F.cross_entropy(logits, target, ignore_index=0)`` over all titles. With a large vocabulary
-the softmax takes nearly all of a training step. Its normaliser is a sum over titles. Here it is estimated
-from the target and the last title, which are always included, and from titles sampled for the whole
-batch, each divided by its inclusion probability (Horvitz and Thompson 1952). What is copied is not estimated:
-it is mixed with the estimate as with the whole softmax. Titles are sampled
-log-uniformly by rank, which needs no counts, because indices are ordered by falling frequency (Jean et al.
+Plain form: ``F.cross_entropy(logits, target, ignore_index=0)`` over all titles. With a large vocabulary,
+the softmax takes nearly all the time of a training step. Its normaliser is a sum over all titles. Here the
+sum is estimated from the target and the last title, which are always included, and from titles sampled once
+per batch, each divided by its inclusion probability (Horvitz and Thompson 1952). Copied probabilities are not
+estimated; they are mixed with the estimate in the same way as with the full softmax. Titles are sampled
+log-uniformly by rank. This needs no counts, because indices are ordered by falling frequency (Jean et al.
 2015, section 3).
 """
 
-# B examples, S titles drawn, V titles, D width of what the classifier's last layer reads
+# B examples, S titles drawn, V titles, D inputs of the classifier's last layer
 
 import math
 
@@ -24,12 +24,12 @@ from trajtune.model.network.lstm import FactoredLogits
 def sampled_next_role_loss(
     logits: FactoredLogits, next_title_B: Tensor, num_samples: int, weight_B: Tensor | None = None
 ) -> Loss:
-    """Plain form: `losses.next_role_loss`, which this estimates.
+    """Plain form: `losses.next_role_loss`, which this function estimates.
 
     Args:
-        logits: Index 0 is never sampled.
-        next_title_B: int64; 0 is no target.
-        num_samples: Draws with replacement, from torch's global random state; duplicates count once.
+        logits: Factored logits; index 0 is never sampled.
+        next_title_B: Targets, int64; 0 means no target.
+        num_samples: Number of draws with replacement from torch's global random state; duplicates count once.
         weight_B: Weights of the examples; None: all are 1.
     """
     hidden_BD, weight_VD, bias_V, stays_B1, last_B1, *_ = logits
@@ -45,7 +45,7 @@ def sampled_next_role_loss(
     if stays_B1 is not None:
         of_named_B2[:, 1] += stays_B1.squeeze(1)
         of_named_B2[:, 0] += stays_B1.squeeze(1) * is_same_B
-    # Each title once: one that an example names is not also drawn for it, and 0 is no title.
+    # Each title counts once per example: named titles are not also drawn for it. Index 0 is not a title.
     of_named_B2[:, 1].masked_fill_(is_same_B | (last_B == 0), -math.inf)
     for named_B in named_B2.unbind(1):
         place_B = torch.searchsorted(drawn_S, named_B.contiguous()).clamp_(max=len(drawn_S) - 1)
@@ -82,7 +82,7 @@ def sampled_next_role_loss(
 
 
 def sample_titles(num_titles: int, num_samples: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Sample titles from 1 to V - 1, rank k with probability log(1 + 1 / k) / log(V) in each draw.
+    """Sample titles from 1 to V - 1; rank k has the probability log(1 + 1 / k) / log(V) in each draw.
 
     Returns:
         Distinct titles, int64 ``[S]``, ascending, and the logarithm of each one's inclusion probability.

@@ -1,6 +1,6 @@
 """The weighted mean of several models' predictions, as one model with the same inputs and outputs."""
 
-# B careers in a batch, T roles (padded), V titles, M members, O members that predict outcomes
+# B careers in a batch, T roles (padded), V titles, M members, O members that predict tenure and hireability
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ from trajtune.model.network.lstm import CareerTrajectoryLSTM
 
 
 class AveragedModel(nn.Module):
-    """Several models as one: probabilities, tenure bounds and hireability are means over its members.
+    """Several models as one: its probabilities, tenure bounds and hireability are means over its members.
 
-    A member is any module from ``(title_ids, lengths)`` to ``(logits, tenure, hireability)``, like
-    `CareerTrajectoryLSTM`; all have the same titles. A member with an outcome weight of 0 predicts the next
-    title alone, and what it returns as tenure and hireability is never used.
+    A member is any module that maps ``(title_ids, lengths)`` to ``(logits, tenure, hireability)``, like
+    `CareerTrajectoryLSTM`. All members have the same vocabulary. A member with an outcome weight of 0
+    predicts only the next title; its tenure and hireability outputs are not used.
     """
 
     title_weights: Tensor
@@ -31,12 +31,12 @@ class AveragedModel(nn.Module):
         """Join trained models.
 
         Args:
-            members: The models, ``[M]``. To be exported they must have plain title vectors.
-            vocab_size: V, index 0 included.
-            title_weights: Each member's weight in the probabilities of titles, ``[M]``, above 0 with the
-                sum 1; None: equal weights.
-            outcome_weights: Each member's weight in tenure and hireability, ``[M]``, at least 0 with the
-                sum 1; None: the weights of titles.
+            members: The models, ``[M]``. For an export they must have plain title vectors.
+            vocab_size: V, including index 0.
+            title_weights: Weight of each member in the title probabilities, ``[M]``, above 0 with the sum 1;
+                None: equal weights.
+            outcome_weights: Weight of each member in tenure and hireability, ``[M]``, at least 0 with the sum
+                1; None: the title weights.
         """
         super().__init__()
         num = len(members)
@@ -49,21 +49,21 @@ class AveragedModel(nn.Module):
         assert min(outcomes) >= 0, "a negative weight gives no mean"
         self.members = nn.ModuleList(members)
         self.vocab_size = vocab_size
-        # Which members predict outcomes is part of the exported graph's structure, so it is no tensor.
+        # This list determines the structure of the exported graph, so it is not a tensor.
         self._outcome_members = [number for number, weight in enumerate(outcomes) if weight > 0]
         self.register_buffer("title_weights", torch.tensor(titles))
         self.register_buffer("outcome_weights", torch.tensor([outcomes[i] for i in self._outcome_members]))
 
     def forward(self, title_ids: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Predict what comes next, in the serving contract's units.
+        """Predict the next role, in the units of the serving contract.
 
         Args:
-            title_ids: Integer ``[B, T]``, oldest role first; anything past a length never matters.
-            lengths: int64 ``[B]``, each in 1..T; None: every position is a role.
+            title_ids: Title ids, integer ``[B, T]``, oldest role first; values after a length have no effect.
+            lengths: Numbers of roles, int64 ``[B]``, each in 1..T; None: every position is a role.
 
         Returns:
-            Logits ``[B, V]``, the logarithms of the mean probabilities, far below the others at index 0;
-            tenure ``[B, 2]`` in months, lower ≤ upper; hireability ``[B, 1]`` in 0..1.
+            Logits ``[B, V]``: the logarithms of the mean probabilities, far below the others at index 0.
+            Tenure ``[B, 2]`` in months, lower ≤ upper. Hireability ``[B, 1]`` in 0..1.
         """
         predicted = [member(title_ids, lengths) for member in self.members]
         log_probabilities_MBV = torch.stack([torch.log_softmax(logits, 1) for logits, _, _ in predicted])
@@ -78,4 +78,4 @@ class AveragedModel(nn.Module):
 
 
 CareerModel = CareerTrajectoryLSTM | AveragedModel
-"""What a checkpoint predicts with: one network, or the mean of several."""
+"""The model of a checkpoint: one network, or the mean of several."""

@@ -2,8 +2,8 @@
 
 ``p(t) = (1 - g) × softmax(logits)(t) + g × Σ_j a_j [title j = t]``, a mixture of probabilities (See et al.
 2017, "Get to the point"; Merity et al. 2017, "Pointer sentinel mixture models"). The gate ``g`` and the
-attention ``a`` over the career's known titles are computed from the state that the heads read. A career
-without a known title has ``g = 0``.
+attention ``a`` over the career's known titles are computed from the state that all heads read. A career
+without known titles has ``g = 0``.
 """
 
 # B examples in a batch, T roles (padded), E embedding, S state, V titles, D width of queries and keys
@@ -19,18 +19,18 @@ NOTHING = -1e4
 
 _WIDTH = 16
 _DISTANCES = 12
-"""Distances from the last role that have a bias each; anything farther has the bias of the farthest."""
+"""Number of distances from the last role that have a separate bias; larger ones share the last bias."""
 _GATE_BIAS = -2.0
-"""Before training the gate is at about 0.12."""
+"""Initial bias of the gate; the gate is about 0.12 before training."""
 
 
 class Copied(NamedTuple):
-    """The logarithms of both parts of a mixture.
+    """The two parts of the mixture, as logarithms.
 
     Attributes:
         log_generate: ``[B, 1]``: log(1 - g).
         log_copy: ``[B, T]``: log(g × a); `NOTHING` at padding and unknown titles.
-        held: int64 ``[B, T]``: the titles; 0 where `log_copy` is `NOTHING`.
+        held: int64 ``[B, T]``: titles of the career; 0 where `log_copy` is `NOTHING`.
     """
 
     log_generate: Tensor
@@ -39,7 +39,7 @@ class Copied(NamedTuple):
 
 
 class CopyHead(nn.Module):
-    """The gate, and the attention over earlier titles."""
+    """The gate and the attention over the titles of the career."""
 
     def __init__(self, state_size: int, embedding_dim: int) -> None:
         super().__init__()
@@ -52,13 +52,13 @@ class CopyHead(nn.Module):
     def forward(
         self, state_BS: Tensor, embedded_BTE: Tensor, title_ids_BT: Tensor, lengths: Tensor | None
     ) -> Copied:
-        """How much of the next title is copied, and from which role.
+        """Return the share of the next title's probability that is copied, and from which roles.
 
         Args:
-            state_BS: The state that the heads read.
-            embedded_BTE: The titles' vectors.
-            title_ids_BT: Integer; anything past a length never matters.
-            lengths: int64 ``[B]``; None: every position is a role.
+            state_BS: State that all heads read.
+            embedded_BTE: Vectors of the titles.
+            title_ids_BT: Title ids, integer; values after a length have no effect.
+            lengths: Numbers of roles, int64 ``[B]``; None: every position is a role.
         """
         num_roles, device = title_ids_BT.shape[1], title_ids_BT.device
         last_B1 = num_roles - 1 if lengths is None else (lengths - 1).to(device)[:, None]
@@ -68,7 +68,7 @@ class CopyHead(nn.Module):
         score_BT = score_BT * _WIDTH**-0.5 + self.distance_bias[distance_BT.clamp(0, _DISTANCES - 1)]
         attention_BT = F.log_softmax(score_BT.masked_fill(~is_copied_BT, NOTHING), 1)
         gate_B1 = self.gate(state_BS)
-        has_known_B1 = is_copied_BT.sum(1, keepdim=True) > 0  # `any` would need opset 18
+        has_known_B1 = is_copied_BT.sum(1, keepdim=True) > 0  # `any` needs opset 18
         return Copied(
             log_generate=F.logsigmoid(-gate_B1).masked_fill(~has_known_B1, 0.0),
             log_copy=(F.logsigmoid(gate_B1) + attention_BT).masked_fill(~is_copied_BT, NOTHING),
@@ -77,10 +77,10 @@ class CopyHead(nn.Module):
 
 
 def mixed(logits_BV: Tensor, copied: Copied) -> Tensor:
-    """Log-probabilities of the mixture ``[B, V]``.
+    """Return the log-probabilities of the mixture, ``[B, V]``.
 
-    Only the titles that a career holds differ from the generated ones. Each of a title's positions
-    adds its share of the difference, so that a title held twice is counted once, with both masses.
+    Only the titles of the career differ from the generated probabilities. Each position of a title adds its
+    share of the difference, so a title that was held twice is counted once, with both masses.
     """
     generated_BV = F.log_softmax(logits_BV, 1) + copied.log_generate
     mass_BT = copied.log_copy.exp()

@@ -14,21 +14,21 @@ from trajtune.model.network.copy_head import Copied, CopyHead, mixed
 from trajtune.model.network.title_vectors import TitleVectors, TitleWords
 
 UNKNOWN_LOGIT = -1e4
-"""Logit of index 0: its probability underflows to exactly 0 in float32, so it has no gradient either."""
+"""Logit of index 0. Its probability underflows to exactly 0 in float32, so it has no gradient either."""
 
 
 class FactoredLogits(NamedTuple):
-    """Logits that are not multiplied out: ``hidden @ weight.T + bias``, and ``stays`` at the last title.
+    """The factors of the logits ``hidden @ weight.T + bias``, with ``stays`` added at the last title.
 
-    Of a large vocabulary the logits of a batch are many times what they are made of.
+    With a large vocabulary, the logits of a batch need many times the memory of their factors.
 
     Attributes:
-        hidden: ``[B, D]``: what the classifier's last layer reads.
-        weight: ``[V, D]``: its weights.
-        bias: ``[V]``: its bias.
-        stays: ``[B, 1]``: added to the logit of the last title; None: nothing is.
-        last: int64 ``[B, 1]``: the last titles; None as `stays` is.
-        log_generate, log_copy, held: What is copied, as in `copy_head.Copied`; None: nothing is.
+        hidden: ``[B, D]``: input of the classifier's last layer.
+        weight: ``[V, D]``: weights of that layer.
+        bias: ``[V]``: bias of that layer.
+        stays: ``[B, 1]``: value added to the logit of the last title; None: nothing is added.
+        last: int64 ``[B, 1]``: last titles; None if `stays` is None.
+        log_generate, log_copy, held: Parts of the copy mixture, see `copy_head.Copied`; None: no copies.
     """
 
     hidden: Tensor
@@ -42,18 +42,18 @@ class FactoredLogits(NamedTuple):
 
     @property
     def copied(self) -> Copied | None:
-        """What is copied, if anything is."""
+        """Parts of the copy mixture; None without copies."""
         if self.log_generate is None or self.log_copy is None or self.held is None:
             return None
         return Copied(self.log_generate, self.log_copy, self.held)
 
     def multiplied(self) -> Tensor:
-        """The logits ``[B, V]``; log-probabilities where titles are copied."""
+        """Return the logits ``[B, V]``; with copies, these are log-probabilities."""
         generated_BV = self.generated()
         return generated_BV if self.copied is None else mixed(generated_BV, self.copied)
 
     def generated(self) -> Tensor:
-        """The logits ``[B, V]`` of the classifier alone."""
+        """Return the logits ``[B, V]`` of the classifier without copies."""
         logits_BV = F.linear(self.hidden, self.weight, self.bias)
         if self.stays is None or self.last is None:
             return logits_BV
@@ -61,11 +61,11 @@ class FactoredLogits(NamedTuple):
 
 
 class CareerTrajectoryLSTM(nn.Module):
-    """From the titles of a career so far to the next title, its tenure and hireability.
+    """Predicts the next title, its tenure and hireability from the titles of a career so far.
 
-    The widths and heads are the specification's; the options beside them are off by default.
-    Index 0 (padding, unknown) has the zero vector as its embedding and `UNKNOWN_LOGIT` as its
-    logit, and training changes neither.
+    The widths and heads are those of the specification; the further options are off by default. Index 0
+    (padding, unknown) has the zero vector as its embedding and `UNKNOWN_LOGIT` as its logit. Training changes
+    neither.
     """
 
     tenure_mean: Tensor
@@ -88,22 +88,23 @@ class CareerTrajectoryLSTM(nn.Module):
         embedding_dropout: float = 0.0,
         title_words: TitleWords | None = None,
     ) -> None:
-        """Build the layers with torch's default initialisation.
+        """Create the layers with torch's default initialisation.
 
         Args:
-            vocab_size: V, index 0 included.
+            vocab_size: V, including index 0.
             embedding_dim: E.
             hidden_dim: H of each direction.
             num_layers: L.
-            dropout: Between LSTM layers and in the classifier.
-            tie_weights: A title's logit is the product of its vector with the classifier's.
-            skip_last_title: The heads also get the last title's vector.
-            title_changes: The LSTM also reads how far each title's vector is from the one before.
-            career_start: The LSTM reads a learned vector before the first role.
-            repeat_gate: A score of staying, learned from the state, is added to the last title's logit.
-            copy_head: Part of the next title's probability is copied from the career's titles.
-            embedding_dropout: On titles' vectors, before anything reads them.
-            title_words: Compose title vectors of words.
+            dropout: Dropout probability between LSTM layers and in the classifier.
+            tie_weights: Whether the classifier's last layer uses the title vectors as its weights.
+            skip_last_title: Whether the heads also get the vector of the last title.
+            title_changes: Whether the LSTM also reads the difference of each title vector to the previous
+                one.
+            career_start: Whether the LSTM reads a learned vector before the first role.
+            repeat_gate: Whether a learned score is added to the logit of the last title.
+            copy_head: Whether part of the next title's probability is copied from the titles of the career.
+            embedding_dropout: Dropout probability on the title vectors.
+            title_words: Words that title vectors are composed of; None: one plain vector per title.
         """
         super().__init__()
         self.hidden_dim, self.num_layers, self.vocab_size = hidden_dim, num_layers, vocab_size
@@ -127,7 +128,7 @@ class CareerTrajectoryLSTM(nn.Module):
         )
         width = 2 * hidden_dim + (embedding_dim if skip_last_title else 0)
         hidden = nn.Linear(width, 64)
-        # Tied, the titles' own vectors are the last layer's weights, and its bias stands alone.
+        # With tied weights, the title vectors are the weights of the last layer, and its bias is separate.
         last = nn.Linear(64, embedding_dim, bias=False) if tie_weights else nn.Linear(64, vocab_size)
         self.next_role_head = nn.Sequential(hidden, nn.ReLU(), nn.Dropout(dropout), last)
         self.tenure_head = nn.Sequential(nn.Linear(width, 32), nn.ReLU(), nn.Linear(32, 2))
@@ -140,7 +141,7 @@ class CareerTrajectoryLSTM(nn.Module):
         self.register_buffer("tenure_std", torch.ones(()))
         with torch.no_grad():
             if tie_weights:
-                # Vectors of length 1: longer ones make logits that are sure of themselves before training.
+                # Vectors of length 1: longer ones make the untrained model overconfident.
                 for vectors in self.embedding.parameters():
                     vectors.mul_(embedding_dim**-0.5)
                 self.tied_bias = nn.Parameter(torch.zeros(vocab_size))
@@ -150,14 +151,14 @@ class CareerTrajectoryLSTM(nn.Module):
                 last.bias[0] = UNKNOWN_LOGIT
 
     def forward(self, title_ids: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Predict what comes next, in the serving contract's units.
+        """Predict the next role, in the units of the serving contract.
 
         Args:
-            title_ids: Integer ``[B, T]``, oldest role first; anything past a length never matters.
-            lengths: int64 ``[B]``, each in 1..T; None: every position is a role.
+            title_ids: Title ids, integer ``[B, T]``, oldest role first; values after a length have no effect.
+            lengths: Numbers of roles, int64 ``[B]``, each in 1..T; None: every position is a role.
 
         Returns:
-            Logits ``[B, V]``; tenure ``[B, 2]`` in months, lower ≤ upper; hireability ``[B, 1]`` in 0..1.
+            Logits ``[B, V]``. Tenure ``[B, 2]`` in months, lower ≤ upper. Hireability ``[B, 1]`` in 0..1.
         """
         logits, tenure_B2, hireability_B1 = self.scores(title_ids, lengths)
         ordered_B2 = torch.cat([tenure_B2.amin(1, keepdim=True), tenure_B2.amax(1, keepdim=True)], 1)
@@ -167,15 +168,15 @@ class CareerTrajectoryLSTM(nn.Module):
     def scores(
         self, title_ids: Tensor, lengths: Tensor | None = None
     ) -> tuple[FactoredLogits, Tensor, Tensor]:
-        """What the losses are computed on: logits, standardised tenure in no order, hireability as a logit.
+        """Return the inputs of the losses: logits, standardised tenure (unordered), hireability as a logit.
 
         Args:
-            title_ids: As in `forward`.
-            lengths: As in `forward`.
+            title_ids: Title ids, integer ``[B, T]``; see `forward`.
+            lengths: Numbers of roles, int64 ``[B]``; see `forward`.
         """
         table_VE = self.title_table()
         embedded_BTE = self.embedding_dropout(F.embedding(title_ids, table_VE, padding_idx=0))
-        if self.tie_weights:  # what the layers read has the scale that it has without tied weights
+        if self.tie_weights:  # restore the scale that the layers get without tied weights
             embedded_BTE = embedded_BTE * self.embedding.embedding_dim**0.5
         roles_BTX = _with_changes(embedded_BTE) if self.title_changes else embedded_BTE
         state_BS = self.final_state(*self._from_the_start(roles_BTX, lengths))
@@ -189,7 +190,7 @@ class CareerTrajectoryLSTM(nn.Module):
         return logits, tenure_B2, hireability_B1
 
     def _from_the_start(self, roles_BTX: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """What the LSTM reads: the roles, after the vector of the start where the model has one."""
+        """Return the input of the LSTM: the roles, preceded by the start vector if the model has one."""
         if self.start_vector is None:
             return roles_BTX, lengths
         start_B1X = self.start_vector.expand(roles_BTX.shape[0], 1, -1)
@@ -210,18 +211,18 @@ class CareerTrajectoryLSTM(nn.Module):
         return FactoredLogits(hidden_BD, last.weight, last.bias, stays_B1, last_B1)
 
     def title_table(self) -> Tensor:
-        """The titles' vectors ``[V, E]``, composed of words where the model does that."""
+        """Return the title vectors ``[V, E]``, composed of words if the model is configured so."""
         return self.embedding.table() if isinstance(self.embedding, TitleVectors) else self.embedding.weight
 
     def titles_composed_once(self) -> AbstractContextManager[None]:
-        """Within it, no weight may change, and many batches cost one composing of the titles' vectors."""
+        """Return a context in which title vectors are composed only once; no weight may change in it."""
         return self.embedding.composed_once() if isinstance(self.embedding, TitleVectors) else nullcontext()
 
     def collapse(self) -> "CareerTrajectoryLSTM":
-        """Replace composed title vectors by the plain table that they add up to; predictions stay the same.
+        """Replace composed title vectors by an equal plain table; predictions stay the same.
 
         Returns:
-            This model. It can be exported, and no longer trained as before.
+            This model. It can be exported, but no longer trained as before.
         """
         if isinstance(self.embedding, TitleVectors):
             self.embedding = nn.Embedding(
@@ -233,7 +234,7 @@ class CareerTrajectoryLSTM(nn.Module):
         return self
 
     def final_state(self, roles_BTX: Tensor, lengths: Tensor | None) -> Tensor:
-        """The last layer's forward and backward final states, side by side ``[B, 2H]``."""
+        """Return the forward and backward final states of the last layer, concatenated, ``[B, 2H]``."""
         if lengths is None:
             _, (hidden, _) = self.lstm(roles_BTX)
         elif torch.onnx.is_in_onnx_export():
@@ -247,16 +248,17 @@ class CareerTrajectoryLSTM(nn.Module):
 
 
 def _with_changes(embedded_BTE: Tensor) -> Tensor:
-    """Each role's vector beside its distance from the one before, ``[B, T, 2E]``; 0 for the first role.
+    """Concatenate each role's vector with its absolute difference to the previous one, ``[B, T, 2E]``.
 
-    Distances have no sign, so that one weight can tell a repeated title from any other, whichever it is.
+    The difference is 0 for the first role. It has no sign, so that one weight can distinguish a repeated
+    title from any other title.
     """
     before_BTE = torch.cat([embedded_BTE[:, :1], embedded_BTE[:, :-1]], 1)
     return torch.cat([embedded_BTE, (embedded_BTE - before_BTE).abs()], 2)
 
 
 def _at_last(values_BTX: Tensor, lengths: Tensor | None) -> Tensor:
-    """What stands at each career's last role, ``[B, X]``."""
+    """Return the values at the last role of each career, ``[B, X]``."""
     if lengths is None:
         return values_BTX[:, -1]
     last_B11 = (lengths - 1).to(values_BTX.device)[:, None, None]
@@ -265,20 +267,20 @@ def _at_last(values_BTX: Tensor, lengths: Tensor | None) -> Tensor:
 
 @torch.library.custom_op("trajtune::bilstm_final_state", mutates_args=())
 def bilstm_final_state(x: Tensor, lengths: Tensor, weights: list[Tensor], hidden: int, layers: int) -> Tensor:
-    """Final states of a bidirectional LSTM over careers of different lengths.
+    """Return the final states of a bidirectional LSTM over careers of different lengths.
 
-    ``pack_padded_sequence`` cannot be captured by ``torch.export``; as one opaque operator the whole
-    becomes native ONNX ``LSTM`` nodes.
+    ``torch.export`` cannot capture ``pack_padded_sequence``. As one opaque operator, this function becomes
+    native ONNX ``LSTM`` nodes.
 
     Args:
-        x: float ``[B, T, E]``.
-        lengths: int64 ``[B]``.
-        weights: For each layer, forward then backward: weight_ih, weight_hh, bias_ih, bias_hh.
+        x: Title vectors, float ``[B, T, E]``.
+        lengths: Numbers of roles, int64 ``[B]``.
+        weights: weight_ih, weight_hh, bias_ih, bias_hh of each layer, forward then backward.
         hidden: H.
         layers: L.
 
     Returns:
-        ``[B, 2H]``: the last layer's forward and backward final states.
+        The forward and backward final states of the last layer, ``[B, 2H]``.
     """
     packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
     zeros = x.new_zeros(2 * layers, x.shape[0], hidden)

@@ -1,7 +1,7 @@
-"""The n-gram baseline as a module that exports: the same probabilities from lookups in constant arrays.
+"""The n-gram baseline as an exportable module: the same probabilities, looked up in constant arrays.
 
-It is not trained. `finalize` mixes it with the network, because counting is better where few careers
-show much, and the network where it can generalise.
+It is not trained. `finalize` mixes it with the network: counting is better for patterns that few careers
+are enough to show, and the network is better where it can generalise.
 """
 
 # B careers in a batch, T roles (padded), V titles, C contexts of one order, P pairs of context and next title
@@ -18,28 +18,28 @@ from trajtune.model.network.lstm import UNKNOWN_LOGIT
 from trajtune.model.ngram_counts import Contexts, Level, NGramDistribution
 
 State = Mapping[str, Any]
-"""What a module is built from: ``levels`` (by order, from 0: ``keys``, ``offsets``, ``next``, ``mass`` and
+"""State of a module: ``levels`` (by order, from 0: ``keys``, ``offsets``, ``next``, ``mass`` and
 ``backoff``, tensors as in `ngram_counts.Level`), ``copy_share``, ``copy_decay`` and ``vocab_size``."""
 
-_LEAST = 1e-30
-"""Probabilities below this count as this: float32 cannot hold the logarithm of 0."""
+_MIN_PROBABILITY = 1e-30
+"""Lower limit of a probability, so that its logarithm is finite in float32."""
 
 
 class NGramModule(nn.Module):
-    """Probabilities of the next title by counting, as logits; see `baselines.ngram`.
+    """Predicts the probabilities of the next title by counting, as logits; see `baselines.ngram`.
 
-    Tenure and hireability are zeros: whoever mixes this with a network gives it no weight there.
+    Tenure and hireability are zeros. In a mixture with networks this module has no weight in them.
     """
 
     unconditional: Tensor
 
     def __init__(self, titles: NGramDistribution, copy_share: float, copy_decay: float) -> None:
-        """Keep the distribution as buffers.
+        """Store the distribution as buffers.
 
         Args:
-            titles: The distribution over next titles.
+            titles: Distribution over next titles.
             copy_share: Probability of copying an earlier title where there is one.
-            copy_decay: Weight of an earlier title beside the distinct title that was held after it.
+            copy_decay: Weight of an earlier title, relative to the distinct title that was held after it.
         """
         super().__init__()
         self.vocab_size = titles.vocab_size
@@ -51,11 +51,11 @@ class NGramModule(nn.Module):
         )
 
     def forward(self, title_ids: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Predict, in the form of `CareerTrajectoryLSTM`.
+        """Predict the next title, with the inputs and outputs of `CareerTrajectoryLSTM`.
 
         Args:
-            title_ids: Integer ``[B, T]``, oldest role first; anything past a length never matters.
-            lengths: int64 ``[B]``, each in 1..T; None: every position is a role.
+            title_ids: Title ids, integer ``[B, T]``, oldest role first; values after a length have no effect.
+            lengths: Numbers of roles, int64 ``[B]``, each in 1..T; None: every position is a role.
 
         Returns:
             Logits ``[B, V]``, which are log-probabilities; zeros ``[B, 2]``; zeros ``[B, 1]``.
@@ -71,32 +71,31 @@ class NGramModule(nn.Module):
             p_BV, row_B, is_seen_B = order(p_BV, _symbol(ids_BT, lengths_B, back), row_B, is_seen_B)
         if self.copy_share:
             p_BV = self._with_copies(p_BV, ids_BT, lengths_B)
-        logits_BV = p_BV.clamp_min(_LEAST).log()
+        logits_BV = p_BV.clamp_min(_MIN_PROBABILITY).log()
         unknown_B1 = torch.full_like(logits_BV[:, :1], UNKNOWN_LOGIT)
         nothing_B3 = torch.zeros_like(logits_BV[:, :1]).expand(-1, 3)
         return torch.cat([unknown_B1, logits_BV[:, 1:]], 1), nothing_B3[:, :2], nothing_B3[:, 2:]
 
     def _with_copies(self, p_BV: Tensor, ids_BT: Tensor, lengths_B: Tensor) -> Tensor:
-        """Give the distinct titles of earlier roles, all but the last, a share of the probability."""
+        """Give the distinct titles of all roles except the last a share of the probability."""
         position_T = torch.arange(ids_BT.shape[1], device=ids_BT.device)
         may_copy_BT = (position_T < lengths_B[:, None] - 1) & (ids_BT > 0)
         later_TT = position_T[:, None] < position_T
         is_same_BTT = (ids_BT[:, :, None] == ids_BT[:, None, :]) & may_copy_BT[:, None, :] & later_TT
-        newest_BT = may_copy_BT & (
-            is_same_BTT.long().sum(2) == 0
-        )  # of each title the role that was held last
+        # The most recent role of each title.
+        newest_BT = may_copy_BT & (is_same_BTT.long().sum(2) == 0)
         place_BT = (newest_BT[:, None, :] & later_TT).long().sum(2)
         weight_BT = newest_BT * self.copy_decay ** place_BT.to(p_BV.dtype)
         total_B1 = weight_BT.sum(1, keepdim=True)
         share_B1 = self.copy_share * (total_B1 > 0)
         copied_BT = weight_BT / total_B1.clamp_min(self.copy_decay) * share_B1
-        # A role of no weight adds 0, also at the id that padding may hold.
+        # Roles without weight, including padding, add 0 at index 0.
         ids_BT = torch.where(newest_BT, ids_BT, torch.zeros_like(ids_BT))
         return (p_BV * (1 - share_B1)).scatter_add(1, ids_BT, copied_BT)
 
 
 def ngram_state(titles: NGramDistribution, copy_share: float, copy_decay: float) -> dict[str, Any]:
-    """The state of a module, for a checkpoint."""
+    """Return the state of a module, for a checkpoint."""
     levels = [
         {name: torch.from_numpy(np.array(values)) for name, values in _arrays(level).items()}
         for level in titles.levels
@@ -110,7 +109,7 @@ def ngram_state(titles: NGramDistribution, copy_share: float, copy_decay: float)
 
 
 def build_ngram(state: State) -> NGramModule:
-    """The module of a checkpoint's state."""
+    """Return the module with the given state, in eval mode."""
     levels = []
     for tensors in state["levels"]:
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
@@ -125,7 +124,7 @@ def _arrays(level: Level) -> dict[str, NDArray[Any]]:
 
 
 class _Order(nn.Module):
-    """One order of the distribution: finds a career's context and mixes what followed it."""
+    """One order of the distribution: finds the context of a career and adds the titles that followed it."""
 
     keys: Tensor
     offsets: Tensor
@@ -150,7 +149,7 @@ class _Order(nn.Module):
     def forward(
         self, p_BV: Tensor, symbol_B: Tensor, parent_B: Tensor, is_seen_B: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The interpolated probabilities, the context's row, and whether it was seen."""
+        """Return the interpolated probabilities, the row of the context, and whether the context was seen."""
         key_B = parent_B * (self.vocab_size + 1) + symbol_B + 1
         row_B = self._row(key_B)
         is_seen_B = is_seen_B & (self.keys[row_B] == key_B)
@@ -163,7 +162,7 @@ class _Order(nn.Module):
         return (p_BV * factor_B[:, None]).scatter_add(1, self.next[at_BK], mass_BK), row_B, is_seen_B
 
     def _row(self, key_B: Tensor) -> Tensor:
-        """The last row whose key is at most ``key_B``, by bisection without a loop that depends on data."""
+        """Return the last row whose key is at most ``key_B``, by bisection with a fixed number of steps."""
         row_B = torch.zeros_like(key_B)
         step = 1 << max(0, len(self.keys) - 1).bit_length()
         while step := step >> 1:
@@ -173,7 +172,7 @@ class _Order(nn.Module):
 
 
 def _symbol(ids_BT: Tensor, lengths_B: Tensor, back: int) -> Tensor:
-    """The title so many roles from the end, 0 unknown; -1 before the first role."""
+    """Return the title ``back`` roles from the end; 0 if unknown, -1 before the first role."""
     at_B = lengths_B - back
     symbol_B = ids_BT.gather(1, at_B.clamp_min(0)[:, None]).squeeze(1)
     return torch.where(at_B >= 0, symbol_B, -1)

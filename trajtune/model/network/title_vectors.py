@@ -1,7 +1,7 @@
-"""Title vectors composed of the title's own and those of its words, so that rare titles share what is common.
+"""Title vectors that are composed of word vectors, so that rare titles benefit from common words.
 
-"senior data engineer" has a vector of its own, plus those of "senior", "data" and "engineer". In
-the exported model the sum is one plain table: serving sees nothing of this.
+The vector of "senior data engineer" is a vector of that title plus the vectors of "senior", "data" and
+"engineer". In the exported model the sums are one plain table.
 """
 
 # V titles, W words, P pairs of a title and a word in it, E embedding
@@ -23,7 +23,7 @@ from trajtune.dataset.titles import TitleEncoder
 
 @dataclass(frozen=True)
 class TitleWords:
-    """Which words each title consists of; those of title ``i`` are ``[offsets[i], offsets[i + 1])``.
+    """The words of each title; those of title ``i`` are ``[offsets[i], offsets[i + 1])``.
 
     Attributes:
         word_ids: int64 ``[P]``.
@@ -35,9 +35,9 @@ class TitleWords:
 
 
 def words_of(encoder: TitleEncoder) -> TitleWords:
-    """The words of each title's normalised form that occur in another title too, numbered alphabetically.
+    """Return the words of each normalised title that also occur in another title, numbered alphabetically.
 
-    A word of one title alone says nothing that the title's own vector cannot.
+    A word that occurs in one title only would duplicate the vector of that title.
     """
     rule = TitleRule(encoder.by)
     words = [rule.own_key(encoder.decode(index)).split() for index in range(1, encoder.vocab_size)]
@@ -45,7 +45,7 @@ def words_of(encoder: TitleEncoder) -> TitleWords:
 
 
 def number_words(words: Sequence[Sequence[str]]) -> TitleWords:
-    """Number the words of titles 1, 2, ... that occur in more than one of them."""
+    """Number the words that occur in more than one of the titles 1, 2, ..."""
     titles_with = Counter(word for title in words for word in set(title))
     known = {word: number for number, word in enumerate(sorted(w for w in titles_with if titles_with[w] > 1))}
     ids = [[], *([known[word] for word in title if word in known] for title in words)]
@@ -56,7 +56,7 @@ def number_words(words: Sequence[Sequence[str]]) -> TitleWords:
 
 
 class TitleVectors(nn.Embedding):
-    """An embedding table of titles; with words, each row is the title's own vector plus its words'."""
+    """An embedding table whose rows are a vector of the title plus the vectors of its words."""
 
     word_ids: Tensor
     offsets: Tensor
@@ -64,7 +64,8 @@ class TitleVectors(nn.Embedding):
     def __init__(self, vocab_size: int, embedding_dim: int, words: TitleWords) -> None:
         super().__init__(vocab_size, embedding_dim, padding_idx=0)
         num_words = int(words.word_ids.max(initial=-1)) + 1
-        # Copied: words may lie in read-only memory that trials share, and loading weights writes to buffers.
+        # Copied, because loading weights writes to buffers, and words may be read-only memory shared by
+        # trials.
         self.words = nn.Parameter(torch.randn(num_words, embedding_dim))
         self.register_buffer("word_ids", torch.tensor(words.word_ids))
         self.register_buffer("offsets", torch.tensor(words.offsets))
@@ -72,7 +73,7 @@ class TitleVectors(nn.Embedding):
 
     @contextmanager
     def composed_once(self) -> Iterator[None]:
-        """Within it, `table` is composed once for all batches; no weight may change meanwhile."""
+        """Compose `table` once for all batches within the context; no weight may change in it."""
         self._composed = self.table()
         try:
             yield
@@ -80,7 +81,7 @@ class TitleVectors(nn.Embedding):
             self._composed = None
 
     def table(self) -> Tensor:
-        """The composed vectors ``[V, E]``; row 0 is zero."""
+        """Return the composed vectors ``[V, E]``; row 0 is zero."""
         if self._composed is not None:
             return self._composed
         composed = F.embedding_bag(

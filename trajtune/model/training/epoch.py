@@ -1,4 +1,4 @@
-"""One epoch: a training step for each batch, and the validation after it."""
+"""One epoch: a training step for each batch, then the validation."""
 
 from itertools import zip_longest
 
@@ -17,7 +17,7 @@ from trajtune.model.training.schedule import learning_rate
 from trajtune.model.training.training_loss import training_loss
 
 EXPLODED = 1e4
-"""A loss above this has diverged: a guess that ignores the input costs less than 20."""
+"""Loss above which a training has diverged; a guess that ignores the input has a loss below 20."""
 
 
 def train_epoch(
@@ -31,21 +31,22 @@ def train_epoch(
 ) -> float:
     """Take one step for each batch, together with the other workers.
 
-    Nothing is read back from the device before the last step.
+    No value is read back from the device before the last step.
 
     Args:
-        model: Left in training mode.
-        batches: One epoch of them.
-        optimizer: Of the model's parameters; its learning rate is set at each step.
-        params: Gives the loss and the learning rate.
-        epoch: Which epoch this is, from 1; for the error.
-        workers: Who trains. One that has no batch left takes the others' steps with them.
+        model: Model to train; it is left in training mode.
+        batches: Loader of this worker's train examples.
+        optimizer: Optimizer of the model's parameters; its learning rate is set at each step.
+        params: Params, with the loss weights and the learning rate.
+        epoch: Number of this epoch, from 1.
+        workers: Workers that train together. A worker without batches left still takes part in the others'
+            steps.
 
     Returns:
         The mean loss.
 
     Raises:
-        TrainingError: If a step's loss is not finite or above `EXPLODED`; the weights are then of no use.
+        TrainingError: If a step's loss is not finite or above `EXPLODED`; the weights are then unusable.
     """
     model.train()
     losses: list[Tensor] = []
@@ -77,7 +78,7 @@ def _loss(model: CareerTrajectoryLSTM, batch: Batch, params: Params) -> Tensor:
 
 
 def _num_known(batch: Batch | None, workers: Workers) -> int:
-    """Next titles that a batch's main loss is the mean of; nobody asks for them of one worker alone."""
+    """Return the number of known next titles in a batch; 0 with a single worker, which does not need it."""
     return 0 if batch is None or workers.size == 1 else int((batch.next_title != 0).sum())
 
 
@@ -88,30 +89,30 @@ def evaluate(
     *,
     outcomes: Loader | None = None,
 ) -> Metrics:
-    """Measure a model as a search does.
+    """Return the metrics of a model on val, as a search measures them.
 
     Args:
-        model: Left in evaluation mode.
-        batches: Of val, each career's last transition.
-        workers: Who has the rest of val.
-        outcomes: From `outcome_batches`, the examples that tenure and hireability are measured on; None or
-            ``batches`` itself: they are the last transitions, which are predicted once.
+        model: Model to measure; its mode does not change.
+        batches: Loader of the last transition of each val career.
+        workers: Workers that have the rest of val.
+        outcomes: Loader of the examples on which tenure and hireability are measured, from
+            `outcome_batches`; None or ``batches``: the last transitions, which are then predicted once.
 
     Returns:
-        The val metrics by name; None where the split has no known target of the kind.
+        The val metrics by name; None where the split has no known target for the metric.
     """
     own = predict_batches(model, batches)
     own_outcomes = None if outcomes in (None, batches) else predict_batches(model, outcomes)
-    everyones = workers.all_gather((own, own_outcomes))
-    moves = concatenate([of_moves for of_moves, _ in everyones])
-    if all(of_outcomes is None for _, of_outcomes in everyones):
+    gathered = workers.all_gather((own, own_outcomes))
+    moves = concatenate([own_moves for own_moves, _ in gathered])
+    if all(outcomes_or_none is None for _, outcomes_or_none in gathered):
         return workers.broadcast(val_metrics(SplitPredictions(moves, moves)))
-    parts = [of_moves if of_outcomes is None else of_outcomes for of_moves, of_outcomes in everyones]
+    parts = [own_moves if others is None else others for own_moves, others in gathered]
     return workers.broadcast(val_metrics(SplitPredictions(moves, concatenate(parts))))
 
 
 def diverged(name: str, value: float | None, where: str, params: Params, last_good: int) -> TrainingError:
-    """The error of a training whose loss is not finite or above `EXPLODED`."""
+    """Return the error for a training whose loss is not finite or above `EXPLODED`."""
     good = f"epoch {last_good}" if last_good else "none"
     return TrainingError(
         f"Training needs a loss below {EXPLODED:g}, but {name} is {value} {where} with "

@@ -1,6 +1,6 @@
-"""The training loop: a generator of epoch results, deterministic and exactly resumable.
+"""The training loop: a generator of epoch results that is deterministic and exactly resumable.
 
-Knows nothing of Ray, files or searches: the caller decides what to keep of each result.
+Knows nothing of Ray, files or searches: the caller decides what to store of each result.
 """
 
 import math
@@ -37,11 +37,11 @@ class EpochResult:
     """One epoch of training.
 
     Attributes:
-        epoch: From 1.
-        train_loss: Mean weighted loss of the epoch's steps, dropout on.
-        metrics: What `evaluate` gives on val after the epoch.
-        best_epoch: The epoch with the best value of the metric so far; the first of equals.
-        seconds: Wall-clock of the epoch, validation included.
+        epoch: Number of the epoch, from 1.
+        train_loss: Mean weighted loss of the epoch's steps, with dropout.
+        metrics: Metrics of `evaluate` on val after the epoch.
+        best_epoch: Epoch with the best value of the metric so far; the first of equal epochs.
+        seconds: Wall-clock time of the epoch in seconds, including validation.
     """
 
     epoch: int
@@ -52,13 +52,14 @@ class EpochResult:
     _capture: Callable[[], dict[str, Any]] = field(repr=False, compare=False)
 
     def checkpoint(self, *, copy: bool = True) -> dict[str, Any]:
-        """Everything that `fit` needs to resume after this epoch; call it before the next epoch begins.
+        """Return the state from which `fit` resumes after this epoch; call it before the next epoch begins.
 
         Args:
-            copy: False saves memory where the state is written at once; the next epoch changes it in place.
+            copy: Whether to copy the state. False saves memory if the state is written immediately; the next
+                epoch changes it in place.
         """
         state = self._capture()
-        assert state["epoch"] == self.epoch, "the next epoch has begun, so this epoch's state is gone"
+        assert state["epoch"] == self.epoch, "the next epoch has begun, so the state of this epoch is gone"
         return deepcopy(state) if copy else state
 
 
@@ -75,36 +76,35 @@ def fit(
     device: str | torch.device = "cpu",
     workers: Workers = ALONE,
 ) -> Iterator[EpochResult]:
-    """Train one configuration, yielding after each epoch.
+    """Train one configuration and yield after each epoch.
 
-    Ends after ``max_epochs``. Where the schedule is constant it also ends after ``patience`` epochs without a
-    better value of ``metric``; one that falls is always run to its end, as its best epochs are the last.
-    The same arguments give the same results on one machine and number of threads, and continuing
-    from any epoch's checkpoint gives what an uninterrupted run gives, bit for bit. The caller's
-    random state is left as it is.
+    Training ends after ``max_epochs``. With a constant schedule it also ends after ``patience`` epochs
+    without a better value of ``metric``. A falling schedule always runs to its end, because its best epochs
+    are the last. The same arguments give the same results on the same machine with the same number of
+    threads. Resuming from the checkpoint of any epoch gives the same results as an uninterrupted run, bit for
+    bit. The caller's random state is not changed.
 
-    With several workers, each calls this with its own careers and otherwise equal arguments, and each gets
-    the same results. A step takes ``batch_size`` examples, divided among the workers. Gradients and metrics
-    cover all careers. Compared with one worker, the order of examples and the dropout
-    masks differ, and the tenure and hireability losses of a step are means of the workers' means.
+    With several workers, each worker calls this function with its own careers and otherwise equal arguments,
+    and each gets the same results. A step takes ``batch_size`` examples, divided among the workers. Gradients
+    and metrics cover all careers. Compared with one worker, the order of examples and the dropout masks
+    differ, and the tenure and hireability losses of a step are means of the workers' means.
 
     Args:
-        params: The configuration.
-        train: Careers to train on, of this worker; `params.examples` says which of their transitions.
-        val: Careers to validate on, of this worker, each on its last transition, and on its
-            `outcome_examples`.
-        vocab_size: V, index 0 included.
-        seed: Of the weights, the shuffling and the dropout.
-        metric: Decides which epoch is the best, and so when patience has run out.
-        checkpoint: A result of `EpochResult.checkpoint`, of a training by the same metric. Only ``patience``
-            and, where no schedule depends on it, ``max_epochs`` may differ from its params.
-        title_words: `words_of` the vocabulary; needed by ``title_vectors: id_and_words`` alone.
-        device: Where to train.
-        workers: The workers that train together; each can resume from the checkpoint of the first.
+        params: Configuration to train.
+        train: Train careers of this worker; `params.examples` sets which of their transitions are examples.
+        val: Val careers of this worker; measured on their last transitions and their `outcome_examples`.
+        vocab_size: V, including index 0.
+        seed: Seed of the weights, the shuffling and the dropout.
+        metric: Metric that determines the best epoch, and therefore when patience has run out.
+        checkpoint: Result of `EpochResult.checkpoint` from a training with the same metric. Only ``patience``
+            may differ from its params, and ``max_epochs`` if the schedule does not depend on it.
+        title_words: Result of `words_of` for the vocabulary; needed only for ``title_vectors: id_and_words``.
+        device: Device to train on.
+        workers: Workers that train together; each can resume from the checkpoint of the first.
 
     Raises:
-        TrainingError: If a split holds no known target, the loss diverges, the metric is undefined, the
-            checkpoint is of another configuration, or the words are missing.
+        TrainingError: If a split has no known target, the loss diverges, the metric is undefined, the
+            checkpoint has another configuration, or the words are missing.
     """
     device = torch.device(device)
     random_state = RandomState(seed, device)
@@ -150,7 +150,8 @@ def fit(
     while epoch < params.max_epochs and epoch - best_epoch < patience:
         began = time.perf_counter()
         if workers.size > 1:
-            # Set again each epoch, so that the first worker's checkpoint need not hold the others' states.
+            # Reseeded in each epoch, so the first worker's checkpoint does not need the others' random
+            # states.
             own_seed = workers.seed(seed, epoch + 1)
             shuffling.manual_seed(own_seed)
             random_state.reseed(own_seed)
@@ -168,7 +169,7 @@ def fit(
 
 
 def _is_better(metric: str, metrics: Metrics, best: Metrics) -> bool:
-    """Whether an epoch is better than the best before it; the first one always is."""
+    """Return whether an epoch is better than the best earlier one; the first epoch always is."""
     value, best_value = metrics[metric], best.get(metric)
     if value is None or not math.isfinite(value):
         raise TrainingError(
@@ -184,7 +185,7 @@ def _check_targets(train: Loader, val: Loader, workers: Workers) -> None:
         all_workers = workers.all_gather((has_target, len(loader.examples)))
         if not any(has_target for has_target, _ in all_workers):
             raise TrainingError(
-                f"A split needs a next title that the vocabulary holds, but {name} has none in "
+                f"A split needs a next title that is in the vocabulary, but {name} has none in "
                 f"{sum(num for _, num in all_workers)} examples. "
                 "Move the cutoffs or lower vocabulary.min_count."
             )
@@ -203,7 +204,7 @@ def _new_model(params: Params, vocab_size: int, title_words: TitleWords | None) 
 def _set_tenure_scale(
     model: CareerTrajectoryLSTM, train: CareerArrays, examples: Examples, workers: Workers
 ) -> None:
-    """Set mean and standard deviation of the known train targets; 0 and 1 without any."""
+    """Set the mean and standard deviation of the known train tenures; 0 and 1 without any."""
     tenure = train.tenure_months[examples.target]
     known = tenure[~np.isnan(tenure)].astype(np.float64)
     own = (len(known), known.mean(), known.var()) if len(known) else (0, 0.0, 0.0)
@@ -217,7 +218,7 @@ def _set_tenure_scale(
 
 def _check_same(checkpoint: Mapping[str, Any], params: Params, vocab_size: int, metric: str) -> None:
     may_differ = _MAY_DIFFER if params.schedule == "constant" else _MAY_DIFFER - {"max_epochs"}
-    # Checkpoints of earlier versions name no metric: their best epoch was always by this one.
+    # Checkpoints of earlier versions have no metric; they always used this one.
     metric_before = checkpoint.get("metric", "val_next_role_nll")
     recorded = validate(Params, dict(checkpoint["params"]), "checkpoint").model_dump(mode="json")
     before = {**recorded, "vocab_size": checkpoint["vocab_size"], "metric": metric_before}
@@ -229,7 +230,7 @@ def _check_same(checkpoint: Mapping[str, Any], params: Params, vocab_size: int, 
     ]
     if faults:
         raise TrainingError(
-            "A training resumes only with the checkpoint's own settings, but these changed: "
+            "A training resumes only with the settings of its checkpoint, but these changed: "
             + ", ".join(faults)
             + ". Start without the checkpoint."
         )

@@ -1,4 +1,4 @@
-"""The optimizer of a training: which weights decay, and by how much."""
+"""The optimizer of a training, with weight decay for some of the weights."""
 
 from torch import nn
 
@@ -8,7 +8,10 @@ from trajtune.model.network.lstm import CareerTrajectoryLSTM
 
 
 def create_optimizer(model: CareerTrajectoryLSTM, params: Params) -> PackedAdamW:
-    """Adam, or AdamW where weights decay: matrices, but neither biases nor, unless asked, title vectors."""
+    """Return Adam, or AdamW if ``weight_decay`` is set.
+
+    Only matrices decay. Title vectors decay only with ``decay_embeddings``; biases never do.
+    """
     decaying: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
     for name, weights in model.named_parameters():

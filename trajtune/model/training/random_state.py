@@ -1,4 +1,4 @@
-"""Random numbers of one training: torch keeps one global state, and each training needs its own."""
+"""A random state for each training, because torch has only one global state."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,11 +8,11 @@ from torch import Tensor
 
 
 class RandomState:
-    """The state of the random numbers that one training uses for weights and dropout.
+    """The random state that one training uses for weights and dropout.
 
     Args:
-        seed: Where it starts.
-        device: Where the training runs; a GPU has a state of its own.
+        seed: Initial seed.
+        device: Device of the training; a GPU has a separate state.
     """
 
     def __init__(self, seed: int, device: torch.device) -> None:
@@ -20,13 +20,13 @@ class RandomState:
         self.reseed(seed)
 
     def reseed(self, seed: int) -> None:
-        """Start again from a seed."""
+        """Reset the state to a seed."""
         with self._restored():
             torch.manual_seed(seed)
             self._state = self._read()
 
     def get(self) -> dict[str, Tensor]:
-        """The state, for a checkpoint."""
+        """Return the state, for a checkpoint."""
         return self._state
 
     def set(self, state: Mapping[str, Tensor]) -> None:
@@ -35,7 +35,7 @@ class RandomState:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Make it the global state for the block."""
+        """Make this state torch's global state within the context."""
         with self._restored():
             self._write(self._state)
             yield

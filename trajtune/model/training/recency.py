@@ -1,4 +1,4 @@
-"""Weights of the train examples by age: what happened long ago says less about the next moves."""
+"""Weights of the train examples by age, because older moves are less informative about the next ones."""
 
 # E examples
 
@@ -15,17 +15,17 @@ _DAYS_PER_YEAR = 365.25
 def recency_weights(
     params: Params, train: CareerArrays, workers: Workers = ALONE
 ) -> NDArray[np.float32] | None:
-    """``0.5 ** (age / recency_half_life)`` of each example, divided by the mean over all examples.
+    """Return ``0.5 ** (age / recency_half_life)`` of each example, divided by the mean over all examples.
 
     An example's age is the time from the start of its next role to the newest such start in train.
 
     Args:
-        params: Gives the half-life and which transitions are examples.
-        train: Careers, of this worker.
-        workers: The workers that have the rest of train; the newest start and the mean are those of all.
+        params: Params, with the half-life in years and which transitions are examples.
+        train: Train careers of this worker.
+        workers: Workers that have the rest of train; the newest start and the mean are over all workers.
 
     Returns:
-        ``[E]``, in the order of `examples_of`; None where `recency_half_life` is 0.
+        The weights ``[E]``, in the order of `examples_of`; None if `recency_half_life` is 0.
     """
     if not params.recency_half_life:
         return None

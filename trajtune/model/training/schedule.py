@@ -1,15 +1,15 @@
-"""The learning rate over a training: a function of how far it has come, so there is no state to save."""
+"""Learning-rate schedules: pure functions of the training progress, without state to save."""
 
 from math import cos, pi
 
 from trajtune.experiment.params import Params
 
 _RISE = 0.3
-"""Share of a one-cycle schedule in which the rate rises (Smith and Topin 2018)."""
+"""Share of a one-cycle schedule during which the rate rises (Smith and Topin 2018)."""
 
 
 def learning_rate(params: Params, epochs_done: float) -> float:
-    """The rate of a step that begins when so many of ``max_epochs`` lie behind."""
+    """Return the learning rate of a step that begins after ``epochs_done`` epochs, fractions included."""
     done = min(epochs_done / params.max_epochs, 1.0)
     if params.schedule == "cosine":
         factor = _falling(done)

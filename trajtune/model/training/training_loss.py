@@ -1,4 +1,4 @@
-"""The training loss: the heads' losses, weighed and added, as one step of autograd."""
+"""The training loss: the weighted sum of the heads' losses, as one autograd function."""
 
 # B examples, V titles
 
@@ -26,19 +26,19 @@ def training_loss(
     weight_B: Tensor | None = None,
     hireable_weight_B: Tensor | None = None,
 ) -> Tensor:
-    """Cross-entropy + ``tenure_weight`` × tenure + ``hireability_weight`` × hireability, a scalar.
+    """Return cross-entropy + ``tenure_weight`` × tenure + ``hireability_weight`` × hireability, a scalar.
 
     Args:
         scores: Logits, standardised tenure ``[B, 2]``, hireability logit ``[B, 1]``.
-        next_title_B: int64; 0 is no target.
-        tenure_B: float32, standardised; NaN is no target.
-        hireable_B: float32, 1 or 0; NaN is no target.
-        params: Gives the losses' weights, the kind of tenure loss and how much of the softmax is computed.
-        weight_B: float32, the examples' weights in each loss; None: all are 1.
-        hireable_weight_B: float32, what these are multiplied with in the hireability loss; None: 1.
+        next_title_B: Target titles, int64; 0 means no target.
+        tenure_B: Target tenures, standardised, float32; NaN means no target.
+        hireable_B: Target labels 1 or 0, float32; NaN means no target.
+        params: Params, with the loss weights, the tenure loss and the number of softmax samples.
+        weight_B: Weights of the examples in each loss, float32; None: all are 1.
+        hireable_weight_B: Additional factors of the weights in the hireability loss, float32; None: 1.
 
     Returns:
-        The loss; autograd can go back through it once.
+        The loss; only one backward pass through it is possible.
     """
     logits, tenure_B2, hireability_B1 = scores
     label_weight_B = hireable_weight_B if weight_B is None else weight_B

@@ -1,1 +1,1 @@
-"""The directory of a run: creating, locking, resuming, cleaning and checking it."""
+"""Run directories: creating, locking, resuming, cleaning and checking them."""

@@ -1,4 +1,4 @@
-"""Make a new run and point ``latest`` at it; nothing is ever overwritten."""
+"""Creates a new run and points ``latest`` at it; nothing is ever overwritten."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -33,18 +33,18 @@ _VERSIONS: Final = ("trajtune", "torch", "optuna", "ray", "numpy")
 def create_run(
     experiment: Experiment, space: Space, *, name: str | None, snapshot_path: StoredPath, snapshot_id: str
 ) -> Run:
-    """Make a new run, complete or not at all, and point ``latest`` at it.
+    """Create a new run atomically and point ``latest`` at it.
 
     Args:
-        experiment: Resolved.
-        space: Resolved.
-        name: Its name; None makes one from the time (UTC), so that names sort by time.
+        experiment: The experiment, resolved.
+        space: The search space, resolved.
+        name: Name of the run; None derives one from the time (UTC), so that names sort by time.
         snapshot_path: The snapshot's directory, on this machine or in an object store.
-        snapshot_id: Hash of its content.
+        snapshot_id: Hash of the snapshot's content.
 
     Raises:
-        RunError: If a run of that name exists.
-        StorageError: If the object store does not answer, or has no such bucket.
+        RunError: If a run with that name exists.
+        StorageError: If the object store does not answer or has no such bucket.
     """
     parent = stored_path(experiment.storage.runs).absolute()
     if name is not None:
@@ -67,7 +67,7 @@ def create_run(
 
 
 def versions() -> dict[str, str]:
-    """Versions of the packages that a result depends on."""
+    """Return the versions of the packages that affect results."""
     return {name: metadata.version(name) for name in _VERSIONS}
 
 
@@ -80,7 +80,7 @@ def _write(folder: Path, experiment: Experiment, space: Space, manifest: dict[st
 
 
 def _publish(folder: Path, paths: list[StoredPath], experiment: Experiment) -> StoredPath:
-    """Publish a staged run at the first path that is free."""
+    """Publish a staged run at the first free path."""
     for path in paths:
         if (path / MANIFEST).is_file():
             continue
@@ -91,13 +91,13 @@ def _publish(folder: Path, paths: list[StoredPath], experiment: Experiment) -> S
                 continue
             return path
     raise RunError(
-        f"There is a run {paths[0].name} already, and runs are never overwritten. "
-        f"Go on with it by --resume {reference(paths[0])}, or give another name."
+        f"A run must have a new name, but {paths[0].name} exists already. "
+        f"Resume it with --resume {reference(paths[0])}, or give another name."
     )
 
 
 def _reserved(path: StoredPath, experiment: Experiment) -> AbstractContextManager[object]:
-    """Reserve a path in a store, which does not tell which of two processes came first; a disk does."""
+    """Reserve a path in an object store, where two processes could both publish; a disk prevents that."""
     return nullcontext() if local_path(path) else lease_of(path, experiment.storage).hold()
 
 
@@ -107,7 +107,7 @@ def _check_name(name: str) -> None:
 
 
 def _names_by_time(created: datetime) -> Iterator[str]:
-    """Sortable names for a run: the time, then the time with a number, for runs of the same second."""
+    """Yield sortable names for a run: the time, then the time with a number for runs of the same second."""
     stamp = created.strftime("%Y%m%d-%H%M%S")
     yield stamp
     yield from (f"{stamp}-{number:03d}" for number in range(2, 1000))

@@ -1,22 +1,22 @@
-"""The directory of one search: its settings, its study and its checkpoints.
+"""A run directory: the settings, the study and the checkpoints of one search.
 
 ::
 
     runs/20261122-214403/
-      experiment.yaml  space.yaml   resolved, as searched
+      experiment.yaml  space.yaml   resolved, as used by the search
       run.json                      schema version, snapshot, trials requested, versions, created, sha256 of
                                     the two files above, settings that were changed later
-      study.journal                 the Optuna study: the record of all trials
+      study.journal                 the Optuna study, which records all trials
       search.log                    what the search printed to stderr
       trials/0000/best.pt           checkpoints
       best.json                     the best finished trial so far
       baselines.json                val metrics of the counting baselines, and what `ngram` chose
-      refits/                       what finalize has trained
+      refits/                       checkpoints that finalize has trained
       lock                          held by the process that searches
     runs/latest                     a link to the newest run
 
-A run may be in an object store instead, at ``s3://bucket/runs/NAME``. Then its study is in a database, which
-also records which process searches in it, and ``latest`` is an object with the newest run's name.
+A run can also be in an object store, at ``s3://bucket/runs/NAME``. Then its study is in a database. The
+database also records which process searches in the run. ``latest`` is an object with the newest run's name.
 
 Knows nothing of Ray, Optuna and torch.
 """
@@ -30,25 +30,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from trajtune.errors import RunError
-from trajtune.experiment.load import did_you_mean, load_yaml, validate
+from trajtune.experiment.load import load_yaml, validate
 from trajtune.experiment.settings import Experiment, StorageSettings
 from trajtune.experiment.space import Space
+from trajtune.notebook import html_table
+from trajtune.searching.runs.find import LATEST, MANIFEST, find_run, known_runs, reference
 from trajtune.searching.runs.lock import FileLock, Lock, StillHeld
-from trajtune.storage.files import follow_link, write_json
-from trajtune.storage.path import StoredPath, check_reachable, children, is_uri, local_path, stored_path
+from trajtune.storage.files import write_json
+from trajtune.storage.path import StoredPath, local_path, stored_path
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from trajtune.searching.runs.lease import Lease
 
+__all__ = ["LATEST", "MANIFEST", "Run", "known_runs", "open_run", "reference"]
+
 SCHEMA_VERSION: Final = 1
-LATEST: Final = "latest"
 TUNE_PREFIX: Final = ".tune-"
-"""Ray Tune's own files: nobody reads them; the process that made them deletes them, or the next one does."""
+"""Prefix of Ray Tune's files, which are never read. They are deleted after the search or before the next."""
 EXPERIMENT: Final = "experiment.yaml"
 SPACE: Final = "space.yaml"
 REFITS: Final = "refits"
-"""What finalize has trained: checkpoints of finished refits, and a folder for each unfinished one."""
-MANIFEST: Final = "run.json"
+"""Folder of finalize: checkpoints of finished refits, and a folder for each unfinished refit."""
 _BEST: Final = "best.json"
 _BASELINES: Final = "baselines.json"
 _CHOICE: Final = "choice"
@@ -61,18 +65,59 @@ class Run:
     """A run directory.
 
     Attributes:
-        path: Absolute, or a URI.
-        experiment: The experiment of the search, resolved, with the settings that a resume has changed.
+        path: Absolute path or URI of the directory.
+        experiment: The experiment of the search, resolved, including settings changed when resuming.
         space: The space of the search, resolved.
-        manifest: What ``run.json`` says: ``schema_version``, ``snapshot`` (``path``, ``id``),
-            ``requested``, ``created``, ``versions``, ``files`` (sha256) and ``changed``: settings that
-            a resume has changed, which no trial's value depends on.
+        manifest: Content of ``run.json``: ``schema_version``, ``snapshot`` (``path``, ``id``),
+            ``requested``, ``created``, ``versions``, ``files`` (sha256) and ``changed``. ``changed`` has the
+            settings that were changed when resuming; none of them affects the value of a trial.
     """
 
     path: StoredPath
     experiment: Experiment
     space: Space
     manifest: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"<Run {self.reference}: {self.requested} trials on snapshot {self.snapshot_id[:16]}>"
+
+    def _repr_html_(self) -> str:
+        return html_table(repr(self)[1:-1], [], []) + str(self.leaderboard().head().to_html())
+
+    def trials(self) -> "pd.DataFrame":
+        """Every trial as a row, by number.
+
+        Returns:
+            State, val metrics of the best epoch, ``mean_value`` (over repeats), epochs, params and error.
+        """
+        from trajtune.searching.runs.tables import trials_frame
+
+        return trials_frame(self.path, self.experiment.search)
+
+    def leaderboard(self) -> "pd.DataFrame":
+        """The trials that may win, best first.
+
+        Returns:
+            State, ``mean_value`` (over repeats), val metrics of the best epoch and the searched params.
+        """
+        from trajtune.searching.runs.tables import leaderboard_frame
+
+        return leaderboard_frame(self.path, self.experiment.search, list(self.space.searched))
+
+    def plot(self, kind: str = "history", metric: str | None = None) -> Any:
+        """Draw the trials.
+
+        Args:
+            kind: ``history`` (values by trial), ``curves`` (values by epoch) or ``params`` (values by param).
+            metric: A val metric; None: the deciding one.
+
+        Returns:
+            A plotly figure.
+        """
+        from trajtune.searching.runs.figures import figure
+
+        metric = metric or self.experiment.search.metric
+        return figure(kind, self.path, metric, list(self.space.searched), self.baselines())
 
     @property
     def name(self) -> str:
@@ -81,7 +126,7 @@ class Run:
 
     @property
     def reference(self) -> str:
-        """What --resume takes: the name if it is in the default directory of runs, else the path or URI."""
+        """Argument for --resume: the name if the run is in the default directory, else the path or URI."""
         return reference(self.path)
 
     @property
@@ -100,7 +145,7 @@ class Run:
         return int(self.manifest["requested"])
 
     def best(self) -> dict[str, Any]:
-        """The best finished trial: ``number``, ``params``, ``epoch``, ``metrics``, ``checkpoint``.
+        """Return the best finished trial: ``number``, ``params``, ``epoch``, ``metrics``, ``checkpoint``.
 
         Raises:
             RunError: If no trial has a result yet.
@@ -109,7 +154,7 @@ class Run:
             content: dict[str, Any] = json.loads((self.path / _BEST).read_text("utf-8"))
         except FileNotFoundError as error:
             raise RunError(
-                f"The run {self.name} has no finished trial yet. Go on with "
+                f"The run {self.name} has no finished trial yet. Continue it with "
                 f"`trajtune search --resume {self.reference}`."
             ) from error
         except ValueError as error:
@@ -119,25 +164,25 @@ class Run:
         return content
 
     def write_best(self, content: Mapping[str, Any]) -> None:
-        """Write what `best` reads."""
+        """Write the content that `best` returns."""
         write_json(self.path / _BEST, content, allow_nan=True)
 
     def baselines(self) -> dict[str, dict[str, float | None]]:
-        """Val metrics of every baseline, by name; empty before a search has measured them."""
+        """Return val metrics of every baseline, by name; empty until a search has measured them."""
         return {
             name: {metric: value for metric, value in found.items() if metric != _CHOICE}
             for name, found in self._baselines().items()
         }
 
     def ngram_choice(self) -> dict[str, Any] | None:
-        """What the baseline `ngram` chose on val; None before that, and in runs of earlier versions."""
+        """Return what the baseline `ngram` chose on val; None if not measured, or in older runs."""
         choice: dict[str, Any] | None = self._baselines().get("ngram", {}).get(_CHOICE)
         return choice
 
     def write_baselines(
         self, metrics: Mapping[str, Mapping[str, float | None]], choice: Mapping[str, Any] | None = None
     ) -> None:
-        """Write what `baselines` and `ngram_choice` read."""
+        """Write the content that `baselines` and `ngram_choice` return."""
         content = dict[str, Mapping[str, Any]](metrics)
         if choice is not None:
             content["ngram"] = {**content["ngram"], _CHOICE: dict(choice)}
@@ -148,19 +193,19 @@ class Run:
         try:
             found: dict[str, dict[str, Any]] = json.loads(path.read_text("utf-8"))
         except (FileNotFoundError, ValueError):
-            return {}  # a damaged file is written again by the next search
+            return {}  # the next search replaces a damaged file
         return found
 
     def with_requested(self, requested: int) -> "Run":
-        """The same run with another number of requested trials, which is written to its manifest."""
+        """Return the run with another number of requested trials, after writing it to the manifest."""
         manifest = {**self.manifest, "requested": requested}
         write_json(self.path / MANIFEST, manifest)
         return replace(self, manifest=manifest)
 
     def with_changed(self, changed: Mapping[str, Mapping[str, Any]]) -> "Run":
-        """The same run with some settings changed, by section; its manifest keeps them.
+        """Return the run with some settings changed, by section, after writing them to the manifest.
 
-        Its ``experiment.yaml`` stays as it is.
+        ``experiment.yaml`` is not changed.
         """
         before = self.manifest.get(_CHANGED, {})
         merged = {name: {**before.get(name, {}), **changed.get(name, {})} for name in {**before, **changed}}
@@ -172,15 +217,21 @@ class Run:
         return replace(self, manifest=manifest, experiment=experiment)
 
     def is_searching(self) -> bool:
-        """Whether a process holds the run; in a store, a killed one still does for some seconds."""
+        """Return whether a process has locked the run.
+
+        In an object store, the lock of a killed process lasts for some seconds.
+        """
         return self._lock().is_held()
 
     @contextmanager
     def locked(self) -> Iterator[StillHeld]:
-        """Hold the run for writing; the block gets a check that raises once another process has taken over.
+        """Lock the run for writing while the block runs.
+
+        Yields:
+            A check that raises `RunError` once another process has taken over the run.
 
         Raises:
-            RunError: If another process holds it.
+            RunError: If another process has locked the run.
         """
         with self._lock().hold() as still_held:
             yield still_held
@@ -193,21 +244,28 @@ class Run:
 
 
 def lease_of(path: StoredPath, storage: StorageSettings) -> "Lease":
-    """The lease of a run in a store, whose files cannot be locked."""
+    """Return the lease of a run in an object store, whose files cannot be locked."""
     from trajtune.searching.runs.lease import Lease
 
     assert storage.study_url_variable is not None, "an experiment with a store has it"
     return Lease(storage.study_url_variable, str(path))
 
 
-def open_run(name: str | Path | None, storage: StorageSettings | None = None) -> Run:
-    """Open a run by path or by name below ``storage.runs``; None opens the latest.
+def open_run(name: str | Path | None = None, storage: StorageSettings | None = None) -> Run:
+    """Open a run by path, or by name below ``storage.runs``.
+
+    Args:
+        name: A name, a path or a URI; None opens the latest run.
+        storage: Where runs are; None: ``runs/`` in the current directory.
+
+    Returns:
+        The run, in whatever state.
 
     Raises:
-        RunError: If there is none, or it is not a run of this version.
+        RunError: If there is no such run, or if another version of trajtune wrote it.
     """
     parent = stored_path((storage or StorageSettings()).runs)
-    path = _resolve(parent, name)
+    path = find_run(parent, name)
     try:
         manifest = json.loads((path / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError) as error:
@@ -229,71 +287,16 @@ def _check_unaltered(path: StoredPath, expected: str) -> None:
     try:
         actual = hashlib.sha256(path.read_bytes()).hexdigest()
     except FileNotFoundError as error:
-        raise RunError(f"{path} is gone, without which the run cannot be read. Put it back.") from error
+        raise RunError(f"The run needs {path}, but it is missing. Restore the file.") from error
     if actual != expected:
         raise RunError(
-            f"{path} was altered after the run began: its sha256 is {actual[:12]}..., {MANIFEST} says "
-            f"{expected[:12]}.... Put it back; settings that a run may change are taken from "
+            f"{path} must not change after the run began, but its sha256 is {actual[:12]}... and {MANIFEST} "
+            f"has {expected[:12]}.... Restore the file. To change settings of a run, use "
             "`trajtune search EXPERIMENT --resume`."
         )
 
 
 def _merged(content: Mapping[str, Any], changed: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """An experiment's content with some settings replaced."""
+    """Return an experiment's content with some settings replaced."""
     sections = {name: {**content.get(name, {}), **settings} for name, settings in changed.items()}
     return {**content, **sections}
-
-
-def reference(path: StoredPath) -> str:
-    """What --resume takes: a run's name if it is in the default directory of runs, else its path or URI."""
-    default = Path(StorageSettings().runs).absolute()
-    return path.name if path.parent == default else str(path)
-
-
-def known_runs(parent: StoredPath | None = None) -> list[str]:
-    """Names of the runs in a directory, sorted; None is the default directory of runs."""
-    parent = parent or Path(StorageSettings().runs)
-    return [
-        folder.name for folder in children(parent) if folder.name != LATEST and (folder / MANIFEST).is_file()
-    ]
-
-
-def _resolve(parent: StoredPath, name: str | Path | None) -> StoredPath:
-    if name is None:
-        latest = _latest(parent)
-        if latest is None:
-            raise RunError(f"There is no run in {parent}/. Make one with `trajtune search`.")
-        return latest
-    for candidate in _candidates(parent, name):
-        if candidate.name == LATEST and (latest := _latest(candidate.parent)):
-            return latest
-        if (candidate / MANIFEST).is_file():
-            return candidate.absolute()
-    if is_uri(str(name)):
-        parent = stored_path(str(name)).parent
-    names = known_runs(parent)
-    there = (
-        f"{did_you_mean(str(name), names)}There are: {', '.join(names[-5:])}"
-        if names
-        else "There is none yet; make one with `trajtune search`"
-    )
-    raise RunError(f"No run {name} in {parent}/. {there}.")
-
-
-def _candidates(parent: StoredPath, name: str | Path) -> Iterator[StoredPath]:
-    """The paths that a name may mean: a URI is one path, a relative path may be below ``parent`` too."""
-    if is_uri(str(name)):
-        path = stored_path(name)
-        check_reachable(path)
-        yield path
-        return
-    check_reachable(parent)
-    if local_path(parent):
-        yield Path(name).resolve()
-    yield parent / str(name)
-
-
-def _latest(parent: StoredPath) -> StoredPath | None:
-    """The newest run in a directory."""
-    check_reachable(parent)
-    return follow_link(parent / LATEST)

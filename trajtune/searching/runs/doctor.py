@@ -1,7 +1,7 @@
-"""Find where a run's files disagree with its study, and fix the files.
+"""Finds files of a run that disagree with its study, and fixes them.
 
-The study is the record, so it is never changed. A search fixes the same things when it resumes; this is for
-inspection, and for runs that nobody wants to resume.
+The study is the source of truth and is never changed. A search makes the same fixes when it resumes. This
+module is for inspection, and for runs that will not be resumed.
 """
 
 import json
@@ -20,17 +20,17 @@ from trajtune.searching.study.trial_records import UNFINISHED, WITH_RESULT, Tria
 from trajtune.searching.trial import BEST, LAST, PREVIOUS
 from trajtune.storage.path import StoredPath, children, local_path, remove_tree
 
-_RETRAIN: Final = "the study keeps its results; for its weights, `trajtune train` with its params"
+_RETRAIN: Final = "the study still has its results; to get its weights, run `trajtune train` with its params"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One disagreement.
+    """A disagreement between files and study.
 
     Attributes:
-        what: One line.
-        remedy: How to fix it.
-        fix: Fixes it; None if only the user can.
+        what: Description in one line.
+        remedy: Instruction to fix it.
+        fix: Function that fixes it; None if only the user can.
     """
 
     what: str
@@ -39,10 +39,10 @@ class Finding:
 
 
 def examine(run: Run) -> list[Finding]:
-    """Every disagreement of the run's files with its study.
+    """Return every disagreement of the run's files with its study.
 
     Raises:
-        RunError: If the study cannot be read, or the search is running: then files and study may differ.
+        RunError: If the study cannot be read, or if the search is running: then files and study may differ.
     """
     with run.locked():
         findings = list(_journal(run))
@@ -68,12 +68,12 @@ def fix(run: Run, findings: list[Finding]) -> list[Finding]:
 def _journal(run: Run) -> Iterator[Finding]:
     journal = local_path(run.path / JOURNAL)
     if journal is None or not journal.exists():
-        return  # the study is in a database; reading it says if it is missing
+        return  # the study is in a database; reading it raises an error if it is missing
     incomplete = incomplete_bytes(journal)
     if incomplete:
         yield Finding(
             f"{JOURNAL} ends in the middle of a record ({incomplete} bytes)",
-            "cut it off; it was never acknowledged",
+            "remove the incomplete record; no result depends on it",
             lambda: cut_incomplete_record(journal),
         )
     lock = journal.with_name(f"{JOURNAL}.lock")
@@ -86,7 +86,7 @@ def _unfinished(run: Run, trials: list[TrialRecord]) -> Iterator[Finding]:
     if running:
         yield Finding(
             f"trials {', '.join(running)} are RUNNING, but no process trains them",
-            f"`trajtune search --resume {run.reference}` goes on with them",
+            f"`trajtune search --resume {run.reference}` continues them",
         )
 
 
@@ -98,11 +98,11 @@ def _checkpoints(run: Run, trials: list[TrialRecord]) -> Iterator[Finding]:
         folder, ended = run.path / trial.directory, trial.state not in UNFINISHED
         has_result = trial.state in WITH_RESULT and trial.best_epoch is not None
         if has_result and trial.number in retained and not (folder / BEST).exists():
-            yield Finding(f"trial {trial.number} has lost {trial.directory}/{BEST}", _RETRAIN)
+            yield Finding(f"trial {trial.number} lacks its checkpoint {trial.directory}/{BEST}", _RETRAIN)
         for path in children(folder, "*.pt"):
             name = f"{trial.directory}/{path.name}"
             if ended and path.name in (LAST, PREVIOUS):
-                yield Finding(f"{name} is there, but the trial has ended", "delete it", _unlink(path))
+                yield Finding(f"{name} exists, but the trial has ended", "delete it", _unlink(path))
                 continue
             try:
                 epoch = load_checkpoint(path)["epoch"]
@@ -110,10 +110,14 @@ def _checkpoints(run: Run, trials: list[TrialRecord]) -> Iterator[Finding]:
                 if ended:
                     yield Finding(f"{name} is damaged", _RETRAIN)
                 else:
-                    yield Finding(f"{name} is damaged", "delete it; the one before is used", _unlink(path))
+                    yield Finding(
+                        f"{name} is damaged", "delete it; the previous checkpoint is used", _unlink(path)
+                    )
                 continue
             if ended and epoch != trial.best_epoch:
-                yield Finding(f"{name} is of epoch {epoch}, the study says {trial.best_epoch}", _RETRAIN)
+                yield Finding(
+                    f"{name} is of epoch {epoch}, but the study's best epoch is {trial.best_epoch}", _RETRAIN
+                )
 
 
 def _unknown_files(run: Run, trials: list[TrialRecord]) -> Iterator[Finding]:
@@ -125,9 +129,7 @@ def _unknown_files(run: Run, trials: list[TrialRecord]) -> Iterator[Finding]:
         if name not in directories:
             yield Finding(f"{name} belongs to no trial of the study", "delete it", _remove(folder))
         elif name in dropped:
-            yield Finding(
-                f"{name} is there, but its trial is not among the best", "delete it", _remove(folder)
-            )
+            yield Finding(f"{name} exists, but its trial is not among the best", "delete it", _remove(folder))
     for folder in children(run.path, f"{TUNE_PREFIX}*"):
         yield Finding(f"a killed search left {folder.name}", "delete it", _remove(folder))
 
@@ -140,7 +142,7 @@ def _best(run: Run, trials: list[TrialRecord]) -> Iterator[Finding]:
         written = None
     if json.dumps(entry, sort_keys=True) != json.dumps(written, sort_keys=True):
         yield Finding(
-            "best.json is not what the study says", "write it again", lambda: retain_best(run, trials)
+            "best.json disagrees with the study", "write it again", lambda: retain_best(run, trials)
         )
 
 
@@ -160,7 +162,7 @@ def _snapshot(run: Run) -> Iterator[Finding]:
     try:
         snapshot_of_run(run)
     except SnapshotError as error:
-        yield Finding(str(error), "put the snapshot back")
+        yield Finding(str(error), "restore the snapshot")
 
 
 def _unlink(path: StoredPath) -> Callable[[], None]:

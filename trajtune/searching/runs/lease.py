@@ -1,7 +1,7 @@
-"""One process at a time searches in a run: the lease of a run in an object store.
+"""The lease of a run in an object store: only one process at a time searches in a run.
 
-Files in a store cannot be locked, so the lease is a row of the database that holds the study. Its holder
-renews it. It expires `EXPIRES_S` seconds after the last renewal, by the database's clock; then another
+Files in an object store cannot be locked, so the lease is a row in the database that contains the study. Its
+holder renews it. It expires `EXPIRES_S` seconds after the last renewal, by the database's clock. Then another
 process may take it.
 """
 
@@ -29,7 +29,7 @@ from trajtune.searching.study.database import (
 )
 
 EXPIRES_S: Final = 15.0
-"""How long a lease outlives a killed holder."""
+"""Seconds after which the lease of a killed holder expires."""
 
 _RENEWAL_INTERVAL_S: Final = 3.0
 _POLL_INTERVAL_S: Final = 0.5
@@ -50,27 +50,30 @@ class Lease:
 
     Args:
         url_variable: The environment variable with the database's URL.
-        run: What is leased; the same text for every process that writes into the run.
+        run: Path or URI of the run; it must be the same text for every process that writes to the run.
     """
 
     def __init__(self, url_variable: str, run: str) -> None:
         self._url_variable, self._run = url_variable, run
-        # Readable in the table, and unique to this attempt.
+        # Readable in the table, and unique for this attempt.
         self._holder = f"{socket.gethostname()}, process {os.getpid()}, {secrets.token_hex(4)}"
         self._lost = False
 
     def is_held(self) -> bool:
-        """Whether it has not expired; true for some seconds after its holder was killed."""
+        """Return whether the lease is valid; true for some seconds after its holder was killed."""
         with self._engine() as engine:
             row = DatabaseRetries(self._url_variable, READER_WAIT_S)(lambda: self._read(engine))
         return row is not None and row.age_s <= EXPIRES_S
 
     @contextmanager
     def hold(self) -> Iterator[StillHeld]:
-        """Hold it for the block; the block gets a check that raises once another process has taken it over.
+        """Hold the lease while the block runs.
+
+        Yields:
+            A check that raises `RunError` once another process has taken the lease.
 
         Raises:
-            RunError: If another process holds it, or the database does not answer.
+            RunError: If another process holds the lease, or if the database does not answer.
         """
         retries = DatabaseRetries(self._url_variable, WRITER_WAIT_S)
         with self._engine() as engine:
@@ -85,27 +88,27 @@ class Lease:
                 ended.set()
                 renewing.join()
                 mine = (_TABLE.c.run == self._run) & (_TABLE.c.holder == self._holder)
-                with suppress(RunError):  # it expires by itself
+                with suppress(RunError):  # otherwise the lease expires by itself
                     DatabaseRetries(self._url_variable, READER_WAIT_S)(
                         lambda: _write(engine, sql.delete(_TABLE).where(mine))
                     )
 
     def _acquire(self, engine: sql.Engine, retries: DatabaseRetries) -> None:
-        """Take the lease, at the latest when it expires; fail if its holder renews it."""
+        """Take the lease, at the latest when it expires; raise if its holder renews it."""
         first = None
         while (other := retries(lambda: self._try_take(engine))) is not None:
             if first is None:
                 first = other
                 print(
-                    f"{self._run} was searched a moment ago by {other.holder}; waiting up to {EXPIRES_S:g} s "
-                    "to see whether it still is.",
+                    f"{other.holder} held {self._run} a moment ago. Waiting up to {EXPIRES_S:g} s to see "
+                    "whether it is still searching.",
                     file=sys.stderr,
                     flush=True,
                 )
             if (other.holder, other.renewals) != (first.holder, first.renewals):
                 raise RunError(
-                    f"Another process searches in {self._run}: {other.holder}. Wait for it, or stop it with "
-                    "Ctrl-C there."
+                    f"Another process searches in {self._run}: {other.holder}. Wait until it ends, or "
+                    "stop it with Ctrl-C."
                 )
             time.sleep(_POLL_INTERVAL_S)
 
@@ -120,7 +123,7 @@ class Lease:
             unchanged = (_TABLE.c.holder == row.holder) & (_TABLE.c.renewals == row.renewals)
             statement = sql.update(_TABLE).where((_TABLE.c.run == self._run) & unchanged)
             _write(engine, statement.values(**values))
-        # The answer to the write may be lost, so the row itself decides.
+        # The reply to the write may be lost, so the row decides.
         row = self._read(engine) or _LeaseRow("another process", 0, 0.0)
         return None if row.holder == self._holder else row
 
@@ -138,8 +141,8 @@ class Lease:
     def _still_held(self) -> None:
         if self._lost:
             raise RunError(
-                f"Another process has taken {self._run} over, because this one did not renew its lease for "
-                f"{EXPIRES_S:g} s. This one stops; what it wrote is kept, and nothing is lost."
+                f"Another process has taken over {self._run}, because this one did not renew its lease for "
+                f"{EXPIRES_S:g} s. This process stops. All recorded results are kept."
             )
 
     def _read(self, engine: sql.Engine) -> "_LeaseRow | None":
@@ -164,7 +167,7 @@ class Lease:
 
 
 class _LeaseRow(NamedTuple):
-    """A lease in the database."""
+    """A row of the lease table."""
 
     holder: str
     renewals: int
@@ -172,7 +175,7 @@ class _LeaseRow(NamedTuple):
 
 
 def _create(engine: sql.Engine) -> None:
-    """Make the table; if two processes do so at once, PostgreSQL lets one fail."""
+    """Create the table; if two processes do so at once, one of them gets an error from PostgreSQL."""
     try:
         _TABLE.metadata.create_all(engine)
     except (IntegrityError, ProgrammingError):
@@ -181,6 +184,6 @@ def _create(engine: sql.Engine) -> None:
 
 
 def _write(engine: sql.Engine, statement: sql.Executable) -> int:
-    """Execute a statement; returns the number of rows that it changed."""
+    """Execute a statement and return the number of rows that it changed."""
     with engine.begin() as connection:
         return int(connection.execute(statement).rowcount)

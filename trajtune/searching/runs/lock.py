@@ -1,4 +1,4 @@
-"""One process at a time searches in a run: the lock of a run on this machine."""
+"""The lock of a run on this machine: only one process at a time searches in a run."""
 
 import fcntl
 import time
@@ -10,31 +10,31 @@ from typing import IO, Final, Protocol
 from trajtune.errors import RunError
 
 StillHeld = Callable[[], None]
-"""Raises `RunError` if another process has taken the lock over."""
+"""Raises `RunError` if another process has taken over the lock."""
 
 _TIMEOUT_S: Final = 1.0
-"""How long to wait for the lock; a process that asks for the status holds it for an instant."""
+"""Seconds to wait for the lock; a process that reads the status holds it for an instant."""
 
 
 class Lock(Protocol):
-    """Keeps a second process from writing into a run."""
+    """Prevents a second process from writing to a run."""
 
     def is_held(self) -> bool:
-        """Whether a process holds it."""
+        """Return whether a process holds the lock."""
 
     def hold(self) -> AbstractContextManager[StillHeld]:
-        """Hold it for a block.
+        """Hold the lock while the block runs.
 
         Raises:
-            RunError: If another process holds it.
+            RunError: If another process holds the lock.
         """
 
 
 class FileLock:
-    """A lock of the operating system, which ends with the process, however that ends.
+    """An operating-system lock, which is released when the process ends for any reason.
 
     Args:
-        path: The file to lock; made if missing.
+        path: The file to lock; created if missing.
         name: The run's name, for messages.
     """
 
@@ -42,24 +42,24 @@ class FileLock:
         self._path, self._name = path, name
 
     def is_held(self) -> bool:
-        """Whether a process holds it."""
+        """Return whether a process holds the lock."""
         with self._path.open("a") as file:
             return not _lock(file, fcntl.LOCK_SH)
 
     @contextmanager
     def hold(self) -> Iterator[StillHeld]:
-        """Hold it for the block.
+        """Hold the lock while the block runs.
 
         Raises:
-            RunError: If another process holds it.
+            RunError: If another process holds the lock.
         """
         with self._path.open("a") as file:
             deadline = time.monotonic() + _TIMEOUT_S
             while not _lock(file, fcntl.LOCK_EX):
                 if time.monotonic() > deadline:
                     raise RunError(
-                        f"Another process searches in {self._name}. Wait for it, or stop it with Ctrl-C "
-                        "there."
+                        f"Another process searches in {self._name}. Wait until it ends, or stop it with "
+                        "Ctrl-C."
                     )
                 time.sleep(0.05)
             yield lambda: None

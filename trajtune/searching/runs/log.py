@@ -1,7 +1,7 @@
-"""``search.log`` in a run directory: what a search prints to stderr, in plain text with the time.
+"""Writes ``search.log`` in a run directory: what a search prints to stderr, as plain text with the time.
 
-Each session appends to it. A line is the time (ISO 8601, UTC), a blank, and the text: each trial's end,
-warnings, and how the session ended.
+Each session appends to it. A line is the time (ISO 8601, UTC), a space, and the text: the end of a trial,
+a warning, or how the session ended.
 """
 
 import io
@@ -24,28 +24,28 @@ _PASSWORDS: Final = re.compile(r"(password\s*=\s*)(?:'[^']*'|\S+)", re.IGNORECAS
 
 
 class RunLog:
-    """A text stream to print to; each line is written to the file once it is complete."""
+    """A text stream that writes each line to the file once the line is complete."""
 
     def __init__(self, file: IO[bytes] | io.RawIOBase) -> None:
         self._file, self._incomplete = file, ""
 
     def write(self, text: str) -> int:
-        """Write each complete line with the time before it; keep the rest for the next call."""
+        """Write each complete line after the time; keep the rest for the next call."""
         *lines, self._incomplete = (self._incomplete + text).split("\n")
         now = datetime.now(UTC).isoformat(timespec="seconds")
         for line in lines:
             if plain := _without_secrets(_CODES.sub("", line.rpartition("\r")[2])).rstrip():
-                # A full disk must not end a search; its results are in the study.
+                # A full disk must not end a search, because its results are in the study.
                 with suppress(OSError):
                     self._file.write(f"{now} {plain}\n".encode(errors="replace"))
         return len(text)
 
     def flush(self) -> None:
-        """Do nothing: a line is written once it is complete."""
+        """Do nothing, because a line is written once it is complete."""
 
 
 class _Tee:
-    """Standard error that also writes to the log; every other attribute is the stream's."""
+    """Standard error that also writes to the log; all other attributes are those of the stream."""
 
     def __init__(self, stream: Any, log: RunLog) -> None:
         self._stream, self._log = stream, log
@@ -60,7 +60,7 @@ class _Tee:
 
 @contextmanager
 def run_log(directory: StoredPath) -> Iterator[RunLog]:
-    """The run's log, open for the block; an error that ends the block is its last line."""
+    """Open the run's log while the block runs; an error that ends the block becomes its last line."""
     with open_log(directory / LOG) as file:
         log = RunLog(file)
         try:
@@ -69,14 +69,14 @@ def run_log(directory: StoredPath) -> Iterator[RunLog]:
             print(f"{type(error).__name__}: {error}", file=log)
             raise
         except BaseException as error:
-            # The message may hold a secret; the traceback goes to the terminal.
+            # The message may contain a secret; the traceback goes to the terminal.
             print(f"ended by {type(error).__name__}", file=log)
             raise
 
 
 @contextmanager
 def tee_stderr(log: RunLog) -> Iterator[None]:
-    """Copy what the block prints to stderr to the log."""
+    """Copy to the log what the block prints to stderr."""
     before = sys.stderr
     tee: Any = _Tee(before, log)
     sys.stderr = tee

@@ -1,7 +1,7 @@
-"""Faults of the place where a search runs: a full disk, no permission, a store or a server that is away.
+"""Faults of the environment of a search: a full disk, a missing permission, an unreachable store or server.
 
-They say nothing about the params that a trial tries. So they end the search in one line, its trials stay
-unfinished, none of them fails, and the search resumes once the place is well again.
+Such faults do not depend on the params of a trial. So they stop the search with a one-line error and no trial
+fails: the trials stay unfinished, and the search can be resumed once the fault is fixed.
 """
 
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from trajtune.errors import RunError, StorageError, TrajtuneError
 
 
 class PlaceFaultError(RuntimeError):
-    """A trial cannot go on where it runs; the message is one line. It may succeed elsewhere, or later."""
+    """A trial cannot continue in its environment, but may succeed elsewhere or later. One line of text."""
 
 
 _MARK: Final = f"{PlaceFaultError.__name__}: "
 
 
 def reason_of(error: Exception) -> str:
-    """What is wrong with the place, in one line without a full stop."""
+    """Return what is wrong with the environment, in one line without a full stop."""
     if isinstance(error, OSError) and error.strerror:
         path = error.filename2 or error.filename
         return f"{path}: {error.strerror}" if path else error.strerror
@@ -29,7 +29,7 @@ def reason_of(error: Exception) -> str:
 
 @contextmanager
 def as_place_faults() -> Iterator[None]:
-    """In the process of a trial, raise what the place refuses as `PlaceFaultError`."""
+    """In the process of a trial, raise faults of the environment as `PlaceFaultError`."""
     try:
         yield
     except (OSError, StorageError) as error:
@@ -37,28 +37,28 @@ def as_place_faults() -> Iterator[None]:
 
 
 def place_fault_in(failure: str) -> str | None:
-    """What is wrong with the place, from why an attempt failed; None if it is the trial that fails."""
+    """Return the fault of the environment in the text of a failure, or None if the trial itself failed."""
     _, mark, reason = failure.partition(_MARK)
     return reason if mark else None
 
 
 def stopped(reference: str, reason: str) -> StorageError:
-    """The error that ends a search for a fault of the place."""
+    """Return the error that ends a search after a fault of the environment."""
     return StorageError(
-        f"The search stopped with its trials unfinished: {reason}. Fix that, then go on with "
+        f"The search stopped with its trials unfinished: {reason}. Fix that, then continue with "
         f"`trajtune search --resume {reference}`."
     )
 
 
 @contextmanager
 def stopping_for_place_faults(reference: str) -> Iterator[None]:
-    """In the process that searches, end the search in one line for what its place refuses.
+    """In the process that searches, turn faults of the environment into a one-line `StorageError`.
 
     Args:
-        reference: What --resume takes.
+        reference: Argument for --resume.
 
     Raises:
-        StorageError: For a file that cannot be read or written, or a store that does not answer.
+        StorageError: If a file cannot be read or written, or if a store does not answer.
     """
     try:
         yield
@@ -72,15 +72,15 @@ def stopping_for_place_faults(reference: str) -> Iterator[None]:
 
 @contextmanager
 def refusing_for_place_faults(what: str) -> Iterator[None]:
-    """Before a search has begun, refuse it in one line for what its place refuses.
+    """Before a search has begun, turn faults of the environment into a one-line `RunError`.
 
     Args:
-        what: What is done, for the message, for example "make a run in runs".
+        what: The action of the block, for the message, for example "make a run in runs".
 
     Raises:
-        RunError: For a file that cannot be read or written.
+        RunError: If a file cannot be read or written.
     """
     try:
         yield
     except OSError as error:
-        raise RunError(f"Cannot {what}: {reason_of(error)}. Make room, or give the permission.") from error
+        raise RunError(f"Cannot {what}: {reason_of(error)}. Free disk space or fix permissions.") from error

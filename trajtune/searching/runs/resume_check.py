@@ -1,4 +1,4 @@
-"""Whether a run may be resumed: compare its snapshot, versions and settings with the present ones."""
+"""Checks whether a run may be resumed: compares its snapshot, versions and settings with the present ones."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from trajtune.storage.path import StoredPath
 
 _MAY_DIFFER: Final = (
     "search.trials",
-    "search.space",  # its content is compared, not its name
+    "search.space",  # the content of the space is compared, not its name
     "search.max_concurrent",
     "search.gpus_per_trial",
     "search.keep_checkpoints",
@@ -28,27 +28,27 @@ _MAY_DIFFER: Final = (
     "storage.bundles",
     "tracking.",
 )
-"""Settings that decide how much is searched and what happens afterwards, but not the value of a trial."""
+"""Settings that affect how much is searched and what happens afterwards, but not the value of a trial."""
 
 _KEPT: Final = ("search.trials", "search.space", "storage.runs")
-"""Those of them that a run keeps: the first is changed by --trials, the last is where the run was found."""
+"""Settings of `_MAY_DIFFER` that resuming does not take over. ``search.trials`` is set by --trials."""
 
 
 _LONGEST: Final = 80
-"""Characters of a value in a message."""
+"""Maximum number of characters of a value in a message."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What the caller of a resume says of the run; each part is compared with it, and None says nothing.
+    """What the caller of a resume expects of the run. Each value is compared with the run; None skips it.
 
     Attributes:
         experiment: The experiment.
-        space: A name in search_spaces/ or a path; None: that of ``experiment``.
+        space: A name in search_spaces/ or a path; None: the space of ``experiment``.
         run: The run's name.
-        snapshot: Where its snapshot is now: a directory or a URI.
-        snapshot_id: Hash of its snapshot's content.
-        warm_start: The earlier run whose best configurations it started with.
+        snapshot: Present directory or URI of the run's snapshot.
+        snapshot_id: Hash of the snapshot's content.
+        warm_start: The earlier run whose best configurations the run started with.
     """
 
     experiment: Experiment | None = None
@@ -64,8 +64,8 @@ class Difference:
     """A setting, a version or a snapshot that has changed since the run began.
 
     Attributes:
-        what: Its name, for example ``search.seed``.
-        before, now: Its values.
+        what: Name of the setting, for example ``search.seed``.
+        before, now: Values at the start of the run and now.
         harmless: Whether earlier and later trials can still be compared.
     """
 
@@ -84,32 +84,32 @@ def _short(value: Any) -> str:
 
 
 def check_resumable(run: Run, expected: Expected = Expected(), *, force: bool = False) -> None:
-    """Refuse to resume a run that is not what the caller expects, or whose trials could not be compared.
+    """Refuse to resume a run that differs from what is expected or whose trials would not be comparable.
 
     Args:
-        run: The run.
-        expected: What the caller says of it.
-        force: Allow harmless differences, which are other versions of packages.
+        run: The run to resume.
+        expected: Expectations about the run.
+        force: Whether to allow harmless differences, which are other versions of packages.
 
     Raises:
-        RunError: With every difference that forbids it.
+        RunError: If a difference forbids resuming; the message lists every such difference.
     """
     changes = list(differences(run, expected))
     harmful = [change for change in changes if not change.harmless]
     if harmful:
         raise RunError(
-            f"The run {run.name} cannot go on, because its trials could not be compared: "
-            f"{', '.join(map(str, harmful))}. Put that back, leave it out, or start a new search."
+            f"The run {run.name} cannot be resumed, because its trials would not be comparable: "
+            f"{', '.join(map(str, harmful))}. Undo the change, leave the option out, or start a new search."
         )
     if changes and not force:
         raise RunError(
             f"The run {run.name} was searched with other versions: {', '.join(map(str, changes))}. "
-            "Install those, or go on with --force."
+            "Install those versions, or resume with --force."
         )
 
 
 def differences(run: Run, expected: Expected) -> Iterator[Difference]:
-    """Everything that has changed since the run began, and everything that it is not."""
+    """Yield everything that has changed since the run began or that differs from what is expected."""
     if expected.run is not None and expected.run != run.name:
         yield Difference("--run", run.name, expected.run, harmless=False)
     if expected.snapshot_id is not None and expected.snapshot_id != run.snapshot_id:
@@ -130,7 +130,10 @@ def differences(run: Run, expected: Expected) -> Iterator[Difference]:
 
 
 def changed_settings(run: Run, experiment: Experiment) -> dict[str, dict[str, Any]]:
-    """What a resume with ``experiment`` changes, by section: settings on which no trial's value depends."""
+    """Return the settings that a resume with ``experiment`` changes, by section.
+
+    None of them affects the value of a trial.
+    """
     changed: dict[str, dict[str, Any]] = {}
     content = experiment.model_dump(mode="json")
     for name, _, _ in _changed(run.experiment, experiment):
@@ -141,7 +144,7 @@ def changed_settings(run: Run, experiment: Experiment) -> dict[str, dict[str, An
 
 
 def _changed(before: Settings, now: Settings) -> Iterator[tuple[str, Any, Any]]:
-    """Name, former and present value of each setting that differs, by its path with dots."""
+    """Yield the dotted name, former value and present value of each setting that differs."""
     yield from _differing(before.model_dump(mode="json"), now.model_dump(mode="json"), "")
 
 

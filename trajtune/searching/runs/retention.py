@@ -1,4 +1,4 @@
-"""Which trials are the best, and whose checkpoints are kept."""
+"""Determines the best trials and deletes the checkpoints of the others."""
 
 import json
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from trajtune.storage.path import remove_tree
 
 
 def top_trials(run: Run, count: int) -> list[TrialRecord]:
-    """The best ``count`` different configurations of a run, best first, finished trials only."""
+    """Return the best ``count`` different configurations among the finished trials of a run, best first."""
     return ranked(read_trials(read_study(run.path)))[:count]
 
 
@@ -41,7 +41,7 @@ def retain_best(run: Run, trials: Sequence[TrialRecord]) -> None:
 
 
 def restore_best(run: Run) -> None:
-    """Write ``best.json`` again if it is missing, damaged or not what the study says.
+    """Write ``best.json`` again if it is missing, is damaged or disagrees with the study.
 
     Raises:
         RunError: If no trial has a result yet.
@@ -58,7 +58,7 @@ def restore_best(run: Run) -> None:
 
 
 def best_entry(trials: Sequence[TrialRecord]) -> dict[str, Any] | None:
-    """The content of ``best.json``; None without a finished trial."""
+    """Return the content of ``best.json``, or None without a finished trial."""
     best = best_trial(trials)
     if best is None:
         return None
@@ -72,7 +72,7 @@ def best_entry(trials: Sequence[TrialRecord]) -> dict[str, Any] | None:
 
 
 def retained_trials(run: Run, trials: Sequence[TrialRecord]) -> set[int]:
-    """Numbers of the finished trials whose checkpoint is kept: the best ones and the research default."""
+    """Return the numbers of trials whose checkpoints are kept: the best ones and the research default."""
     default = research_default(trials)
     best = ranked(trials)[: run.experiment.search.keep_checkpoints]
     return {trial.number for trial in [*best, *([default] if default else [])]}

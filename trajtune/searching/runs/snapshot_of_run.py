@@ -1,4 +1,4 @@
-"""The snapshot of a run: where the run says it is or, in a project that has moved, by its id."""
+"""Finds the snapshot of a run: at its recorded path or, if the project has moved, by its id."""
 
 import json
 from pathlib import Path
@@ -17,28 +17,28 @@ def snapshot_of_run(run: Run, given: str | StoredPath | None = None) -> "Snapsho
 
     Args:
         run: The run.
-        given: Where it is; None: it is looked for, see `find_snapshot`.
+        given: Directory or URI of the snapshot; None: it is searched for, see `find_snapshot`.
 
     Raises:
-        SnapshotError: If it is not there, is damaged, or is another one.
-        StorageError: If the store does not answer, or refuses.
+        SnapshotError: If the snapshot is missing, is damaged, or has another id.
+        StorageError: If the object store does not answer or refuses access.
     """
     from trajtune.dataset.snapshot import open_snapshot
 
     snapshot = open_snapshot(given or find_snapshot(run))
     if snapshot.id != run.snapshot_id:
         raise SnapshotError(
-            f"The run {run.name} searched on snapshot {run.snapshot_id[:16]}, but {snapshot.path} is "
-            f"{snapshot.id[:16]}. Give the run's snapshot by --snapshot, or search again."
+            f"The run {run.name} needs snapshot {run.snapshot_id[:16]}, but {snapshot.path} is "
+            f"{snapshot.id[:16]}. Give the run's snapshot with --snapshot, or search again."
         )
     return snapshot
 
 
 def find_snapshot(run: Run) -> StoredPath:
-    """The directory of a run's snapshot: where it was, below ``storage.snapshots``, or next to the runs.
+    """Return the directory of a run's snapshot: its recorded path, ``storage.snapshots``, or beside the runs.
 
     Raises:
-        SnapshotError: If there is none of its id.
+        SnapshotError: If none of these directories has a snapshot.
     """
     places = list(dict.fromkeys(_places(run)))
     for place in places:
@@ -46,11 +46,11 @@ def find_snapshot(run: Run) -> StoredPath:
             return place
     found = next((place for place in places if _id_at(place) is not None), None)
     if found is not None:
-        return found  # opening it says what is wrong with it
+        return found  # opening it raises an error that explains the difference
     looked = ", ".join(str(place) for place in places)
     raise SnapshotError(
-        f"The run {run.name} needs snapshot {run.snapshot_id[:16]}, but it is not at {looked}. Put it back, "
-        "or say where it is by --snapshot."
+        f"The run {run.name} needs snapshot {run.snapshot_id[:16]}, but it is not at {looked}. Restore it, "
+        "or give its location with --snapshot."
     )
 
 
@@ -59,14 +59,14 @@ def _places(run: Run) -> list[StoredPath]:
     places = [run.snapshot_path, (stored_path(storage.snapshots) / name).absolute()]
     runs, directory = local_path(stored_path(storage.runs)), local_path(run.path)
     if runs is not None and directory is not None and not runs.is_absolute():
-        # storage.runs is relative to the project's folder, so this is the project's folder now.
+        # storage.runs is relative to the project's folder, so this is the project's present folder.
         root = Path(*directory.parent.parts[: len(directory.parent.parts) - len(runs.parts)])
         places.append(root / storage.snapshots / name)
     return places
 
 
 def _id_at(place: StoredPath) -> str | None:
-    """The id of the snapshot in a directory; None without one."""
+    """Return the id of the snapshot in a directory, or None without one."""
     from trajtune.dataset.snapshot import MANIFEST
 
     try:

@@ -1,4 +1,4 @@
-"""optuna-dashboard for a run's study, in a journal or a database; it listens on the loopback address only."""
+"""Serves optuna-dashboard for a run's study, on the loopback address only."""
 
 from trajtune.errors import RunError
 from trajtune.searching.runs.directory import Run
@@ -10,21 +10,22 @@ HOST = "127.0.0.1"
 def show_dashboard(run: Run, port: int) -> None:
     """Serve the dashboard until interrupted.
 
-    The study is opened here, because the argument of optuna-dashboard's own command would show the
-    database's password in the list of processes.
+    The study is opened here, because the arguments of the command optuna-dashboard would show the database's
+    password in the list of processes.
 
     Raises:
-        RunError: If the extra is not installed, or the port is taken.
+        RunError: If the extra is not installed, or if the port is taken.
     """
     try:
         from optuna_dashboard import run_server
     except ImportError as error:
         raise RunError(
-            "The dashboard is an extra that is not installed. Run `pip install 'trajtune[dashboard]'`."
+            "The dashboard needs optuna-dashboard, which is not installed. "
+            "Run `pip install 'trajtune[dashboard]'`."
         ) from error
     study = read_study(run.path)
     print(
-        f"The study {study.study_name} of {run.name}: http://{HOST}:{port}/dashboard/  Ctrl-C ends it.",
+        f"Study {study.study_name} of {run.name}: http://{HOST}:{port}/dashboard/ (press Ctrl-C to stop)",
         flush=True,
     )
     try:

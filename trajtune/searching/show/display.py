@@ -1,4 +1,4 @@
-"""What shows a session while it searches: to people or to programs, and always to the run's log."""
+"""Displays a session while it searches: to people or to programs, and always in the run's log."""
 
 import sys
 from collections.abc import Iterator
@@ -9,7 +9,8 @@ from trajtune.searching.runs.directory import Run
 from trajtune.searching.runs.log import RunLog, tee_stderr
 from trajtune.searching.show.events import Event, Listener
 from trajtune.searching.show.json_log import JsonLog
-from trajtune.searching.show.progress import Progress, lines_to, show_progress
+from trajtune.searching.show.live import show_progress
+from trajtune.searching.show.progress import Progress, lines_to
 from trajtune.searching.val_baselines import best_baseline
 
 if TYPE_CHECKING:
@@ -18,18 +19,19 @@ if TYPE_CHECKING:
 
 @contextmanager
 def display(run: Run, study: "Study", log: RunLog, *, json_log: bool) -> Iterator[Listener]:
-    """Show the study while the block runs; gives the function to call with each event.
+    """Show the study while the block runs, and yield the function to call with each event.
 
     Args:
-        run: The run; the best of its baselines is shown beside the best trial.
-        study: Its study.
-        log: Gets a line for each trial that ends, and what is printed to stderr.
-        json_log: Whether events are JSON lines on stdout, instead of a display on stderr.
+        run: The run; its best baseline is shown beside the best trial.
+        study: The run's study.
+        log: Log that receives a line for each trial that ends, and everything printed to stderr.
+        json_log: Whether events are written to stdout as lines of JSON, instead of a display on stderr.
     """
     metric = run.experiment.search.metric
-    progress = Progress(study, run.requested, metric, best_baseline(run.baselines(), metric))
+    baseline = best_baseline(run.baselines(), metric)
+    progress = Progress(study, run.requested, metric, baseline, tuple(run.space.searched))
     if not json_log:
-        # In this order: the live table takes stderr over, and what is printed beside it is for the log.
+        # The order matters: the live table replaces stderr, and other output to stderr goes to the log too.
         with show_progress(progress, log) as show, tee_stderr(log):
             yield show
         return

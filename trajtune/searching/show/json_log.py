@@ -1,16 +1,16 @@
-"""A running search, for programs: one JSON object a line on stdout for each event.
+"""Reports a running search to programs: one line of JSON on stdout for each event.
 
 Every line has ``event`` and ``time`` (ISO 8601, UTC). The events are
 
 - ``search``: this session begins; ``run``, ``requested``, ``metric``, ``counts``;
 - ``start``: ``trial``, ``origin``, ``params``; ``repeat_of`` and ``seed``, null unless it is a repeat;
-- ``damage``: ``trial``, ``damage``: which checkpoints were damaged, and from where training went on;
-- ``epoch``: ``trial`` and what the epoch reported;
+- ``damage``: ``trial``, ``damage``: which checkpoints were damaged, and after which epoch training continued;
+- ``epoch``: ``trial`` and the report of the epoch;
 - ``end``: ``trial``, ``state``, ``best_epoch``, ``metrics``, ``error``, ``duplicate_of``,
   ``counts``, ``best`` (a number);
-- ``done``: this session ends, for whatever reason; ``counts``, ``best``.
+- ``done``: this session ends, for any reason; ``counts``, ``best``.
 
-A number that is not finite is null: JSON knows no other.
+A number that is not finite is written as null, because JSON has no such numbers.
 """
 
 import json
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 
 
 class JsonLog:
-    """Writes a line for each event, at once."""
+    """Writes a line for each event immediately."""
 
     def __init__(self, study: "Study", file: TextIO) -> None:
         self._study, self._file = study, file
 
     def begin(self, run: str, requested: int, metric: str) -> None:
-        """The session begins."""
+        """Write the event ``search`` when the session begins."""
         counts = self._counts(read_trials(self._study))
         self._write("search", run=run, requested=requested, metric=metric, counts=counts)
 
     def __call__(self, event: Event, number: int) -> None:
-        """Something happened to a trial."""
+        """Write an event of a trial."""
         trials = read_trials(self._study)
         trial = trials[number]
         if event == "start":
@@ -64,14 +64,14 @@ class JsonLog:
                 metrics=trial.metrics,
                 error=trial.error,
                 duplicate_of=trial.duplicate_of,
-                **self._standing(trials),
+                **self._counts_and_best(trials),
             )
 
     def done(self) -> None:
-        """The session ends."""
-        self._write("done", **self._standing(read_trials(self._study)))
+        """Write the event ``done`` when the session ends."""
+        self._write("done", **self._counts_and_best(read_trials(self._study)))
 
-    def _standing(self, trials: Sequence[TrialRecord]) -> dict[str, Any]:
+    def _counts_and_best(self, trials: Sequence[TrialRecord]) -> dict[str, Any]:
         best = best_trial(trials)
         return {"counts": self._counts(trials), "best": best.number if best else None}
 

@@ -1,13 +1,11 @@
-"""A running search on stderr: a live table on a terminal, otherwise a line for each finished trial.
+"""The state of a running search, and a plain line for each trial that ends.
 
-For programs there is `show.json_log`.
+`show.live` shows the same state on a terminal, and `show.json_log` for programs.
 """
 
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from trajtune.page.format import metric_value
@@ -16,7 +14,6 @@ from trajtune.searching.study.trial_records import TrialRecord, best_trial, read
 
 if TYPE_CHECKING:
     from optuna import Study
-    from rich.table import Table
 
     from trajtune.searching.runs.log import RunLog
 
@@ -24,19 +21,25 @@ FINISHED = ("COMPLETE", "PRUNED", "FAIL")
 
 
 class Progress:
-    """What is shown, read from the study at each event.
+    """The state of the search for display, read from the study at each event.
 
     Args:
-        study: The record.
-        requested: Trials asked for.
-        metric: The objective.
-        baseline: Name and objective of the best baseline, to be shown with the best trial.
+        study: The study of the search.
+        requested: Number of trials requested.
+        metric: The first objective.
+        baseline: Name and objective of the best baseline, shown beside the best trial.
+        searched: Names of the searched params.
     """
 
     def __init__(
-        self, study: "Study", requested: int, metric: str, baseline: tuple[str, float] | None = None
+        self,
+        study: "Study",
+        requested: int,
+        metric: str,
+        baseline: tuple[str, float] | None = None,
+        searched: Sequence[str] = (),
     ) -> None:
-        self.metric, self.requested, self._baseline = metric, requested, baseline
+        self.metric, self.requested, self.baseline, self.searched = metric, requested, baseline, searched
         self._study, self._started = study, time.monotonic()
         self.read()
         self._finished_before = self.finished
@@ -48,90 +51,61 @@ class Progress:
 
     @property
     def finished(self) -> int:
-        """Trials that have ended."""
+        """Number of trials that have ended."""
         return sum(self.counts[state] for state in FINISHED)
 
     def left(self) -> str:
-        """Time left, if trials go on finishing at the rate of this session."""
-        finished = self.finished - self._finished_before
+        """Return the time left if trials continue to finish at the rate of this session."""
+        finished, missing = self.finished - self._finished_before, self.requested - self.finished
+        if not missing:
+            return "all done"
         if not finished:
             return "time left unknown"
-        seconds = (time.monotonic() - self._started) / finished * (self.requested - self.finished)
-        return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"
+        seconds = (time.monotonic() - self._started) / finished * missing
+        return f"about {_duration(max(seconds, 1))} left"
+
+    def elapsed(self) -> str:
+        """Time since the session began."""
+        return _duration(time.monotonic() - self._started)
 
     def best(self) -> str:
-        """The best trial so far, the research default and the best baseline."""
+        """Return a line with the best trial so far, the research default and the best baseline."""
         best, default = best_trial(self.trials), research_default(self.trials)
         text = f"best {metric_value(best.mean_value)} (trial {best.number})" if best else "no result yet"
         if default and default.value is not None:
             text += f", research default {metric_value(default.value)}"
             if default.state not in FINISHED:
                 text += f" after epoch {len(default.epochs)}"
-        if self._baseline:
-            text += f", {self._baseline[0]} {metric_value(self._baseline[1])}"
+        if self.baseline:
+            text += f", {self.baseline[0]} {metric_value(self.baseline[1])}"
         return text
 
     def states(self) -> str:
-        """How many trials are in which state."""
+        """Return the number of trials in each state, as text."""
         return (
             f"{self.finished} of {self.requested} trials done: {self.counts['COMPLETE']} complete, "
             f"{self.counts['PRUNED']} pruned, {self.counts['FAIL']} failed; {self.counts['RUNNING']} running"
         )
 
-    def table(self) -> "Table":
-        """The live table: states, the best trial and each running trial."""
-        from rich.table import Table
 
-        table = Table.grid(padding=(0, 2))
-        table.add_row("search", f"{self.states()}, {self.left()}")
-        table.add_row(self.metric, self.best())
-        for trial in self.trials:
-            if trial.state == "RUNNING":
-                last = (
-                    f"epoch {trial.epochs[-1]['epoch']}, best {metric_value(trial.value)}"
-                    if trial.epochs
-                    else "starting"
-                )
-                table.add_row(f"trial {trial.number}", last)
-        return table
-
-
-@contextmanager
-def show_progress(progress: Progress, log: "RunLog | None" = None) -> Iterator[Listener]:
-    """Show the study while the block runs; gives the function to call with each event.
-
-    Args:
-        progress: What is shown.
-        log: Gets a line for each finished trial, whatever stderr is.
-    """
-    if not sys.stderr.isatty():
-        yield _Lines(progress, *filter(None, (sys.stderr, log)))
-        return
-    from rich.console import Console
-    from rich.live import Live
-
-    with Live(console=Console(stderr=True), get_renderable=progress.table, refresh_per_second=2):
-        lines = _Lines(progress, *filter(None, (log,)))
-
-        def show(event: Event, number: int) -> None:
-            progress.read()
-            lines(event, number)
-
-        yield show
+def _duration(seconds: float) -> str:
+    """Seconds below a minute and a half, else minutes."""
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 
 def lines_to(progress: Progress, log: "RunLog") -> Listener:
-    """The function to call with each event, where only the log is to show it."""
-    return _Lines(progress, log)
+    """Return the function to call with each event if only the log shows it."""
+    return Lines(progress, log)
 
 
-class _Lines:
-    """One plain line for each trial that ends, or that met damaged checkpoints."""
+class Lines:
+    """Prints a plain line for each trial that ends or that found damaged checkpoints."""
 
     def __init__(self, progress: Progress, *files: "TextIO | RunLog") -> None:
         self._progress, self._files = progress, files
 
     def __call__(self, event: Event, number: int) -> None:
+        """Print the line of an event; most events have none."""
         if event not in ("end", "damage"):
             return
         progress = self._progress

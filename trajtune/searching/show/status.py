@@ -1,6 +1,6 @@
-"""A search's state for people and programs, read from the run directory, also while it runs.
+"""Reports the state of a search to people and programs, even while it runs.
 
-Reads the study; needs neither Ray nor torch.
+It is read from the run directory, without Ray and torch.
 """
 
 import sys
@@ -32,24 +32,24 @@ _SHOWN: Final = 20
 
 
 def status_of(run: Run) -> dict[str, Any]:
-    """The state of a search.
+    """Return the state of a search.
 
     Returns:
-        ``run``, ``searching`` (whether a process searches now), ``metric`` (the deciding objective),
+        ``run``, ``searching`` (whether a process searches now), ``metric`` (the first objective),
         ``objectives`` (name to direction), ``constraints``, ``requested``, ``searched`` (names of params);
         ``trials``: ``number``, ``state`` (Optuna's name), ``origin``, ``params``, ``best_epoch``,
         ``epochs`` (their number), ``seconds``, ``metrics`` (of the best epoch), ``error``, ``duplicate_of``,
         ``damage`` (one line, if checkpoints were damaged),
-        ``violations`` (constraint to how far it is broken; 0 or less: kept), ``feasible``,
-        ``differs_in`` (settings that the space does not search), ``seed`` (None: the search's),
+        ``violations`` (constraint to the amount of the violation; 0 or less: met), ``feasible``,
+        ``differs_in`` (unsearched settings that differ), ``seed`` (None: the search's seed),
         ``repeat_of``, ``mean_value`` (of the metric, over the trial and its repeats), ``seeds`` (how many);
         ``counts`` by state; ``best`` and ``research_default``: the entries of those trials, None without
         a result; ``front``: numbers of the Pareto front, the best trial first, empty with one
         objective; ``gain``: by how much the best trial beats the research default in the metric, None if
-        either has no result; ``baselines``: val metrics by name, empty before a search has measured them;
-        ``ngram``: what the baseline `ngram` chose on val, None if it is not known; ``noise``: the
-        ``standard_deviation`` of the metric between seeds, the difference that is ``luck``, and how many
-        ``trainings`` of how many ``points`` say so, None before there are two of one point.
+        either has no result; ``baselines``: val metrics by name, empty until a search has measured them;
+        ``ngram``: what the baseline `ngram` chose on val, None if unknown; ``noise``: the
+        ``standard_deviation`` of the metric between seeds, ``luck`` (the largest difference that may be
+        chance), and the ``trainings`` and ``points`` of the estimate, None until a point has two trainings.
     """
     trials = read_trials(read_study(run.path))
     counts = Counter(trial.state for trial in trials)
@@ -116,7 +116,7 @@ def print_status(status: dict[str, Any], file: TextIO | None = None) -> None:
 
 
 def _baseline_line(status: dict[str, Any]) -> str | None:
-    """The best baseline by the deciding metric, and by top-1 where that is another metric."""
+    """Return the best baseline by the first objective, and the best by top-1 if that is another metric."""
     baselines, metric = status["baselines"], status["metric"]
     best = best_baseline(baselines, metric)
     if best is None:
@@ -177,7 +177,7 @@ def _leaderboard(status: dict[str, Any]) -> "Table":
 
 
 def _over_seeds(trial: dict[str, Any]) -> str:
-    """A note on a value that is a mean."""
+    """Return a note for a value that is a mean over seeds, else an empty text."""
     return f" (mean of {trial['seeds']} seeds)" if trial["seeds"] > 1 else ""
 
 

@@ -1,7 +1,7 @@
-"""When and on which node each trial was trained, arranged so that no two overlap and idle time is a gap.
+"""Arranges trials by node and time for a timeline. Trials of one worker never overlap; gaps are idle time.
 
-A study records a trial's start and end and the node of each epoch, but no process. Trials of one node that
-overlap in time are assigned to numbered workers of that node, each to the first that is free.
+A study records the start and end of a trial and the node of each epoch, but not the process. Trials of one
+node that overlap in time are assigned to numbered workers of that node, each to the first free worker.
 """
 
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ class Span:
 
     Attributes:
         trial: The trial.
-        start: When it was suggested.
-        end: When it ended; if it has not, the latest time in the study.
+        start: Time at which it was suggested.
+        end: Time at which it ended; for an unfinished trial, the latest time in the study.
     """
 
     trial: TrialRecord
@@ -37,11 +37,11 @@ class Span:
 
 @dataclass(frozen=True)
 class Worker:
-    """Trains one trial at a time.
+    """A worker, which trains one trial at a time.
 
     Attributes:
-        name: Name of its node, with a number if the node has several workers.
-        spans: Its trials by start; none overlaps another.
+        name: Name of the worker's node, with a number if the node has several workers.
+        spans: The worker's trials, ordered by start, without overlaps.
     """
 
     name: str
@@ -49,12 +49,12 @@ class Worker:
 
     @property
     def busy_s(self) -> float:
-        """Seconds with a trial."""
+        """Time with a trial, in seconds."""
         return sum(span.seconds for span in self.spans)
 
 
 def spans(trials: Sequence[TrialRecord]) -> list[Span]:
-    """The trials that were trained, by start; duplicates of others were not trained."""
+    """Return the spans of the trained trials, ordered by start; duplicates were not trained."""
     trained = [
         (trial, trial.started) for trial in trials if trial.started is not None and trial.duplicate_of is None
     ]
@@ -64,7 +64,7 @@ def spans(trials: Sequence[TrialRecord]) -> list[Span]:
 
 
 def workers(all_spans: Sequence[Span]) -> list[Worker]:
-    """Assign the spans to as few workers of each node as possible; nodes by name."""
+    """Assign the spans to as few workers of each node as possible; nodes are ordered by name."""
     spans_by_node: dict[str, list[list[Span]]] = {}
     for span in all_spans:
         of_node = spans_by_node.setdefault(_node(span.trial), [])

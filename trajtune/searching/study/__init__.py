@@ -1,1 +1,1 @@
-"""The record of a search: an Optuna study in a journal file or a database, its sampler and its pruner."""
+"""The Optuna study of a search, in a journal file or a database, with its sampler and its pruner."""

@@ -1,4 +1,4 @@
-"""A study in a database: its URL comes from the environment, and a database that is down is waited for."""
+"""A study in a database. Its URL comes from the environment; operations retry while the database is down."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -26,14 +26,14 @@ from trajtune.storage.retry import retrying
 T = TypeVar("T")
 
 WRITER_WAIT_S: Final = 180.0
-"""How long a search waits for its database: a restart takes seconds, a move to another host minutes."""
+"""Seconds that a search waits for its database; a restart takes seconds, a move to another host minutes."""
 
 READER_WAIT_S: Final = 10.0
-"""How long a command waits that only reads."""
+"""Seconds that a command waits if it only reads."""
 
 _CONNECT_TIMEOUT_S: Final = 10
 _PRIVILEGES: Final = ("42501", "25006", "3F000")
-"""SQLSTATEs of a user who may not create or change tables: no privilege, read only, no schema."""
+"""SQLSTATE codes if the user may not create or change tables: no privilege, read only, no schema."""
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,17 @@ class DatabaseRetries:
 
     Attributes:
         url_variable: The environment variable with its URL.
-        seconds: How long to try.
+        seconds: Time limit of the retries, in seconds.
     """
 
     url_variable: str
     seconds: float
 
     def __call__(self, operation: Callable[[], T]) -> T:
-        """The operation's result, as soon as the database gives one.
+        """Return the operation's result, retrying until the database answers.
 
         Raises:
-            RunError: If it gives none in time.
+            RunError: If the database does not answer in time.
         """
         url = os.environ.get(self.url_variable, "")
         try:
@@ -65,34 +65,34 @@ class DatabaseRetries:
         except (StorageInternalError, DBAPIError) as error:
             if (refusal := _missing_privilege(error)) is not None:
                 raise RunError(
-                    f"The study's database ({self.url_variable}) does not let this user make tables: "
+                    f"The study's database ({self.url_variable}) does not let this user create tables: "
                     f"{refusal}. GRANT CREATE and USAGE on the schema to the user, or give another user."
                 ) from None
             reason = _reason(error, url)
             if reason is None:
                 raise
-            # Without the cause, which may quote the URL.
+            # The cause is left out, because it may quote the URL.
             raise RunError(
                 f"The study's database ({self.url_variable}) cannot be used: {reason}. Fix it or the URL "
-                f"(a search waits {WRITER_WAIT_S:g} s), then go on with `trajtune search --resume`."
+                f"(a search waits {WRITER_WAIT_S:g} s), then continue with `trajtune search --resume`."
             ) from None
 
 
 def writer_retries(url_variable: str) -> DatabaseRetries:
-    """The retries of a search with the database at the URL in an environment variable."""
+    """Return the retries of a search, whose database URL is in the environment variable."""
     return DatabaseRetries(url_variable, WRITER_WAIT_S)
 
 
 def reader_retries(url_variable: str) -> DatabaseRetries:
-    """The retries of a command that only reads."""
+    """Return the retries of a command that only reads."""
     return DatabaseRetries(url_variable, READER_WAIT_S)
 
 
 def database_storage(retries: DatabaseRetries) -> RDBStorage:
-    """Optuna's storage in the database that ``retries`` is for; its tables are made if missing.
+    """Return Optuna's storage in the database of ``retries``; missing tables are created.
 
     Raises:
-        RunError: If the variable is not set, holds no URL, or the database does not answer.
+        RunError: If the variable is not set or contains no URL, or if the database does not answer.
     """
     with usable_url(retries.url_variable) as url:
         return retries(lambda: _make_storage(url))
@@ -100,10 +100,10 @@ def database_storage(retries: DatabaseRetries) -> RDBStorage:
 
 @contextmanager
 def usable_url(url_variable: str) -> Iterator[str]:
-    """The URL in an environment variable, as SQLAlchemy takes it.
+    """Provide the URL in an environment variable, in SQLAlchemy's form.
 
     Raises:
-        RunError: If the variable is not set, or SQLAlchemy refuses the URL in the block.
+        RunError: If the variable is not set, or if SQLAlchemy refuses the URL in the block.
     """
     url = os.environ.get(url_variable, "").strip()
     if not url:
@@ -125,7 +125,7 @@ def usable_url(url_variable: str) -> Iterator[str]:
 
 
 def engine_options(url: str) -> dict[str, Any]:
-    """Options of SQLAlchemy's engine: dead connections are noticed, and connecting does not wait for ever."""
+    """Return options of SQLAlchemy's engine: dead connections are detected, and connecting has a timeout."""
     options: dict[str, Any] = {"pool_pre_ping": True}
     if url.startswith("postgresql"):
         options["connect_args"] = {"connect_timeout": _CONNECT_TIMEOUT_S}
@@ -133,7 +133,7 @@ def engine_options(url: str) -> dict[str, Any]:
 
 
 def _make_storage(url: str) -> RDBStorage:
-    """Connect, and make Optuna's tables if missing; another process may make them at the same time."""
+    """Connect and create missing Optuna tables; another process may create them at the same time."""
     return retrying(
         lambda: RDBStorage(url, engine_kwargs=engine_options(url)),
         lambda error: (
@@ -144,13 +144,13 @@ def _make_storage(url: str) -> RDBStorage:
 
 
 def _is_transient(error: BaseException, url: str) -> bool:
-    """Whether the database did not answer; a refusal will be the same again."""
+    """Return whether a retry may help: the database did not answer, but did not refuse either."""
     reason = _reason(error, url)
     return reason is not None and _missing_privilege(error) is None and not is_lasting(reason)
 
 
 def _missing_privilege(error: BaseException) -> str | None:
-    """The server's message if the user lacks a privilege, else None."""
+    """Return the server's message if the user lacks a privilege, else None."""
     cause = error if isinstance(error, DBAPIError) else error.__cause__
     original = cause.orig if isinstance(cause, DBAPIError) else None
     if getattr(original, "pgcode", None) not in _PRIVILEGES:
@@ -159,10 +159,10 @@ def _missing_privilege(error: BaseException) -> str | None:
 
 
 def _reason(error: BaseException, url: str) -> str | None:
-    """Why a database cannot be used, in its words; None if the error has another cause."""
+    """Return the database's message about why it cannot be used, or None if the error has another cause."""
     cause = error if isinstance(error, DBAPIError) else error.__cause__
     if isinstance(cause, PendingRollbackError):
-        # If reading all trials fails, Optuna reads them another way, on the same dead connection.
+        # If reading all trials fails, Optuna tries another query on the same dead connection.
         return "the connection was cut in the middle of an answer"
     if not isinstance(cause, DBAPIError):
         return None

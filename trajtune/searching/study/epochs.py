@@ -1,4 +1,4 @@
-"""The epochs of a trial: what each has reported, as user attributes ``epoch_0001``, ``epoch_0002``, ..."""
+"""The reports of a trial's epochs, in its user attributes ``epoch_0001``, ``epoch_0002``, ..."""
 
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,17 +9,17 @@ _PREFIX: Final = "epoch_"
 
 
 def epoch_attribute(epoch: int) -> str:
-    """The attribute with the report of an epoch (from 1)."""
+    """Return the name of the attribute with the report of an epoch (from 1)."""
     return f"{_PREFIX}{epoch:04d}"
 
 
 def recorded_epochs(frozen: "FrozenTrial", *, several: bool) -> list[int]:
-    """The epochs that count, in order.
+    """Return the completely recorded epochs, in order.
 
-    With one objective, an epoch counts when the study holds its report and its value. A killed writer may
-    have left a report without a value. A reader of a database may see a value without its report, because
-    it asks for the attributes first, and a search may write an epoch in between. With several objectives
-    Optuna takes no values, and the report is enough.
+    With one objective, an epoch is complete if the study has both its report and its value. A killed writer
+    may have left a report without a value. A reader of a database may see a value without its report,
+    because it queries the attributes first, and a search may write an epoch in between. With several
+    objectives Optuna accepts no values, so the report is enough.
     """
     if not several:
         return sorted(
@@ -29,5 +29,5 @@ def recorded_epochs(frozen: "FrozenTrial", *, several: bool) -> list[int]:
 
 
 def reports(frozen: "FrozenTrial", *, several: bool) -> list[dict[str, Any]]:
-    """What each epoch reported, in order."""
+    """Return the reports of the recorded epochs, in order."""
     return [frozen.user_attrs[epoch_attribute(epoch)] for epoch in recorded_epochs(frozen, several=several)]

@@ -1,4 +1,4 @@
-"""The journal file of a study, in the run directory: one JSON line for each record."""
+"""The journal file of a study in the run directory, with one line of JSON per record."""
 
 import os
 from pathlib import Path
@@ -11,17 +11,17 @@ JOURNAL: Final = "study.journal"
 
 
 def journal_storage(directory: Path) -> "JournalStorage":
-    """Optuna's storage in the run's journal, which is created if missing."""
+    """Return Optuna's storage in the run's journal, which is created if missing."""
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
     path = str(directory / JOURNAL)
-    # Optuna's default lock is a symbolic link, which some file systems do not have.
+    # Optuna's default lock is a symbolic link, which some file systems do not support.
     return JournalStorage(JournalFileBackend(path, lock_obj=JournalFileOpenLock(path)))
 
 
 def clear_crash(directory: Path) -> None:
-    """Remove what a killed writer left: a record that was never acknowledged, and its lock."""
+    """Remove what a killed writer left: an incomplete record and its lock."""
     journal = directory / JOURNAL
     if journal.exists():
         cut_incomplete_record(journal)
@@ -29,7 +29,7 @@ def clear_crash(directory: Path) -> None:
 
 
 def incomplete_bytes(journal: Path) -> int:
-    """Bytes after the last complete record; a writer died while it wrote them."""
+    """Return the number of bytes after the last complete record; a writer died while it wrote them."""
     with journal.open("rb") as file:
         size = end = file.seek(0, 2)
         while end > 0:
@@ -43,7 +43,7 @@ def incomplete_bytes(journal: Path) -> int:
 
 
 def cut_incomplete_record(journal: Path) -> None:
-    """Shorten the journal to its complete records."""
+    """Truncate the journal after its last complete record."""
     incomplete = incomplete_bytes(journal)
     if incomplete:
         os.truncate(journal, journal.stat().st_size - incomplete)

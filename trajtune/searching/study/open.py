@@ -1,4 +1,4 @@
-"""Where the study of a run is, in a journal file or in a database, and how it is created and opened."""
+"""Creates and opens the study of a run, in a journal file or in a database."""
 
 import json
 import secrets
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from trajtune.searching.study.database import DatabaseRetries
 
 DATABASE_FILE: Final = "study.json"
-"""Names the database and the study, where the study is not in the run directory."""
+"""File that names the database and the study, if the study is not in the run directory."""
 
 _NAME_IN_JOURNAL: Final = "search"
 
@@ -32,19 +32,19 @@ _NAME_IN_JOURNAL: Final = "search"
 def create_study(
     directory: StoredPath, settings: SearchSettings, max_epochs: int, *, url_variable: str | None = None
 ) -> "optuna.Study":
-    """Create the run's study, or open it for writing; one process at a time may.
+    """Create the run's study, or open it for writing.
 
-    The caller holds the run's lock.
+    Only one process at a time may do so: the caller must hold the run's lock.
 
     Args:
         directory: The run directory.
         settings: Objectives, constraints and pruner.
-        max_epochs: Epochs of a trial, at most.
-        url_variable: For a new study, the environment variable with the URL of the database that is to
-            hold it; None: a journal in the run directory. A study stays where it is.
+        max_epochs: Maximum number of epochs of a trial.
+        url_variable: Environment variable with the URL of the database for a new study; None: a journal in
+            the run directory. It is ignored for an existing study.
 
     Raises:
-        RunError: If its database cannot be used.
+        RunError: If the study's database cannot be used.
     """
     import optuna
 
@@ -76,7 +76,7 @@ def read_study(directory: StoredPath) -> "optuna.Study":
     """Open the run's study for reading; another process may write to it at the same time.
 
     Raises:
-        RunError: If there is none, it is not one, or its database cannot be used.
+        RunError: If there is no study, if it is damaged, or if its database cannot be used.
     """
     import optuna
 
@@ -93,16 +93,16 @@ def read_study(directory: StoredPath) -> "optuna.Study":
         except KeyError as error:
             raise RunError(
                 f"The database in {location.url_variable} has no study {location.study_name}. "
-                "Set the variable to the one that was searched with, or resume the run if it never began."
+                "Set the variable to the search's database, or resume the run if it never started."
             ) from error
     journal = directory / JOURNAL
     if not journal.is_file():
-        raise RunError(f"{directory} has no {JOURNAL}. Give a run that `trajtune search` has written.")
+        raise RunError(f"{directory} has no {JOURNAL}. Give a run that `trajtune search` has created.")
     try:
         return load(journal_storage(_on_disk(directory)), _NAME_IN_JOURNAL)
     except KeyError as error:
         raise RunError(
-            f"{journal} holds no study yet. Wait for the search to begin, or resume it."
+            f"{journal} contains no study yet. Wait until the search has started, or resume it."
         ) from error
     except ValueError as error:
         raise RunError(f"{journal} is damaged: {error}. Fix it with `trajtune doctor`.") from error
@@ -110,7 +110,7 @@ def read_study(directory: StoredPath) -> "optuna.Study":
 
 @dataclass(frozen=True)
 class _DatabaseLocation:
-    """Where a study in a database is; the URL itself is written nowhere."""
+    """Location of a study in a database; the URL itself is never stored."""
 
     url_variable: str
     study_name: str
@@ -119,13 +119,13 @@ class _DatabaseLocation:
 def _open(
     location: _DatabaseLocation,
     retries: "DatabaseRetries",
-    opening: "Callable[[BaseStorage, str], optuna.Study]",
+    open_in: "Callable[[BaseStorage, str], optuna.Study]",
 ) -> "optuna.Study":
-    """A study in a database; operations on it are repeated by ``retries``."""
+    """Open a study in a database; ``retries`` repeats operations on it."""
     from trajtune.searching.study.database import database_storage
 
     storage = database_storage(retries)
-    study = retries(lambda: opening(storage, location.study_name))
+    study = retries(lambda: open_in(storage, location.study_name))
     set_retries(study, retries)
     return study
 
@@ -139,7 +139,7 @@ def _database_location(directory: StoredPath) -> _DatabaseLocation | None:
 
 
 def _choose_database(directory: StoredPath, url_variable: str) -> None:
-    """Note where the study will be; its name is unique, because many runs may share the database."""
+    """Write the location of the new study. Its name is unique, because many runs may share the database."""
     path = directory / DATABASE_FILE
     if path.exists():
         return
@@ -149,7 +149,7 @@ def _choose_database(directory: StoredPath, url_variable: str) -> None:
 
 
 def _on_disk(directory: StoredPath) -> Path:
-    """The directory of a run whose study is a journal; experiments allow no other."""
+    """Return the local directory of a run whose study is a journal."""
     local = local_path(directory)
     assert local is not None, "a journal cannot grow in an object store"
     return local

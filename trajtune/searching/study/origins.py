@@ -1,4 +1,4 @@
-"""Where the params of a trial come from: the values of its attribute ``origin``."""
+"""Values of a trial's attribute ``origin``, which says where its params come from."""
 
 from typing import Final
 
@@ -14,4 +14,4 @@ REFERENCE_ORIGINS: Final = {
     RESEARCH_DEFAULT_ORIGIN: "research default",
     TRAINING_ORIGIN: "experiment's training",
 }
-"""Origins of the reference trials, with their names for readers. No pruner stops these trials."""
+"""Origins of the reference trials, with their display names. No pruner stops these trials."""

@@ -1,8 +1,8 @@
-"""Which trials are stopped early: by asynchronous successive halving, or by another of Optuna's pruners.
+"""Pruners, which stop trials early: asynchronous successive halving, or another of Optuna's pruners.
 
-Optuna's own SuccessiveHalvingPruner gives the same verdicts. But it notes in the study that a trial has
-passed a rung *before* the search acts on the verdict; if the search is killed in between, the verdict is
-lost and the trial continues. Here a rung is only the values that trials reported at its epoch.
+Optuna's SuccessiveHalvingPruner makes the same decisions. But it records in the study that a trial has
+passed a rung *before* the search acts on the decision. If the search is killed in between, the decision is
+lost and the trial continues. Here a rung is defined only by the values that trials reported at its epoch.
 """
 
 import math
@@ -23,14 +23,14 @@ class AshaPruner(BasePruner):
     Rungs are the epochs ``grace_period * reduction_factor**k``. At a rung, a trial continues if its value
     is among the best ``1 / reduction_factor`` of the values reported there so far. While there are fewer
     than ``reduction_factor`` values, only the best one continues. A trial with NaN never continues. The
-    verdict depends only on the study, so it may be asked for again.
+    decision depends only on the study, so it can be repeated.
     """
 
     def __init__(self, grace_period: int, reduction_factor: int) -> None:
         self._grace_period, self._reduction_factor = grace_period, reduction_factor
 
     def prune(self, study: "optuna.Study", trial: "FrozenTrial") -> bool:
-        """Whether ``trial`` should stop after the last epoch it reported."""
+        """Return whether ``trial`` should stop after the last epoch that it reported."""
         epoch = trial.last_step
         if epoch is None or not self._is_rung(epoch):
             return False
@@ -54,7 +54,7 @@ class AshaPruner(BasePruner):
 
 
 def make_pruner(settings: PrunerSettings, max_epochs: int) -> BasePruner:
-    """The pruner that the experiment names, for trials of at most ``max_epochs``."""
+    """Create the experiment's pruner for trials of at most ``max_epochs`` epochs."""
     grace_period, reduction_factor = settings.first_rung(max_epochs), settings.reduction_factor
     if settings.name == "none":
         return NopPruner()

@@ -1,8 +1,8 @@
 """Retries of operations on a study whose database does not answer.
 
-The functions of this package repeat their access to a study; Optuna's own storage does not. Each operation
-must be safe to repeat, because a first attempt that was cut off may have done its work partly or completely.
-A study in a journal file has no retries and needs none.
+The functions of this package retry their access to a study; Optuna's storage does not. Each operation must be
+safe to repeat, because an interrupted first attempt may have done its work partly or completely. A study in a
+journal file has no retries and needs none.
 """
 
 from collections.abc import Callable
@@ -23,12 +23,12 @@ _RETRIES: "Final[WeakKeyDictionary[optuna.Study, DatabaseRetries]]" = WeakKeyDic
 
 
 def set_retries(study: "optuna.Study", retries: "DatabaseRetries") -> None:
-    """Repeat every operation on ``study`` by ``retries``."""
+    """Use ``retries`` for every operation on ``study``."""
     _RETRIES[study] = retries
 
 
 def with_retries(study: "optuna.Study", operation: Callable[[], T]) -> T:
-    """The result of an operation on ``study``, which may run more than once."""
+    """Run an operation on ``study``, with retries, and return its result."""
     retries = _RETRIES.get(study)
     return operation() if retries is None else retries(operation)
 
@@ -36,7 +36,7 @@ def with_retries(study: "optuna.Study", operation: Callable[[], T]) -> T:
 def retried(
     function: "Callable[Concatenate[optuna.Study, P], T]",
 ) -> "Callable[Concatenate[optuna.Study, P], T]":
-    """Decorate a function whose first argument is a study, so that `with_retries` runs it."""
+    """Decorate a function whose first argument is a study so that it runs with retries."""
 
     @wraps(function)
     def repeated(study: "optuna.Study", /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -1,9 +1,9 @@
-"""A study as samplers and figures see it: only trials of the function that is searched, each point once.
+"""A view of a study for samplers and figures: only trials that are comparable, each point once.
 
-Some trials of a search are of another function. The research default differs from the experiment in settings
-that no trial searches, and so may start points and warm starts. Their values would mislead a sampler at the
-points that they seem to share with its own trials. A repeat trains the params of another trial with another
-seed. Both are recorded and shown, and both are hidden here.
+Some trials are not comparable with sampled trials. The research default differs from the experiment in
+settings that are not searched, and so may start points and warm starts. Their values would mislead a sampler,
+which sees only the searched params. Repeats train the params of another trial with another seed. All of these
+are recorded and shown, but this view hides them.
 """
 
 import copy
@@ -27,29 +27,29 @@ REPEAT_OF: Final = "repeat_of"
 
 
 def is_sampled(frozen: "FrozenTrial") -> bool:
-    """Whether a trial is one of those that a sampler and a pruner compare."""
+    """Return whether samplers and pruners see a trial."""
     return REPEAT_OF not in frozen.user_attrs and not differs_in(frozen)
 
 
 def differs_in(frozen: "FrozenTrial") -> tuple[str, ...]:
-    """Names of settings that the space does not search and in which a trial differs from the experiment."""
+    """Return the names of unsearched settings in which a trial differs from the experiment."""
     attributes = frozen.user_attrs
     if DIFFERS_IN in attributes:
         return tuple(attributes[DIFFERS_IN])
-    # Earlier versions did not record it. Of their trials, at least the research default differs.
+    # Earlier versions did not record this. Among their trials, at least the research default differs.
     return ("not recorded",) if attributes.get("origin") == RESEARCH_DEFAULT_ORIGIN else ()
 
 
 class SampledStudy(Study):
-    """The view of ``study`` on its sampled trials.
+    """A view of ``study`` that lists only its sampled trials.
 
     Args:
-        study: Read and written as before, except for the trials that the view lists.
+        study: The study. Everything except the list of trials is read from it and written to it.
         known: Trials of earlier searches, which are listed first; see `known_trial`.
-        stopped_count: Whether a trial that was stopped early is listed as COMPLETE, with the value that
+        count_stopped: Whether a trial that was stopped early is listed as COMPLETE, with the value that
             it would probably have reached; see `probable_end`.
-        in_place: Whether the other trials are listed as FAIL. Optuna's figure of the history takes a
-            trial's number for its place in the list.
+        in_place: Whether the hidden trials are listed as FAIL. Optuna's history figure uses a trial's
+            number as its index in the list.
     """
 
     def __init__(
@@ -57,17 +57,17 @@ class SampledStudy(Study):
         study: Study,
         known: "Sequence[FrozenTrial]" = (),
         *,
-        stopped_count: bool = False,
+        count_stopped: bool = False,
         in_place: bool = False,
     ) -> None:
         super().__init__(study.study_name, study._storage, sampler=study.sampler, pruner=study.pruner)
-        self._study, self._known, self._stopped_count = study, known, stopped_count
+        self._study, self._known, self._count_stopped = study, known, count_stopped
         self._in_place = in_place
 
     def get_trials(
         self, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> "list[FrozenTrial]":
-        """The sampled trials in the order of their numbers."""
+        """Return the sampled trials, ordered by number."""
         return self._get_trials(deepcopy=deepcopy, states=states)
 
     def _get_trials(
@@ -79,7 +79,7 @@ class SampledStudy(Study):
             for trial in everything
             if is_sampled(trial) or self._in_place
         ]
-        if self._stopped_count and len(self.directions) == 1:
+        if self._count_stopped and len(self.directions) == 1:
             trials = _with_probable_ends(trials, maximize=self.direction.name == "MAXIMIZE")
         trials = [*self._known, *trials]
         if states is not None:
@@ -99,62 +99,62 @@ class SampledStudy(Study):
 
 
 class SampledTrialsSampler(BaseSampler):
-    """A sampler that is shown `SampledStudy` instead of the study.
+    """A sampler that sees `SampledStudy` instead of the study.
 
     Args:
-        sampler: Suggests the params.
-        known, stopped_count: As in `SampledStudy`.
+        sampler: The sampler that suggests params.
+        known, count_stopped: As in `SampledStudy`.
     """
 
     def __init__(
-        self, sampler: BaseSampler, known: "Sequence[FrozenTrial]" = (), *, stopped_count: bool = False
+        self, sampler: BaseSampler, known: "Sequence[FrozenTrial]" = (), *, count_stopped: bool = False
     ) -> None:
-        self._sampler, self._known, self._stopped_count = sampler, known, stopped_count
+        self._sampler, self._known, self._count_stopped = sampler, known, count_stopped
 
     def __str__(self) -> str:
         return str(self._sampler)
 
     def reseed_rng(self) -> None:
-        """Give the sampler another random state."""
+        """Reseed the sampler."""
         self._sampler.reseed_rng()
 
     def infer_relative_search_space(
         self, study: Study, trial: "FrozenTrial"
     ) -> "dict[str, BaseDistribution]":
-        """The params that the sampler suggests together."""
+        """Return the params that the sampler suggests jointly."""
         return self._sampler.infer_relative_search_space(self._view(study), trial)
 
     def sample_relative(
         self, study: Study, trial: "FrozenTrial", search_space: "dict[str, BaseDistribution]"
     ) -> dict[str, Any]:
-        """The sampler's values for those."""
+        """Return the sampler's values for the jointly suggested params."""
         return self._sampler.sample_relative(self._view(study), trial, search_space)
 
     def sample_independent(
         self, study: Study, trial: "FrozenTrial", param_name: str, param_distribution: "BaseDistribution"
     ) -> Any:
-        """The sampler's value for one param."""
+        """Return the sampler's value for one param."""
         return self._sampler.sample_independent(self._view(study), trial, param_name, param_distribution)
 
     def before_trial(self, study: Study, trial: "FrozenTrial") -> None:
-        """What the sampler does before a trial is asked."""
+        """Call the sampler's hook before a trial gets its params."""
         self._sampler.before_trial(self._view(study), trial)
 
     def after_trial(self, study: Study, trial: "FrozenTrial", state: TrialState, values: Any) -> None:
-        """What the sampler does once a trial has ended, if the trial is one that it sees."""
+        """Call the sampler's hook after a trial has ended, if the sampler sees the trial."""
         if is_sampled(trial):
             self._sampler.after_trial(self._view(study), trial, state, values)
 
     def _view(self, study: Study) -> SampledStudy:
-        return SampledStudy(study, self._known, stopped_count=self._stopped_count)
+        return SampledStudy(study, self._known, count_stopped=self._count_stopped)
 
 
 def known_trial(
     params: Mapping[str, Any], distributions: "dict[str, BaseDistribution]", value: float
 ) -> "FrozenTrial":
-    """A complete trial that is not in the study.
+    """Create a complete trial that is not in the study.
 
-    All have the number -1: samplers leave out the trial that they suggest for by its number.
+    Its number is -1, because samplers exclude the trial that they suggest for by its number.
     """
     trial = create_trial(params=dict(params), distributions=distributions, value=value)
     trial.number = -1
@@ -162,13 +162,13 @@ def known_trial(
 
 
 def probable_end(trial: "FrozenTrial", complete: "list[FrozenTrial]", *, maximize: bool) -> float | None:
-    """The value that a trial would probably have reached, had it not been stopped.
+    """Return the value that a trial would probably have reached if it had not been stopped.
 
-    This is its best value plus the median of what complete trials gained after the epoch at which it was
-    stopped. The order of two trials that were stopped at the same epoch stays.
+    This is its best value plus the median improvement of complete trials after the epoch at which it was
+    stopped. Two trials that were stopped at the same epoch keep their order.
 
     Args:
-        trial: Stopped early.
+        trial: A trial that was stopped early.
         complete: The complete trials.
         maximize: Whether larger values are better.
 
@@ -205,7 +205,7 @@ def _with_probable_ends(trials: "list[FrozenTrial]", *, maximize: bool) -> "list
 
 
 def _failed(trial: "FrozenTrial") -> "FrozenTrial":
-    """A trial without its result."""
+    """Return a copy of the trial in state FAIL, without its result."""
     failed = copy.copy(trial)
     failed.state, failed.values = TrialState.FAIL, None
     return failed

@@ -1,8 +1,8 @@
-"""Which sampler suggests the params of a trial, and with which random state.
+"""Creates the sampler that suggests the params of a trial, with its random state.
 
-`search.sampler` names one of four of Optuna's samplers, or any sampler class by its import path. A sampler
-is made again for each trial, so that a resumed search suggests what an uninterrupted one would have: its
-random state depends on the seed and the trial's number, and everything else must come from the study.
+`search.sampler` names one of four Optuna samplers, or any sampler class by its import path. A new sampler is
+created for each trial, so that a resumed search suggests the same params as an uninterrupted one. Its random
+state depends only on the seed and the trial's number; everything else must come from the study.
 """
 
 import importlib
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
 _CLASSES: Final = {"tpe": "TPESampler", "random": "RandomSampler", "gp": "GPSampler", "qmc": "QMCSampler"}
-"""Names in an experiment, and the classes of `optuna.samplers` that they stand for."""
+"""Names of samplers in an experiment, and their classes in `optuna.samplers`."""
 
 _REFUSALS: Final = (ImportError, NotImplementedError, RuntimeError, TypeError, ValueError)
-"""What a sampler raises that does not take its arguments, the space or the number of objectives."""
+"""Exceptions of a sampler that does not support its arguments, the space or the number of objectives."""
 
 
-def seeing_sampled_trials(settings: SearchSettings, number: int, space: Space, base: Params) -> "BaseSampler":
-    """The sampler for trial ``number``, which sees the trials that `SampledStudy` lists.
+def sampler_for_trial(settings: SearchSettings, number: int, space: Space, base: Params) -> "BaseSampler":
+    """Create the sampler for trial ``number``, which sees the trials that `SampledStudy` lists.
 
-    Optuna's GPSampler learns from complete trials alone. So it sees the stopped ones as complete.
+    Optuna's GPSampler learns only from complete trials, so it sees stopped trials as complete.
 
     Raises:
-        ExperimentError: As `make_sampler`.
+        ExperimentError: See `make_sampler`.
     """
     from optuna.samplers import GPSampler
 
@@ -44,14 +44,14 @@ def seeing_sampled_trials(settings: SearchSettings, number: int, space: Space, b
         known_trial(trial.params, space.distributions(trial.params), trial.value)
         for trial in settings.known_trials
     ]
-    return SampledTrialsSampler(sampler, known, stopped_count=isinstance(sampler, GPSampler))
+    return SampledTrialsSampler(sampler, known, count_stopped=isinstance(sampler, GPSampler))
 
 
 def make_sampler(settings: SearchSettings, number: int, space: Space, base: Params) -> "BaseSampler":
-    """The sampler for trial ``number``, of a search around ``base``.
+    """Create the sampler for trial ``number`` of a search around ``base``.
 
     Raises:
-        ExperimentError: If there is no such sampler, or it does not take ``search.sampler_kwargs``.
+        ExperimentError: If there is no such sampler, or if it does not accept ``search.sampler_kwargs``.
     """
     import numpy as np
     from optuna.exceptions import ExperimentalWarning
@@ -70,10 +70,10 @@ def make_sampler(settings: SearchSettings, number: int, space: Space, base: Para
 
 
 def check_sampler(settings: SearchSettings, space: Space, base: Params) -> None:
-    """Check that the sampler can be made and suggests a first point of the space around ``base``.
+    """Check that the sampler can be created and suggests a first point of the space around ``base``.
 
     Raises:
-        ExperimentError: If it cannot, or `search.prior` is about params that the space does not search.
+        ExperimentError: If it cannot, or if `search.prior` names params that the space does not search.
     """
     import optuna
 
@@ -85,7 +85,7 @@ def check_sampler(settings: SearchSettings, space: Space, base: Params) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(directions=[DIRECTIONS[metric] for metric in settings.metrics])
     try:
-        study.sampler = seeing_sampled_trials(settings, 0, space, base)
+        study.sampler = sampler_for_trial(settings, 0, space, base)
         suggest(study.ask(), space)
     except ExperimentError:
         raise
@@ -99,10 +99,10 @@ def check_sampler(settings: SearchSettings, space: Space, base: Params) -> None:
 
 
 def _sampler_class(name: str) -> "type[BaseSampler]":
-    """A built-in sampler's class, or the class at an import path.
+    """Return a built-in sampler's class, or the class at an import path.
 
     Raises:
-        ExperimentError: If nothing there can be imported, or it is not a sampler.
+        ExperimentError: If the module cannot be imported, or if it has no such sampler.
     """
     from optuna.samplers import BaseSampler
 
@@ -131,7 +131,7 @@ def _sampler_class(name: str) -> "type[BaseSampler]":
 
 
 def _check_kwargs(settings: SearchSettings, taken: Mapping[str, inspect.Parameter]) -> None:
-    """Refuse keyword arguments that the sampler's class does not have."""
+    """Refuse keyword arguments that the sampler's class does not accept."""
     if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in taken.values()):
         return
     unknown = sorted(set(settings.sampler_kwargs) - set(taken))
@@ -143,14 +143,14 @@ def _check_kwargs(settings: SearchSettings, taken: Mapping[str, inspect.Paramete
 
 
 def _defaults(settings: SearchSettings, space: Space) -> dict[str, Any]:
-    """Arguments of the built-in samplers that differ from Optuna's defaults."""
+    """Return arguments for the built-in samplers that differ from Optuna's defaults."""
     if settings.sampler == "tpe":
         return {"multivariate": True, "group": space.has_conditions}
     if settings.sampler == "gp":
-        # With the trials that it does not see, its thirteenth trial is not drawn at random.
+        # Some trials are hidden from the sampler. With 8, the thirteenth trial is no longer random.
         return {"warn_independent_sampling": False, "n_startup_trials": 8}
     if settings.sampler == "qmc":
-        # One sequence for the whole study; the study holds how far it has got.
+        # All trials share one sequence; the study records the position in it.
         return {"scramble": True, "seed": settings.seed, "warn_independent_sampling": False}
     return {}
 
@@ -158,7 +158,7 @@ def _defaults(settings: SearchSettings, space: Space) -> dict[str, Any]:
 def _first_mean(
     sampler_class: "type[BaseSampler]", settings: SearchSettings, space: Space, base: Params
 ) -> dict[str, Any]:
-    """Where CMA-ES starts: at the experiment's training; by itself it starts at the centre of the space."""
+    """Return the start of CMA-ES, the experiment's training; its default is the centre of the space."""
     from optuna.samplers import CmaEsSampler
 
     if not issubclass(sampler_class, CmaEsSampler) or "source_trials" in settings.sampler_kwargs:

@@ -1,23 +1,23 @@
-"""The Optuna study of a run, which is the record of a search: its trials are asked, recorded and told here.
+"""The Optuna study of a run, which records a search: asks for trials, records epochs and tells results.
 
-Everything that is known of a trial is written by the few functions below, and read back by
-`search.study.trial_records`. A trial has these user attributes:
+The functions below write everything that is known about a trial, and `searching.study.trial_records` reads it
+back. A trial has these user attributes:
 
-- ``params``: its complete `Params`, which are trained; Optuna's own params are the searched ones alone;
-- ``origin``: where its params come from, see `search.study.origins`;
-- ``differs_in``: the names of settings that the space does not search, and in which it differs from the
-  experiment, for a trial that was queued;
-- ``repeat_of`` and ``seed``: the number of the trial whose params it trains again, and with which seed;
-- ``epoch_0001``, ``epoch_0002``, ...: what each epoch reported, written before its value;
+- ``params``: its complete `Params`, which are trained; Optuna's params are only the searched ones;
+- ``origin``: where its params come from, see `searching.study.origins`;
+- ``differs_in``: for a queued trial, the names of unsearched settings in which it differs from the
+  experiment;
+- ``repeat_of`` and ``seed``: for a repeat, the number of the trial whose params it trains, and its seed;
+- ``epoch_0001``, ``epoch_0002``, ...: the report of each epoch, written before its value;
 - ``error``: one line, for a trial that failed;
 - ``damage``: one line, for a trial that met damaged checkpoints and continued from earlier ones;
-- ``duplicate_of``: the number of the trial whose results it has.
+- ``duplicate_of``: for a duplicate, the number of the trial whose results it has.
 
-The study has ``metrics``, its objectives with the deciding one first, and ``constraints``. How far a trial
-is from keeping the constraints is in its constraints in Optuna.
+The study has the attributes ``metrics``, its objectives in order, and ``constraints``. The amounts by which
+a trial violates the constraints are in Optuna's constraints of the trial.
 
-Each function may be repeated with the same arguments: somebody who resumes a search does not know how far
-the last writer got, and a database may have done what it did not answer. Knows nothing of Ray and torch.
+Each function is safe to repeat with the same arguments. A resumed search does not know how far the last
+writer got, and a database may have executed a statement without answering. Knows nothing of Ray and torch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,13 +28,13 @@ from trajtune.experiment.objective import best_epoch
 from trajtune.experiment.params import Params
 from trajtune.experiment.search_settings import SearchSettings
 from trajtune.experiment.space import Space
-from trajtune.searching.prior import drawn_from_prior
+from trajtune.searching.prior import draw_from_prior
 from trajtune.searching.study.epochs import epoch_attribute, recorded_epochs, reports
 from trajtune.searching.study.objectives import has_several_objectives, objectives, record_violations
 from trajtune.searching.study.origins import PRIOR_ORIGIN, SAMPLER_ORIGIN
 from trajtune.searching.study.retries import retried, with_retries
 from trajtune.searching.study.sampled_study import SampledStudy, is_sampled
-from trajtune.searching.study.sampler import seeing_sampled_trials
+from trajtune.searching.study.sampler import sampler_for_trial
 
 if TYPE_CHECKING:
     import optuna
@@ -45,12 +45,12 @@ EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 
 @retried
 def trials_of(study: "optuna.Study", *states: "TrialState") -> "list[FrozenTrial]":
-    """The trials of a study in the order of their numbers; all of them, or those in one of ``states``."""
+    """Return the trials of a study, ordered by number; all of them, or those in one of ``states``."""
     return study.get_trials(deepcopy=False, states=states or None)
 
 
 def ask(study: "optuna.Study", space: Space, settings: SearchSettings, base: Params) -> "Trial":
-    """A new trial with its params, suggested by the sampler or taken from the queue of start points."""
+    """Return a new trial with its params, from the queue of start points or suggested by the sampler."""
     from optuna.trial import TrialState
 
     trials = trials_of(study)
@@ -62,24 +62,24 @@ def ask(study: "optuna.Study", space: Space, settings: SearchSettings, base: Par
 def ask_again(
     study: "optuna.Study", number: int, space: Space, settings: SearchSettings, base: Params
 ) -> "Trial":
-    """Trial ``number``, which may have been asked before; params that it lacks are suggested as they were.
+    """Return trial ``number`` with its params, and start it unless it is RUNNING already.
 
-    A trial that is not RUNNING yet is begun.
+    If an earlier process asked for the trial but wrote no params, it gets the params that it would have got.
     """
     from optuna.trial import Trial, TrialState
 
-    # The sampler is made again in each attempt, since a failed one has used up random numbers.
-    study.sampler = seeing_sampled_trials(settings, number, space, base)
+    # A new sampler is created in each attempt, because a failed attempt has consumed random numbers.
+    study.sampler = sampler_for_trial(settings, number, space, base)
     frozen = study.get_trials(deepcopy=False)[number : number + 1]
-    is_begun = bool(frozen) and frozen[0].state != TrialState.WAITING
-    trial = Trial(study, frozen[0]._trial_id) if is_begun else study.ask()
+    is_started = bool(frozen) and frozen[0].state != TrialState.WAITING
+    trial = Trial(study, frozen[0]._trial_id) if is_started else study.ask()
     return _with_params(trial, space, settings, base)
 
 
 def enqueue(
     study: "optuna.Study", space: Space, params: Params, origin: str, attributes: Mapping[str, Any] = EMPTY
 ) -> None:
-    """Queue a point that is to be trained exactly as given; ``attributes`` are written with it."""
+    """Queue a point to train exactly as given, with additional ``attributes``."""
     number = len(trials_of(study))
 
     def add() -> None:
@@ -94,43 +94,43 @@ def enqueue(
 
 @retried
 def record_epoch(study: "optuna.Study", trial: "Trial", metric: str, report: Mapping[str, Any]) -> None:
-    """Write what an epoch reported; an epoch that the study already holds is left as it is.
+    """Write the report of an epoch; an epoch that the study already has is not changed.
 
     Args:
         study: The study.
         trial: The trial.
-        metric: Which entry of ``report`` is the trial's objective.
-        report: ``epoch`` and the metrics of that epoch; None where undefined.
+        metric: Name of the trial's objective in ``report``.
+        report: ``epoch`` and the metrics of that epoch; undefined metrics are None.
     """
     epoch, several = int(report["epoch"]), has_several_objectives(study)
     if epoch in recorded_epochs(_frozen(study, trial), several=several):
         return
     trial.set_user_attr(epoch_attribute(epoch), dict(report))
-    if not several:  # Optuna takes no values of epochs for several objectives
+    if not several:  # Optuna accepts no intermediate values with several objectives
         trial.report(float(report[metric]), epoch)
 
 
 @retried
 def record_damage(study: "optuna.Study", trial: "Trial", damage: str) -> None:
-    """Write that a trial met damaged checkpoints, in one line."""
+    """Write a one-line description of a trial's damaged checkpoints."""
     trial.set_user_attr("damage", damage)
 
 
 def num_recorded(study: "optuna.Study", trial: "Trial") -> int:
-    """Number of epochs of a trial that the study holds."""
+    """Return the number of recorded epochs of a trial."""
     return len(recorded_epochs(_frozen(study, trial), several=has_several_objectives(study)))
 
 
 def num_epochs(study: "optuna.Study") -> int:
-    """Number of epochs of all trials that the study holds."""
+    """Return the number of recorded epochs of all trials."""
     several = has_several_objectives(study)
     return sum(len(recorded_epochs(frozen, several=several)) for frozen in trials_of(study))
 
 
 def should_prune(study: "optuna.Study", trial: "Trial") -> bool:
-    """Whether the study's pruner stops a trial after its last epoch; never with several objectives.
+    """Return whether the study's pruner stops a trial after its last epoch; never with several objectives.
 
-    The pruner compares it with the trials that `SampledStudy` lists.
+    The pruner compares the trial with those that `SampledStudy` lists.
     """
     if has_several_objectives(study):
         return False
@@ -138,12 +138,12 @@ def should_prune(study: "optuna.Study", trial: "Trial") -> bool:
 
 
 def tell_complete(study: "optuna.Study", trial: "Trial") -> None:
-    """The trial ran to its end: its values are those of its best epoch by the first objective."""
+    """Record that a trial ran to its end; its values are those of its best epoch by the first objective."""
     from optuna.trial import TrialState
 
     report = _best_report(study, trial)
     if report is None:
-        tell_failed(study, trial, "The trial ended without one epoch whose objective is finite.")
+        tell_failed(study, trial, "The trial has no epoch with a finite objective.")
         return
     values: list[float] = []
     for metric in objectives(study):
@@ -156,7 +156,7 @@ def tell_complete(study: "optuna.Study", trial: "Trial") -> None:
 
 
 def tell_pruned(study: "optuna.Study", trial: "Trial") -> None:
-    """The trial was stopped early; Optuna keeps its last value, where there is one objective."""
+    """Record that a trial was stopped early; with one objective, Optuna keeps its last value."""
     from optuna.trial import TrialState
 
     report = _best_report(study, trial)
@@ -166,7 +166,7 @@ def tell_pruned(study: "optuna.Study", trial: "Trial") -> None:
 
 
 def tell_failed(study: "optuna.Study", trial: "Trial", error: str) -> None:
-    """The trial failed, for a reason of one line."""
+    """Record that a trial failed, with a one-line reason."""
     from optuna.trial import TrialState
 
     with_retries(study, lambda: trial.set_user_attr("error", error))
@@ -174,9 +174,9 @@ def tell_failed(study: "optuna.Study", trial: "Trial", error: str) -> None:
 
 
 def find_original(study: "optuna.Study", trial: "Trial") -> "FrozenTrial | None":
-    """The first earlier trial with the same params and seed, if ``trial`` need not be trained.
+    """Return the first earlier trial with the same params and seed, or None if ``trial`` must be trained.
 
-    Failed trials do not count: another node or another day may do better.
+    Failed trials are ignored, because the same params may succeed on another node or at another time.
     """
     from optuna.trial import TrialState
 
@@ -193,7 +193,7 @@ def find_original(study: "optuna.Study", trial: "Trial") -> "FrozenTrial | None"
 
 
 def tell_duplicate(study: "optuna.Study", trial: "Trial", original: int) -> None:
-    """Give ``trial`` the results of the finished trial number ``original``, whose params are the same."""
+    """Give ``trial`` the results of the finished trial number ``original``, which has the same params."""
     finished = trials_of(study)[original]
     with_retries(study, lambda: trial.set_user_attr("duplicate_of", original))
     for report in reports(finished, several=has_several_objectives(study)):
@@ -208,7 +208,7 @@ def _with_params(trial: "Trial", space: Space, settings: SearchSettings, base: P
     from trajtune.searching.study.suggestion import set_params, suggest
 
     if "params" not in trial.user_attrs:
-        drawn = drawn_from_prior(
+        drawn = draw_from_prior(
             settings.prior,
             space,
             base,
@@ -224,7 +224,7 @@ def _with_params(trial: "Trial", space: Space, settings: SearchSettings, base: P
 
 
 def _num_ended(study: "optuna.Study") -> int:
-    """Trials that the sampler may learn from."""
+    """Return the number of trials that the sampler may learn from."""
     return sum(
         frozen.state.name in ("COMPLETE", "PRUNED") and is_sampled(frozen) for frozen in trials_of(study)
     )
@@ -235,7 +235,7 @@ def _frozen(study: "optuna.Study", trial: "Trial") -> "FrozenTrial":
 
 
 def _best_report(study: "optuna.Study", trial: "Trial") -> dict[str, Any] | None:
-    """What the best epoch by the first objective reported; None without a finite one."""
+    """Return the report of the best epoch by the first objective, or None if no epoch has a finite one."""
     found = reports(_frozen(study, trial), several=has_several_objectives(study))
     return best_epoch(found, objectives(study)[0])
 
@@ -244,6 +244,6 @@ def _best_report(study: "optuna.Study", trial: "Trial") -> dict[str, Any] | None
 def _tell(
     study: "optuna.Study", trial: "Trial", state: "TrialState", values: Sequence[float] | None = None
 ) -> None:
-    """Write how a trial ended; in a second attempt the first one may have written it."""
+    """Write how a trial ended; on a retry, an earlier attempt may already have written it."""
     told = study.tell(trial, values, state=state, skip_if_finished=True)
     assert told.state == state, f"trial {trial.number} is {told.state.name} and cannot become {state.name}"

@@ -1,8 +1,8 @@
-"""A sampler's suggestion for a trial, made complete before any of it is written.
+"""Makes a sampler's suggestion for a trial complete before any part of it is written.
 
-Optuna writes one param after another. If a process dies in between, the rest of the trial would be drawn
-from another place of the random sequence. So all params are suggested and noted at once, and then given to
-Optuna param by param, as often as it takes.
+Optuna writes one param after another. If a process dies in between, the remaining params would be drawn from
+another position of the random sequence. So all params are first suggested and recorded together, and then set
+in Optuna one by one, which can be repeated.
 """
 
 import copy
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 
 def suggest(trial: "Trial", space: Space) -> dict[str, Value]:
-    """The sampler's suggestion for a trial; none of its params is written to the study."""
+    """Return the sampler's suggestion for a trial, without writing any param to the study."""
     return space.suggest(cast("Trial", _UnwrittenTrial(trial)))
 
 
 def set_params(trial: "Trial", space: Space, values: Mapping[str, Value]) -> None:
-    """Make ``values`` the trial's params in Optuna; a param that it has already stays."""
+    """Set ``values`` as the trial's params in Optuna; params that are already set are kept."""
     study = trial.study
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
@@ -44,12 +44,12 @@ def set_params(trial: "Trial", space: Space, values: Mapping[str, Value]) -> Non
 
 
 class _UnwrittenTrial:
-    """Answers as a trial that is asked for the first time; its params are kept here, not in the study."""
+    """Behaves like a trial without params; suggested params are kept here, not in the study."""
 
     def __init__(self, trial: "Trial") -> None:
         self._study = trial.study
         self._relative = trial.relative_params
-        # Some samplers read the params that the trial has so far.
+        # Some samplers read the params suggested so far.
         self._frozen = copy.deepcopy(self._study.get_trials(deepcopy=False)[trial.number])
         self._frozen.params, self._frozen.distributions = {}, {}
 
@@ -63,7 +63,7 @@ class _UnwrittenTrial:
         return self._suggest(name, CategoricalDistribution(choices), choices[0])
 
     def _suggest(self, name: str, distribution: BaseDistribution, first: Any) -> Any:
-        """A value of ``distribution``; ``first`` if that is its only one."""
+        """Return a value of ``distribution``, which is ``first`` if there is no other."""
         if distribution.single():
             value = first
         elif name in self._relative:

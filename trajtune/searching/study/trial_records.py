@@ -1,4 +1,4 @@
-"""The trials of a study as plain values, for displays, files and decisions."""
+"""The trials of a study as plain data, for displays, files and decisions."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -21,36 +21,36 @@ WITH_RESULT: Final = ("COMPLETE", "PRUNED")
 """States of trials whose best epoch counts."""
 
 UNFINISHED: Final = ("WAITING", "RUNNING")
-"""States of trials whose training has not begun or not ended."""
+"""States of trials whose training has not started or not ended."""
 
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One trial.
+    """The record of one trial.
 
     Attributes:
-        number: From 0; its directory is ``trials/<number, four digits>``.
-        state: As Optuna names it: WAITING, RUNNING, COMPLETE, PRUNED or FAIL.
-        origin: Where its params come from, see `search.study.origins`; None before it was asked.
-        params: All of its `Params`; empty before it was asked.
-        epochs: What each epoch reported, in order.
+        number: Number of the trial, from 0; its directory is ``trials/<number, four digits>``.
+        state: Optuna's state: WAITING, RUNNING, COMPLETE, PRUNED or FAIL.
+        origin: Origin of the params, see `searching.study.origins`; None before the trial has params.
+        params: The complete `Params`; empty before the trial has params.
+        epochs: The reports of the epochs, in order.
         best_epoch: The epoch (from 1) with the best first objective; None without an epoch.
         value: The first objective at that epoch.
-        costs: All objectives at that epoch, negated if they are maximised, the first one first; empty
-            without an epoch, or if one of them is undefined.
-        damage: One line, for a trial that met damaged checkpoints.
-        violations: For each constraint, as the experiment writes it, how far the trial breaks it; 0 or
-            less if it is kept. Empty before the trial has ended.
-        started, ended: Local times of the machine that searched; None if that has not happened.
-        error: One line, for a trial that failed.
-        duplicate_of: The number of the trial whose results it has, if it was not trained itself.
-        repeat_of: The number of the trial whose params it trains with another seed.
-        seed: Its seed, if that is not the search's.
-        differs_in: Names of settings that the space does not search and in which it differs from the
-            experiment. The sampler does not see a trial that differs.
-        mean_costs: Its ``costs`` averaged with those of its complete repeats.
+        costs: All objectives at that epoch, in order, negated if they are maximised; empty without an
+            epoch, or if one of them is undefined.
+        damage: One-line description of damaged checkpoints; None if there were none.
+        violations: For each constraint, in the experiment's spelling, the amount by which the trial violates
+            it; 0 or less if it is met. Empty before the trial has ended.
+        started, ended: Local times of the machine that searched; None if not reached yet.
+        error: One-line reason of a failure; None if the trial did not fail.
+        duplicate_of: Number of the trial whose results it has, if it was not trained itself.
+        repeat_of: Number of the trial whose params it trains with another seed.
+        seed: Seed of the trial; None: the search's seed.
+        differs_in: Names of unsearched settings in which it differs from the experiment. The sampler does
+            not see a trial that differs.
+        mean_costs: ``costs`` averaged over the trial and its complete repeats.
         mean_value: The first objective, averaged in the same way.
-        seeds: How many trainings these are the means of; 0 without a result.
+        seeds: Number of trainings in these means; 0 without a result.
     """
 
     number: int
@@ -76,37 +76,37 @@ class TrialRecord:
 
     @property
     def is_sampled(self) -> bool:
-        """Whether the sampler sees it; see `search.study.sampled_study`."""
+        """Whether the sampler sees the trial; see `searching.study.sampled_study`."""
         return self.repeat_of is None and not self.differs_in
 
     @property
     def is_feasible(self) -> bool:
-        """Whether it keeps every constraint."""
+        """Whether the trial meets every constraint."""
         return all(violation <= 0 for violation in self.violations.values())
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """What the best epoch reported; empty without an epoch."""
+        """The report of the best epoch; empty without an epoch."""
         return next((dict(epoch) for epoch in self.epochs if epoch["epoch"] == self.best_epoch), {})
 
     @property
     def seconds(self) -> float:
-        """Time spent in epochs."""
+        """Time spent in epochs, in seconds."""
         return float(sum(epoch["seconds"] for epoch in self.epochs))
 
     @property
     def directory(self) -> str:
-        """Where its checkpoints are, below the run directory."""
+        """Directory of its checkpoints, relative to the run directory."""
         return trial_directory(self.number)
 
 
 def trial_directory(number: int) -> str:
-    """The directory of a trial, below the run directory."""
+    """Return the directory of a trial, relative to the run directory."""
     return f"trials/{number:04d}"
 
 
 def read_trial(frozen: "FrozenTrial", metrics: Sequence[str]) -> TrialRecord:
-    """One trial of a study whose objectives are ``metrics``."""
+    """Return the record of one trial of a study whose objectives are ``metrics``."""
     attrs = frozen.user_attrs
     epochs = reports(frozen, several=len(metrics) > 1)
     best = best_epoch(epochs, metrics[0])
@@ -137,18 +137,18 @@ def read_trial(frozen: "FrozenTrial", metrics: Sequence[str]) -> TrialRecord:
 
 
 def read_trials(study: "optuna.Study") -> list[TrialRecord]:
-    """All trials in the order of their numbers."""
+    """Return the records of all trials, ordered by number."""
     metrics = objectives(study)
     return with_means([read_trial(frozen, metrics) for frozen in trials_of(study)])
 
 
 def with_means(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """The trials, with the means of their costs over seeds."""
-    of_repeats: dict[int, list[TrialRecord]] = {}
+    """Return the trials with the means of their costs over seeds."""
+    repeats_by_original: dict[int, list[TrialRecord]] = {}
     for trial in trials:
         if trial.repeat_of is not None and trial.state == "COMPLETE" and trial.costs:
-            of_repeats.setdefault(trial.repeat_of, []).append(trial)
-    return [_with_mean(trial, of_repeats.get(trial.number, [])) for trial in trials]
+            repeats_by_original.setdefault(trial.repeat_of, []).append(trial)
+    return [_with_mean(trial, repeats_by_original.get(trial.number, [])) for trial in trials]
 
 
 def _with_mean(trial: TrialRecord, repeats: Sequence[TrialRecord]) -> TrialRecord:
@@ -164,11 +164,11 @@ def _with_mean(trial: TrialRecord, repeats: Sequence[TrialRecord]) -> TrialRecor
 
 
 def ranked(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """The finished trials that may win, best first; ties go to the lower number.
+    """Return the finished trials that are eligible to win, best first; ties go to the lower number.
 
-    These have a result of their own and keep every constraint. A trial stands for its repeats too, and is
-    ranked by the mean over seeds. With several objectives, the trials of the Pareto front come first. Within
-    the front and after it, the first objective decides.
+    Eligible trials were trained themselves and meet every constraint. Repeats are not listed: the original
+    is ranked by its mean over seeds. With several objectives, the trials of the Pareto front come first.
+    Within the front and after it, the first objective decides.
     """
     candidates = [
         trial
@@ -187,18 +187,18 @@ def ranked(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
 
 
 def best_trial(trials: Sequence[TrialRecord]) -> TrialRecord | None:
-    """The first of `ranked`: the best trial so far; None if none may win."""
+    """Return the best trial so far, which is the first of `ranked`, or None if none is eligible."""
     return next(iter(ranked(trials)), None)
 
 
 def pareto_front(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """Those of `ranked` that no other dominates, best first."""
+    """Return the trials of `ranked` that no other trial dominates, best first."""
     candidates = ranked(trials)
     return [trial for trial in candidates if not _is_dominated(trial, candidates)]
 
 
 def _is_dominated(trial: TrialRecord, others: Sequence[TrialRecord]) -> bool:
-    """Whether another is better in one objective and at least equal in the rest."""
+    """Return whether another trial is better in one objective and not worse in the others."""
     return any(
         other.mean_costs != trial.mean_costs
         and all(a <= b for a, b in zip(other.mean_costs, trial.mean_costs, strict=True))
@@ -207,5 +207,5 @@ def _is_dominated(trial: TrialRecord, others: Sequence[TrialRecord]) -> bool:
 
 
 def research_default(trials: Sequence[TrialRecord]) -> TrialRecord | None:
-    """The trial of the research default; None before it was queued."""
+    """Return the trial of the research default, or None before it is queued."""
     return next((trial for trial in trials if trial.origin == RESEARCH_DEFAULT_ORIGIN), None)

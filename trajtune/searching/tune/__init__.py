@@ -1,1 +1,1 @@
-"""What Ray Tune sees: searcher, scheduler, trainable, placement, budget, tracking."""
+"""The interface to Ray Tune: searcher, scheduler, trainable, placement, demand and tracking."""

@@ -1,4 +1,4 @@
-"""Whether a Ray cluster can run a search: checked before the run is made, in one line each."""
+"""Checks that a Ray cluster can run a search, before the run is created."""
 
 import os
 import secrets
@@ -21,10 +21,10 @@ from trajtune.storage.files import write_file
 from trajtune.storage.path import StoredPath, local_path, stored_path
 
 _ANSWER_WAIT_S: Final = 60.0
-"""Time in which each node must answer; the first task on a node starts a process and imports trajtune."""
+"""Seconds in which each node must answer; the first task on a node starts a process and imports trajtune."""
 
 _STATUS_WAIT_S: Final = 15.0
-"""Time in which the autoscaler of a cluster that has just been started says that it is there."""
+"""Seconds to wait for the autoscaler of a cluster that has just started."""
 
 
 def check_cluster(settings: SearchSettings, runs: str) -> None:
@@ -32,11 +32,11 @@ def check_cluster(settings: SearchSettings, runs: str) -> None:
 
     Args:
         settings: ``max_concurrent`` and ``gpus_per_trial`` are used.
-        runs: ``storage.runs``.
+        runs: The setting ``storage.runs``.
 
     Raises:
-        RunError: If no trial has room and none will have; if nodes have other versions of trajtune or its
-            libraries; or if ``runs`` is not the same place on every node.
+        RunError: If no trial fits and the cluster cannot grow, if nodes have other versions of trajtune or
+            its libraries, or if ``runs`` is not the same directory on every node.
     """
     place(settings, ray.cluster_resources(), can_grow=_will_grow(settings))
     if is_joined():
@@ -44,7 +44,7 @@ def check_cluster(settings: SearchSettings, runs: str) -> None:
 
 
 def _will_grow(settings: SearchSettings) -> bool:
-    """Whether nodes may come; asked for only where no trial has room now."""
+    """Return whether the cluster may add nodes; it is asked only if no trial fits now."""
     if num_slots(settings, ray.cluster_resources()) > 0 or not is_joined():
         return False
     deadline = time.monotonic() + _STATUS_WAIT_S
@@ -52,7 +52,7 @@ def _will_grow(settings: SearchSettings) -> bool:
         time.sleep(0.5)
     if grows:
         what = "GPUs" if settings.gpus_per_trial else "CPUs"
-        print(f"No node with {what} is up yet; Ray's autoscaler is asked for some.", file=sys.stderr)
+        print(f"No node with {what} is up yet. Requesting one from Ray's autoscaler.", file=sys.stderr)
     return grows
 
 
@@ -80,11 +80,11 @@ def _check_node(node: dict[str, Any], probe: str, content: str) -> None:
     name = node["NodeManagerHostname"]
     here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
     try:
-        seen = ray.get(_look.options(scheduling_strategy=here).remote(probe), timeout=_ANSWER_WAIT_S)
+        seen = ray.get(_inspect_node.options(scheduling_strategy=here).remote(probe), timeout=_ANSWER_WAIT_S)
     except GetTimeoutError as error:
         raise RunError(
-            f"The node {name} must answer, but did not for {_ANSWER_WAIT_S:g} s. Look at `ray status`, or "
-            "take it out of the cluster."
+            f"The node {name} must answer, but did not within {_ANSWER_WAIT_S:g} s. Check `ray status`, or "
+            "remove the node from the cluster."
         ) from error
     except RayError as error:
         reason = str(error).strip().splitlines()[-1].strip().rstrip(".")
@@ -100,20 +100,20 @@ def _check_node(node: dict[str, Any], probe: str, content: str) -> None:
         ours = ", ".join(f"{each} {own}" for each, own in versions().items())
         raise RunError(
             f"Every node must have the versions of this process, {ours}, but {name} has {', '.join(others)}. "
-            "Install the same everywhere."
+            "Install the same versions everywhere."
         )
     if seen["content"] != content:
         raise RunError(
-            f"`storage.runs` must be the same place on every node, but {name} does not see what was written "
-            f"to {os.path.dirname(probe)}. Use a file system that all nodes mount, or a store."
+            f"`storage.runs` must be the same directory on every node, but {name} does not see what was "
+            f"written to {os.path.dirname(probe)}. Use a file system that all nodes mount, or a store."
         )
 
 
 @ray.remote(num_cpus=0, max_retries=0)  # type: ignore[untyped-decorator]
-def _look(probe: str) -> dict[str, Any]:
-    """On a node: its versions, and what it reads where this process has written."""
+def _inspect_node(probe: str) -> dict[str, Any]:
+    """Return, from a node, its versions and the content that it reads at ``probe``."""
     try:
         content = stored_path(probe).read_text("utf-8")
-    except (OSError, ValueError):  # also a store that refuses
+    except (OSError, ValueError):  # includes an object store that refuses access
         content = None
     return {"versions": versions(), "content": content}

@@ -1,9 +1,9 @@
-"""Demand for nodes: what Ray's autoscaler must see, so that a cluster grows with the search.
+"""Requests nodes from Ray's autoscaler, so that a cluster grows with the search.
 
-Ray adds nodes only for demand that is pending. Trials are suggested when there is a slot for them, because
-the sampler learns from what has ended before; so none of them is ever pending. Here empty placement groups
-are: those that find room are removed at once, and Ray removes all of them when the process ends, however
-that ends.
+Ray adds nodes only for pending demand. But trials are never pending: each is suggested only when a slot is
+free, because the sampler learns from the trials that ended before. So this module creates pending demand
+with empty placement groups. A group that finds room is removed at once, and Ray removes all groups when the
+process ends for any reason.
 """
 
 import json
@@ -25,11 +25,11 @@ _INTERVAL_S: Final = 1.0
 _STATUS_KEY: Final = "__autoscaling_status"
 _V2_KEY: Final = "__autoscaler_v2_enabled"
 _FIXED_NODE_TYPE: Final = "node_"
-"""What Ray calls the type of each node in a cluster that it did not start itself."""
+"""Prefix of Ray's node types in a cluster that Ray did not start itself."""
 
 
 def can_grow() -> bool:
-    """Whether the cluster that was joined has an autoscaler, which starts nodes for pending demand."""
+    """Return whether the joined cluster has an autoscaler, which starts nodes for pending demand."""
     from ray.experimental.internal_kv import _internal_kv_get
 
     if not is_joined():
@@ -42,10 +42,10 @@ def can_grow() -> bool:
 
 
 class Demand:
-    """How many trials could run at once, if there were nodes for them.
+    """The number of trials that could run at once if there were enough nodes.
 
     Attributes:
-        wanted: Trials that could run now.
+        wanted: Number of trials that could run now.
     """
 
     def __init__(self, settings: SearchSettings, most: int) -> None:
@@ -55,14 +55,14 @@ class Demand:
         self.wanted = most
 
     def set_unfinished(self, unfinished: int) -> None:
-        """Say how many trials have not ended; no more nodes are asked for than these need."""
+        """Set the number of trials that have not ended; it limits the nodes that are requested."""
         self.wanted = min(self._most, unfinished)
 
     def update(self) -> None:
-        """Ask for what is lacking; ask for nothing while there is room for a trial."""
+        """Request the missing slots; request nothing while there is room for a trial."""
         lacking = self.wanted - num_slots(self._settings, ray.cluster_resources())
         has_room = num_slots(self._settings, ray.available_resources()) > 0
-        # A group that is placed takes the room of a trial.
+        # A placed group occupies the slot of a trial.
         if lacking <= 0 or has_room or any(group.wait(0) for group in self._groups):
             self.withdraw()
         elif self._sizes != (sizes := _sizes(lacking)):
@@ -74,7 +74,7 @@ class Demand:
             self._sizes = sizes
 
     def withdraw(self) -> None:
-        """Ask for nothing."""
+        """Withdraw all requests."""
         from ray.util.placement_group import remove_placement_group
 
         for group in self._groups:
@@ -84,7 +84,7 @@ class Demand:
 
 @contextmanager
 def visible_demand(demand: Demand) -> Iterator[None]:
-    """For the block, show the demand to the cluster's autoscaler, if there is one."""
+    """Show the demand to the cluster's autoscaler, if there is one, while the block runs."""
     if not is_joined():
         yield
         return
@@ -112,10 +112,10 @@ def _group(bundles: list[dict[str, float]]) -> "PlacementGroup":
 
 
 def _sizes(lacking: int) -> list[int]:
-    """Sizes of groups that together lack so many slots: 1, 1, 2, 4, 8, ...
+    """Return the sizes of groups that sum to ``lacking`` slots: 1, 1, 2, 4, 8, ...
 
-    Ray's second autoscaler starts nodes for a group only if all of it will fit, and nobody knows here how
-    many nodes it may start.
+    Ray's autoscaler v2 starts nodes for a group only if the complete group will fit. How many nodes it may
+    start is unknown here, so the groups have growing sizes.
     """
     sizes: list[int] = []
     while (left := lacking - sum(sizes)) > 0:

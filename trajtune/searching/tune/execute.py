@@ -1,4 +1,4 @@
-"""Train a session's trials with Ray Tune. Import this inside `ray_session`: Ray reads its settings then."""
+"""Trains a session's trials with Ray Tune. Import it inside `ray_session`: Ray reads settings on import."""
 
 import os
 import signal
@@ -28,25 +28,27 @@ from trajtune.searching.tune.scheduler import StudyScheduler
 from trajtune.searching.tune.searcher import StudySearcher
 from trajtune.searching.tune.tracking import tracked, trial_name
 from trajtune.searching.tune.trainable import TrialActor
-from trajtune.searching.val_baselines import keep_baselines
+from trajtune.searching.val_baselines import measure_baselines
+from trajtune.stages import stage
 from trajtune.storage.path import local_path
 
 
 def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: bool) -> str | None:
-    """Train what the study lacks, until it has all, a budget is spent or Ctrl-C is pressed.
+    """Train the study's missing trials until all have ended, a budget is spent or Ctrl-C is pressed.
 
     Returns:
-        Which budget was spent at the end, as a clause for a message; None if none was.
+        Why the search stopped early, as a clause for a message; None if it did not.
     """
     run, settings = session.run, session.settings
     with _interrupt_handler_restored():
-        # A resumed search on a new cluster has no node yet, and waits for the first.
+        # A resumed search on a new cluster may have no node yet; it then waits for the first one.
         grows = can_grow()
         placement = place(settings, ray.cluster_resources(), can_grow=grows)
         most = min(settings.max_concurrent or session.num_missing, session.num_missing)
         demand = Demand(settings, most)
         train, val = train_careers(session.snapshot, settings), session.snapshot.read("val").arrays
-        keep_baselines(run, train, val, session.snapshot.encoder().vocab_size)
+        with stage("Measuring the baselines on val"):
+            measure_baselines(run, train, val, session.snapshot.encoder().vocab_size)
         trainable = _trainable(session, placement, train, val)
         with (
             display(run, session.study, log, json_log=json_log) as listener,
@@ -65,17 +67,19 @@ def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: boo
                         lambda: demand.set_unfinished(session.num_missing),
                     ),
                     scheduler=StudyScheduler(session),
-                    num_samples=-1,  # the searcher says when it is enough
+                    num_samples=-1,  # the searcher ends the search
                     reuse_actors=True,
                     trial_name_creator=trial_name,
                 ),
                 run_config=tune.RunConfig(
                     name="trials",
                     storage_path=directory,
-                    # Trials write their own checkpoints, where a new search finds them.
+                    # Trials write their own checkpoints to the run directory.
                     checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                     failure_config=tune.FailureConfig(max_failures=settings.max_failures),
                     callbacks=callbacks,
+                    # In a notebook Tune would choose one that clears the cell, where our display is.
+                    progress_reporter=tune.CLIReporter(),
                     verbose=int(verbose),
                 ),
             )
@@ -84,7 +88,7 @@ def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: boo
 
 
 def _trainable(session: SearchSession, placement: Placement, train: CareerArrays, val: CareerArrays) -> Any:
-    """The actor with the data and settings that all trials share, and the resources of one trial."""
+    """Return the actor class with the data and settings shared by all trials, and one trial's resources."""
     encoder, settings = session.snapshot.encoder(), session.settings
     with_data = tune.with_parameters(
         TrialActor,
@@ -104,7 +108,7 @@ def _fit(tuner: tune.Tuner) -> None:
     try:
         tuner.fit()
     except TuneError as error:
-        # Ray wraps what the searcher raises; these are for the user.
+        # Ray wraps the exceptions that the searcher raises; these are meant for the user.
         if isinstance(error.__context__, TrajtuneError | OSError):
             raise error.__context__ from None
         raise
@@ -112,7 +116,7 @@ def _fit(tuner: tune.Tuner) -> None:
 
 @contextmanager
 def _actors_started_together(count: int) -> Iterator[None]:
-    """Let Tune start as many actors at once as train at once; by itself it waits for each one's imports."""
+    """Let Tune start ``count`` actors at once; by default it waits for the imports of each one."""
     name = "TUNE_MAX_PENDING_TRIALS_PG"
     before = os.environ.get(name)
     os.environ.setdefault(name, str(count))
@@ -125,14 +129,14 @@ def _actors_started_together(count: int) -> Iterator[None]:
 
 @contextmanager
 def _tune_directory(run: Run) -> Iterator[str]:
-    """A directory for Ray Tune's own files; what a killed session leaves in a run, the next one removes."""
+    """Create a directory for Ray Tune's files. If the session is killed, the next one removes it."""
     with tempfile.TemporaryDirectory(prefix=TUNE_PREFIX, dir=local_path(run.path)) as directory:
         yield directory
 
 
 @contextmanager
 def _interrupt_handler_restored() -> Iterator[None]:
-    """Restore the handler of Ctrl-C, which Tune replaces by one that outlives its run."""
+    """Restore the handler for Ctrl-C, which Tune replaces and does not restore."""
     before = signal.getsignal(signal.SIGINT)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Where trials run: how many at once on the CPUs and GPUs that Ray has, and on which device each trains."""
+"""Places trials: how many run at once on Ray's CPUs and GPUs, and on which device each trains."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ class Placement:
     """How Ray places trials.
 
     Attributes:
-        concurrent: Trials that run at once.
-        resources: Resources of each trial, as Ray names them.
-        device: torch's device.
+        concurrent: Number of trials that run at once.
+        resources: Resources of each trial, with Ray's names.
+        device: Torch device.
     """
 
     concurrent: int
@@ -27,11 +27,11 @@ def place(settings: SearchSettings, available: Mapping[str, float], *, can_grow:
 
     Args:
         settings: ``max_concurrent`` and ``gpus_per_trial`` are used.
-        available: Ray's resources, as from `ray.cluster_resources`.
-        can_grow: Whether nodes may come, so that no trial needs room yet.
+        available: Ray's resources, for example from `ray.cluster_resources`.
+        can_grow: Whether the cluster may add nodes, so that no trial needs to fit yet.
 
     Raises:
-        RunError: If there is no room for one trial and none may come; nothing falls back to the CPU.
+        RunError: If no trial fits and the cluster cannot grow. Trials never fall back to the CPU.
     """
     share, concurrent = settings.gpus_per_trial, num_concurrent(settings, available)
     if not share:
@@ -49,13 +49,13 @@ def place(settings: SearchSettings, available: Mapping[str, float], *, can_grow:
 
 
 def num_concurrent(settings: SearchSettings, available: Mapping[str, float]) -> int:
-    """How many trials run at once on what Ray has now; nodes may join and leave."""
+    """Return how many trials run at once on Ray's present resources; nodes may join and leave."""
     fits = num_slots(settings, available)
     return min(settings.max_concurrent or fits, fits)
 
 
 def num_slots(settings: SearchSettings, available: Mapping[str, float]) -> int:
-    """How many trials have room, whatever ``max_concurrent`` is."""
+    """Return how many trials fit, regardless of ``max_concurrent``."""
     fits, share = int(available.get("CPU", 0)), settings.gpus_per_trial
     if share:
         gpus = available.get("GPU", 0.0)

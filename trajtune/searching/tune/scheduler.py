@@ -12,14 +12,14 @@ _REPORT_PREFIX = "report/"
 
 
 class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
-    """Stops a trial when the session says so."""
+    """Stops a trial when the session decides so."""
 
     def __init__(self, session: "SearchSession") -> None:
         super().__init__()
         self._session = session
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """Record an epoch and decide whether there is to be another."""
+        """Record an epoch and decide whether the trial continues."""
         report = {
             key.removeprefix(_REPORT_PREFIX): value
             for key, value in result.items()
@@ -29,7 +29,7 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
         return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        """Keep what Ray wrote of the error, which may be that of the last attempt."""
+        """Remember the error that Ray has written; it is recorded if this was the last attempt."""
         if trial.error_file:
             self._session.note_failure(trial.trial_id, _reason(Path(trial.error_file).read_text("utf-8")))
 
@@ -38,7 +38,7 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
 
 
 def _reason(text: str) -> str:
-    """The line that gives the reason, from what Ray has written about all failures of a trial."""
+    """Return the line with the reason from Ray's text about all failures of a trial."""
     lines = [line.strip() for line in text.rpartition("Failure #")[2].splitlines()[1:] if line.strip()]
     # A traceback ends with its error; Ray's report of a dead actor begins with the cause.
     is_traceback = any(line.startswith(("Traceback", 'File "')) for line in lines)

@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from trajtune.searching.session import SearchSession
 
 _RECOUNT_EVERY_S: Final = 1.0
-"""How often Ray is asked how many trials fit: nodes join and leave."""
+"""Seconds between two queries to Ray of how many trials fit; nodes join and leave."""
 
 
 class StudySearcher(Searcher):  # type: ignore[misc]
-    """Hands a session's trials to Ray Tune.
+    """Passes a session's trials to Ray Tune.
 
     Args:
-        session: Decides and records.
-        max_concurrent: How many trials may run at once now.
-        recounted: Called whenever that was asked.
+        session: The session that decides and records.
+        max_concurrent: Returns how many trials may run at once now.
+        recounted: Called after each call of ``max_concurrent``.
     """
 
     def __init__(
@@ -34,8 +34,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._slots, self._counted_at = 0, -math.inf
 
     def suggest(self, trial_id: str) -> Any:
-        """The next trial's config; None if there is none now; FINISHED if there will be none."""
-        self._session.still_held()  # also while no trial can be started
+        """Return the next trial's config, None if there is none now, or FINISHED if there will be none."""
+        self._session.still_held()  # checked even while no trial can start
         if self._session.num_running >= self._max_concurrent():
             return None
         config = self._session.suggest(trial_id)
@@ -53,13 +53,13 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             self._session.end(trial_id, error=(result or {}).get("error"))
 
     def save(self, checkpoint_path: str) -> None:
-        """Save nothing: the study has it all."""
+        """Save nothing, because the study contains everything."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Restore nothing: a search resumes from the study."""
+        """Restore nothing, because a search resumes from the study."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Tune pickles its searcher beside its own state, which no resume of ours reads.
+        # Tune pickles its searcher with its own state, which trajtune never reads.
         return (object, ())
 
     def _max_concurrent(self) -> int:

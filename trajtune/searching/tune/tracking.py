@@ -1,7 +1,6 @@
-"""Logging to MLflow in addition to the study, by Ray Tune's own callback."""
+"""Logs trials to MLflow in addition to the study, with Ray Tune's callback."""
 
 import importlib.util
-import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from trajtune.experiment.settings import TrackingSettings
 from trajtune.searching.runs.directory import Run
 from trajtune.searching.runs.place_faults import stopped
 from trajtune.searching.study.trial_records import trial_directory
+from trajtune.storage.mlflow_store import URI_VARIABLE, few_retries, quiet_mlflow, refused
 from trajtune.storage.path import is_uri
 
 if TYPE_CHECKING:
@@ -21,15 +21,13 @@ if TYPE_CHECKING:
 MLFLOW: Final = "mlflow.db"
 """MLflow's database in the run directory, unless `URI_VARIABLE` names another store."""
 
-URI_VARIABLE: Final = "MLFLOW_TRACKING_URI"
-
 
 def check_tracking(settings: TrackingSettings, runs: str) -> None:
-    """Check, before a search starts, that MLflow is installed, answers and can write where the runs are.
+    """Check, before a search starts, that MLflow is installed, answers and can write to its store.
 
     Raises:
-        RunError: If MLflow is wanted and the extra is not installed, the runs are in an object store and
-            `URI_VARIABLE` is not set, or the store that it names does not answer.
+        RunError: If MLflow is requested and the extra is not installed, if the runs are in an object store
+            and `URI_VARIABLE` is not set, or if the MLflow store does not answer.
     """
     if not settings.mlflow:
         return
@@ -48,48 +46,31 @@ def check_tracking(settings: TrackingSettings, runs: str) -> None:
 
 
 def _check_answers(uri: str) -> None:
-    """Ask the tracking store for anything; it quotes no URI, which may hold a password."""
-    _quiet()
-    with _few_retries():
+    """Send a request to the tracking store. Errors quote no URI, because it may contain a password."""
+    quiet_mlflow()
+    with few_retries():
         from mlflow import MlflowClient
 
         try:
             MlflowClient(uri).search_experiments(max_results=1)
         except Exception as error:  # noqa: BLE001 - what may be raised differs from store to store
             raise RunError(
-                f"{_refused(error)}. Start the server, fix the address, or leave `tracking` out."
+                f"{refused(error)}. Start the server, fix the address, or leave `tracking` out."
             ) from None
-
-
-def _refused(error: Exception, where: str = f"the store that {URI_VARIABLE} names") -> str:
-    return f"MLflow cannot use {where} ({type(error).__name__})"
-
-
-@contextmanager
-def _few_retries() -> Iterator[None]:
-    """By default MLflow tries a server that is away for several minutes."""
-    wanted = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
-    own = {name: value for name, value in wanted.items() if name not in os.environ}
-    os.environ.update(own)
-    try:
-        yield
-    finally:
-        for name in own:
-            os.environ.pop(name, None)
 
 
 @contextmanager
 def tracked(settings: TrackingSettings, run: Run) -> "Iterator[list[Callback]]":
-    """Ray Tune's callbacks for the experiment's tracking, for the block."""
+    """Provide Ray Tune's callbacks for the experiment's tracking while the block runs."""
     if not settings.mlflow:
         yield []
         return
     before = os.environ.get(URI_VARIABLE)
     try:
-        with _few_retries():
+        with few_retries():
             yield [_mlflow(before, run)]
     finally:
-        # The callback has changed mlflow's own setting, and through that the environment.
+        # The callback has changed MLflow's global setting, and through it the environment.
         import mlflow
 
         mlflow.set_tracking_uri(None)
@@ -98,35 +79,28 @@ def tracked(settings: TrackingSettings, run: Run) -> "Iterator[list[Callback]]":
 
 
 def trial_name(trial: Any) -> str:
-    """A trial's name in Ray Tune and MLflow: that of its directory."""
+    """Return a trial's name in Ray Tune and MLflow, which is the name of its directory."""
     return Path(trial_directory(trial.config["number"])).name
 
 
-def _quiet() -> None:
-    # Read by mlflow when it is imported; a user's own setting wins.
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    for logger in ("mlflow", "alembic"):
-        logging.getLogger(logger).setLevel(logging.WARNING)
-
-
 def _mlflow(uri: str | None, run: Run) -> "Callback":
-    _quiet()
+    quiet_mlflow()
     from ray.air.integrations.mlflow import MLflowLoggerCallback
 
     def stopping(method: str) -> Any:
-        """The callback's method; if the store fails, the search stops and its trials stay unfinished."""
+        """Return the callback's method, which stops the search, with its trials unfinished, if it fails."""
 
         def log(self: Any, *args: Any, **kwargs: Any) -> None:
             try:
                 getattr(super(Unpickled, self), method)(*args, **kwargs)
             except Exception as error:  # noqa: BLE001 - what may be raised differs from store to store
-                reason = _refused(error) if uri else _refused(error, f"the run's {MLFLOW}")
+                reason = refused(error) if uri else refused(error, f"the run's {MLFLOW}")
                 raise stopped(run.reference, reason) from None
 
         return log
 
     class Unpickled(MLflowLoggerCallback):  # type: ignore[misc]
-        """Ray pickles its callbacks into a file that would hold the URI, maybe with a password."""
+        """Pickles as an empty object, because Ray writes callbacks to a file and the URI may be secret."""
 
         setup, log_trial_start = stopping("setup"), stopping("log_trial_start")
         log_trial_result, log_trial_end = stopping("log_trial_result"), stopping("log_trial_end")

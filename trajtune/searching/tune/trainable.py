@@ -1,4 +1,4 @@
-"""Ray Tune's trainable: an actor that trains one trial after another, an epoch in each step."""
+"""Ray Tune's trainable: an actor that trains one trial after another, one epoch per step."""
 
 import socket
 from collections.abc import Iterator, Mapping
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 class TrialActor(tune.Trainable):  # type: ignore[misc]
-    """Trains the trial that its config names: ``number``, ``params``, ``seed``, epochs ``recorded``.
+    """Trains the trial in its config: ``number``, ``params``, ``seed`` and epochs already ``recorded``.
 
-    Each step is an epoch and reports what `train_trial` yields; the step after the last epoch reports
-    only ``done``. A `TrainingError` would occur again in every retry, so it is reported as ``error``;
-    Ray retries after any other exception. If the last one is a `PlaceFaultError`, the search stops.
+    Each step is an epoch and reports what `train_trial` yields. The step after the last epoch reports
+    only ``done``. A `TrainingError` would occur again in every retry, so it is reported as ``error``.
+    Ray retries after any other exception. If the last exception is a `PlaceFaultError`, the search stops.
     """
 
     def setup(
@@ -40,7 +40,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         device: str,
         versions: Mapping[str, str],
     ) -> None:
-        """Take the shared data, which lies in Ray's object store and is not copied, and start a trial."""
+        """Keep the shared data, which Ray's object store provides without copies, and start a trial."""
         import torch
 
         _check_node(versions, stored_path(directory))
@@ -87,7 +87,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
 
 
 def _check_node(versions: Mapping[str, str], run: StoredPath) -> None:
-    """Refuse a node that has joined since the search began, if it has other versions or sees another disk."""
+    """Refuse a node that joined during the search if it has other versions or does not see the run."""
     here = versions_here()
     others = [f"{name} {here[name]}" for name, version in versions.items() if here[name] != version]
     if others:

@@ -1,4 +1,4 @@
-"""What the tests of reading PostgreSQL share: small ranges, and a server that may be stopped."""
+"""Fixtures for reading PostgreSQL: small ranges, and a server that may be stopped."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from trajtune.careers.sources.postgres import plan
 
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ranges so small that a little table has several."""
+    """Make ranges so small that a small table has several."""
     monkeypatch.setattr(plan, "RANGE_BYTES", 1 << 16)
 
 
@@ -24,7 +24,7 @@ def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="package")
 def wide(own_server: Server) -> Server:
-    """A table of which a range is more than sockets can hold."""
+    """Create a table with ranges larger than the buffers of sockets."""
     own_server.run("alter table careers rename to narrow")
     fill_server(own_server, 400, padding=100_000)
     own_server.run("alter table careers alter work_history set storage external")

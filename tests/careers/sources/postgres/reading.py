@@ -1,4 +1,4 @@
-"""Tables of careers, and ways to read them and to disturb the reading."""
+"""Helpers that create tables of careers, read them, and disturb the reading."""
 
 import json
 import threading
@@ -53,7 +53,7 @@ def wait_for(execute: Execute, condition: str, seconds: float = 60) -> None:
 
 
 def kill(execute: Execute, condition: str, times: int) -> threading.Thread:
-    """Terminate the connections that meet the condition, as often as asked, while something else reads."""
+    """Terminate matching connections a given number of times during a read."""
 
     def terminate() -> None:
         for _ in range(times):
@@ -80,7 +80,7 @@ def assert_complete(loaded: LoadedCareers, count: int = 400) -> None:
 
 
 def in_mid_read(one: Server, action: str, pause_s: float | None) -> threading.Thread:
-    """Stop a server once its rows are copied, and start it again after a pause, if any."""
+    """Stop a server once its rows are copied, and optionally start it again after a pause."""
 
     def act() -> None:
         deadline = time.monotonic() + 60

@@ -52,7 +52,7 @@ def test_an_array_of_roles_is_a_history(database: str, execute: Execute, kind: s
     assert careers["titles"].to_pylist() == [["A", "B"], ["A", "B"]]
 
 
-def test_a_name_with_dots_leads_into_a_column_of_json(database: str, execute: Execute):
+def test_a_name_with_dots_is_a_path_into_a_json_column(database: str, execute: Execute):
     execute("create table documents (doc jsonb, note text)")
     document = (
         '{"id": {"bioguide": "%s"}, "Person": {"Roles": [{"title": {"name": "A"}, "start_date": "2010"},'
@@ -107,7 +107,7 @@ def test_role_rows_of_real_types_are_read(database: str, execute: Execute):
     )
 
 
-def test_the_order_of_rows_changes_no_byte(database: str, execute: Execute, small_pages: None):
+def test_the_order_of_rows_does_not_change_the_result(database: str, execute: Execute, small_pages: None):
     fill(execute, "ordered", 1500)
     execute("insert into ordered values (7, '[]'), (null, '[]'), (8, null)")
     execute("create table shuffled as select * from ordered order by random()")
@@ -125,7 +125,7 @@ def _bytes(table: pa.Table) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def test_a_reader_whose_connection_drops_loses_and_doubles_nothing(database: str, execute: Execute):
+def test_a_dropped_connection_loses_and_duplicates_no_row(database: str, execute: Execute):
     fill(execute, "dropped", 400)
     killer = kill(execute, COPYING, 2)
     loaded = load(database, query=SLOW.format(table="dropped"))
@@ -134,7 +134,7 @@ def test_a_reader_whose_connection_drops_loses_and_doubles_nothing(database: str
     assert loaded.counts["rows_in"] == 400
 
 
-def test_when_the_snapshot_is_lost_the_reading_begins_again(database: str, execute: Execute):
+def test_the_reading_starts_again_when_the_snapshot_is_lost(database: str, execute: Execute):
     fill(execute, "lost", 400)
     killer = kill(execute, f"({EXPORTING}) or ({COPYING})", 1)
     loaded = load(database, query=SLOW.format(table="lost"))
@@ -176,7 +176,7 @@ def test_ctrl_c_leaves_no_connection(database: str, execute: Execute):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pause_s", [0, 4])
-def test_a_server_that_stops_in_mid_read_and_starts_again_loses_and_doubles_nothing(
+def test_a_server_restart_during_a_read_loses_and_duplicates_no_row(
     own_server: Server, pause_s: float
 ) -> None:
     stopping = in_mid_read(own_server, "immediate", pause_s)
@@ -186,7 +186,7 @@ def test_a_server_that_stops_in_mid_read_and_starts_again_loses_and_doubles_noth
 
 
 @pytest.mark.slow
-def test_a_server_that_stops_for_good_is_one_line_and_leaves_no_snapshot(
+def test_a_server_that_stays_down_is_one_line_and_leaves_no_snapshot(
     own_server: Server, tmp_path: Path
 ) -> None:
     experiment = Experiment(

@@ -1,4 +1,4 @@
-"""A database that cannot be read is one line without the password."""
+"""The error for a database that cannot be read is one line without the password."""
 
 import socket
 import time
@@ -26,11 +26,11 @@ pytestmark = pytest.mark.usefixtures("ray_local")
             "postgresql://me:hunter2@no-such-host.invalid/x",
             "could not translate host name .* Fix the host in POSTGRES_URL",
         ),
-        ("hunter2 hunter2", "no PostgreSQL URL"),
+        ("hunter2 hunter2", "not a PostgreSQL URL"),
         ("postgresql://me:hunter2@[/x", "no valid host and port"),
     ],
 )
-def test_a_database_that_is_not_there_is_one_line_without_the_password(url: str, message: str):
+def test_a_missing_database_is_one_line_without_the_password(url: str, message: str):
     started = time.monotonic()
     with pytest.raises(SourceError, match=message) as caught:
         load(url)
@@ -43,7 +43,7 @@ def test_a_database_that_is_not_there_is_one_line_without_the_password(url: str,
 
 
 @pytest.mark.slow
-def test_a_server_that_takes_connections_and_says_nothing_is_one_line_after_a_bounded_wait() -> None:
+def test_a_server_that_never_answers_is_one_line_after_a_bounded_wait() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://me:hunter2@127.0.0.1:{silent.getsockname()[1]}/x"
         started = time.monotonic()
@@ -56,7 +56,7 @@ def test_a_server_that_takes_connections_and_says_nothing_is_one_line_after_a_bo
 
 @pytest.fixture
 def url_of(own_server: Server) -> Callable[[str, str], str]:
-    """The URL of a user with the marked password, with parameters; the server asks for no password."""
+    """Return a URL with the marked password and parameters; the server needs no password."""
     if not own_server.run("select 1 from pg_database where datname = 'closed'"):
         own_server.run("create role locked")
         own_server.run("create role guest login")
@@ -80,7 +80,7 @@ def url_of(own_server: Server) -> Callable[[str, str], str]:
         ("guest", "closed", 'permission denied for database "closed"; .* Grant CONNECT on it'),
     ],
 )
-def test_a_refusal_is_libpqs_own_reason_without_the_url(
+def test_a_refusal_shows_libpqs_reason_without_the_url(
     url_of: Callable[[str, str], str], user: str, rest: str, message: str
 ) -> None:
     started = time.monotonic()
@@ -99,7 +99,7 @@ def test_a_refusal_is_libpqs_own_reason_without_the_url(
         ("host all all all reject", "pg_hba.conf rejects connection .* Add sslmode=require"),
     ],
 )
-def test_a_server_that_admits_nobody_is_one_line_with_its_reason(
+def test_a_server_that_refuses_everybody_is_one_line_with_its_reason(
     own_server: Server, url_of: Callable[[str, str], str], rule: str, message: str
 ) -> None:
     rules = Path(own_server.cluster.data) / "pg_hba.conf"
@@ -118,7 +118,7 @@ def test_a_server_that_admits_nobody_is_one_line_with_its_reason(
     assert PASSWORD not in str(caught.value)
 
 
-def test_settings_a_driver_and_white_space_are_read_as_a_url_is(own_server: Server) -> None:
+def test_libpq_settings_a_driver_and_white_space_are_accepted(own_server: Server) -> None:
     port = own_server.port
     for url in (
         f"postgresql+psycopg2://postgres@127.0.0.1:{port}/postgres\n",
@@ -127,7 +127,7 @@ def test_settings_a_driver_and_white_space_are_read_as_a_url_is(own_server: Serv
         assert load(url, table="careers").counts["careers"] == 400
 
 
-def test_a_role_with_timeouts_of_every_kind_is_read(own_server: Server) -> None:
+def test_timeouts_of_the_role_do_not_stop_the_reading(own_server: Server) -> None:
     if not own_server.run("select 1 from pg_roles where rolname = 'hurried'"):
         own_server.run("create role hurried login", "grant select on careers to hurried")
     for name in ("transaction_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):

@@ -1,4 +1,4 @@
-"""What is read: tables, views and queries, shared by readers of one snapshot."""
+"""Tables, views and queries are divided between readers of one snapshot."""
 
 import threading
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ from trajtune.experiment.sources import FileSource, JsonHistory, PostgresSource,
 pytestmark = pytest.mark.usefixtures("ray_local")
 
 
-def test_a_query_a_view_and_a_partitioned_table_are_read_whole(database: str, execute: Execute):
+def test_a_query_a_view_and_a_partitioned_table_are_read_completely(database: str, execute: Execute):
     fill(execute, "base", 300)
     execute("create view seen as select id as candidate_id, work_history from base where id < 200")
     execute("create table parted (id int, work_history jsonb) partition by range (id)")
@@ -53,15 +53,15 @@ def test_a_query_a_view_and_a_partitioned_table_are_read_whole(database: str, ex
     assert (labels["3"], labels["4"]) == (1.0, 0.0)
 
 
-def test_a_query_that_is_not_the_same_each_time_is_refused(database: str, execute: Execute):
+def test_a_query_with_changing_results_is_refused(database: str, execute: Execute):
     fill(execute, "chance", 300)
-    # As random() is, but never the same by chance: what the readers run is a COPY, the count is not.
+    # Like random(), but never equal by chance: the readers run a COPY, the count is not a COPY.
     query = "select id, work_history from chance where id < 200 or current_query() like 'COPY%'"
-    with pytest.raises(SourceError, match="to readers that share it: it is not the same each time"):
+    with pytest.raises(SourceError, match="must return the same rows each time, but it returned"):
         load(database, query=query)
 
 
-def test_a_name_with_a_quote_and_a_semicolon_is_a_name(database: str, execute: Execute):
+def test_a_name_may_contain_a_quote_and_a_semicolon(database: str, execute: Execute):
     execute("create schema odd")
     execute("""create table odd."ca""nd; drop table x--" (id int, "work;'history" jsonb)""")
     execute("""insert into odd."ca""nd; drop table x--" values %s""", [(1, history("A", "B"))])
@@ -82,7 +82,7 @@ def test_a_name_with_a_quote_and_a_semicolon_is_a_name(database: str, execute: E
         ({"table": "empty"}, "Table empty is empty"),
     ],
 )  # fmt: skip
-def test_a_wrong_source_is_one_line_with_what_there_is(
+def test_a_wrong_source_is_one_line_with_the_existing_names(
     database: str, execute: Execute, source: dict[str, Any], message: str
 ):
     execute("create table if not exists candidates (id int, work_history jsonb)")
@@ -95,7 +95,7 @@ def test_a_wrong_source_is_one_line_with_what_there_is(
 
 @contextmanager
 def hammering(database: str, table: str) -> Iterator[None]:
-    """Updates, inserts and deletes without a pause: readers of two snapshots would see different rows."""
+    """Write without a pause, so that readers of two snapshots would see different rows."""
     stop = threading.Event()
 
     def write() -> None:
@@ -120,7 +120,7 @@ def hammering(database: str, table: str) -> Iterator[None]:
         writer.join()
 
 
-def test_readers_share_one_snapshot_while_a_writer_hammers_the_table(
+def test_readers_share_one_snapshot_during_constant_writes(
     database: str, execute: Execute, small_pages: None
 ):
     fill(execute, "hammered", 2000)
@@ -140,7 +140,7 @@ def test_readers_share_one_snapshot_while_a_writer_hammers_the_table(
     assert loaded.counts["rows_in"] == loaded.counts["careers"]
 
 
-def test_where_no_snapshot_can_be_shared_one_reader_reads_and_says_so(
+def test_without_a_shared_snapshot_one_reader_reads_and_says_so(
     database: str, execute: Execute, small_pages: None, capsys: pytest.CaptureFixture[str]
 ):
     fill(execute, "alone", 1500)
@@ -153,7 +153,7 @@ def test_where_no_snapshot_can_be_shared_one_reader_reads_and_says_so(
 
 @pytest.fixture(scope="module")
 def two_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
-    """A primary with careers, and its standby."""
+    """Start a primary with careers, and its standby."""
     folder = tmp_path_factory.mktemp("replicated")
     with server(folder / "primary") as primary:
         fill_server(primary)
@@ -162,7 +162,7 @@ def two_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Serv
 
 
 @pytest.mark.slow
-def test_a_standby_is_read_whole_by_readers_that_share_a_snapshot(
+def test_readers_of_a_standby_share_a_snapshot(
     two_servers: tuple[Server, Server], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plan, "RANGE_BYTES", 1 << 14)
@@ -179,7 +179,7 @@ def test_a_standby_is_read_whole_by_readers_that_share_a_snapshot(
 def test_behind_a_pooler_of_several_servers_one_reader_reads_and_says_so(
     two_servers: tuple[Server, Server], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The second session gets another backend, which knows nothing of the first one's snapshot."""
+    """The second session gets another backend, which does not have the first one's snapshot."""
     primary, replica = two_servers
     ports = (primary.port, replica.port)
     with between(lambda number: ports[min(number, 1)]) as pooler:
@@ -191,7 +191,7 @@ def test_behind_a_pooler_of_several_servers_one_reader_reads_and_says_so(
 
 
 @pytest.mark.slow
-def test_behind_pgbouncer_with_connections_enough_readers_share_a_snapshot(
+def test_behind_pgbouncer_with_enough_connections_readers_share_a_snapshot(
     two_servers: tuple[Server, Server], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pooler(two_servers[0], tmp_path / "pooler", 20) as url:
@@ -242,7 +242,7 @@ def test_a_parent_is_read_in_ranges_of_the_pages_of_all_its_children(
     assert load(database, table=name).counts["careers"] == 1500
 
 
-def test_who_may_read_some_columns_alone_reads_them(database: str, execute: Execute) -> None:
+def test_a_user_with_column_privileges_reads_those_columns(database: str, execute: Execute) -> None:
     execute(
         "create table employment (candidate_id int, title text, start_date date, end_date date, salary int)"
     )
@@ -277,7 +277,7 @@ def test_a_schema_and_a_table_may_have_dots_in_their_names(database: str, execut
 def test_a_timestamp_is_the_local_day_of_the_setting_or_of_the_database(
     own_database: str, timezone: str | None, days: list[str], tmp_path: Path
 ) -> None:
-    """The same from a table and from Parquet."""
+    """A table and a Parquet file give the same day."""
     name = own_database.partition("?")[0].rpartition("/")[2]
     with closing(psycopg2.connect(own_database)) as connection, connection, connection.cursor() as cursor:
         cursor.execute(f"alter database {name} set timezone = 'Europe/Berlin'")
@@ -304,6 +304,6 @@ def test_a_timestamp_is_the_local_day_of_the_setting_or_of_the_database(
     assert load_career_sequences(source, data).careers.equals(loaded.careers)
 
 
-def test_a_time_zone_that_is_none_is_refused() -> None:
+def test_an_unknown_time_zone_is_refused() -> None:
     with pytest.raises(ExperimentError, match="`data.timezone`: must be a name of the time zone database"):
         validate(Experiment, {"data": {"timezone": "Berlin"}}, "test")

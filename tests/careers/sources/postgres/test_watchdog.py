@@ -1,4 +1,4 @@
-"""Connections that hang are noticed, and queries that take long are not taken for them."""
+"""Hanging connections are detected, and slow queries are not mistaken for them."""
 
 import threading
 import time
@@ -15,10 +15,10 @@ pytestmark = pytest.mark.usefixtures("ray_local")
 
 @pytest.mark.slow
 @pytest.mark.parametrize("silent_after", [20_000, 3_000_000])
-def test_a_connection_that_is_silently_cut_in_mid_read_is_noticed(
+def test_a_connection_cut_silently_during_a_read_is_detected(
     wide: Server, silent_after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first connection exports the snapshot, the second tries to import it; the third reads."""
+    """The first connection exports the snapshot, the second tries to import it, and the third reads."""
     monkeypatch.setattr(connection, "WATCHDOG_TIMEOUT_S", 1.0)
     with between(lambda number: wide.port, lambda number: silent_after if number == 2 else None) as proxy:
         loaded = load(proxy.url, table="wide")
@@ -27,7 +27,7 @@ def test_a_connection_that_is_silently_cut_in_mid_read_is_noticed(
 
 
 @pytest.mark.slow
-def test_a_way_that_goes_silent_for_good_is_one_line_after_a_bounded_wait(
+def test_a_network_that_stays_silent_is_one_line_after_a_bounded_wait(
     wide: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "WATCHDOG_TIMEOUT_S", 1.0)
@@ -49,7 +49,7 @@ def _freeze(one: Server, proxy: Between) -> None:
 
 
 @pytest.mark.slow
-def test_a_query_that_takes_its_time_is_not_taken_for_a_silent_connection(
+def test_a_slow_query_is_not_mistaken_for_a_silent_connection(
     own_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "WATCHDOG_TIMEOUT_S", 0.2)

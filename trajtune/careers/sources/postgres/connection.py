@@ -1,6 +1,6 @@
 """Connect to the database for reading: one transaction, its settings, and a watchdog.
 
-The settings hold for the transaction alone: behind a pooler the next transaction may run in another session.
+The settings apply to one transaction, because a pooler may run the next transaction in another session.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,18 +20,18 @@ from trajtune.storage.database_url import FORM, libpq_url, postgres_fault
 APPLICATION_NAME: Final = "trajtune"
 CONNECT_TIMEOUT_S: Final = 10
 WATCHDOG_TIMEOUT_S: Final = 60.0
-"""After this long without a byte the server is asked whether it still works for us."""
+"""Seconds without a byte after which the server is asked whether it is still working."""
 
 _BEGIN: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-# The last two let a query with a LIMIT and no ORDER BY give every reader the same rows.
+# With the last two, a query with LIMIT and without ORDER BY gives every reader the same rows.
 _SETTINGS: Final = (
     "SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL client_encoding = 'UTF8';"
     "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;"
     "SET LOCAL synchronize_seqscans = off; SET LOCAL max_parallel_workers_per_gather = 0;"
-    # PostgreSQL 17 and later have it.
+    # PostgreSQL 17 and later have this setting.
     "SELECT set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'"
 )
-# A network that loses every packet is given up after about two minutes.
+# With these, a connection whose network loses every packet fails after about two minutes.
 _KEEPALIVES: Final = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
@@ -42,12 +42,12 @@ _KEEPALIVES: Final = {
 
 @dataclass(frozen=True, repr=False)
 class Database:
-    """Where the database is; never shown.
+    """Address of the database; never shown.
 
     Attributes:
-        url: With its password; as libpq takes it.
+        url: URL with its password, in libpq's form.
         watchdog_timeout_s: See `WATCHDOG_TIMEOUT_S`.
-        timezone: In which a timestamp with a time zone is written; None: as the database says.
+        timezone: Time zone for timestamps with a time zone; None: the database's.
     """
 
     url: str
@@ -56,17 +56,17 @@ class Database:
 
     @classmethod
     def at(cls, url: str, timezone: str | None = None) -> "Database":
-        """The database of a URL that a user wrote, or of libpq's ``key=value`` settings.
+        """Return the database of a user's URL, or of libpq's ``key=value`` settings.
 
         Raises:
-            SourceError: If it is not a URL, or can be read in several ways; repeats no part of it.
+            SourceError: If it is not a URL, or is ambiguous; the error repeats no part of it.
         """
         fault = postgres_fault(url)
         if fault is None:
             try:
                 parse_dsn(url := libpq_url(url))
             except psycopg2.ProgrammingError:
-                fault = f"is no PostgreSQL URL. Write it as {FORM}"
+                fault = f"is not a PostgreSQL URL. Write it as {FORM}"
         if fault is not None:
             raise SourceError(f"{URL_VARIABLE} {fault}.")
         return cls(url, timezone=timezone)
@@ -76,7 +76,7 @@ class Database:
 
     @contextmanager
     def transaction(self, snapshot: str | None = None) -> Iterator[PgConnection]:
-        """Open a connection in one REPEATABLE READ, READ ONLY transaction, on ``snapshot`` if one is given.
+        """Open a connection with one REPEATABLE READ, READ ONLY transaction, on ``snapshot`` if given.
 
         Raises:
             SnapshotLostError: If there is no such snapshot.
@@ -84,14 +84,14 @@ class Database:
         """
         with closing(self._connect()) as connection:
             connection.autocommit = True
-            # A pooler without a free connection lets its clients wait, and nothing works for them meanwhile.
+            # A pooler without a free connection makes its clients wait, and no server process works for them.
             waiting = connection_watchdog(connection, self.watchdog_timeout_s, int, lambda: False)
             with waiting, connection.cursor() as cursor:
                 self._begin(cursor, snapshot)
             yield connection
 
     def restart_transaction(self, cursor: Any) -> None:
-        """Roll back after an error and begin the same kind of transaction again."""
+        """Roll back after an error and begin the same kind of transaction."""
         cursor.execute("ROLLBACK")
         self._begin(cursor, None)
 
@@ -105,7 +105,7 @@ class Database:
 
     @contextmanager
     def watchdog(self, connection: PgConnection, progress: Callable[[], int] = int) -> Iterator[None]:
-        """Let statements on the connection fail in the block once the server no longer works on them."""
+        """Make statements in the block fail if the server no longer works on them."""
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_backend_pid()")
             pid = int(single_value(cursor))
@@ -125,7 +125,7 @@ class Database:
         return connection
 
     def _is_working(self, pid: int) -> bool:
-        """Whether that server process computes; one that can no longer send does not."""
+        """Return whether that server process computes; one that cannot send to its client does not."""
         try:
             with closing(self._connect()) as connection, connection.cursor() as cursor:
                 cursor.execute(
@@ -135,12 +135,12 @@ class Database:
                 )
                 return bool(single_value(cursor))
         except psycopg2.Error as error:
-            # A pooler without a free connection sends a message, and the server may well be working.
+            # A pooler without a free connection sends a message; the server may still be working.
             return error.diag.message_primary is not None
 
 
 def single_value(cursor: Any) -> Any:
-    """The first column of the next row; None if there is no row."""
+    """Return the first column of the next row; None if there is no row."""
     row = cursor.fetchone()
     return row[0] if row else None
 

@@ -1,4 +1,4 @@
-r"""PostgreSQL's text format of COPY: tab-separated lines with ``\N`` for null and backslash escapes."""
+r"""Parse the text format of PostgreSQL's COPY: tabs, ``\N`` for null, backslash escapes."""
 
 import re
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ _MEANING: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "
 
 
 def parse_lines(lines: bytes, names: Sequence[str]) -> pa.Table:
-    """Parse complete lines as string columns.
+    """Parse complete lines into string columns.
 
     Args:
         lines: UTF-8 text; each line ends with a line break.
@@ -36,7 +36,7 @@ def _unescape(texts: pa.Array) -> pa.Array:
     escaped = pc.match_substring(texts, "\\")
     if not pc.any(escaped).as_py():
         return texts
-    # A doubled backslash is by far the commonest escape; if it is the only one, replacing it is enough.
+    # A doubled backslash is by far the most frequent escape. If it is the only one, replacing it is enough.
     others = pc.match_substring(pc.replace_substring(texts, r"\\", ""), "\\")
     if not pc.any(others).as_py():
         return pc.replace_substring(texts, r"\\", "\\")

@@ -1,4 +1,4 @@
-"""The rows of a table or query as a Ray Data source: one read task for each range of the plan."""
+"""Rows of a table or query as a Ray Data source, with one read task per range of the plan."""
 
 import io
 import tempfile
@@ -26,13 +26,13 @@ BLOCK_BYTES: Final = 32 << 20
 def open_postgres(
     source: PostgresSource, label: str | None, url: str, timezone: str | None = None
 ) -> Iterator[tuple["PostgresRows", ReadPlan]]:
-    """Plan the reading of a source and hold its snapshot for the length of the block.
+    """Plan the reading of a source, and keep its snapshot open during the block.
 
     Args:
-        source: What to read.
-        label: A column with a hireability label, if any.
-        url: As the user wrote it.
-        timezone: In which a timestamp with a time zone is written; None: as the database says.
+        source: Table or query to read.
+        label: Column with a hireability label, if any.
+        url: URL as the user wrote it.
+        timezone: Time zone for timestamps with a time zone; None: the database's.
 
     Yields:
         The rows for `ray.data.read_datasource`, each column as text, and the plan.
@@ -43,10 +43,10 @@ def open_postgres(
     database = Database.at(url, timezone)
     with database_errors_explained(database.url), database.transaction() as exporter:
         plan = plan_reading(exporter, database, source, label)
-        # Readers on other machines may have other defaults.
+        # Readers on other machines may have different defaults.
         database = replace(database, timezone=_session_timezone(exporter))
         if plan.snapshot is None:
-            # A pooler may have one connection for all clients, which the reader needs.
+            # A pooler may have only one connection for all clients, and the reader needs it.
             exporter.cursor().execute("COMMIT")
         yield PostgresRows(database, plan), plan
 
@@ -58,7 +58,7 @@ def _session_timezone(exporter: PgConnection) -> str:
 
 
 class PostgresRows(Datasource):  # type: ignore[misc]
-    """The rows of a `ReadPlan`, as text columns."""
+    """Rows of a `ReadPlan`, as text columns."""
 
     def __init__(self, database: Database, plan: ReadPlan) -> None:
         super().__init__()
@@ -66,13 +66,13 @@ class PostgresRows(Datasource):  # type: ignore[misc]
         self._plan = plan
 
     def estimate_inmemory_data_size(self) -> int:
-        """Approximate number of bytes."""
+        """Return the approximate number of bytes."""
         return self._plan.num_bytes
 
     def get_read_tasks(
         self, parallelism: int, per_task_row_limit: int | None = None, data_context: Any = None
     ) -> list[ReadTask]:
-        """One task for each range, whatever ``parallelism`` is: ranges bound the memory of a task."""
+        """Return one task per range, whatever ``parallelism`` is, because ranges bound a task's memory."""
         size = self._plan.num_bytes // len(self._plan.ranges)
         metadata = BlockMetadata(num_rows=None, size_bytes=size, exec_stats=None, input_files=None)
         return [
@@ -87,14 +87,14 @@ class PostgresRows(Datasource):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class _RangeReader:
-    """Reads one range; Ray calls it on any node."""
+    """Reader of one range. Ray calls it on any node."""
 
     database: Database
     plan: ReadPlan
     condition: str
 
     def __call__(self) -> Iterator[pa.Table]:
-        # Pages bound the size of a range of a table; a share of a query may have any size.
+        # Pages bound the size of a range of a table. A share of a query may have any size.
         with io.BytesIO() if self.plan.is_paged else tempfile.TemporaryFile(buffering=1 << 20) as file:
             num_copied = _copy_range(self.database, self.plan, self.condition, file)
             file.seek(0)
@@ -106,13 +106,13 @@ class _RangeReader:
 
 
 def _copy_range(database: Database, plan: ReadPlan, condition: str, file: IO[bytes]) -> int:
-    """Copy a complete range into ``file``, from its start again if the connection drops.
+    """Copy a complete range into ``file``; if the connection drops, start the range again.
 
     Returns:
-        The number of its rows.
+        The number of rows.
     """
     values = ", ".join(plan.columns.values())
-    # Every name in it was quoted as an identifier, and the rest is ours or the experiment's own query.
+    # Every name in it is quoted as an identifier. The rest is our SQL or the experiment's own query.
     statement = f"COPY (SELECT {values} FROM {plan.relation} WHERE {condition}) TO STDOUT"  # noqa: S608
 
     def copy() -> int:
@@ -127,14 +127,14 @@ def _copy_range(database: Database, plan: ReadPlan, condition: str, file: IO[byt
             return int(cursor.rowcount)
 
     with database_errors_explained(database.url):
-        return retrying(copy, is_connection_error, attempts=8)  # long enough for a server to start again
+        return retrying(copy, is_connection_error, attempts=8)  # long enough for a server to restart
 
 
 def _blocks(file: IO[bytes], names: list[str]) -> Iterator[pa.Table]:
-    """COPY's text format as string columns, in blocks of about `BLOCK_BYTES`."""
+    """Parse COPY's text format to string columns, in blocks of about `BLOCK_BYTES`."""
     if isinstance(file, io.BytesIO) and len(content := file.getvalue()) <= BLOCK_BYTES:
         if content:
-            yield parse_lines(content, names)  # the range as it is in memory, without a copy
+            yield parse_lines(content, names)  # no copy of the range in memory
         return
     remainder = b""
     while chunk := file.read(BLOCK_BYTES):

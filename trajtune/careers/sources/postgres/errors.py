@@ -1,4 +1,4 @@
-"""psycopg2's errors in one line, without the URL and its password."""
+"""Turn psycopg2's errors into one line, without the URL and its password."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +14,10 @@ URL_VARIABLE: Final = "POSTGRES_URL"
 
 @contextmanager
 def database_errors_explained(url: str) -> Iterator[None]:
-    """Turn psycopg2's errors in the block into one line that does not hold the URL.
+    """Turn psycopg2's errors in the block into one line that does not contain the URL.
 
     Args:
-        url: Without faults, see `connection.Database.at`.
+        url: A valid URL, see `connection.Database.at`.
 
     Raises:
         SourceError: Instead of a `psycopg2.Error`.
@@ -29,14 +29,14 @@ def database_errors_explained(url: str) -> Iterator[None]:
 
 
 def server_message(error: psycopg2.Error) -> str:
-    """The server's own message, without its details; the error's class if the server sent none."""
+    """Return the server's message without its details, or the error's class if there is no message."""
     return str(error.diag.message_primary or type(error).__name__)
 
 
 def is_connection_error(error: BaseException) -> bool:
-    """Whether the connection failed, and not the statement.
+    """Return whether the connection failed, not the statement.
 
-    A connection that is cut during a COPY is a DatabaseError without an error code of the server.
+    If a connection is cut during a COPY, the error is a DatabaseError without an error code of the server.
     """
     return isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) or (
         type(error) is psycopg2.DatabaseError and error.pgcode is None

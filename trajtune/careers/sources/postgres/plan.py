@@ -17,9 +17,9 @@ from trajtune.errors import SnapshotLostError, SourceError
 from trajtune.experiment.sources import PostgresSource
 
 RANGE_BYTES: Final = 32 << 20
-"""Each read task gets about this many bytes of a table."""
-_MOST_QUERY_READERS: Final = 8
-# Tables and materialized views have pages, and a partitioned table has those of its partitions.
+"""Approximate bytes of a table per read task."""
+_MAX_QUERY_READERS: Final = 8
+# Tables and materialized views have pages. A partitioned table has the pages of its partitions.
 _PAGED_KINDS: Final = ("r", "m", "p")
 _JSON_TYPES: Final = (114, 3802)
 # json[], text[], varchar[] and jsonb[]: each element is a role.
@@ -28,16 +28,16 @@ _ARRAY_TYPES: Final = (199, 1009, 1015, 3807)
 
 @dataclass(frozen=True)
 class ReadPlan:
-    """What to read, resolved against the database.
+    """The columns and ranges to read, resolved against the database.
 
     Attributes:
-        columns: The columns of the blocks, each with the SQL expression of its values.
-        relation: The table, or the query in brackets, as SQL.
-        ranges: A condition for each read task; together they hold each row once.
-        snapshot: None: readers cannot share one, so there is one range and one reader.
-        is_paged: Each range is a bounded number of the table's pages.
-        num_bytes: Approximate size of what is read; 0 if unknown.
-        num_rows: Number of rows, counted by one statement, if several readers each run the query; else None.
+        columns: SQL expression of each column of the blocks.
+        relation: The table, or the query in parentheses, as SQL.
+        ranges: SQL condition of each read task; together they match each row once.
+        snapshot: Id of the shared snapshot. None: it cannot be shared, so there is one reader.
+        is_paged: Whether each range is a bounded number of the table's pages.
+        num_bytes: Approximate size of the rows; 0 if unknown.
+        num_rows: Number of rows, counted separately, if several readers run the query; else None.
         note: A message for the user, or the empty string.
     """
 
@@ -51,7 +51,7 @@ class ReadPlan:
     note: str
 
     def check(self, num_rows: int) -> None:
-        """Compare the number of rows that the readers gave with `num_rows`.
+        """Compare the number of rows from the readers with `num_rows`.
 
         Raises:
             SourceError: If they differ, for example because of ``random()`` or a sample: a query whose
@@ -59,8 +59,8 @@ class ReadPlan:
         """
         if self.num_rows is not None and num_rows != self.num_rows:
             raise SourceError(
-                f"The query gives {self.num_rows:,} rows, but {num_rows:,} to readers that share it: it is "
-                "not the same each time. Store its result in a table, or leave out what is random in it."
+                f"The query must return the same rows each time, but it returned {self.num_rows:,} rows and "
+                f"then {num_rows:,}. Store its result in a table, or remove what is random in it."
             )
 
 
@@ -79,7 +79,7 @@ def plan_reading(
 
 
 def _export_snapshot(exporter: PgConnection, database: Database) -> tuple[str | None, str]:
-    """A snapshot that another connection could import, or None and the reason."""
+    """Export a snapshot that another connection can import; return None and the reason if it cannot."""
     with exporter.cursor() as cursor:
         try:
             cursor.execute("SELECT pg_export_snapshot()")
@@ -117,7 +117,7 @@ def _resolve(
     if snapshot is None:
         return ReadPlan(columns, relation.sql, ("true",), None, False, 0, None, note)
     if files is None:
-        ranges = _hash_ranges(columns["id"], min(_MOST_QUERY_READERS, len(os.sched_getaffinity(0))))
+        ranges = _hash_ranges(columns["id"], min(_MAX_QUERY_READERS, len(os.sched_getaffinity(0))))
         return ReadPlan(columns, relation.sql, ranges, snapshot, False, 0, num_rows, note)
     ranges = _page_ranges(files.num_pages, max(1, files.num_bytes // RANGE_BYTES))
     return ReadPlan(columns, relation.sql, ranges, snapshot, True, files.num_bytes, None, note)
@@ -128,8 +128,8 @@ class _Relation:
     """A table or a query in the database.
 
     Attributes:
-        sql: The table's name, or the query in brackets.
-        oid: The table's number in the catalog; None for a query.
+        sql: The table's name, or the query in parentheses.
+        oid: Id of the table in the catalog; None for a query.
     """
 
     sql: str
@@ -141,8 +141,8 @@ class _Files:
     """The files of a table and of all tables that inherit from it.
 
     Attributes:
-        num_pages: Pages of each; a page number names a page of every file that is long enough.
-        num_bytes: Approximate size of all, with what is stored out of line.
+        num_pages: Number of pages of each file; a page number exists in every file that is long enough.
+        num_bytes: Approximate size of all files, including values stored out of line.
     """
 
     num_pages: tuple[int, ...]
@@ -176,10 +176,10 @@ def _relation(exporter: PgConnection, source: PostgresSource) -> _Relation:
 def _choose_columns(
     cursor: Any, relation: _Relation, source: PostgresSource, label: str | None
 ) -> tuple[dict[str, str], dict[str, int]]:
-    """As `choose_columns`, from those of a query, or of a table's columns those that this user may read.
+    """Choose the columns as `choose_columns` does, from those that this user may read.
 
     Returns:
-        The chosen columns, and the type of each that could be chosen, by its number in the catalog.
+        The chosen columns, and the type (its oid) of each readable column.
     """
     if relation.oid is None:
         try:
@@ -208,7 +208,7 @@ def _choose_columns(
 
 
 def _expression(exporter: PgConnection, name: str, types: dict[str, int]) -> str:
-    """A column as SQL, or what lies under a path of keys in a column of JSON."""
+    """Return a column as SQL, or the value at a path of keys in a JSON column."""
     column = column_of(name, list(types))
     quoted = sql.Identifier(column).as_string(exporter)
     if column == name:
@@ -218,24 +218,24 @@ def _expression(exporter: PgConnection, name: str, types: dict[str, int]) -> str
 
 
 def _check_paths(where: str, chosen: dict[str, str], types: dict[str, int]) -> None:
-    """Refuse paths of keys into columns that are no JSON.
+    """Refuse paths of keys into columns that are not JSON.
 
     Raises:
-        SourceError: If there is one.
+        SourceError: If there is such a path.
     """
     for name in chosen.values():
         column = column_of(name, list(types))
         if column != name and types[column] not in _JSON_TYPES:
             raise SourceError(
-                f"{where} has no column {name}, and {column} is not json or jsonb, so it holds no keys. "
+                f"{where} has no column {name}, and {column} is not json or jsonb, so it has no keys. "
                 f"{nearest(name, list(types))}"
             )
 
 
 def _files_of(cursor: Any, relation: _Relation) -> _Files | None:
-    """The files of a table that can be read page by page; None if it cannot.
+    """Return the files of a table that can be read page by page; None for other relations.
 
-    A view and a foreign table have no pages, and who may read some columns alone may not see where rows lie.
+    Views and foreign tables have no pages. A user who may read only some columns may not read page numbers.
     """
     if relation.oid is None:
         return None
@@ -264,13 +264,13 @@ def _files_of(cursor: Any, relation: _Relation) -> _Files | None:
 
 
 def _page_ranges(num_pages: Sequence[int], count: int) -> tuple[str, ...]:
-    """Disjoint ranges of page numbers with about as many pages each.
+    """Return disjoint ranges of page numbers with about the same number of pages.
 
-    The last has no end, for rows in pages added since the sizes were read.
+    The last range has no end, to include pages that were added after the sizes were read.
 
     Args:
-        num_pages: Pages of each file of the table; a range holds the pages of its numbers in every file.
-        count: Wanted number of ranges.
+        num_pages: Number of pages of each file; a range contains its page numbers in every file.
+        count: Desired number of ranges.
     """
     total, longest = sum(num_pages), max(num_pages)
     count = max(1, min(count, longest))
@@ -290,7 +290,7 @@ def _page_ranges(num_pages: Sequence[int], count: int) -> tuple[str, ...]:
 
 
 def _hash_ranges(id_text: str, count: int) -> tuple[str, ...]:
-    """Disjoint shares by a hash of the id; rows without an id are in the first."""
+    """Return disjoint conditions on a hash of the id; rows without an id match the first."""
     return tuple(f"mod(coalesce(hashtext({id_text}), 0) & 2147483647, {count}) = {i}" for i in range(count))
 
 

@@ -1,7 +1,7 @@
-"""A watchdog for connections: tells one that hangs from a query that takes long, and shuts it down.
+"""A watchdog that shuts down hanging connections and distinguishes them from slow queries.
 
-TCP's keepalives notice a network that loses everything. They do not notice a pooler or a server that
-hangs, because its kernel still answers them.
+TCP keepalives detect a network that loses all packets. They do not detect a pooler or a server that hangs,
+because its kernel still answers them.
 """
 
 import os
@@ -16,13 +16,13 @@ from typing import Any
 def connection_watchdog(
     connection: Any, timeout_s: float, progress: Callable[[], int], is_working: Callable[[], bool]
 ) -> Iterator[None]:
-    """Shut a connection down if it hangs in the block, so that whoever waits for it gets an error.
+    """Shut a connection down if it hangs in the block, so that the waiting call fails.
 
     Args:
-        connection: A psycopg2 connection; used in the block and closed after it.
-        timeout_s: Seconds without progress after which ``is_working`` is asked, again and again.
-        progress: Any number that changes as long as data arrives.
-        is_working: Whether the server still works on the statement; may itself take some seconds.
+        connection: A psycopg2 connection, used in the block and closed after it.
+        timeout_s: Seconds without progress after which ``is_working`` is called, repeatedly.
+        progress: Returns a number that changes as long as data arrives.
+        is_working: Returns whether the server still works on the statement; may take some seconds.
     """
     is_over = threading.Event()
     shutting_down = threading.Lock()
@@ -32,7 +32,7 @@ def connection_watchdog(
         while not is_over.wait(timeout_s):
             now = progress()
             if now == before and not is_working():
-                # After the block, another file could have the connection's number.
+                # After the block, another file may have the same file descriptor.
                 with shutting_down:
                     if not is_over.is_set():
                         _shut_down(connection.fileno())

@@ -1,4 +1,4 @@
-"""A run's page, in every state that a run may be in, in a real browser."""
+"""The report of a run, in every state of a run, in a real browser."""
 
 import copy
 import json
@@ -12,7 +12,7 @@ from tests.searching.show.report_runs import run_of, search
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.page.format import number
 from trajtune.searching.runs.directory import Run
-from trajtune.searching.show.report import write_search_report
+from trajtune.searching.show.report.html import write_search_report
 from trajtune.searching.show.timeline import spans, workers
 from trajtune.searching.study.open import read_study
 from trajtune.searching.study.trial_records import TrialRecord, ranked, read_trials
@@ -43,7 +43,7 @@ def page(ended: Run, browser: "Browser") -> Iterator[Any]:
 
 
 def open_page(path: Path, browser: "Browser", **options: Any) -> Any:
-    """The page once all is drawn; ``faults`` are its complaints and what it asked the network for."""
+    """Open the page and wait until all is drawn; ``faults`` lists its errors and network requests."""
     page: Any = browser.new_page(**options)
     page.faults = []
     page.on(
@@ -60,7 +60,7 @@ def open_page(path: Path, browser: "Browser", **options: Any) -> Any:
 
 
 @pytest.mark.slow
-def test_fifty_trials_are_a_page_of_under_two_and_a_half_megabytes_with_every_figure_drawn(
+def test_a_page_with_fifty_trials_has_under_two_and_a_half_megabytes_and_every_figure_is_drawn(
     page: Any, ended: Run
 ) -> None:
     assert (ended.path / "report.html").stat().st_size < 2_500_000
@@ -72,7 +72,9 @@ def test_fifty_trials_are_a_page_of_under_two_and_a_half_megabytes_with_every_fi
         assert figure.get_attribute("aria-label")
 
 
-def test_the_lead_says_the_state_and_the_best_beside_default_and_baseline(page: Any, ended: Run) -> None:
+def test_the_lead_shows_the_state_and_the_best_trial_beside_default_and_baseline(
+    page: Any, ended: Run
+) -> None:
     best = ended_best(ended)
     lead = page.locator("p.lead").inner_text()
     assert lead.startswith("Complete: 50 of 50 trials have ended (36 complete, 9 stopped early, 5 failed).")
@@ -89,11 +91,11 @@ def test_a_trials_number_opens_its_params_by_keyboard(page: Any, ended: Run) -> 
     page.keyboard.press("Enter")
     dialog = page.locator("dialog")
     assert dialog.locator("h2").inner_text() == f"Trial {best.number}"
-    said = dict(
+    content = dict(
         zip(dialog.locator("dt").all_inner_texts(), dialog.locator("dd").all_inner_texts(), strict=True)
     )
     for name, value in best.params.items():
-        assert said[name] == number(value, 6)
+        assert content[name] == number(value, 6)
     page.keyboard.press("Escape")
     assert not dialog.is_visible()
 
@@ -126,7 +128,7 @@ def test_the_history_has_the_value_of_every_trial(page: Any, ended: Run) -> None
     assert "best baseline (markov)" in [trace["name"] for trace in drawn]
 
 
-def test_what_failed_shows_its_error_and_no_markup_of_it_runs(page: Any, ended: Run) -> None:
+def test_a_failed_trial_shows_its_error_without_running_its_markup(page: Any, ended: Run) -> None:
     failed = next(trial for trial in read_trials(read_study(ended.path)) if trial.state == "FAIL")
     page.locator(f"button.opens[data-record='{failed.number}']").click()
     assert failed.error in page.locator("dialog dd").all_inner_texts()
@@ -141,7 +143,7 @@ def test_the_table_sorts_numbers_as_numbers(page: Any) -> None:
     assert numbers == sorted(numbers) == list(range(50))
 
 
-def test_no_two_trials_of_a_worker_overlap_and_each_was_somewhere(ended: Run) -> None:
+def test_no_two_trials_of_a_worker_overlap_and_each_trial_has_a_worker(ended: Run) -> None:
     found = workers(spans(read_trials(read_study(ended.path))))
     assert sorted(span.trial.number for worker in found for span in worker.spans) == list(range(50))
     for worker in found:
@@ -180,7 +182,7 @@ _ONE_TRIAL = ["scatter", "scatter", *["bar"] * 5]
         ),
     ],
 )
-def test_a_search_that_was_interrupted_is_shown_as_far_as_it_came(
+def test_an_interrupted_search_is_shown_with_its_finished_trials(
     small_snapshot: Snapshot,
     tmp_path: Path,
     browser: "Browser",
@@ -195,9 +197,9 @@ def test_a_search_that_was_interrupted_is_shown_as_far_as_it_came(
         search(run, trials, leave_running=left_running)
     write_search_report(run, tmp_path / "report.html")
     page = open_page(tmp_path / "report.html", browser)
-    said = page.locator("p.lead").inner_text()
-    assert said.startswith("Not running, and not all trials have ended: interrupted, or at its budget")
-    assert lead in said
+    content = page.locator("p.lead").inner_text()
+    assert content.startswith("Not running, and not all trials have ended: interrupted, or at its budget")
+    assert lead in content
     if drawn is not None:
         assert page.evaluate("FIGURES.map(figure => figure.data[0].type)") == drawn
     assert instead in page.inner_text("main")
@@ -205,7 +207,7 @@ def test_a_search_that_was_interrupted_is_shown_as_far_as_it_came(
     page.close()
 
 
-def test_a_search_that_runs_says_so(small_snapshot: Snapshot, tmp_path: Path) -> None:
+def test_a_running_search_is_shown_as_running(small_snapshot: Snapshot, tmp_path: Path) -> None:
     run = run_of(tmp_path, small_snapshot, 12)
     search(run, 4, leave_running=1)
     with run.locked():
@@ -227,7 +229,7 @@ def test_several_objectives_have_a_pareto_front(
     page.close()
 
 
-def test_without_its_snapshot_a_run_is_shown_and_the_lack_is_said(ended: Run, tmp_path: Path) -> None:
+def test_a_run_without_its_snapshot_is_shown_with_a_note(ended: Run, tmp_path: Path) -> None:
     manifest = copy.deepcopy(dict(ended.manifest))
     manifest["snapshot"]["path"] = str(tmp_path / "gone")
     lost = Run(ended.path, ended.experiment, ended.space, json.loads(json.dumps(manifest)))

@@ -16,10 +16,10 @@ from trajtune.page.units import metric as in_units
 from trajtune.searching.repeats import noise_in_words, seed_noise
 from trajtune.searching.runs.directory import Run
 from trajtune.searching.runs.snapshot_of_run import snapshot_of_run
-from trajtune.searching.show import report_history, report_params
-from trajtune.searching.show.report_data import data_sections
-from trajtune.searching.show.report_history import IN_WORDS
-from trajtune.searching.show.report_trials import table, timeline
+from trajtune.searching.show.report import history, params
+from trajtune.searching.show.report.data import data_sections
+from trajtune.searching.show.report.history import IN_WORDS
+from trajtune.searching.show.report.trials import table, timeline
 from trajtune.searching.study.objectives import objectives
 from trajtune.searching.study.open import read_study
 from trajtune.searching.study.trial_records import (
@@ -78,14 +78,14 @@ def search_sections(page: Page, run: Run) -> None:
     """
     study = read_study(run.path)
     trials, metrics = read_trials(study), objectives(study)
-    report_history.curves(page, trials, metrics)
+    history.curves(page, trials, metrics)
     if len(metrics) > 1:
-        report_history.pareto(page, trials, metrics)
+        history.pareto(page, trials, metrics)
     else:
-        report_history.history(page, trials, metrics[0], run.baselines())
-    report_params.importances(page, study, metrics)
-    report_params.one_by_one(page, trials, metrics[0], run.space)
-    report_params.together(page, trials, metrics[0], run.space)
+        history.history(page, trials, metrics[0], run.baselines())
+    params.importances(page, study, metrics)
+    params.one_by_one(page, trials, metrics[0], run.space)
+    params.together(page, trials, metrics[0], run.space)
     table(page, trials, metrics, list(run.space.searched))
     timeline(page, trials)
 

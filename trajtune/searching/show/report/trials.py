@@ -10,7 +10,7 @@ from trajtune.page.format import number, percent, significant, words
 from trajtune.page.page import Opens, Page
 from trajtune.page.units import decimal, share
 from trajtune.page.units import metric as in_units
-from trajtune.searching.show.report_history import IN_WORDS
+from trajtune.searching.show.report.history import IN_WORDS
 from trajtune.searching.show.timeline import spans, workers
 from trajtune.searching.study.origins import REFERENCE_ORIGINS
 from trajtune.searching.study.trial_records import (

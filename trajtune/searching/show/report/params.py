@@ -5,32 +5,24 @@ They show every trial that the sampler sees and that has a value, also those tha
 """
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import plotly.graph_objects as go
 
-from trajtune.experiment.objective import cost, label
+from trajtune.experiment.objective import label
 from trajtune.experiment.space import Choice, Space
 from trajtune.page.colours import MODEL
 from trajtune.page.format import number
 from trajtune.page.page import Page
 from trajtune.page.units import metric as in_units
 from trajtune.page.units import tick_format
-from trajtune.searching.show.report_history import IN_WORDS, SYMBOLS
-from trajtune.searching.study.retries import retried
-from trajtune.searching.study.sampled_study import SampledStudy
+from trajtune.searching.show.importance import param_importances
+from trajtune.searching.show.report.history import IN_WORDS, SYMBOLS
 from trajtune.searching.study.trial_records import TrialRecord, best_trial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import optuna
-    from optuna.trial import FrozenTrial
-
-ENOUGH_FOR_IMPORTANCE: Final = 10
-"""Fewest trials for importances: with ten, the best tenth is one trial."""
 
 MOST_LINES: Final = 200
 """Most trials in the figure of all params together: the best ones."""
@@ -52,7 +44,7 @@ def importances(page: Page, study: "optuna.Study", metrics: Sequence[str]) -> No
         "deterministic; Watanabe et al. 2023). All trials count: one that was stopped early has the value "
         "that it would probably have reached. Importances describe the trials of this search only.",
     )
-    found = _importances(study, metrics)
+    found = param_importances(study, metrics)
     if isinstance(found, str):
         page.note(found)
         return
@@ -170,41 +162,6 @@ class _Scale:
             return self._ordered.index(value) / (len(self._ordered) - 1)
         low, high = (self._scaled(self._ordered[end]) for end in (0, -1))
         return (self._scaled(value) - low) / (high - low)
-
-
-@retried
-def _importances(study: "optuna.Study", metrics: Sequence[str]) -> dict[str, dict[str, float]] | str:
-    """The importance of each param for each metric, the largest first; or why there are none."""
-    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
-    from optuna.trial import TrialState
-
-    view = SampledStudy(study, stopped_count=True)
-    trials = view.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len(trials) < ENOUGH_FOR_IMPORTANCE:
-        return (
-            f"Importances need {ENOUGH_FOR_IMPORTANCE} trials with a value, so that the best tenth has one; "
-            f"there are {len(trials)}."
-        )
-    values: dict[str, set[Any]] = {}
-    for trial in trials:
-        for name, value in trial.params.items():
-            values.setdefault(name, set()).add(value)
-    names = sorted(name for name, different in values.items() if len(different) > 1)
-    if not names:
-        return "Every trial has the same parameters, so none can be called important."
-    found = {}
-    with warnings.catch_warnings():  # of few trials and of conditional params, which the page mentions itself
-        warnings.simplefilter("ignore")
-        for index, metric in enumerate(metrics):
-            found[metric] = get_param_importances(
-                view, evaluator=PedAnovaImportanceEvaluator(), params=names, target=_cost(metric, index)
-            )
-    return {metric: {name: float(value) for name, value in each.items()} for metric, each in found.items()}
-
-
-def _cost(metric: str, index: int) -> "Callable[[FrozenTrial], float]":
-    """An objective to be minimised, as PED-ANOVA expects it."""
-    return lambda trial: cost(metric, trial.values[index])
 
 
 def _with_value(trials: Sequence[TrialRecord]) -> list[TrialRecord]:

@@ -1,0 +1,91 @@
+"""`trajtune.search`: a whole search by one call, as the command line makes it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.running import write_csv
+from trajtune import finalize, load_experiment, search
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.errors import ExperimentError, RunError
+from trajtune.searching.run import SessionFlags
+from trajtune.searching.runs.directory import open_run
+from trajtune.searching.search import plan, session_limits
+from trajtune.searching.study.open import read_study
+from trajtune.searching.study.trial_records import read_trials
+
+
+@pytest.mark.usefixtures("ray_local")
+def test_a_search_prepares_the_snapshot_and_records_the_settings_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_csv(tmp_path / "roles.csv")
+    (tmp_path / "e.yaml").write_text("source: {kind: csv, path: roles.csv}\ntraining: {max_epochs: 1}\n")
+    given = {"training.weight_decay": 0.02, "search.keep_checkpoints": 1}
+
+    run = search(tmp_path / "e.yaml", trials=1, space="smoke", settings=given, run="r", time_budget="30m")
+
+    (snapshot,) = (tmp_path / "snapshots").iterdir()
+    assert run.snapshot_path == snapshot
+    assert (run.requested, run.experiment.search.space, run.name) == (1, "smoke", "r")
+    assert open_run("r") == run
+    assert (run.experiment.training.weight_decay, run.experiment.search.keep_checkpoints) == (0.02, 1)
+    assert run.experiment.search.time_budget_s is None, "a limit holds for one session"
+    with pytest.raises(RunError, match=r"could not be compared: training.weight_decay 0.02 → 0.03"):
+        search(resume=run, settings={"training.weight_decay": 0.03})
+    longer = search(resume=run, trials=2, snapshot=snapshot, settings={"search.keep_checkpoints": 2})
+    assert len(read_trials(read_study(longer.path))) == 2
+    assert open_run("r").experiment.search.keep_checkpoints == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({}, "A new search needs an experiment"),
+        ({"experiment": "smoke", "time_budget": "soon"}, "A time budget must be .* but is 'soon'"),
+        ({"experiment": "smoke", "time_budget": 0}, "A time budget must be a positive number"),
+        ({"experiment": "smoke", "max_concurrent": 0}, "`max_concurrent` must be at least 1, but is 0"),
+        ({"experiment": "smoke", "max_epochs_total": -1}, "`max_epochs_total` must be at least 1"),
+        ({"resume": "no_such"}, "No run no_such in"),
+    ],
+)
+def test_what_a_search_cannot_do_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RunError, match=said):
+        search(**arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_trials_and_space_are_checked_like_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ExperimentError, match=r"`search.trials`: .*, got 0"):
+        search("smoke", trials=0)
+    with pytest.raises(ExperimentError, match="No file no_such.yaml in search_spaces"):
+        search("smoke", space="no_such")
+    with pytest.raises(ExperimentError, match="No file no_such.yaml in experiments"):
+        search("no_such")
+
+
+def test_times_are_seconds_or_have_a_unit() -> None:
+    times = ("90s", "1.5m", "2h", 5, 0.5)
+    assert [session_limits(time).time_budget_s for time in times] == [90.0, 90.0, 7200.0, 5.0, 0.5]
+
+
+@pytest.mark.usefixtures("ray_local")
+def test_a_plan_says_what_a_search_would_be_and_begins_none(
+    small_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = plan(load_experiment("smoke"), small_snapshot, flags=SessionFlags(verbose=True))
+    assert "# the search: about" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_finalize_takes_texts_for_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RunError, match="No run no_such in"):
+        finalize("no_such", out=str(tmp_path / "b"), snapshot="s", require_gates=True, address="auto")

@@ -1,0 +1,158 @@
+"""Two runs or two bundles side by side: on the terminal, in a notebook, and as an HTML page."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from html import escape
+from typing import Any, Literal, TextIO
+
+from trajtune.notebook import html_table
+from trajtune.page.format import number, significant
+
+_UNCHANGED = "the same"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One value of both.
+
+    Attributes:
+        name: What it is.
+        first, second: The values; None where unknown.
+        gain: How much better the second is, with ``gain``, ``low`` and ``high`` (95 %); None without an
+            interval.
+    """
+
+    name: str
+    first: Any
+    second: Any
+    gain: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `finalizing.compare.compare` found.
+
+    Attributes:
+        kind: What was compared: ``run`` or ``bundle``.
+        names: Of both.
+        snapshots: Ids of both snapshots.
+        params: Params of the best trials, or of the bundles, that differ.
+        settings: Other settings that differ, and how each was made.
+        val: Metrics on val.
+        test: Metrics on test; empty for runs.
+        reason: Why the metrics cannot be compared, or have no intervals; None if they can.
+    """
+
+    kind: Literal["run", "bundle"]
+    names: tuple[str, str]
+    snapshots: tuple[str, str]
+    params: Sequence[Row] = ()
+    settings: Sequence[Row] = ()
+    val: Sequence[Row] = ()
+    test: Sequence[Row] = ()
+    reason: str | None = field(default=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The comparison as JSON values.
+
+        Returns:
+            The attributes by name; a row has ``name``, ``first``, ``second`` and ``gain``.
+        """
+        return asdict(self)
+
+    def __repr__(self) -> str:
+        first, second = self.names
+        return f"<Comparison of the {self.kind}s {first} and {second}: {len(self.params)} params differ>"
+
+    def _repr_html_(self) -> str:
+        shown = "".join(html_table(heading, header, rows) for heading, header, rows in self.tables())
+        return shown + (f"<p>{escape(self.reason)}</p>" if self.reason else "")
+
+    def tables(self) -> Iterator[tuple[str, list[str], list[list[str]]]]:
+        """Heading, header and cells of each table that has a row."""
+        first, second = self.names
+        for heading, rows in (
+            ("Params that differ", self.params),
+            ("Settings that differ", self.settings),
+            ("On val", self.val),
+            ("On test", self.test),
+        ):
+            with_gains = any(row.gain for row in rows)
+            header = ["", first, second, *(["gain of the second (95 %)"] if with_gains else [])]
+            cells = [
+                [row.name, _text(row.first), _text(row.second), *([_gain(row.gain)] if with_gains else [])]
+                for row in rows
+            ]
+            if cells:
+                yield heading, header, cells
+
+
+def print_comparison(comparison: Comparison, file: TextIO) -> None:
+    """Print the comparison as tables."""
+    from rich.console import Console
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    console = Console(file=file, highlight=False, width=None if file.isatty() else 200)
+    if not comparison.params:
+        console.print(f"Params: {_UNCHANGED}")
+    for heading, header, rows in comparison.tables():
+        table = Table(*(Column(Text(name)) for name in header), box=None, title=heading, title_justify="left")
+        for row in rows:
+            table.add_row(*map(Text, row))
+        console.print(table)
+    if comparison.reason:
+        console.print(comparison.reason, markup=False)
+
+
+def comparison_page(comparison: Comparison) -> str:
+    """The comparison as one HTML page, with a figure of the gains and their intervals."""
+    from trajtune.page.page import Page
+
+    first, second = comparison.names
+    page = Page(f"{first} and {second}", f"Two {comparison.kind}s side by side.")
+    if comparison.reason:
+        page.warning(comparison.reason)
+    measured = [row for row in comparison.test if row.gain]
+    if measured:
+        page.section(
+            "Gain of the second", "Right of 0 the second is better. Bars are 95 % intervals by person."
+        )
+        page.figure(_figure(measured), "; ".join(f"{row.name}: {_gain(row.gain)}" for row in measured))
+    for heading, header, rows in comparison.tables():
+        page.section(heading)
+        page.table(header, rows)
+    return page.html()
+
+
+def _figure(rows: Sequence[Row]) -> Any:
+    import plotly.graph_objects as go
+
+    gains = [row.gain for row in rows if row.gain]
+    figure = go.Figure(
+        go.Scatter(
+            x=[gain["gain"] for gain in gains],
+            y=[row.name for row in rows],
+            mode="markers",
+            error_x={
+                "type": "data",
+                "array": [gain["high"] - gain["gain"] for gain in gains],
+                "arrayminus": [gain["gain"] - gain["low"] for gain in gains],
+            },
+        )
+    )
+    figure.add_vline(x=0, line_dash="dot")
+    figure.update_layout(yaxis={"automargin": True, "autorange": "reversed"}, height=120 + 40 * len(rows))
+    return figure
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list | dict | str) or value is None:
+        return "" if value is None else str(value)
+    return number(significant(value))
+
+
+def _gain(gain: Mapping[str, float] | None) -> str:
+    if gain is None:
+        return ""
+    return f"{gain['gain']:+.4f} ({gain['low']:+.4f} to {gain['high']:+.4f})"

@@ -1,0 +1,1 @@
+"""Serves a bundle over HTTP, and registers it with MLflow."""
