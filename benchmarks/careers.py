@@ -9,6 +9,7 @@ separate process, so that memory is measured separately. The start of Ray is not
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -74,6 +75,9 @@ def compare(small: int, large: int) -> list[dict[str, Any]]:
     def peak(size: int) -> float:
         return median(one["peak_bytes"] for one in runs["prepare", size])
 
+    def driver(size: int) -> float:
+        return median(one["driver_bytes"] for one in runs["prepare", size])
+
     def rate(what: str, size: int) -> float:
         return size / seconds(what, size)
 
@@ -90,6 +94,16 @@ def compare(small: int, large: int) -> list[dict[str, Any]]:
         ("reading, share of the speed of COPY", of_copy, "x", 0.5, of_copy >= 0.5),
         (f"peak memory, {small:,} careers", peak(small) / 2**20, "MiB", None, None),
         (f"peak memory, {large:,} careers", peak(large) / 2**20, "MiB", None, None),
+        *(
+            (
+                f"driver's peak memory, {size:,} careers",
+                driver(size) / 2**20,
+                "MiB",
+                1024,
+                driver(size) <= 2**30,
+            )
+            for size in (small, large)
+        ),
         ("peak memory, large / small", memory, "x", 1.5, memory <= 1.5),
         ("time per career, large / small", growth, "x", 1.2, growth <= 1.2),
     ]
@@ -112,6 +126,7 @@ def measure(what: str, table: str) -> dict[str, float]:
         ]
         with watched() as found:
             work(url, table)
+    found["driver_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return found
 
 

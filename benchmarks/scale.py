@@ -1,7 +1,8 @@
 """Measure how time and memory grow with the number of careers, and the driver's costs of a thousand trials.
 
 The benchmark has four parts. (prepare) `prepare` on simulated careers in Parquet, in a separate process for
-each size: seconds and peak memory per career, including Ray's processes. (epoch) One epoch of training on the
+each size: seconds and peak memory per career, including Ray's processes, and the peak
+memory of the driver alone. (epoch) One epoch of training on the
 snapshot: seconds and peak memory per career. Long epochs are extrapolated from their first steps, and the row
 says so. (refit) The same refit by one and by two workers: seconds per epoch, and the difference between the
 results, compared with that between two seeds. (driver) Searches of 50 and of 1,000 trials with almost no
@@ -13,6 +14,7 @@ search. Usage, from the project's root:
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -53,6 +55,8 @@ MAX_STEPS = 4_000
 REFITTED = 50_000
 FEW, MANY = 50, 1_000
 MAX_TIME_OF_A_TRIAL, MAX_DRIVER_GB, MAX_STATUS_S = 1.3, 1.0, 2.0
+MAX_DRIVER_GROWTH_GB = 0.3
+"""Bar on the growth of the driver of `prepare`, from the first size to the largest."""
 TRAJTUNE = str(Path(sys.executable).with_name("trajtune"))
 MEGABYTE, GIGABYTE = 2**20, 2**30
 
@@ -88,6 +92,7 @@ def growth(sizes: tuple[int, ...], folder: Path) -> list[dict[str, Any]]:
     """Return the seconds and peak bytes per career of both stages, by the number of careers."""
     rows: list[dict[str, Any]] = []
     first: dict[str, tuple[float, float]] = {}
+    of_driver: list[float] = []
     for size in sizes:
         directory = folder / str(size)
         began = time.perf_counter()
@@ -115,9 +120,25 @@ def growth(sizes: tuple[int, ...], folder: Path) -> list[dict[str, Any]]:
                     most=MAX_MEMORY,
                 ),
             ]
-            for row in rows[-4:]:
+            shown = rows[-4:]
+            if "driver_bytes" in report:
+                shown.append(
+                    result(
+                        f"{name}, driver's peak memory",
+                        report["driver_bytes"] / GIGABYTE,
+                        "GiB",
+                        most=MAX_DRIVER_GB,
+                    )
+                )
+                rows.append(shown[-1])
+                of_driver.append(report["driver_bytes"] / GIGABYTE)
+            for row in shown:
                 print(f"{row['name']:66} {row['value']:12,.3f} {row['unit']}", file=sys.stderr, flush=True)
-    return rows
+    more = max(of_driver) - of_driver[0]
+    return [
+        *rows,
+        result("prepare, driver's peak memory, largest - first", more, "GiB", most=MAX_DRIVER_GROWTH_GB),
+    ]
 
 
 def together(size: int, folder: Path) -> list[dict[str, Any]]:
@@ -240,12 +261,14 @@ def seconds_of_status(folder: Path) -> float:
 
 
 def prepared(size: int, folder: Path) -> dict[str, Any]:
-    """Return the seconds of `prepare`, without the start of Ray."""
+    """Return the seconds of `prepare` without the start of Ray, and this process's peak memory."""
     experiment = on_parquet(folder)
     with ray_session():
         began = time.perf_counter()
         prepare(experiment)
-        return {"seconds": time.perf_counter() - began}
+        seconds = time.perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"seconds": seconds, "driver_bytes": peak}
 
 
 def trained(size: int, folder: Path) -> dict[str, Any]:

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 SHARED = {"ray_local", "postgres_url", "s3_store", "finalized"}
 """Fixtures that take seconds to set up, once for each process."""
 
-OF_A_BUNDLE = ("tests/finalizing", "tests/bundle", "tests/service", "tests/serving")
+OF_A_BUNDLE = ("tests/finalizing", "tests/bundle", "tests/service", "tests/serving", "tests/monitoring")
 """Folders whose tests share a bundle that takes a search, a refit and an export."""
 
 

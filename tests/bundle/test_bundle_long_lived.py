@@ -76,7 +76,7 @@ def test_no_more_titles_are_remembered_than_fit_and_the_answers_stay(
     path = renamed(finalized, tmp_path / "bundle", ["C++", "C", "工程师"])
     career = ["C", "工程师", "C#", "Nobody", "N" * 1000]
     (expected,) = load_bundle(path).predict([career])
-    monkeypatch.setattr(bundle_module, "_REMEMBERED", 1)
+    monkeypatch.setattr(bundle_module, "_CACHE_SIZE", 1)
     opened = load_bundle(path)
     for _ in range(2):
         (found,) = opened.predict([career])
@@ -90,7 +90,7 @@ def test_a_very_long_title_is_not_remembered(bundle: Bundle) -> None:
 
 
 def test_half_of_a_surrogate_pair_is_refused(bundle: Bundle) -> None:
-    with pytest.raises(BundleError, match=r"Career 2 holds the title '\\ud800', which is not valid Unicode"):
+    with pytest.raises(BundleError, match=r"Career 2 has the title '\\ud800', which is not valid Unicode"):
         bundle.predict([["Nurse"], ["\ud800"]])
 
 

@@ -67,4 +67,4 @@ def test_explanations_for_a_file_are_refused(
 ) -> None:
     arguments = ("--input", tmp_path / "a.jsonl", "--output", tmp_path / "b.jsonl", "--explain")
 
-    assert "--explain is for the one career" in typed("predict", finalized, *arguments, code=2)
+    assert "--explain needs one career" in typed("predict", finalized, *arguments, code=2)

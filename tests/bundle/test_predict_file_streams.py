@@ -139,7 +139,7 @@ def test_a_byte_order_mark_is_passed_over(bundle: Bundle, source: Path, tmp_path
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('["Nurse \\ud800"]', r"line 2 holds the title 'Nurse \\ud800', which is not valid Unicode"),
+        ('["Nurse \\ud800"]', r"line 2 has the title 'Nurse \\ud800', which is not valid Unicode"),
         ('{"id": "\\udfff", "titles": ["Nurse"]}', "line 2 has an `id` that JSON in UTF-8 cannot hold"),
         ('{"id": [1e999], "titles": ["Nurse"]}', "line 2 has an `id` that JSON in UTF-8 cannot hold"),
         ('{"id": NaN, "titles": ["Nurse"]}', "line 2 is not JSON: NaN is no number of JSON"),

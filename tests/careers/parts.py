@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from trajtune.careers.assembly import Part
-from trajtune.careers.career_rows import career_part, join_parts, unpack
+from trajtune.careers.career_rows import career_part, join_parts
 from trajtune.careers.reasons import Reason
 from trajtune.careers.role_rows import join_roles, role_block
 from trajtune.careers.schema import CAREERS, QUARANTINE
@@ -25,8 +25,8 @@ def from_json(rows: list[tuple[Any, Any]], settings: DataSettings = DataSettings
     )
     size = max(1, -(-len(table) // pieces))
     blocks = [table.slice(start, size) for start in range(0, max(1, len(table)), size)]
-    packed = [career_part(block, JsonHistory(), settings, TODAY) for block in blocks]
-    return join_parts([part for block in packed for part in unpack(block)], settings.merge_repeats)
+    parts = [career_part(block, JsonHistory(), settings, TODAY) for block in blocks]
+    return join_parts(parts, settings.merge_repeats)
 
 
 def from_rows(rows: list[tuple[Any, ...]], settings: DataSettings = DataSettings()) -> Part:

@@ -5,7 +5,7 @@ from datetime import date
 import pyarrow as pa
 import pytest
 
-from trajtune.careers.career_rows import career_part, join_parts, unpack
+from trajtune.careers.career_rows import career_part, join_parts
 from trajtune.careers.role_rows import join_roles, role_block
 from trajtune.errors import ExperimentError
 from trajtune.experiment.load import validate
@@ -36,7 +36,7 @@ def test_histories_in_json_give_the_same_ends() -> None:
     history = '[{"title": "B", "start_date": "2012-01-01"}, {"title": "A", "start_date": "2010-01-01"}]'
     layout = JsonHistory(end="next_start")
     rows = pa.table({"id": ["a"], "history": [history]})
-    (career,) = join_parts(unpack(career_part(rows, layout, DataSettings(), TODAY))).careers.to_pylist()
+    (career,) = join_parts([career_part(rows, layout, DataSettings(), TODAY)]).careers.to_pylist()
     assert career["titles"] == ["A", "B"]
     assert career["ends"] == [date(2012, 1, 1), None]
 

@@ -52,6 +52,8 @@ def test_the_commands_and_their_flags_are_these() -> None:
         "predict": ["--as-service", "--explain", "--input", "--json", "--output", "bundle", "titles"],
         "report": ["--output", "-o", "target"],
         "verify": ["--json", "bundle"],
+        "monitor": ["--json", "--verbose", "bundle", "experiment"],
+        "backtest": ["--address", "--json", "--origins", "--seeds", "--snapshot", "--verbose", "run"],
         "serve": [
             *("--as-service", "--host", "--max-body", "--max-careers", "--max-titles", "--port", "bundle"),
         ],
@@ -111,7 +113,7 @@ def test_every_commands_help_has_an_example(command: str, trajtune: Trajtune) ->
     assert f"Example: trajtune {command}" in outcome.out
 
 
-@pytest.mark.parametrize("command", ["status", "finalize"])
+@pytest.mark.parametrize("command", ["status", "finalize", "backtest"])
 @pytest.mark.parametrize("run", [[], ["no-such-run"]])
 def test_a_missing_run_is_one_line(trajtune: Trajtune, command: str, run: list[str], ray_local: None) -> None:
     assert_one_line(trajtune(command, *run), "RunError", "trajtune search")

@@ -60,7 +60,7 @@ def test_runs_are_offered(directory: Path, words: list[str]) -> None:
 
 
 def test_commands_are_offered(directory: Path) -> None:
-    assert completed(directory, "se") == ["search"]
+    assert completed(directory, "se") == ["search", "serve"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

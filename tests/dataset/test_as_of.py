@@ -15,6 +15,7 @@ from tests.careers.parts import from_json, from_rows, sorted_table
 from tests.dataset.later_facts import CUTOFFS, Career, last_day, some_career
 from tests.dataset.test_leakage import LENIENT, load
 from tests.dataset.test_split import career, table
+from trajtune.careers.exchange.partitioned import partitioned
 from trajtune.dataset.as_of import careers_as_of, without_endless_roles
 from trajtune.dataset.prepare import write_content
 from trajtune.dataset.split import temporal_split
@@ -196,7 +197,7 @@ ENDED = [ENDLESS[0], {**ENDLESS[1], "end_date": "1950-01-01"}]
 
 
 def test_a_role_held_for_more_than_seventy_years_is_in_quarantine_and_counts_balance() -> None:
-    loaded = without_endless_roles(load([("x", ENDLESS), ("y", ENDED)]), date(2015, 1, 1), False)
+    loaded = without_endless_roles(load([("x", ENDLESS), ("y", ENDED)]), date(2015, 1, 1), False, False)
     assert loaded.careers["candidate_id"].to_pylist() == ["y"]
     assert loaded.quarantine.to_pylist() == [
         {
@@ -220,6 +221,6 @@ def test_it_is_in_the_snapshots_quarantine(tmp_path: Path) -> None:
     ]
     split = SplitSettings(by="career", train_cutoff=date(2010, 1, 1), val_cutoff=date(2015, 1, 1))
     experiment = Experiment(data=LENIENT, split=split, storage=StorageSettings(snapshots=str(tmp_path)))
-    snapshot, _ = write_content(load([*rows, ("x", ENDLESS)]), experiment)
+    snapshot, _ = write_content(partitioned(load([*rows, ("x", ENDLESS)])), experiment)
     assert snapshot.manifest["quarantine"] == {"held_too_long": 1}
     assert snapshot.manifest["counts"]["careers"] == 3

@@ -7,8 +7,7 @@ import plotly.graph_objects as go
 import pyarrow.compute as pc
 import pytest
 
-from trajtune.dataset.snapshot import Snapshot
-from trajtune.dataset.test_split import read_split, split_file
+from trajtune.dataset.snapshot import Snapshot, read_split, split_files
 from trajtune.page.page import Page
 
 pytestmark = pytest.mark.slow
@@ -77,7 +76,7 @@ def test_it_opens_offline_with_every_figure_drawn(ladder_snapshot: Snapshot, bro
     assert page.locator(".figure").count() == 7
     for figure in page.locator(".figure").all():
         assert figure.get_attribute("aria-label")
-    splits = [read_split(split_file(ladder_snapshot.path, name)) for name in ("train", "val", "test")]
+    splits = [read_split(split_files(ladder_snapshot, name)) for name in ("train", "val", "test")]
     years = [len(set(pc.year(data.split_dates).to_pylist())) for data in splits]
     described = ladder_snapshot.manifest["splits"].values()
     shares = ("unseen_titles", "unseen_targets", "unknown_targets", "psi")

@@ -16,13 +16,15 @@ from hypothesis import strategies as st
 from tests.careers.parts import from_json, from_rows
 from tests.dataset import later_facts
 from tests.dataset.later_facts import CHANGES, Career, Later, last_day, role, some_career
-from trajtune.careers import read
+from trajtune.careers.exchange.by_person import CAREERS_IN_A_PARTITION
+from trajtune.careers.exchange.join import checked_and_sorted
+from trajtune.careers.exchange.partitioned import partitioned
 from trajtune.careers.schema import LoadedCareers
+from trajtune.dataset.divide import days_of, divide
 from trajtune.dataset.encode import SplitData
-from trajtune.dataset.prepare import divide, snapshot_of, write_content
-from trajtune.dataset.snapshot import Division, Snapshot
-from trajtune.dataset.split import SplitBy, deciding_dates
-from trajtune.dataset.test_split import read_split, split_file
+from trajtune.dataset.prepare import snapshot_of, write_content
+from trajtune.dataset.snapshot import Division, Snapshot, read_split, split_files
+from trajtune.dataset.split import SplitBy
 from trajtune.experiment.settings import DataSettings, Experiment, SplitSettings, StorageSettings
 
 TODAY = date(2026, 1, 1)
@@ -32,6 +34,8 @@ some = settings(phases=[Phase.explicit, Phase.generate])
 whole_careers = pytest.mark.parametrize("by", ["career", "transition"])
 every_rule = pytest.mark.parametrize("by", ["career", "transition", "move"])
 SPLITS = ("train", "val", "test")
+PARTITION_SIZES = st.sampled_from([CAREERS_IN_A_PARTITION, 10, 4])
+"""Careers in a partition, so that there are one, two or several, of which some may be empty."""
 
 FORMS = st.sampled_from(["%Y-%m-%d", "%Y-%m", "%Y"])
 DAYS = st.dates(date(2001, 1, 1), date(2020, 12, 31))
@@ -76,27 +80,34 @@ def anchors(cutoffs: list[date]) -> Rows:
 
 
 def load(rows: Rows, pieces: int = 1) -> LoadedCareers:
-    return read._checked_and_sorted(from_json(rows, LENIENT, pieces), {"kind": "test"}, LENIENT, TODAY)
+    return checked_and_sorted(from_json(rows, LENIENT, pieces), {"kind": "test"}, LENIENT, TODAY)
 
 
-def prepare(rows: Rows, folder: str, cutoffs: list[date], by: SplitBy, pieces: int = 1) -> Snapshot:
+def prepare(
+    rows: Rows,
+    folder: str,
+    cutoffs: list[date],
+    by: SplitBy,
+    pieces: int = 1,
+    careers_in_a_partition: int = CAREERS_IN_A_PARTITION,
+) -> Snapshot:
     split = SplitSettings(by=by, train_cutoff=cutoffs[0], val_cutoff=cutoffs[1])
     experiment = Experiment(data=LENIENT, split=split, storage=StorageSettings(snapshots=folder))
     # Drawing the report takes fifty times as long as the rest.
-    return write_content(load(rows, pieces), experiment)[0]
+    return write_content(partitioned(load(rows, pieces), careers_in_a_partition), experiment)[0]
 
 
 @whole_careers
 @some
-@given(CAREERS, CUTOFFS)
+@given(CAREERS, CUTOFFS, PARTITION_SIZES)
 def test_no_career_is_in_two_splits_and_nothing_from_a_cutoff_on_is_before_it(
-    by: SplitBy, careers: list[Any], cutoffs: list[date]
+    by: SplitBy, careers: list[Any], cutoffs: list[date], size: int
 ) -> None:
     rows = rows_of(careers) + anchors(cutoffs)
     written = dict(rows)
     with tempfile.TemporaryDirectory() as folder:
-        snapshot = prepare(rows, folder, cutoffs, by)
-        splits = {name: read_split(split_file(snapshot.path, name)) for name in SPLITS}
+        snapshot = prepare(rows, folder, cutoffs, by, careers_in_a_partition=size)
+        splits = {name: read_split(split_files(snapshot, name)) for name in SPLITS}
     ids = [data.candidate_ids.to_pylist() for data in splits.values()]
     assert sum(map(len, ids)) == len(set().union(*ids))
     assert sum(map(len, ids)) == snapshot.manifest["counts"]["careers"]
@@ -145,19 +156,20 @@ def test_careers_after_the_cutoff_change_no_byte_of_train_nor_of_the_vocabulary(
 
 @every_rule
 @some
-@given(CAREERS, CUTOFFS, st.randoms(use_true_random=False), st.integers(1, 4))
+@given(CAREERS, CUTOFFS, st.randoms(use_true_random=False), st.integers(1, 4), PARTITION_SIZES)
 def test_the_order_of_rows_changes_no_byte_of_the_snapshot(
     by: SplitBy,
     careers: list[Any],
     cutoffs: list[date],
     rng: Random,
     pieces: int,
+    size: int,
 ) -> None:
     rows = [*rows_of(careers), *anchors(cutoffs), ("c0", []), (None, []), *rows_of(careers[:1])]
     shuffled = rng.sample(rows, len(rows))
     with tempfile.TemporaryDirectory() as folder:
-        first = prepare(rows, f"{folder}/first", cutoffs, by)
-        second = prepare(shuffled, f"{folder}/second", cutoffs, by, pieces)
+        first = prepare(rows, f"{folder}/first", cutoffs, by, careers_in_a_partition=size)
+        second = prepare(shuffled, f"{folder}/second", cutoffs, by, pieces, size)
         assert files_of(first.path) == files_of(second.path)
 
 
@@ -226,12 +238,14 @@ def load_either_way(careers: list[Career], data: DataSettings, as_rows: bool) ->
         )
     else:
         part = from_json(everybody, data)
-    return read._checked_and_sorted(part, {"kind": "test"}, data, TODAY)
+    return checked_and_sorted(part, {"kind": "test"}, data, TODAY)
 
 
-def divided(loaded: LoadedCareers, experiment: Experiment, cutoffs: tuple[date, date]) -> Division:
-    dates = deciding_dates(loaded.careers, experiment.split.by, as_of=loaded.as_of)
-    return divide(loaded, experiment, *cutoffs, dates)
+def divided(
+    loaded: LoadedCareers, experiment: Experiment, cutoffs: tuple[date, date], careers_in_a_partition: int
+) -> Division:
+    careers = partitioned(loaded, careers_in_a_partition)
+    return divide(careers, experiment, *cutoffs, days_of(careers, experiment))[0]
 
 
 def by_person(data: SplitData) -> dict[str, tuple[Any, ...]]:
@@ -260,6 +274,7 @@ def by_person(data: SplitData) -> dict[str, tuple[Any, ...]]:
     merge_repeats=st.booleans(),
     as_of=st.sampled_from([TODAY, "auto"]),
     as_rows=st.booleans(),
+    size=PARTITION_SIZES,
 )
 def test_no_later_fact_changes_what_a_split_holds(
     by: SplitBy,
@@ -268,6 +283,7 @@ def test_no_later_fact_changes_what_a_split_holds(
     merge_repeats: bool,
     as_of: Any,
     as_rows: bool,
+    size: int,
 ) -> None:
     """By `career` and `transition` later facts decide who is in a split: only who is in both is compared."""
     train, window, val = later_facts.CUTOFFS
@@ -285,13 +301,14 @@ def test_no_later_fact_changes_what_a_split_holds(
     options = DataSettings(merge_repeats=merge_repeats, as_of=as_of, max_quarantine_fraction=1)
     experiment = Experiment(data=options, split=SplitSettings(by=by))
     before, after = (
-        divided(load_either_way(rows, options, as_rows), experiment, cutoffs) for rows in (careers, changed)
+        divided(load_either_way(rows, options, as_rows), experiment, cutoffs, size)
+        for rows in (careers, changed)
     )
-    old, new = (by_person(division.splits[name]) for division in (before, after))
+    old, new = (by_person(division.split(name)) for division in (before, after))
     if by == "move":
-        assert list(old) == list(new)
+        assert sorted(old) == sorted(new)
     both = old.keys() & new.keys()
     assert {who: old[who] for who in both} == {who: new[who] for who in both}
-    ids = [division.splits["train"].candidate_ids for division in (before, after)]
-    if ids[0] == ids[1]:
+    ids = [division.split("train").candidate_ids for division in (before, after)]
+    if sorted(ids[0].to_pylist()) == sorted(ids[1].to_pylist()):
         assert before.encoder.title_to_idx == after.encoder.title_to_idx

@@ -10,6 +10,7 @@ import pytest
 from tests.support.careers import ladder_careers
 from trajtune.careers.schema import CAREERS
 from trajtune.dataset.split import (
+    DayCounts,
     calibration_window,
     deciding_dates,
     resolve_cutoffs,
@@ -77,7 +78,7 @@ def test_a_career_dated_on_the_cutoff_is_in_the_later_split() -> None:
 
 def test_auto_cuts_at_the_shares_asked_for() -> None:
     careers = ladder_careers(1000)
-    cutoffs = resolve_cutoffs(split_dates(careers), SplitSettings())
+    cutoffs = resolve_cutoffs(DayCounts.of(split_dates(careers)), SplitSettings())
     splits = temporal_split(careers, *cutoffs)
     assert [len(part) for part in (splits.train, splits.val, splits.test)] == pytest.approx(
         [700, 150, 150], abs=5
@@ -86,7 +87,7 @@ def test_auto_cuts_at_the_shares_asked_for() -> None:
 
 def test_auto_moves_on_when_many_careers_share_one_date() -> None:
     days = np.array(["2020-01-01"] * 2 + ["2021-01-01"] * 7 + ["2022-01-01"], dtype="datetime64[D]")
-    assert resolve_cutoffs(days, SplitSettings()) == (date(2021, 1, 1), date(2022, 1, 1))
+    assert resolve_cutoffs(DayCounts.of(days), SplitSettings()) == (date(2021, 1, 1), date(2022, 1, 1))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,7 @@ def test_auto_leaves_each_split_a_date_where_many_careers_share_one(
     shared: dict[str, int], cutoffs: tuple[str, str]
 ) -> None:
     days = np.repeat(np.array(list(shared), "datetime64[D]"), list(shared.values()))
-    assert tuple(str(day) for day in resolve_cutoffs(days, SplitSettings())) == cutoffs
+    assert tuple(str(day) for day in resolve_cutoffs(DayCounts.of(days), SplitSettings())) == cutoffs
 
 
 def test_auto_says_what_it_lacks_and_never_advises_auto() -> None:
@@ -117,7 +118,7 @@ def test_auto_says_what_it_lacks_and_never_advises_auto() -> None:
     with pytest.raises(
         SplitError, match="three different days at least.*2021-12-31 and 2022-12-31"
     ) as caught:
-        resolve_cutoffs(days, SplitSettings())
+        resolve_cutoffs(DayCounts.of(days), SplitSettings())
     assert "auto, " not in str(caught.value)
     assert "or auto" not in str(caught.value)
 
@@ -155,7 +156,7 @@ def test_by_move_auto_cuts_at_shares_of_all_moves() -> None:
     careers = ladder_careers(1000)
     dates = deciding_dates(careers, "move")
     assert len(dates) == sum(len(titles) - 1 for titles in careers["titles"].to_pylist())
-    train, val = resolve_cutoffs(dates, SplitSettings())
+    train, val = resolve_cutoffs(DayCounts.of(dates), SplitSettings())
     shares = [(dates < np.datetime64(cutoff)).mean() for cutoff in (train, val)]
     assert shares == pytest.approx([0.70, 0.85], abs=0.005)
 
@@ -163,6 +164,6 @@ def test_by_move_auto_cuts_at_shares_of_all_moves() -> None:
 def test_the_calibration_window_is_the_newest_part_of_val_but_at_least_a_hundred_people() -> None:
     days = np.datetime64("2020-01-01") + np.arange(300)
     cutoff = date(2019, 12, 1)
-    assert calibration_window(days, cutoff, 0.5) == date(2020, 1, 1) + timedelta(days=150)
-    assert calibration_window(days, cutoff, 0.1) == date(2020, 1, 1) + timedelta(days=200)
-    assert calibration_window(days[:100], cutoff, 0.1) == cutoff
+    assert calibration_window(DayCounts.of(days), cutoff, 0.5) == date(2020, 1, 1) + timedelta(days=150)
+    assert calibration_window(DayCounts.of(days), cutoff, 0.1) == date(2020, 1, 1) + timedelta(days=200)
+    assert calibration_window(DayCounts.of(days[:100]), cutoff, 0.1) == cutoff

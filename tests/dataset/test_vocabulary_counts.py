@@ -1,8 +1,11 @@
 import random
+from itertools import product
 
 import pyarrow as pa
 import pytest
+import ray
 
+from trajtune.careers.exchange.partitions import Partitions
 from trajtune.dataset.identity.rule import TitleRule, rule_with
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.dataset.vocabulary_counts import VocabularyCounts, count_titles
@@ -31,11 +34,21 @@ def careers(num: int, seed: int, most: int) -> list[list[str]]:
 
 
 SPLITS = {"train": careers(400, 0, 4), "val": careers(150, 1, 5), "test": careers(150, 2, 6)}
-COLUMNS = {name: pa.chunked_array([found[:70], found[70:]]) for name, found in SPLITS.items()}
+TABLES = {name: pa.table({"titles": found}) for name, found in SPLITS.items()}
 
 
-def counted(settings: VocabularySettings, rule: TitleRule, careers_in_a_block: int) -> VocabularyCounts:
-    return count_titles(COLUMNS, settings, rule, careers_in_a_block=careers_in_a_block)
+def counted(
+    settings: VocabularySettings, rule: TitleRule, num_partitions: int, on_ray: bool
+) -> VocabularyCounts:
+    contents = [
+        {
+            name: table.slice(at * 140, 140 if at < num_partitions - 1 else None)
+            for name, table in TABLES.items()
+        }
+        for at in range(num_partitions)
+    ]
+    partitions = Partitions([ray.put(content) for content in contents] if on_ray else contents, on_ray)
+    return count_titles(partitions, settings, rule)
 
 
 @pytest.mark.parametrize(
@@ -47,8 +60,8 @@ def test_the_vocabulary_is_that_of_all_titles_at_once(
 ) -> None:
     found = [title for career in SPLITS["train"] for title in career]
     whole = TitleEncoder.fit(found, **settings, rule=rule)  # type: ignore[arg-type]
-    for careers_in_a_block in (1_000, 90):
-        counts = counted(VocabularySettings(**settings), rule, careers_in_a_block)
+    for num_partitions, on_ray in product((1, 3), (False, True)):
+        counts = counted(VocabularySettings(**settings), rule, num_partitions, on_ray)
         kept = TitleEncoder.fit(counts.train, rule=rule)
         assert kept.title_to_idx == whole.title_to_idx
         assert kept.idx_to_title == whole.idx_to_title
@@ -71,5 +84,5 @@ def test_unseen_titles_are_those_that_no_career_of_train_has(ray_local: None, ru
     }
     assert expected["train"] == (0, 0)
     assert min(expected["val"] + expected["test"]) > 0
-    for careers_in_a_block in (1_000, 90):
-        assert counted(VocabularySettings(min_count=5), rule, careers_in_a_block).unseen == expected
+    for num_partitions, on_ray in product((1, 3), (False, True)):
+        assert counted(VocabularySettings(min_count=5), rule, num_partitions, on_ray).unseen == expected

@@ -283,6 +283,14 @@ def _most_frequent_fault(columns: _Columns, num_careers: int) -> NDArray[np.int6
     return most_frequent
 
 
+_TALLIED = (
+    "roles_concurrent titles_repeated roles_without_end ends_in_future ends_of_current_roles ends_too_late "
+    "currents_unreadable labels_known latest"
+)
+NO_TALLIES = pa.table({name: pa.array([], pa.int32()) for name in _TALLIED.split()})
+"""`Part.tallies` of no career."""
+
+
 def sums(tallies: pa.Table) -> dict[str, int]:
     """The counts of all careers of some tallies."""
     return {

@@ -1,6 +1,5 @@
-"""Sources with a row for each career: parse a block in a read task, and join the blocks afterwards."""
+"""Sources with a row for each career: parse a block, and join what the blocks have of each person."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trajtune.careers.assembly import Part, assemble, quarantine_rows, sums
+from trajtune.careers.assembly import NO_TALLIES, Part, assemble, quarantine_rows, sums
 from trajtune.careers.event_log import ends_at_next_start
 from trajtune.careers.histories import Histories
 from trajtune.careers.json_columns import read_nested
@@ -30,8 +29,8 @@ from trajtune.experiment.settings import DataSettings
 from trajtune.experiment.sources import JsonHistory
 
 
-def career_part(rows: pa.Table, layout: JsonHistory, settings: DataSettings, today: date) -> pa.Table:
-    """Parse a block whose rows are careers into a `Part`, serialised as one row; see `unpack`."""
+def career_part(rows: pa.Table, layout: JsonHistory, settings: DataSettings, today: date) -> Part:
+    """Parse a block whose rows are careers."""
     label = settings.hireable_key
     if "line" in rows.column_names:
         files = rows
@@ -65,14 +64,7 @@ def career_part(rows: pa.Table, layout: JsonHistory, settings: DataSettings, tod
         "lines_swallowed": int(pc.sum(rows[SWALLOWED]).as_py() or 0) if SWALLOWED in rows.column_names else 0,
         "histories_absent": len(histories.absent) - histories.absent.null_count,
     }
-    return pa.table(
-        {
-            "careers": _serialised(part.careers),
-            "quarantine": _serialised(part.quarantine),
-            "counts": [json.dumps(counts)],
-            "tallies": _serialised(part.tallies),
-        }
-    )
+    return Part(part.careers, part.quarantine, counts, part.tallies)
 
 
 def _found_instead(keys: pa.Array, layout: JsonHistory) -> pa.Array:
@@ -94,34 +86,6 @@ def _parse_histories(column: pa.Array, layout: JsonHistory, label: str | None) -
     return replace(histories, faults=faults)
 
 
-def unpack(block: pa.Table) -> list[Part]:
-    """The parts that `career_part` made, copied into this process, so that Ray's object store is freed."""
-    return [
-        Part(
-            _deserialised(block["careers"][row]),
-            _deserialised(block["quarantine"][row]),
-            json.loads(block["counts"][row].as_py()),
-            _deserialised(block["tallies"][row]),
-        )
-        for row in range(len(block))
-    ]
-
-
-def _serialised(table: pa.Table) -> pa.Array:
-    """A table in Arrow's stream format as one large_binary value."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    content = sink.getvalue()
-    offsets = pa.py_buffer(np.array([0, len(content)], np.int64))
-    return pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, content])
-
-
-def _deserialised(scalar: pa.Scalar) -> pa.Table:
-    with pa.ipc.open_stream(pa.py_buffer(scalar.as_buffer().to_pybytes())) as reader:
-        return reader.read_all()
-
-
 def join_parts(parts: Sequence[Part], merge_repeats: bool = False) -> Part:
     """All careers as one part, ids unique.
 
@@ -129,7 +93,7 @@ def join_parts(parts: Sequence[Part], merge_repeats: bool = False) -> Part:
     the latest by its starts, ends and titles; the others are quarantined. The order of rows has no effect.
 
     Args:
-        parts: From `unpack`.
+        parts: From `career_part`.
         merge_repeats: As of `assemble`.
     """
     counts: Counter[str] = Counter()
@@ -137,7 +101,7 @@ def join_parts(parts: Sequence[Part], merge_repeats: bool = False) -> Part:
         counts.update(part.counts)
     careers = pa.concat_tables([CAREERS.empty_table(), *(part.careers for part in parts)])
     quarantine = pa.concat_tables([QUARANTINE.empty_table(), *(part.quarantine for part in parts)])
-    tallies = pa.concat_tables([part.tallies for part in parts])
+    tallies = pa.concat_tables([part.tallies for part in parts] or [NO_TALLIES])
     duplicates = _indices_of_duplicates(careers)
     if len(duplicates):
         left_out = careers.take(pa.array(duplicates))

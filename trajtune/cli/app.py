@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
+from trajtune.cli.backtest import backtest
 from trajtune.cli.calibrate import calibrate
 from trajtune.cli.compare import compare
 from trajtune.cli.dashboard import dashboard
@@ -26,6 +27,7 @@ from trajtune.cli.evaluate import evaluate
 from trajtune.cli.export import export
 from trajtune.cli.finalize import finalize
 from trajtune.cli.init import init
+from trajtune.cli.monitor import monitor
 from trajtune.cli.predict import predict
 from trajtune.cli.prepare import prepare
 from trajtune.cli.register import register
@@ -42,7 +44,7 @@ from trajtune.errors import GateError, TrajtuneError
 _QUIET: Final = ("--quiet", "-q")
 _COMMANDS: Final[tuple[Callable[..., Any], ...]] = (
     *(demo, init, simulate, prepare, search, status, runs, report, finalize, compare, predict, verify),
-    *(serve, register),
+    *(serve, register, backtest, monitor),
     *(train, export, calibrate, evaluate, doctor, dashboard),
 )
 
@@ -90,7 +92,7 @@ app = typer.Typer(
     epilog=(
         "Results go to stdout, everything else to stderr. Exit codes: 0 done; 1 a bug in trajtune, with "
         "its traceback; 2 an error that you can fix, on one line; 3 a gate did not pass under "
-        "--require-gates; 130 interrupted; 143 terminated."
+        "--require-gates, or no longer holds (monitor); 130 interrupted; 143 terminated."
     ),
 )
 for _command in _COMMANDS:

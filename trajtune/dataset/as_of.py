@@ -55,7 +55,7 @@ class Roles:
             as_of: The day that the data describes; everything in it was known then.
         """
         lists = careers["titles"].combine_chunks()
-        offsets = np.asarray(lists.offsets).astype(np.int64)
+        offsets = offsets_of(lists)
         starts, ends = (_days(careers[name].combine_chunks().flatten()) for name in ("starts", "ends"))
         precisions, end_precisions = (
             careers[name].combine_chunks().flatten().fill_null(0).to_numpy(zero_copy_only=False)
@@ -66,7 +66,7 @@ class Roles:
             for days, known_to in ((starts, precisions), (ends, end_precisions))
         )
         titles = lists.flatten()
-        return cls(offsets - offsets[0], titles, starts, ends, precisions, end_precisions, begun, ended)
+        return cls(offsets, titles, starts, ends, precisions, end_precisions, begun, ended)
 
     def last_begun(self) -> NDArray[np.datetime64]:
         """``datetime64[D]`` ``[N]``: when the last role of each career had certainly begun."""
@@ -81,6 +81,15 @@ class Roles:
         before = np.concatenate([[0], np.cumsum(mask)])
         counts: NDArray[np.int64] = np.diff(before[self.offsets])
         return counts
+
+
+def offsets_of(lists: pa.ListArray) -> NDArray[np.int64]:
+    """int64 ``[N + 1]``: where each list begins in the flattened array, and the end of the last one."""
+    if not len(lists):
+        return np.zeros(1, np.int64)
+    offsets: NDArray[np.int64] = np.asarray(lists.offsets).astype(np.int64)
+    offsets -= offsets[0]  # a slice does not begin at 0
+    return offsets
 
 
 def careers_as_of(
@@ -138,7 +147,7 @@ def careers_as_of(
 
 
 def without_endless_roles(
-    loaded: LoadedCareers, last_day_of_train: date, merge_repeats: bool
+    loaded: LoadedCareers, last_day_of_train: date, merge_repeats: bool, rows_are_roles: bool
 ) -> LoadedCareers:
     """The careers without those whose last role would be held for more than seventy years.
 
@@ -147,7 +156,8 @@ def without_endless_roles(
     Args:
         loaded: What was read.
         last_day_of_train: The earliest day that a split ends on.
-        merge_repeats: As of `as_of.careers_as_of`; for the counts.
+        merge_repeats: As of `careers_as_of`; for the counts.
+        rows_are_roles: Whether a row of the source is a role; for the counts.
     """
     roles = Roles.of(loaded.careers, loaded.as_of)
     is_too_long = _held_too_long(roles, np.ones(len(roles.begun), bool), last_day_of_train)
@@ -155,8 +165,7 @@ def without_endless_roles(
         return loaded
     left_out = loaded.careers.filter(pa.array(is_too_long))
     num_roles = pc.list_value_length(left_out["titles"]).to_numpy()
-    is_row = loaded.counts["rows_in"] != loaded.counts["careers_in"]  # a role, not a career
-    num_rows = num_roles if is_row else np.ones(len(left_out), np.int64)
+    num_rows = num_roles if rows_are_roles else np.ones(len(left_out), np.int64)
     starts = [days[-1].isoformat() for days in left_out["starts"].to_pylist()]
     entries = pa.table(
         [

@@ -6,8 +6,8 @@ held today may have been young at the cutoff; that somebody stayed in it became 
 
 # N careers, R roles of all careers
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Final
 
@@ -18,12 +18,22 @@ from numpy.typing import NDArray
 from trajtune.careers.parse.tenure import tenure_months
 from trajtune.careers.schema import Precision
 from trajtune.dataset.arrays import CareerArrays, last_roles
-from trajtune.dataset.as_of import Roles
+from trajtune.dataset.as_of import Roles, offsets_of
 from trajtune.dataset.identity.service_key import service_key
 from trajtune.dataset.identity.unicode_key import identity
 from trajtune.dataset.split import SPLIT_DATE
 from trajtune.dataset.titles import UNKNOWN, TitleEncoder
 from trajtune.experiment.settings import DataSettings
+
+PER_ROLE: Final = (
+    "title_ids",
+    "tenure_months",
+    "tenure_at_least",
+    "hireable",
+    "start_days",
+    "is_outcome",
+)
+"""The columns of a split's file that a `CareerArrays` is made of."""
 
 _TITLES_IN_A_BLOCK: Final = 2**21
 
@@ -34,7 +44,7 @@ class SplitData:
 
     Attributes:
         arrays: What models read.
-        candidate_ids: string ``[N]``, sorted.
+        candidate_ids: string ``[N]``, sorted in each partition.
         titles: list of string ``[N]``: surface forms, aligned with ``arrays.title_ids``.
         split_dates: date32 ``[N]``.
     """
@@ -43,6 +53,27 @@ class SplitData:
     candidate_ids: pa.Array
     titles: pa.ListArray
     split_dates: pa.Array
+
+
+def joined(parts: Sequence[SplitData]) -> SplitData:
+    """The careers of several parts, one part after the other.
+
+    Raises:
+        pa.ArrowInvalid: If they are more text than an array holds.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    ends = np.cumsum([part.arrays.offsets[-1] for part in parts])
+    starts = ends - [part.arrays.offsets[-1] for part in parts]
+    offsets = [part.arrays.offsets[1:] + start for part, start in zip(parts, starts, strict=True)]
+    columns = {
+        name: np.concatenate([part.arrays.to_dict()[name] for part in parts])
+        for name in parts[0].arrays.to_dict()
+        if name != "offsets"
+    }
+    arrays = CareerArrays.from_dict({**columns, "offsets": np.concatenate([[0], *offsets]).astype(np.int64)})
+    texts = zip(*((part.candidate_ids, part.titles, part.split_dates) for part in parts), strict=True)
+    return SplitData(arrays, *(pa.concat_arrays(list(column)) for column in texts))
 
 
 def with_vocabulary(data: SplitData, encoder: TitleEncoder) -> SplitData:
@@ -110,6 +141,9 @@ class AsServed:
     another_targets: int
     missing_roles: int
     missing_targets: int
+
+    def __add__(self, other: "AsServed") -> "AsServed":
+        return AsServed(*(getattr(self, of.name) + getattr(other, of.name) for of in fields(self)))
 
 
 def as_served(data: SplitData, encoder: TitleEncoder) -> AsServed:
@@ -191,3 +225,33 @@ def _labelled(hireable: pa.ChunkedArray, offsets: NDArray[np.int64]) -> NDArray[
     label = np.full(int(offsets[-1]), np.nan, np.float32)
     label[offsets[1:] - 1] = hireable.combine_chunks().to_numpy(zero_copy_only=False)
     return label
+
+
+def split_of(table: pa.Table) -> SplitData:
+    """The careers in the rows of a split's file."""
+    return SplitData(
+        arrays_of(table), *(table[name].combine_chunks() for name in ("candidate_id", "titles", "split_date"))
+    )
+
+
+def arrays_of(table: pa.Table) -> CareerArrays:
+    """The careers in some rows of a split's file, of which the columns `PER_ROLE` are needed."""
+    columns = {name: table[name].combine_chunks() for name in PER_ROLE}
+    offsets = offsets_of(columns["title_ids"])
+    return CareerArrays(
+        offsets=offsets,
+        **{name: column.flatten().to_numpy(zero_copy_only=False) for name, column in columns.items()},
+    )
+
+
+def table_of(data: SplitData) -> pa.Table:
+    """The rows of a split's file; the inverse of `split_of`."""
+    offsets = data.arrays.offsets.astype(np.int32)
+    columns: dict[str, pa.Array] = {
+        "candidate_id": data.candidate_ids,
+        "split_date": data.split_dates,
+        "titles": data.titles,
+    }
+    for name in PER_ROLE:
+        columns[name] = pa.ListArray.from_arrays(pa.array(offsets), pa.array(getattr(data.arrays, name)))
+    return pa.table(columns)

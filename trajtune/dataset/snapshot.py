@@ -4,6 +4,8 @@
 
     <id>/
       train/careers.parquet   val/careers.parquet   test/careers.parquet
+                        or careers-00000-of-00008.parquet and so on, a shard for each partition of the
+                        people: who is in which shard follows from the person's id and the number of rows
       vocabulary.json   quarantine.parquet   manifest.json
       refit/            the same again, divided at the start of the calibration window instead of the train
                         cutoff: train is everything known before the window, val the window, test the same
@@ -18,17 +20,17 @@ import hashlib
 import io
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
-import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from trajtune.dataset.arrays import CareerArrays
-from trajtune.dataset.encode import SplitData
+from trajtune.careers.exchange.partitioned import sorted_quarantine
+from trajtune.careers.exchange.partitions import Content, Partitions, opened
+from trajtune.dataset.encode import SplitData, joined, split_of
+from trajtune.dataset.split import SPLITS
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import SnapshotError
 from trajtune.notebook import html_table
@@ -39,22 +41,15 @@ from trajtune.storage.path import StoredPath, check_reachable, local_path, store
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
+"""Version of a snapshot with several shards. With one file per split it is `_WITHOUT_SHARDS`."""
+
+_WITHOUT_SHARDS: Final = 2
 MANIFEST: Final = "manifest.json"
 VOCABULARY: Final = "vocabulary.json"
 QUARANTINE: Final = "quarantine.parquet"
 REFIT: Final = "refit"
 LEDGER: Final = "ledger.jsonl"
-PER_ROLE: Final = (
-    "title_ids",
-    "tenure_months",
-    "tenure_at_least",
-    "hireable",
-    "start_days",
-    "is_outcome",
-)
-"""The columns of a split's file that a `CareerArrays` is made of."""
-
 _BY_SERVICE: Final[Mapping[str, Any]] = {"identity": "service", "synonyms": 0, "as_served": {}}
 """How titles were told apart before manifests said so."""
 
@@ -76,7 +71,7 @@ class Snapshot:
     path: StoredPath
     manifest: Mapping[str, Any]
     ledger: StoredPath
-    _verified: dict[str, Source] = field(default_factory=dict, repr=False, compare=False)
+    _verified: dict[str, list[Source]] = field(default_factory=dict, repr=False, compare=False)
 
     def __repr__(self) -> str:
         careers = ", ".join(f"{name} {split['careers']:,}" for name, split in self._splits().items())
@@ -135,12 +130,16 @@ class Snapshot:
             )
         if split in self._verified:  # once: fetched content must not stay in memory
             return read_split(self._verified.pop(split))
-        return read_split(source_of(split_file(self.path, split)))
+        return read_split([source_of(path) for path in split_files(self, split)])
 
 
-def split_file(path: StoredPath, split: str) -> StoredPath:
-    """The file of a split's careers in the snapshot's directory."""
-    return path / f"{split}/careers.parquet"
+def split_files(snapshot: Snapshot, split: str) -> list[StoredPath]:
+    """The files of a split's careers, in order."""
+    return [snapshot.path / name for name in _names_of(snapshot.manifest["files"], split)]
+
+
+def _names_of(files: Iterable[str], split: str) -> list[str]:
+    return sorted(name for name in files if name.startswith(f"{split}/"))
 
 
 def open_snapshot(path: str | StoredPath) -> Snapshot:
@@ -167,22 +166,33 @@ def open_snapshot(path: str | StoredPath) -> Snapshot:
         raise SnapshotError(
             f"{path / MANIFEST} is not a snapshot's manifest. Prepare the snapshot again."
         ) from error
-    if manifest.get("schema_version") != SCHEMA_VERSION:
+    if manifest.get("schema_version") not in (_WITHOUT_SHARDS, SCHEMA_VERSION):
         raise SnapshotError(
-            f"This trajtune reads snapshots of version {SCHEMA_VERSION}, but {path} has "
-            f"{manifest.get('schema_version')}. Prepare it again."
+            f"This trajtune reads snapshots of versions {_WITHOUT_SHARDS} and {SCHEMA_VERSION}, but {path} "
+            f"has {manifest.get('schema_version')}. Run `trajtune prepare` again."
         )
     if content_id(manifest) != snapshot_id:
         raise SnapshotError(
             f"{path / MANIFEST} was altered: it does not hash to its id. Prepare the snapshot again."
         )
-    verified = {
-        name: verify_file(path / name, expected)
-        for name, expected in sorted(files.items())
-        if not name.startswith("test/")
+    verified = verified_files(path, files, ["train", "val"])
+    for name in sorted(files):
+        if "/" not in name or name.startswith(f"{REFIT}/"):
+            verify_file(path / name, files[name])
+    return Snapshot(path, manifest, path / LEDGER, verified)
+
+
+def verified_files(
+    path: StoredPath, files: Mapping[str, str], splits: Sequence[str]
+) -> dict[str, list[Source]]:
+    """What to read the files of some splits from, each checked against its sha256.
+
+    Raises:
+        SnapshotError: As of `verify_file`.
+    """
+    return {
+        split: [verify_file(path / name, files[name]) for name in _names_of(files, split)] for split in splits
     }
-    by_split = {split: verified[f"{split}/careers.parquet"] for split in ("train", "val")}
-    return Snapshot(path, manifest, path / LEDGER, by_split)
 
 
 def verify_file(path: StoredPath, expected: str) -> Source:
@@ -208,22 +218,9 @@ def source_of(path: StoredPath) -> Source:
     return local_path(path) or io.BytesIO(path.read_bytes())
 
 
-def read_split(source: Source) -> SplitData:
-    """Read one split's file as `write_snapshot` wrote it."""
-    table = pq.read_table(source).combine_chunks()
-    return SplitData(
-        arrays_of(table), *(table[name].combine_chunks() for name in ("candidate_id", "titles", "split_date"))
-    )
-
-
-def arrays_of(table: pa.Table) -> CareerArrays:
-    """The careers in some rows of a split's file, of which the columns `PER_ROLE` are needed."""
-    columns = {name: table[name].combine_chunks() for name in PER_ROLE}
-    offsets = np.asarray(columns["title_ids"].offsets).astype(np.int64)
-    return CareerArrays(
-        offsets=offsets - offsets[0],  # rows from the middle of a file do not begin at 0
-        **{name: column.flatten().to_numpy(zero_copy_only=False) for name, column in columns.items()},
-    )
+def read_split(sources: Sequence[Source]) -> SplitData:
+    """Read a split's files as `write_snapshot` wrote them."""
+    return joined([split_of(pq.read_table(source)) for source in sources])
 
 
 @dataclass(frozen=True)
@@ -231,21 +228,26 @@ class Division:
     """Careers divided at two cutoffs, as a snapshot holds them.
 
     Attributes:
-        splits: ``train``, ``val`` and ``test``.
+        splits: In each partition the tables of ``train``, ``val`` and ``test``, from `table_of`; in a
+            backtest, no ``test``.
         encoder: The vocabulary, fitted on this train.
         description: Everything else that the manifest says about the content; plain JSON values.
     """
 
-    splits: Mapping[str, SplitData]
+    splits: Partitions
     encoder: TitleEncoder
     description: Mapping[str, Any]
+
+    def split(self, name: str) -> SplitData:
+        """The careers of a split in all partitions, which must be in this process."""
+        return joined([split_of(content[name]) for content in self.splits.contents])
 
 
 def write_snapshot(
     parent: StoredPath,
     selection: Division,
     refit: Division,
-    quarantine: pa.Table,
+    quarantine: Sequence[Partitions],
     versions: Mapping[str, str],
 ) -> StoredPath:
     """Write a snapshot below ``parent``, complete or not at all.
@@ -256,7 +258,7 @@ def write_snapshot(
         parent: Directory of snapshots, here or in an object store.
         selection: What searches read.
         refit: What the refit of the winner reads.
-        quarantine: `careers.schema.QUARANTINE`.
+        quarantine: Tables `careers.schema.QUARANTINE`, by that name in each partition.
         versions: Of the packages that wrote it; not part of the id.
 
     Returns:
@@ -267,11 +269,13 @@ def write_snapshot(
     """
     # The name is the hash of the content, so it is known last.
     with staging_directory(parent / "snapshot") as folder:
-        pq.write_table(quarantine, folder / QUARANTINE, compression="zstd")
+        parts = [content for partitions in quarantine for content in partitions.contents]
+        alone = Partitions([{}], quarantine[0].on_ray)
+        list(alone.each(_write_quarantine, folder / QUARANTINE, *parts, here=True))
         (folder / REFIT).mkdir()
-        _write_division(folder / REFIT, refit, [], versions)
+        write_division(folder / REFIT, refit, [], versions)
         # The refit's manifest holds the hashes of the refit's files.
-        manifest = _write_division(folder, selection, [QUARANTINE, f"{REFIT}/{MANIFEST}"], versions)
+        manifest = write_division(folder, selection, [QUARANTINE, f"{REFIT}/{MANIFEST}"], versions)
         target = parent / str(manifest["id"])[:16]
         try:
             publish_directory(folder, target, last=MANIFEST)
@@ -286,6 +290,11 @@ def write_snapshot(
     return target
 
 
+def _write_quarantine(_: Content, path: Path, *parts: Content) -> None:
+    tables = [opened(part)["quarantine"] for part in parts]
+    pq.write_table(sorted_quarantine(tables), path, compression="zstd")
+
+
 def _is_manifest_of(path: StoredPath, snapshot_id: str) -> bool:
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
@@ -294,19 +303,20 @@ def _is_manifest_of(path: StoredPath, snapshot_id: str) -> bool:
         return False
 
 
-def _write_division(
+def write_division(
     folder: Path, division: Division, others: Sequence[str], versions: Mapping[str, str]
 ) -> dict[str, Any]:
     """Write the files of a division, and a manifest that also covers the ``others``, which exist."""
-    for name, data in division.splits.items():
-        (folder / name).mkdir()
-        pq.write_table(_table(data), folder / name / "careers.parquet", compression="zstd")
+    num = len(division.splits.contents)
+    hashes: dict[str, str] = {}
+    for written in division.splits.each(_write_shards, num, folder, own=range(num), here=True):
+        hashes |= written
     division.encoder.save(folder / VOCABULARY)
-    names = [*(f"{name}/careers.parquet" for name in division.splits), VOCABULARY, *others]
+    hashes |= {name: file_sha256(folder / name) for name in (VOCABULARY, *others)}
     manifest: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": SCHEMA_VERSION if num > 1 else _WITHOUT_SHARDS,
         **division.description,
-        "files": {name: file_sha256(folder / name) for name in sorted(names)},
+        "files": dict(sorted(hashes.items())),
         "versions": dict(versions),
     }
     manifest["id"] = content_id(manifest)
@@ -314,19 +324,17 @@ def _write_division(
     return manifest
 
 
+def _write_shards(content: Content, number: int, num_shards: int, folder: Path) -> dict[str, str]:
+    """Write the splits of a partition; gives the sha256 of each file."""
+    shard = f"careers-{number:05d}-of-{num_shards:05d}.parquet" if num_shards > 1 else "careers.parquet"
+    names = {split: f"{split}/{shard}" for split in SPLITS if split in content}
+    for split, name in names.items():
+        (folder / split).mkdir(exist_ok=True)
+        pq.write_table(content[split], folder / name, compression="zstd")
+    return {name: file_sha256(folder / name) for name in names.values()}
+
+
 def content_id(manifest: Mapping[str, Any]) -> str:
     """sha256 of all that a manifest says about the content: without its id and the package versions."""
     content = {key: value for key, value in manifest.items() if key not in ("id", "versions")}
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-
-
-def _table(data: SplitData) -> pa.Table:
-    offsets = data.arrays.offsets.astype(np.int32)
-    columns: dict[str, pa.Array] = {
-        "candidate_id": data.candidate_ids,
-        "split_date": data.split_dates,
-        "titles": data.titles,
-    }
-    for name in PER_ROLE:
-        columns[name] = pa.ListArray.from_arrays(pa.array(offsets), pa.array(getattr(data.arrays, name)))
-    return pa.table(columns)

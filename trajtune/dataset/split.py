@@ -5,6 +5,7 @@ of its last role. `move` gives each move to the split in which its next role beg
 holds careers as they were known on its last day; see `dataset.as_of`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final, Literal
@@ -18,6 +19,8 @@ from trajtune.errors import SplitError
 from trajtune.experiment.settings import AUTO, SplitSettings
 
 SplitBy = Literal["career", "transition", "move"]
+
+SPLITS: Final = ("train", "val", "test")
 
 SPLIT_DATE: Final = "split_date"
 """The column that a split's careers have besides `careers.schema.CAREERS`: the date that put them there."""
@@ -77,14 +80,59 @@ def deciding_dates(
     return roles.begun[is_move]
 
 
-def resolve_cutoffs(dates: NDArray[np.datetime64], settings: SplitSettings) -> tuple[date, date]:
+@dataclass(frozen=True)
+class DayCounts:
+    """A histogram by day: as much as the dates themselves say, but for their order.
+
+    Attributes:
+        days: ``datetime64[D]`` ``[D]``, distinct, in order.
+        counts: int64 ``[D]``, positive.
+    """
+
+    days: NDArray[np.datetime64]
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, dates: NDArray[np.datetime64]) -> "DayCounts":
+        """The histogram of some dates, of which none is NaT."""
+        days, counts = np.unique(dates.astype("datetime64[D]"), return_counts=True)
+        return cls(days, counts)
+
+    def __add__(self, other: "DayCounts") -> "DayCounts":
+        days, of = np.unique(np.concatenate([self.days, other.days]), return_inverse=True)
+        counts = np.zeros(len(days), np.int64)
+        np.add.at(counts, of, np.concatenate([self.counts, other.counts]))
+        return DayCounts(days, counts)
+
+    def __len__(self) -> int:
+        return int(self.counts.sum())
+
+    def date_at(self, index: int) -> np.datetime64:
+        """The date at an index from 0 of all dates in order."""
+        day: np.datetime64 = self.days[np.searchsorted(np.cumsum(self.counts), index, side="right")]
+        return day
+
+    def before(self, day: np.datetime64) -> "DayCounts":
+        """The dates before a day."""
+        is_before = self.days < day
+        return DayCounts(self.days[is_before], self.counts[is_before])
+
+    def share_of(self, day: date) -> float:
+        """The share of the dates that are a day."""
+        return float(self.counts[self.days == np.datetime64(day)].sum()) / len(self)
+
+
+NO_DAYS: Final = DayCounts(np.empty(0, "datetime64[D]"), np.empty(0, np.int64))
+
+
+def resolve_cutoffs(dates: DayCounts, settings: SplitSettings) -> tuple[date, date]:
     """The cutoffs as dates: those of the experiment, or for ``auto`` quantiles of the deciding dates.
 
     Where many careers share a date, a quantile may leave no date for one of the splits. It then moves to the
     next date, or the next quantile of the dates that are left, so that each split has at least one date.
 
     Args:
-        dates: ``datetime64[D]``, from `deciding_dates`; at least one.
+        dates: From `deciding_dates`; at least one.
         settings: Cutoffs, and for ``auto`` the shares of dates before each.
 
     Raises:
@@ -93,8 +141,7 @@ def resolve_cutoffs(dates: NDArray[np.datetime64], settings: SplitSettings) -> t
     if isinstance(settings.train_cutoff, date) and isinstance(settings.val_cutoff, date):
         return settings.train_cutoff, settings.val_cutoff
     assert settings.train_cutoff == settings.val_cutoff == AUTO
-    ordered = np.sort(dates)
-    distinct = np.unique(ordered)
+    distinct = dates.days
     if len(distinct) < 3:
         found = " and ".join(str(day) for day in distinct) or "none"
         raise SplitError(
@@ -102,13 +149,13 @@ def resolve_cutoffs(dates: NDArray[np.datetime64], settings: SplitSettings) -> t
             f"{found}. Give more exact dates, or read careers of more years."
         )
     first, last = distinct[0], distinct[-1]
-    train, val = (ordered[int(share * len(ordered))] for share in settings.fractions)
+    train, val = (dates.date_at(int(share * len(dates))) for share in settings.fractions)
     if val <= train:
-        val = last if train == last else ordered[ordered > train][0]
+        val = last if train == last else distinct[distinct > train][0]
     if train == last:
         # The last date is crowded and is test; train and val divide the rest in their proportion.
-        rest = ordered[ordered < last]
-        train = rest[int(settings.fractions[0] / settings.fractions[1] * len(rest))]
+        rest = dates.before(last)
+        train = rest.date_at(int(settings.fractions[0] / settings.fractions[1] * len(rest)))
     if train == first:
         # The first date is crowded; no train cutoff before the second leaves train a career.
         train = distinct[1]
@@ -120,17 +167,17 @@ FEWEST_TO_CALIBRATE: Final = 100
 """People that the calibration window holds at least: fewer would make the calibration a guess."""
 
 
-def calibration_window(val_dates: NDArray[np.datetime64], train_cutoff: date, share: float) -> date:
+def calibration_window(val_dates: DayCounts, train_cutoff: date, share: float) -> date:
     """The first day of the calibration window: the newest part of val.
 
     Args:
-        val_dates: ``datetime64[D]`` ``[N]``: the split dates of val's people.
+        val_dates: The split dates of val's people.
         train_cutoff: Of the split.
         share: Share of val's people in the window; at least `FEWEST_TO_CALIBRATE`, or all of val.
     """
-    val = np.sort(val_dates)
-    wanted = max(FEWEST_TO_CALIBRATE, round(share * len(val)))
-    return train_cutoff if wanted >= len(val) else val[-wanted].astype(date)
+    num_val = len(val_dates)
+    wanted = max(FEWEST_TO_CALIBRATE, round(share * num_val))
+    return train_cutoff if wanted >= num_val else val_dates.date_at(num_val - wanted).astype(date)
 
 
 def temporal_split(
@@ -164,24 +211,51 @@ def temporal_split(
         SplitError: If the cutoffs are not in order, or a split would be empty; names the split and
             the dates that the data covers.
     """
+    parts = careers_of_splits(careers, (train_cutoff, val_cutoff), by, as_of, merge_repeats)
+    sizes = {name: len(part) for name, part in parts.items()}
+    if not all(sizes.values()):
+        dates = deciding_dates(careers, by, as_of=as_of, merge_repeats=merge_repeats)
+        refuse_empty(sizes, (train_cutoff, val_cutoff), DayCounts.of(dates))
+    return Splits(**parts, train_cutoff=train_cutoff, val_cutoff=val_cutoff)
+
+
+def careers_of_splits(
+    careers: pa.Table, cutoffs: tuple[date, date], by: SplitBy, as_of: date, merge_repeats: bool
+) -> dict[str, pa.Table]:
+    """The splits of some careers, which may be empty; see `temporal_split`.
+
+    Raises:
+        SplitError: If the cutoffs are not in order.
+    """
+    train_cutoff, val_cutoff = cutoffs
     if not train_cutoff < val_cutoff:
         raise SplitError(
             f"`train_cutoff < val_cutoff` must hold, but got train_cutoff={train_cutoff}, "
             f"val_cutoff={val_cutoff}. Swap them."
         )
     divide = _moves if by == "move" else _whole_careers
-    parts = divide(careers, (train_cutoff, val_cutoff), by, as_of, merge_repeats)
-    for name, part in zip(("train", "val", "test"), parts, strict=True):
-        if not len(part):
-            dates = deciding_dates(careers, by, as_of=as_of, merge_repeats=merge_repeats)
-            covered = f"{dates.min()} to {dates.max()}" if len(dates) else "nothing"
+    return dict(zip(SPLITS, divide(careers, cutoffs, by, as_of, merge_repeats), strict=True))
+
+
+def refuse_empty(num_careers: Mapping[str, int], cutoffs: tuple[date, date], dates: DayCounts) -> None:
+    """Refuse splits of which one has no career.
+
+    Args:
+        num_careers: For each split.
+        cutoffs: First day that is not train, and first day that is not val.
+        dates: From `deciding_dates`.
+
+    Raises:
+        SplitError: Names the split and the dates that the data covers.
+    """
+    for name, number in num_careers.items():
+        if not number:
+            covered = f"{dates.days[0]} to {dates.days[-1]}" if len(dates) else "nothing"
             raise SplitError(
                 f"Each split needs careers, but {name} has none: the data's split dates cover {covered} and "
-                f"the cutoffs are {train_cutoff} and {val_cutoff}. Choose cutoffs inside that range, with "
+                f"the cutoffs are {cutoffs[0]} and {cutoffs[1]}. Choose cutoffs inside that range, with "
                 "dates before, between and after them."
             )
-    train, val, test = parts
-    return Splits(train, val, test, train_cutoff, val_cutoff)
 
 
 _EVE: Final = timedelta(days=1)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from trajtune.dataset.encode import SplitData
-from trajtune.dataset.snapshot import Snapshot, read_split, split_file, verify_file
+from trajtune.dataset.snapshot import Snapshot, read_split, verified_files
 from trajtune.storage.files import append_line, appended_lines
 
 
@@ -24,8 +24,7 @@ def open_test_split(snapshot: Snapshot, *, run: str, purpose: str) -> SplitData:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     entry = {"time": now, "run": run, "purpose": purpose}
     append_line(snapshot.ledger, json.dumps(entry, ensure_ascii=False))
-    path = split_file(snapshot.path, "test")
-    return read_split(verify_file(path, snapshot.manifest["files"]["test/careers.parquet"]))
+    return read_split(verified_files(snapshot.path, snapshot.manifest["files"], ["test"])["test"])
 
 
 def openings(snapshot: Snapshot) -> list[dict[str, Any]]:

@@ -1,10 +1,10 @@
-"""Count how often each title occurs, block by block, on Ray if train is more than one block.
+"""Count how often each title occurs, partition by partition.
 
-Each block's counts are partitioned by title, and each partition is summed by itself, so no process ever holds
-all titles: those that are too rare in train for the vocabulary are dropped before the partitions are joined.
+Each partition's counts are divided into parts by title, and each part is summed by itself, so no process ever
+holds all titles: those that are too rare in train for the vocabulary are dropped before the parts are joined.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from zlib import crc32
@@ -13,12 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trajtune.cluster import ray_session
+from trajtune.careers.exchange.partitions import Partitions, reduced_on_ray
 from trajtune.dataset.identity.rule import TitleRule
+from trajtune.dataset.split import SPLITS
 from trajtune.experiment.settings import VocabularySettings
-
-CAREERS_IN_A_BLOCK: Final = 500_000
-"""If train is one block, all splits are counted in this process, because starting Ray takes longer."""
 
 _MOST_PARTS: Final = 16
 _TRAIN: Final = "train"
@@ -51,68 +49,39 @@ class VocabularyCounts:
     unseen: Mapping[str, tuple[int, int]]
 
 
-def count_titles(
-    titles: Mapping[str, pa.ChunkedArray],
-    settings: VocabularySettings,
-    rule: TitleRule,
-    *,
-    careers_in_a_block: int = CAREERS_IN_A_BLOCK,
-) -> VocabularyCounts:
+def count_titles(splits: Partitions, settings: VocabularySettings, rule: TitleRule) -> VocabularyCounts:
     """Count the titles of all splits.
 
     Args:
-        titles: For each split, a list of strings for each career; only those of ``train`` become vocabulary.
+        splits: In each partition a table for each split, with a list of strings in ``titles`` for each
+            career; only the titles of ``train`` become vocabulary.
         settings: Which titles are kept.
         rule: Which titles are one title.
-        careers_in_a_block: Number of careers that one process counts at a time.
     """
-    blocks = [
-        (split, begin)
-        for split, careers in titles.items()
-        for begin in range(0, len(careers), careers_in_a_block)
-    ]
-
-    def arguments() -> Iterator[tuple[str, pa.ListArray]]:
-        for split, begin in blocks:
-            # A copy, so that the rest of the column is not sent to Ray with the slice.
-            chunks = titles[split].slice(begin, careers_in_a_block).chunks
-            yield split, pa.concat_arrays(chunks)
-
-    if len(titles[_TRAIN]) <= careers_in_a_block:
-        counted = [_count_block(rule, *block, 1)[0] for block in arguments()]
-        parts = [_sum_part(settings, *counted)]
-    else:
-        parts = _on_ray(arguments(), min(_MOST_PARTS, len(blocks)), settings, rule)
+    num_parts = max(2, min(_MOST_PARTS, len(splits.contents))) if splits.on_ray else 1
+    counted = splits.columns(_count_partition, num_parts, rule, num_parts)
+    parts = (
+        reduced_on_ray(_sum_part, counted, settings) if splits.on_ray else [_sum_part(settings, *counted[0])]
+    )
     train = _kept_titles(pa.concat_tables([kept for kept, _ in parts]), settings)
     unseen = pa.concat_tables([unseen for _, unseen in parts]).group_by("split").aggregate(_SUMS)
     num_unseen = {row["split"]: (row["roles_sum"], row["targets_sum"]) for row in unseen.to_pylist()}
     return VocabularyCounts(
         dict(zip(train["surface"].to_pylist(), train["roles"].to_pylist(), strict=True)),
-        {split: num_unseen.get(split, (0, 0)) for split in titles},
+        {split: num_unseen.get(split, (0, 0)) for split in SPLITS},
     )
 
 
-def _on_ray(
-    blocks: Iterator[tuple[str, pa.ListArray]],
-    num_parts: int,
-    settings: VocabularySettings,
-    rule: TitleRule,
-) -> list[_Part]:
-    import ray
-
-    with ray_session():
-        count = ray.remote(num_cpus=1, num_returns=num_parts)(_count_block)
-        add_up = ray.remote(num_cpus=1)(_sum_part)
-        shared = ray.put(rule)  # once: synonyms may be many
-        of_blocks = [count.remote(shared, *block, num_parts) for block in blocks]
-        parts: list[_Part] = ray.get(
-            [add_up.remote(settings, *part) for part in zip(*of_blocks, strict=True)]
-        )
-        return parts
+def _count_partition(splits: Mapping[str, pa.Table], rule: TitleRule, num_parts: int) -> list[pa.Table]:
+    """Count a partition's titles; a title's rows are in the same part for every partition."""
+    blocks = [
+        _count_block(rule, split, splits[split]["titles"].combine_chunks(), num_parts) for split in SPLITS
+    ]
+    return [pa.concat_tables(part) for part in zip(*blocks, strict=True)]
 
 
 def _count_block(rule: TitleRule, split: str, titles: pa.ListArray, num_parts: int) -> list[pa.Table]:
-    """Count a block's titles; a title's rows are in the same partition for every block."""
+    """Count the titles of one split; a title's rows are always in the same part."""
     coded = titles.flatten().dictionary_encode()
     surfaces, codes = coded.dictionary.to_pylist(), coded.indices.to_numpy()
     last = np.cumsum(pc.list_value_length(titles).to_numpy()) - 1
@@ -135,7 +104,7 @@ def _count_block(rule: TitleRule, split: str, titles: pa.ListArray, num_parts: i
 
 
 def _sum_part(settings: VocabularySettings, *counted: pa.Table) -> _Part:
-    """Sum the blocks' counts of a partition."""
+    """Sum the partitions' counts of a part."""
     sums = pa.concat_tables(counted).group_by(["key", "surface", "is_identified", "split"]).aggregate(_SUMS)
     rows = sums.rename_columns({f"{column}_sum": column for column, _ in _SUMS})
     is_train = pc.equal(rows["split"], _TRAIN)

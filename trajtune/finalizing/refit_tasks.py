@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from trajtune.cluster import ray_data_for_reading
 from trajtune.dataset.arrays import CareerArrays
-from trajtune.dataset.snapshot import PER_ROLE, Snapshot, arrays_of, split_file
+from trajtune.dataset.encode import PER_ROLE, arrays_of
+from trajtune.dataset.snapshot import Snapshot, split_files
 from trajtune.errors import StorageError, TrainingError
 from trajtune.experiment.params import Params
 from trajtune.searching.trial import BEST, DAMAGE, LAST, predicting, train_trial
@@ -267,8 +268,10 @@ def _shares(snapshot: Snapshot, workers: int) -> dict[str, "Dataset"]:
     shares = {}
     with ray_data_for_reading(in_order=True):
         for split in _SPLITS:
-            filesystem, path = on_filesystem(split_file(snapshot.path, split))
-            careers = ray.data.read_parquet(path, filesystem=filesystem, columns=list(PER_ROLE))
+            places = [on_filesystem(path) for path in split_files(snapshot, split)]
+            careers = ray.data.read_parquet(
+                [path for _, path in places], filesystem=places[0][0], columns=list(PER_ROLE)
+            )
             num = snapshot.manifest["splits"][split]["careers"]
             parts = careers.split_at_indices([num * rank // workers for rank in range(1, workers)])
             shares.update({_share(split, rank): part for rank, part in enumerate(parts)})

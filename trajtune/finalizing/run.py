@@ -183,6 +183,7 @@ def _manifest(run: Run, snapshot: Snapshot, metrics: Mapping[str, Any]) -> dict[
         "run": run.name,
         "snapshot": snapshot.id,
         "source": dict(snapshot.manifest["source"]),
+        "experiment": run.experiment.model_dump(mode="json"),
         "refit_on": metrics["refit_on"],
         "cutoffs": metrics["cutoffs"],
         "as_of": metrics["as_of"],

@@ -104,7 +104,7 @@ def _reason(name: str, error: ValidationError, depth: int) -> str:
         case ("titles", _, *_):
             shown = repr(first["input"])
             shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
-            return f"{name} holds the title {shown}. Give the title's text or leave it out."
+            return f"{name} has the title {shown}. Give the title as a text, or leave it out."
         case ("id", *_):
             return f"{name} has an `id` with a number that is too large. Give it as text."
         case _:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.careers.parts import TODAY, assert_balanced
 from trajtune.careers.assembly import Part
-from trajtune.careers.career_rows import career_part, join_parts, unpack
+from trajtune.careers.career_rows import career_part, join_parts
 from trajtune.careers.role_rows import join_roles, role_block
 from trajtune.careers.sources.files import FileReader
 from trajtune.careers.sources.read_file import csv_blocks, line_blocks, parquet_blocks
@@ -95,9 +95,9 @@ def account(blocks: Iterable[pa.Table], layout: JsonHistory | RoleRows, count: i
     if isinstance(layout, RoleRows):
         part = join_roles([role_block(block, layout, DATA, TODAY) for block in blocks], DATA)
     else:
-        packed = [career_part(block, layout, DATA, TODAY) for block in blocks]
+        parts = [career_part(block, layout, DATA, TODAY) for block in blocks]
         empty = [career_part(pa.table({"id": pa.nulls(0), "history": pa.nulls(0)}), layout, DATA, TODAY)]
-        part = join_parts([one for block in packed or empty for one in unpack(block)])
+        part = join_parts(parts or empty)
     assert_balanced(part)
     assert count is None or part.counts["rows_in"] == count
     return part

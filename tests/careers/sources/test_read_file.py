@@ -276,7 +276,7 @@ def test_an_unexpected_error_names_the_file(tmp_path: Path, monkeypatch: pytest.
     def fail(rows: pa.Table, **arguments: Any) -> pa.Table:
         raise KeyError("surprise")
 
-    monkeypatch.setattr(read, "role_block", fail)
+    monkeypatch.setattr(read, "roles_block", fail)
     write_csv(tmp_path / "x.csv")
     with pytest.raises(
         SourceError, match=r"Cannot read .*x\.csv: KeyError: 'surprise' .*report it"

@@ -8,11 +8,12 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.support.careers import loaded
+from trajtune.careers.exchange.partitioned import partitioned
 from trajtune.careers.schema import CAREERS
 from trajtune.dataset.arrays import CareerArrays, examples_of, outcome_examples
+from trajtune.dataset.divide import divide
 from trajtune.dataset.encode import SplitData
-from trajtune.dataset.prepare import divide
-from trajtune.dataset.split import calibration_window, deciding_dates, resolve_cutoffs
+from trajtune.dataset.split import DayCounts, calibration_window, deciding_dates, resolve_cutoffs
 from trajtune.experiment.settings import Experiment, SplitSettings
 from trajtune.experiment.sources import ProcessSettings
 from trajtune.finalizing.calibrate.conformal import conformal_correction
@@ -31,14 +32,15 @@ def simulated() -> SimulatedCareers:
 @pytest.fixture(scope="module")
 def window_and_test(simulated: SimulatedCareers) -> tuple[SplitData, SplitData]:
     careers, experiment = _table(simulated), Experiment(split=SplitSettings(by="move"))
-    dates = deciding_dates(careers, "move", as_of=SETTINGS.as_of)
+    dates = DayCounts.of(deciding_dates(careers, "move", as_of=SETTINGS.as_of))
     train_cutoff, val_cutoff = resolve_cutoffs(dates, experiment.split)
-    read = loaded(careers, SETTINGS.as_of)
+    read = partitioned(loaded(careers, SETTINGS.as_of))
 
     def splits(first: date) -> dict[str, SplitData]:
-        return dict(divide(read, experiment, first, val_cutoff, dates).splits)
+        division, _ = divide(read, experiment, first, val_cutoff, dates)
+        return {name: division.split(name) for name in ("train", "val", "test")}
 
-    moved = splits(train_cutoff)["val"].split_dates.to_numpy(zero_copy_only=False)
+    moved = DayCounts.of(splits(train_cutoff)["val"].split_dates.to_numpy(zero_copy_only=False))
     divided = splits(calibration_window(moved, train_cutoff, experiment.finalize.calibration_share))
     return divided["val"], divided["test"]
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from trajtune.bundle.bundle import load_bundle
-from trajtune.dataset.snapshot import Snapshot
-from trajtune.dataset.test_split import read_split, split_file
+from trajtune.dataset.snapshot import Snapshot, read_split, split_files
 from trajtune.finalizing.report.html import write_html_report
 from trajtune.finalizing.report.markdown import report_text
 from trajtune.searching.runs.directory import Run
@@ -135,7 +134,7 @@ def test_people_of_test_are_shown_with_what_was_said_and_what_happened(
         assert f"Happened: {found['happened']}" in said
         assert ("right" in found["why"]) <= (found["happened_rank"] == 1)
         assert ("wrong" in found["why"]) <= (found["happened_rank"] != 1)
-    ids = read_split(split_file(changing_snapshot.path, "test")).candidate_ids.to_pylist()
+    ids = read_split(split_files(changing_snapshot, "test")).candidate_ids.to_pylist()
     assert not set(ids) & set(re.findall(r"c\d{5}", page.content()))
 
 

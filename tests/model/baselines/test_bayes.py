@@ -10,7 +10,7 @@ import pytest
 from trajtune.careers.schema import CAREERS, QUARANTINE, LoadedCareers, Precision
 from trajtune.dataset.arrays import examples_of
 from trajtune.dataset.prepare import snapshot_of
-from trajtune.dataset.snapshot import read_split, split_file
+from trajtune.dataset.snapshot import read_split, split_files
 from trajtune.errors import SnapshotError
 from trajtune.experiment.settings import DataSettings, Experiment, SplitSettings, StorageSettings
 from trajtune.experiment.sources import ProcessSettings, SimulatedSource
@@ -114,7 +114,7 @@ def test_the_optimum_predicts_labels_of_val_and_test_without_bias(tmp_path, by, 
     data, split = DataSettings(hireable_key=label), SplitSettings(by=by)
     snapshot, _ = snapshot_and_truth(tmp_path, SETTINGS, 20_000, data, split)
     for split in ("val", "test"):
-        data = read_split(split_file(snapshot.path, split))
+        data = read_split(split_files(snapshot, split))
         found = bayes_predictions(snapshot.manifest, data, split, snapshot.encoder()).predictions
         known = ~np.isnan(found.hireable)
         assert known.sum() > 10

@@ -3,6 +3,7 @@
 # E examples
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from trajtune.dataset.arrays import Examples, examples_of, outcome_examples
 from trajtune.dataset.encode import SplitData
 from trajtune.dataset.identity.unicode_key import identity
+from trajtune.dataset.profiling.drift import title_bins
 from trajtune.finalizing.evaluate.career_changers import career_changers
 
 
@@ -62,6 +64,24 @@ def _transitions(data: SplitData, examples: Examples) -> Transitions:
         career_changers(current, following),
         np.array([identities[a] != identities[b] for a, b in zip(current, following, strict=True)], np.bool_),
     )
+
+
+LENGTHS: Final = (2, 3, 5, 10)
+"""First number of roles of each bin of history lengths after the first bin."""
+
+
+def reference_counts(transitions: Transitions) -> dict[str, list[int]]:
+    """Count the people of test; `trajtune monitor` compares later careers with these counts.
+
+    Returns:
+        ``titles``: counts by current title, in the bins of `title_bins`; ``lengths``: counts by number of
+        roles before the move, in the bins of `LENGTHS`.
+    """
+    lengths = np.digitize(transitions.examples.length, LENGTHS)
+    return {
+        "titles": title_bins(transitions.current_ids).tolist(),
+        "lengths": np.bincount(lengths, minlength=len(LENGTHS) + 1).tolist(),
+    }
 
 
 def histories(data: SplitData, most: int) -> list[NDArray[np.int64]]:

@@ -29,6 +29,7 @@ from trajtune.finalizing.evaluate.lag import movers_gain, predicts_too_much_stay
 from trajtune.finalizing.evaluate.last_transitions import (
     Transitions,
     last_transitions,
+    reference_counts,
     with_outcome_transitions,
 )
 from trajtune.finalizing.evaluate.outcome_gains import auc_gain, tenure_score_gain
@@ -113,13 +114,13 @@ def measure_on_test(
         The keys of ``metrics.json`` about test: ``test``, ``career_changers``, ``baselines``,
         ``ngram`` (its choice), ``as_selected`` and ``research_default`` (None if not given; the mean over
         seeds), ``gains``, ``outcome_gains`` (over baselines), ``segments``, ``title_sets``, ``reliability``,
-        ``bayes_limit``, ``examples``, ``test_openings``.
+        ``bayes_limit``, ``reference`` (`reference_counts`), ``examples``, ``test_openings``.
     """
     train = snapshot.read("train").arrays
     data = open_test_split(snapshot, run=run, purpose=purpose)
     transitions = last_transitions(data)
     predicted = predict_with_graph(graph, data.arrays, transitions.examples)
-    own, on_test = predicted.predictions, _with_graph_outcomes(predicted, graph, data)
+    own, on_test = predicted.predictions, with_graph_outcomes(predicted, graph, data)
     if keep is not None:
         keep(own)
     by_baseline = {
@@ -134,13 +135,13 @@ def measure_on_test(
     both = with_outcome_transitions(data, transitions)
     return {
         "test": evaluate_model(on_test, predicted.calibrated_confidence, settings.gates.calibration_error),
-        "career_changers": _changers(own, by_baseline, transitions, settings.gates.staying),
+        "career_changers": changers_and_lag(own, by_baseline, transitions, settings.gates.staying),
         "baselines": baselines,
         "ngram": ngram_choice.to_dict(),
         "as_selected": trained_metrics.get("as_selected"),
         "research_default": trained_metrics.get("research_default"),
         "gains": {name: gain(own, *of_seeds) for name, of_seeds in others.items()},
-        "outcome_gains": _outcome_gains(on_test, by_baseline, both, settings.tenure_coverage),
+        "outcome_gains": gains_in_outcomes(on_test, by_baseline, both, settings.tenure_coverage),
         "segments": by_segment(predicted, on_test.outcomes, others, both, data.split_dates),
         "title_sets": evaluate_sets(predicted, segment_labels(transitions, data.split_dates)),
         "reliability": {
@@ -149,12 +150,13 @@ def measure_on_test(
             "hireability": reliability(*known_hireability(on_test.labelled)),
         },
         **_bayes_limit(snapshot, data, transitions, settings.tenure_coverage),
+        "reference": reference_counts(transitions),
         "examples": example_careers(graph, snapshot.encoder(), data, transitions, predicted),
         "test_openings": len(openings(snapshot)),
     }
 
 
-def _changers(
+def changers_and_lag(
     own: Predictions,
     by_baseline: Mapping[str, SplitPredictions],
     transitions: Transitions,
@@ -168,7 +170,7 @@ def _changers(
     return {**found, "one_step_lag_detected": lag, "movers_gains": gains}
 
 
-def _outcome_gains(
+def gains_in_outcomes(
     own: SplitPredictions,
     by_baseline: Mapping[str, SplitPredictions],
     transitions: tuple[Transitions, Transitions],
@@ -205,7 +207,8 @@ def _references(
     return {name: [p.moves for p in of_seeds] for name, of_seeds in predicted.items()}, metrics
 
 
-def _with_graph_outcomes(moves: GraphPredictions, graph: Graph, data: SplitData) -> SplitPredictions:
+def with_graph_outcomes(moves: GraphPredictions, graph: Graph, data: SplitData) -> SplitPredictions:
+    """Return the graph's predictions of the last moves and of the outcomes."""
     return with_outcomes(
         moves.predictions,
         lambda examples: predict_with_graph(graph, data.arrays, examples).predictions,

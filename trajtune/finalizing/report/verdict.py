@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from trajtune.dataset.profile import served_warnings
+from trajtune.dataset.profiling.warnings import served_warnings
 from trajtune.finalizing.evaluate.decide import TOO_FEW
 from trajtune.finalizing.evaluate.gates import failed, undecided, winner_is_default
 from trajtune.page.format import listed, number, percent, words

@@ -12,18 +12,24 @@ import pytest
 from tests.dataset.test_split import career, table
 from tests.support.careers import loaded
 from trajtune.dataset.prepare import snapshot_of
-from trajtune.dataset.profile import profile, stability_index, warnings
-from trajtune.dataset.snapshot import Snapshot
+from trajtune.dataset.profiling.drift import sample_of, stability_index
+from trajtune.dataset.profiling.facts import facts_of
+from trajtune.dataset.profiling.profile import profile
+from trajtune.dataset.profiling.warnings import warnings
+from trajtune.dataset.snapshot import Snapshot, read_split, split_files
+from trajtune.dataset.split import DayCounts
 from trajtune.dataset.summary import summary
-from trajtune.dataset.test_split import read_split, split_file
 from trajtune.experiment.load import validate
 from trajtune.experiment.settings import Experiment
 
 
 def test_a_cutoff_on_a_date_that_many_careers_share_is_warned_of(ladder_snapshot: Snapshot) -> None:
-    splits = {name: read_split(split_file(ladder_snapshot.path, name)) for name in ("train", "val", "test")}
-    described = profile(splits, dict.fromkeys(splits, (0, 0)), date(2020, 1, 1))
-    dates = np.array([date(2020, 1, 1)] * 21 + [date(2020, 1, 2)] * 79, "datetime64[D]")
+    splits = {name: read_split(split_files(ladder_snapshot, name)) for name in ("train", "val", "test")}
+    encoder = ladder_snapshot.encoder()
+    facts = {name: facts_of(data, encoder, date(2020, 1, 1)) for name, data in splits.items()}
+    samples = {name: sample_of(data, 0, data.arrays.num_careers) for name, data in splits.items()}
+    described = profile(facts, dict.fromkeys(splits, (0, 0)), samples)
+    dates = DayCounts.of(np.array([date(2020, 1, 1)] * 21 + [date(2020, 1, 2)] * 79, "datetime64[D]"))
     found = warnings(described, dates, {"train": date(2020, 1, 1), "val": date(2020, 6, 1)}, "career")
     assert [sentence for sentence in found if "21%" in sentence and "train cutoff" in sentence]
     assert not [sentence for sentence in found if "val cutoff" in sentence]
