@@ -11,7 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-WIDTH, HEIGHT = 1100, 1400
+WIDTH, HEIGHT = 1280, 980
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": WIDTH, "height": options.height}, color_scheme="light")
         page.goto((options.bundle / "report.html").absolute().as_uri())
-        page.wait_for_selector(".figure .main-svg")
+        page.wait_for_function("document.documentElement.dataset.drawn === 'all'")
         page.screenshot(path=options.picture)
         browser.close()
     print(f"{options.picture}: {options.picture.stat().st_size / 1000:.0f} kB")

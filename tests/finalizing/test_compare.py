@@ -1,6 +1,7 @@
 """`trajtune compare`: two runs by val, two bundles by test."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -116,6 +117,8 @@ def test_the_command_prints_tables_json_and_a_page(
     page = (tmp_path / "page.html").read_text("utf-8")
     assert "Gain of the second" in page
     assert "next_role_mrr" in page
+    assert re.search(r"<td>[+-][0-9.]+ points \([+-]", page), "a gain of a share is in percentage points"
+    assert re.search(r'data-order="[0-9.]+">[0-9.]+ nats</td>', page), "metrics sort by their numbers"
     content = json.loads(trajtune("compare", str(finalized), str(other), "--json").out)
     assert content["names"] == [str(finalized), str(other)]
     assert {row["name"]: row["gain"] for row in content["test"]}["next_role_top5"]["gain"] >= 0

@@ -6,7 +6,7 @@ from trajtune.page.format import listed, metric_value, number, percent, signific
 
 def test_a_number_has_four_significant_digits_and_nothing_else_changes() -> None:
     assert [number(value) for value in (0.123456, 1234567.0, 5e-06, 3, "text", None)] == [
-        *("0.1235", "1.235e+06", "5e-06", "3", "text", "not known"),
+        *("0.1235", "1,235,000", "0.000005", "3", "text", "not known"),
     ]
     assert [significant(value) for value in (0.123456, 12345.6, 3, True, "text", None)] == [
         *(0.1235, 12350.0, 3, True, "text", None),

@@ -43,7 +43,7 @@ def report(
 
 def _of_run(name: str | None, output: Path | None) -> StoredPath:
     from trajtune.searching.runs.directory import open_run
-    from trajtune.searching.show.report import write_search_report
+    from trajtune.searching.show.report.html import write_search_report
 
     try:
         run = open_run(name)
@@ -60,6 +60,7 @@ def _of_run(name: str | None, output: Path | None) -> StoredPath:
 
 
 def _of_bundle(bundle: Path, output: Path | None) -> Path:
+    from trajtune.bundle.bundle import load_bundle
     from trajtune.bundle.manifest import METRICS, check_file, read_manifest
     from trajtune.finalizing.report.html import write_html_report
     from trajtune.searching.runs.directory import open_run
@@ -82,5 +83,5 @@ def _of_bundle(bundle: Path, output: Path | None) -> Path:
         search = run if same else f"The run {run.name} here searched on another snapshot, so it is not shown."
     except RunError:
         search = f"The run {metrics['run']} is not here, so the search is not shown."
-    write_html_report(metrics, path, search)
+    write_html_report(metrics, path, search, load_bundle(bundle))
     return path

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from trajtune.bundle.bundle import Bundle
 from trajtune.bundle.graph import Graph
 from trajtune.bundle.manifest import (
     CALIBRATION,
@@ -156,7 +157,7 @@ def finalize(
         metrics["gates"] = gates(metrics, settings)
         write_json(folder / METRICS, metrics)
         generate_report(metrics, folder)
-        write_html_report(metrics, folder / HTML_REPORT, run)
+        write_html_report(metrics, folder / HTML_REPORT, run, Bundle(folder, {}, encoder, graph))
         (folder / MODEL_CARD).write_text(model_card(metrics), encoding="utf-8")
         write_probes(calibrated.module, encoder, folder / PROBES)
         write_manifest(folder, _manifest(run, snapshot, metrics))

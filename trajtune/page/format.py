@@ -1,5 +1,6 @@
 """How reports, pages and the terminal write numbers and names; plain text, so it needs no library."""
 
+from decimal import Decimal
 from typing import Any, Final
 
 DIGITS: Final = 4
@@ -20,15 +21,20 @@ def significant(value: Any, digits: int = DIGITS) -> Any:
 
 
 def number(value: object, digits: int = DIGITS) -> str:
-    """Text of a value: a float with so many significant digits, `NOT_KNOWN` for None.
+    """Text of a value: a float with so many significant digits, never with an exponent; `NOT_KNOWN` for None.
 
     Examples:
-        >>> number(0.123456), number(1.0), number(7), number(None)
-        ('0.1235', '1', '7', 'not known')
+        >>> number(0.123456), number(1.0), number(7), number(None), number(0.0000051), number(1234567.0)
+        ('0.1235', '1', '7', 'not known', '0.0000051', '1,235,000')
     """
     if value is None:
         return NOT_KNOWN
-    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    text = f"{value:.{digits}g}"
+    if "e" not in text:
+        return text
+    return f"{float(text):,.0f}" if abs(value) >= 1 else f"{Decimal(text):f}"
 
 
 def metric_value(value: float | None) -> str:

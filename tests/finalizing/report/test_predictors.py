@@ -16,6 +16,6 @@ def test_the_report_says_what_each_baseline_does_and_what_ngram_chose(metrics: d
 def test_a_bundle_of_an_earlier_version_is_described_too() -> None:
     words = baselines_in_words({"baselines": {"majority": {}, "markov2": {}}})
     assert words == (
-        "The baselines only count: majority always names the commonest next titles; markov2 looks up what "
+        "The baselines are counts: majority always predicts the commonest next titles; markov2 looks up what "
         "most often followed the last two titles."
     )

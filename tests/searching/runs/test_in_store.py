@@ -24,7 +24,7 @@ from trajtune.searching.runs.create import create_run
 from trajtune.searching.runs.directory import open_run
 from trajtune.searching.runs.doctor import examine
 from trajtune.searching.runs.lease import EXPIRES_S
-from trajtune.searching.show.report import write_search_report
+from trajtune.searching.show.report.html import write_search_report
 from trajtune.searching.show.status import status_of
 from trajtune.searching.start_points import with_warm_start
 from trajtune.searching.study.open import read_study

@@ -10,7 +10,7 @@ from tests.searching.show.report_runs import run_of
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.experiment.params import Params
 from trajtune.searching.runs.directory import Run
-from trajtune.searching.show.report import write_search_report
+from trajtune.searching.show.report.html import write_search_report
 from trajtune.searching.show.status import print_status, status_of
 from trajtune.searching.study.open import create_study
 from trajtune.searching.study.study import ask, enqueue, record_epoch, tell_complete
@@ -82,6 +82,6 @@ def test_the_report_shows_noise_means_and_hidden_trials(run: Run, tmp_path: Path
     write_search_report(run, tmp_path / "report.html")
 
     page = (tmp_path / "report.html").read_text("utf-8")
-    assert "The best NLL on val is 2.94 (the mean of 2 seeds), of trial 4" in page
+    assert "The best NLL on val is 2.940 nats (the mean of 2 seeds), of trial 4" in page
     assert "so differences below 0.1 are luck" in page
     assert "complete, trial 4 with another seed" in page

@@ -1,4 +1,4 @@
-"""The page's sections on what can be trusted: confidence, tenure, title sets, hireability."""
+"""The page's sections on calibration: confidence, tenure, title sets, hireability."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,8 +8,10 @@ import plotly.graph_objects as go
 
 from trajtune.bundle.outcomes import hireability_name
 from trajtune.finalizing.report.predictors import THIS_MODEL, with_best_possible
-from trajtune.page.format import number, percent, significant
-from trajtune.page.page import COLOURS, Page
+from trajtune.page.colours import BASELINE, MODEL
+from trajtune.page.format import number, percent
+from trajtune.page.page import Page
+from trajtune.page.units import decimal, share
 
 _METHODS: Final = ("none", "isotonic", "temperature")
 _ERRORS: Final = {
@@ -26,25 +28,25 @@ def confidence(page: Page, m: Mapping[str, Any]) -> None:
     on_val_by_method = calibration["compared_on_val"]
     page.section(
         "Confidence",
-        "If the model says 80 %, it should be right 8 times in 10: on the diagonal. Below it the model is "
-        f"surer than it should be. {calibration['method'].capitalize()}, on {calibration['num_examples']:,} "
-        f"people; {shrunk}. {_best_calibration(on_val_by_method['best'])}",
+        "If the model says 80 %, it should be right 8 times in 10: then its points are on the diagonal. "
+        f"Points below the diagonal mean overconfidence. {calibration['method'].capitalize()}, on "
+        f"{calibration['num_examples']:,} people; {shrunk}. {_best_calibration(on_val_by_method['best'])}",
     )
     raw = {"before calibration": m["reliability"]["raw"]}
-    _reliability(page, "On test", {**raw, "after calibration": m["reliability"]["calibrated"]})
+    _reliability(page, "On test", {**raw, "after calibration": m["reliability"]["calibrated"]}, half=True)
     on_val = {"before calibration": calibration["reliability_val_raw"]}
     if calibration["reliability_val"]:
         on_val["after, cross-fitted"] = calibration["reliability_val"]
-    _reliability(page, f"On {where}", on_val)
+    _reliability(page, f"On {where}", on_val, half=True)
     methods = [on_val_by_method[name] or {} for name in _METHODS]
     page.table(
-        ["", "test, before", "test, after", *(f"{where}, {name}" for name in _METHODS)],
+        ["error", "test, before", "test, after", *(f"{where}, {name}" for name in _METHODS)],
         [
             (
                 name,
-                significant(test[f"{key}_raw"]),
-                significant(test[key]),
-                *(significant(method.get(key)) for method in methods),
+                _error(key, test[f"{key}_raw"]),
+                _error(key, test[key]),
+                *(_error(key, method.get(key)) for method in methods),
             )
             for key, name in _ERRORS.items()
         ],
@@ -58,42 +60,60 @@ def tenure(page: Page, m: Mapping[str, Any]) -> None:
     unknown = "" if test["tenure_coverage"] is not None else f" Not known: {test['tenure_coverage_reason']}."
     page.section(
         "Tenure",
-        f"The interval should hold {nominal} of the tenures. {_correction(calibration)} The tenure of "
-        f"the {test['num_tenures_still_held']:,} last roles of test that are still held is unknown: of all "
-        "last roles, the share that will turn out inside lies between the two bounds. The share inside is "
-        f"estimated for all roles, by weights.{unknown}",
+        f"The interval should include {nominal} of the tenures. {_correction(calibration)} "
+        f"{test['num_tenures_still_held']:,} last roles of test are still held, so their tenure is unknown; "
+        "the last two columns bound the share of all last roles that will be inside. The share inside is "
+        f"weighted so that it stands for all roles.{unknown}",
     )
     if calibration["tenure_from"] == "prior":
-        page.warning("Training knew no tenure: the interval is the same for every career.")
+        page.warning("Training had no tenures, so the interval is the same for every career.")
     rows = [row for row in m["segments"]["history_length"] if row["tenure_coverage"] is not None]
     if rows:
         names = [row["segment"] for row in rows]
-        coverage = go.Figure(go.Bar(name="inside", x=names, y=[row["tenure_coverage"] for row in rows]))
-        coverage.add_hline(
-            y=calibration["tenure_nominal_coverage"], line_dash="dash", annotation_text=f"nominal {nominal}"
+        coverage = go.Figure(
+            go.Bar(
+                name="inside", x=names, y=[row["tenure_coverage"] for row in rows], marker={"color": MODEL}
+            )
         )
-        coverage.update_layout(yaxis_title="share of ended roles inside", yaxis_range=[0, 1])
+        coverage.add_hline(y=calibration["tenure_nominal_coverage"], line_dash="dash", line_color="#888888")
+        coverage.update_layout(
+            yaxis={
+                "title": f"ended roles inside (dashed: {nominal})",
+                "range": [0, 1],
+                "tickformat": ".0%",
+            },
+        )
         inside = (f"{row['segment']}: {percent(row['tenure_coverage'], 0)} inside" for row in rows)
-        page.figure(coverage, "; ".join(inside))
-        width = go.Figure(go.Bar(x=names, y=[row["tenure_width_months"] for row in rows]))
+        page.figure(coverage, "; ".join(inside), half=True)
+        width = go.Figure(
+            go.Bar(x=names, y=[row["tenure_width_months"] for row in rows], marker={"color": MODEL})
+        )
         width.update_layout(yaxis_title="width of the interval, months")
         months = (f"{row['segment']}: {row['tenure_width_months']:.0f} months" for row in rows)
-        page.figure(width, "; ".join(months))
+        page.figure(width, "; ".join(months), half=True)
     keys = ("num_tenures", "tenure_mae_months", "tenure_coverage", "tenure_width_months")
     last = ("tenure_interval_score", "tenure_coverage_lowest", "tenure_coverage_highest")
     page.table(
         [
-            *("", "ended roles", "months off", "inside", "months wide", "interval score"),
-            *("with roles still held, least", "most"),
+            *(
+                "predictor",
+                "ended roles",
+                "mean error (months)",
+                "inside",
+                "width (months)",
+                "interval score",
+            ),
+            *("all last roles inside, at least", "at most"),
         ],
         [
-            (name, *(significant(row.get(key)) for key in (*keys, *last)))
+            (name, *(_tenure_cell(key, row.get(key)) for key in (*keys, *last)))
             for name, row in {THIS_MODEL: test, **with_best_possible(m)}.items()
         ],
     )
     page.note(
-        "The interval score is the width plus ten times the distance of a tenure that lies outside; lower is "
-        "better. Months off is the distance from the middle, or for the best possible from the median."
+        "The interval score is the width plus ten times the distance of a tenure outside the interval; lower "
+        "is better. The mean error is the distance from the middle of the interval, or for the best possible "
+        "predictor from the median."
     )
 
 
@@ -102,20 +122,21 @@ def title_sets(page: Page, m: Mapping[str, Any]) -> None:
     calibration, found = m["calibration"], m["title_sets"]
     nominal = percent(calibration["set_nominal_coverage"], 0)
     if found is None:
-        page.section("Title sets", f"There are none: {calibration['set_reason']}. Wanted were {nominal}.")
+        page.section(
+            "Title sets", f"There are none: {calibration['set_reason']}. The nominal coverage is {nominal}."
+        )
         return
     page.section(
         "Title sets",
-        f"The smallest set of next titles that should hold the true one for {nominal} of the people. On "
-        f"test it does for {percent(found['coverage'])}; a set has {number(found['mean_size'])} titles on "
-        "average. "
-        "A title that training never saw is in no set.",
+        f"The smallest set of next titles that should include the true one for {nominal} of the people. On "
+        f"test it does so for {percent(found['coverage'])}; a set has {number(found['mean_size'], 3)} titles "
+        "on average. A title that training never saw is in no set.",
     )
     rows = [(row["segment"], row) for way in found["segments"].values() for row in way]
     page.table(
-        ["", "people", "holds the true title", "titles in a set"],
+        ["people of", "people", "set includes the true title", "titles in a set"],
         [
-            (name, row["num"], significant(row["coverage"]), significant(row["mean_size"]))
+            (name, row["num"], share(row["coverage"]), decimal(row["mean_size"], 1))
             for name, row in [("everybody", found), *rows]
         ],
     )
@@ -134,16 +155,18 @@ def hireability(page: Page, m: Mapping[str, Any]) -> None:
         f"{_calibrated_hireability(m['calibration'])}",
     )
     if m["calibration"]["hireability_from"] == "prior":
-        page.warning("Training knew no outcome: the probability is the same for every career.")
+        page.warning("Training had no outcomes, so the probability is the same for every career.")
     _reliability(page, "On test", {name_of_label: m["reliability"]["hireability"]})
     keys = ("num_hireabilities", "hireability_base_rate", "hireability_auc", "hireability_brier")
     page.table(
-        ["", "known outcomes", "base rate", "AUC", "Brier score", "calibration error"],
+        ["predictor", "known outcomes", "base rate", "AUC", "Brier score", "calibration error"],
         [
             (
                 name,
-                *(significant(row[key]) for key in keys),
-                significant(row.get("hireability_ece")) if name == THIS_MODEL else "",
+                row[keys[0]],
+                share(row[keys[1]]),
+                *(decimal(row[key]) for key in keys[2:]),
+                share(row.get("hireability_ece")) if name == THIS_MODEL else "",
             )
             for name, row in {THIS_MODEL: test, **with_best_possible(m)}.items()
         ],
@@ -155,16 +178,16 @@ def _best_calibration(best: str) -> str:
     if best == "isotonic":
         return "Isotonic regression, as specified, is also the best of the three by Brier score."
     return (
-        f"By Brier score {best} would be better here than isotonic regression, which is what the bundle "
-        "holds, as specified."
+        f"By Brier score {best} would be better here than isotonic regression, which the bundle uses, as "
+        "specified."
     )
 
 
 def _pseudo_count(people: float) -> str:
-    """How far the calibration was shrunk."""
+    """How strongly the calibration was shrunk."""
     if people >= 1e6:
-        return "cross-fitting left the model's own probabilities as they are, up to the bounds of each block"
-    return f"each block also counts {people:,.0f} imagined people for whom the model's probability is right"
+        return "cross-fitting kept the model's own probabilities, within the bounds of each block"
+    return f"each block also counts {people:,.0f} pseudo-people for whom the model's probability is right"
 
 
 def _correction(calibration: Mapping[str, Any]) -> str:
@@ -173,9 +196,9 @@ def _correction(calibration: Mapping[str, Any]) -> str:
     if correction is None:
         return f"Not corrected: {calibration['tenure_correction_reason']}."
     return (
-        f"Its ends, six months added, were multiplied by {math.exp(-correction['lower']):.2f} and "
-        f"{math.exp(correction['upper']):.2f}: the shortest intervals that hold so many of the "
-        f"{calibration['tenure_num_ended']:,} ended roles of {calibration['fitted_on']}."
+        f"Its ends, plus six months, were multiplied by {math.exp(-correction['lower']):.2f} and "
+        f"{math.exp(correction['upper']):.2f}: this gives the shortest intervals that include this share of "
+        f"the {calibration['tenure_num_ended']:,} ended roles of {calibration['fitted_on']}."
     )
 
 
@@ -184,12 +207,25 @@ def _calibrated_hireability(calibration: Mapping[str, Any]) -> str:
     if "hireability_reason" in calibration:
         return f"It is not calibrated: {calibration['hireability_reason']}."
     return (
-        "It is calibrated as confidence is, on "
+        "It is calibrated in the same way as the confidence, on "
         f"{calibration['hireability_num_known']:,} known outcomes of {calibration['fitted_on']}."
     )
 
 
-def _reliability(page: Page, where: str, curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+def _error(key: str, value: float | None) -> Any:
+    """A calibration error in percent; the Brier score has no unit."""
+    return decimal(value, 4) if key == "brier" else share(value, 2)
+
+
+def _tenure_cell(key: str, value: float | None) -> Any:
+    if key.startswith("tenure_coverage"):
+        return share(value)
+    return value if key == "num_tenures" else decimal(value, 1)
+
+
+def _reliability(
+    page: Page, where: str, curves: Mapping[str, Sequence[Mapping[str, Any]]], *, half: bool = False
+) -> None:
     """Predicted probability against observed share; the size of a point is its number of people."""
     figure = go.Figure(
         go.Scatter(
@@ -197,10 +233,11 @@ def _reliability(page: Page, where: str, curves: Mapping[str, Sequence[Mapping[s
             x=[0, 1],
             y=[0, 1],
             mode="lines",
-            line={"dash": "dash", "color": "#57606a"},
+            line={"dash": "dash", "color": "#888888"},
         )
     )
-    for (name, bins), colour in zip(curves.items(), COLOURS, strict=False):
+    for name, bins in curves.items():
+        colour = BASELINE if name.startswith("before") else MODEL
         people = max(1, sum(row["num"] for row in bins))
         figure.add_scatter(
             name=name,
@@ -212,14 +249,12 @@ def _reliability(page: Page, where: str, curves: Mapping[str, Sequence[Mapping[s
             marker={"color": colour, "size": [6 + 24 * (row["num"] / people) ** 0.5 for row in bins]},
         )
     figure.update_layout(
-        xaxis_title=f"{where}: predicted probability",
-        yaxis_title="observed share",
-        xaxis_range=[0, 1],
-        yaxis_range=[0, 1.02],
+        xaxis={"title": f"{where}: predicted probability", "range": [-0.03, 1.03], "tickformat": ".0%"},
+        yaxis={"title": "observed share", "range": [-0.03, 1.03], "tickformat": ".0%"},
     )
     summary = "; ".join(
         f"{name}: predicted {percent(row['confidence'], 0)}, observed {percent(row['accuracy'], 0)}"
         for name, bins in curves.items()
         for row in bins
     )
-    page.figure(figure, f"{where}. {summary}")
+    page.figure(figure, f"{where}. {summary}", half=half)

@@ -7,8 +7,11 @@ from typing import Any, Literal, TextIO
 
 from trajtune.notebook import html_table
 from trajtune.page.format import number, significant
+from trajtune.page.units import metric, points, tick_format
 
 _UNCHANGED = "the same"
+_ON_VAL = "On val"
+_ON_TEST = "On test"
 
 
 @dataclass(frozen=True)
@@ -70,21 +73,28 @@ class Comparison:
 
     def tables(self) -> Iterator[tuple[str, list[str], list[list[str]]]]:
         """Heading, header and cells of each table that has a row."""
-        first, second = self.names
-        for heading, rows in (
-            ("Params that differ", self.params),
-            ("Settings that differ", self.settings),
-            ("On val", self.val),
-            ("On test", self.test),
-        ):
+        for heading, rows in self.parts():
             with_gains = any(row.gain for row in rows)
-            header = ["", first, second, *(["gain of the second (95 %)"] if with_gains else [])]
             cells = [
                 [row.name, _text(row.first), _text(row.second), *([_gain(row.gain)] if with_gains else [])]
                 for row in rows
             ]
-            if cells:
-                yield heading, header, cells
+            yield heading, self.header(rows), cells
+
+    def parts(self) -> Iterator[tuple[str, Sequence[Row]]]:
+        """Heading and rows of each part that has a row."""
+        for heading, rows in (
+            ("Params that differ", self.params),
+            ("Settings that differ", self.settings),
+            (_ON_VAL, self.val),
+            (_ON_TEST, self.test),
+        ):
+            if rows:
+                yield heading, rows
+
+    def header(self, rows: Sequence[Row]) -> list[str]:
+        """The columns of a table of these rows; a column of gains only if one has a gain."""
+        return ["", *self.names, *(["gain of the second (95 %)"] if any(row.gain for row in rows) else [])]
 
 
 def print_comparison(comparison: Comparison, file: TextIO) -> None:
@@ -118,11 +128,23 @@ def comparison_page(comparison: Comparison) -> str:
         page.section(
             "Gain of the second", "Right of 0 the second is better. Bars are 95 % intervals by person."
         )
-        page.figure(_figure(measured), "; ".join(f"{row.name}: {_gain(row.gain)}" for row in measured))
-    for heading, header, rows in comparison.tables():
+        page.figure(_figure(measured), "; ".join(f"{row.name}: {_gain_in_units(row)}" for row in measured))
+    for heading, rows in comparison.parts():
         page.section(heading)
-        page.table(header, rows)
+        cell = _measured if heading in (_ON_VAL, _ON_TEST) else _set
+        header = comparison.header(rows)
+        page.table(header, [(row.name, *cell(row), _gain_in_units(row))[: len(header)] for row in rows])
     return page.html()
+
+
+def _measured(row: Row) -> tuple[object, object]:
+    """Both values of a metric in its unit."""
+    return metric(row.name, row.first), metric(row.name, row.second)
+
+
+def _set(row: Row) -> tuple[object, object]:
+    """Both values of a param or a setting."""
+    return _text(row.first), _text(row.second)
 
 
 def _figure(rows: Sequence[Row]) -> Any:
@@ -142,7 +164,11 @@ def _figure(rows: Sequence[Row]) -> Any:
         )
     )
     figure.add_vline(x=0, line_dash="dot")
-    figure.update_layout(yaxis={"automargin": True, "autorange": "reversed"}, height=120 + 40 * len(rows))
+    figure.update_layout(
+        xaxis={"title": "gain of the second, as a share or in nats"},
+        yaxis={"automargin": True, "autorange": "reversed"},
+        height=120 + 40 * len(rows),
+    )
     return figure
 
 
@@ -156,3 +182,11 @@ def _gain(gain: Mapping[str, float] | None) -> str:
     if gain is None:
         return ""
     return f"{gain['gain']:+.4f} ({gain['low']:+.4f} to {gain['high']:+.4f})"
+
+
+def _gain_in_units(row: Row) -> str:
+    """A gain of a share in percentage points, any other as on the terminal."""
+    if row.gain is None or tick_format(row.name) is None:
+        return _gain(row.gain)
+    low, high = (f"{100 * row.gain[end]:+.1f}" for end in ("low", "high"))
+    return f"{points(row.gain['gain']).text} ({low} to {high})"

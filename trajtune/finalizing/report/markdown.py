@@ -15,9 +15,9 @@ from trajtune.finalizing.report.verdict import (
     verdict,
     warnings,
 )
-from trajtune.page.format import number
+from trajtune.page.units import metric
 
-_HEADLINE: Final = {"top1": "top 1", "top5": "top 5", "nll": "NLL (nats)"}
+_HEADLINE: Final = {"top1": "top 1", "top5": "top 5", "nll": "NLL"}
 
 
 def generate_report(metrics: Mapping[str, Any], folder: Path) -> Path:
@@ -39,11 +39,11 @@ def report_text(m: Mapping[str, Any]) -> str:
     """The page's text."""
     decision, reason = verdict(m)
     headline = [
-        [f"**{name}**" if name == THIS_MODEL else name, *(number(row[key]) for key in _HEADLINE)]
+        [f"**{name}**" if name == THIS_MODEL else name, *(metric(key, row[key]).text for key in _HEADLINE)]
         for name, row in next_role_rows(m).items()
     ]
     gates = [
-        [name, "pass" if result == "pass" else f"**{result}**", number(value), number(limit), people, rule]
+        [name, "pass" if result == "pass" else f"**{result}**", value.text, limit.text, people, rule]
         for name, result, value, limit, people, rule in gate_rows(m)
     ]
     parts = [

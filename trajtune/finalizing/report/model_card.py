@@ -8,6 +8,7 @@ from trajtune.bundle.outcomes import hireability_name
 from trajtune.finalizing.report.markdown import table
 from trajtune.finalizing.report.verdict import freshness, measured_on, verdict
 from trajtune.page.format import number, percent
+from trajtune.page.units import nats
 
 
 def model_card(m: Mapping[str, Any]) -> str:
@@ -17,11 +18,11 @@ def model_card(m: Mapping[str, Any]) -> str:
     rows = [
         ["next role, top 1", percent(test["next_role_top1"])],
         ["next role, top 5", percent(test["next_role_top5"])],
-        ["next role, NLL in nats", number(test["next_role_nll"])],
+        ["next role, NLL", nats(test["next_role_nll"]).text],
         *_as_selected(m),
-        ["expected calibration error", number(test["ece"])],
-        ["the same without that of chance", number(test["ece_debiased"])],
-        ["tenure interval holds", percent(test["tenure_coverage"])],
+        ["expected calibration error", percent(test["ece"])],
+        ["the same, without the error that chance alone gives", percent(test["ece_debiased"])],
+        ["tenure inside the interval", percent(test["tenure_coverage"])],
         [f"{hireability_name(m['hireability_label'])}, AUC", number(test["hireability_auc"])],
         ["career changers, top 1", percent(m["career_changers"]["top1"])],
     ]
@@ -37,12 +38,12 @@ their order: no names, no ages, no employers, no dates, no schools.{_mixed(m)}
 
 ## Intended use
 
-To suggest to a recruiter or a candidate which role may come next, how sure that is, how long it may
-last, and how hireable somebody is (see Data for what that means). A person decides. Below a confidence
-of 0.6 the suggestion is flagged.
+To suggest to a recruiter or a candidate which role may come next, how confident the model is, how long
+the role may last, and how hireable the person is (see Data for what that means). A person decides. A
+suggestion with a confidence below 0.6 is flagged.
 
-**Not intended:** to reject, rank or pay anybody automatically; to judge a single person's worth;
-careers of another country, trade or time than those it was trained on.
+**Not intended:** to reject, rank or pay anybody automatically; to judge a person's worth; for careers
+of another country, trade or time than the training data.
 
 ## Data
 
@@ -61,21 +62,20 @@ By length of history, level and time: `{HTML_REPORT}` and `{METRICS}`.
 
 - Titles that training never saw are unknown: {test["num_unseen_targets"]:,} of {test["num_examples"]:,}
   people in test moved to one, and the model cannot name it.
-- Tenure is calibrated on roles that ended, weighted so that they stand for all. Roles that last longer than
-  anybody has been observed are in no estimate.
-- A career of unknown titles alone gets no prediction from `trajtune predict`; the graph answers it all
-  the same.
+- Tenure is calibrated on roles that have ended, weighted so that they stand for all roles. No estimate
+  includes roles that last longer than anybody was observed.
+- `trajtune predict` gives no prediction for a career of only unknown titles; the graph itself still does.
 - {_identity(m)}
-- Careers change with the times. Measure again on later careers before relying on it for long.
+- Careers change over time. Measure the model again on later careers.
 
 ## Fairness
 
-The model learns what happened to people, and what happened was not always fair. A title can give away
-gender, age or origin (a gendered title, an apprenticeship of one country), so leaving those out of the
-input does not make the output blind to them. It was not tested for equal treatment of groups, because
-the data holds none. Before it touches decisions on people: compare its errors between groups where the
-law lets you know them, let people see and contest what it says of them, and check what the law where
-you are asks of automated decisions in hiring.
+The model learns what happened to people, and what happened was not always fair. A title can reveal
+gender, age or origin (a gendered title, an apprenticeship of one country), so the output can depend on
+them although they are not in the input. The model was not tested for equal treatment of groups, because
+the data has no groups. Before it affects decisions about people: compare its errors between groups if
+the law allows you to know them, let people see and contest their predictions, and check what the law of
+your country requires of automated decisions in hiring.
 """
 
 
@@ -84,17 +84,17 @@ def _identity(m: Mapping[str, Any]) -> str:
     if m["data"].get("titles", {}).get("identity") == "unicode":
         return (
             "Titles that differ in case, spaces, punctuation and usual abbreviations are one. The service\n"
-            "  reads the letters A to Z and digits alone, so it may take a title for another one: see\n"
+            "  reads only the letters A to Z and digits, so it may confuse two titles: see\n"
             f"  `{HTML_REPORT}`."
         )
     return (
-        "Titles are matched as the service matches them: accents are dropped, and titles that differ in\n"
-        "  nothing else are one."
+        "Titles are matched as the service matches them: accents are dropped, and titles that differ only\n"
+        "  in accents are one."
     )
 
 
 def _priors(calibration: Mapping[str, Any]) -> str:
-    """Sentences on the heads that saw no label."""
+    """Sentences on the heads that were trained on no label."""
     heads = {"tenure_from": "tenure interval", "hireability_from": "hireability"}
     return "".join(
         f"\nThe {name} is the same for every career: training knew no label of it."
@@ -114,10 +114,10 @@ def _mixed(m: Mapping[str, Any]) -> str:
 
 
 def _as_selected(m: Mapping[str, Any]) -> list[list[str]]:
-    """The same metrics of the winner before it was trained again; none if it was not."""
+    """The same metrics of the winner before it was trained again; empty if it was not."""
     selected = m["as_selected"]
     if selected is None:
         return []
     shown = {"top 1": percent(selected["top1"]), "top 5": percent(selected["top5"])}
-    shown["NLL in nats"] = number(selected["nll"])
+    shown["NLL"] = nats(selected["nll"]).text
     return [[f"as selected: next role, {name}", value] for name, value in shown.items()]

@@ -7,17 +7,19 @@ import plotly.graph_objects as go
 
 from trajtune.bundle.bundle import rounded
 from trajtune.bundle.outcomes import hireability_name
+from trajtune.page.colours import FAILED, MODEL
 from trajtune.page.format import percent
-from trajtune.page.page import COLOURS, Page
+from trajtune.page.page import Page
 
 
 def people(page: Page, m: Mapping[str, Any]) -> None:
     """A paragraph and a figure for each person."""
     page.section(
         "A few people",
-        "The first of each kind on test: what the model predicted, and what happened. A bar shows by how "
-        "much a role raises (or lowers) the probability of the predicted title, before calibration: the "
-        "prediction for the career less the one for the career without that role. The bars need not add up.",
+        "The first person of each kind on test: what the model predicted, and what happened. A bar shows by "
+        "how many points a role raises (or lowers) the probability of the predicted title, before "
+        "calibration: the probability for the whole career minus the probability without that role. The bars "
+        "need not add up.",
     )
     for person in m["examples"]:
         page.subsection(person["why"].capitalize())
@@ -27,25 +29,25 @@ def people(page: Page, m: Mapping[str, Any]) -> None:
 
 def _contributions(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows[0]["contribution"] is None:
-        page.note("A single role: without it there is nothing to predict from.")
+        page.note("This career has a single role; without it there is nothing to predict from.")
         return
     # The number distinguishes two roles with the same title.
     names = [f"{number}. {row['title']}" for number, row in enumerate(rows, start=1)]
-    values = [row["contribution"] for row in rows]
+    values = [100 * row["contribution"] for row in rows]
     figure = go.Figure(
         go.Bar(
             x=values,
             y=names,
             orientation="h",
-            marker={"color": [COLOURS[0] if value >= 0 else COLOURS[5] for value in values]},
+            marker={"color": [MODEL if value >= 0 else FAILED for value in values]},
         )
     )
     figure.update_layout(
-        xaxis={"title": "contribution to the probability", "zeroline": True},
-        yaxis={"automargin": True, "autorange": "reversed"},
-        height=140 + 32 * len(rows),
+        xaxis={"title": "contribution to the probability, points", "zeroline": True},
+        yaxis_autorange="reversed",
+        height=110 + 32 * len(rows),
     )
-    summary = "; ".join(f"{name}: {value:+.3f}" for name, value in zip(names, values, strict=True))
+    summary = "; ".join(f"{name}: {value:+.1f} points" for name, value in zip(names, values, strict=True))
     page.figure(figure, summary)
 
 

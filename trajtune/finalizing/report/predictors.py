@@ -1,4 +1,4 @@
-"""The predictors that stand next to each other in a report: this model and what it is compared with."""
+"""The predictors of a report: this model and what it is compared with."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -10,8 +10,8 @@ from trajtune.page.format import words
 THIS_MODEL: Final = "this model"
 
 _IN_WORDS: Final = {
-    "majority": "majority always names the commonest next titles",
-    "current_title": "current title says that nothing changes",
+    "majority": "majority always predicts the commonest next titles",
+    "current_title": "current title predicts that the title stays the same",
     "markov": "markov looks up what most often followed the current title",
     "markov2": "markov2 looks up what most often followed the last two titles",
     "ngram": "ngram counts what followed the last titles, and gives a share to titles held earlier",
@@ -20,9 +20,9 @@ _IN_WORDS: Final = {
 
 
 def baselines_in_words(m: Mapping[str, Any]) -> str:
-    """A sentence that says what each baseline does, and one with what `ngram` chose."""
+    """A sentence on what each baseline does, and one on what `ngram` chose."""
     rules = "; ".join(_IN_WORDS[name] for name in m["baselines"] if name in _IN_WORDS)
-    sentence = f"The baselines only count: {rules}."
+    sentence = f"The baselines are counts: {rules}."
     if not (chosen := m.get("ngram")):
         return sentence
     return f"{sentence} On val, ngram chose {NGramChoice.from_dict(chosen).in_words()}."

@@ -1,12 +1,14 @@
-"""What every form of the report says first: the verdict, the warnings, the gates, what was measured."""
+"""What every report begins with: the verdict, the warnings, the gates, and what was measured."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from trajtune.dataset.profiling.warnings import served_warnings
 from trajtune.finalizing.evaluate.decide import TOO_FEW
 from trajtune.finalizing.evaluate.gates import failed, undecided, winner_is_default
 from trajtune.page.format import listed, number, percent, words
+from trajtune.page.units import Quantity, decimal, milliseconds, nats, points, share
 
 SHIP: Final = "Ship."
 
@@ -25,12 +27,12 @@ _ADVICE: Final = {
 
 
 def verdict(m: Mapping[str, Any]) -> tuple[str, str]:
-    """Ship or not, in a sentence, and why, in two or three."""
+    """One sentence on whether to ship, and two or three on why."""
     test = m["test"]
     best_name, best = max(m["baselines"].items(), key=lambda item: item[1]["top1"])
     reason = (
-        f"It names the next role of {percent(test['next_role_top1'])} of {test['num_examples']:,} people "
-        f"it never saw; the best baseline ({words(best_name)}) of {percent(best['top1'])}"
+        f"The first guess is right for {percent(test['next_role_top1'])} of {test['num_examples']:,} people "
+        f"in test; that of the best baseline ({words(best_name)}) for {percent(best['top1'])}"
         f"{_top1_gain(m['gains'][best_name]['top1'])}.{_nll_gain(m)}{_default_won(m)}"
     )
     decision = _decision(m["gates"])
@@ -68,7 +70,7 @@ def _with_finding(name: str, gate: Mapping[str, Any]) -> str:
 
 
 def _more_people(m: Mapping[str, Any], names: Sequence[str]) -> str:
-    """How many more test careers decide these gates with a probability of 80 %."""
+    """How many more test careers would decide these gates with a probability of 80 %."""
     growth = [
         gate["people_needed"] / gate["people"]
         for gate in (m["gates"][name] for name in names)
@@ -76,22 +78,22 @@ def _more_people(m: Mapping[str, Any], names: Sequence[str]) -> str:
     ]
     more = (max(growth) - 1) * m["test"]["num_examples"] if growth else 0
     if more < 1:
-        return "More test careers, or a smaller second number in `split.fractions`, would tell."
+        return "More test careers, or a smaller second number in `split.fractions`, are needed to decide."
     least = "At least about" if len(growth) < len(names) else "About"
     return (
         f"{least} {float(f'{more:.2g}'):,.0f} more test careers, or a smaller second number in "
-        "`split.fractions`, would tell."
+        "`split.fractions`, are needed to decide."
     )
 
 
 def _default_won(m: Mapping[str, Any]) -> str:
     if not winner_is_default(m):
         return ""
-    return " The winner is the research default itself: on val, the search found nothing better."
+    return " The winner is the research default itself: the search found nothing better on val."
 
 
 def _top1_gain(gain: Mapping[str, float] | None) -> str:
-    """The gain in top-1 over the best rule, in brackets."""
+    """The gain in top 1 over the best baseline, in brackets."""
     if gain is None:
         return ""
     points = (f"{100 * gain[key]:+.1f}" for key in ("gain", "low", "high"))
@@ -116,15 +118,16 @@ def warnings(m: Mapping[str, Any]) -> list[str]:
     sentences = []
     if m["source"] == "simulated":
         sentences.append(
-            "The careers are SIMULATED. These numbers say that the system works, not how good it is on "
-            "people."
+            "The careers are SIMULATED. These numbers show that the system works, not how good the model is "
+            "on people."
         )
     if m["test_openings"] > 1:
         sentences.append(
-            f"This test split has been opened {m['test_openings']} times; each time it proves less."
+            f"This test split has been opened {m['test_openings']} times; its results mean less each time."
         )
     if "warning" in m["calibration"]:
-        sentences.append(f"{m['calibration']['warning']}.")
+        text = m["calibration"]["warning"]
+        sentences.append(f"The {text.removeprefix('the ')}." if text.startswith("the ") else f"{text}.")
     if "titles" in m["data"]:
         sentences += served_warnings(m["data"]["titles"])
     return sentences
@@ -135,24 +138,24 @@ def measured_on(m: Mapping[str, Any]) -> str:
     cutoffs = m["cutoffs"]
     if m["refit_on"] == "train":
         how = (
-            f"Trained on careers before {cutoffs['train']}, chosen and calibrated on those before "
+            f"Trained on careers before {cutoffs['train']}; chosen and calibrated on careers before "
             f"{cutoffs['val']}"
         )
     else:
         how = (
-            f"Chosen by training on careers before {cutoffs['train']} and measuring on those before "
-            f"{cutoffs['val']}, trained again on everything known before {cutoffs['calibration']}, "
-            f"calibrated on the careers from then to {cutoffs['val']}"
+            f"Chosen by training on careers before {cutoffs['train']} and measuring on careers before "
+            f"{cutoffs['val']}; trained again on everything known before {cutoffs['calibration']}; "
+            f"calibrated on careers from then to {cutoffs['val']}"
         )
     first = " This test split has been opened for the first time." if m["test_openings"] == 1 else ""
     return (
-        f"Source: {m['source']}, snapshot {m['snapshot'][:12]}, as of {m['as_of']}. {how}, measured on "
-        f"{m['test']['num_examples']:,} later ones.{first}"
+        f"Source: {m['source']}, snapshot {m['snapshot'][:12]}, as of {m['as_of']}. {how}; measured on "
+        f"{m['test']['num_examples']:,} later careers.{first}"
     )
 
 
 def freshness(m: Mapping[str, Any]) -> str:
-    """What training again on everything known is worth, in sentences; empty where that was not done."""
+    """Sentences on the gain from training again on everything known; empty if that was not done."""
     selected, gain = m["as_selected"], m["gains"].get("as_selected", {}).get("nll")
     if selected is None:
         return ""
@@ -160,23 +163,23 @@ def freshness(m: Mapping[str, Any]) -> str:
     compared = (
         ""
         if gain is None
-        else f" On the {known['num']:,} people whose next title both know, this model has an NLL of "
-        f"{number(known['nll'])} and the other of {number(known['as_selected_nll'])}: a gain of "
+        else f" For the {known['num']:,} people whose next title both know, this model has an NLL of "
+        f"{number(known['nll'])} nats and the other {number(known['as_selected_nll'])} nats: a gain of "
         f"{gain['gain']:+.3f} nats ({gain['low']:+.3f} to {gain['high']:+.3f}, 95 %)."
     )
     return (
-        f"As selected: the same configuration trained on careers before {m['cutoffs']['train']} alone, as it "
-        f"was chosen. This model knows everything before {m['cutoffs']['calibration']}.{compared}"
+        f"As selected: the same configuration, trained only on careers before {m['cutoffs']['train']}, as in "
+        f"the search. This model was trained on everything before {m['cutoffs']['calibration']}.{compared}"
     )
 
 
-def gate_rows(m: Mapping[str, Any]) -> list[tuple[str, str, Any, Any, str, str]]:
-    """Each gate by the columns of `GATE_COLUMNS`."""
+def gate_rows(m: Mapping[str, Any]) -> list[tuple[str, str, Quantity, Quantity, str, str]]:
+    """Each gate by the columns of `GATE_COLUMNS`, values and limits with their units."""
     return [
         (
             words(name),
-            _RESULTS.get(gate["result"], gate["result"]),
-            *(gate["value"], gate["limit"]),
+            RESULTS.get(gate["result"], gate["result"]),
+            *(gate_value(name, gate["value"]), gate_value(name, gate["limit"])),
             _people(gate),
             f"{gate['rule']}: {gate['finding']}" if gate.get("finding") else gate["rule"],
         )
@@ -184,8 +187,23 @@ def gate_rows(m: Mapping[str, Any]) -> list[tuple[str, str, Any, Any, str, str]]
     ]
 
 
+def gate_value(name: str, value: float | str | None) -> Quantity:
+    """A gate's value or limit with the unit of this gate.
+
+    Examples:
+        >>> gate_value("calibration", 0.018367).text, gate_value("one_step_lag", -0.0211).text
+        ('1.8 %', '-2.1 points')
+        >>> gate_value("parity", "1e-05 of the output's range + 0.0001 relative").text
+        "0.00001 of the output's range + 0.0001 relative"
+    """
+    if isinstance(value, str):
+        return Quantity(None, _EXPONENT.sub(lambda found: number(float(found[0])), value))
+    unit = _UNITS.get(name)
+    return unit(value) if unit and value is not None else Quantity(value, number(value))
+
+
 def _people(gate: Mapping[str, Any]) -> str:
-    """How many people decided, and how many would if these are too few."""
+    """How many people decided, and how many are needed if these are too few."""
     people, needed = gate.get("people"), gate.get("people_needed")
     if people is None:
         return ""
@@ -193,4 +211,17 @@ def _people(gate: Mapping[str, Any]) -> str:
 
 
 GATE_COLUMNS: Final = ("Gate", "Result", "Value", "Limit", "People", "Rule")
-_RESULTS: Final = {"passed": "pass", "failed": "FAIL"}
+RESULTS: Final = {"passed": "pass", "failed": "FAIL"}
+"""How a gate's result is shown; others as they are."""
+
+_EXPONENT: Final = re.compile(r"\d+(?:\.\d+)?e-?\d+")
+_UNITS: Final[Mapping[str, Callable[[float], Quantity]]] = {
+    "calibration": share,
+    "tenure_coverage": lambda value: Quantity(value, f"{100 * value:.1f} points"),
+    "tenure_score": share,
+    "hireability": decimal,
+    "one_step_lag": points,
+    "beats_baselines": nats,
+    "latency": milliseconds,
+}
+"""The unit of each gate's value and limit; `parity` has none."""

@@ -12,9 +12,9 @@ from trajtune.experiment.space import Choice, FloatRange, IntRange
 from trajtune.page.format import metric_value, number, significant
 from trajtune.searching.repeats import noise_in_words, seed_noise
 from trajtune.searching.runs.directory import Run
-from trajtune.searching.show.optuna_figures import ENOUGH_FOR_IMPORTANCE
+from trajtune.searching.show.importance import param_importances
+from trajtune.searching.study.objectives import objectives
 from trajtune.searching.study.origins import REFERENCE_ORIGINS, TRAINING_ORIGIN
-from trajtune.searching.study.sampled_study import SampledStudy
 from trajtune.searching.study.trial_records import TrialRecord, best_trial
 from trajtune.searching.val_baselines import best_baseline
 
@@ -71,21 +71,11 @@ def important_params(study: "optuna.Study") -> list[tuple[str, float]]:
     """The params that decided most whether a trial was among the best, with their importance in 0..1.
 
     Returns:
-        Nothing for a study of several objectives, or of fewer complete trials than an importance needs.
+        Nothing for a study of several objectives, or of fewer trials than an importance needs.
     """
-    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
-    from optuna.trial import TrialState
-
-    sampled = SampledStudy(study)
-    complete = sampled.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len(study.directions) > 1 or len(complete) < ENOUGH_FOR_IMPORTANCE:
-        return []
-    names = sorted(set.intersection(*(set(trial.params) for trial in complete)))
-    varied = [name for name in names if len({repr(trial.params[name]) for trial in complete}) > 1]
-    if not varied:
-        return []
-    shares = get_param_importances(sampled, evaluator=PedAnovaImportanceEvaluator(), params=varied)
-    return list(shares.items())[:_PARAMS_SHOWN]
+    metrics = objectives(study)
+    found = param_importances(study, metrics) if len(metrics) == 1 else ""
+    return [] if isinstance(found, str) else list(found[metrics[0]].items())[:_PARAMS_SHOWN]
 
 
 def params_at_edge(run: Run, best: TrialRecord) -> list[str]:

@@ -10,8 +10,9 @@ import pytest
 
 from tests.searching.show.report_runs import run_of, search
 from trajtune.dataset.snapshot import Snapshot
+from trajtune.page.format import number
 from trajtune.searching.runs.directory import Run
-from trajtune.searching.show.report import write_search_report
+from trajtune.searching.show.report.html import write_search_report
 from trajtune.searching.show.timeline import spans, workers
 from trajtune.searching.study.open import read_study
 from trajtune.searching.study.trial_records import TrialRecord, ranked, read_trials
@@ -59,13 +60,13 @@ def open_page(path: Path, browser: "Browser", **options: Any) -> Any:
 
 
 @pytest.mark.slow
-def test_a_page_with_fifty_trials_has_under_six_megabytes_and_every_figure_is_drawn(
+def test_a_page_with_fifty_trials_has_under_two_and_a_half_megabytes_and_every_figure_is_drawn(
     page: Any, ended: Run
 ) -> None:
-    assert (ended.path / "report.html").stat().st_size < 6_000_000
+    assert (ended.path / "report.html").stat().st_size < 2_500_000
     figures = page.locator(".figure").all()
-    # The history, importances, parallel coordinates, four rows of slices, curves, workers, funnel, drift.
-    assert len(figures) == 11
+    # Curves, history, importances, a slice of each param, all together, workers, two funnels, two of drift.
+    assert len(figures) == 9 + len(ended.space.searched)
     for figure in figures:
         assert figure.locator(".main-svg").count() >= 1
         assert figure.get_attribute("aria-label")
@@ -77,8 +78,8 @@ def test_the_lead_shows_the_state_and_the_best_trial_beside_default_and_baseline
     best = ended_best(ended)
     lead = page.locator("p.lead").inner_text()
     assert lead.startswith("Complete: 50 of 50 trials have ended (36 complete, 9 stopped early, 5 failed).")
-    assert f"The best NLL on val is {best.value:.4g}, of trial {best.number}" in lead
-    assert "the best baseline (markov) has 3.1" in lead
+    assert f"The best NLL on val is {best.value:.3f} nats, of trial {best.number}" in lead
+    assert "the best baseline (markov) has 3.100 nats" in lead
     assert "ngram is counts of the last two titles, on last moves, half-life 20" in page.inner_text("main")
 
 
@@ -94,35 +95,37 @@ def test_a_trials_number_opens_its_params_by_keyboard(page: Any, ended: Run) -> 
         zip(dialog.locator("dt").all_inner_texts(), dialog.locator("dd").all_inner_texts(), strict=True)
     )
     for name, value in best.params.items():
-        assert content[name] == (f"{value:.6g}" if isinstance(value, float) else str(value))
+        assert content[name] == number(value, 6)
     page.keyboard.press("Escape")
     assert not dialog.is_visible()
 
 
 def test_a_trials_point_opens_its_params(page: Any) -> None:
-    point = page.locator("#figure-1 .points path").nth(2)
-    number = page.evaluate("document.getElementById('figure-1').data[0].customdata[2]")
-    page.locator("#figure-1").scroll_into_view_if_needed()
+    point = page.locator("#figure-2 .points path").nth(2)
+    trial_number = page.evaluate("document.getElementById('figure-2').data[0].customdata[2]")
+    page.locator("#figure-2").scroll_into_view_if_needed()
     box = point.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.wait_for_selector("#figure-1 .hovertext")
+    page.wait_for_selector("#figure-2 .hovertext")
     page.mouse.down()
     page.mouse.up()
     dialog = page.locator("dialog")
     dialog.wait_for(state="visible")
-    assert dialog.locator("h2").inner_text() == f"Trial {number}"
+    assert dialog.locator("h2").inner_text() == f"Trial {trial_number}"
     page.keyboard.press("Escape")
 
 
-def test_the_history_has_the_value_of_each_sampled_trial(page: Any, ended: Run) -> None:
-    x, y = page.evaluate("(({data}) => [data[0].x, data[0].y])(document.getElementById('figure-1'))")
-    trials = [
-        trial
-        for trial in read_trials(read_study(ended.path))
-        if trial.state == "COMPLETE" and trial.is_sampled
-    ]
-    assert x == [trial.number for trial in trials]
-    assert y == pytest.approx([trial.value for trial in trials], rel=1e-4)
+def test_the_history_has_the_value_of_every_trial(page: Any, ended: Run) -> None:
+    drawn = page.evaluate("document.getElementById('figure-2').data.map(({name, x, y}) => ({name, x, y}))")
+    for name, state in (("complete", "COMPLETE"), ("stopped early", "PRUNED"), ("failed", "FAIL")):
+        (trace,) = [trace for trace in drawn if trace["name"] == name]
+        trials = [trial for trial in read_trials(read_study(ended.path)) if trial.state == state]
+        assert trace["x"] == [trial.number for trial in trials]
+        assert trace["y"] == pytest.approx([trial.value for trial in trials], rel=1e-4)
+    (best,) = [trace for trace in drawn if trace["name"] == "best so far"]
+    assert best["y"][-1] == pytest.approx(ended_best(ended).value, rel=1e-4)
+    assert best["y"] == sorted(best["y"], reverse=True)
+    assert "best baseline (markov)" in [trace["name"] for trace in drawn]
 
 
 def test_a_failed_trial_shows_its_error_without_running_its_markup(page: Any, ended: Run) -> None:
@@ -154,24 +157,28 @@ def test_the_same_run_gives_the_same_bytes(ended: Run, tmp_path: Path) -> None:
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
 
 
+_ONE_TRIAL = ["scatter", "scatter", *["bar"] * 5]
+"""The figures' traces after one trial, the research default: curves, history, workers, funnels and drift."""
+
+
 @pytest.mark.parametrize(
     ("trials", "left_running", "lead", "drawn", "instead"),
     [
         (
             *(0, 0, "0 of 12 trials have ended (1 waiting). No trial has a result"),
-            *(["funnel", "bar"], "No trial has begun yet: nothing to draw."),
+            *(["bar"] * 4, "No trial has begun yet: nothing to draw."),
         ),
         (
             *(1, 1, "0 of 12 trials have ended (1 not ended)"),
-            *(["scatter", "bar", "funnel", "bar"], "No trial is complete yet: nothing to draw."),
+            *(_ONE_TRIAL, "No trial that the sampler sees has a value yet: nothing to draw."),
         ),
         (
             *(1, 0, "1 of 12 trials have ended (1 complete)"),
-            *(["scatter", "bar", "funnel", "bar"], "No trial is complete yet: nothing to draw."),
+            *(_ONE_TRIAL, "No trial that the sampler sees has a value yet: nothing to draw."),
         ),
         (
             *(8, 2, "6 of 12 trials have ended (5 complete, 1 stopped early, 2 not ended)"),
-            *(None, "Importances need 10 complete trials"),
+            *(None, "Importances need 10 trials with a value"),
         ),
     ],
 )
