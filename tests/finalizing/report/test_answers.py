@@ -58,7 +58,7 @@ def test_a_typed_career_gets_the_bundles_own_prediction(page: Any, finalized: Pa
     assert page.faults == []
 
 
-def test_a_career_that_is_not_in_the_page_is_said_with_the_command(page: Any, finalized: Path) -> None:
+def test_a_career_that_is_not_in_the_page_is_reported_with_the_command(page: Any, finalized: Path) -> None:
     bundle = load_bundle(finalized)
     title = bundle.encoder.decode(1)
     answer = typed(page, *([title] * 6))
@@ -66,7 +66,7 @@ def test_a_career_that_is_not_in_the_page_is_said_with_the_command(page: Any, fi
     assert f'trajtune predict BUNDLE "{title}" "{title}"' in answer
 
 
-def test_a_title_that_is_not_in_the_page_is_said_and_no_markup_of_it_runs(page: Any) -> None:
+def test_a_title_that_is_not_in_the_page_is_reported_and_no_markup_of_it_runs(page: Any) -> None:
     answer = typed(page, "<img src=x onerror=alert(1)>")
     assert "This page does not know “<img src=x onerror=alert(1)>”" in answer
     assert page.locator(".answer img").count() == 0

@@ -122,7 +122,7 @@ def test_coverage_and_width_of_tenure_are_shown_by_length_of_history(
     assert width["y"] == pytest.approx([row["tenure_width_months"] for row in rows], rel=DIGITS)
 
 
-def test_people_of_test_are_shown_with_what_was_said_and_what_happened(
+def test_people_of_test_are_shown_with_their_prediction_and_the_outcome(
     page: Any, metrics: dict[str, Any], changing_snapshot: Snapshot
 ) -> None:
     said = section(page, "A few people")
@@ -225,7 +225,7 @@ def test_a_refit_that_failed_is_reported_with_its_reason(metrics: dict[str, Any]
     assert "Failed: trial 1 with seed 7: Training needs a loss below 1e6." in text
 
 
-def test_what_is_not_known_is_said_and_breaks_no_report(metrics: dict[str, Any], tmp_path: Path) -> None:
+def test_what_is_not_known_is_reported_and_breaks_no_report(metrics: dict[str, Any], tmp_path: Path) -> None:
     poor = copy.deepcopy(metrics)
     poor["as_selected"] = poor["research_default"] = None
     poor["gains"].pop("research_default")

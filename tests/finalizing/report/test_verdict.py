@@ -46,7 +46,7 @@ def decided(metrics: dict[str, Any], **results: str) -> dict[str, Any]:
         ),
     ],
 )
-def test_ship_is_said_where_every_gate_passed_and_never_beside_too_few(
+def test_ship_is_reported_where_every_gate_passed_and_never_beside_too_few(
     metrics: dict, results: Results, decision: str
 ) -> None:
     said, reason = verdict(decided(metrics, **results))
@@ -57,7 +57,7 @@ def test_ship_is_said_where_every_gate_passed_and_never_beside_too_few(
 
 
 @pytest.mark.parametrize("gain", [(0.02, -0.02, 0.06), (-0.02, -0.06, 0.02), (0.0, -0.1, 0.1)])
-def test_the_gain_in_top1_is_said_with_its_interval_and_no_number_of_people(
+def test_the_gain_in_top1_is_reported_with_its_interval_and_no_number_of_people(
     metrics: dict, gain: tuple[float, float, float]
 ) -> None:
     best = max(metrics["baselines"], key=lambda name: metrics["baselines"][name]["top1"])
@@ -83,7 +83,7 @@ def test_the_next_step_says_how_many_more_careers_are_needed(metrics: dict) -> N
     assert "At least about 1,900 more test careers" in next_step(found)
 
 
-def test_no_number_of_people_is_said_of_a_loss(metrics: dict) -> None:
+def test_no_number_of_people_is_reported_of_a_loss(metrics: dict) -> None:
     found = decided(metrics, beats_baselines="too few people")
     found["gates"]["beats_baselines"]["people_needed"] = None  # as `decide.beats` gives it for a loss
     assert next_step(found) == (

@@ -26,7 +26,7 @@ from trajtune.experiment.sources import JsonHistory, Layout, RoleRows
 
 @dataclass(frozen=True)
 class _Report:
-    """What is said of a partition: its own counts, its own faults, and the latest day in it."""
+    """Report of a partition: its own counts, its own faults, and the latest day in it."""
 
     counts: Mapping[str, int]
     faults: Faults

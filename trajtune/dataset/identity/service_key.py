@@ -1,4 +1,4 @@
-"""The key under which the service looks a title up, to the letter; see `docs/how-to/bundle.md`."""
+"""The key under which the service looks a title up, exactly; see `docs/how-to/bundle.md`."""
 
 import re
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ _TABLE: Final[Mapping[str, str]] = {
 def service_key(title: str) -> str:
     """The key under which the service looks a title up; blank if nothing of it is left.
 
-    Follows the service to the letter, its quirks included: accented letters are removed, not
+    Follows the service exactly, including its quirks: accented letters are removed, not
     folded, and a removed character may leave two spaces behind.
     """
     text = _NOT_KEPT.sub("", _SPACE_RUN.sub(" ", trimmed(title.lower())))
