@@ -191,13 +191,11 @@ def _search(
                 from trajtune.searching.tune.execute import execute
 
                 budget_spent = execute(session, log, json_log=flags.json_log, verbose=flags.verbose)
-        _conclude(session, log, budget_spent)
-        if not flags.json_log:
-            print_conclusion(run, session.study, read_trials(session.study), log)
+        _conclude(session, log, budget_spent, json_log=flags.json_log)
     return run
 
 
-def _conclude(session: SearchSession, log: RunLog, budget_spent: str | None) -> None:
+def _conclude(session: SearchSession, log: RunLog, budget_spent: str | None, *, json_log: bool) -> None:
     """Report how the session ended; raise if it was interrupted or if no trial is eligible to win."""
     run, records, missing = session.run, read_trials(session.study), session.num_missing
     retain_best(run, records)
@@ -211,6 +209,8 @@ def _conclude(session: SearchSession, log: RunLog, budget_spent: str | None) -> 
         print(ended, file=sys.stderr)
         print(ended, file=log)
     _check_winner(run, records)
+    if not json_log:
+        print_conclusion(run, session.study, records, log)
     print(f"search of {run.name} ends: {missing} of {run.requested} trials to go", file=log)
 
 
