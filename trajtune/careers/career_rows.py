@@ -1,4 +1,4 @@
-"""Sources with a row for each career: parse a block, and join what the blocks have of each person."""
+"""Sources with one row per career: parses a block, and joins the careers of all blocks."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ def career_part(rows: pa.Table, layout: JsonHistory, settings: DataSettings, tod
 
 
 def _found_instead(keys: pa.Array, layout: JsonHistory) -> pa.Array:
-    """string ``[N]``: the keys that are there in place of ``history_key``, in words."""
+    """Describe the keys that were found instead of ``history_key``, string ``[N]``."""
     return pc.binary_join_element_wise(f"no {layout.history_key}, but the keys", keys, " ")
 
 
@@ -87,14 +87,15 @@ def _parse_histories(column: pa.Array, layout: JsonHistory, label: str | None) -
 
 
 def join_parts(parts: Sequence[Part], merge_repeats: bool = False) -> Part:
-    """All careers as one part, ids unique.
+    """Join all careers to one part with unique ids.
 
-    Of several careers with one id the one with most roles is kept, of equally long ones the one that is
-    the latest by its starts, ends and titles; the others are quarantined. The order of rows has no effect.
+    If several careers have the same id, the one with the most roles is kept. Among careers of equal length,
+    the latest by starts, ends and titles is kept. The others are quarantined. The order of the rows has no
+    effect.
 
     Args:
-        parts: From `career_part`.
-        merge_repeats: As of `assemble`.
+        parts: Results of `career_part`.
+        merge_repeats: Whether to merge repeats, as in `assemble`.
     """
     counts: Counter[str] = Counter()
     for part in parts:
@@ -133,7 +134,7 @@ def join_parts(parts: Sequence[Part], merge_repeats: bool = False) -> Part:
 
 
 def _indices_of_duplicates(careers: pa.Table) -> NDArray[np.int64]:
-    """Indices of the careers whose id another career keeps."""
+    """Return the indices of the careers that lose their id to another career."""
     coded = careers["candidate_id"].combine_chunks().dictionary_encode()
     codes = coded.indices.to_numpy()
     shared = np.flatnonzero(np.bincount(codes, minlength=len(coded.dictionary))[codes] > 1)

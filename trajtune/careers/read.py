@@ -1,4 +1,4 @@
-"""Read careers from any source: Ray Data reads and parses blocks in parallel, joined by person afterwards."""
+"""Reads careers from any source. Ray Data reads and parses blocks in parallel; then people are joined."""
 
 import os
 import re
@@ -41,19 +41,20 @@ def load_career_sequences(
     url: str | None = None,
     progress: bool = False,
 ) -> LoadedCareers:
-    """Read every career of a source into this process; the order of its rows changes nothing.
+    """Read every career of a source into this process. The order of the rows has no effect.
 
     Args:
-        source: Where the careers are.
-        data: How rows become careers.
-        url: The database; None: the environment's POSTGRES_URL. Ignored for files and simulated careers.
-        progress: Show a progress bar on stderr if it is a terminal.
+        source: The source of the careers.
+        data: Settings that say how rows become careers.
+        url: URL of the database; None: the environment variable ``POSTGRES_URL``. Ignored for files and
+            simulated careers.
+        progress: Whether to show a progress bar on stderr, if it is a terminal.
 
     Returns:
-        The careers, what was left out with its reasons, and counts that balance.
+        The careers, the quarantine with a reason for each entry, and counts that add up.
 
     Raises:
-        SourceError: If there is nothing to read, or too large a share of it cannot be used.
+        SourceError: If there is nothing to read, or if too large a share of the rows cannot be used.
     """
     with ray_session():
         return read_partitions(source, data, url=url, progress=progress).loaded()
@@ -67,17 +68,17 @@ def read_partitions(
     progress: bool = False,
     careers_in_a_partition: int = CAREERS_IN_A_PARTITION,
 ) -> PartitionedCareers:
-    """Read every career of a source in an open Ray session, which holds them if there are several partitions.
+    """Read every career of a source in an open Ray session. Ray stores them if there are several partitions.
 
     Args:
-        source: As of `load_career_sequences`.
-        data: As of `load_career_sequences`.
-        url: As of `load_career_sequences`.
-        progress: As of `load_career_sequences`.
-        careers_in_a_partition: Number of careers from which there are more partitions.
+        source: The source of the careers, as in `load_career_sequences`.
+        data: Settings that say how rows become careers, as in `load_career_sequences`.
+        url: URL of the database, as in `load_career_sequences`.
+        progress: Whether to show a progress bar, as in `load_career_sequences`.
+        careers_in_a_partition: Number of careers above which there are more partitions.
 
     Raises:
-        SourceError: If there is nothing to read, or too large a share of it cannot be used.
+        SourceError: If there is nothing to read, or if too large a share of the rows cannot be used.
     """
     if isinstance(data.as_of, date) and data.as_of > date.today():
         raise SourceError(
@@ -129,7 +130,7 @@ def _load_postgres(
             plan.check(careers.counts["rows_in"])
             return careers
 
-    # Without the connection that holds the snapshot, reading must begin again from the start.
+    # If the connection that holds the snapshot is lost, reading must start again from the beginning.
     try:
         return retrying(
             load, lambda error: isinstance(error, SnapshotLostError), attempts=_ATTEMPTS, first_wait_s=1
@@ -162,16 +163,16 @@ def _load(
 def _parsed(
     parse: Callable[..., pa.Table], source_facts: dict[str, Any], rows: pa.Table, **arguments: Any
 ) -> pa.Table:
-    """Parse a block, or give one that says why it cannot be read.
+    """Parse a block. If it cannot be read, return a block that contains the error.
 
-    An error that nobody foresaw names the file, or the source, and the line of code. It travels as data,
-    because Ray does not keep the cause of an error in a function of ours.
+    The message of an unexpected error names the file or the source, and the line of code. The error is
+    returned as data, because Ray does not keep the cause of an error that a mapped function raises.
     """
     try:
         return parse(rows, **arguments)
     except SourceError as error:
         return error_block(str(error))
-    except Exception as error:  # noqa: BLE001 (nobody foresaw it, so it may be of any kind)
+    except Exception as error:  # noqa: BLE001 (an unexpected error may be of any kind)
         place = (rows.schema.metadata or {}).get(PLACE, source_name(source_facts).encode()).decode()
         frame = traceback.extract_tb(error.__traceback__)[-1]
         message = " ".join(str(error).split())[:LONGEST_EXAMPLE]
@@ -185,7 +186,7 @@ def _parsed(
 def _read(
     rows: "Dataset", parse_block: Callable[[pa.Table], pa.Table], advance: Callable[[int], None]
 ) -> tuple[list[Any], list[Head]]:
-    """References to the parsed blocks, which stay where they were parsed, and their heads."""
+    """Return references to the parsed blocks, and their heads. The blocks stay where they were parsed."""
     import ray
 
     parsed = rows.map_batches(
@@ -210,7 +211,7 @@ def _read(
 
 
 def _checked(heads: list[Head]) -> list[Head]:
-    """The heads, if no block is an error."""
+    """Return the heads, or raise the error of the first block that could not be read."""
     for head in heads:
         if head.error is not None:
             raise SourceError(head.error)
@@ -218,10 +219,10 @@ def _checked(heads: list[Head]) -> list[Head]:
 
 
 def _underlying_error(error: BaseException) -> BaseException:
-    """The error that a Ray task raised, if it can be fixed or reading again helps; else Ray's own error."""
+    """Return the task's error if the user can fix it or if a retry helps; otherwise Ray's own error."""
     inner: BaseException | None = error
     while inner is not None:
-        # Ray raises an error of both classes whose text is a traceback; `cause` is the original error.
+        # Ray raises an error of both classes with a traceback as its text; `cause` is the original error.
         plain = getattr(inner, "cause", inner)
         for kind in (SourceError, SnapshotLostError):
             if isinstance(inner, kind):
@@ -231,7 +232,7 @@ def _underlying_error(error: BaseException) -> BaseException:
 
 
 def _without_retry_note(error: BaseException) -> str:
-    """An error's message without what Ray adds about its retries and their settings."""
+    """Return an error's message without Ray's note about retries and their settings."""
     return re.split(r"\s+Failed to [\w ]+ after \d+/\d+ attempts", str(error))[0]
 
 
@@ -248,7 +249,7 @@ def _notebook_bar(total: int | None) -> Callable[[int], None]:
 
 @contextmanager
 def _progress_bar(progress: bool, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar on a terminal; yields the function that advances it."""
+    """Show a progress bar in a terminal or a notebook, and yield the function that advances it."""
     if progress and is_notebook():
         yield _notebook_bar(total)
         return

@@ -1,4 +1,4 @@
-"""Sources with a row for each role: validate a block in a read task, and join the roles of each person."""
+"""Sources with one row per role: validates a block in a read task, and joins the roles of each person."""
 
 # N careers, R roles of all careers
 
@@ -33,7 +33,7 @@ _BLOCK = pa.schema(
 
 
 def role_block(rows: pa.Table, layout: RoleRows, settings: DataSettings, today: date) -> pa.Table:
-    """Checked roles of a block: `role_validation.ROLES` with ``id`` and ``label``, ``[R]``."""
+    """Return the checked roles of a block: `role_validation.ROLES` with ``id`` and ``label``, ``[R]``."""
     if "line" in rows.column_names:
         files = rows
         rows, raw = read_role_lines(text_column(rows, "line"), layout, settings.hireable_key)
@@ -66,7 +66,7 @@ def _raw_roles(rows: pa.Table, layout: RoleRows) -> RawRoles:
 
 
 def join_roles(blocks: Sequence[pa.Table], settings: DataSettings, layout: RoleRows = RoleRows()) -> Part:
-    """All careers of all blocks as one part."""
+    """Join the roles of all blocks to careers, as one part."""
     rows = pa.concat_tables([_BLOCK.empty_table(), *blocks])
     num_swallowed = int(pc.sum(rows["swallowed"]).as_py() or 0)
     has_id = rows["id"].is_valid()
@@ -92,7 +92,7 @@ def join_roles(blocks: Sequence[pa.Table], settings: DataSettings, layout: RoleR
     counts["lines_swallowed"] = num_swallowed
     for name in ("rows_in", "rows_quarantined", "roles_in", "roles_quarantined"):
         counts[name] += num_without_id
-    # A line that is no JSON has no id that could be missing.
+    # In a line that is not JSON, the missing id is not the fault.
     faults = without_id["fault"].to_numpy()
     is_no_row = np.isin(faults, (Reason.UNREADABLE_ROW, Reason.NOT_A_ROLE))
     titles = pc.utf8_slice_codeunits(without_id["title"].combine_chunks().fill_null(""), 0, LONGEST_DETAIL)
@@ -107,7 +107,10 @@ def join_roles(blocks: Sequence[pa.Table], settings: DataSettings, layout: RoleR
 
 
 def _labels(owners: NDArray[np.int64], texts: pa.Array, num_careers: int) -> tuple[NDArray[np.float32], int]:
-    """float32 ``[N]``: the label that a career's rows agree on, else NaN; and how many are unreadable."""
+    """Return each career's label, float32 ``[N]``, and the number of unreadable labels.
+
+    A label is NaN if it is unknown, or if the rows of the career do not agree on it.
+    """
     values, unreadable = parse_flags(texts)
     yes = np.bincount(owners[values == 1], minlength=num_careers) > 0
     no = np.bincount(owners[values == 0], minlength=num_careers) > 0

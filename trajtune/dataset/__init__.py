@@ -1,1 +1,1 @@
-"""From careers to a snapshot on disk: temporal split, titles, examples."""
+"""The dataset stage: splits careers in time, encodes titles and examples, and writes a snapshot."""

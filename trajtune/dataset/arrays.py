@@ -1,6 +1,6 @@
-"""Encoded careers in columns: what trials share and training reads, 4 bytes a role and column.
+"""Encoded careers as columns. Trials share them and training reads them; most take 4 bytes per role.
 
-Plain numpy, so that Ray's object store hands it to every trial on a node without a copy.
+The arrays are plain numpy, so all trials on a node read them from Ray's object store without a copy.
 """
 
 # N careers, R roles of all careers, E examples
@@ -18,14 +18,14 @@ class CareerArrays:
     """Ragged careers: the roles of career ``i`` are ``[offsets[i], offsets[i + 1])``.
 
     Attributes:
-        title_ids: int32 ``[R]``; 0 is a title that the vocabulary does not hold.
-        offsets: int64 ``[N + 1]``.
-        tenure_months: float32 ``[R]``; NaN while unknown (still held, or no end recorded).
-        tenure_at_least: float32 ``[R]``; lower bound in months, equal to the tenure where that
-            is known; NaN where nothing is known.
-        hireable: float32 ``[R]``; 1 or 0 for the role as somebody's next role, NaN unknown.
-        start_days: int32 ``[R]``; days since 1970 of the last day on which the role may have begun.
-        is_outcome: bool ``[R]``; whether tenure and hireability are measured on the role; see
+        title_ids: Index of each role's title, int32 ``[R]``; 0 for a title outside the vocabulary.
+        offsets: First role of each career, int64 ``[N + 1]``; the last entry is R.
+        tenure_months: Tenure in months, float32 ``[R]``; NaN if unknown (still held, or no end recorded).
+        tenure_at_least: Lower bound of the tenure in months, float32 ``[R]``; equal to the tenure where
+            that is known; NaN where nothing is known.
+        hireable: Hireability label of the role as a next role, float32 ``[R]``: 1, 0, or NaN if unknown.
+        start_days: Latest day on which the role may have begun, int32 ``[R]``, in days since 1970-01-01.
+        is_outcome: Whether tenure and hireability are measured on the role, bool ``[R]``; see
             `outcome_examples`.
     """
 
@@ -39,29 +39,29 @@ class CareerArrays:
 
     @property
     def num_careers(self) -> int:
-        """N."""
+        """Number of careers, N."""
         return len(self.offsets) - 1
 
     def to_dict(self) -> dict[str, NDArray[np.generic]]:
-        """The arrays by name, for Ray's object store; nothing is copied."""
+        """Return the arrays by name, for Ray's object store, without a copy."""
         return dict(vars(self))
 
     @classmethod
     def from_dict(cls, arrays: Mapping[str, NDArray[np.generic]]) -> "CareerArrays":
-        """The inverse of `to_dict`; nothing is copied."""
+        """Make the careers from the result of `to_dict`, without a copy."""
         return cls(**arrays)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Which part of which career is an example; nothing of the arrays is copied.
+    """Examples as ranges of roles. The arrays are not copied.
 
-    Example ``e`` reads ``title_ids[start:start + length]`` and its targets stand at
-    ``start + length`` in every array.
+    The input of an example is ``title_ids[start:start + length]``. Its targets are at index
+    ``start + length`` of each array.
 
     Attributes:
-        start: int64 ``[E]``.
-        length: int64 ``[E]``, at least 1.
+        start: Index of the first input role, int64 ``[E]``.
+        length: Number of input roles, int64 ``[E]``, at least 1.
     """
 
     start: NDArray[np.int64]
@@ -69,11 +69,11 @@ class Examples:
 
     @property
     def target(self) -> NDArray[np.int64]:
-        """int64 ``[E]``: where each example's targets stand."""
+        """Index of each example's target role, int64 ``[E]``."""
         return self.start + self.length
 
     def equals(self, other: "Examples") -> bool:
-        """Whether these are the same examples in the same order."""
+        """Return whether both contain the same examples in the same order."""
         return np.array_equal(self.start, other.start) and np.array_equal(self.length, other.length)
 
     def __len__(self) -> int:
@@ -81,12 +81,12 @@ class Examples:
 
 
 def examples_of(arrays: CareerArrays, examples: Literal["last", "every_transition"]) -> Examples:
-    """All examples of the careers, in the careers' order.
+    """Return all examples of the careers, in the order of the careers.
 
     Args:
         arrays: Careers with at least two roles each.
-        examples: ``last``: all titles but the last, and the last (one example a career).
-            ``every_transition``: each prefix and its next title.
+        examples: ``last``: one example per career; the last title is the target and all earlier titles are
+            the input. ``every_transition``: one example for each prefix and its next title.
     """
     first, num_roles = arrays.offsets[:-1], np.diff(arrays.offsets)
     if examples == "last":
@@ -99,19 +99,19 @@ def examples_of(arrays: CareerArrays, examples: Literal["last", "every_transitio
 
 
 def last_roles(offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which roles are the last of their career, bool ``[R]``."""
+    """Return whether each role is the last of its career, bool ``[R]``."""
     is_last = np.zeros(int(offsets[-1]), bool)
     is_last[offsets[1:] - 1] = True
     return is_last
 
 
 def outcome_examples(arrays: CareerArrays) -> Examples:
-    """The roles that tenure and hireability are measured on, each with the roles before it as input.
+    """Return the examples that tenure and hireability are measured on. All earlier roles are the input.
 
-    By ``split.by: move`` they are the roles that ended in the split's window and were followed by another.
-    How long a role lasted does not change the chance that its end falls in the window, so these tenures are
-    an unbiased sample; those of roles that also began in the window would all be short. By the other rules
-    they are the last roles.
+    With ``split.by: move`` the targets are the roles that ended in the split's window and were followed by
+    another role. The length of a role does not change the chance that its end falls in the window, so
+    these tenures are an unbiased sample. Roles that also began in the window would all be short. With the
+    other split rules the targets are the last roles.
     """
     first, num_roles = arrays.offsets[:-1], np.diff(arrays.offsets)
     target = np.flatnonzero(arrays.is_outcome)

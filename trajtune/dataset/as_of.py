@@ -1,7 +1,7 @@
-"""Careers as they were known on a day: the only way from the careers that were read to those of a split.
+"""Careers as they were known on a given day. Every career of a split passes through this module.
 
-Everything later than the day is removed before any other rule sees the career, so a fact that became known
-later changes nothing.
+Everything later than the day is removed before any other rule sees the career. So a fact that became known
+later has no effect.
 """
 
 # N careers, R roles of all careers
@@ -23,18 +23,20 @@ from trajtune.careers.schema import QUARANTINE, LoadedCareers, Precision
 
 @dataclass(frozen=True)
 class Roles:
-    """The roles of some careers in numpy, with the days on which their dates were certainly known.
+    """The roles of some careers as arrays, with the days on which their dates were certainly known.
 
     Attributes:
-        offsets: int64 ``[N + 1]``: the roles of career ``i`` are ``[offsets[i], offsets[i + 1])``.
-        titles: string ``[R]``.
-        starts: ``datetime64[D]`` ``[R]``.
-        ends: ``datetime64[D]`` ``[R]``, NaT where there is none.
-        precisions: int8 ``[R]``, of the starts.
-        end_precisions: int8 ``[R]``, 0 where there is no end.
-        begun: ``datetime64[D]`` ``[R]``: the first day on which the role had certainly begun. A start of
-            month or year precision counts as its last day, but not as later than the data itself.
-        ended: ``datetime64[D]`` ``[R]``: the same of its end, NaT where there is none.
+        offsets: int64 ``[N + 1]``; the roles of career ``i`` are ``[offsets[i], offsets[i + 1])``.
+        titles: Title of each role, string ``[R]``.
+        starts: Start dates, ``datetime64[D]`` ``[R]``.
+        ends: End dates, ``datetime64[D]`` ``[R]``; NaT where a role has no end.
+        precisions: Precision of each start, int8 ``[R]``.
+        end_precisions: Precision of each end, int8 ``[R]``; 0 where a role has no end.
+        begun: First day on which the role had certainly begun, ``datetime64[D]`` ``[R]``. A start of month
+            or year precision counts as the last day of that month or year, but never as later than the
+            data itself.
+        ended: First day on which the role had certainly ended, ``datetime64[D]`` ``[R]``; NaT where a role
+            has no end.
     """
 
     offsets: NDArray[np.int64]
@@ -48,11 +50,11 @@ class Roles:
 
     @classmethod
     def of(cls, careers: pa.Table, as_of: date = date.max) -> "Roles":
-        """The roles of `careers.schema.CAREERS`.
+        """Return the roles of careers.
 
         Args:
-            careers: ``[N]``.
-            as_of: The day that the data describes; everything in it was known then.
+            careers: `careers.schema.CAREERS` ``[N]``.
+            as_of: The day that the data describes; everything in the data was known on that day.
         """
         lists = careers["titles"].combine_chunks()
         offsets = offsets_of(lists)
@@ -69,52 +71,52 @@ class Roles:
         return cls(offsets, titles, starts, ends, precisions, end_precisions, begun, ended)
 
     def last_begun(self) -> NDArray[np.datetime64]:
-        """``datetime64[D]`` ``[N]``: when the last role of each career had certainly begun."""
+        """Return the day on which each career's last role had certainly begun, ``datetime64[D]`` ``[N]``."""
         return self.begun[self.offsets[1:] - 1]
 
     def latest_begun(self) -> NDArray[np.datetime64]:
-        """``datetime64[D]`` ``[N]``: when all roles of each career had certainly begun."""
+        """Return the day on which all roles of each career had certainly begun, ``datetime64[D]`` ``[N]``."""
         return np.maximum.reduceat(self.begun, self.offsets[:-1]) if len(self.offsets) > 1 else self.begun
 
     def count(self, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """int64 ``[N]``: the roles of each career in a mask ``[R]``."""
+        """Return the number of each career's roles that a mask ``[R]`` selects, int64 ``[N]``."""
         before = np.concatenate([[0], np.cumsum(mask)])
         counts: NDArray[np.int64] = np.diff(before[self.offsets])
         return counts
 
 
 def offsets_of(lists: pa.ListArray) -> NDArray[np.int64]:
-    """int64 ``[N + 1]``: where each list begins in the flattened array, and the end of the last one."""
+    """Return the start of each list in the flattened array, then the end of the last, int64 ``[N + 1]``."""
     if not len(lists):
         return np.zeros(1, np.int64)
     offsets: NDArray[np.int64] = np.asarray(lists.offsets).astype(np.int64)
-    offsets -= offsets[0]  # a slice does not begin at 0
+    offsets -= offsets[0]  # the offsets of a slice do not begin at 0
     return offsets
 
 
 def careers_as_of(
     careers: pa.Table, day: date, *, as_of: date = date.max, merge_repeats: bool = False
 ) -> pa.Table:
-    """The careers as they were known on a day.
+    """Return the careers as they were known on a day.
 
-    A role that had not certainly begun is removed, an end that was not certainly known is null, as if the
-    role were still held, and the label of a career whose later roles are removed is unknown. Repeats
-    are merged afterwards, so that a later repeat changes nothing that is earlier. A career whose last role
-    would be held for more than `MAX_TENURE_YEARS` is left out: nobody recorded the end of it.
+    A role that had not certainly begun is removed. An end that was not certainly known becomes null, as if
+    the role were still held. The label of a career with a removed role becomes unknown. Repeats are merged
+    afterwards, so a later repeat does not change anything earlier. A career whose last role would have
+    lasted more than `MAX_TENURE_YEARS` is left out, because its end was never recorded.
 
     Args:
-        careers: `careers.schema.CAREERS` ``[N]``; further columns are kept.
-        day: The last day that is known.
-        as_of: The day that the data describes; everything in it was known then.
-        merge_repeats: Join consecutive roles of the same title: first start to latest end, without
-            an end if the last of them has none.
+        careers: `careers.schema.CAREERS` ``[N]``; other columns are kept.
+        day: The last day that is known (inclusive).
+        as_of: The day that the data describes; everything in the data was known on that day.
+        merge_repeats: Whether to merge consecutive roles with the same title. The merged role lasts from
+            the first start to the latest end. It has no end if the last of the roles has none.
 
     Returns:
-        The same columns, of the careers that then had at least two roles.
+        The careers that had at least two roles on that day, with the same columns.
     """
     roles = Roles.of(careers, as_of)
     known = roles.begun <= np.datetime64(day)
-    seen = roles.ended <= np.datetime64(day)  # NaT is not
+    seen = roles.ended <= np.datetime64(day)  # False for NaT
     roles = replace(
         roles,
         ends=np.where(seen, roles.ends, np.datetime64("NaT")),
@@ -149,15 +151,15 @@ def careers_as_of(
 def without_endless_roles(
     loaded: LoadedCareers, last_day_of_train: date, merge_repeats: bool, rows_are_roles: bool
 ) -> LoadedCareers:
-    """The careers without those whose last role would be held for more than seventy years.
+    """Move careers whose last role would have lasted more than seventy years to the quarantine.
 
-    They are in no split, because each split ends on that day or later.
+    No split contains them, because every split ends on ``last_day_of_train`` or later.
 
     Args:
-        loaded: What was read.
-        last_day_of_train: The earliest day that a split ends on.
-        merge_repeats: As of `careers_as_of`; for the counts.
-        rows_are_roles: Whether a row of the source is a role; for the counts.
+        loaded: The careers that were read.
+        last_day_of_train: The earliest last day of a split.
+        merge_repeats: Whether repeats are merged, as in `careers_as_of`; used for the counts.
+        rows_are_roles: Whether a row of the source is a role; used for the counts.
     """
     roles = Roles.of(loaded.careers, loaded.as_of)
     is_too_long = _held_too_long(roles, np.ones(len(roles.begun), bool), last_day_of_train)
@@ -198,7 +200,7 @@ def without_endless_roles(
 
 
 def _held_too_long(roles: Roles, known: NDArray[np.bool_], day: date) -> NDArray[np.bool_]:
-    """bool ``[N]``: whether the last known role of each career has no end and began too long before a day."""
+    """Return whether each career's last known role has no end and began too long before a day, ``[N]``."""
     too_long = np.zeros(len(roles.offsets) - 1, bool)
     at = np.flatnonzero(known)
     if day == date.max or not len(at):
@@ -214,7 +216,7 @@ def _held_too_long(roles: Roles, known: NDArray[np.bool_], day: date) -> NDArray
 
 
 def _merge_repeats(roles: Roles, known: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Roles]:
-    """The first role of each run of one title, and the roles with the end of its run in its place."""
+    """Return a mask of the first role of each run of one title, and the roles with that run's end there."""
     at = np.flatnonzero(known)
     if not len(at):
         return known, roles
@@ -223,11 +225,11 @@ def _merge_repeats(roles: Roles, known: NDArray[np.bool_]) -> tuple[NDArray[np.b
     is_first = np.append(True, (titles[1:] != titles[:-1]) | (owners[1:] != owners[:-1]))
     firsts = np.flatnonzero(is_first)
     lasts = np.append(firsts[1:], len(at)) - 1
-    # NaT is the smallest of all integers.
+    # As an integer, NaT is smaller than every date.
     ended = roles.ended[at].astype(np.int64)
     is_latest = ended == np.repeat(np.maximum.reduceat(ended, firsts), lasts - firsts + 1)
     latest = np.minimum.reduceat(np.where(is_latest, np.arange(len(at)), len(at)), firsts)
-    # A role without an end at the end of the run: the run has none.
+    # If the last role of a run has no end, the run has none.
     source = at[np.where(np.isnat(roles.ended[at[lasts]]), lasts, latest)]
     target = at[firsts]
     ends, precisions = roles.ends.copy(), roles.end_precisions.copy()
@@ -238,5 +240,5 @@ def _merge_repeats(roles: Roles, known: NDArray[np.bool_]) -> tuple[NDArray[np.b
 
 
 def _days(dates: pa.Array) -> NDArray[np.datetime64]:
-    """date32 to ``datetime64[D]``; null to NaT."""
+    """Convert date32 to ``datetime64[D]``, and null to NaT."""
     return np.asarray(dates.to_numpy(zero_copy_only=False)).astype("datetime64[D]")

@@ -1,4 +1,4 @@
-"""The data report: from rows to examples, and what the splits are made of, as one HTML page."""
+"""The data report: one HTML page that shows how rows become examples and what each split contains."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -22,11 +22,11 @@ _COMMONEST = 30
 def write_data_report(snapshot: Snapshot, splits: Mapping[str, SplitFacts]) -> StoredPath:
     """Write ``data_report.html`` into the snapshot's directory.
 
-    It lies next to the snapshot's content and is not part of its id.
+    The report is not part of the snapshot's content, so it does not change the id.
 
     Args:
         snapshot: The snapshot that was just written.
-        splits: Facts of its splits. Test is included: the report describes it, and nothing is chosen by it.
+        splits: Facts of each split. Test is included: the report describes it, and nothing is chosen by it.
     """
     manifest = snapshot.manifest
     page = Page(
@@ -82,7 +82,7 @@ def _timeline(page: Page, manifest: Mapping[str, Any], splits: Mapping[str, Spli
     cutoffs = manifest["cutoffs"]
     for name, cutoff in cutoffs.items():
         day = date.fromisoformat(cutoff)
-        # A bar is centred on its year, so the year begins half a bar before its number.
+        # A bar is centred on the number of its year, so the year begins half a bar to the left.
         position = day.year - 0.5 + (day.timetuple().tm_yday - 1) / 366
         figure.add_vline(x=position, line_dash="dash", annotation_text=f"end of {name}")
     page.figure(figure, f"Careers by year; cutoffs {cutoffs['train']} and {cutoffs['val']}.")

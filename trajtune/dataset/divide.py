@@ -1,4 +1,4 @@
-"""Divide careers in time, partition by partition: split, fit the vocabulary on train, encode."""
+"""Divides careers in time: splits each partition, fits the vocabulary on train and encodes the splits."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -35,7 +35,7 @@ from trajtune.experiment.settings import AUTO, DataSettings, Experiment
 
 
 def days_of(careers: PartitionedCareers, experiment: Experiment) -> DayCounts:
-    """The histogram of the dates that ``auto`` cutoffs are quantiles of."""
+    """Return the histogram of the dates from which ``auto`` cutoffs are computed as quantiles."""
     merge_repeats = experiment.data.merge_repeats
     parts = careers.partitions.each(_deciding_days, experiment.split.by, careers.as_of, merge_repeats)
     return sum(parts, NO_DAYS)
@@ -46,7 +46,7 @@ def _deciding_days(content: Content, by: SplitBy, as_of: date, merge_repeats: bo
 
 
 def without_endless(careers: PartitionedCareers, last_day: date, merge_repeats: bool) -> PartitionedCareers:
-    """The careers without those that `without_endless_roles` leaves out."""
+    """Apply `without_endless_roles` to each partition."""
     zeros = dict.fromkeys(careers.counts, 0)
     partitions, reports = careers.partitions.map(
         _without_endless, zeros, last_day, merge_repeats, careers.rows_are_roles
@@ -74,17 +74,17 @@ def divide(
     val_cutoff: date,
     dates: DayCounts,
 ) -> tuple[Division, dict[str, SplitFacts]]:
-    """Split, fit the vocabulary on this train, encode.
+    """Split the careers, fit the vocabulary on train, and encode the splits.
 
     Args:
-        careers: What was read.
-        experiment: How to split it; its cutoffs are not used.
+        careers: The careers that were read.
+        experiment: Settings of the split; its cutoffs are not used.
         train_cutoff: First day that is not train; for the refit, the first day of the calibration window.
         val_cutoff: First day that is not val.
-        dates: From `days_of`, for the warnings.
+        dates: Result of `days_of`; used for the warnings.
 
     Returns:
-        The splits, and their facts.
+        The encoded splits, and the facts of each split.
     """
     data, by, as_of = experiment.data, experiment.split.by, careers.as_of
     cutoffs = (train_cutoff, val_cutoff)
@@ -95,7 +95,7 @@ def divide(
         refuse_empty(total, cutoffs, days_of(careers, experiment))
     rule = title_rule(experiment.vocabulary)
     tally = count_titles(splits, experiment.vocabulary, rule)
-    # From train alone: `tally.train` holds no other spelling.
+    # The vocabulary sees train only: `tally.train` contains no other spelling.
     encoder = TitleEncoder.fit(tally.train, rule=rule)
     known_until = dict(zip(SPLITS, last_days_known(*cutoffs, as_of), strict=True))
     firsts = [
@@ -131,7 +131,7 @@ def _encode(
     known_until: Mapping[str, date],
     total: Mapping[str, int],
 ) -> tuple[Content, dict[str, tuple[SplitFacts, Sample]]]:
-    """The rows of a partition's files, and for each split its facts and its part of the sample."""
+    """Return the rows of a partition's files, and the facts and the part of the sample for each split."""
     since = dict(zip(SPLITS, (date.min, *cutoffs) if by == "move" else (None, None, None), strict=True))
     content, reports = {}, {}
     for name in SPLITS:

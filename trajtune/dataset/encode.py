@@ -1,7 +1,8 @@
-"""Encode the careers of one split: titles to indices, dates to tenure and hireability labels.
+"""Encodes the careers of one split: titles become indices, and dates become tenures and hireability labels.
 
-The careers are those of `dataset.as_of`, so labels hold what was known when the split ended. A role still
-held today may have been young at the cutoff; that somebody stayed in it became known later and would leak.
+The careers come from `dataset.as_of`, so labels contain only what was known on the split's last day. A role
+that is still held today may have just begun at the cutoff. That the person stayed became known later, so a
+label that says so would leak the future.
 """
 
 # N careers, R roles of all careers
@@ -33,20 +34,20 @@ PER_ROLE: Final = (
     "start_days",
     "is_outcome",
 )
-"""The columns of a split's file that a `CareerArrays` is made of."""
+"""Columns of a split's file that become a `CareerArrays`."""
 
 _TITLES_IN_A_BLOCK: Final = 2**21
 
 
 @dataclass(frozen=True)
 class SplitData:
-    """One split, encoded, with its ids, titles and dates for reports.
+    """One encoded split, with the ids, titles and dates that reports need.
 
     Attributes:
-        arrays: What models read.
-        candidate_ids: string ``[N]``, sorted in each partition.
-        titles: list of string ``[N]``: surface forms, aligned with ``arrays.title_ids``.
-        split_dates: date32 ``[N]``.
+        arrays: The encoded careers that models read.
+        candidate_ids: Id of each person, string ``[N]``, sorted within each partition.
+        titles: Surface forms, list of string ``[N]``, aligned with ``arrays.title_ids``.
+        split_dates: The date that put each career into the split, date32 ``[N]``.
     """
 
     arrays: CareerArrays
@@ -56,10 +57,10 @@ class SplitData:
 
 
 def joined(parts: Sequence[SplitData]) -> SplitData:
-    """The careers of several parts, one part after the other.
+    """Concatenate the careers of several parts.
 
     Raises:
-        pa.ArrowInvalid: If they are more text than an array holds.
+        pa.ArrowInvalid: If the text of all parts exceeds the limit of one Arrow array.
     """
     if len(parts) == 1:
         return parts[0]
@@ -77,7 +78,7 @@ def joined(parts: Sequence[SplitData]) -> SplitData:
 
 
 def with_vocabulary(data: SplitData, encoder: TitleEncoder) -> SplitData:
-    """The same careers with the title ids of another vocabulary."""
+    """Return the same careers with the title ids of another vocabulary."""
     return replace(data, arrays=replace(data.arrays, title_ids=_ids(data.titles.flatten(), encoder.encode)))
 
 
@@ -93,11 +94,11 @@ def encode_split(
 
     Args:
         careers: `careers.schema.CAREERS` ``[N]`` with `split.SPLIT_DATE`, as known on ``observed``.
-        encoder: Fitted on train.
-        settings: Where the hireability label comes from.
-        observed: The last day that this split knows of: the day before its cutoff, or the as-of date.
-        ended_since: The split's first day, by ``split.by: move``: outcomes are measured on the roles that
-            ended on it or later. None: on last roles alone.
+        encoder: The vocabulary, fitted on train.
+        settings: Settings that say where the hireability label comes from.
+        observed: Last day that is known in this split: the day before its cutoff, or the as-of date.
+        ended_since: First day of the split, with ``split.by: move``. Outcomes are then measured on the roles
+            that ended on this day or later. None: outcomes are measured on last roles only.
     """
     roles = Roles.of(careers)
     starts, ends = (pa.array(days, pa.date32()) for days in (roles.starts, roles.ends))
@@ -123,16 +124,16 @@ def encode_split(
 
 @dataclass(frozen=True)
 class AsServed:
-    """How many titles of a split the service does not see as the model does.
+    """Counts of roles whose title the service and the model do not see as the same title.
 
     Attributes:
         roles: Number of all roles.
         targets: Number of last roles.
-        another_roles: Number of roles whose title the service takes for another one of the vocabulary.
-        another_targets: The same of last roles.
-        missing_roles: Number of roles whose title the vocabulary holds and the service does not find; by the
-            service's rule, of those whose title it cannot read.
-        missing_targets: The same of last roles.
+        another_roles: Number of roles whose title the service takes for another title of the vocabulary.
+        another_targets: Number of such last roles.
+        missing_roles: Number of roles whose title is in the vocabulary and the service does not find. With
+            ``vocabulary.identity: service``, number of roles whose title the service cannot read.
+        missing_targets: Number of such last roles.
     """
 
     roles: int
@@ -147,10 +148,10 @@ class AsServed:
 
 
 def as_served(data: SplitData, encoder: TitleEncoder) -> AsServed:
-    """Compare the title ids of a split with those that the service finds.
+    """Compare the title ids of a split with the ids that the service finds.
 
     Args:
-        data: Encoded by ``encoder``.
+        data: The split, encoded with ``encoder``.
         encoder: The vocabulary.
     """
     ids, last = data.arrays.title_ids, data.arrays.offsets[1:] - 1
@@ -164,12 +165,12 @@ def as_served(data: SplitData, encoder: TitleEncoder) -> AsServed:
 
 
 def _is_unreadable(title: str) -> bool:
-    """Whether the service sees nothing of a title that has letters or digits."""
+    """Return whether a title has letters or digits, but its service key is blank."""
     return not service_key(title).strip() and identity(title) != ""
 
 
 def _ids(titles: pa.Array, encode: Callable[[str], int]) -> NDArray[np.int32]:
-    """int32 ``[R]``; each distinct title of a block is encoded once, which bounds the Python objects."""
+    """Encode titles, int32 ``[R]``. Blocks bound the number of Python strings in memory at once."""
     blocks = [np.empty(0, np.int32)]
     for begin in range(0, len(titles), _TITLES_IN_A_BLOCK):
         coded = titles.slice(begin, _TITLES_IN_A_BLOCK).dictionary_encode()
@@ -179,23 +180,24 @@ def _ids(titles: pa.Array, encode: Callable[[str], int]) -> NDArray[np.int32]:
 
 
 def _outcomes(roles: Roles, ended_since: date | None) -> NDArray[np.bool_]:
-    """Roles that tenure and hireability are measured on, bool ``[R]``; see `arrays.outcome_examples`.
+    """Return whether tenure and hireability are measured on each role, bool ``[R]``.
 
-    A last role of which the end is known began in the window too, if the split is by move, so the long ones
-    among them are in no split. A first role has no input.
+    See `arrays.outcome_examples`. With ``split.by: move`` a last role with a known end also began in the
+    window. The long roles among these are in no split, so last roles are excluded. A first role is excluded
+    because it has no input.
     """
     is_last = last_roles(roles.offsets)
     if ended_since is None:
         return is_last
-    is_outcome = np.asarray(roles.ended >= np.datetime64(ended_since)) & ~is_last  # NaT is not
+    is_outcome = np.asarray(roles.ended >= np.datetime64(ended_since)) & ~is_last  # False for NaT
     is_outcome[roles.offsets[:-1]] = False
     return is_outcome
 
 
 def _held_months(roles: Roles, observed: date) -> NDArray[np.float32]:
-    """Complete months that a last role is known to have been held on ``observed``; NaN for every other role.
+    """Return the complete months from the start of each last role to ``observed``; NaN for other roles.
 
-    An earlier role without an end is not known to be held: nobody recorded when it ended.
+    An earlier role without an end is not known to be held: its end was not recorded.
     """
     last = roles.offsets[1:] - 1
     latest = pa.array(roles.begun[last], type=pa.date32())
@@ -209,9 +211,9 @@ def _held_months(roles: Roles, observed: date) -> NDArray[np.float32]:
 def _stayed(
     tenure: NDArray[np.float32], at_least: NDArray[np.float32], precision: NDArray[np.int8], months: int
 ) -> NDArray[np.float32]:
-    """The proxy label ``[R]``: 1 if somebody certainly stayed ``months``, 0 if certainly not, else NaN.
+    """Return the proxy label ``[R]``: 1 if the person certainly stayed ``months``, 0 if not, else NaN.
 
-    Two dates known by the year alone are up to 12 months nearer or farther than they look.
+    If only the years of two dates are known, the true distance differs by up to 12 months.
     """
     slack = np.where((precision == Precision.YEAR) & ~np.isnan(tenure), 12, 0)
     label = np.full(len(tenure), np.nan, np.float32)
@@ -221,21 +223,21 @@ def _stayed(
 
 
 def _labelled(hireable: pa.ChunkedArray, offsets: NDArray[np.int64]) -> NDArray[np.float32]:
-    """The given label ``[R]``: it belongs to a career's last role; NaN for every other role."""
+    """Return the given label ``[R]``. It belongs to a career's last role; all other roles are NaN."""
     label = np.full(int(offsets[-1]), np.nan, np.float32)
     label[offsets[1:] - 1] = hireable.combine_chunks().to_numpy(zero_copy_only=False)
     return label
 
 
 def split_of(table: pa.Table) -> SplitData:
-    """The careers in the rows of a split's file."""
+    """Return the careers in the rows of a split's file."""
     return SplitData(
         arrays_of(table), *(table[name].combine_chunks() for name in ("candidate_id", "titles", "split_date"))
     )
 
 
 def arrays_of(table: pa.Table) -> CareerArrays:
-    """The careers in some rows of a split's file, of which the columns `PER_ROLE` are needed."""
+    """Return the careers in rows of a split's file. Only the columns `PER_ROLE` are needed."""
     columns = {name: table[name].combine_chunks() for name in PER_ROLE}
     offsets = offsets_of(columns["title_ids"])
     return CareerArrays(
@@ -245,7 +247,7 @@ def arrays_of(table: pa.Table) -> CareerArrays:
 
 
 def table_of(data: SplitData) -> pa.Table:
-    """The rows of a split's file; the inverse of `split_of`."""
+    """Return the rows of a split's file; the inverse of `split_of`."""
     offsets = data.arrays.offsets.astype(np.int32)
     columns: dict[str, pa.Array] = {
         "candidate_id": data.candidate_ids,

@@ -1,4 +1,4 @@
-"""From a source to a snapshot: read, split in time, fit the vocabulary on train, encode, write."""
+"""Turns a source into a snapshot: reads, splits in time, fits the vocabulary on train, encodes and writes."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -32,29 +32,29 @@ def prepare(
 ) -> Snapshot:
     """Read the experiment's source and write its snapshot below ``storage.snapshots``.
 
-    The same data gives the same snapshot id, whatever the order of its rows.
+    The same data gives the same snapshot id, in any order of its rows.
 
     Args:
-        experiment: What to read and how to split it: an experiment, its name or its file's path.
-        url: The database; None: the environment's POSTGRES_URL.
-        progress: Show a progress bar while reading.
-        careers_in_a_partition: Number of careers from which there are more partitions, and as many shards.
+        experiment: What to read and how to split it: an experiment, its name or the path of its file.
+        url: URL of the database; None: the environment variable ``POSTGRES_URL``.
+        progress: Whether to show a progress bar while reading.
+        careers_in_a_partition: Number of careers above which there are more partitions, and as many shards.
 
     Returns:
-        The snapshot, new or equal to one that existed.
+        The snapshot: a new one, or an existing one with the same content.
 
     Raises:
-        ExperimentError: If the file of synonyms cannot be read, or breaks a rule.
-        SourceError: If there is nothing to read, more text than a snapshot holds, or hardly a title that
-            the vocabulary of train holds.
+        ExperimentError: If the file of synonyms cannot be read or breaks a rule.
+        SourceError: If there is nothing to read, if the text exceeds the limit of a snapshot, or if nearly
+            all titles are outside the vocabulary of train.
         SplitError: If a split would be empty.
-        StorageError: If the snapshots' directory cannot be written, or their store does not answer.
+        StorageError: If the directory of snapshots cannot be written, or its store does not answer.
     """
     experiment = resolve(experiment)
-    # Both before an hour of reading, not after it.
+    # Reading may take an hour, so these errors are found first.
     check_writable(stored_path(experiment.storage.snapshots), _SETTING)
     title_rule(experiment.vocabulary)
-    # Reading needs Ray; encoding careers that were already read does not.
+    # Only reading needs Ray. Encoding careers that were already read does not.
     from trajtune.careers.read import read_partitions
 
     with ray_session(), arrow_overflow_explained():
@@ -69,7 +69,7 @@ def prepare(
 
 
 def snapshot_of(loaded: LoadedCareers, experiment: Experiment) -> Snapshot:
-    """Write the snapshot of careers that were already read, and its data report; see `prepare`."""
+    """Write the snapshot and the data report of careers that were already read; see `prepare`."""
     return _snapshot_of(partitioned(loaded), experiment)
 
 
@@ -84,7 +84,7 @@ def _snapshot_of(careers: PartitionedCareers, experiment: Experiment) -> Snapsho
 def write_content(
     careers: PartitionedCareers, experiment: Experiment
 ) -> tuple[Snapshot, dict[str, SplitFacts]]:
-    """Write what the snapshot's id covers, without the data report; see `prepare`.
+    """Write the content that the snapshot's id covers, without the data report; see `prepare`.
 
     Returns:
         The snapshot, and the facts of each split.

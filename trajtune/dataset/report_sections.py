@@ -1,6 +1,7 @@
-"""Sections of a page about a snapshot's data, from its manifest: from rows to splits, and drift.
+"""Report sections about a snapshot's data: from rows to splits, drift, and titles as the service sees them.
 
-The data report and the reports of runs and bundles share them; they need only counts and dates.
+The data report and the reports of runs and bundles share these sections. They need only the manifest, which
+contains counts and dates.
 """
 
 from collections.abc import Mapping
@@ -12,15 +13,15 @@ from trajtune.page.format import number, percent
 from trajtune.page.page import COLOURS, Page
 
 RECORDED: Final = ("counts", "quarantine", "splits", "warnings")
-"""The keys of a manifest that these sections show."""
+"""Keys of a manifest that these sections show."""
 
 
 def data_sections(page: Page, manifest: Mapping[str, Any]) -> None:
-    """The funnel, what was left out and why, how the splits differ, and what the service sees.
+    """Add all sections: the funnel, what was left out and why, the drift, and the titles of the service.
 
     Args:
-        page: The page that gets these sections.
-        manifest: At least the keys `RECORDED` of a snapshot's manifest, and ``titles`` if it has them.
+        page: The page that gets the sections.
+        manifest: At least the keys `RECORDED` of a snapshot's manifest, and ``titles`` if it has that key.
     """
     funnel(page, manifest)
     drift(page, manifest)
@@ -28,7 +29,7 @@ def data_sections(page: Page, manifest: Mapping[str, Any]) -> None:
 
 
 def funnel(page: Page, manifest: Mapping[str, Any]) -> None:
-    """From rows read to careers in each split, and the reasons why something was left out."""
+    """Add the section that shows how rows become careers of each split, and why rows were left out."""
     counts = manifest["counts"]
     page.section(
         "From rows to careers",
@@ -62,7 +63,7 @@ def funnel(page: Page, manifest: Mapping[str, Any]) -> None:
 
 
 def drift(page: Page, manifest: Mapping[str, Any]) -> None:
-    """Sizes, dates and drift of each split against train."""
+    """Add the section with the size, the dates and the drift of each split relative to train."""
     page.section(
         "The splits, and drift",
         "Still held: last roles whose end is unknown. Unseen: titles that no career of train has. Unknown: "
@@ -104,7 +105,7 @@ def drift(page: Page, manifest: Mapping[str, Any]) -> None:
 
 
 def served(page: Page, manifest: Mapping[str, Any]) -> None:
-    """How many titles the service takes for others or does not find, if the manifest says so."""
+    """Add the section on titles that the service confuses or does not find, if the manifest has it."""
     titles = manifest.get("titles", {"as_served": {}})
     if not titles["as_served"]:
         return

@@ -1,4 +1,4 @@
-"""Examples in words: the titles so far, and the next title."""
+"""Examples as readable titles: the input titles and the next title."""
 
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
@@ -10,13 +10,13 @@ from trajtune.dataset.encode import SplitData
 
 
 class CareerSequence(NamedTuple):
-    """One example in words.
+    """One example with readable titles.
 
     Attributes:
-        input_titles: Surface forms, oldest first, at least one.
-        next_title: What came next.
-        tenure_months: Months in that next role; None while unknown.
-        candidate_id: Whose career it is.
+        input_titles: Surface forms of the input titles, oldest first; at least one.
+        next_title: Surface form of the next title.
+        tenure_months: Tenure in the next role, in months; None if unknown.
+        candidate_id: Id of the person.
     """
 
     input_titles: tuple[str, ...]
@@ -28,14 +28,14 @@ class CareerSequence(NamedTuple):
 def generate_sequences(
     data: SplitData, examples: Literal["last", "every_transition"] = "last"
 ) -> Iterator[CareerSequence]:
-    """Yield the examples of a split in the order that training and evaluation number them.
+    """Yield the examples of a split in the order in which training and evaluation number them.
 
     Args:
         data: One split.
-        examples: ``last`` (val and test always) or ``every_transition`` (train may).
+        examples: ``last`` (always used for val and test) or ``every_transition`` (possible for train).
 
     Yields:
-        The titles so far and what came next.
+        One example: the input titles, the next title, its tenure and the person's id.
     """
     numbered = examples_of(data.arrays, examples)
     owner = np.searchsorted(data.arrays.offsets, numbered.start, side="right") - 1

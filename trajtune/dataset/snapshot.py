@@ -1,19 +1,19 @@
-"""The snapshot: an immutable dataset on disk or in an object store, named by the hash of its content.
+"""The snapshot: an immutable dataset on disk or in an object store. Its name is the hash of its content.
 
 ::
 
     <id>/
       train/careers.parquet   val/careers.parquet   test/careers.parquet
-                        or careers-00000-of-00008.parquet and so on, a shard for each partition of the
-                        people: who is in which shard follows from the person's id and the number of rows
+                        or careers-00000-of-00008.parquet and so on: one shard per partition of the people.
+                        The person's id and the number of rows determine the shard of a person.
       vocabulary.json   quarantine.parquet   manifest.json
-      refit/            the same again, divided at the start of the calibration window instead of the train
-                        cutoff: train is everything known before the window, val the window, test the same
-                        people. Its vocabulary is fitted on its own train.
-      ledger.jsonl      who opened the test split and why; the only file that grows (in an object store,
-                        where no file can, each opening is a ledger-….jsonl)
+      refit/            the same careers, divided at the start of the calibration window instead of the
+                        train cutoff: train is everything known before the window, val is the window, and
+                        test is the same people. Its vocabulary is fitted on its own train.
+      ledger.jsonl      who opened the test split and why; the only file that grows (in an object store
+                        files cannot grow, so each opening is a file ledger-….jsonl)
 
-This module reads train and val. The test split is opened by `dataset.test_split` alone.
+This module reads train and val. Only `dataset.test_split` opens the test split.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA_VERSION: Final = 3
-"""Version of a snapshot with several shards. With one file per split it is `_WITHOUT_SHARDS`."""
+"""Version of a snapshot with several shards. A snapshot with one file per split has `_WITHOUT_SHARDS`."""
 
 _WITHOUT_SHARDS: Final = 2
 MANIFEST: Final = "manifest.json"
@@ -51,10 +51,10 @@ QUARANTINE: Final = "quarantine.parquet"
 REFIT: Final = "refit"
 LEDGER: Final = "ledger.jsonl"
 _BY_SERVICE: Final[Mapping[str, Any]] = {"identity": "service", "synonyms": 0, "as_served": {}}
-"""How titles were told apart before manifests said so."""
+"""Value of ``titles`` for older manifests, which lack it."""
 
 Source = Path | io.BytesIO
-"""What a file is read from: its path, or its content if it was fetched from a store."""
+"""Source of a file's content: its path, or the content itself if it was fetched from a store."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,10 @@ class Snapshot:
     """An open snapshot.
 
     Attributes:
-        path: Its directory.
-        manifest: What `manifest.json` says: ``id``, ``source``, ``as_of``, ``cutoffs``, ``counts``,
+        path: Directory of the snapshot.
+        manifest: Content of `manifest.json`: ``id``, ``source``, ``as_of``, ``cutoffs``, ``counts``,
             ``quarantine``, ``splits``, ``titles``, ``settings``, ``files`` (sha256) and ``versions``.
-        ledger: The file that records each opening of the test split; one for a snapshot and its `refit`.
+        ledger: File that records each opening of the test split. A snapshot and its `refit` share it.
     """
 
     path: StoredPath
@@ -90,10 +90,10 @@ class Snapshot:
         return dict(self.manifest.get("splits", {}))
 
     def quarantine(self) -> "pd.DataFrame":
-        """What was left out, with the reason.
+        """Return what was left out, and why.
 
         Returns:
-            A row for each entry: the place in the source, ``level`` (role or career), ``reason``, ``detail``
+            One row per entry: the place in the source, ``level`` (role or career), ``reason``, ``detail``
             and ``num_rows``.
         """
         found = pq.read_table(source_of(self.path / QUARANTINE)).to_pandas()
@@ -101,7 +101,7 @@ class Snapshot:
 
     @property
     def id(self) -> str:
-        """Hash of the content, hexadecimal."""
+        """Hash of the content, in hexadecimal digits."""
         return str(self.manifest["id"])
 
     @property
@@ -109,32 +109,32 @@ class Snapshot:
         """The same careers, divided for the refit of the winner; see the module's docstring.
 
         Raises:
-            SnapshotError: As of `open_snapshot`.
+            SnapshotError: For the same reasons as in `open_snapshot`.
         """
         return replace(open_snapshot(self.path / REFIT), ledger=self.ledger)
 
     def encoder(self) -> TitleEncoder:
-        """The vocabulary, fitted on train alone."""
+        """Return the vocabulary, which is fitted on train only."""
         return TitleEncoder.load(self.path / VOCABULARY, self.titles["identity"])
 
     @property
     def titles(self) -> Mapping[str, Any]:
-        """Which titles are one title, and how many the service sees otherwise; ``titles`` of the manifest."""
+        """``titles`` of the manifest: the rule that identifies titles, and how the service sees them."""
         return dict(self.manifest.get("titles", _BY_SERVICE))
 
     def read(self, split: Literal["train", "val"]) -> SplitData:
-        """Read train or val; test cannot be read here."""
+        """Read train or val. Test cannot be read here."""
         if split not in ("train", "val"):
             raise SnapshotError(
                 f"A snapshot gives train and val, but was asked for {split!r}. Only finalize opens test."
             )
-        if split in self._verified:  # once: fetched content must not stay in memory
+        if split in self._verified:  # used only once: fetched content must not stay in memory
             return read_split(self._verified.pop(split))
         return read_split([source_of(path) for path in split_files(self, split)])
 
 
 def split_files(snapshot: Snapshot, split: str) -> list[StoredPath]:
-    """The files of a split's careers, in order."""
+    """Return the files of a split's careers, in order."""
     return [snapshot.path / name for name in _names_of(snapshot.manifest["files"], split)]
 
 
@@ -143,17 +143,17 @@ def _names_of(files: Iterable[str], split: str) -> list[str]:
 
 
 def open_snapshot(path: str | StoredPath) -> Snapshot:
-    """Open a snapshot, and check every file but the test split against its hash.
+    """Open a snapshot, and check the hash of every file except the test split.
 
     Args:
-        path: Its directory or its URI.
+        path: Directory or URI of the snapshot.
 
     Returns:
-        The snapshot.
+        The open snapshot.
 
     Raises:
-        SnapshotError: If it is missing, incomplete, of another version, or altered.
-        StorageError: If the store does not answer, or refuses.
+        SnapshotError: If the snapshot is missing, incomplete, of another version, or altered.
+        StorageError: If the store does not answer or refuses access.
     """
     path = stored_path(path)
     check_reachable(path)
@@ -185,10 +185,10 @@ def open_snapshot(path: str | StoredPath) -> Snapshot:
 def verified_files(
     path: StoredPath, files: Mapping[str, str], splits: Sequence[str]
 ) -> dict[str, list[Source]]:
-    """What to read the files of some splits from, each checked against its sha256.
+    """Check the sha256 of the files of some splits, and return the sources to read them from.
 
     Raises:
-        SnapshotError: As of `verify_file`.
+        SnapshotError: For the same reasons as in `verify_file`.
     """
     return {
         split: [verify_file(path / name, files[name]) for name in _names_of(files, split)] for split in splits
@@ -196,10 +196,10 @@ def verified_files(
 
 
 def verify_file(path: StoredPath, expected: str) -> Source:
-    """Check one file's sha256, and give what to read it from.
+    """Check a file's sha256, and return the source to read it from.
 
     Raises:
-        SnapshotError: If the file is missing or is not what was written.
+        SnapshotError: If the file is missing or was altered.
     """
     if not path.is_file():
         raise SnapshotError(f"The snapshot lacks {path}. Prepare it again.")
@@ -214,24 +214,24 @@ def verify_file(path: StoredPath, expected: str) -> Source:
 
 
 def source_of(path: StoredPath) -> Source:
-    """What to read a file from; it is fetched if it is in a store."""
+    """Return the source to read a file from. A file in a store is fetched."""
     return local_path(path) or io.BytesIO(path.read_bytes())
 
 
 def read_split(sources: Sequence[Source]) -> SplitData:
-    """Read a split's files as `write_snapshot` wrote them."""
+    """Read the files of a split that `write_snapshot` wrote."""
     return joined([split_of(pq.read_table(source)) for source in sources])
 
 
 @dataclass(frozen=True)
 class Division:
-    """Careers divided at two cutoffs, as a snapshot holds them.
+    """Careers divided at two cutoffs, in the form that a snapshot stores.
 
     Attributes:
-        splits: In each partition the tables of ``train``, ``val`` and ``test``, from `table_of`; in a
-            backtest, no ``test``.
-        encoder: The vocabulary, fitted on this train.
-        description: Everything else that the manifest says about the content; plain JSON values.
+        splits: Tables ``train``, ``val`` and ``test`` of each partition, from `table_of`; in a
+            backtest, without ``test``.
+        encoder: The vocabulary, fitted on ``train`` of this division.
+        description: Everything else that the manifest says about the content, as plain JSON values.
     """
 
     splits: Partitions
@@ -239,7 +239,7 @@ class Division:
     description: Mapping[str, Any]
 
     def split(self, name: str) -> SplitData:
-        """The careers of a split in all partitions, which must be in this process."""
+        """Return the careers of a split from all partitions, which must be in this process."""
         return joined([split_of(content[name]) for content in self.splits.contents])
 
 
@@ -250,37 +250,37 @@ def write_snapshot(
     quarantine: Sequence[Partitions],
     versions: Mapping[str, str],
 ) -> StoredPath:
-    """Write a snapshot below ``parent``, complete or not at all.
+    """Write a snapshot below ``parent`` atomically.
 
-    An equal one that exists is kept, and what is damaged in it is written again.
+    An existing snapshot with the same content is kept. Its damaged files are written again.
 
     Args:
-        parent: Directory of snapshots, here or in an object store.
-        selection: What searches read.
-        refit: What the refit of the winner reads.
-        quarantine: Tables `careers.schema.QUARANTINE`, by that name in each partition.
-        versions: Of the packages that wrote it; not part of the id.
+        parent: Directory of snapshots, on disk or in an object store.
+        selection: The division that searches read.
+        refit: The division that the refit of the winner reads.
+        quarantine: Partitions whose table ``quarantine`` has the schema `careers.schema.QUARANTINE`.
+        versions: Versions of the packages that wrote the snapshot; not part of the id.
 
     Returns:
-        The snapshot's directory, named by the first 16 digits of its id.
+        The snapshot's directory. Its name is the first 16 digits of the id.
 
     Raises:
-        StorageError: If the store does not answer, or refuses.
+        StorageError: If the store does not answer or refuses access.
     """
-    # The name is the hash of the content, so it is known last.
+    # The name is the hash of the content, so it is known only at the end.
     with staging_directory(parent / "snapshot") as folder:
         parts = [content for partitions in quarantine for content in partitions.contents]
         alone = Partitions([{}], quarantine[0].on_ray)
         list(alone.each(_write_quarantine, folder / QUARANTINE, *parts, here=True))
         (folder / REFIT).mkdir()
         write_division(folder / REFIT, refit, [], versions)
-        # The refit's manifest holds the hashes of the refit's files.
+        # The manifest of the refit contains the hashes of the refit's files.
         manifest = write_division(folder, selection, [QUARANTINE, f"{REFIT}/{MANIFEST}"], versions)
         target = parent / str(manifest["id"])[:16]
         try:
             publish_directory(folder, target, last=MANIFEST)
         except FileExistsError:
-            # An intact manifest may name other versions of packages.
+            # An intact manifest may name other package versions, so it is kept.
             kept = (MANIFEST,) if _is_manifest_of(target, str(manifest["id"])) else ()
             if names := repair_directory(folder, target, last=MANIFEST, kept=kept):
                 print(
@@ -306,7 +306,7 @@ def _is_manifest_of(path: StoredPath, snapshot_id: str) -> bool:
 def write_division(
     folder: Path, division: Division, others: Sequence[str], versions: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Write the files of a division, and a manifest that also covers the ``others``, which exist."""
+    """Write the files of a division, and a manifest that also covers the existing files ``others``."""
     num = len(division.splits.contents)
     hashes: dict[str, str] = {}
     for written in division.splits.each(_write_shards, num, folder, own=range(num), here=True):
@@ -325,7 +325,7 @@ def write_division(
 
 
 def _write_shards(content: Content, number: int, num_shards: int, folder: Path) -> dict[str, str]:
-    """Write the splits of a partition; gives the sha256 of each file."""
+    """Write the splits of a partition, and return the sha256 of each file."""
     shard = f"careers-{number:05d}-of-{num_shards:05d}.parquet" if num_shards > 1 else "careers.parquet"
     names = {split: f"{split}/{shard}" for split in SPLITS if split in content}
     for split, name in names.items():
@@ -335,6 +335,6 @@ def _write_shards(content: Content, number: int, num_shards: int, folder: Path) 
 
 
 def content_id(manifest: Mapping[str, Any]) -> str:
-    """sha256 of all that a manifest says about the content: without its id and the package versions."""
+    """Return the sha256 of a manifest without its id and the package versions."""
     content = {key: value for key, value in manifest.items() if key not in ("id", "versions")}
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

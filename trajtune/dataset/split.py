@@ -1,8 +1,9 @@
-"""The temporal split, by one of three rules: which careers are in train, val and test, as known when.
+"""The temporal split: three rules that decide which careers are in train, val and test.
 
-`career` and `transition` give each career to one split, by the last thing that is known of it or by the start
-of its last role. `move` gives each move to the split in which its next role began. By every rule a split
-holds careers as they were known on its last day; see `dataset.as_of`.
+`career` and `transition` assign each career to one split. `career` uses the last thing that is known about
+the career, and `transition` the start of its last role. `move` assigns each move to the split in which its
+next role began. With every rule a split contains careers as they were known on its last day; see
+`dataset.as_of`.
 """
 
 from collections.abc import Mapping
@@ -23,12 +24,12 @@ SplitBy = Literal["career", "transition", "move"]
 SPLITS: Final = ("train", "val", "test")
 
 SPLIT_DATE: Final = "split_date"
-"""The column that a split's careers have besides `careers.schema.CAREERS`: the date that put them there."""
+"""Column that a split adds to `careers.schema.CAREERS`: the date that decides the split of a career."""
 
 
 @dataclass(frozen=True)
 class Splits:
-    """Careers of each split as known on its last day, in their original order, with `SPLIT_DATE`."""
+    """Careers of each split as known on its last day, with `SPLIT_DATE`, in their original order."""
 
     train: pa.Table
     val: pa.Table
@@ -38,17 +39,17 @@ class Splits:
 
 
 def split_dates(careers: pa.Table, by: SplitBy = "career") -> NDArray[np.datetime64]:
-    """The date that decides each career's split, ``datetime64[D]`` ``[N]``.
+    """Return the date that decides each career's split, ``datetime64[D]`` ``[N]``.
 
-    By ``career`` it is the latest of its end dates and its last role's start: a start is known when
-    it happens, so a role still held keeps nobody out of training. By ``transition`` it is the last
-    role's start alone, or that of an earlier role which is known so much less exactly that it may
-    have begun later. By ``move`` it is the last role's start. A date of month or year precision counts
-    as its last day, because what it says may have happened as late as that.
+    With ``career`` it is the latest of the end dates and the start of the last role. A start is known when
+    it happens, so a role that is still held keeps nobody out of train. With ``transition`` it is the
+    start of the last role. If an earlier role is known less exactly and may have begun later, it is the
+    start of that role. With ``move`` it is the start of the last role. A date of month or year
+    precision counts as the last day of that month or year, because the event may have happened on that day.
 
     Args:
-        careers: `careers.schema.CAREERS`; for ``move`` as known on the last day of the split.
-        by: See `SplitSettings.by`.
+        careers: `careers.schema.CAREERS` ``[N]``; for ``move`` as known on the last day of the split.
+        by: The split rule; see `SplitSettings.by`.
     """
     roles = Roles.of(careers)
     if not len(careers):
@@ -64,13 +65,15 @@ def split_dates(careers: pa.Table, by: SplitBy = "career") -> NDArray[np.datetim
 def deciding_dates(
     careers: pa.Table, by: SplitBy, *, as_of: date = date.max, merge_repeats: bool = False
 ) -> NDArray[np.datetime64]:
-    """The dates that ``auto`` cutoffs are quantiles of: of all careers, or by ``move`` of all moves.
+    """Return the dates from which ``auto`` cutoffs are computed as quantiles.
+
+    There is one date per career, or with ``move`` one date per move.
 
     Args:
         careers: `careers.schema.CAREERS` ``[N]``.
-        by: See `SplitSettings.by`.
+        by: The split rule; see `SplitSettings.by`.
         as_of: The day that the data describes.
-        merge_repeats: See `careers_as_of`.
+        merge_repeats: Whether to merge repeats; see `careers_as_of`.
     """
     if by != "move":
         return split_dates(careers, by)
@@ -82,11 +85,11 @@ def deciding_dates(
 
 @dataclass(frozen=True)
 class DayCounts:
-    """A histogram by day: as much as the dates themselves say, but for their order.
+    """A histogram of dates by day. It contains all information in the dates except their order.
 
     Attributes:
-        days: ``datetime64[D]`` ``[D]``, distinct, in order.
-        counts: int64 ``[D]``, positive.
+        days: Distinct days in ascending order, ``datetime64[D]`` ``[D]``.
+        counts: Number of dates on each day, int64 ``[D]``, positive.
     """
 
     days: NDArray[np.datetime64]
@@ -94,7 +97,7 @@ class DayCounts:
 
     @classmethod
     def of(cls, dates: NDArray[np.datetime64]) -> "DayCounts":
-        """The histogram of some dates, of which none is NaT."""
+        """Return the histogram of dates. No date may be NaT."""
         days, counts = np.unique(dates.astype("datetime64[D]"), return_counts=True)
         return cls(days, counts)
 
@@ -108,17 +111,17 @@ class DayCounts:
         return int(self.counts.sum())
 
     def date_at(self, index: int) -> np.datetime64:
-        """The date at an index from 0 of all dates in order."""
+        """Return the date at an index of all sorted dates; the first index is 0."""
         day: np.datetime64 = self.days[np.searchsorted(np.cumsum(self.counts), index, side="right")]
         return day
 
     def before(self, day: np.datetime64) -> "DayCounts":
-        """The dates before a day."""
+        """Return the dates before a day (exclusive)."""
         is_before = self.days < day
         return DayCounts(self.days[is_before], self.counts[is_before])
 
     def share_of(self, day: date) -> float:
-        """The share of the dates that are a day."""
+        """Return the share of the dates that are equal to a day, from 0 to 1."""
         return float(self.counts[self.days == np.datetime64(day)].sum()) / len(self)
 
 
@@ -126,14 +129,14 @@ NO_DAYS: Final = DayCounts(np.empty(0, "datetime64[D]"), np.empty(0, np.int64))
 
 
 def resolve_cutoffs(dates: DayCounts, settings: SplitSettings) -> tuple[date, date]:
-    """The cutoffs as dates: those of the experiment, or for ``auto`` quantiles of the deciding dates.
+    """Return the cutoffs as dates: those of the experiment, or for ``auto`` quantiles of the deciding dates.
 
-    Where many careers share a date, a quantile may leave no date for one of the splits. It then moves to the
-    next date, or the next quantile of the dates that are left, so that each split has at least one date.
+    If many careers share a date, a quantile may leave no date for one of the splits. The cutoff then moves
+    to the next date, or to the same quantile of the remaining dates. So each split has at least one date.
 
     Args:
-        dates: From `deciding_dates`; at least one.
-        settings: Cutoffs, and for ``auto`` the shares of dates before each.
+        dates: Histogram of the result of `deciding_dates`; at least one date.
+        settings: Cutoffs, and for ``auto`` the share of dates before each cutoff.
 
     Raises:
         SplitError: If ``auto`` finds fewer than three different dates.
@@ -153,27 +156,28 @@ def resolve_cutoffs(dates: DayCounts, settings: SplitSettings) -> tuple[date, da
     if val <= train:
         val = last if train == last else distinct[distinct > train][0]
     if train == last:
-        # The last date is crowded and is test; train and val divide the rest in their proportion.
+        # Many careers share the last date, so it becomes test. Train and val share the rest in proportion.
         rest = dates.before(last)
         train = rest.date_at(int(settings.fractions[0] / settings.fractions[1] * len(rest)))
     if train == first:
-        # The first date is crowded; no train cutoff before the second leaves train a career.
+        # Many careers share the first date. Train has careers only if its cutoff is the second date or later.
         train = distinct[1]
         val = max(val, distinct[2])
     return train.astype(date), val.astype(date)
 
 
 FEWEST_TO_CALIBRATE: Final = 100
-"""People that the calibration window holds at least: fewer would make the calibration a guess."""
+"""Minimum number of people in the calibration window; with fewer, the calibration is unreliable."""
 
 
 def calibration_window(val_dates: DayCounts, train_cutoff: date, share: float) -> date:
-    """The first day of the calibration window: the newest part of val.
+    """Return the first day of the calibration window, which is the newest part of val.
 
     Args:
-        val_dates: The split dates of val's people.
-        train_cutoff: Of the split.
-        share: Share of val's people in the window; at least `FEWEST_TO_CALIBRATE`, or all of val.
+        val_dates: Histogram of the split dates of the people in val.
+        train_cutoff: First day of val.
+        share: Share of val's people in the window. The window has at least `FEWEST_TO_CALIBRATE` people,
+            or is all of val.
     """
     num_val = len(val_dates)
     wanted = max(FEWEST_TO_CALIBRATE, round(share * num_val))
@@ -189,27 +193,28 @@ def temporal_split(
     as_of: date = date.max,
     merge_repeats: bool = False,
 ) -> Splits:
-    """Split careers in time; nothing in a split is later than its last day.
+    """Split careers in time. Nothing in a split is later than the split's last day.
 
-    By ``career`` and ``transition`` whole careers are split before any example is made, by their
-    `split_dates`. By ``move`` train is everybody's career on the eve of ``train_cutoff``; val is the careers
-    on the eve of ``val_cutoff`` whose last role began on or after ``train_cutoff``, and test those on
-    ``as_of`` whose last role began on or after ``val_cutoff``, so a person may be in several splits.
+    With ``career`` and ``transition`` whole careers are split by their `split_dates`, before any example is
+    made. With ``move`` train contains every career as known on the day before ``train_cutoff``. Val contains
+    the careers as known on the day before ``val_cutoff`` whose last role began on or after ``train_cutoff``.
+    Test contains the careers as known on ``as_of`` whose last role began on or after ``val_cutoff``. So with
+    ``move`` a person may be in several splits.
 
     Args:
         careers: One row per career, ``[N]``; see `careers.schema.CAREERS`.
         train_cutoff: First day that is not train (exclusive end).
-        val_cutoff: First day that is not val; after ``train_cutoff``.
-        by: The rule; see `SplitSettings.by`.
-        as_of: The day that the data describes, the last day of test.
-        merge_repeats: See `careers_as_of`.
+        val_cutoff: First day that is not val (exclusive end); after ``train_cutoff``.
+        by: The split rule; see `SplitSettings.by`.
+        as_of: The day that the data describes, which is the last day of test.
+        merge_repeats: Whether to merge repeats; see `careers_as_of`.
 
     Returns:
-        The careers of train, val and test with at least two roles, each with all its columns.
+        The careers of train, val and test that have at least two roles, with all columns.
 
     Raises:
-        SplitError: If the cutoffs are not in order, or a split would be empty; names the split and
-            the dates that the data covers.
+        SplitError: If the cutoffs are not in order, or if a split would be empty. The message names the
+            split and the dates that the data covers.
     """
     parts = careers_of_splits(careers, (train_cutoff, val_cutoff), by, as_of, merge_repeats)
     sizes = {name: len(part) for name, part in parts.items()}
@@ -222,7 +227,7 @@ def temporal_split(
 def careers_of_splits(
     careers: pa.Table, cutoffs: tuple[date, date], by: SplitBy, as_of: date, merge_repeats: bool
 ) -> dict[str, pa.Table]:
-    """The splits of some careers, which may be empty; see `temporal_split`.
+    """Return the splits of some careers. A split may be empty. See `temporal_split`.
 
     Raises:
         SplitError: If the cutoffs are not in order.
@@ -238,15 +243,15 @@ def careers_of_splits(
 
 
 def refuse_empty(num_careers: Mapping[str, int], cutoffs: tuple[date, date], dates: DayCounts) -> None:
-    """Refuse splits of which one has no career.
+    """Raise if a split has no careers.
 
     Args:
-        num_careers: For each split.
+        num_careers: Number of careers in each split.
         cutoffs: First day that is not train, and first day that is not val.
-        dates: From `deciding_dates`.
+        dates: Histogram of the result of `deciding_dates`.
 
     Raises:
-        SplitError: Names the split and the dates that the data covers.
+        SplitError: If a split has no careers. The message names the split and the dates that the data covers.
     """
     for name, number in num_careers.items():
         if not number:
@@ -262,14 +267,14 @@ _EVE: Final = timedelta(days=1)
 
 
 def last_days_known(train_cutoff: date, val_cutoff: date, as_of: date) -> tuple[date, date, date]:
-    """The last day that train, val and test know of."""
+    """Return the last day that is known in train, in val and in test."""
     return train_cutoff - _EVE, val_cutoff - _EVE, as_of
 
 
 def _whole_careers(
     careers: pa.Table, cutoffs: tuple[date, date], by: SplitBy, as_of: date, merge_repeats: bool
 ) -> list[pa.Table]:
-    """Each career in the split of its date, which is found before anything is masked or merged."""
+    """Split whole careers by their dates. The dates are found before anything is removed or merged."""
     dates = split_dates(careers, by)
     split_of = np.searchsorted(np.array(cutoffs, dtype="datetime64[D]"), dates, side="right")
     dated = careers.append_column(SPLIT_DATE, pa.array(dates, pa.date32()))
@@ -284,11 +289,11 @@ def _whole_careers(
 def _moves(
     careers: pa.Table, cutoffs: tuple[date, date], by: SplitBy, as_of: date, merge_repeats: bool
 ) -> list[pa.Table]:
-    """The careers known on each split's last day whose last role then began after the split before it."""
+    """Return the careers as known on each split's last day whose last role began in the split's window."""
     parts = []
     latest = Roles.of(careers, as_of).latest_begun()
     for since, day in zip((date.min, *cutoffs), last_days_known(*cutoffs, as_of), strict=True):
-        # Only these can have moved since; reading the others again would change nothing.
+        # Only these careers can have a move in the window, so the others are skipped.
         moved = careers.filter(pa.array(latest >= np.datetime64(since)))
         known = careers_as_of(moved, day, as_of=as_of, merge_repeats=merge_repeats)
         dates = Roles.of(known, as_of).last_begun()

@@ -1,4 +1,4 @@
-"""A snapshot on one screen: rows read, rows left out and why, and the splits in time."""
+"""Summarises a snapshot on one screen: rows read, rows left out and why, and the splits."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from trajtune.dataset.snapshot import Snapshot
 
 
 def summary(snapshot: Snapshot) -> str:
-    """Summarise a snapshot as plain text for a terminal, from the manifest alone."""
+    """Summarise a snapshot as plain text for a terminal. Only the manifest is read."""
     manifest = snapshot.manifest
     counts, splits, cutoffs = manifest["counts"], manifest["splits"], manifest["cutoffs"]
     lines = [
@@ -36,14 +36,14 @@ def summary(snapshot: Snapshot) -> str:
 
 
 def _times(name: str, split: Mapping[str, Any]) -> str:
-    """When the last roles began, as far as it is worth a word."""
+    """Return when the last roles began; shares that carry no information are left out."""
     early, same_day = split["targets_before_train_cutoff"], split["targets_on_input_day"]
     words = f"{early:.1%} of the last roles begun before the train cutoff, " if name != "train" else ""
     return words + (f"{same_day:.1%} on the day of the role before, " if same_day else "")
 
 
 def _served_otherwise(manifest: Mapping[str, Any]) -> str:
-    """How many roles and targets the service does not see as the model does; empty if none."""
+    """Return how many roles and targets the service does not see as the model does; empty if none."""
     parts = [
         f"{name}: {counts['another_roles']:,} roles ({counts['another_targets']:,} targets) as another "
         f"title, {counts['missing_roles']:,} ({counts['missing_targets']:,}) not at all"
@@ -54,13 +54,13 @@ def _served_otherwise(manifest: Mapping[str, Any]) -> str:
 
 
 def _drift(split: Mapping[str, Any]) -> str:
-    """The stability index, and what chance gives where the snapshot's manifest knows it."""
+    """Return the stability index, and its value by chance if the manifest contains that."""
     by_chance = split.get("psi_by_chance")
     return f"drift {split['psi']:.2f}" + (f" (chance gives up to {by_chance:.2f})" if by_chance else "")
 
 
 def describe_source(source: dict[str, object]) -> str:
-    """The source in a few words; SIMULATED is in capitals."""
+    """Describe the source in a few words. SIMULATED is written in capitals."""
     where = source.get("table") or source.get("path") or source.get("query")
     kind = str(source["kind"])
     words = kind.upper() if kind == "simulated" else kind

@@ -1,4 +1,4 @@
-"""The only way to the test split. Finalize opens it once, and each opening is recorded first."""
+"""Opens the test split. No other module does. Finalize opens it once, and each opening is recorded first."""
 
 import json
 from datetime import UTC, datetime
@@ -10,16 +10,16 @@ from trajtune.storage.files import append_line, appended_lines
 
 
 def open_test_split(snapshot: Snapshot, *, run: str, purpose: str) -> SplitData:
-    """Read the test split and record the opening in the snapshot's ledger before anything is read.
+    """Record the opening in the snapshot's ledger, then read the test split.
 
     Args:
         snapshot: An open snapshot.
-        run: The run on whose behalf it is opened.
-        purpose: Why, in a few words.
+        run: Name of the run that needs the test split.
+        purpose: Reason for the opening, in a few words.
 
     Raises:
         SnapshotError: If the split is missing or was altered.
-        StorageError: If the store does not answer, or refuses.
+        StorageError: If the store does not answer or refuses access.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
     entry = {"time": now, "run": run, "purpose": purpose}
@@ -28,5 +28,5 @@ def open_test_split(snapshot: Snapshot, *, run: str, purpose: str) -> SplitData:
 
 
 def openings(snapshot: Snapshot) -> list[dict[str, Any]]:
-    """Every opening of the test split so far, oldest first: ``time``, ``run``, ``purpose``."""
+    """Return every recorded opening of the test split, oldest first: ``time``, ``run``, ``purpose``."""
     return [json.loads(line) for line in appended_lines(snapshot.ledger)]

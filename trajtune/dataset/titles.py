@@ -1,8 +1,8 @@
-"""Titles and their indices: one index for all spellings of a title, and the keys that find it.
+"""Titles and their indices: all spellings of a title share one index, and keys find it.
 
-A vocabulary has two kinds of keys. Its own rule decides which titles are one title. The service looks titles
-up by a key of its own, which is a second key of the same index. Standard library only, because a bundle's
-reader needs this module.
+A vocabulary has two kinds of keys. The key of its own rule decides which titles are one title. The service
+looks titles up by a different key, which is a second key of the same index. This module uses only the
+standard library, because the reader of a bundle needs it.
 """
 
 import json
@@ -25,25 +25,25 @@ UNKNOWN: Final = 0
 UNKNOWN_TITLE: Final = "<UNK>"
 
 _SYNONYM: Final = "="
-"""Marks the Unicode key of a synonym in the file. The service's keys never hold this sign."""
+"""Marks the Unicode key of a synonym in the file. The service's keys never contain this sign."""
 
 
 class TextFile(Protocol):
     """A path on a disk or in an object store."""
 
     def read_text(self, encoding: str) -> str:
-        """The file's content."""
+        """Return the file's content."""
         ...
 
 
 class TitleEncoder:
-    """Titles of the training split to indices from 1 and back; 0 is every other title.
+    """Maps titles of the training split to indices from 1, and back. All other titles have index 0.
 
     Attributes:
-        title_to_idx: Every key that finds a title. The service's keys take precedence; then come the Unicode
-            keys, which people can read. ``=`` stands before the Unicode key of a synonym.
-        idx_to_title: The commonest surface form of each index, and `UNKNOWN_TITLE` for 0.
-        by: Whose key finds a title in `encode`.
+        title_to_idx: The index of every key that finds a title. The service's keys take precedence over the
+            Unicode keys, which people can read. The Unicode key of a synonym begins with ``=``.
+        idx_to_title: The most frequent surface form of each index, and `UNKNOWN_TITLE` for 0.
+        by: Kind of key that `encode` uses.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class TitleEncoder:
 
     @property
     def vocab_size(self) -> int:
-        """Number of indices, 0 counted in."""
+        """Number of indices, including 0."""
         return len(self.idx_to_title)
 
     @classmethod
@@ -67,16 +67,16 @@ class TitleEncoder:
         max_titles: int | None = None,
         rule: TitleRule = TitleRule(),
     ) -> "TitleEncoder":
-        """Give an index to each title, the most frequent first; ties in alphabetical order.
+        """Assign an index to each title, most frequent first. Ties are in alphabetical order.
 
         Args:
-            titles: Surface forms of the *training* split, or how often each occurs.
-            min_count: Titles that occur less often in all their forms together are unknown.
-            max_titles: Maximum number of titles that are kept.
-            rule: Which titles are one title.
+            titles: Surface forms of the *training* split, or the number of occurrences of each.
+            min_count: Minimum number of occurrences of a title, over all its forms; rarer ones are unknown.
+            max_titles: Maximum number of titles that are kept; None: no limit.
+            rule: Rule that decides which titles are one title.
 
         Returns:
-            The vocabulary. Where several titles share a key of the service, it finds the most frequent.
+            The vocabulary. If several titles share a key of the service, that key finds the most frequent.
 
         Examples:
             >>> encoder = TitleEncoder.fit(["Nurse", "Nurse", "Sr. Engineer"])
@@ -104,23 +104,23 @@ class TitleEncoder:
         return cls(_all_keys(index_of, of_service, idx_to_title, rule), idx_to_title, rule.by)
 
     def encode(self, title: str) -> int:
-        """Look a title up.
+        """Return the index of a title.
 
         Args:
-            title: As people write it.
+            title: Title as people write it.
 
         Returns:
-            Its index; 0 if the vocabulary does not hold it.
+            The index; 0 if the vocabulary does not contain the title.
         """
         if self.by == "service":
             return self.encode_as_service(title)
         return self._unicode_keys.get(identity(title), UNKNOWN)
 
     def encode_as_service(self, title: str) -> int:
-        """Look a title up as the service does.
+        """Return the index that the service finds for a title.
 
         Args:
-            title: As people write it.
+            title: Title as people write it.
 
         Returns:
             The index that the service finds; 0 if it finds none.
@@ -129,30 +129,30 @@ class TitleEncoder:
 
     @cached_property
     def _unicode_keys(self) -> Mapping[str, int]:
-        """The index of each title's Unicode key, and of its synonyms'.
+        """The index of the Unicode key of each title and each synonym.
 
-        `title_to_idx` alone does not say, because the service may find a commoner title by the same key.
+        `title_to_idx` is not enough, because the service may find a more frequent title by the same key.
         """
         own = {identity(title): index for index, title in self.idx_to_title.items() if index != UNKNOWN}
         marked = {key[1:]: index for key, index in self.title_to_idx.items() if key.startswith(_SYNONYM)}
         return own | marked
 
     def decode(self, index: int) -> str:
-        """Look an index up.
+        """Return the title of an index.
 
         Args:
             index: Any integer.
 
         Returns:
-            The title that a person should read; `UNKNOWN_TITLE` for 0 and for indices out of range.
+            The title in readable form; `UNKNOWN_TITLE` for 0 and for indices out of range.
         """
         return self.idx_to_title.get(index, UNKNOWN_TITLE)
 
     def save(self, path: Path) -> None:
-        """Write the vocabulary in the serving contract's form, with sorted keys.
+        """Write the vocabulary in the format of the serving contract, with sorted keys.
 
         Args:
-            path: The file; written atomically.
+            path: The file, which is written atomically.
         """
         content = {
             "title_to_idx": dict(sorted(self.title_to_idx.items())),
@@ -166,14 +166,15 @@ class TitleEncoder:
         """Read a vocabulary file.
 
         Args:
-            path: What `save` wrote.
-            by: Whose key it was fitted by; the file does not say, but the manifest beside it does.
+            path: The file that `save` wrote.
+            by: Kind of key that the vocabulary was fitted with. It is in the manifest next to the file, not
+                in the file.
 
         Returns:
             The vocabulary.
 
         Raises:
-            SnapshotError: If it is missing or not in the contract's form.
+            SnapshotError: If the file is missing, or is not in the format of the contract.
         """
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
@@ -200,7 +201,7 @@ class TitleEncoder:
 
 
 def _shown(key: str, forms: list[str], rule: TitleRule) -> str:
-    """The form that people read: the commonest that is no synonym, else what the user calls the title."""
+    """Return the readable form: the most frequent form that is not a synonym, else the user's name for it."""
     if key not in rule.names:
         return forms[0]
     return next((form for form in forms if rule.own_key(form) == key), rule.names[key])
@@ -209,13 +210,13 @@ def _shown(key: str, forms: list[str], rule: TitleRule) -> str:
 def _all_keys(
     index_of: Mapping[str, int], of_service: Mapping[str, int], shown: Mapping[int, str], rule: TitleRule
 ) -> dict[str, int]:
-    """All keys of the file; where two are equal, the first counts.
+    """Return all keys of the file. If two keys are equal, the first takes precedence.
 
     Args:
         index_of: The index of each title's key.
-        of_service: The index that the service finds, for each key that it computes for the titles of train.
-        shown: The form of each title that people read.
-        rule: Which titles are one title.
+        of_service: The index that the service finds for each key that it computes from the titles of train.
+        shown: The readable form of each title, by index.
+        rule: Rule that decides which titles are one title.
     """
     indices = ((synonym, index_of.get(rule.key(synonym))) for synonym in rule.synonyms)
     synonyms = [(synonym, index) for synonym, index in indices if index is not None]
@@ -227,10 +228,10 @@ def _all_keys(
         ((service_key(title), index) for title, index in [*titles, *synonyms]),
         ((collapsed(key), index) for key, index in of_service.items()),
         index_of.items(),
-        # A key that the service may compute is none of these.
+        # Only non-ASCII keys: the service never computes one.
         ((key, index) for key, index in readable if not key.isascii()),
     ):
-        if key.strip():  # a blank key is what the service computes for every title that it cannot read
+        if key.strip():  # the service computes a blank key for every title that it cannot read
             found.setdefault(key, index)
     if rule.by == "unicode":
         found.update({f"{_SYNONYM}{identity(synonym)}": index for synonym, index in synonyms})

@@ -1,7 +1,8 @@
-"""Count how often each title occurs, partition by partition.
+"""Counts how often each title occurs, partition by partition.
 
-Each partition's counts are divided into parts by title, and each part is summed by itself, so no process ever
-holds all titles: those that are too rare in train for the vocabulary are dropped before the parts are joined.
+The counts of each partition are divided into parts by title, and each part is summed separately. Titles that
+are too rare in train for the vocabulary are dropped before the parts are joined. So no process ever holds all
+titles.
 """
 
 from collections.abc import Mapping
@@ -32,7 +33,7 @@ _COUNTED = pa.schema(
 )
 _SUMS: Final = [("roles", "sum"), ("targets", "sum")]
 _Part = tuple[pa.Table, pa.Table]
-"""The rows of train that may become vocabulary, and the rows of any split whose title is not in train."""
+"""Rows of train that may enter the vocabulary, and rows of all splits whose title is not in train."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,9 @@ class VocabularyCounts:
     """Counts of titles.
 
     Attributes:
-        train: How often each spelling of the vocabulary's titles occurs in train.
-        unseen: For each split, the number of roles and of last roles whose title is in no career of train,
-            in any spelling that counts as the same.
+        train: Number of occurrences in train of each spelling of the vocabulary's titles.
+        unseen: Number of roles and of last roles in each split whose title occurs in no career of train, in
+            any spelling of that title.
     """
 
     train: Mapping[str, int]
@@ -53,10 +54,10 @@ def count_titles(splits: Partitions, settings: VocabularySettings, rule: TitleRu
     """Count the titles of all splits.
 
     Args:
-        splits: In each partition a table for each split, with a list of strings in ``titles`` for each
-            career; only the titles of ``train`` become vocabulary.
-        settings: Which titles are kept.
-        rule: Which titles are one title.
+        splits: Partitions with one table per split. The column ``titles`` has a list of strings for each
+            career. Only titles of ``train`` enter the vocabulary.
+        settings: Settings that decide which titles are kept.
+        rule: Rule that decides which titles are one title.
     """
     num_parts = max(2, min(_MOST_PARTS, len(splits.contents))) if splits.on_ray else 1
     counted = splits.columns(_count_partition, num_parts, rule, num_parts)
@@ -73,7 +74,7 @@ def count_titles(splits: Partitions, settings: VocabularySettings, rule: TitleRu
 
 
 def _count_partition(splits: Mapping[str, pa.Table], rule: TitleRule, num_parts: int) -> list[pa.Table]:
-    """Count a partition's titles; a title's rows are in the same part for every partition."""
+    """Count the titles of a partition. The rows of a title are in the same part in every partition."""
     blocks = [
         _count_block(rule, split, splits[split]["titles"].combine_chunks(), num_parts) for split in SPLITS
     ]
@@ -81,12 +82,12 @@ def _count_partition(splits: Mapping[str, pa.Table], rule: TitleRule, num_parts:
 
 
 def _count_block(rule: TitleRule, split: str, titles: pa.ListArray, num_parts: int) -> list[pa.Table]:
-    """Count the titles of one split; a title's rows are always in the same part."""
+    """Count the titles of one split. The rows of a title are always in the same part."""
     coded = titles.flatten().dictionary_encode()
     surfaces, codes = coded.dictionary.to_pylist(), coded.indices.to_numpy()
     last = np.cumsum(pc.list_value_length(titles).to_numpy()) - 1
     identified = [rule.key(surface) for surface in surfaces]
-    # Titles that nothing identifies, because they have no letter, are counted under their own spelling.
+    # Titles whose key is empty, because they have no letter or digit, are counted under their own spelling.
     keys = [key or surface for key, surface in zip(identified, surfaces, strict=True)]
     counted = pa.table(
         {
@@ -104,7 +105,7 @@ def _count_block(rule: TitleRule, split: str, titles: pa.ListArray, num_parts: i
 
 
 def _sum_part(settings: VocabularySettings, *counted: pa.Table) -> _Part:
-    """Sum the partitions' counts of a part."""
+    """Sum the counts of one part over all partitions."""
     sums = pa.concat_tables(counted).group_by(["key", "surface", "is_identified", "split"]).aggregate(_SUMS)
     rows = sums.rename_columns({f"{column}_sum": column for column, _ in _SUMS})
     is_train = pc.equal(rows["split"], _TRAIN)
@@ -115,7 +116,7 @@ def _sum_part(settings: VocabularySettings, *counted: pa.Table) -> _Part:
 
 
 def _kept_titles(train: pa.Table, settings: VocabularySettings) -> pa.Table:
-    """The spellings of the titles that are kept: the most frequent; of equals the alphabetically first."""
+    """Return the spellings of the most frequent titles, which are kept. Ties are in alphabetical order."""
     totals = train.group_by("key").aggregate([("roles", "sum")])
     totals = totals.filter(pc.greater_equal(totals["roles_sum"], settings.min_count))
     totals = totals.sort_by([("roles_sum", "descending"), ("key", "ascending")])

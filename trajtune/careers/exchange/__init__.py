@@ -1,1 +1,1 @@
-"""Whole people in each partition: the exchange by person, and work on one partition at a time."""
+"""The exchange by person: puts all data of a person into one partition, and works on partitions."""

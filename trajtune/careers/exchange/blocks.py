@@ -1,6 +1,6 @@
-"""A parsed block as reading tasks hand it on: its people in buckets, and a head with counts.
+"""Parsed blocks, the results of reading tasks: people in buckets, and a head with counts.
 
-A block is a table with a row for each bucket that occurs in it, and one row for the head.
+A block is a table with one row for each bucket that occurs in it, and one row for the head.
 """
 
 import json
@@ -27,8 +27,8 @@ _TALLY: Final = "tally "
 _BLOCK: Final = pa.schema(
     [
         pa.field("bucket", pa.int32()),  # or _HEAD
-        pa.field("content", pa.large_binary()),  # of the head: the quarantine; null if there is none yet
-        pa.field("about", pa.string()),  # of the head: its counts as JSON, or the error
+        pa.field("content", pa.large_binary()),  # in the head: the quarantine; null if there is none yet
+        pa.field("about", pa.string()),  # in the head: its counts as JSON, or the error
         pa.field("is_error", pa.bool_()),
     ]
 )
@@ -36,12 +36,12 @@ _BLOCK: Final = pa.schema(
 
 @dataclass(frozen=True)
 class Head:
-    """What the process that was started hears of a block.
+    """The summary of a block that the driver process receives.
 
     Attributes:
-        counts: As in `LoadedCareers`; of a block of roles ``rows_in`` alone.
-        faults: What is in the block's quarantine.
-        error: Why nothing can be read; None if it can.
+        counts: Counts as in `LoadedCareers`; for a block of roles only ``rows_in``.
+        faults: Summary of the block's quarantine.
+        error: Reason why the block cannot be read; None if it can.
     """
 
     counts: dict[str, int]
@@ -50,7 +50,7 @@ class Head:
 
 
 def career_block(rows: pa.Table, layout: JsonHistory, settings: DataSettings, today: date) -> pa.Table:
-    """Parse rows that are careers."""
+    """Parse rows that are careers into a block."""
     part = career_part(rows, layout, settings, today)
     table = part.careers
     for name in part.tallies.column_names:
@@ -60,14 +60,14 @@ def career_block(rows: pa.Table, layout: JsonHistory, settings: DataSettings, to
 
 
 def roles_block(rows: pa.Table, layout: RoleRows, settings: DataSettings, today: date) -> pa.Table:
-    """Parse rows that are roles. Rows without an id are in the first bucket."""
+    """Parse rows that are roles into a block. Rows without an id go to the first bucket."""
     roles = role_block(rows, layout, settings, today)
     head = (_HEAD, None, json.dumps({"rows_in": len(roles)}), False)
     return _block([head, *_in_buckets(roles, buckets_of(roles["id"]))])
 
 
 def error_block(message: str) -> pa.Table:
-    """The block of rows that cannot be read."""
+    """Return a block for rows that cannot be read."""
     return _block([(_HEAD, None, message, True)])
 
 
@@ -88,7 +88,7 @@ def _block(rows: Sequence[tuple[int, pa.Buffer | None, str | None, bool]]) -> pa
 
 
 def _in_buckets(table: pa.Table, buckets: NDArray[np.int64]) -> Iterator[tuple[int, pa.Buffer, None, bool]]:
-    """The rows of each bucket that occurs, compressed."""
+    """Yield the compressed rows of each bucket that occurs."""
     order = np.argsort(buckets, kind="stable")
     ordered = table.take(pa.array(order)).combine_chunks()
     ends = np.cumsum(np.bincount(buckets, minlength=BUCKETS))
@@ -98,7 +98,7 @@ def _in_buckets(table: pa.Table, buckets: NDArray[np.int64]) -> Iterator[tuple[i
 
 
 def head_of(block: pa.Table) -> Head:
-    """The head of a block; a block of no rows has none."""
+    """Return the head of a block. For a block without rows it is empty."""
     for row in range(len(block)):
         if block["bucket"][row].as_py() == _HEAD:
             about = block["about"][row].as_py()
@@ -109,25 +109,25 @@ def head_of(block: pa.Table) -> Head:
 
 
 def quarantine_of(block: pa.Table) -> pa.Table:
-    """The entries of a block's quarantine."""
+    """Return the entries of a block's quarantine."""
     found = [content for bucket, content in _contents(block) if bucket == _HEAD]
     return found[0] if found else QUARANTINE.empty_table()
 
 
 def tables_of(blocks: Sequence[pa.Table], first: int, end: int) -> list[pa.Table]:
-    """What the blocks have in the buckets from ``first`` to before ``end``."""
+    """Return the tables of all blocks in the buckets from ``first`` to ``end`` (exclusive)."""
     return [content for block in blocks for content in (c for b, c in _contents(block, first, end))]
 
 
 def part_of(table: pa.Table) -> Part:
-    """The careers of a bucket of `career_block`; their counts are in the head."""
+    """Return the careers of a bucket of `career_block`, without counts, which are in the head."""
     names = [name for name in table.column_names if name.startswith(_TALLY)]
     tallies = table.select(names).rename_columns([name.removeprefix(_TALLY) for name in names])
     return Part(table.select(CAREERS.names), QUARANTINE.empty_table(), {}, tallies)
 
 
 def _contents(block: pa.Table, first: int = _HEAD, end: int = 0) -> Iterator[tuple[int, Any]]:
-    """The buckets of a block within some bounds that have a content, and the content."""
+    """Yield each bucket from ``first`` to ``end`` (exclusive) that has content, with its table."""
     if not len(block):
         return
     buckets = block["bucket"].to_numpy()

@@ -1,4 +1,4 @@
-"""What is in quarantine, summed over blocks and partitions, and when it is too much."""
+"""Sums what is in quarantine over blocks and partitions, and raises if it is too much."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ LONGEST_EXAMPLE: Final = 120
 
 @dataclass(frozen=True)
 class Faults:
-    """The entries of a quarantine in numbers; those of several are their sum.
+    """Counts of quarantine entries. The counts of several quarantines can be added.
 
     Attributes:
         entries: Number of entries with each reason.
-        rows: Number of source rows of these.
-        examples: For each reason and level the alphabetically first detail.
+        rows: Number of source rows of the entries with each reason.
+        examples: Alphabetically first detail for each reason and level.
     """
 
     entries: Mapping[str, int]
@@ -30,7 +30,7 @@ class Faults:
 
     @classmethod
     def of(cls, quarantine: pa.Table) -> "Faults":
-        """The entries of `careers.schema.QUARANTINE`."""
+        """Count the entries of a table `careers.schema.QUARANTINE`."""
         entries, rows = Counter[str](), Counter[str]()
         examples = {}
         sums = quarantine.group_by(["reason", "level"]).aggregate(
@@ -49,8 +49,8 @@ class Faults:
         return Faults(_summed(self.entries, other.entries), _summed(self.rows, other.rows), examples)
 
     def example(self, reason: str) -> str:
-        """A value that is at fault for a reason, and the setting that may help."""
-        # A career's own detail may be a number.
+        """Return an example value for a reason, and the setting that may help."""
+        # The detail of a role comes first, because the detail of a career may be just a number.
         detail = self.examples.get((reason, "role"), self.examples.get((reason, "career"), ""))
         shown = " ".join(detail.split())[:LONGEST_EXAMPLE]
         remedy = REMEDIES.get(Reason[reason.upper()])
@@ -69,10 +69,11 @@ def _summed(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
 def refuse_if_too_many_faults(
     faults: Faults, counts: Mapping[str, int], source: Mapping[str, Any], data: DataSettings
 ) -> None:
-    """Raise if too many rows are at fault; `Reason.TOO_FEW_ROLES` is no fault, so it does not count.
+    """Raise if too many rows are at fault. `Reason.TOO_FEW_ROLES` is not a fault and does not count.
 
     Raises:
-        SourceError: Names the commonest reasons, with an example and a remedy of each.
+        SourceError: If too many rows are at fault, or no career is left. The message names the most frequent
+            reasons, with an example and a remedy for each.
     """
     rows_in = counts["rows_in"]
     share = (sum(faults.rows.values()) - faults.rows.get(Reason.TOO_FEW_ROLES.code, 0)) / rows_in
@@ -90,7 +91,7 @@ def refuse_if_too_many_faults(
 
 
 def source_name(source: Mapping[str, Any]) -> str:
-    """The source in one word or path, for messages."""
+    """Return the source as one word or a path, for messages."""
     return (
         "The query" if "query" in source else str(source.get("table") or source.get("path") or source["kind"])
     )

@@ -1,4 +1,4 @@
-"""Join what the blocks have of each person, partition by partition, and check the whole."""
+"""Joins the careers of each person from all blocks, partition by partition, and checks the result."""
 
 import sys
 from collections import Counter
@@ -26,7 +26,7 @@ from trajtune.experiment.sources import JsonHistory, Layout, RoleRows
 
 @dataclass(frozen=True)
 class _Report:
-    """Report of a partition: its own counts, its own faults, and the latest day in it."""
+    """The report on one partition: its counts, its faults, and its latest day, in days since 1970-01-01."""
 
     counts: Mapping[str, int]
     faults: Faults
@@ -42,26 +42,26 @@ def joined_by_person(
     today: date,
     careers_in_a_partition: int,
 ) -> PartitionedCareers:
-    """The careers of all blocks: whole people in each partition, checked.
+    """Join the careers of all blocks, and check them. All data of a person is in one partition.
 
     Args:
-        blocks: Ray's references to what reading tasks made.
-        heads: Of the blocks, in any order.
-        source: What the manifest says of the source.
-        data: How rows become careers.
-        layout: What a row is.
-        today: The last day on which anything can have happened, unless the as-of date is fixed.
-        careers_in_a_partition: Number of careers from which there are more partitions.
+        blocks: Ray's references to the blocks that reading tasks made.
+        heads: Heads of the blocks, in any order.
+        source: Description of the source for the manifest.
+        data: Settings that say how rows become careers.
+        layout: Layout of the source: rows are roles or careers.
+        today: Last day on which anything can have happened, unless the as-of date is fixed.
+        careers_in_a_partition: Number of careers above which there are more partitions.
 
     Raises:
-        SourceError: If there is nothing to read, or too large a share of it cannot be used.
+        SourceError: If there is nothing to read, or if too large a share of the rows cannot be used.
     """
     counts: Counter[str] = Counter()
     for head in heads:
         counts.update(head.counts)
     is_roles = not isinstance(layout, JsonHistory)
     num = num_partitions({"rows_in": counts["rows_in"]}, is_roles, careers_in_a_partition)
-    on_ray = num > 1  # one partition is less work than tasks for it
+    on_ray = num > 1  # for one partition, tasks would cost more than they save
     if not on_ray:
         blocks = [fetched(block) for block in blocks]
     width = BUCKETS // num
@@ -69,7 +69,7 @@ def joined_by_person(
     partitions, reports = Partitions(bounds, on_ray).map(_join, data, layout, *blocks)
     faults = sum((head.faults for head in heads), NO_FAULTS)
     if is_roles:
-        counts = Counter()  # a role's fate is known only here
+        counts = Counter()  # whether a role is kept is known only after the join
     latest = None
     for report in reports:
         counts.update(report.counts)
@@ -103,7 +103,7 @@ def _quarantine(block: pa.Table) -> tuple[Content, None]:
 def checked_and_sorted(
     part: Part, source: dict[str, Any], data: DataSettings, today: date, layout: Layout = RoleRows()
 ) -> LoadedCareers:
-    """All careers as one part, checked as in `joined_by_person`."""
+    """Check and sort the careers of one part, as in `joined_by_person`."""
     as_of = _as_of(data, today, part.latest)
     careers = PartitionedCareers(
         Partitions([{"careers": part.careers, "quarantine": part.quarantine}]),
@@ -139,7 +139,7 @@ def _check(careers: PartitionedCareers, faults: Faults, data: DataSettings, layo
 
 
 def _refuse_if_no_history_is_found(careers: PartitionedCareers, layout: Layout) -> None:
-    """Raise if no row has anything under ``history_key``."""
+    """Raise if no row has a value under ``history_key``."""
     counts = careers.counts
     if not isinstance(layout, JsonHistory) or layout.history_key is None or counts["careers"]:
         return
@@ -157,14 +157,14 @@ def _refuse_if_no_history_is_found(careers: PartitionedCareers, layout: Layout) 
 
 
 def _keys_found(content: Content) -> Counter[str]:
-    """What there is where no history was found, and how often."""
+    """Count the keys that were found where no history was found."""
     return Counter(
         detail for detail in content["quarantine"]["detail"].to_pylist() if ", but the keys " in detail
     )
 
 
 def _warn(counts: Mapping[str, int]) -> None:
-    """Say on stderr what was read otherwise than it was perhaps meant."""
+    """Print warnings on stderr about values that were perhaps not read as intended."""
     if number := counts.get("lines_swallowed", 0):
         print(
             f"WARNING: {number:,} lines of CSV lie within a field of another row, which is in quarantine: a "

@@ -1,4 +1,4 @@
-"""The careers of a source in partitions, with the counts and the day of the whole source."""
+"""The careers of a source in partitions, with the counts and the as-of date of the complete source."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,15 +20,15 @@ from trajtune.careers.schema import QUARANTINE, LoadedCareers
 
 @dataclass(frozen=True)
 class PartitionedCareers:
-    """What was read, in partitions.
+    """Careers that were read, in partitions.
 
     Attributes:
-        partitions: In each ``careers``, sorted by id, and ``quarantine``: its own entries.
-        quarantine: All other entries, by the name ``quarantine`` in any number of partitions.
-        reasons: The number of entries of all quarantines with each reason.
-        counts: As in `LoadedCareers`.
-        source: As in `LoadedCareers`.
-        as_of: As in `LoadedCareers`.
+        partitions: Partitions with the tables ``careers``, sorted by id, and ``quarantine``.
+        quarantine: Any number of further partitions with a table ``quarantine``, which has all other entries.
+        reasons: Number of entries with each reason, in all quarantines.
+        counts: Counts as in `LoadedCareers`.
+        source: Description of the source, as in `LoadedCareers`.
+        as_of: The day that the data describes, as in `LoadedCareers`.
     """
 
     partitions: Partitions
@@ -44,7 +44,7 @@ class PartitionedCareers:
         return self.counts["rows_in"] != self.counts["careers_in"]
 
     def loaded(self) -> LoadedCareers:
-        """The same careers in this process as one table."""
+        """Return the same careers as one table in this process."""
         found = list(self.partitions.each(_content))
         quarantine = [content["quarantine"] for content in [*found, *self.quarantine.each(_content)]]
         careers = pa.concat_tables([content["careers"] for content in found])
@@ -59,7 +59,7 @@ class PartitionedCareers:
     def after(
         self, partitions: Partitions, counts: Mapping[str, int], reasons: Mapping[str, int]
     ) -> "PartitionedCareers":
-        """The same careers after a change, which also changed counts and reasons by some number."""
+        """Return the careers with new partitions, after adding changes to the counts and the reasons."""
         return replace(
             self,
             partitions=partitions,
@@ -71,11 +71,11 @@ class PartitionedCareers:
 def partitioned(
     loaded: LoadedCareers, careers_in_a_partition: int = CAREERS_IN_A_PARTITION
 ) -> PartitionedCareers:
-    """Careers that are in this process, in as many partitions as if they were read in partitions.
+    """Divide careers in this process into the same partitions as if they had been read in partitions.
 
     Args:
-        loaded: What was read.
-        careers_in_a_partition: Number of careers from which there are more partitions.
+        loaded: The careers that were read.
+        careers_in_a_partition: Number of careers above which there are more partitions.
     """
     is_roles = loaded.counts["rows_in"] != loaded.counts["careers_in"]
     num = num_partitions(loaded.counts, is_roles, careers_in_a_partition)
@@ -99,6 +99,6 @@ def _content(content: Content) -> Content:
 
 
 def sorted_quarantine(parts: Sequence[pa.Table]) -> pa.Table:
-    """All entries of several quarantines, sorted by every column."""
+    """Join the entries of several quarantines, sorted by all columns."""
     table = pa.concat_tables([QUARANTINE.empty_table(), *parts])
     return table.sort_by([(name, "ascending") for name in table.column_names]).combine_chunks()

@@ -1,4 +1,4 @@
-"""Work on one partition at a time: in this process, or as tasks of Ray, which keeps what they make."""
+"""Works on one partition at a time, in this process or in Ray tasks, whose results stay in Ray."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ from trajtune.careers.exchange.by_person import packed, unpacked
 from trajtune.errors import TrajtuneError
 
 _MOST_WRITERS: Final = 2
-"""Tasks at a time that write files on one machine."""
+"""Maximum number of tasks that write files on one machine at once."""
 
 Content = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Partitions:
-    """The partitions of some data, in order; a person is in one of them.
+    """The partitions of some data, in order. All data of a person is in one partition.
 
     Attributes:
-        contents: The content of each partition: tables and more by name; or Ray's references to these.
-        on_ray: Whether they are references. Tables are compressed in Ray's object store.
+        contents: Content of each partition: tables and other values by name, or Ray's reference to them.
+        on_ray: Whether the contents are references. Tables are compressed in Ray's object store.
     """
 
     contents: Sequence[Any]
@@ -30,13 +30,13 @@ class Partitions:
     def each(
         self, function: Callable[..., Any], *shared: Any, own: Sequence[Any] = (), here: bool = False
     ) -> Iterator[Any]:
-        """The result of a function for each partition, in their order.
+        """Yield the result of a function for each partition, in order.
 
         Args:
-            function: Called with a partition's content, its item of ``own`` if there are any, and ``shared``.
+            function: Function of a partition's content, its item of ``own`` if given, and ``shared``.
             shared: Arguments that are the same for all partitions.
-            own: An argument for each partition.
-            here: Run it on this machine, because it writes files.
+            own: One argument per partition; empty for none.
+            here: Whether to run the function on this machine, because it writes files.
         """
         if not self.on_ray:
             yield from (function(*arguments, *shared) for arguments in self._arguments(own))
@@ -49,12 +49,12 @@ class Partitions:
     def map(
         self, function: Callable[..., tuple[Content, Any]], *shared: Any, own: Sequence[Any] = ()
     ) -> tuple["Partitions", Iterator[Any]]:
-        """The new contents that a function makes of the partitions, and what it reports of each, as it comes.
+        """Return the partitions that a function makes from these, and an iterator over its reports.
 
         Args:
-            function: As of `each`; returns a content, which stays where it is, and something small.
-            shared: As of `each`.
-            own: As of `each`.
+            function: Function as in `each`. It returns a content, which is not moved, and a small report.
+            shared: Arguments that are the same for all partitions.
+            own: One argument per partition; empty for none.
         """
         if not self.on_ray:
             results = [function(*arguments, *shared) for arguments in self._arguments(own)]
@@ -65,12 +65,14 @@ class Partitions:
         )
 
     def columns(self, function: Callable[..., list[Any]], num: int, *shared: Any) -> list[list[Any]]:
-        """The first results of a function for all partitions, the second ones, and so on; references on Ray.
+        """Return the first results of a function for all partitions, then the second results, and so on.
+
+        On Ray they are references.
 
         Args:
-            function: As of `each`; returns ``num`` results.
-            num: At least 2 on Ray.
-            shared: As of `each`.
+            function: Function of a partition's content and ``shared``. It returns ``num`` results.
+            num: Number of results; at least 2 on Ray.
+            shared: Arguments that are the same for all partitions.
         """
         if not self.on_ray:
             rows = [function(content, *shared) for content in self.contents]
@@ -100,7 +102,7 @@ class Partitions:
     def _each_here(
         self, function: Callable[..., Any], shared: tuple[Any, ...], own: Sequence[Any]
     ) -> Iterator[Any]:
-        """As `each`, on the node of this process, which may have no CPU for tasks: a few at a time."""
+        """Do the same as `each` on this node, which may have no CPU for tasks: a few tasks at a time."""
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -122,7 +124,7 @@ def _reference(argument: Any) -> Any:
 
 
 def reduced_on_ray(function: Callable[..., Any], columns: Sequence[Sequence[Any]], shared: Any) -> list[Any]:
-    """What a function makes of ``shared`` and each column of `Partitions.columns`."""
+    """Return the result of a function of ``shared`` and each column of `Partitions.columns`."""
     import ray
 
     task, once = ray.remote(num_cpus=1)(function), ray.put(shared)
@@ -141,7 +143,7 @@ def _content_and_report(
 
 
 def opened(content: Any) -> Any:
-    """A content with its tables decompressed, as functions get it."""
+    """Return a content with its tables decompressed, in the form that functions receive."""
     if not isinstance(content, dict):
         return content
     return {name: v.table() if isinstance(v, _PackedTable) else v for name, v in content.items()}
@@ -167,11 +169,11 @@ def _each_fetched(references: list[Any]) -> Iterator[Any]:
 
 
 def fetched(reference: Any) -> Any:
-    """A task's result in this process.
+    """Fetch a task's result into this process.
 
     Raises:
-        TrajtuneError: What the task raised.
-        OSError: What the task raised.
+        TrajtuneError: If the task raised it.
+        OSError: If the task raised it.
     """
     import ray
 

@@ -1,1 +1,1 @@
-"""When two titles are one title: the Unicode key, the service's key, and the user's synonyms."""
+"""Decides when two titles are one title: the Unicode key, the service's key and the user's synonyms."""

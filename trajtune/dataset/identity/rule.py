@@ -1,4 +1,4 @@
-"""The rule by which two titles are one title: a key, and the user's synonyms."""
+"""The rule that decides when two titles are one title: a key, and the user's synonyms."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ IdentityBy = Literal["unicode", "service"]
 
 @dataclass(frozen=True)
 class TitleRule:
-    """Titles with the same key are one title.
+    """The rule of a vocabulary. Titles with the same key are one title.
 
     Attributes:
-        by: Whose key counts.
-        keys: The key of each synonym, and the key of the title that it stands for.
-        names: The key of each title that a synonym stands for, and the title.
+        by: Kind of key that is compared.
+        keys: Mapping from the key of each synonym to the key of the title that it stands for.
+        names: Mapping from the key of each title that a synonym stands for to that title.
         synonyms: Titles that stand for another title, in alphabetical order.
     """
 
@@ -28,25 +28,26 @@ class TitleRule:
     synonyms: tuple[str, ...] = ()
 
     def key(self, title: str) -> str:
-        """What identifies a title; the empty string identifies none."""
+        """Return the key of a title. An empty key identifies no title."""
         own = self.own_key(title)
         return self.keys.get(own, own)
 
     def own_key(self, title: str) -> str:
-        """The same without synonyms."""
+        """Return the key of a title without regard to synonyms."""
         return identity(title) if self.by == "unicode" else collapsed(service_key(title))
 
 
 def rule_with(by: IdentityBy, pairs: Iterable[tuple[str, str]], where: str) -> TitleRule:
-    """The rule with synonyms.
+    """Return a rule with synonyms.
 
     Args:
-        by: Whose key counts.
-        pairs: Each synonym and the title that it stands for, which may be a synonym itself.
-        where: Where they are written, for messages.
+        by: Kind of key that is compared.
+        pairs: Pairs of a synonym and the title that it stands for, which may itself be a synonym.
+        where: Place where the synonyms are written, for messages.
 
     Raises:
-        ExperimentError: If a title has no key, a synonym stands for two titles, or synonyms form a circle.
+        ExperimentError: If a title has no key, if a synonym stands for two titles, or if synonyms form a
+            circle.
     """
     plain = TitleRule(by)
     keys: dict[str, str] = {}
@@ -56,7 +57,7 @@ def rule_with(by: IdentityBy, pairs: Iterable[tuple[str, str]], where: str) -> T
         key, target_key = (_key(plain, title, where) for title in (source, target))
         key_of[source] = key
         if key == target_key:
-            continue  # it changes nothing
+            continue  # the pair has no effect
         names.setdefault(target_key, target.strip())
         if keys.setdefault(key, target_key) != target_key:
             raise ExperimentError(
@@ -77,7 +78,7 @@ def _key(rule: TitleRule, title: str, where: str) -> str:
 
 
 def _end_of_chain(key: str, keys: Mapping[str, str], names: Mapping[str, str], where: str) -> str:
-    """The key of the title that a synonym stands for in the end."""
+    """Follow a chain of synonyms, and return the key of the last title."""
     passed = [key]
     while (following := keys[passed[-1]]) in keys:
         if following in passed:

@@ -1,4 +1,4 @@
-"""The key under which the service looks a title up, exactly; see `docs/how-to/bundle.md`."""
+"""The key by which the service looks a title up, reproduced exactly; see `docs/how-to/bundle.md`."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Final
 
 from trajtune.dataset.identity.variations import SERVICE
 
-# JavaScript's \s; Python's differs (it has U+001C to U+001F and U+0085, and lacks U+FEFF).
+# JavaScript's \s. Python's \s differs: it includes U+001C to U+001F and U+0085, and lacks U+FEFF.
 _SPACE = "[\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]"
 _SPACE_RUN: Final = re.compile(f"{_SPACE}+")
 _EDGES: Final = re.compile(f"^{_SPACE}+|{_SPACE}+$")
@@ -14,19 +14,19 @@ _NOT_KEPT: Final = re.compile(r"[^A-Za-z0-9_ .]")
 
 _TABLE: Final[Mapping[str, str]] = {
     **SERVICE,
-    # With one full stop more, so that `sr..` is senior too.
+    # The same words with a full stop, so that `sr..` is also senior.
     **{f"{word}.": SERVICE[word] for word in ("sr", "jr", "mgr", "eng")},
-    # The service's table is a plain JavaScript object, so these two words find what every object inherits.
+    # The service's table is a plain JavaScript object, so these two words find inherited properties.
     "constructor": "function Object() { [native code] }",
     "__proto__": "[object Object]",
 }
 
 
 def service_key(title: str) -> str:
-    """The key under which the service looks a title up; blank if nothing of it is left.
+    """Return the key by which the service looks a title up. It is blank if no character is kept.
 
-    Follows the service exactly, including its quirks: accented letters are removed, not
-    folded, and a removed character may leave two spaces behind.
+    The function reproduces the service exactly, including its quirks: accented letters are removed, not
+    folded, and a removed character may leave two spaces.
     """
     text = _NOT_KEPT.sub("", _SPACE_RUN.sub(" ", trimmed(title.lower())))
     words = text.split(" ")
@@ -37,10 +37,10 @@ def service_key(title: str) -> str:
 
 
 def collapsed(key: str) -> str:
-    """A service key with runs of spaces as one; what ``vocabulary.identity: service`` compares."""
+    """Return a service key with single spaces, which ``vocabulary.identity: service`` compares."""
     return " ".join(key.split())
 
 
 def trimmed(title: str) -> str:
-    """The title without white space at its ends, as JavaScript's ``trim`` does it."""
+    """Return the title without white space at both ends, like JavaScript's ``trim``."""
     return _EDGES.sub("", title)

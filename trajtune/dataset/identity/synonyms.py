@@ -1,4 +1,4 @@
-"""The user's synonyms: a CSV or JSON file of title → title, for example from ESCO or O*NET."""
+"""Reads the user's synonyms: a CSV or JSON file of title → title, for example from ESCO or O*NET."""
 
 import csv
 import io
@@ -16,10 +16,10 @@ _COLUMNS: Final = 2
 
 
 def title_rule(settings: VocabularySettings) -> TitleRule:
-    """The rule that an experiment asks for; reads the file of synonyms.
+    """Return the rule of an experiment. The file of synonyms is read, if there is one.
 
     Raises:
-        ExperimentError: If the file cannot be read, or breaks a rule; names the line or the title.
+        ExperimentError: If the file cannot be read or breaks a rule. The message names the line or the title.
         StorageError: If the file is in a store that does not answer.
     """
     if settings.synonyms is None:
@@ -41,7 +41,7 @@ def title_rule(settings: VocabularySettings) -> TitleRule:
 def _of_json(text: str, where: str) -> Iterator[tuple[str, str]]:
     form = 'Write {"a title": "the title it stands for"}'
     try:
-        # A list of pairs, because a dictionary would hide a key that is there twice.
+        # A list of pairs, because a dictionary would hide a repeated key.
         pairs = json.loads(text, object_pairs_hook=_Pairs)
     except (ValueError, RecursionError) as error:
         raise ExperimentError(f"{where} is not JSON: {error}. {form}.") from error

@@ -1,6 +1,6 @@
-"""The Unicode key: what is left of a title when case, spaces, punctuation and usual variations do not count.
+"""The Unicode key: a title without differences of case, spaces, punctuation and usual variations.
 
-Letters, digits and combining marks of every script are kept. Signs that make another title are kept too:
+Letters, digits and combining marks of every script are kept. Signs that distinguish titles are also kept:
 ``C++``, ``C#``, ``.NET`` and ``R&D`` are not ``C``, ``Net`` and ``RD``.
 """
 
@@ -11,12 +11,12 @@ from typing import Final
 from trajtune.dataset.identity.variations import LETTERS, VARIATIONS
 
 _REMOVED: Final = "\0"
-"""Stands for a removed character until the signs are found, so that ``c/#`` is not taken for ``c#``."""
+"""Placeholder for a removed character until the signs are found, so that ``c/#`` does not become ``c#``."""
 
 _SIGNS: Final = "+#&."
 _BEFORE: Final = {ord(sign): _REMOVED for sign in "™℠"} | {
     ord("♯"): "#"
-}  # NFKC makes letters of the first two
+}  # NFKC turns the first two into letters
 _INVISIBLE: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
@@ -34,14 +34,14 @@ _SIGN: Final = re.compile(
     rf"|(?P<suffix>(?<={_LATIN})\+\+(?!{_LETTER}))"
     rf"|[{_REMOVED}{_SIGNS}]+?"
 )
-"""Signs that belong to a word, by group, and every other sign."""
+"""Matches a sign that belongs to a word, with a named group for each kind, and every other sign."""
 
 _STRAY_MARKS: Final = re.compile(rf"(?:(?<=[{_REMOVED} {_SIGNS}])|^)[^\w{_REMOVED} {_SIGNS}]+")
-"""Combining marks without a letter to combine with."""
+"""Matches combining marks that have no letter to combine with."""
 
 
 class _Characters(dict[int, str | int]):
-    """What becomes of each character; filled as characters are met."""
+    """Maps each character to its replacement. An entry is made when the character first occurs."""
 
     def __missing__(self, code: int) -> str | int:
         character = chr(code)
@@ -52,7 +52,7 @@ class _Characters(dict[int, str | int]):
         elif (kept and not _INVISIBLE.match(character)) or character in _SIGNS:
             self[code] = code
         else:
-            # Nothing is seen of a format character, for example a zero-width joiner.
+            # A format character, for example a zero-width joiner, is invisible.
             self[code] = "" if kept or category in ("Cf", "Me") else _REMOVED
         return self[code]
 
@@ -61,7 +61,7 @@ _CHARACTERS: Final = _Characters()
 
 
 def identity(title: str) -> str:
-    """The Unicode key of a title; the empty string if it has no letter and no digit.
+    """Return the Unicode key of a title; the empty string if the title has no letter and no digit.
 
     Titles with the same key are one title, unless ``vocabulary.identity`` is ``service``.
 
@@ -76,35 +76,35 @@ def identity(title: str) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether there are letters, digits and blanks alone; most titles are so, and need nothing else."""
+    """Return whether a text has only letters, digits and blanks. Most titles do, and skip further steps."""
     return text.replace(" ", "").isalnum() and (text.isascii() or not _INVISIBLE.search(text))
 
 
 def _folded(title: str) -> str:
-    """NFKC and case folding."""
+    """Apply NFKC and case folding."""
     if not _is_plain(title):
         title = title.translate(_BEFORE)
     return _composed(unicodedata.normalize("NFKC", title).casefold())
 
 
 def _composed(text: str) -> str:
-    """Composed letters, and one for those that are written in two ways."""
+    """Compose letters, and replace letters that are written in two ways by one of them."""
     for letter, other in LETTERS.items():
         text = text.replace(letter, other)
     return unicodedata.normalize("NFKC", text)
 
 
 def _letters_and_signs(text: str) -> str:
-    """Nothing but letters, digits, combining marks, blanks and the signs that make another title."""
+    """Keep only letters, digits, combining marks, blanks and the signs that distinguish titles."""
     text = text.replace("&amp;", "&").translate(_CHARACTERS)
     if not text.isascii():
-        # Again, because a removed character may have been between a letter and its mark.
+        # Compose again, because a removed character may have separated a letter from its mark.
         text = _STRAY_MARKS.sub("", _composed(text))
     return _SIGN.sub(_with_its_word, text)
 
 
 def _with_its_word(sign: re.Match[str]) -> str:
-    """A sign that belongs to a word, as a word; nothing of any other sign."""
+    """Return a sign together with its word, or the empty string if it belongs to no word."""
     if sign["suffix"]:
         return f"{sign[0]} "
     return f" {sign[0].replace(' ', '')} " if sign["language"] or sign["joined"] else ""

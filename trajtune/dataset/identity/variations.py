@@ -1,7 +1,7 @@
-"""Words that people abbreviate or spell in two ways, for ten languages.
+"""Words that people abbreviate or spell in two ways, in ten languages.
 
-Each table holds words as the keys hold them: in lower case, without punctuation. An entry must mean one word
-in one language, and must not decide anybody's gender: `Ing.`, `Dir.` or `Leiter` are left to the user's
+The tables contain words in the form of the keys: in lower case, without punctuation. An entry must have one
+meaning in its language, and must not imply a gender. So `Ing.`, `Dir.` and `Leiter` are left to the user's
 synonyms.
 """
 
@@ -44,12 +44,12 @@ _ENGLISH: Final = {
 }
 _PORTUGUESE: Final = {
     "sênior": "senior",
-    "sénior": "senior",  # Spanish and French too
+    "sénior": "senior",  # also Spanish and French
     "júnior": "junior",
     "ger": "gerente",
-    "gte": "gerente",  # Spanish too
-    "aux": "auxiliar",  # Spanish too
-    "depto": "departamento",  # Spanish too
+    "gte": "gerente",  # also Spanish
+    "aux": "auxiliar",  # also Spanish
+    "depto": "departamento",  # also Spanish
 }
 _SPANISH: Final = {
     "dpto": "departamento",
@@ -57,7 +57,7 @@ _SPANISH: Final = {
     "vtas": "ventas",
 }
 _FRENCH: Final = {
-    "pdg": "présidentdirecteur général",  # a hyphen is removed
+    "pdg": "présidentdirecteur général",  # the hyphen is removed
     "drh": "directeur des ressources humaines",
     "daf": "directeur administratif et financier",
     "raf": "responsable administratif et financier",
@@ -74,7 +74,7 @@ _GERMAN: Final = {
 }
 _ITALIAN: Final = {
     "uff": "ufficio",
-    # An apostrophe is written for the accent, and is removed.
+    # People write an apostrophe instead of the accent, and the apostrophe is removed.
     "attivita": "attività",
     "contabilita": "contabilità",
     "pubblicita": "pubblicità",
@@ -129,11 +129,11 @@ VARIATIONS: Final[Mapping[str, str]] = {
     **_SWEDISH,
     **_RUSSIAN,
 }
-"""Every table in one; no word is in two of them with two meanings."""
+"""All tables in one. No word has different meanings in two tables."""
 
 LETTERS: Final[Mapping[str, str]] = {
     "i\u0307": "i",  # the lower case of the Turkish capital with a dot
-    "ı": "i",  # capitals do not tell it from i
-    "ё": "е",  # Russian texts leave the dots out
+    "ı": "i",  # its capital is the same as that of i
+    "ё": "е",  # Russian texts often omit the dots
 }
-"""Letters that are written in two ways, after case folding."""
+"""Letters that are written in two ways, after case folding, and their replacements."""

@@ -1,1 +1,1 @@
-"""Compare the splits from counts that are summed over partitions: sizes, dates, drift, and warnings."""
+"""Compares the splits by counts that are summed over partitions: sizes, dates, drift and warnings."""

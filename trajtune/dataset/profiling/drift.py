@@ -1,4 +1,4 @@
-"""How far the titles of a split are from train's, and how far chance alone would bring them."""
+"""Measures the drift of a split's titles from train's, and the drift that chance alone would give."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from trajtune.dataset.identity.unicode_key import identity
 from trajtune.dataset.titles import UNKNOWN
 
 COMMON_TITLES: Final = 50
-"""The commonest train titles have a bin each in the stability index; the others share one."""
+"""Number of the most frequent train titles with a bin each in the stability index; the others share one."""
 
 PERMUTATIONS: Final = 99
-"""Random divisions of the same careers that `chance_index` compares."""
+"""Number of random divisions of the same careers that `chance_index` compares."""
 
 _MOST_PERMUTED: Final = 20_000
-"""Careers of each split in those divisions; with more, the index is scaled to the real numbers."""
+"""Maximum number of careers of each split in a division. For larger splits the index is scaled."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Sample:
     """Some careers of a split, for `chance_index`.
 
     Attributes:
-        titles: Of all their roles: an id or, if the title is unknown, its identity.
-        lengths: int64 ``[N]``: the number of roles of each career.
+        titles: Title of each role of these careers: its id, or its Unicode key if the title is unknown.
+        lengths: Number of roles of each career, int64 ``[N]``.
     """
 
     titles: list[int | str]
@@ -35,10 +35,10 @@ class Sample:
 
 
 def sample_of(data: SplitData, first: int, total: int) -> Sample:
-    """The part of a split's sample that is in one partition: evenly spaced careers of the whole split.
+    """Return the part of a split's sample in one partition. The sample is evenly spaced over the split.
 
     Args:
-        data: The careers of the split in this partition.
+        data: Careers of the split in this partition.
         first: Number of the split's careers in earlier partitions.
         total: Number of the split's careers in all partitions.
     """
@@ -59,41 +59,42 @@ def sample_of(data: SplitData, first: int, total: int) -> Sample:
 
 
 def whole_sample(parts: Sequence[Sample]) -> Sample:
-    """The sample of a split from its parts, in the order of the partitions."""
+    """Join the parts of a split's sample, in the order of the partitions."""
     titles = [title for part in parts for title in part.titles]
     return Sample(titles, np.concatenate([part.lengths for part in parts]))
 
 
 def title_bins(title_ids: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Counts of unknown titles, of each common one, and of all others; indices rise as titles get rarer."""
+    """Count unknown titles, each frequent title, and all other titles. Rarer titles have higher ids."""
     return np.bincount(np.minimum(title_ids, COMMON_TITLES + 1), minlength=COMMON_TITLES + 2)
 
 
 def stability_index(expected: NDArray[np.number[Any]], observed: NDArray[np.number[Any]]) -> float:
-    """Population stability index: sum of (q - p) ln(q / p) over bins; 0 is no change.
+    """Return the population stability index: the sum of (q - p) ln(q / p) over bins; 0 is no change.
+
+    Half a count is added to each bin, so that an empty bin does not make the index infinite.
 
     Args:
-        expected: Counts in each bin, ``[K]``.
-        observed: Counts in the same bins. Half a count is added to each bin of both, so that an empty
-            one does not make the index infinite.
+        expected: Number of roles in each bin, ``[K]``.
+        observed: Number of roles in the same bins, ``[K]``.
     """
     p, q = ((counts + 0.5) / (counts + 0.5).sum() for counts in (expected, observed))
     return float(((q - p) * np.log(q / p)).sum())
 
 
 def chance_index(train: Sample, other: Sample, num_careers: tuple[int, int], min_count: int = 1) -> float:
-    """The stability index that two samples of one population reach by chance: its 95th percentile.
+    """Return the 95th percentile of the stability index of two samples from one population.
 
-    Small samples differ without any drift: each lacks titles that the other has, and the titles that are
-    common in train are so partly by chance. So the careers of both splits are divided at random into two
-    groups of the same sizes, `PERMUTATIONS` times, and each time the vocabulary comes from the first group
-    alone. Careers are divided and not roles, because the roles of one person are alike. The seed is fixed.
+    Small samples differ without any drift: each lacks titles that the other has, and some titles are
+    frequent in train only by chance. So the careers of both splits are divided at random into two groups of
+    the same sizes, `PERMUTATIONS` times. Each time the vocabulary comes from the first group only. Careers
+    are divided, not roles, because the roles of one person are similar. The seed is fixed.
 
     Args:
-        train: Of the split that the vocabulary comes from.
-        other: Of val or test.
-        num_careers: The number of careers in both whole splits.
-        min_count: Rarer titles are unknown, as in the vocabulary.
+        train: Sample of the split that the vocabulary comes from.
+        other: Sample of val or test.
+        num_careers: Number of careers in the two complete splits.
+        min_count: Minimum number of occurrences of a title; rarer titles are unknown, as in the vocabulary.
     """
     codes = _codes(train.titles, other.titles)
     lengths = np.concatenate([train.lengths, other.lengths])
@@ -116,7 +117,7 @@ def chance_index(train: Sample, other: Sample, num_careers: tuple[int, int], min
 def _binned(
     expected: NDArray[np.int64], observed: NDArray[np.int64], min_count: int
 ) -> tuple[NDArray[np.number[Any]], NDArray[np.number[Any]]]:
-    """Counts of titles in the bins of `title_bins`, with the vocabulary that ``expected`` gives."""
+    """Count titles in the bins of `title_bins`, for the vocabulary that ``expected`` gives."""
     order = np.argsort(-expected, kind="stable")
     num_known = int((expected >= min_count).sum())
     bin_of = np.arange(len(order))
@@ -130,6 +131,6 @@ def _binned(
 
 
 def _codes(first: list[int | str], second: list[int | str]) -> NDArray[np.int64]:
-    """A number from 0 for each title, the same for equal ones."""
+    """Number the titles from 0. Equal titles get the same number."""
     numbers: dict[int | str, int] = {}
     return np.array([numbers.setdefault(title, len(numbers)) for title in (*first, *second)], np.int64)

@@ -1,4 +1,4 @@
-"""Counts of a split that the profile, the warnings and the report need, summed over partitions."""
+"""Counts of a split for the profile, the warnings and the report, summed over partitions."""
 
 from dataclasses import dataclass, fields
 from datetime import date
@@ -13,37 +13,37 @@ from trajtune.dataset.split import DayCounts
 from trajtune.dataset.titles import UNKNOWN, TitleEncoder
 
 LONGEST_CAREER: Final = 20
-"""Careers of more roles are counted with those of so many."""
+"""Highest number of roles in the histogram of career lengths; longer careers are counted here."""
 
 LONGEST_TENURE_MONTHS: Final = 240
-"""Longer tenures are counted with those of so many months."""
+"""Highest tenure in the histogram of tenures, in months; longer tenures are counted here."""
 
 TENURE_EDGES: Final = np.arange(0, LONGEST_TENURE_MONTHS + 12, 6)
-"""Edges of the bins of tenures, in months."""
+"""Edges of the bins of the histogram of tenures, in months."""
 
 _EPOCH: Final = date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
 class SplitFacts:
-    """Counts of a split, or of the part of it in one partition; the facts of several are their sum.
+    """Counts of a split, or of its part in one partition. The facts of several parts can be added.
 
     Attributes:
-        careers: Number of careers, and so of targets.
+        careers: Number of careers, which is also the number of targets.
         roles: Number of roles.
         dates: Histogram of the split dates.
-        unknown_titles: Roles whose title the vocabulary lacks.
-        unknown_targets: The same of last roles.
-        known_tenures: Last roles whose tenure is known.
-        known_labels: Last roles whose hireability is known.
-        targets_before_train_cutoff: Last roles that began before the train cutoff.
-        targets_on_input_day: Last roles that began on the day on which the role before began.
-        title_bins: From `drift.title_bins`.
-        title_counts: int64 ``[V]``: how many roles have each index; counted in train alone.
-        lengths: int64 ``[LONGEST_CAREER + 1]``: how many careers have so many roles.
-        ended_roles: Roles whose tenure is known.
-        tenures: int64: how many of these are in each bin of `TENURE_EDGES`.
-        served: How the service sees the titles.
+        unknown_titles: Number of roles whose title is not in the vocabulary.
+        unknown_targets: Number of last roles whose title is not in the vocabulary.
+        known_tenures: Number of last roles with a known tenure.
+        known_labels: Number of last roles with a known hireability.
+        targets_before_train_cutoff: Number of last roles that began before the train cutoff.
+        targets_on_input_day: Number of last roles that began on the same day as the role before.
+        title_bins: Result of `drift.title_bins`.
+        title_counts: Number of roles with each title index, int64 ``[V]``; counted in train only.
+        lengths: Number of careers with each number of roles, int64 ``[LONGEST_CAREER + 1]``.
+        ended_roles: Number of roles with a known tenure.
+        tenures: Number of these roles in each bin of `TENURE_EDGES`, int64.
+        served: Counts of titles that the service sees differently.
     """
 
     careers: int
@@ -68,20 +68,20 @@ class SplitFacts:
 
     @property
     def highest_id(self) -> int:
-        """The highest index that a role has."""
+        """Highest title index of any role."""
         return int(np.flatnonzero(self.title_counts).max(initial=UNKNOWN))
 
 
 def facts_of(
     data: SplitData, encoder: TitleEncoder, train_cutoff: date, *, counts_titles: bool = True
 ) -> SplitFacts:
-    """The facts of some careers of a split.
+    """Return the facts of some careers of a split.
 
     Args:
-        data: Encoded by ``encoder``.
+        data: The careers, encoded with ``encoder``.
         encoder: The vocabulary.
         train_cutoff: First day that is not train.
-        counts_titles: Whether `SplitFacts.title_counts` are wanted.
+        counts_titles: Whether to fill `SplitFacts.title_counts`; otherwise it is empty.
     """
     arrays = data.arrays
     ids, last = arrays.title_ids, arrays.offsets[1:] - 1

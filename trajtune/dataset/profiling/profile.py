@@ -1,4 +1,4 @@
-"""Describe the splits from their facts, and refuse a vocabulary that knows hardly a title."""
+"""Describes the splits by their facts, and refuses a vocabulary that lacks nearly all titles."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -9,13 +9,13 @@ from trajtune.errors import SourceError
 from trajtune.experiment.settings import VocabularySettings
 
 MOST_UNKNOWN: Final = 0.9
-"""Share of train's roles without an index from which a vocabulary is refused."""
+"""A vocabulary is refused if at least this share of train's roles have no index."""
 
 MOST_UNKNOWN_TARGETS: Final = 0.98
-"""Share of val's and test's targets without an index from which a vocabulary is refused."""
+"""A vocabulary is refused if at least this share of the targets of val and test have no index."""
 
 _FEWEST_TARGETS: Final = 50
-"""With fewer targets that share says little."""
+"""Minimum number of targets for which that share is reliable."""
 
 
 def profile(
@@ -27,21 +27,24 @@ def profile(
     """Describe each split in plain JSON values.
 
     Args:
-        splits: By name.
-        unseen: For each split, the number of roles and of last roles whose title is not in train.
+        splits: Facts of each split, by name.
+        unseen: Number of roles and of last roles of each split whose title is not in train.
         samples: Some careers of each split.
-        min_count: Rarer titles are unknown to the vocabulary.
+        min_count: Minimum number of occurrences of a title in train; the vocabulary lacks rarer titles.
 
     Returns:
-        For each split ``careers``, ``roles``, ``first`` and ``last`` split date, ``still_held`` (share
-        of last roles whose end is unknown), ``unseen_titles`` (share of its roles whose title no
-        career of train has, in any spelling that counts as the same), ``unknown_titles`` (share whose
-        title the vocabulary does not hold: too rare a one too), ``unseen_targets`` and
-        ``unknown_targets`` (the same of its last roles), ``targets_before_train_cutoff`` (share of last
-        roles that began before the train cutoff), ``targets_on_input_day`` (share of last roles that
-        began on the day on which the role before began, as far as their dates tell), ``psi``, the
-        population stability index of its titles against train's, and ``psi_by_chance``, what that index
-        reaches without any drift; see `chance_index`.
+        These values for each split. Shares are from 0 to 1:
+
+        - ``careers``, ``roles``: numbers of careers and roles.
+        - ``first``, ``last``: first and last split date.
+        - ``still_held``: share of last roles whose end is unknown.
+        - ``unseen_titles``: share of roles whose title is in no career of train, in any spelling.
+        - ``unknown_titles``: share of roles whose title is not in the vocabulary. This includes rare titles.
+        - ``unseen_targets``, ``unknown_targets``: the same shares of last roles.
+        - ``targets_before_train_cutoff``: share of last roles that began before the train cutoff.
+        - ``targets_on_input_day``: share of last roles with the same start date as the role before.
+        - ``psi``: population stability index of the titles relative to train's.
+        - ``psi_by_chance``: the index without any drift; see `chance_index`.
     """
     train = splits["train"]
     described = {}
@@ -70,15 +73,15 @@ def profile(
 
 
 def refuse_unknown(splits: Mapping[str, SplitFacts], settings: VocabularySettings) -> None:
-    """Refuse a vocabulary that holds hardly any of the titles.
+    """Raise if the vocabulary lacks nearly all titles.
 
     Args:
-        splits: By name.
-        settings: Which titles are kept.
+        splits: Facts of each split, by name.
+        settings: Settings that decide which titles are kept.
 
     Raises:
-        SourceError: If the vocabulary is empty, or nearly all of train's titles, or of the targets of val and
-            test, are unknown to it.
+        SourceError: If the vocabulary is empty, or if it lacks nearly all titles of train or nearly all
+            targets of val and test.
     """
     remedies = ["Check that the title column or key of `source` holds job titles, and not free text or ids"]
     if settings.identity == "service":

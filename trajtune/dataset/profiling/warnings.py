@@ -1,4 +1,4 @@
-"""What a person should read before searching, a sentence each."""
+"""Warnings that a person should read before a search, one sentence each."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -10,23 +10,23 @@ DRIFTED: Final = 0.25
 """A population stability index above this is commonly called a major shift (Siddiqi 2006)."""
 
 ALONE_DAYS: Final = 365
-"""Days between the latest career and the one before it from which a warning is worth it."""
+"""Days between the latest career and the one before it above which a warning is given."""
 
 CROWDED: Final = 0.2
-"""Share of all dates that are one date, from which a cutoff on that date is worth a warning."""
+"""A cutoff on one date gives a warning if at least this share of all dates is that date."""
 
 CONCURRENT: Final = 0.2
-"""Share of a split's targets that begin on the day of the last input from which it is worth a warning."""
+"""A warning is given if more than this share of a split's targets begin on the day of the last input."""
 
 SERVED_OTHERWISE: Final = 0.01
-"""Share of a split's roles or targets that the service does not see as the model does, worth a warning."""
+"""A warning is given if the service sees at least this share of a split's roles or targets differently."""
 
 
 def lone_date_warning(career_dates: DayCounts, as_of: date) -> str | None:
-    """A warning if one career alone moves ``as_of``, an ``auto`` one, by more than `ALONE_DAYS`.
+    """Return a warning if a single career moves an ``auto`` ``as_of`` by more than `ALONE_DAYS`, else None.
 
     Args:
-        career_dates: The last thing known of each career.
+        career_dates: Histogram of the last known date of each career.
         as_of: The day that the data describes.
     """
     if len(career_dates) < 2:
@@ -46,12 +46,12 @@ def warnings(
     cutoffs: Mapping[str, date],
     by: SplitBy,
 ) -> list[str]:
-    """Warnings to read before searching, a sentence each.
+    """Return the warnings to read before a search, one sentence each.
 
     Args:
-        described: From `profile`.
-        dates: From `split.deciding_dates`.
-        cutoffs: First day that is not in the split of that name.
+        described: Result of `profile`.
+        dates: Histogram of the result of `split.deciding_dates`.
+        cutoffs: Cutoff after ``train`` and after ``val``: the first day that is not in that split.
         by: The split rule.
     """
     sentences = []
@@ -81,10 +81,10 @@ def warnings(
 
 
 def served_warnings(titles: Mapping[str, Any]) -> list[str]:
-    """A warning if the service does not see enough titles as the model does.
+    """Return a warning if the service sees too many titles differently from the model; else an empty list.
 
     Args:
-        titles: ``titles`` of a snapshot's manifest.
+        titles: Value of ``titles`` in a snapshot's manifest.
     """
     parts = []
     for name, counts in titles["as_served"].items():
