@@ -8,6 +8,7 @@ from typing import Any, Final
 from trajtune.finalizing.evaluate.decide import FAILED, PASSED
 from trajtune.finalizing.evaluate.gates import gate_lines
 from trajtune.finalizing.report.verdict import SHIP, closing
+from trajtune.notebook import is_notebook
 from trajtune.page.format import number, words
 
 _COLOURS: Final = {PASSED: "green", FAILED: "red"}
@@ -60,4 +61,5 @@ def print_verdict(metrics: Mapping[str, Any], say: Callable[[str], None] | None)
 
 
 def _print(line: str) -> None:
-    print(line, file=sys.stderr)
+    # A notebook shows stderr in red.
+    print(line, file=sys.stdout if is_notebook() else sys.stderr)

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from trajtune.experiment.params import Params
 from trajtune.experiment.space import Choice, FloatRange, IntRange
+from trajtune.notebook import is_notebook
 from trajtune.page.format import metric_value, number, significant
 from trajtune.searching.repeats import noise_in_words, seed_noise
 from trajtune.searching.runs.directory import Run
@@ -38,7 +39,8 @@ def print_conclusion(
         if log:
             print(f"{label}: {text}", file=log)
         if not sys.stderr.isatty():
-            print(f"{label}: {text}", file=sys.stderr)
+            # A notebook shows stderr in red.
+            print(f"{label}: {text}", file=sys.stdout if is_notebook() else sys.stderr)
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.table import Table
