@@ -90,18 +90,6 @@ def test_no_fact_from_a_day_on_changes_what_was_known_before_it(seed: int, day: 
 
 @some
 @given(seed=st.integers(0, 2**32), day=st.sampled_from(DAYS))
-def test_no_later_repeat_of_a_role_changes_what_was_known(seed: int, day: date) -> None:
-    """Merged roles with dates of days: a coarse date of a merged role is known by its first role alone."""
-    rng, data = Random(seed), options(merge_repeats=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(later_facts, "FORMS", ("%Y-%m-%d",))
-        careers = [some_career(rng) for _ in range(30)]
-        before, after = (known(each, data) for each in (careers, changed_later(careers, rng, day)))
-    assert content(before.before(day)) == content(after.before(day))
-
-
-@some
-@given(seed=st.integers(0, 2**32), day=st.sampled_from(DAYS))
 def test_the_roles_are_those_that_prepare_would_have_read_on_that_day(seed: int, day: date) -> None:
     rng, data = Random(seed), options()
     careers = [some_career(rng) for _ in range(30)]
@@ -159,14 +147,6 @@ def test_an_end_in_val_of_somebody_who_moved_later_is_not_known() -> None:
     assert content(one) == content(other)
 
 
-def test_a_later_repeat_of_the_last_role_does_not_change_what_was_known_of_its_end() -> None:
-    once = [role("A", "2005-01-01", "2006-01-01"), role("B", "2006-01-01", "2007-02-03")]
-    again = [*once, role("B", "2009-05-01", None)]
-    data = options(merge_repeats=True)
-    one, other = (known([career], data).before(EARLIER) for career in (once, again))
-    assert content(one) == content(other)
-
-
 def test_a_window_holds_the_last_move_of_each_person_in_it() -> None:
     career = [
         role(title, f"{year}-03-01", None)
@@ -211,4 +191,12 @@ def test_a_snapshot_that_is_split_by_career_is_refused(ladder_snapshot: Snapshot
     manifest = deepcopy(dict(ladder_snapshot.manifest))
     manifest["settings"]["split"]["by"] = "career"
     with pytest.raises(SnapshotError, match=r"needs `split\.by: move`"):
+        KnownCareers.of(Snapshot(ladder_snapshot.path, manifest, ladder_snapshot.ledger))
+
+
+def test_a_snapshot_with_merged_roles_is_refused(ladder_snapshot: Snapshot) -> None:
+    manifest = deepcopy(dict(ladder_snapshot.manifest))
+    manifest["settings"]["data"]["merge_repeats"] = True
+    manifest["settings"]["split"]["by"] = "move"
+    with pytest.raises(SnapshotError, match=r"needs `data\.merge_repeats: false`"):
         KnownCareers.of(Snapshot(ladder_snapshot.path, manifest, ladder_snapshot.ledger))

@@ -51,7 +51,7 @@ class KnownCareers:
         """Read the careers of a snapshot.
 
         Raises:
-            SnapshotError: If the snapshot is not split by move.
+            SnapshotError: If the snapshot is not split by move, or if repeated roles were merged.
         """
         manifest = snapshot.manifest
         if (by := manifest["settings"]["split"]["by"]) != "move":
@@ -62,6 +62,11 @@ class KnownCareers:
             )
         train, val = (date.fromisoformat(manifest["cutoffs"][name]) for name in ("train", "val"))
         settings = DataSettings.model_validate(manifest["settings"]["data"])
+        if settings.merge_repeats:
+            raise SnapshotError(
+                f"A backtest needs `data.merge_repeats: false`, but {snapshot.path} has merged roles, whose "
+                "ends and starts may have become known later than the origin. Prepare and search without it."
+            )
         return cls.joined(snapshot.read("train"), snapshot.read("val"), train, val, settings)
 
     @classmethod
@@ -112,10 +117,6 @@ class KnownCareers:
         held = _held_months(arrays.start_days, until[owner] - 1)
         endless = is_last & ~has_ended & (_held_months(arrays.start_days, _end_of(self)) > _MOST_MONTHS)
         kept = (np.bincount(owner[known], minlength=arrays.num_careers) >= 2) & ~_any(owner, endless, arrays)
-        if self.settings.merge_repeats:
-            # The snapshot's end of a repeated role may be that of a later repeat.
-            has_ended &= ~is_last
-            held = np.full(len(held), np.nan, np.float32)
         open_months = np.where(is_last & ~has_ended, held, np.float32(np.nan)).astype(np.float32)
         tenure = np.where(has_ended, arrays.tenure_months, np.float32(np.nan)).astype(np.float32)
         is_first = np.zeros(len(owner), bool)
