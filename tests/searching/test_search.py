@@ -33,7 +33,7 @@ def test_a_search_prepares_the_snapshot_and_records_the_settings_given(
     assert open_run("r") == run
     assert (run.experiment.training.weight_decay, run.experiment.search.keep_checkpoints) == (0.02, 1)
     assert run.experiment.search.time_budget_s is None, "a limit holds for one session"
-    with pytest.raises(RunError, match=r"could not be compared: training.weight_decay 0.02 → 0.03"):
+    with pytest.raises(RunError, match=r"would not be comparable: training.weight_decay 0.02 → 0.03"):
         search(resume=run, settings={"training.weight_decay": 0.03})
     longer = search(resume=run, trials=2, snapshot=snapshot, settings={"search.keep_checkpoints": 2})
     assert len(read_trials(read_study(longer.path))) == 2

@@ -169,7 +169,7 @@ def test_without_node_or_its_module_the_record_has_the_reason(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     found = latency_in_node(exported_onnx, careers)
     assert found["node"] is None
-    assert "onnxruntime-node is not installed; `npm install" in found["node_reason"]
+    assert "onnxruntime-node is not installed; run `npm install" in found["node_reason"]
     monkeypatch.setenv("PATH", "")
     assert latency_in_node(exported_onnx, careers)["node_reason"] == "Node is not installed"
 
