@@ -46,7 +46,5 @@ def test_the_number_of_trials_follows_nodes_that_join_and_leave() -> None:
 
 
 def test_one_and_a_half_gpus_per_trial_are_refused() -> None:
-    with pytest.raises(
-        ExperimentError, match="`search.gpus_per_trial`: must be at most 1 or a whole number"
-    ):
+    with pytest.raises(ExperimentError, match="`search.gpus_per_trial`: must be at most 1 or a whole number"):
         validate(Experiment, {"search": {"gpus_per_trial": 1.5}}, "experiment")
