@@ -76,6 +76,7 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'trajtune' has no attribute {name!r}")
+    import_module("trajtune.notebook").silence_missing_widgets()
     return getattr(import_module(f"trajtune.{home}"), name)
 
 

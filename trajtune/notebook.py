@@ -3,7 +3,9 @@
 Knows nothing about careers, searches or models. IPython is used if a notebook has imported it.
 """
 
+import logging
 import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from html import escape
 from importlib import import_module
@@ -15,6 +17,18 @@ def is_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return shell is not None and hasattr(shell, "kernel")
+
+
+def silence_missing_widgets() -> None:
+    """Keep Ray and tqdm from asking in red for ipywidgets, which nothing here uses.
+
+    Both do so when they are imported in a notebook. Elsewhere this function does nothing.
+    """
+    if is_notebook() and "tqdm.auto" not in sys.modules:
+        logging.getLogger("ray.widgets.util").setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import_module("tqdm.auto")
 
 
 def html_table(caption: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
