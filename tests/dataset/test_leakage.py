@@ -23,8 +23,9 @@ from trajtune.careers.schema import LoadedCareers
 from trajtune.dataset.divide import days_of, divide
 from trajtune.dataset.encode import SplitData
 from trajtune.dataset.prepare import snapshot_of, write_content
-from trajtune.dataset.snapshot import Division, Snapshot, read_split, split_files
+from trajtune.dataset.snapshot import Snapshot, read_split, split_files
 from trajtune.dataset.split import SplitBy
+from trajtune.dataset.write_snapshot import Division
 from trajtune.experiment.settings import DataSettings, Experiment, SplitSettings, StorageSettings
 
 TODAY = date(2026, 1, 1)

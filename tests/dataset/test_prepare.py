@@ -11,8 +11,8 @@ import pytest
 from tests.dataset.test_split import career, table
 from tests.support.careers import loaded
 from trajtune.dataset.prepare import prepare, snapshot_of
+from trajtune.dataset.profiling.summary import summary
 from trajtune.dataset.snapshot import Snapshot, open_snapshot
-from trajtune.dataset.summary import summary
 from trajtune.errors import ExperimentError, SourceError
 from trajtune.experiment.load import validate
 from trajtune.experiment.settings import Experiment

@@ -20,7 +20,8 @@ from trajtune.dataset.arrays import CareerArrays
 from trajtune.dataset.as_of import careers_as_of
 from trajtune.dataset.divide import days_of, divide
 from trajtune.dataset.encode import SplitData
-from trajtune.dataset.snapshot import Division, Snapshot
+from trajtune.dataset.snapshot import Snapshot
+from trajtune.dataset.write_snapshot import Division
 from trajtune.errors import SnapshotError
 from trajtune.experiment.settings import DataSettings, Experiment
 from trajtune.monitoring.known_careers import KnownCareers, last_possible_ends

@@ -17,7 +17,7 @@ def prepare(
     from trajtune.cluster import ray_session
     from trajtune.dataset.data_report import DATA_REPORT
     from trajtune.dataset.prepare import prepare as prepare_snapshot
-    from trajtune.dataset.summary import summary
+    from trajtune.dataset.profiling.summary import summary
 
     resolved = experiment_of(experiment, settings)
     with ray_session(verbose=verbose):

@@ -5,7 +5,7 @@ The arrays are plain numpy, so all trials on a node read them from Ray's object 
 
 # N careers, R roles of all careers, E examples
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -78,6 +78,21 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.start)
+
+
+def joined_arrays(parts: Sequence[CareerArrays]) -> CareerArrays:
+    """Concatenate the careers of several parts."""
+    if len(parts) == 1:
+        return parts[0]
+    ends = np.cumsum([part.offsets[-1] for part in parts])
+    starts = ends - [part.offsets[-1] for part in parts]
+    offsets = [part.offsets[1:] + start for part, start in zip(parts, starts, strict=True)]
+    columns = {
+        name: np.concatenate([part.to_dict()[name] for part in parts])
+        for name in parts[0].to_dict()
+        if name != "offsets"
+    }
+    return CareerArrays.from_dict({**columns, "offsets": np.concatenate([[0], *offsets]).astype(np.int64)})
 
 
 def examples_of(arrays: CareerArrays, examples: Literal["last", "every_transition"]) -> Examples:

@@ -8,9 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from trajtune.dataset.profiling.facts import LONGEST_CAREER, LONGEST_TENURE_MONTHS, TENURE_EDGES, SplitFacts
+from trajtune.dataset.profiling.summary import describe_source
 from trajtune.dataset.report_sections import drift, funnel, served
 from trajtune.dataset.snapshot import Snapshot
-from trajtune.dataset.summary import describe_source
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.page.page import COLOURS, Page
 from trajtune.storage.path import StoredPath

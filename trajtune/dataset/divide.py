@@ -17,7 +17,6 @@ from trajtune.dataset.profiling.drift import Sample, sample_of, whole_sample
 from trajtune.dataset.profiling.facts import SplitFacts, facts_of
 from trajtune.dataset.profiling.profile import profile, refuse_unknown
 from trajtune.dataset.profiling.warnings import lone_date_warning, served_warnings, warnings
-from trajtune.dataset.snapshot import Division
 from trajtune.dataset.split import (
     NO_DAYS,
     SPLITS,
@@ -31,6 +30,7 @@ from trajtune.dataset.split import (
 )
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.dataset.vocabulary_counts import count_titles
+from trajtune.dataset.write_snapshot import Division
 from trajtune.experiment.settings import AUTO, DataSettings, Experiment
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from trajtune.careers.parse.tenure import tenure_months
 from trajtune.careers.schema import Precision
-from trajtune.dataset.arrays import CareerArrays, last_roles
+from trajtune.dataset.arrays import CareerArrays, joined_arrays, last_roles
 from trajtune.dataset.as_of import Roles, offsets_of
 from trajtune.dataset.identity.service_key import service_key
 from trajtune.dataset.identity.unicode_key import identity
@@ -64,15 +64,7 @@ def joined(parts: Sequence[SplitData]) -> SplitData:
     """
     if len(parts) == 1:
         return parts[0]
-    ends = np.cumsum([part.arrays.offsets[-1] for part in parts])
-    starts = ends - [part.arrays.offsets[-1] for part in parts]
-    offsets = [part.arrays.offsets[1:] + start for part, start in zip(parts, starts, strict=True)]
-    columns = {
-        name: np.concatenate([part.arrays.to_dict()[name] for part in parts])
-        for name in parts[0].arrays.to_dict()
-        if name != "offsets"
-    }
-    arrays = CareerArrays.from_dict({**columns, "offsets": np.concatenate([[0], *offsets]).astype(np.int64)})
+    arrays = joined_arrays([part.arrays for part in parts])
     texts = zip(*((part.candidate_ids, part.titles, part.split_dates) for part in parts), strict=True)
     return SplitData(arrays, *(pa.concat_arrays(list(column)) for column in texts))
 

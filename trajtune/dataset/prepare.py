@@ -13,8 +13,9 @@ from trajtune.dataset.data_report import write_data_report
 from trajtune.dataset.divide import days_of, divide, without_endless
 from trajtune.dataset.identity.synonyms import title_rule
 from trajtune.dataset.profiling.facts import SplitFacts
-from trajtune.dataset.snapshot import Snapshot, open_snapshot, write_snapshot
+from trajtune.dataset.snapshot import Snapshot, open_snapshot
 from trajtune.dataset.split import calibration_window, last_days_known, resolve_cutoffs
+from trajtune.dataset.write_snapshot import write_snapshot
 from trajtune.experiment.load import resolve
 from trajtune.experiment.settings import Experiment
 from trajtune.storage.files import check_writable, storage_errors_explained

@@ -19,22 +19,20 @@ This module reads train and val. Only `dataset.test_split` opens the test split.
 import hashlib
 import io
 import json
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
+import numpy as np
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from trajtune.careers.exchange.partitioned import sorted_quarantine
-from trajtune.careers.exchange.partitions import Content, Partitions, opened
-from trajtune.dataset.encode import SplitData, joined, split_of
-from trajtune.dataset.split import SPLITS
+from trajtune.dataset.arrays import CareerArrays, joined_arrays
+from trajtune.dataset.encode import PER_ROLE, SplitData, arrays_of, joined, split_of
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.errors import SnapshotError
 from trajtune.notebook import html_table
-from trajtune.storage.files import publish_directory, repair_directory, staging_directory, write_json
 from trajtune.storage.hashes import file_sha256
 from trajtune.storage.path import StoredPath, check_reachable, local_path, stored_path
 
@@ -42,9 +40,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA_VERSION: Final = 3
-"""Version of a snapshot with several shards. A snapshot with one file per split has `_WITHOUT_SHARDS`."""
+"""Version of a snapshot with several shards. A snapshot with one file per split has `WITHOUT_SHARDS`."""
 
-_WITHOUT_SHARDS: Final = 2
+WITHOUT_SHARDS: Final = 2
 MANIFEST: Final = "manifest.json"
 VOCABULARY: Final = "vocabulary.json"
 QUARANTINE: Final = "quarantine.parquet"
@@ -122,15 +120,35 @@ class Snapshot:
         """``titles`` of the manifest: the rule that identifies titles, and how the service sees them."""
         return dict(self.manifest.get("titles", _BY_SERVICE))
 
+    @property
+    def has_shards(self) -> bool:
+        """Whether the careers of a split are in several files, because there are many."""
+        return len(split_files(self, "train")) > 1
+
     def read(self, split: Literal["train", "val"]) -> SplitData:
-        """Read train or val. Test cannot be read here."""
+        """Read train or val, with ids and titles as text. Test cannot be read here."""
+        return read_split(self._sources(split))
+
+    def arrays(self, split: Literal["train", "val"]) -> CareerArrays:
+        """Read what models need of train or val: no text, so a small part of the memory of `read`."""
+        parts = (pq.read_table(source, columns=list(PER_ROLE)) for source in self._sources(split))
+        return joined_arrays([arrays_of(part) for part in parts])
+
+    def split_days(self, split: Literal["train", "val"]) -> NDArray[np.int32]:
+        """Read the date that put each career into train or val, in days since 1970-01-01, int32 ``[N]``."""
+        parts = (pq.read_table(source, columns=["split_date"]) for source in self._sources(split))
+        return np.concatenate([part["split_date"].cast("int32").to_numpy() for part in parts])
+
+    def _sources(self, split: str) -> Iterator[Source]:
+        """Yield the files of train or val one at a time: a file from a store is in memory until the next."""
         if split not in ("train", "val"):
             raise SnapshotError(
                 f"A snapshot gives train and val, but was asked for {split!r}. Only finalize opens test."
             )
         if split in self._verified:  # used only once: fetched content must not stay in memory
-            return read_split(self._verified.pop(split))
-        return read_split([source_of(path) for path in split_files(self, split)])
+            yield from self._verified.pop(split)
+        else:
+            yield from (source_of(path) for path in split_files(self, split))
 
 
 def split_files(snapshot: Snapshot, split: str) -> list[StoredPath]:
@@ -166,33 +184,35 @@ def open_snapshot(path: str | StoredPath) -> Snapshot:
         raise SnapshotError(
             f"{path / MANIFEST} is not a snapshot's manifest. Prepare the snapshot again."
         ) from error
-    if manifest.get("schema_version") not in (_WITHOUT_SHARDS, SCHEMA_VERSION):
+    if manifest.get("schema_version") not in (WITHOUT_SHARDS, SCHEMA_VERSION):
         raise SnapshotError(
-            f"This trajtune reads snapshots of versions {_WITHOUT_SHARDS} and {SCHEMA_VERSION}, but {path} "
+            f"This trajtune reads snapshots of versions {WITHOUT_SHARDS} and {SCHEMA_VERSION}, but {path} "
             f"has {manifest.get('schema_version')}. Run `trajtune prepare` again."
         )
     if content_id(manifest) != snapshot_id:
         raise SnapshotError(
             f"{path / MANIFEST} was altered: it does not hash to its id. Prepare the snapshot again."
         )
-    verified = verified_files(path, files, ["train", "val"])
+    verified = {}
+    for split in ("train", "val"):
+        if len(_names_of(files, split)) == 1:
+            verified[split] = [*verified_files(path, files, split)]
+        else:  # what is fetched from a store stays in memory for one file only
+            for _ in verified_files(path, files, split):
+                pass
     for name in sorted(files):
         if "/" not in name or name.startswith(f"{REFIT}/"):
             verify_file(path / name, files[name])
     return Snapshot(path, manifest, path / LEDGER, verified)
 
 
-def verified_files(
-    path: StoredPath, files: Mapping[str, str], splits: Sequence[str]
-) -> dict[str, list[Source]]:
-    """Check the sha256 of the files of some splits, and return the sources to read them from.
+def verified_files(path: StoredPath, files: Mapping[str, str], split: str) -> Iterator[Source]:
+    """Check the sha256 of the files of a split one after another, and yield each to read it from.
 
     Raises:
         SnapshotError: For the same reasons as in `verify_file`.
     """
-    return {
-        split: [verify_file(path / name, files[name]) for name in _names_of(files, split)] for split in splits
-    }
+    yield from (verify_file(path / name, files[name]) for name in _names_of(files, split))
 
 
 def verify_file(path: StoredPath, expected: str) -> Source:
@@ -218,120 +238,9 @@ def source_of(path: StoredPath) -> Source:
     return local_path(path) or io.BytesIO(path.read_bytes())
 
 
-def read_split(sources: Sequence[Source]) -> SplitData:
+def read_split(sources: Iterable[Source]) -> SplitData:
     """Read the files of a split that `write_snapshot` wrote."""
     return joined([split_of(pq.read_table(source)) for source in sources])
-
-
-@dataclass(frozen=True)
-class Division:
-    """Careers divided at two cutoffs, in the form that a snapshot stores.
-
-    Attributes:
-        splits: Tables ``train``, ``val`` and ``test`` of each partition, from `table_of`; in a
-            backtest, without ``test``.
-        encoder: The vocabulary, fitted on ``train`` of this division.
-        description: Everything else that the manifest says about the content, as plain JSON values.
-    """
-
-    splits: Partitions
-    encoder: TitleEncoder
-    description: Mapping[str, Any]
-
-    def split(self, name: str) -> SplitData:
-        """Return the careers of a split from all partitions, which must be in this process."""
-        return joined([split_of(content[name]) for content in self.splits.contents])
-
-
-def write_snapshot(
-    parent: StoredPath,
-    selection: Division,
-    refit: Division,
-    quarantine: Sequence[Partitions],
-    versions: Mapping[str, str],
-) -> StoredPath:
-    """Write a snapshot below ``parent`` atomically.
-
-    An existing snapshot with the same content is kept. Its damaged files are written again.
-
-    Args:
-        parent: Directory of snapshots, on disk or in an object store.
-        selection: The division that searches read.
-        refit: The division that the refit of the winner reads.
-        quarantine: Partitions whose table ``quarantine`` has the schema `careers.schema.QUARANTINE`.
-        versions: Versions of the packages that wrote the snapshot; not part of the id.
-
-    Returns:
-        The snapshot's directory. Its name is the first 16 digits of the id.
-
-    Raises:
-        StorageError: If the store does not answer or refuses access.
-    """
-    # The name is the hash of the content, so it is known only at the end.
-    with staging_directory(parent / "snapshot") as folder:
-        parts = [content for partitions in quarantine for content in partitions.contents]
-        alone = Partitions([{}], quarantine[0].on_ray)
-        list(alone.each(_write_quarantine, folder / QUARANTINE, *parts, here=True))
-        (folder / REFIT).mkdir()
-        write_division(folder / REFIT, refit, [], versions)
-        # The manifest of the refit contains the hashes of the refit's files.
-        manifest = write_division(folder, selection, [QUARANTINE, f"{REFIT}/{MANIFEST}"], versions)
-        target = parent / str(manifest["id"])[:16]
-        try:
-            publish_directory(folder, target, last=MANIFEST)
-        except FileExistsError:
-            # An intact manifest may name other package versions, so it is kept.
-            kept = (MANIFEST,) if _is_manifest_of(target, str(manifest["id"])) else ()
-            if names := repair_directory(folder, target, last=MANIFEST, kept=kept):
-                print(
-                    f"Warning: {target} was damaged; written again: {', '.join(names)}.",
-                    file=sys.stderr,
-                )
-    return target
-
-
-def _write_quarantine(_: Content, path: Path, *parts: Content) -> None:
-    tables = [opened(part)["quarantine"] for part in parts]
-    pq.write_table(sorted_quarantine(tables), path, compression="zstd")
-
-
-def _is_manifest_of(path: StoredPath, snapshot_id: str) -> bool:
-    try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        return bool(content_id(manifest) == manifest["id"] == snapshot_id)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False
-
-
-def write_division(
-    folder: Path, division: Division, others: Sequence[str], versions: Mapping[str, str]
-) -> dict[str, Any]:
-    """Write the files of a division, and a manifest that also covers the existing files ``others``."""
-    num = len(division.splits.contents)
-    hashes: dict[str, str] = {}
-    for written in division.splits.each(_write_shards, num, folder, own=range(num), here=True):
-        hashes |= written
-    division.encoder.save(folder / VOCABULARY)
-    hashes |= {name: file_sha256(folder / name) for name in (VOCABULARY, *others)}
-    manifest: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION if num > 1 else _WITHOUT_SHARDS,
-        **division.description,
-        "files": dict(sorted(hashes.items())),
-        "versions": dict(versions),
-    }
-    manifest["id"] = content_id(manifest)
-    write_json(folder / MANIFEST, manifest)
-    return manifest
-
-
-def _write_shards(content: Content, number: int, num_shards: int, folder: Path) -> dict[str, str]:
-    """Write the splits of a partition, and return the sha256 of each file."""
-    shard = f"careers-{number:05d}-of-{num_shards:05d}.parquet" if num_shards > 1 else "careers.parquet"
-    names = {split: f"{split}/{shard}" for split in SPLITS if split in content}
-    for split, name in names.items():
-        (folder / split).mkdir(exist_ok=True)
-        pq.write_table(content[split], folder / name, compression="zstd")
-    return {name: file_sha256(folder / name) for name in names.values()}
 
 
 def content_id(manifest: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ def open_test_split(snapshot: Snapshot, *, run: str, purpose: str) -> SplitData:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     entry = {"time": now, "run": run, "purpose": purpose}
     append_line(snapshot.ledger, json.dumps(entry, ensure_ascii=False))
-    return read_split(verified_files(snapshot.path, snapshot.manifest["files"], ["test"])["test"])
+    return read_split(verified_files(snapshot.path, snapshot.manifest["files"], "test"))
 
 
 def openings(snapshot: Snapshot) -> list[dict[str, Any]]:

@@ -98,10 +98,10 @@ def choose(run: Run, snapshot: Snapshot, division: Snapshot, *, verbose: bool, s
         say(f"the n-gram's weight in the mixture, chosen on val, is {percent(mixture.ngram_share, 0)}")
     models = _reference_models(refits)
     if on_known:
-        as_selected = mixture.state(networks, snapshot.read("train").arrays)
+        as_selected = mixture.state(networks, snapshot.arrays("train"))
         models = {"as_selected": [build_model(as_selected)], **models}
         networks = _states_of(exported)
-    state = mixture.state(networks, division.read("train").arrays)
+    state = mixture.state(networks, division.arrays("train"))
     references = References(models, snapshot.encoder())
     return Choice(chosen, refits, exported, state, mixture, as_exported, references)
 

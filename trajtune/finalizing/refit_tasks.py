@@ -76,6 +76,7 @@ def train_refits(
     import ray
 
     from trajtune.experiment.search_settings import SearchSettings
+    from trajtune.searching.shared_careers import shared_split
     from trajtune.searching.tune.demand import can_grow
     from trajtune.searching.tune.placement import place
 
@@ -86,7 +87,7 @@ def train_refits(
     encoder = snapshot.encoder()
     words = ray.put(words_of(encoder))
     if workers == 1:
-        data = [ray.put(snapshot.read(split).arrays.to_dict()) for split in _SPLITS]
+        data = [shared_split(snapshot, split) for split in _SPLITS]
         task, at_once = ray.remote(num_cpus=1, num_gpus=gpus or None)(_train_alone), len(jobs)
         arguments = (*data, encoder.vocab_size, words, device)
     else:

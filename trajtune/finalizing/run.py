@@ -126,7 +126,7 @@ def finalize(
     careers = histories(val, _LATENCY_CAREERS)
     with bundle_directory(path) as folder:
         name = WINDOW if on_known else VAL
-        priors = priors_of(division.read("train").arrays, choice.winner.params)
+        priors = priors_of(division.arrays("train"), choice.winner.params)
         calibrated = calibrate(build_model(choice.state), val, settings, name, priors)
         export = export_checked(calibrated.module, folder / MODEL, careers[:_PARITY_CAREERS])
         graph = Graph(folder / MODEL)

@@ -100,7 +100,7 @@ def calibrate_checkpoint(checkpoint: Path, data_path: str | StoredPath, output: 
     division = _division_of(_snapshot_at(data_path, state), state)
     model = _model_of(state, checkpoint, division.encoder(), str(data_path))
     val = division.read("val")
-    priors = priors_of(division.read("train").arrays, params_of(state))
+    priors = priors_of(division.arrays("train"), params_of(state))
     calibrated = calibrate(model, val, FinalizeSettings(), _name_of_val(state), priors)
     pickled = output if output.suffix == PICKLE else output / CALIBRATOR
     pickled.parent.mkdir(parents=True, exist_ok=True)
@@ -154,7 +154,7 @@ def _evaluate(checkpoint: Path, data_path: str | StoredPath, output: Path) -> di
     snapshot = _snapshot_at(data_path, state)
     division = _division_of(snapshot, state)
     model = _model_of(state, checkpoint, division.encoder(), str(data_path))
-    train, val = division.read("train").arrays, division.read("val")
+    train, val = division.arrays("train"), division.read("val")
     settings = FinalizeSettings()
     with bundle_directory(output) as folder:
         priors = priors_of(train, params_of(state))

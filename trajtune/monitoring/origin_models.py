@@ -106,7 +106,7 @@ def _calibrated(
     trainings: Trainings, snapshot: Snapshot, refits: Sequence[Refit], research_default: list[CareerModel]
 ) -> OriginModels:
     encoder, held_out = snapshot.encoder(), snapshot.read("val")
-    train, val = snapshot.read("train").arrays, held_out.arrays
+    train, val = snapshot.arrays("train"), held_out.arrays
     # Chosen again on each origin: the run's own choice knows all of val.
     choice = choose_ngram(train, val, encoder.vocab_size)
     share = 0.0

@@ -16,15 +16,14 @@ from trajtune.dataset.encode import SplitData, table_of, with_vocabulary
 from trajtune.dataset.identity.rule import TitleRule
 from trajtune.dataset.snapshot import (
     MANIFEST,
-    Division,
     Snapshot,
     content_id,
     open_snapshot,
-    write_division,
 )
 from trajtune.dataset.split import FEWEST_TO_CALIBRATE, SPLITS
 from trajtune.dataset.titles import TitleEncoder
 from trajtune.dataset.vocabulary_counts import count_titles
+from trajtune.dataset.write_snapshot import Division, write_division
 from trajtune.errors import SnapshotError, SplitError
 from trajtune.experiment.settings import VocabularySettings
 from trajtune.monitoring.known_careers import KnownCareers

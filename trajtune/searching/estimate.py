@@ -13,7 +13,6 @@ from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.search_settings import PrunerSettings
 from trajtune.experiment.settings import Experiment
 from trajtune.experiment.space import Space
-from trajtune.searching.newest_careers import train_careers
 from trajtune.searching.repeats import num_repeats
 from trajtune.searching.start_points import start_points
 from trajtune.searching.study.origins import TRAINING_ORIGIN, TRAINING_REPEAT_ORIGIN
@@ -72,8 +71,11 @@ def estimate(
     with ray_session(address):
         import ray
 
+        from trajtune.searching.shared_careers import shared_split, shared_train
+
         concurrent = max(1, place(settings, ray.cluster_resources(), can_grow=can_grow()).concurrent)
-        train, val = train_careers(snapshot, settings), snapshot.read("val").arrays
+        shared = shared_train(snapshot, settings), shared_split(snapshot, "val")
+        train, val = (CareerArrays.from_dict(careers) for careers in ray.get(list(shared)))
         timed = ray.remote(num_cpus=1, max_calls=1)(_timed_epoch)
         seconds, megabytes, checkpoint_bytes = ray.get(
             timed.remote(_first(train).to_dict(), _first(val).to_dict(), snapshot.encoder().vocab_size)

@@ -55,8 +55,8 @@ def train_single(
     encoder = snapshot.encoder()
     epochs = train_trial(
         experiment.training,
-        snapshot.read("train").arrays,
-        snapshot.read("val").arrays,
+        snapshot.arrays("train"),
+        snapshot.arrays("val"),
         encoder.vocab_size,
         output,
         title_words=words_of(encoder),

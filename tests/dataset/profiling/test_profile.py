@@ -15,10 +15,10 @@ from trajtune.dataset.prepare import snapshot_of
 from trajtune.dataset.profiling.drift import sample_of, stability_index
 from trajtune.dataset.profiling.facts import facts_of
 from trajtune.dataset.profiling.profile import profile
+from trajtune.dataset.profiling.summary import summary
 from trajtune.dataset.profiling.warnings import warnings
 from trajtune.dataset.snapshot import Snapshot, read_split, split_files
 from trajtune.dataset.split import DayCounts
-from trajtune.dataset.summary import summary
 from trajtune.experiment.load import validate
 from trajtune.experiment.settings import Experiment
 

@@ -116,7 +116,7 @@ def measure_on_test(
         seeds), ``gains``, ``outcome_gains`` (over baselines), ``segments``, ``title_sets``, ``reliability``,
         ``bayes_limit``, ``reference`` (`reference_counts`), ``examples``, ``test_openings``.
     """
-    train = snapshot.read("train").arrays
+    train = snapshot.arrays("train")
     data = open_test_split(snapshot, run=run, purpose=purpose)
     transitions = last_transitions(data)
     predicted = predict_with_graph(graph, data.arrays, transitions.examples)

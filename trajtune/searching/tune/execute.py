@@ -16,11 +16,11 @@ from trajtune.dataset.arrays import CareerArrays
 from trajtune.errors import TrajtuneError
 from trajtune.experiment.objective import parse_constraint
 from trajtune.model.network.title_vectors import words_of
-from trajtune.searching.newest_careers import train_careers
 from trajtune.searching.runs.create import versions
 from trajtune.searching.runs.directory import TUNE_PREFIX, Run
 from trajtune.searching.runs.log import RunLog
 from trajtune.searching.session import SearchSession
+from trajtune.searching.shared_careers import SharedCareers, near_files, shared_split, shared_train
 from trajtune.searching.show.display import display
 from trajtune.searching.tune.demand import Demand, can_grow, visible_demand
 from trajtune.searching.tune.placement import Placement, num_concurrent, place
@@ -46,10 +46,12 @@ def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: boo
         placement = place(settings, ray.cluster_resources(), can_grow=grows)
         most = min(settings.max_concurrent or session.num_missing, session.num_missing)
         demand = Demand(settings, most)
-        train, val = train_careers(session.snapshot, settings), session.snapshot.read("val").arrays
-        with stage("Measuring the baselines on val"):
-            measure_baselines(run, train, val, session.snapshot.encoder().vocab_size)
-        trainable = _trainable(session, placement, train, val)
+        careers = {
+            "train": shared_train(session.snapshot, settings),
+            "val": shared_split(session.snapshot, "val"),
+        }
+        _measure_baselines(session, careers)
+        trainable = _trainable(session, placement, careers)
         with (
             display(run, session.study, log, json_log=json_log) as listener,
             _tune_directory(run) as directory,
@@ -87,12 +89,29 @@ def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: boo
         return session.stopped_by()
 
 
-def _trainable(session: SearchSession, placement: Placement, train: CareerArrays, val: CareerArrays) -> Any:
+def _measure_baselines(session: SearchSession, careers: SharedCareers) -> None:
+    """Measure the baselines on val and write them to the run, unless they are there.
+
+    Runs of earlier versions lack the settings of the baseline `ngram`, so their baselines are measured again.
+    """
+    if session.run.ngram_choice() is None:
+        with stage("Measuring the baselines on val"):
+            vocab_size = session.snapshot.encoder().vocab_size
+            session.run.write_baselines(
+                *ray.get(near_files(session.snapshot, _baselines, *careers.values(), vocab_size))
+            )
+
+
+def _baselines(train: dict[str, Any], val: dict[str, Any], vocab_size: int) -> tuple[Any, Any]:
+    return measure_baselines(CareerArrays.from_dict(train), CareerArrays.from_dict(val), vocab_size)
+
+
+def _trainable(session: SearchSession, placement: Placement, careers: SharedCareers) -> Any:
     """Return the actor class with the data and settings shared by all trials, and one trial's resources."""
     encoder, settings = session.snapshot.encoder(), session.settings
     with_data = tune.with_parameters(
         TrialActor,
-        data={"train": train.to_dict(), "val": val.to_dict()},
+        data=careers,
         vocab_size=encoder.vocab_size,
         title_words=words_of(encoder),
         directory=str(session.run.path),

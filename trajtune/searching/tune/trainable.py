@@ -4,6 +4,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import ray
 from ray import tune
 
 from trajtune.dataset.arrays import CareerArrays
@@ -18,6 +19,7 @@ from trajtune.storage.path import StoredPath, stored_path
 
 if TYPE_CHECKING:
     from trajtune.model.network.title_vectors import TitleWords
+    from trajtune.searching.shared_careers import SharedCareers
 
 
 class TrialActor(tune.Trainable):  # type: ignore[misc]
@@ -31,7 +33,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     def setup(
         self,
         config: dict[str, Any],
-        data: Mapping[str, Mapping[str, Any]],
+        data: "SharedCareers",
         vocab_size: int,
         title_words: "TitleWords",
         directory: str,
@@ -45,8 +47,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
 
         _check_node(versions, stored_path(directory))
         torch.set_num_threads(1)
-        self._train = CareerArrays.from_dict(data["train"])
-        self._val = CareerArrays.from_dict(data["val"])
+        self._train = CareerArrays.from_dict(ray.get(data["train"]))
+        self._val = CareerArrays.from_dict(ray.get(data["val"]))
         self._vocab_size, self._title_words = vocab_size, title_words
         self._directory = stored_path(directory)
         self._metric, self._constrained = metric, constrained
