@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tests.model.network.test_recent_roles import long_careers
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.dataset.encode import SplitData
 from trajtune.dataset.snapshot import Snapshot
@@ -15,7 +16,7 @@ from trajtune.experiment.params import RESEARCH_DEFAULT
 from trajtune.experiment.search_settings import SearchSettings
 from trajtune.experiment.settings import Experiment
 from trajtune.model.training.fit import fit
-from trajtune.searching.newest_careers import newest, train_careers
+from trajtune.searching.newest_careers import newest, train_careers, what_is_not_read
 from trajtune.searching.run import start_search
 from trajtune.searching.study.open import read_study
 from trajtune.searching.study.trial_records import read_trials
@@ -74,3 +75,12 @@ def test_trials_train_on_the_newest_careers_and_are_measured_on_all_of_val(
     epochs = fit(RESEARCH_DEFAULT, train, val, vocab_size, seed=0)
     reported = read_trials(read_study(run.path))[0].epochs[0]
     assert reported["val_next_role_nll"] == next(iter(epochs)).metrics["val_next_role_nll"]
+
+
+def test_the_search_says_which_roles_the_model_does_not_read() -> None:
+    arrays = long_careers(3, 70, 100)
+    line = what_is_not_read(arrays, 64)
+    assert line is not None
+    assert line.startswith("2 of 3 train careers have more than 64 roles before their last one: their 40 ")
+    assert what_is_not_read(arrays, 99) is None
+    assert what_is_not_read(arrays, 0) is None

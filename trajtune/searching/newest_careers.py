@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trajtune.dataset.arrays import CareerArrays
+from trajtune.dataset.arrays import CareerArrays, roles_not_read
 from trajtune.dataset.encode import SplitData
 from trajtune.experiment.search_settings import SearchSettings
 
@@ -35,3 +35,14 @@ def newest(split: SplitData, number: int) -> CareerArrays:
     roles = np.repeat(arrays.offsets[chosen] - offsets[:-1], num_roles) + np.arange(offsets[-1])
     columns = {name: column[roles] for name, column in arrays.to_dict().items() if name != "offsets"}
     return CareerArrays.from_dict({**columns, "offsets": offsets})
+
+
+def what_is_not_read(train: CareerArrays, max_history: int) -> str | None:
+    """Return a line about the roles of train that `Params.max_history` leaves out, or None without any."""
+    careers, roles = roles_not_read(train, max_history)
+    if not careers:
+        return None
+    return (
+        f"{careers:,} of {train.num_careers:,} train careers have more than {max_history} roles before their "
+        f"last one: their {roles:,} earliest roles are not read (training.max_history)"
+    )

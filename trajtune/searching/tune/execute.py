@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from trajtune.dataset.arrays import CareerArrays
 from trajtune.errors import TrajtuneError
 from trajtune.experiment.objective import parse_constraint
 from trajtune.model.network.title_vectors import words_of
-from trajtune.searching.newest_careers import train_careers
+from trajtune.searching.newest_careers import train_careers, what_is_not_read
 from trajtune.searching.runs.create import versions
 from trajtune.searching.runs.directory import TUNE_PREFIX, Run
 from trajtune.searching.runs.log import RunLog
@@ -47,6 +48,9 @@ def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: boo
         most = min(settings.max_concurrent or session.num_missing, session.num_missing)
         demand = Demand(settings, most)
         train, val = train_careers(session.snapshot, settings), session.snapshot.read("val").arrays
+        if line := what_is_not_read(train, run.experiment.training.max_history):
+            for file in (sys.stderr, log):
+                print(line, file=file)
         with stage("Measuring the baselines on val"):
             measure_baselines(run, train, val, session.snapshot.encoder().vocab_size)
         trainable = _trainable(session, placement, train, val)
