@@ -40,10 +40,13 @@ def sampler_for_trial(settings: SearchSettings, number: int, space: Space, base:
     from trajtune.searching.study.sampled_study import SampledTrialsSampler, known_trial
 
     sampler = make_sampler(settings, number, space, base)
-    known = [
-        known_trial(trial.params, space.distributions(trial.params), trial.value)
-        for trial in settings.known_trials
-    ]
+    known = []
+    for trial in settings.known_trials:
+        params = Params.model_validate({**space.resolve(base, {}).model_dump(), **trial.params})
+        # After a change of the space, some known trials may lie outside.
+        if not space.outside(params) and not space.differences(params, base):
+            values = space.searched_values(params)
+            known.append(known_trial(values, space.distributions(values), trial.value))
     return SampledTrialsSampler(sampler, known, count_stopped=isinstance(sampler, GPSampler))
 
 
