@@ -64,26 +64,29 @@ def test_a_search_goes_on_in_another_space_that_contains_its_trials(
     (tmp_path / "narrow.yaml").write_text(
         yaml.safe_dump({"params": {**other, "dropout": 0.1, "num_layers": 2}})
     )
-    run = search(tmp_path / "e.yaml", trials=2, space="smoke", run="r")
+    run = search(tmp_path / "e.yaml", trials=1, space="smoke", run="r")
     before = (run.path / "run.json").read_bytes()
 
-    longer = search(resume=run, trials=4, space="other.yaml")
+    longer = search(resume=run, trials=3, space="other.yaml")
 
     assert "The space of r changed: space.params.embedding_dim.choices [32, 128] → [128], " in (
         capsys.readouterr().err
     )
     assert open_run("r") == longer
-    assert (longer.experiment.search.space, longer.space_since) == ("other.yaml", 2)
+    assert (longer.experiment.search.space, longer.space_since) == ("other.yaml", 1)
     trials = read_trials(read_study(longer.path))
-    assert [trial.state for trial in trials[2:]] == ["COMPLETE"] * 2
-    for trial in trials[2:]:
+    assert [(trial.state, trial.origin) for trial in trials[1:]] == [
+        ("COMPLETE", "training"),
+        ("COMPLETE", "sampler"),
+    ]
+    for trial in trials[1:]:
         assert longer.space.outside(Params.model_validate(trial.params)) == []
         assert trial.params["embedding_dim"] == 128
-    assert len(longer.leaderboard()) == 4
+    assert len(longer.leaderboard()) == 3
     now = (run.path / "run.json").read_bytes()
     assert now != before
     with pytest.raises(RunError, match=r"every trial of r except failed ones, but of trial \d `\w+` is .*, "):
-        search(resume=run, trials=5, space="narrow.yaml", settings={"search.keep_checkpoints": 3})
+        search(resume=run, trials=4, space="narrow.yaml", settings={"search.keep_checkpoints": 3})
     assert (run.path / "run.json").read_bytes() == now, "a refused change writes nothing"
 
 
