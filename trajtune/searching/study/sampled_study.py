@@ -151,6 +151,11 @@ class SampledTrialsSampler(BaseSampler):
         """Return the sampler's value for one param."""
         return self._sampler.sample_independent(self._view(study), trial, param_name, param_distribution)
 
+    def weighs_prior(self, study: Study) -> bool:
+        """Return whether the sampler itself uses the prior; then no trial is drawn from it."""
+        models = getattr(self._sampler, "models_with_prior", None)
+        return models is not None and bool(models(self._view(study)))
+
     def before_trial(self, study: Study, trial: "FrozenTrial") -> None:
         """Call the sampler's hook before a trial gets its params."""
         self._sampler.before_trial(self._view(study), trial)
