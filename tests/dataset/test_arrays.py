@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from trajtune.dataset.arrays import CareerArrays, examples_of, last_roles, outcome_examples
+from trajtune.dataset.arrays import CareerArrays, examples_of, last_roles, outcome_examples, roles_not_read
 
 
 def careers(*num_roles: int) -> CareerArrays:
@@ -52,3 +52,11 @@ def test_outcomes_are_the_marked_roles_with_the_roles_before_them() -> None:
     assert (found.start.tolist(), found.length.tolist()) == ([2, 2, 6], [1, 2, 1])
     assert found.target.tolist() == [3, 4, 7]
     assert not found.equals(last)
+
+
+def test_roles_that_a_limited_model_does_not_read_are_counted() -> None:
+    # Before the last role, the careers have 1, 3 and 6 roles.
+    assert roles_not_read(careers(2, 4, 7), 2) == (2, 1 + 4)
+    assert roles_not_read(careers(2, 4, 7), 6) == (0, 0)
+    assert roles_not_read(careers(2, 4, 7), 0) == (0, 0)
+    assert roles_not_read(careers(), 2) == (0, 0)

@@ -43,6 +43,7 @@ def test_the_research_default_file_matches_the_specification() -> None:
             hireability_weight=0.1,
             tenure_loss="mse",
             examples="last",
+            max_history=0,
             recency_half_life=0.0,
             tie_weights=False,
             skip_last_title=False,

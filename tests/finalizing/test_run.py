@@ -285,6 +285,7 @@ def test_the_best_trainings_are_averaged_in_the_bundle(
         (each["seed"], each["epoch"]) for each in averaged
     ]
     share = metrics["ngram_share"]
+    assert metrics["history"] == {"careers": 0, "roles": 0}
     assert len(state["members"]) == len(networks) + (share > 0)
     assert share > 0, "networks of one epoch are worse than counting here"
     members = [build_model(member) for member in networks]

@@ -14,6 +14,9 @@ NOT_RUN = {
     "trajtune search --resume first --snapshot /data/snapshots/ba79788855e99130": (
         "is of another place; tests/searching/test_run.py moves a project"
     ),
+    "trajtune search --resume first --space my_space.yaml --trials 6": (
+        "needs a space that contains the trials; tests/searching/test_search.py changes one"
+    ),
     "trajtune init experiment.yaml": "asks on a terminal; tests/cli/test_init.py answers",
     "trajtune search --trials 50": f"{LONG} with --resume, and `prepare` reads the same database",
     "trajtune finalize": f"{LONG}: `trajtune finalize first`",

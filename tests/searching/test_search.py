@@ -4,16 +4,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.cli.running import write_csv
 from trajtune import finalize, load_experiment, search
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import ExperimentError, RunError
+from trajtune.experiment.load import load_yaml
+from trajtune.experiment.params import Params
 from trajtune.searching.run import SessionFlags
 from trajtune.searching.runs.directory import open_run
 from trajtune.searching.search import plan, session_limits
 from trajtune.searching.study.open import read_study
 from trajtune.searching.study.trial_records import read_trials
+
+SPACES = Path(__file__).parents[2] / "search_spaces"
 
 
 @pytest.mark.usefixtures("ray_local")
@@ -38,6 +43,51 @@ def test_a_search_prepares_the_snapshot_and_records_the_settings_given(
     longer = search(resume=run, trials=2, snapshot=snapshot, settings={"search.keep_checkpoints": 2})
     assert len(read_trials(read_study(longer.path))) == 2
     assert open_run("r").experiment.search.keep_checkpoints == 2
+
+
+@pytest.mark.usefixtures("ray_local")
+def test_a_search_goes_on_in_another_space_that_contains_its_trials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_csv(tmp_path / "roles.csv")
+    (tmp_path / "e.yaml").write_text("source: {kind: csv, path: roles.csv}\ntraining: {max_epochs: 1}\n")
+    smoke = load_yaml(SPACES / "smoke.yaml")["params"]
+    other = {
+        **smoke,
+        "embedding_dim": {"type": "categorical", "choices": [128]},  # Optuna refuses this
+        "batch_size": {"type": "categorical", "choices": [16, 32]},
+        "dropout": {"type": "float", "low": 0.1, "high": 0.5},
+        "hidden_dim": {"type": "int", "low": 8, "high": 16},
+    }
+    (tmp_path / "other.yaml").write_text(yaml.safe_dump({"params": other}))
+    (tmp_path / "narrow.yaml").write_text(
+        yaml.safe_dump({"params": {**other, "dropout": 0.1, "num_layers": 2}})
+    )
+    run = search(tmp_path / "e.yaml", trials=1, space="smoke", run="r")
+    before = (run.path / "run.json").read_bytes()
+
+    longer = search(resume=run, trials=3, space="other.yaml")
+
+    assert "The space of r changed: space.params.embedding_dim.choices [32, 128] → [128], " in (
+        capsys.readouterr().err
+    )
+    assert open_run("r") == longer
+    assert (longer.experiment.search.space, longer.space_since) == ("other.yaml", 1)
+    trials = read_trials(read_study(longer.path))
+    assert [(trial.state, trial.origin) for trial in trials[1:]] == [
+        ("COMPLETE", "training"),
+        ("COMPLETE", "sampler"),
+    ]
+    for trial in trials[1:]:
+        assert longer.space.outside(Params.model_validate(trial.params)) == []
+        assert trial.params["embedding_dim"] == 128
+    assert len(longer.leaderboard()) == 3
+    now = (run.path / "run.json").read_bytes()
+    assert now != before
+    with pytest.raises(RunError, match=r"every trial of r except failed ones, but of trial \d `\w+` is .*, "):
+        search(resume=run, trials=4, space="narrow.yaml", settings={"search.keep_checkpoints": 3})
+    assert (run.path / "run.json").read_bytes() == now, "a refused change writes nothing"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import ray
 
+from tests.model.network.test_recent_roles import long_careers
 from tests.support.careers import ladder_careers, loaded
 from trajtune.careers.exchange.partitioned import partitioned
 from trajtune.dataset import snapshot as snapshot_module
@@ -20,7 +21,7 @@ from trajtune.finalizing.run import finalize
 from trajtune.finalizing.verify import verify
 from trajtune.model.training.fit import fit
 from trajtune.searching.run import start_search
-from trajtune.searching.shared_careers import newest, shared_split, shared_train
+from trajtune.searching.shared_careers import newest, roles_left_out, shared_split, shared_train
 from trajtune.searching.study.open import read_study
 from trajtune.searching.study.trial_records import read_trials
 
@@ -116,3 +117,12 @@ def test_trials_train_on_the_newest_careers_and_are_measured_on_all_of_val(
     epochs = fit(RESEARCH_DEFAULT, train, val, vocab_size, seed=0)
     reported = read_trials(read_study(run.path))[0].epochs[0]
     assert reported["val_next_role_nll"] == next(iter(epochs)).metrics["val_next_role_nll"]
+
+
+def test_the_search_says_which_roles_the_model_does_not_read() -> None:
+    train = long_careers(3, 70, 100).to_dict()
+    line = roles_left_out(train, 64)
+    assert line is not None
+    assert line.startswith("2 of 3 train careers have more than 64 roles before their last one: their 40 ")
+    assert roles_left_out(train, 99) is None
+    assert roles_left_out(train, 0) is None

@@ -76,6 +76,13 @@ class Examples:
         """Return whether both contain the same examples in the same order."""
         return np.array_equal(self.start, other.start) and np.array_equal(self.length, other.length)
 
+    def most_recent(self, max_history: int) -> "Examples":
+        """Return the same targets with at most ``max_history`` input roles, the most recent; 0: all."""
+        if not max_history:
+            return self
+        length = np.minimum(self.length, max_history)
+        return Examples(self.target - length, length)
+
     def __len__(self) -> int:
         return len(self.start)
 
@@ -111,6 +118,21 @@ def examples_of(arrays: CareerArrays, examples: Literal["last", "every_transitio
     before = np.concatenate([[0], np.cumsum(per_career)[:-1]]) if len(per_career) else per_career
     lengths = np.arange(len(starts), dtype=np.int64) - np.repeat(before, per_career) + 1
     return Examples(starts, lengths)
+
+
+def roles_not_read(arrays: CareerArrays, max_history: int) -> tuple[int, int]:
+    """Count what a model that reads at most ``max_history`` roles leaves out of the input of last roles.
+
+    Args:
+        arrays: The careers.
+        max_history: Largest number of input roles; 0: all.
+
+    Returns:
+        The number of careers with more roles before their last one, and the number of their roles that are
+        not read.
+    """
+    beyond = np.maximum(np.diff(arrays.offsets) - 1 - max_history, 0) if max_history else np.zeros(0)
+    return int((beyond > 0).sum()), int(beyond.sum())
 
 
 def last_roles(offsets: NDArray[np.int64]) -> NDArray[np.bool_]:

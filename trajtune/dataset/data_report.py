@@ -7,11 +7,18 @@ from typing import Any, Final
 import numpy as np
 import plotly.graph_objects as go
 
-from trajtune.dataset.profiling.facts import LONGEST_CAREER, LONGEST_TENURE_MONTHS, TENURE_EDGES, SplitFacts
+from trajtune.dataset.profiling.facts import (
+    HISTORY_LIMITS,
+    LONGEST_CAREER,
+    LONGEST_TENURE_MONTHS,
+    TENURE_EDGES,
+    SplitFacts,
+)
 from trajtune.dataset.profiling.summary import describe_source
 from trajtune.dataset.report_sections import drift, funnel, served
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.dataset.titles import TitleEncoder
+from trajtune.page.format import percent
 from trajtune.page.page import COLOURS, Page
 from trajtune.storage.path import StoredPath
 
@@ -89,13 +96,25 @@ def _timeline(page: Page, manifest: Mapping[str, Any], splits: Mapping[str, Spli
 
 
 def _roles(page: Page, splits: Mapping[str, SplitFacts]) -> None:
-    page.section("Roles per career", f"Longer careers are counted at {LONGEST_CAREER}.")
+    page.section(
+        "Roles per career",
+        f"Longer careers are counted at {LONGEST_CAREER}. The table shows what `training.max_history` leaves "
+        "out: a model reads at most so many roles before the one that it predicts, the most recent ones.",
+    )
     figure = go.Figure()
     for name, facts in splits.items():
         shares = facts.lengths / facts.careers
         figure.add_scatter(name=name, x=np.arange(2, LONGEST_CAREER + 1).tolist(), y=shares[2:].tolist())
     figure.update_layout(xaxis_title="roles", yaxis_title="share of careers")
     page.figure(figure, "Share of careers by number of roles, for each split.")
+    page.table(
+        ["Split", "max_history", "careers with more roles", "roles not read", "share of all roles"],
+        [
+            (name, limit, int(careers), int(roles), percent(int(roles) / max(1, facts.roles)))
+            for name, facts in splits.items()
+            for limit, (careers, roles) in zip(HISTORY_LIMITS, facts.not_read, strict=True)
+        ],
+    )
 
 
 def _titles(page: Page, train: SplitFacts, encoder: TitleEncoder) -> None:

@@ -54,6 +54,7 @@ class Params(Settings):
         "career_start": False,
         "copy_head": False,
         "recency_half_life": 0.0,
+        "max_history": 0,
     }
 
     embedding_dim: int = Field(128, ge=1, description="Size of a title vector.")
@@ -82,6 +83,12 @@ class Params(Settings):
     examples: Literal["every_transition", "last"] = Field(
         "every_transition",
         description="Training examples of a career: every transition, or only the last one.",
+    )
+    max_history: int = Field(
+        64,
+        ge=0,
+        description="Largest number of roles that the model reads: the most recent ones of a career. Earlier "
+        "roles are not read, in training, in validation and in the exported graph. 0: all roles.",
     )
     recency_half_life: float = Field(
         20.0,
@@ -141,6 +148,7 @@ RESEARCH_DEFAULT = Params(
     decay_embeddings=False,
     tenure_loss="mse",
     examples="last",
+    max_history=0,
     recency_half_life=0.0,
     tie_weights=False,
     skip_last_title=False,

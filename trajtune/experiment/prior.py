@@ -6,7 +6,10 @@ from trajtune.experiment.params import Settings
 
 
 class PriorSettings(Settings):
-    """A prior: some trials are drawn around a centre, many at first and fewer as more trials end."""
+    """A prior: some trials are drawn around a centre, many at first and fewer as more trials end.
+
+    The sampler ``gp`` weighs its acquisition function with the prior instead.
+    """
 
     center: dict[str, bool | int | float | str] = Field(
         default={},

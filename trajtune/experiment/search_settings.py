@@ -131,7 +131,10 @@ class SearchSettings(Settings):
         5, ge=1, description="Number of best trials whose checkpoints are kept on disk."
     )
     max_failures: int = Field(
-        2, ge=0, description="Number of times that a trial is restarted after its process failed."
+        2,
+        ge=0,
+        description="Number of times that a trial is restarted after it raised an exception or its process "
+        "died. After that, an exception makes it FAIL, and a process that died leaves it unfinished.",
     )
     time_budget_s: float | None = Field(
         None, gt=0, description="Seconds after which this session of the search stops; null: no limit."

@@ -24,6 +24,7 @@ from trajtune.bundle.manifest import (
 )
 from trajtune.bundle.people import TestPeople, write_test_people
 from trajtune.cluster import ray_session
+from trajtune.dataset.arrays import roles_not_read
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import GateError
 from trajtune.finalizing.build import VAL, WINDOW, calibrate, export_checked
@@ -126,7 +127,8 @@ def finalize(
     careers = histories(val, _LATENCY_CAREERS)
     with bundle_directory(path) as folder:
         name = WINDOW if on_known else VAL
-        priors = priors_of(division.arrays("train"), choice.winner.params)
+        train, params = division.arrays("train"), choice.winner.params
+        priors = priors_of(train, params)
         calibrated = calibrate(build_model(choice.state), val, settings, name, priors)
         export = export_checked(calibrated.module, folder / MODEL, careers[:_PARITY_CAREERS])
         graph = Graph(folder / MODEL)
@@ -142,6 +144,9 @@ def finalize(
             **origin(snapshot, division, run.name),
             **selection_record(choice.winner, choice.exported, choice.refits, choice.as_exported),
             "ngram_share": choice.mixture.ngram_share,
+            "history": dict(
+                zip(("careers", "roles"), roles_not_read(train, params.max_history), strict=True)
+            ),
             **measure_on_test(
                 *(division, graph, choice.references),
                 ngram_choice=choice.mixture.choice,

@@ -57,7 +57,8 @@ class Loader:
 
     With a generator, the examples of each length and the order of the batches are shuffled, differently in
     each epoch. The state of the generator is the loader's only state. Without a generator, examples are
-    sorted by length, then by position, and the order is the same each time.
+    sorted by length, then by position, and the order is the same each time. With ``max_history`` above 0, the
+    batches have at most so many roles of each career, the most recent ones.
     """
 
     def __init__(
@@ -70,8 +71,9 @@ class Loader:
         device: str | torch.device = "cpu",
         weights: NDArray[np.float32] | None = None,
         hireable_weights: NDArray[np.float32] | None = None,
+        max_history: int = 0,
     ) -> None:
-        self.arrays, self.examples = arrays, examples
+        self.arrays, self.examples, self.max_history = arrays, examples, max_history
         self.batch_size, self.generator, self.device = batch_size, generator, torch.device(device)
         self._titles = shared(arrays.title_ids).to(self.device)
         self._tenure = shared(arrays.tenure_months).to(self.device)
@@ -80,8 +82,10 @@ class Loader:
             None if column is None else shared(column).to(self.device)
             for column in (weights, hireable_weights)
         )
-        self._start = shared(examples.start).to(self.device)
-        self._length = shared(examples.length)
+        # The model would ignore earlier roles, but only after their padding and grouping by length.
+        read = examples.most_recent(max_history)
+        self._start = shared(read.start).to(self.device)
+        self._length = shared(read.length)
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -183,8 +187,15 @@ def create_dataloaders(
             device=device,
             weights=weights,
             hireable_weights=_label_weights(train, examples),
+            max_history=params.max_history,
         ),
-        Loader(val, examples_of(val, "last"), prediction_batch_size(vocab_size), device=device),
+        Loader(
+            val,
+            examples_of(val, "last"),
+            prediction_batch_size(vocab_size),
+            device=device,
+            max_history=params.max_history,
+        ),
     )
 
 
@@ -205,7 +216,7 @@ def outcome_batches(val: Loader) -> Loader:
     examples = outcome_examples(val.arrays)
     if examples.equals(val.examples):
         return val
-    return Loader(val.arrays, examples, val.batch_size, device=val.device)
+    return Loader(val.arrays, examples, val.batch_size, device=val.device, max_history=val.max_history)
 
 
 def prediction_batch_size(vocab_size: int) -> int:

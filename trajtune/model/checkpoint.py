@@ -152,7 +152,11 @@ def averaged(states: Sequence[State], ngram: State | None = None, ngram_share: f
 def params_of(state: State) -> Params:
     """Return the params of a checkpoint's networks; all members of a mean have the same params."""
     network = state["members"][0] if "members" in state else state
-    return validate(Params, dict(network["params"]), "checkpoint")
+    return _params(network)
+
+
+def _params(state: State) -> Params:
+    return validate(Params, dict(state["params"]), "checkpoint")
 
 
 def build_model(state: State) -> CareerModel:
@@ -163,15 +167,22 @@ def build_model(state: State) -> CareerModel:
     """
     if "members" not in state:
         return _build_network(state)
+    limits = {_params(member).max_history for member in state["members"] if "levels" not in member}
+    # With one limit for all networks, the mean applies it once, to the n-gram too.
+    common = limits.pop() if len(limits) == 1 else None
     members = [
-        build_ngram(member) if "levels" in member else _build_network(member) for member in state["members"]
+        build_ngram(member) if "levels" in member else _build_network(member, is_limited=common is None)
+        for member in state["members"]
     ]
     weights = state["title_weights"], state["outcome_weights"]
-    return AveragedModel(members, state["vocab_size"], *weights).eval()
+    return AveragedModel(members, state["vocab_size"], *weights, max_history=common or 0).eval()
 
 
-def _build_network(state: State) -> CareerTrajectoryLSTM:
-    params = validate(Params, dict(state["params"]), "checkpoint")
+def _build_network(state: State, *, is_limited: bool = True) -> CareerTrajectoryLSTM:
+    """Return a network; ``is_limited``: whether it applies ``max_history`` itself."""
+    params = _params(state)
+    if not is_limited:
+        params = params.model_copy(update={"max_history": 0})
     weights = state["model"]
     words = None
     if params.title_vectors == "id_and_words":
@@ -203,6 +214,7 @@ def new_model(params: Params, vocab_size: int, title_words: TitleWords | None = 
         copy_head=params.copy_head,
         embedding_dropout=params.embedding_dropout,
         title_words=title_words,
+        max_history=params.max_history,
     )
 
 

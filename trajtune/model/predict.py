@@ -47,7 +47,9 @@ def predict(
         batch_size: Examples in a batch; None: the size of `prediction_batch_size`.
     """
     size = batch_size or prediction_batch_size(model.vocab_size)
-    return predict_batches(model, Loader(arrays, examples, size, device=next(model.buffers()).device))
+    device = next(model.buffers()).device
+    loader = Loader(arrays, examples, size, device=device, max_history=model.max_history)
+    return predict_batches(model, loader)
 
 
 @torch.inference_mode()
@@ -55,7 +57,8 @@ def top_probabilities(
     model: CareerModel, arrays: CareerArrays, examples: Examples, most: int
 ) -> NDArray[np.float64]:
     """Return the ``most`` highest title probabilities of each example, highest first, ``[E, most]``."""
-    loader = Loader(arrays, examples, prediction_batch_size(model.vocab_size))
+    size = prediction_batch_size(model.vocab_size)
+    loader = Loader(arrays, examples, size, max_history=model.max_history)
     top = np.empty((len(examples), most), np.float64)
     for batch in loader:
         p_BV = torch.softmax(model(batch.title_ids, batch.lengths)[0].double(), 1)

@@ -6,7 +6,9 @@ Knows nothing of Optuna.
 """
 
 import math
+from collections.abc import Mapping
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 
@@ -38,10 +40,38 @@ def draw_from_prior(
     rng = np.random.default_rng([seed, number, _STREAM])
     if rng.random() >= prior.trials / (prior.trials + ended):
         return None
-    center = {**base.model_dump(), **prior.center}
+    center = center_of(prior, base)
     return space.draw(
         lambda name, entry: _around(center[name], prior.widths.get(name, prior.width), entry, rng.random())
     )
+
+
+def center_of(prior: PriorSettings, base: Params) -> dict[str, Any]:
+    """Return the centre of the prior, with the values of ``base`` where the prior has none."""
+    return {**base.model_dump(), **prior.center}
+
+
+UnitPrior = NormalDist | tuple[float, ...]
+"""Prior of one param in Optuna's unit cube: a normal distribution for a range, which is not
+normalised, and the logarithms of the probabilities for choices."""
+
+
+def unit_prior(
+    prior: PriorSettings, center: Mapping[str, Any], name: str, entry: FloatRange | IntRange | Choice
+) -> UnitPrior:
+    """Return the prior of a param whose values Optuna scales to 0..1, with half a step beyond both ends."""
+    width = prior.widths.get(name, prior.width)
+    if isinstance(entry, Choice):
+        width = min(width, 1.0) if center[name] in entry.choices else 1.0
+        rest = width / len(entry.choices)
+        return tuple(math.log(rest + (1 - width) * (value == center[name])) for value in entry.choices)
+    half = entry.step / 2 if isinstance(entry, IntRange) else 0.0
+    middle = min(max(float(center[name] or 0), entry.low), entry.high)
+    values = [entry.low, entry.high, middle, entry.low - half, entry.high + half]
+    low, high, middle, first, last = map(math.log, values) if entry.log else values
+    if first == last:
+        return NormalDist(0.5, 1.0)
+    return NormalDist((middle - first) / (last - first), width * (high - low) / (last - first) or 1.0)
 
 
 def check_prior(prior: PriorSettings | None, space: Space) -> None:

@@ -19,11 +19,16 @@ from trajtune.searching.readiness import check_ready
 from trajtune.searching.runs.create import create_run
 from trajtune.searching.runs.directory import Run, open_run
 from trajtune.searching.runs.log import RunLog, run_log
-from trajtune.searching.runs.place_faults import refusing_for_place_faults, stopping_for_place_faults
-from trajtune.searching.runs.resume_check import Expected, changed_settings, check_resumable
+from trajtune.searching.runs.place_faults import refusing_for_place_faults, stopped, stopping_for_place_faults
+from trajtune.searching.runs.resume_check import (
+    Expected,
+    changed_settings,
+    check_resumable,
+    space_differences,
+)
 from trajtune.searching.runs.retention import retain_best
 from trajtune.searching.runs.snapshot_of_run import snapshot_of_run
-from trajtune.searching.session import SearchSession, open_session
+from trajtune.searching.session import SearchSession, check_space, open_session
 from trajtune.searching.show.conclusion import print_conclusion
 from trajtune.searching.start_points import check_start_points, with_warm_start
 from trajtune.searching.study.sampler import check_sampler
@@ -113,7 +118,8 @@ def resume_search(
     """Resume a run until it contains the requested trials; with more ``trials``, extend it.
 
     Finished trials are kept, and unfinished ones continue from their last checkpoint. The sampler and the
-    pruner see all of them.
+    pruner see all of them. With ``expected.space``, later trials are drawn from that space, if it contains
+    every trial.
 
     Args:
         name: A run's name or path; None means the latest.
@@ -141,9 +147,14 @@ def resume_search(
         expected = _with_warm_start(run, expected, open_run(expected.warm_start), snapshot)
     check_resumable(run, expected, force=force)
     changed = changed_settings(run, experiment) if experiment else {}
+    space = None if expected.space is None else load_space(expected.space)
+    if space == run.space:
+        space = None
+    elif space is not None:
+        changed = {**changed, "search": {**changed.get("search", {}), "space": expected.space}}
     check_tracking((experiment or run.experiment).tracking, str(run.path))
-    check_sampler(run.experiment.search, run.space, run.experiment.training)
-    return _search(run, snapshot, flags, limits, trials=trials, changed=changed)
+    check_sampler(run.experiment.search, space or run.space, run.experiment.training)
+    return _search(run, snapshot, flags, limits, trials=trials, changed=changed, space=space)
 
 
 def _with_warm_start(run: Run, expected: Expected, earlier: Run, snapshot: "Snapshot") -> Expected:
@@ -173,6 +184,7 @@ def _search(
     *,
     trials: int | None = None,
     changed: Mapping[str, Mapping[str, Any]] | None = None,
+    space: Space | None = None,
 ) -> Run:
     """Run trials until the study has the number requested, with the settings of this session."""
     with (
@@ -180,10 +192,16 @@ def _search(
         run.locked() as still_held,
         run_log(run.path) as log,
     ):
+        different = [] if space is None else space_differences(run, space)
+        if space is not None:
+            check_space(run, space)
         if changed:
             run = run.with_changed(changed)
         settings = limits.on(run.experiment.search)
-        session = open_session(run, snapshot, settings, still_held, trials=trials)
+        session = open_session(run, snapshot, settings, still_held, trials=trials, space=space)
+        if different:
+            for file in (sys.stderr, log):
+                print(f"The space of {run.name} changed: {', '.join(map(str, different))}", file=file)
         run, missing, budget_spent = session.run, session.num_missing, None
         print(f"search of {run.name} begins: {missing} of {run.requested} trials to go", file=log)
         if missing:
@@ -200,6 +218,8 @@ def _conclude(session: SearchSession, log: RunLog, budget_spent: str | None, *, 
     run, records, missing = session.run, read_trials(session.study), session.num_missing
     retain_best(run, records)
     if missing:
+        if budget_spent is None and missing == len(session.lost.numbers):
+            raise stopped(run.reference, session.lost.reason)
         if budget_spent is None:
             raise KeyboardInterrupt(
                 f"Stopped with {missing} of {run.requested} trials to go. "

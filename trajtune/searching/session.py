@@ -5,22 +5,24 @@ All state of a session is also in the study, so nothing is lost if the process d
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from trajtune.errors import RunError
 from trajtune.experiment.params import Params
 from trajtune.experiment.search_settings import SearchSettings
+from trajtune.experiment.space import Space
 from trajtune.searching.budget import Budget
 from trajtune.searching.repeats import next_repeat, num_repeats, num_repeats_of, plateau, repeat
 from trajtune.searching.runs.directory import TUNE_PREFIX, Run
 from trajtune.searching.runs.lock import StillHeld
-from trajtune.searching.runs.place_faults import place_fault_in, stopped
+from trajtune.searching.runs.place_faults import LOST_WORKER, LostTrials, place_fault_in, stopped
 from trajtune.searching.runs.retention import retain_best
 from trajtune.searching.show.events import Event, Listener
 from trajtune.searching.start_points import start_points
 from trajtune.searching.study.open import create_study
-from trajtune.searching.study.origins import REFERENCE_ORIGINS, REPEAT_ORIGIN
-from trajtune.searching.study.sampled_study import DIFFERS_IN, REPEAT_OF
+from trajtune.searching.study.origins import REPEAT_ORIGIN
+from trajtune.searching.study.sampled_study import is_never_pruned
+from trajtune.searching.study.space_change import outside, record_space
 from trajtune.searching.study.study import (
     ask,
     ask_again,
@@ -46,8 +48,6 @@ if TYPE_CHECKING:
 
     from trajtune.dataset.snapshot import Snapshot
 
-_LOST_WORKER: Final = "The worker process of the trial died"
-
 
 class SearchSession:
     """A process that searches in a run until the study has the requested trials or a budget is spent.
@@ -72,7 +72,9 @@ class SearchSession:
         self._listener: Listener = lambda event, number: None
         # Keys are the trial ids of the executor; Ray Tune makes its own.
         self._running: dict[str, Trial] = {}
-        self._last_failure: dict[str, str] = {}
+        self._last_failure: dict[str, tuple[str, bool]] = {}
+        self._recorded_before: dict[str, int] = {}
+        self._lost = LostTrials()
         self._plateau: str | None = None
         self._waiting_for: defaultdict[int, list[Trial]] = defaultdict(list)
 
@@ -95,6 +97,11 @@ class SearchSession:
         """Whether a trial waits for another with equal params. It is trained itself if that one fails."""
         return bool(self._waiting_for) and self.budget.spent(self.study) is None
 
+    @property
+    def lost(self) -> LostTrials:
+        """Trials that are left for a later session, because their processes died."""
+        return self._lost
+
     def stopped_by(self) -> str | None:
         """Return why no further trial is suggested, as a clause for a message, or None if one may follow."""
         return self.budget.spent(self.study) or self._plateau
@@ -111,7 +118,7 @@ class SearchSession:
             if first is None:
                 self._running[trial_id] = trial
                 self._tell("start", trial.number)
-                recorded = num_recorded(self.study, trial)
+                recorded = self._recorded_before[trial_id] = num_recorded(self.study, trial)
                 attributes = trial.user_attrs
                 return {
                     "number": trial.number,
@@ -121,6 +128,8 @@ class SearchSession:
                 }
             if first.state.is_finished():
                 self._end_duplicate(trial, first.number)
+            elif first.number in self._lost.numbers:
+                self._lost.numbers.add(trial.number)
             else:
                 self._waiting_for[first.number].append(trial)
         return None
@@ -142,11 +151,12 @@ class SearchSession:
             return True  # a restarted process reports an epoch again after the decision about it
         report = {key: value for key, value in report.items() if key != DAMAGE}
         record_epoch(self.study, trial, self.settings.metric, report)
+        self._lost.in_a_row = 0
         self._tell("epoch", trial.number)
         if report["epoch"] >= trial.user_attrs["params"]["max_epochs"]:
             return True
         is_stopped = self.budget.at_budget == "prune" and self.budget.spent(self.study) is not None
-        if _is_never_pruned(trial):
+        if is_never_pruned(trial.user_attrs):
             if is_stopped:
                 self._leave_unfinished(trial_id)
             return not is_stopped
@@ -156,20 +166,40 @@ class SearchSession:
         self._ended(trial_id)
         return False
 
-    def note_failure(self, trial_id: str, reason: str) -> None:
-        """Remember why an attempt failed; the reason is recorded if that was the last attempt."""
-        self._last_failure[trial_id] = reason
+    def note_failure(self, trial_id: str, reason: str, *, is_lost: bool = False) -> None:
+        """Remember why an attempt failed; the reason is recorded if that was the last attempt.
+
+        Args:
+            trial_id: The trial.
+            reason: The reason, in one line.
+            is_lost: Whether the process of the trial died, so that no exception of the trial is known.
+        """
+        self._last_failure[trial_id] = (reason, is_lost)
 
     def end_failed(self, trial_id: str) -> None:
         """Record that the last attempt at a trial failed, unless its environment caused the failure.
 
+        A lost process is no verdict about params: the trial stays unfinished. It is suggested again if an
+        epoch was recorded since it was suggested, and otherwise left for a later session.
+
         Raises:
-            StorageError: If the environment caused the failure; the trial stays unfinished.
+            StorageError: If the environment caused the failure, or if trials are lost one after another and
+                none records an epoch. The trials stay unfinished.
         """
-        failure = self._last_failure.pop(trial_id, _LOST_WORKER)
-        if trial_id in self._running and (reason := place_fault_in(failure)) is not None:
+        failure, is_lost = self._last_failure.pop(trial_id, (LOST_WORKER, True))
+        trial = self._running.get(trial_id)
+        if trial is None:
+            return
+        if (reason := place_fault_in(failure)) is not None:
             raise stopped(self.run.reference, reason)
-        self.end(trial_id, error=failure)
+        if not is_lost:
+            self.end(trial_id, error=failure)
+            return
+        self._leave_unfinished(trial_id)
+        if num_recorded(self.study, trial) == self._recorded_before[trial_id]:
+            duplicates = self._waiting_for.pop(trial.number, [])
+            self._lost.add(trial.number, [each.number for each in duplicates], failure)
+            self._lost.stop_if_all_are_lost(self.run.reference)
 
     def end(self, trial_id: str, *, error: str | None = None) -> None:
         """Record that a trial completed, or failed with ``error``, unless `record_epoch` has stopped it."""
@@ -217,6 +247,7 @@ class SearchSession:
 
         ours = {trial.number for trial in self._running.values()}
         ours |= {trial.number for waiting in self._waiting_for.values() for trial in waiting}
+        ours |= self._lost.numbers
         running = trials_of(self.study, TrialState.RUNNING)
         return next((trial.number for trial in running if trial.number not in ours), None)
 
@@ -250,21 +281,21 @@ def open_session(
     still_held: StillHeld,
     *,
     trials: int | None = None,
+    space: Space | None = None,
 ) -> SearchSession:
     """Open the run's study, and queue the start points that it lacks.
 
     Args:
         run, snapshot, settings, still_held: As in `SearchSession`.
         trials: Trials in total from now on; None keeps the number.
+        space: The space from now on, which `check_space` has accepted; None keeps the run's.
 
     Raises:
         RunError: If more than ``trials`` have already been suggested.
     """
     for leftover in children(run.path, f"{TUNE_PREFIX}*"):
         remove_tree(leftover)
-    experiment = run.experiment
-    max_epochs, url_variable = experiment.training.max_epochs, experiment.storage.study_url_variable
-    study = create_study(run.path, settings, max_epochs, url_variable=url_variable)
+    experiment, study = run.experiment, _study(run, settings)
     if trials is not None:
         asked = _num_asked(study)
         if trials < asked:
@@ -273,6 +304,11 @@ def open_session(
                 f"but is {trials}. Increase it."
             )
         run = run.with_requested(trials)
+    if space is not None:
+        run = run.with_space(space, since=len(trials_of(study)))
+    if (since := run.space_since) is not None:
+        run.write_space()  # an earlier process may have died before it did this
+        record_space(study, run.space, since)
     points = start_points(settings, run.space, experiment.training, run.requested)
     # Trial i is point i, so a search that was killed while queueing continues where it stopped.
     for point in points[len(trials_of(study)) :]:
@@ -280,14 +316,24 @@ def open_session(
     return SearchSession(run, study, snapshot, settings, still_held)
 
 
-def _is_never_pruned(trial: "Trial") -> bool:
-    """Return whether a trial always runs to its end: a reference, a repeat, or one with other settings."""
-    attributes = trial.user_attrs
-    return (
-        attributes["origin"] in REFERENCE_ORIGINS
-        or REPEAT_OF in attributes
-        or bool(attributes.get(DIFFERS_IN))
-    )
+def check_space(run: Run, space: Space) -> None:
+    """Check that ``space`` may replace the space of a run, which is locked by this process.
+
+    Raises:
+        RunError: If a trial lies outside, or differs from later trials in settings that are not searched.
+    """
+    study = _study(run, run.experiment.search)
+    if fault := outside(trials_of(study), space, run.experiment.training):
+        raise RunError(
+            f"A new space must contain every trial of {run.name} except failed ones, but {fault}. Widen the "
+            "space, or start a new search with --warm-start."
+        )
+
+
+def _study(run: Run, settings: SearchSettings) -> "Study":
+    experiment = run.experiment
+    max_epochs, url_variable = experiment.training.max_epochs, experiment.storage.study_url_variable
+    return create_study(run.path, settings, max_epochs, url_variable=url_variable)
 
 
 def _num_asked(study: "Study") -> int:

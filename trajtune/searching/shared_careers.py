@@ -10,7 +10,7 @@ import numpy as np
 import ray
 from numpy.typing import NDArray
 
-from trajtune.dataset.arrays import CareerArrays
+from trajtune.dataset.arrays import CareerArrays, roles_not_read
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.experiment.search_settings import SearchSettings
 
@@ -73,6 +73,23 @@ def newest(careers: CareerArrays, days: NDArray[np.int32], number: int) -> Caree
     roles = np.repeat(careers.offsets[chosen] - offsets[:-1], num_roles) + np.arange(offsets[-1])
     columns = {name: column[roles] for name, column in careers.to_dict().items() if name != "offsets"}
     return CareerArrays.from_dict({**columns, "offsets": offsets})
+
+
+def roles_left_out(train: Mapping[str, Any], max_history: int) -> str | None:
+    """Return a line about the roles of train that `Params.max_history` leaves out, or None without any.
+
+    Args:
+        train: `CareerArrays.to_dict`.
+        max_history: Number of most recent roles that models read; 0: all.
+    """
+    arrays = CareerArrays.from_dict(train)
+    careers, roles = roles_not_read(arrays, max_history)
+    if not careers:
+        return None
+    return (
+        f"{careers:,} of {arrays.num_careers:,} train careers have more than {max_history} roles before "
+        f"their last one: their {roles:,} earliest roles are not read (training.max_history)"
+    )
 
 
 def _train(snapshot: Snapshot, most: int | None) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from trajtune.finalizing.export.to_onnx import (
     export_to_onnx,
     simplify_onnx,
 )
-from trajtune.model.checkpoint import averaged, build_model, load_checkpoint, save_checkpoint
+from trajtune.model.checkpoint import averaged, build_model, load_checkpoint, new_model, save_checkpoint
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.network.title_vectors import number_words, words_of
 from trajtune.model.training.fit import fit
@@ -215,3 +215,36 @@ def test_the_graph_of_several_seeds_gives_the_mean_of_their_predictions(
             np.testing.assert_allclose(found[name], mean, rtol=1e-4)
         assert 0 not in found["top5_ids"]
         assert np.isfinite(found["next_role_logits"]).all()
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_the_graph_reads_the_most_recent_roles_and_short_careers_give_the_same_bytes(
+    members: int, tmp_path: Path
+) -> None:
+    states = []
+    for seed in range(members):
+        params = plain(embedding_dim=8, hidden_dim=4, copy_head=True, career_start=True, max_history=6)
+        torch.manual_seed(seed)
+        weights = new_model(params, 30).state_dict()
+        states.append({"params": params.model_dump(mode="json"), "vocab_size": 30, "model": weights})
+    unlimited = [{**state, "params": {**state["params"], "max_history": 0}} for state in states]
+    table = CalibrationTable((0.0, 1.0), (0.0, 1.0))
+    graphs = []
+    for name, own in (("limited", states), ("unlimited", unlimited)):
+        module = ExportedModule(build_model(averaged(own)), 30, Corrections(table)).eval()
+        path = tmp_path / f"{name}.onnx"
+        export_to_onnx(module, path)
+        simplify_onnx(path)
+        check_graph(path)
+        graphs.append(Graph(path))
+        assert check_parity(Graph(path), module, [np.array([1, 2, 3])])["parity_passed"]
+    limited, whole = graphs
+    random = np.random.default_rng(0)
+    short, lengths = random.integers(0, 30, (9, 6)), random.integers(1, 7, 9)
+    found, expected = limited.run(short, lengths), whole.run(short, lengths)
+    assert all(found[name].tobytes() == expected[name].tobytes() for name in expected)
+    for num_roles in (7, 6, 40):
+        career = random.integers(0, 30, (1, num_roles))
+        found = limited.run(career, np.array([num_roles]))
+        expected = whole.run(career[:, -6:], np.array([6]))
+        assert all(found[name].tobytes() == expected[name].tobytes() for name in expected)

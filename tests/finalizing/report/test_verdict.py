@@ -153,3 +153,12 @@ def test_the_model_card_says_which_titles_are_one(metrics: dict) -> None:
     assert "Titles that differ in case, spaces, punctuation" in model_card(metrics)
     assert "Titles are matched as the service matches them" in model_card({**metrics, "data": before})
     assert warnings({**metrics, "data": before}) == warnings(metrics)
+
+
+def test_the_model_card_says_how_many_roles_are_read(metrics: dict) -> None:
+    limited = {**metrics["params"], "max_history": 64}
+    card = model_card({**metrics, "params": limited, "history": {"careers": 3, "roles": 1200}})
+    assert "reads the 64 most recent roles of a career. In training, 3 careers" in card
+    assert "1,200 roles were not read" in card
+    del limited["max_history"]
+    assert "reads all roles of a career" in model_card({**metrics, "params": limited})

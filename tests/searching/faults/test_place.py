@@ -3,9 +3,12 @@
 import errno
 import os
 import shutil
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.searching.faults.killing import check_invariants
@@ -38,6 +41,35 @@ def test_a_full_disk_ends_the_search_and_fails_no_trial(small_snapshot: Snapshot
     assert [trial.state for trial in trials] == ["COMPLETE", "RUNNING"]
     shutil.rmtree(folder)
     check_invariants(resume_search(run.path), 2)
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_fails_no_trial(small_snapshot: Snapshot, tmp_path: Path) -> None:
+    run = start_search(experiment(tmp_path, trials=1, max_failures=0), small_snapshot)
+    ended = threading.Event()
+    killer = threading.Thread(target=kill_trainers, args=(ended,))
+    killer.start()
+    try:
+        with pytest.raises(
+            StorageError, match=r"trials unfinished: the process of trial 1 died in every attempt"
+        ):
+            resume_search(run.path, trials=2)
+    finally:
+        ended.set()
+        killer.join()
+
+    trials = read_trials(read_study(run.path))
+    assert [trial.state for trial in trials] == ["COMPLETE", "RUNNING"]
+    check_invariants(resume_search(run.path), 2)
+
+
+def kill_trainers(ended: threading.Event) -> None:
+    """Kill each process that trains, before it has trained an epoch."""
+    while not ended.wait(0.02):
+        for child in psutil.Process().children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if "ResourceTrainable" in " ".join(child.cmdline()):
+                    child.kill()
 
 
 @pytest.mark.slow

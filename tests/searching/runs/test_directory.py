@@ -2,11 +2,15 @@
 
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from tests.searching.runs.created import create, experiment
 from trajtune.errors import RunError
+from trajtune.experiment.load import load_yaml
+from trajtune.experiment.space import Space, load_space
+from trajtune.searching.runs import directory
 from trajtune.searching.runs.directory import open_run
 
 
@@ -70,3 +74,35 @@ def test_a_run_of_an_earlier_version_has_no_hashes_and_opens(tmp_path: Path) -> 
     assert set(manifest.pop("files")) == {"experiment.yaml", "space.yaml"}
     (run.path / "run.json").write_text(json.dumps(manifest), "utf-8")
     assert open_run(run.path).experiment == run.experiment
+
+
+def test_a_changed_space_is_written_with_its_hash(tmp_path: Path) -> None:
+    run = create(tmp_path, "mine")
+    wide = load_space("wide")
+    changed = run.with_space(wide, since=7)
+    opened = open_run(run.path)
+    assert (opened, opened.space, opened.space_since) == (changed, wide, 7)
+    assert (run.space_since, open_run(run.path).manifest["space"]["since"]) == (None, 7)
+    assert Space.model_validate(load_yaml(run.path / "space.yaml")) == wide
+    with (run.path / "space.yaml").open("a") as file:
+        file.write("# a comment\n")
+    with pytest.raises(RunError, match=r"space\.yaml must not change after the run began"):
+        open_run(run.path)
+
+
+def test_a_process_that_dies_while_it_changes_the_space_leaves_a_run_with_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = create(tmp_path, "mine")
+    before = (run.path / "space.yaml").read_bytes()
+    wide = load_space("wide")
+    with monkeypatch.context() as patch:
+        patch.setattr(directory, "write_file", Mock(side_effect=InterruptedError))
+        with pytest.raises(InterruptedError):
+            run.with_space(wide, since=7)
+    assert (run.path / "space.yaml").read_bytes() == before
+    opened = open_run(run.path)
+    assert opened.space == wide
+    opened.write_space()
+    assert Space.model_validate(load_yaml(run.path / "space.yaml")) == wide
+    assert open_run(run.path) == opened

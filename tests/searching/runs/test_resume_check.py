@@ -7,8 +7,15 @@ import pytest
 
 from tests.searching.runs.created import create, experiment
 from trajtune.errors import RunError
+from trajtune.experiment.space import load_space
 from trajtune.searching.runs.directory import open_run
-from trajtune.searching.runs.resume_check import Expected, changed_settings, check_resumable, differences
+from trajtune.searching.runs.resume_check import (
+    Expected,
+    changed_settings,
+    check_resumable,
+    differences,
+    space_differences,
+)
 
 
 def test_the_same_snapshot_versions_and_settings_are_resumable(tmp_path: Path) -> None:
@@ -40,14 +47,21 @@ def test_another_version_needs_force(tmp_path: Path) -> None:
     check_resumable(older, force=True)
 
 
-def test_another_name_and_another_space_are_refused_with_the_difference(tmp_path: Path) -> None:
+def test_another_name_and_the_space_of_another_experiment_are_refused_with_the_difference(
+    tmp_path: Path,
+) -> None:
     run = create(tmp_path, "mine")
     with pytest.raises(RunError, match=r"comparable: --run mine → yours\. Undo"):
         check_resumable(run, Expected(run="yours"))
+    wide = experiment(tmp_path, space="wide")
     with pytest.raises(
         RunError, match=r"comparable: space\.params\..* Undo the change, leave the option out"
     ):
-        check_resumable(run, Expected(space="wide"))
+        check_resumable(run, Expected(wide))
+    check_resumable(run, Expected(wide, space="smoke"))
+    check_resumable(run, Expected(space="wide"))  # the trials decide about it
+    (change, *_) = space_differences(run, load_space("around_default"))
+    assert str(change).startswith("space.params.embedding_dim.")
 
 
 def test_another_location_for_the_study_is_refused(tmp_path: Path) -> None:

@@ -35,6 +35,12 @@ def test_the_searcher_finishes_if_no_trial_can_follow(config: object, waiting: b
     assert StudySearcher(answering, lambda: 1).suggest("a") == answer
 
 
+def test_the_searcher_does_not_finish_while_a_trial_runs_that_may_be_lost() -> None:
+    answering = session(suggest=lambda trial_id: None, num_running=1)
+
+    assert StudySearcher(answering, lambda: 2).suggest("a") is None
+
+
 def test_no_more_trials_are_suggested_than_may_run_at_once() -> None:
     assert (
         StudySearcher(session(num_running=2, suggest=lambda trial_id: CONFIG), lambda: 2).suggest("a") is None
@@ -65,24 +71,33 @@ def test_the_scheduler_passes_on_the_report_of_an_epoch(goes_on: bool, answer: s
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("text", "reason", "is_lost"),
     [
         (
             'Traceback (most recent call last):\n  File "a.py", line 1\nOSError: disk full',
             "OSError: disk full",
+            False,
         ),
-        ("The actor died.\n\tpid: 7", "The actor died."),
+        ("The actor died.\n\tpid: 7", "The actor died.", True),
+        (
+            "Traceback (most recent call last):\n  ...\nray.exceptions.OwnerDiedError: its node died",
+            "ray.exceptions.OwnerDiedError: its node died",
+            True,
+        ),
+        ("Traceback (most recent call last):\n  ...\nMemoryError: 9 GB", "MemoryError: 9 GB", False),
     ],
-    ids=["traceback", "dead actor"],
+    ids=["traceback", "dead actor", "lost object", "memory"],
 )
 def test_the_reason_for_a_failure_is_one_line_of_the_last_attempt(
-    tmp_path: Path, text: str, reason: str
+    tmp_path: Path, text: str, reason: str, is_lost: bool
 ) -> None:
     file = tmp_path / "error.txt"
     file.write_text(DEAD_ACTOR.format(reason=text))
     noted = []
-    scheduler = StudyScheduler(session(note_failure=lambda *failure: noted.append(failure)))
+    scheduler = StudyScheduler(
+        session(note_failure=lambda *failure, is_lost: noted.append((*failure, is_lost)))
+    )
 
     scheduler.on_trial_error(None, SimpleNamespace(trial_id="a", error_file=str(file)))
 
-    assert noted == [("a", reason)]
+    assert noted == [("a", reason, is_lost)]

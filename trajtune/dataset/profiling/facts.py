@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from trajtune.dataset.arrays import roles_not_read
 from trajtune.dataset.encode import AsServed, SplitData, as_served
 from trajtune.dataset.profiling.drift import title_bins
 from trajtune.dataset.split import DayCounts
@@ -14,6 +15,9 @@ from trajtune.dataset.titles import UNKNOWN, TitleEncoder
 
 LONGEST_CAREER: Final = 20
 """Highest number of roles in the histogram of career lengths; longer careers are counted here."""
+
+HISTORY_LIMITS: Final = (16, 32, 64, 128)
+"""Values of ``training.max_history`` for which the roles that are not read are counted."""
 
 LONGEST_TENURE_MONTHS: Final = 240
 """Highest tenure in the histogram of tenures, in months; longer tenures are counted here."""
@@ -41,6 +45,7 @@ class SplitFacts:
         title_bins: Result of `drift.title_bins`.
         title_counts: Number of roles with each title index, int64 ``[V]``; counted in train only.
         lengths: Number of careers with each number of roles, int64 ``[LONGEST_CAREER + 1]``.
+        not_read: Result of `roles_not_read` for each of `HISTORY_LIMITS`, int64 ``[limits, 2]``.
         ended_roles: Number of roles with a known tenure.
         tenures: Number of these roles in each bin of `TENURE_EDGES`, int64.
         served: Counts of titles that the service sees differently.
@@ -58,6 +63,7 @@ class SplitFacts:
     title_bins: NDArray[np.int64]
     title_counts: NDArray[np.int64]
     lengths: NDArray[np.int64]
+    not_read: NDArray[np.int64]
     ended_roles: int
     tenures: NDArray[np.int64]
     served: AsServed
@@ -103,6 +109,7 @@ def facts_of(
             ids if counts_titles else ids[:0], minlength=encoder.vocab_size if counts_titles else 0
         ),
         lengths=np.bincount(lengths, minlength=LONGEST_CAREER + 1),
+        not_read=np.array([roles_not_read(arrays, limit) for limit in HISTORY_LIMITS], np.int64),
         ended_roles=len(known),
         tenures=np.histogram(known, TENURE_EDGES)[0].astype(np.int64),
         served=as_served(data, encoder),

@@ -40,7 +40,8 @@ def check_parity(
         graph: The exported graph.
         model: The exported module, in eval mode.
         careers: Title ids of real careers with at least one role. The first 64 are compared in addition to
-            random careers, in batches of the same sizes and with the same padding.
+            random careers, in batches of the same sizes and with the same padding. If the model limits its
+            input (``max_history``), random careers around and beyond the limit are compared too.
         seed: Seed of the random careers.
 
     Returns:
@@ -50,7 +51,10 @@ def check_parity(
         ExportError: If an output differs by more than `tolerance`; the message has its worst value.
     """
     worst, rows = 0.0, 0
-    for batch, padding in itertools.chain(_random(graph.vocab_size, seed), _real(careers)):
+    limit = getattr(model.model, "max_history", 0)
+    for batch, padding in itertools.chain(
+        _random(graph.vocab_size, seed), _long(graph.vocab_size, limit, seed), _real(careers)
+    ):
         lengths = np.array([len(career) for career in batch], np.int64)
         title_ids = _padded(batch, int(lengths.max()) + padding, graph.vocab_size, seed + rows)
         outputs = graph.run(title_ids, lengths)
@@ -107,6 +111,15 @@ def _random(vocab_size: int, seed: int) -> Iterator[tuple[list[NDArray[np.int64]
         lengths = random.integers(1, longest + 1, size)
         lengths[0] = longest
         yield [random.integers(0, vocab_size, length) for length in lengths], padding
+
+
+def _long(vocab_size: int, max_history: int, seed: int) -> Iterator[tuple[list[NDArray[np.int64]], int]]:
+    """Yield careers with about ``max_history`` roles, and with many more; none if the input has no limit."""
+    random = np.random.default_rng([seed, max_history])
+    lengths = [max(1, max_history + more) for more in (-1, 0, 1, 2 * max_history)] if max_history else []
+    for batch, padding in itertools.product([*([length] for length in lengths), lengths], PADDINGS):
+        if batch:
+            yield [random.integers(0, vocab_size, length) for length in batch], padding
 
 
 def _real(careers: Sequence[NDArray[np.int64]]) -> Iterator[tuple[list[NDArray[np.int64]], int]]:

@@ -21,7 +21,8 @@ from torch import nn
 from torch.export import Dim
 
 from trajtune.errors import ExportError
-from trajtune.model.network.lstm import bilstm_final_state  # noqa: F401 - registers the operator that is translated
+from trajtune.model.network.lstm import bilstm_final_state  # noqa: F401 - registers an operator that is translated
+from trajtune.model.network.recent_roles import recent_roles  # noqa: F401 - registers an operator, too
 from trajtune.storage.atomic import write_atomically
 
 OPSET: Final = 17
@@ -67,7 +68,10 @@ def export_to_onnx(model: nn.Module, path: Path) -> None:
                 "title_ids": {0: Dim("batch"), 1: Dim("seq_len")},
                 "lengths": {0: Dim("batch")},
             },
-            custom_translation_table={torch.ops.trajtune.bilstm_final_state.default: _bilstm_final_state},
+            custom_translation_table={
+                torch.ops.trajtune.bilstm_final_state.default: _bilstm_final_state,
+                torch.ops.trajtune.recent_roles.default: _recent_roles,
+            },
             verbose=False,
         )
     assert program is not None
@@ -197,6 +201,19 @@ def _bilstm_final_state(x: Any, lengths: Any, weights: Any, hidden: int, layers:
         merged = op.Transpose(outputs, perm=[0, 2, 1, 3])
         current = op.Reshape(merged, op.Constant(value_ints=[0, 0, -1]))
     return op.Reshape(op.Transpose(last_state, perm=[1, 0, 2]), op.Constant(value_ints=[0, -1]))
+
+
+def _recent_roles(title_ids: Any, lengths: Any, max_history: int) -> Any:
+    """Build the ONNX form of `network.recent_roles.recent_roles`."""
+    from onnxscript import opset17 as op
+
+    limit = op.Constant(value_int=max_history)
+    num_roles = op.Squeeze(op.Shape(title_ids, start=1, end=2), op.Constant(value_ints=[0]))
+    zero, one = op.Constant(value_int=0), op.Constant(value_int=1)
+    position = op.Range(zero, op.Min(num_roles, limit), one)
+    first = op.Max(op.Sub(lengths, limit), zero)
+    index = op.Add(op.Unsqueeze(first, op.Constant(value_ints=[1])), position)
+    return op.GatherElements(title_ids, index, axis=1)
 
 
 @contextmanager

@@ -65,6 +65,7 @@ By length of history, level and time: `{HTML_REPORT}` and `{METRICS}`.
 - Tenure is calibrated on roles that have ended, weighted so that they stand for all roles. No estimate
   includes roles that last longer than anybody was observed.
 - `trajtune predict` gives no prediction for a career of only unknown titles; the graph itself still does.
+- {_history(m)}
 - {_identity(m)}
 - Careers change over time. Measure the model again on later careers.
 
@@ -77,6 +78,16 @@ the data has no groups. Before it affects decisions about people: compare its er
 the law allows you to know them, let people see and contest their predictions, and check what the law of
 your country requires of automated decisions in hiring.
 """
+
+
+def _history(m: Mapping[str, Any]) -> str:
+    limit, not_read = m["params"].get("max_history", 0), m.get("history", {"careers": 0, "roles": 0})
+    if not limit:
+        return "The model reads all roles of a career."
+    return (
+        f"The model reads the {limit} most recent roles of a career. In training, {not_read['careers']:,} "
+        f"careers\n  had more roles before their last one, and {not_read['roles']:,} roles were not read."
+    )
 
 
 def _identity(m: Mapping[str, Any]) -> str:

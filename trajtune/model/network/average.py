@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
+from trajtune.model.network.recent_roles import most_recent
 
 
 class AveragedModel(nn.Module):
@@ -27,6 +28,7 @@ class AveragedModel(nn.Module):
         vocab_size: int,
         title_weights: Sequence[float] | None = None,
         outcome_weights: Sequence[float] | None = None,
+        max_history: int = 0,
     ) -> None:
         """Join trained models.
 
@@ -37,8 +39,10 @@ class AveragedModel(nn.Module):
                 None: equal weights.
             outcome_weights: Weight of each member in tenure and hireability, ``[M]``, at least 0 with the sum
                 1; None: the title weights.
+            max_history: Largest number of roles that any member reads, the most recent ones; 0: all.
         """
         super().__init__()
+        self.max_history = max_history
         num = len(members)
         titles = [1 / num] * num if title_weights is None else list(title_weights)
         outcomes = titles if outcome_weights is None else list(outcome_weights)
@@ -65,6 +69,7 @@ class AveragedModel(nn.Module):
             Logits ``[B, V]``: the logarithms of the mean probabilities, far below the others at index 0.
             Tenure ``[B, 2]`` in months, lower ≤ upper. Hireability ``[B, 1]`` in 0..1.
         """
+        title_ids, lengths = most_recent(title_ids, lengths, self.max_history)
         predicted = [member(title_ids, lengths) for member in self.members]
         log_probabilities_MBV = torch.stack([torch.log_softmax(logits, 1) for logits, _, _ in predicted])
         shares_MBV = log_probabilities_MBV + self.title_weights.log()[:, None, None]

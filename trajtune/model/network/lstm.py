@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from trajtune.model.network.copy_head import Copied, CopyHead, mixed
+from trajtune.model.network.recent_roles import most_recent
 from trajtune.model.network.title_vectors import TitleVectors, TitleWords
 
 UNKNOWN_LOGIT = -1e4
@@ -87,6 +88,7 @@ class CareerTrajectoryLSTM(nn.Module):
         copy_head: bool = False,
         embedding_dropout: float = 0.0,
         title_words: TitleWords | None = None,
+        max_history: int = 0,
     ) -> None:
         """Create the layers with torch's default initialisation.
 
@@ -105,8 +107,10 @@ class CareerTrajectoryLSTM(nn.Module):
             copy_head: Whether part of the next title's probability is copied from the titles of the career.
             embedding_dropout: Dropout probability on the title vectors.
             title_words: Words that title vectors are composed of; None: one plain vector per title.
+            max_history: Largest number of roles that are read, the most recent ones; 0: all.
         """
         super().__init__()
+        self.max_history = max_history
         self.hidden_dim, self.num_layers, self.vocab_size = hidden_dim, num_layers, vocab_size
         self.tie_weights, self.skip_last_title = tie_weights, skip_last_title
         self.title_changes = title_changes
@@ -174,6 +178,7 @@ class CareerTrajectoryLSTM(nn.Module):
             title_ids: Title ids, integer ``[B, T]``; see `forward`.
             lengths: Numbers of roles, int64 ``[B]``; see `forward`.
         """
+        title_ids, lengths = most_recent(title_ids, lengths, self.max_history)
         table_VE = self.title_table()
         embedded_BTE = self.embedding_dropout(F.embedding(title_ids, table_VE, padding_idx=0))
         if self.tie_weights:  # restore the scale that the layers get without tied weights

@@ -7,22 +7,19 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from trajtune.errors import RunError
 from trajtune.experiment.load import save_experiment
 from trajtune.experiment.settings import Experiment
 from trajtune.experiment.space import Space
 from trajtune.searching.runs.directory import (
-    EXPERIMENT,
     LATEST,
     MANIFEST,
     SCHEMA_VERSION,
-    SPACE,
     Run,
     lease_of,
     reference,
 )
+from trajtune.searching.runs.files import EXPERIMENT, SPACE, space_yaml
 from trajtune.storage.files import publish_directory, set_link, staging_directory, write_json
 from trajtune.storage.hashes import file_sha256
 from trajtune.storage.path import StoredPath, check_reachable, local_path, stored_path
@@ -73,8 +70,7 @@ def versions() -> dict[str, str]:
 
 def _write(folder: Path, experiment: Experiment, space: Space, manifest: dict[str, Any]) -> None:
     save_experiment(experiment, folder / EXPERIMENT)
-    content = yaml.safe_dump(space.model_dump(mode="json", exclude_defaults=True), sort_keys=False)
-    (folder / SPACE).write_text(content, "utf-8")
+    (folder / SPACE).write_text(space_yaml(space), "utf-8")
     manifest["files"] = {name: file_sha256(folder / name) for name in (EXPERIMENT, SPACE)}
     write_json(folder / MANIFEST, manifest)
 

@@ -21,7 +21,6 @@ database also records which process searches in the run. ``latest`` is an object
 Knows nothing of Ray, Optuna and torch.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -34,9 +33,19 @@ from trajtune.experiment.load import load_yaml, validate
 from trajtune.experiment.settings import Experiment, StorageSettings
 from trajtune.experiment.space import Space
 from trajtune.notebook import html_table
+from trajtune.searching.runs.files import (
+    CHANGED_SPACE,
+    EXPERIMENT,
+    SPACE,
+    check_files,
+    read_manifest,
+    sha256,
+    space_content,
+    space_yaml,
+)
 from trajtune.searching.runs.find import LATEST, MANIFEST, find_run, known_runs, reference
 from trajtune.searching.runs.lock import FileLock, Lock, StillHeld
-from trajtune.storage.files import write_json
+from trajtune.storage.files import write_file, write_json
 from trajtune.storage.path import StoredPath, local_path, stored_path
 
 if TYPE_CHECKING:
@@ -49,8 +58,6 @@ __all__ = ["LATEST", "MANIFEST", "Run", "known_runs", "open_run", "reference"]
 SCHEMA_VERSION: Final = 1
 TUNE_PREFIX: Final = ".tune-"
 """Prefix of Ray Tune's files, which are never read. They are deleted after the search or before the next."""
-EXPERIMENT: Final = "experiment.yaml"
-SPACE: Final = "space.yaml"
 REFITS: Final = "refits"
 """Folder of finalize: checkpoints of finished refits, and a folder for each unfinished refit."""
 _BEST: Final = "best.json"
@@ -70,7 +77,9 @@ class Run:
         space: The space of the search, resolved.
         manifest: Content of ``run.json``: ``schema_version``, ``snapshot`` (``path``, ``id``),
             ``requested``, ``created``, ``versions``, ``files`` (sha256) and ``changed``. ``changed`` has the
-            settings that were changed when resuming; none of them affects the value of a trial.
+            settings that were changed when resuming; none of them affects the value of a trial. If the space
+            was changed, ``space`` has the ``content`` of ``space.yaml``, ``before`` (its earlier sha256) and
+            ``since``, the first trial of it.
     """
 
     path: StoredPath
@@ -216,6 +225,31 @@ class Run:
         write_json(self.path / MANIFEST, manifest)
         return replace(self, manifest=manifest, experiment=experiment)
 
+    @property
+    def space_since(self) -> int | None:
+        """Number of the first trial that was asked for in the present space; None if it never changed."""
+        changed: dict[str, Any] | None = self.manifest.get(CHANGED_SPACE)
+        return None if changed is None else int(changed["since"])
+
+    def with_space(self, space: Space, since: int) -> "Run":
+        """Return the run with another space, after writing it; ``since``: the first trial of that space.
+
+        ``run.json`` is written first, with the content of ``space.yaml`` and its hash. If the process dies
+        before ``space.yaml`` is written, the run opens with the new space, and `write_space` writes the file.
+        """
+        text, files = space_yaml(space), self.manifest.get("files", {})
+        change = {"since": since, "content": text, "before": sha256((self.path / SPACE).read_bytes())}
+        files = {**files, SPACE: sha256(text.encode())}
+        manifest = {**self.manifest, "files": files, CHANGED_SPACE: change}
+        write_json(self.path / MANIFEST, manifest)
+        run = replace(self, manifest=manifest, space=space)
+        run.write_space()
+        return run
+
+    def write_space(self) -> None:
+        """Write ``space.yaml`` after a change of the space."""
+        write_file(self.path / SPACE, self.manifest[CHANGED_SPACE]["content"].encode())
+
     def is_searching(self) -> bool:
         """Return whether a process has locked the run.
 
@@ -266,34 +300,22 @@ def open_run(name: str | Path | None = None, storage: StorageSettings | None = N
     """
     parent = stored_path((storage or StorageSettings()).runs)
     path = find_run(parent, name)
-    try:
-        manifest = json.loads((path / MANIFEST).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} is not a run: it has no readable {MANIFEST}. Start a new search.") from error
+    manifest = read_manifest(path)
     if manifest.get("schema_version") != SCHEMA_VERSION:
         raise RunError(
             f"This trajtune reads runs of version {SCHEMA_VERSION}, but {path} has "
             f"{manifest.get('schema_version')}. Search again."
         )
-    for file, expected in manifest.get("files", {}).items():  # runs of earlier versions have no hashes
-        _check_unaltered(path / file, expected)
+    try:
+        check_files(path, manifest)
+    except RunError:
+        if read_manifest(path) == manifest:
+            raise
+        return open_run(name, storage)  # another process changed the space at this moment
     content = _merged(load_yaml(path / EXPERIMENT), manifest.get(_CHANGED, {}))
     experiment = validate(Experiment, content, str(path / EXPERIMENT))
-    space = validate(Space, load_yaml(path / SPACE), str(path / SPACE))
+    space = validate(Space, space_content(path, manifest), str(path / SPACE))
     return Run(path, experiment, space, manifest)
-
-
-def _check_unaltered(path: StoredPath, expected: str) -> None:
-    try:
-        actual = hashlib.sha256(path.read_bytes()).hexdigest()
-    except FileNotFoundError as error:
-        raise RunError(f"The run needs {path}, but it is missing. Restore the file.") from error
-    if actual != expected:
-        raise RunError(
-            f"{path} must not change after the run began, but its sha256 is {actual[:12]}... and {MANIFEST} "
-            f"has {expected[:12]}.... Restore the file. To change settings of a run, use "
-            "`trajtune search EXPERIMENT --resume`."
-        )
 
 
 def _merged(content: Mapping[str, Any], changed: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -2,10 +2,14 @@
 
 Such faults do not depend on the params of a trial. So they stop the search with a one-line error and no trial
 fails: the trials stay unfinished, and the search can be resumed once the fault is fixed.
+
+A process that died is such a fault too: its node was lost, it was killed, or memory ran out, perhaps because
+of another trial. Only an exception that the trial raised itself, for example a `MemoryError`, makes it fail.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Final
 
 from trajtune.errors import RunError, StorageError, TrajtuneError
@@ -15,6 +19,10 @@ class PlaceFaultError(RuntimeError):
     """A trial cannot continue in its environment, but may succeed elsewhere or later. One line of text."""
 
 
+LOST_WORKER: Final = "The worker process of the trial died"
+"""Reason for a loss without a report by Ray."""
+
+_MOST_LOST_IN_A_ROW: Final = 3
 _MARK: Final = f"{PlaceFaultError.__name__}: "
 
 
@@ -84,3 +92,36 @@ def refusing_for_place_faults(what: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise RunError(f"Cannot {what}: {reason_of(error)}. Free disk space or fix permissions.") from error
+
+
+@dataclass
+class LostTrials:
+    """Trials that a session leaves unfinished because their processes died in every attempt.
+
+    Attributes:
+        numbers: Their numbers, and those of their duplicates.
+        in_a_row: Number of such trials since the last recorded epoch of any trial.
+        reason: How the last one was lost, as a clause.
+    """
+
+    numbers: set[int] = field(default_factory=set)
+    in_a_row: int = 0
+    reason: str = ""
+
+    def add(self, number: int, duplicates: Sequence[int], failure: str) -> None:
+        """Add a trial that was lost because of ``failure``, and its duplicates."""
+        self.numbers.update([number, *duplicates])
+        self.in_a_row += 1
+        self.reason = (
+            f"the process of trial {number} died in every attempt before an epoch ended "
+            f"({failure.rstrip('.')}). If memory ran out, lower `--max-concurrent`"
+        )
+
+    def stop_if_all_are_lost(self, reference: str) -> None:
+        """Stop the search if several trials were lost one after another and no epoch was recorded meanwhile.
+
+        Raises:
+            StorageError: If so.
+        """
+        if self.in_a_row >= _MOST_LOST_IN_A_ROW:
+            raise stopped(reference, self.reason)

@@ -7,14 +7,14 @@ from typing import Any, Final
 from trajtune.errors import RunError
 from trajtune.experiment.params import Settings
 from trajtune.experiment.settings import Experiment
-from trajtune.experiment.space import load_space
+from trajtune.experiment.space import Space, load_space
 from trajtune.searching.runs.create import versions
 from trajtune.searching.runs.directory import Run
 from trajtune.storage.path import StoredPath
 
 _MAY_DIFFER: Final = (
     "search.trials",
-    "search.space",  # the content of the space is compared, not its name
+    "search.space",  # the content of the space is compared, not its name; --space changes it
     "search.max_concurrent",
     "search.gpus_per_trial",
     "search.keep_checkpoints",
@@ -44,7 +44,7 @@ class Expected:
 
     Attributes:
         experiment: The experiment.
-        space: A name in search_spaces/ or a path; None: the space of ``experiment``.
+        space: The space from now on, a name in search_spaces/ or a path; None: the run's.
         run: The run's name.
         snapshot: Present directory or URI of the run's snapshot.
         snapshot_id: Hash of the snapshot's content.
@@ -118,15 +118,21 @@ def differences(run: Run, expected: Expected) -> Iterator[Difference]:
     for name, before in run.manifest["versions"].items():
         if now[name] != before:
             yield Difference(name, before, now[name], harmless=True)
-    experiment, space = expected.experiment, expected.space
+    experiment = expected.experiment
     if experiment is not None:
-        space = space or experiment.search.space
         for name, a, b in _changed(run.experiment, experiment):
             if not name.startswith(_MAY_DIFFER):
                 yield Difference(name, a, b, harmless=False)
-    if space is not None:
-        for name, a, b in _changed(run.space, load_space(space)):
-            yield Difference(f"space.{name}", a, b, harmless=False)
+        if expected.space is None:
+            yield from space_differences(run, load_space(experiment.search.space))
+
+
+def space_differences(run: Run, space: Space) -> list[Difference]:
+    """Return the differences between the run's space and ``space``.
+
+    They are harmful, unless the caller asked for another space and it contains every trial.
+    """
+    return [Difference(f"space.{name}", a, b, harmless=False) for name, a, b in _changed(run.space, space)]
 
 
 def changed_settings(run: Run, experiment: Experiment) -> dict[str, dict[str, Any]]:

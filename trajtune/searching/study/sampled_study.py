@@ -16,7 +16,8 @@ from optuna import Study
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState, create_trial
 
-from trajtune.searching.study.origins import RESEARCH_DEFAULT_ORIGIN
+from trajtune.searching.study.origins import REFERENCE_ORIGINS, RESEARCH_DEFAULT_ORIGIN
+from trajtune.searching.study.space_change import PresentSpace
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -29,6 +30,15 @@ REPEAT_OF: Final = "repeat_of"
 def is_sampled(frozen: "FrozenTrial") -> bool:
     """Return whether samplers and pruners see a trial."""
     return REPEAT_OF not in frozen.user_attrs and not differs_in(frozen)
+
+
+def is_never_pruned(attributes: Mapping[str, Any]) -> bool:
+    """Return whether a trial always runs to its end: a reference, a repeat, or one with other settings."""
+    return (
+        attributes["origin"] in REFERENCE_ORIGINS
+        or REPEAT_OF in attributes
+        or bool(attributes.get(DIFFERS_IN))
+    )
 
 
 def differs_in(frozen: "FrozenTrial") -> tuple[str, ...]:
@@ -48,6 +58,7 @@ class SampledStudy(Study):
         known: Trials of earlier searches, which are listed first; see `known_trial`.
         count_stopped: Whether a trial that was stopped early is listed as COMPLETE, with the value that
             it would probably have reached; see `probable_end`.
+        present: The study's present space, in which its trials are listed; None: it is read from the study.
         in_place: Whether the hidden trials are listed as FAIL. Optuna's history figure uses a trial's
             number as its index in the list.
     """
@@ -58,11 +69,12 @@ class SampledStudy(Study):
         known: "Sequence[FrozenTrial]" = (),
         *,
         count_stopped: bool = False,
+        present: PresentSpace | None = None,
         in_place: bool = False,
     ) -> None:
         super().__init__(study.study_name, study._storage, sampler=study.sampler, pruner=study.pruner)
         self._study, self._known, self._count_stopped = study, known, count_stopped
-        self._in_place = in_place
+        self._present, self._in_place = present, in_place
 
     def get_trials(
         self, deepcopy: bool = True, states: Container[TrialState] | None = None
@@ -79,6 +91,8 @@ class SampledStudy(Study):
             for trial in everything
             if is_sampled(trial) or self._in_place
         ]
+        self._present = self._present or PresentSpace(self._study)
+        trials = self._present.of(trials)
         if self._count_stopped and len(self.directions) == 1:
             trials = _with_probable_ends(trials, maximize=self.direction.name == "MAXIMIZE")
         trials = [*self._known, *trials]
@@ -110,6 +124,7 @@ class SampledTrialsSampler(BaseSampler):
         self, sampler: BaseSampler, known: "Sequence[FrozenTrial]" = (), *, count_stopped: bool = False
     ) -> None:
         self._sampler, self._known, self._count_stopped = sampler, known, count_stopped
+        self._present: PresentSpace | None = None
 
     def __str__(self) -> str:
         return str(self._sampler)
@@ -136,6 +151,11 @@ class SampledTrialsSampler(BaseSampler):
         """Return the sampler's value for one param."""
         return self._sampler.sample_independent(self._view(study), trial, param_name, param_distribution)
 
+    def weighs_prior(self, study: Study) -> bool:
+        """Return whether the sampler itself uses the prior; then no trial is drawn from it."""
+        models = getattr(self._sampler, "models_with_prior", None)
+        return models is not None and bool(models(self._view(study)))
+
     def before_trial(self, study: Study, trial: "FrozenTrial") -> None:
         """Call the sampler's hook before a trial gets its params."""
         self._sampler.before_trial(self._view(study), trial)
@@ -146,7 +166,8 @@ class SampledTrialsSampler(BaseSampler):
             self._sampler.after_trial(self._view(study), trial, state, values)
 
     def _view(self, study: Study) -> SampledStudy:
-        return SampledStudy(study, self._known, count_stopped=self._count_stopped)
+        self._present = self._present or PresentSpace(study)
+        return SampledStudy(study, self._known, count_stopped=self._count_stopped, present=self._present)
 
 
 def known_trial(

@@ -33,7 +33,7 @@ from trajtune.searching.study.epochs import epoch_attribute, recorded_epochs, re
 from trajtune.searching.study.objectives import has_several_objectives, objectives, record_violations
 from trajtune.searching.study.origins import PRIOR_ORIGIN, SAMPLER_ORIGIN
 from trajtune.searching.study.retries import retried, with_retries
-from trajtune.searching.study.sampled_study import SampledStudy, is_sampled
+from trajtune.searching.study.sampled_study import SampledStudy, SampledTrialsSampler, is_sampled
 from trajtune.searching.study.sampler import sampler_for_trial
 
 if TYPE_CHECKING:
@@ -208,8 +208,10 @@ def _with_params(trial: "Trial", space: Space, settings: SearchSettings, base: P
     from trajtune.searching.study.suggestion import set_params, suggest
 
     if "params" not in trial.user_attrs:
+        sampler = trial.study.sampler
+        weighs_prior = isinstance(sampler, SampledTrialsSampler) and sampler.weighs_prior(trial.study)
         drawn = draw_from_prior(
-            settings.prior,
+            None if weighs_prior else settings.prior,
             space,
             base,
             seed=settings.seed,

@@ -20,6 +20,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import PartialFixedSampler, RandomSampler
 
 from trajtune.experiment.space import Space, Value
+from trajtune.searching.study.space_change import unwritable
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -31,14 +32,18 @@ def suggest(trial: "Trial", space: Space) -> dict[str, Value]:
 
 
 def set_params(trial: "Trial", space: Space, values: Mapping[str, Value]) -> None:
-    """Set ``values`` as the trial's params in Optuna; params that are already set are kept."""
+    """Set ``values`` as the trial's params in Optuna; params that are already set are kept.
+
+    Params that Optuna refuses after a change of the space are left out; see `space_change.unwritable`.
+    """
     study = trial.study
+    left_out = unwritable(study, space)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         fixed = PartialFixedSampler(dict(values), RandomSampler())
     sampler, study.sampler = study.sampler, fixed
     try:
-        space.suggest(trial)
+        space.draw(lambda name, entry: values[name] if name in left_out else entry.suggest(trial, name))
     finally:
         study.sampler = sampler
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -20,7 +21,13 @@ from trajtune.searching.runs.create import versions
 from trajtune.searching.runs.directory import TUNE_PREFIX, Run
 from trajtune.searching.runs.log import RunLog
 from trajtune.searching.session import SearchSession
-from trajtune.searching.shared_careers import SharedCareers, near_files, shared_split, shared_train
+from trajtune.searching.shared_careers import (
+    SharedCareers,
+    near_files,
+    roles_left_out,
+    shared_split,
+    shared_train,
+)
 from trajtune.searching.show.display import display
 from trajtune.searching.tune.demand import Demand, can_grow, visible_demand
 from trajtune.searching.tune.placement import Placement, num_concurrent, place
@@ -50,6 +57,10 @@ def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: boo
             "train": shared_train(session.snapshot, settings),
             "val": shared_split(session.snapshot, "val"),
         }
+        most_read = run.experiment.training.max_history
+        if line := ray.get(near_files(session.snapshot, roles_left_out, careers["train"], most_read)):
+            for file in (sys.stderr, log):
+                print(line, file=file)
         _measure_baselines(session, careers)
         trainable = _trainable(session, placement, careers)
         with (

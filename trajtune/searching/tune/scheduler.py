@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from trajtune.searching.session import SearchSession
 
 _REPORT_PREFIX = "report/"
+_RAYS_OWN = "ray.exceptions."
+"""Beginning of an error that Ray raised in the process of a trial, for example because a node is lost."""
 
 
 class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
@@ -31,15 +33,25 @@ class StudyScheduler(FIFOScheduler):  # type: ignore[misc]
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """Remember the error that Ray has written; it is recorded if this was the last attempt."""
         if trial.error_file:
-            self._session.note_failure(trial.trial_id, _reason(Path(trial.error_file).read_text("utf-8")))
+            lines = _last_failure(Path(trial.error_file).read_text("utf-8"))
+            reason = _reason(lines)
+            is_lost = not _is_traceback(lines) or reason.startswith(_RAYS_OWN)
+            self._session.note_failure(trial.trial_id, reason, is_lost=is_lost)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (object, ())
 
 
-def _reason(text: str) -> str:
-    """Return the line with the reason from Ray's text about all failures of a trial."""
-    lines = [line.strip() for line in text.rpartition("Failure #")[2].splitlines()[1:] if line.strip()]
-    # A traceback ends with its error; Ray's report of a dead actor begins with the cause.
-    is_traceback = any(line.startswith(("Traceback", 'File "')) for line in lines)
-    return lines[-1] if is_traceback else lines[0]
+def _last_failure(text: str) -> list[str]:
+    """Return the lines about the last failure from Ray's text about all failures of a trial."""
+    return [line.strip() for line in text.rpartition("Failure #")[2].splitlines()[1:] if line.strip()]
+
+
+def _is_traceback(lines: list[str]) -> bool:
+    """Return whether the trial raised an exception; otherwise Ray reports that its process died."""
+    return any(line.startswith(("Traceback", 'File "')) for line in lines)
+
+
+def _reason(lines: list[str]) -> str:
+    """Return the line with the reason: the last of a traceback, the first of a report of a dead process."""
+    return lines[-1] if _is_traceback(lines) else lines[0]

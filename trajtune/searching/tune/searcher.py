@@ -34,12 +34,15 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._slots, self._counted_at = 0, -math.inf
 
     def suggest(self, trial_id: str) -> Any:
-        """Return the next trial's config, None if there is none now, or FINISHED if there will be none."""
+        """Return the next trial's config, None if there is none now, or FINISHED if there will be none.
+
+        While a trial runs, its process may be lost, and then the trial is suggested again.
+        """
         self._session.still_held()  # checked even while no trial can start
         if self._session.num_running >= self._max_concurrent():
             return None
         config = self._session.suggest(trial_id)
-        if config is None and not self._session.has_waiting_duplicates:
+        if config is None and not self._session.has_waiting_duplicates and not self._session.num_running:
             return Searcher.FINISHED
         return config
 
