@@ -105,6 +105,7 @@ def replayed(curves: Sequence[Sequence[float]], experiment: Experiment) -> Repla
 
 def random_points(space: Space, base: Params, number: int, seed: int) -> list[Params]:
     """Return random points of a space, as `sampler: random` draws them."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(sampler=RandomSampler(seed=seed))
     return [space.resolve(base, suggest(study.ask(), space)) for _ in range(number)]
 
