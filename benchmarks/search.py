@@ -2,7 +2,8 @@
 
 (a) Seconds per trial of 50 trials with almost no work, two at a time, compared with Ray Tune's defaults for
 the same function. (b) Share of the cores' time that is spent in epochs. (c) Epochs that TPE with ASHA needs
-to reach the best value of as many full-length random trials. (d) Time to the same validation NLL, compared
+to reach the best value of as many full-length random trials, and whether early stopping keeps the best trial
+(`benchmarks.early_stopping`). (d) Time to the same validation NLL, compared
 with `optuna.study.optimize` around a plain loop. (e) Time in which a cluster grows to four workers, compared
 with plain Ray tasks. With --kills N, only a search with N SIGKILLs is run.
 Usage, from the project's root:
@@ -25,6 +26,7 @@ from typing import Any
 import ray
 import torch
 
+from benchmarks.early_stopping import keeps_the_best
 from benchmarks.plain_study import plain_study
 from benchmarks.rows import result
 from benchmarks.scale_out import scale_out
@@ -77,6 +79,8 @@ def main() -> None:
                     for space in ("around_default", "wide"):
                         sizes = (12, 500, 2) if options.quick else (50, 2_000, 5)
                         results += value(directory, space, *sizes)
+                        sizes = (500, 6, 1) if options.quick else (2_000, 30, 5)
+                        results += keeps_the_best(directory, space, *sizes)
             if "d" in parts:  # the time of trajtune includes the start of Ray
                 results += beside_plain(directory, *((8, 3_000, 20) if options.quick else (50, 5_000, 50)))
             if "e" in parts:

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks import classifier_peers
 from benchmarks.ablation import variants, way_to
+from benchmarks.early_stopping import random_points, replayed
 from benchmarks.ngram_peer import Fold, Moves, backed_off, copies, count, mixed_with_copy
 from benchmarks.peers import WITHOUT_BAR, over_titles, peers
 from benchmarks.real import BEST_BASELINE, GATE, summary
@@ -16,7 +17,10 @@ from benchmarks.real_sets import SETS, experiment_of
 from benchmarks.rows import result
 from trajtune.dataset.arrays import CareerArrays, examples_of
 from trajtune.dataset.snapshot import Snapshot
+from trajtune.experiment.load import validate
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
+from trajtune.experiment.settings import Experiment
+from trajtune.experiment.space import load_space
 from trajtune.model.metrics import next_role
 
 
@@ -110,3 +114,31 @@ def test_every_real_set_is_an_experiment(real_data: Path, tmp_path: Path) -> Non
         assert source.kind == "simulated" or Path(source.path).is_file()  # type: ignore[union-attr]
     members = map(json.loads, (tmp_path / "us_congress.jsonl").read_text("utf-8").splitlines())
     assert len({role["title"] for member in members for role in member["roles"]}) == 106
+
+
+def test_early_stopping_is_replayed_as_a_search_does_it() -> None:
+    content = {
+        "training": {"max_epochs": 5},
+        "search": {"pruner": {"grace_period": 2, "reduction_factor": 2}},
+    }
+    experiment = validate(Experiment, content, "test")
+    curves = [
+        [5.0, 4.0, 3.9, 3.8, 3.7],
+        [5.0, 4.5, 4.0, 3.0, 2.9],  # worse than the first at epoch 2, the only rung before 4: stopped
+        [5.0, 3.5, 3.4, 3.3, 3.2],  # continues at 2 and 4
+        [5.0, 3.4, 3.5, 3.6, 3.7],  # continues at 2, stopped at 4
+    ]
+    replay = replayed(curves, experiment)
+    assert replay.stopped == 2
+    assert replay.epochs == (5 + 2 + 5 + 4) / 20
+    assert replay.loss == pytest.approx(3.2 - 2.9), "the best trial was stopped"
+    kept = replayed([curves[0], curves[2]], experiment)
+    assert (kept.stopped, kept.loss, kept.epochs) == (0, 0.0, 1.0)
+
+
+def test_the_points_of_early_stopping_are_random_draws_from_the_space() -> None:
+    space = load_space("around_default")
+    points = random_points(space, Params(), 5, seed=0)
+    assert [space.outside(params) for params in points] == [[]] * 5
+    assert len({params.learning_rate for params in points}) == 5
+    assert points == random_points(space, Params(), 5, seed=0)

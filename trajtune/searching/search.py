@@ -60,7 +60,8 @@ def search(
             compared with the run's own, and may be left out.
         snapshot: A snapshot, its path or its URI; None prepares one. In a resume: where the run's is.
         trials: Trials in total; None: the experiment's number, or that of the resumed run.
-        space: A name in ``search_spaces/`` or a path; None: the experiment's.
+        space: A name in ``search_spaces/`` or a path; None: the experiment's. In a resume: the space from now
+            on, which must contain every trial that did not fail; None keeps the run's.
         settings: Settings in place of the experiment's, by their path with dots. In a resume without an
             experiment they replace the run's own.
         run: Name of the new run; None makes one from the time. In a resume it is compared with the run's.
