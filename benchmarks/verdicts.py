@@ -20,7 +20,8 @@ trained, because the true quality of a trained network is not known. The table s
 
 A measured rate has a standard error, which is 1.5 points for 5 % of 200 populations. A bar is therefore
 missed only if the difference exceeds chance (one-sided, 95 %). Measured populations are kept in the file of
-``--keep`` and not measured again, so an interrupted run can be continued. Delete the file after a change.
+``--keep`` and not measured again, so an interrupted run can be continued. Delete the file after a change of
+the gates or the calibration.
 """
 
 import argparse
@@ -36,9 +37,10 @@ import numpy as np
 from benchmarks.rows import result
 from benchmarks.verdict_intervals import (
     calibrated_tenure,
+    confidence,
     contains,
     holds_known_gain,
-    known_people,
+    title_sets,
     with_true_coverage,
 )
 from benchmarks.verdict_populations import COVERAGE, Population, simulated, take
@@ -92,7 +94,7 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path, help="also write the table to this file")
     options = parser.parse_args()
     found: dict[tuple[str, int], list[float]] = defaultdict(list)
-    for events in populations(QUICK if options.quick else options.populations, options.keep):
+    for events in rows_of(QUICK if options.quick else options.populations, options.keep):
         for name, size, value in events:
             found[name, size].append(value)
     rows = [row_of(name, size, values) for (name, size), values in sorted(found.items())]
@@ -105,17 +107,25 @@ def main() -> None:
         options.markdown.write_text(markdown(found), encoding="utf-8")
 
 
-def populations(number: int, keep: Path) -> Iterator[list[Event]]:
-    """Yield the events of each population, measured or read from the file, which gets a line for each."""
-    lines = keep.read_text("utf-8").splitlines() if keep.is_file() else []
-    for line in lines[:number]:
-        yield [(name, size, value) for name, size, value in json.loads(line)]
-    for population in range(len(lines), number):
-        events = list(measured(population))
-        with keep.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(events) + "\n")
-        print(f"population {population + 1}", flush=True)
-        yield events
+def rows_of(number: int, keep: Path) -> Iterator[list[Event]]:
+    """Yield the events of each part of each population, measured or read from the file.
+
+    The file has a line for each part of a population that was measured.
+    """
+    kept: dict[tuple[str, int], list[Event]] = {}
+    for line in keep.read_text("utf-8").splitlines() if keep.is_file() else []:
+        row = json.loads(line)
+        kept[row["part"], row["population"]] = [(name, size, value) for name, size, value in row["events"]]
+    for population in range(number):
+        for part, measure in PARTS.items():
+            if (part, population) not in kept:
+                events = list(measure(population))
+                with keep.open("a", encoding="utf-8") as file:
+                    row = {"part": part, "population": population, "events": events}
+                    file.write(json.dumps(row) + "\n")
+                print(f"{part} {population + 1}", flush=True)
+                kept[part, population] = events
+            yield kept[part, population]
 
 
 def row_of(name: str, size: int, values: Sequence[float]) -> dict[str, Any]:
@@ -145,8 +155,8 @@ def markdown(found: Mapping[tuple[str, int], Sequence[float]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def measured(number: int) -> Iterator[Event]:
-    """Yield the events of one population."""
+def simulated_people(number: int) -> Iterator[Event]:
+    """Yield the events of one population of simulated careers."""
     random = np.random.default_rng([number, 1])
     people = simulated(drawn_settings(random), TRAIN + sum(SIZES), seed=number)
     people = replace(people, best=replace(people.best, tenure=with_true_coverage(people)))
@@ -158,12 +168,22 @@ def measured(number: int) -> Iterator[Event]:
         for part in (calibration, tenure, hireability, lag, next_role):
             for name, happened in part(train, test, random):
                 yield name, size, float(happened)
-        yield "coverage of a gain in NLL", size, float(holds_known_gain(size, random))
-        for name, value in known_people(size, random):
-            yield name, size, float(value)
         coverage = calibrated_tenure(people, size, random)
         if coverage is not None:
             yield "coverage of the tenure interval", size, coverage
+
+
+def people_with_known_probabilities(number: int) -> Iterator[Event]:
+    """Yield the events of one population whose probabilities of the next title are given."""
+    random = np.random.default_rng([number, 2])
+    for size in SIZES:
+        yield "coverage of a gain in NLL", size, float(holds_known_gain(size, random))
+        for name, value in (*title_sets(size, random), *confidence(size, random)):
+            yield name, size, float(value)
+
+
+PARTS: Final = {"careers": simulated_people, "probabilities": people_with_known_probabilities}
+"""What is measured in each population, by name in the file of measured populations."""
 
 
 def drawn_settings(random: np.random.Generator) -> ProcessSettings:
@@ -183,9 +203,9 @@ def calibration(
     train: Population, test: Population, random: np.random.Generator
 ) -> Iterator[tuple[str, bool]]:
     """Yield verdicts on true confidences, and on confidences that are too extreme by twice the limit."""
-    confidence, correct = test.best.confidence, test.best.correct
-    shift = np.where(confidence > 0.5, 0.1, -0.1)
-    for name, given in (("true", confidence), ("extreme", np.clip(confidence + shift, 0, 1))):
+    said, correct = test.best.confidence, test.best.correct
+    shift = np.where(said > 0.5, 0.1, -0.1)
+    for name, given in (("true", said), ("extreme", np.clip(said + shift, 0, 1))):
         found = {**calibration_test(given, correct, LIMITS.calibration_error), "num_examples": len(given)}
         gate = decide.calibration(found, LIMITS.calibration_error, "")["result"]
         yield from verdicts("calibration", gate, fault="0.1 too extreme" if name == "extreme" else None)
