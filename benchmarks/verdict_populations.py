@@ -16,8 +16,8 @@ from trajtune.dataset.arrays import CareerArrays, Examples, examples_of, last_ro
 from trajtune.experiment.sources import ProcessSettings
 from trajtune.model.predictions import Predictions
 from trajtune.simulation.bayes_optimum import bayes_optimum, narrowest_intervals
-from trajtune.simulation.generator import num_titles
-from trajtune.simulation.simulate import SimulatedCareers, simulate
+from trajtune.simulation.generator import DAYS_PER_MONTH, num_titles
+from trajtune.simulation.simulate import SimulatedCareers, days_since_epoch, simulate
 from trajtune.simulation.split_probability import Window
 
 COVERAGE: Final = 0.8
@@ -30,11 +30,13 @@ class Population:
     Attributes:
         arrays: Careers of the people.
         best: Best possible predictions, ``[N]``.
+        true_months: Tenure of each last role in months, also if it is still held, ``[N]``.
         num_titles: Number of titles, including the unknown one.
     """
 
     arrays: CareerArrays
     best: Predictions
+    true_months: NDArray[np.float32]
     num_titles: int
 
     @property
@@ -57,7 +59,8 @@ def simulated(settings: ProcessSettings, num_careers: int, seed: int) -> Populat
     """Return careers of a population with canonical titles, before any split."""
     settings = settings.model_copy(update={"min_roles": 2})
     careers = simulate(num_careers, seed, settings)
-    arrays = _arrays(careers)
+    months = _months(careers)
+    arrays = _arrays(careers, months, days_since_epoch(settings.as_of))
     everybody = Window(date.min, None, settings.as_of)
     optimum = bayes_optimum(settings, careers.titles.astype(np.int64), careers.offsets, everybody)
     target = examples_of(arrays, "last").target
@@ -74,7 +77,7 @@ def simulated(settings: ProcessSettings, num_careers: int, seed: int) -> Populat
         tenure_at_least=arrays.tenure_at_least[target],
         hireable=arrays.hireable[target],
     )
-    return Population(arrays, best, num_titles(settings) + 1)
+    return Population(arrays, best, months[target], num_titles(settings) + 1)
 
 
 def take(population: Population, people: NDArray[np.int64]) -> Population:
@@ -85,18 +88,31 @@ def take(population: Population, people: NDArray[np.int64]) -> Population:
     roles = np.repeat(arrays.offsets[people] - offsets[:-1], num_roles) + np.arange(offsets[-1])
     columns = {name: column[roles] for name, column in vars(arrays).items() if name != "offsets"}
     return replace(
-        population, arrays=CareerArrays(offsets=offsets, **columns), best=population.best.take(people)
+        population,
+        arrays=CareerArrays(offsets=offsets, **columns),
+        best=population.best.take(people),
+        true_months=population.true_months[people],
     )
 
 
-def _arrays(careers: SimulatedCareers) -> CareerArrays:
+def _arrays(careers: SimulatedCareers, months: NDArray[np.float32], as_of: int) -> CareerArrays:
     is_last = last_roles(careers.offsets)
-    starts, ends = (pa.array(days, pa.int32()).cast(pa.date32()) for days in (careers.starts, careers.ends))
-    months = tenure_months(starts, ends, pa.array(np.full(len(starts), Precision.DAY, np.int8)))
-    ended = np.where(careers.held, np.nan, months).astype(np.float32)
-    hireable = np.full(len(starts), np.nan, np.float32)
+    so_far = np.floor((as_of - careers.starts) / DAYS_PER_MONTH)
+    hireable = np.full(len(months), np.nan, np.float32)
     hireable[is_last] = careers.hireable
     ids = careers.titles + 1
     return CareerArrays(
-        ids.astype(np.int32), careers.offsets, ended, ended, hireable, careers.starts, is_last
+        ids.astype(np.int32),
+        careers.offsets,
+        np.where(careers.held, np.nan, months).astype(np.float32),
+        np.where(careers.held, so_far, months).astype(np.float32),
+        hireable,
+        careers.starts,
+        is_last,
     )
+
+
+def _months(careers: SimulatedCareers) -> NDArray[np.float32]:
+    """Return the tenure of each role in months, also of those that are still held."""
+    starts, ends = (pa.array(days, pa.int32()).cast(pa.date32()) for days in (careers.starts, careers.ends))
+    return tenure_months(starts, ends, pa.array(np.full(len(starts), Precision.DAY, np.int8)))

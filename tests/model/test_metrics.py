@@ -72,6 +72,7 @@ def test_metrics_of_a_subset_use_only_its_examples(four: Predictions) -> None:
 def test_roles_still_held_affect_only_the_coverage_estimates(four: Predictions) -> None:
     assert tenure_metrics(four) == {
         "num_tenures": 2,
+        "num_tenures_effective": pytest.approx(1.6),  # weights of 1 and 3
         "num_tenures_still_held": 2,
         "tenure_mae_months": (3 + 15) / 2,
         "tenure_coverage": pytest.approx(1 / 4),  # the role of 30 months also represents both held roles

@@ -10,8 +10,9 @@ import pytest
 from trajtune.dataset.snapshot import LEDGER, open_snapshot
 from trajtune.dataset.test_split import openings
 from trajtune.errors import TrajtuneError
+from trajtune.finalizing.report.over_time import RESULT
 from trajtune.monitoring import backtest as module
-from trajtune.monitoring.backtest import PAGE, RESULT, backtest
+from trajtune.monitoring.backtest import PAGE, backtest
 from trajtune.monitoring.backtest_report import terminal_table
 from trajtune.searching.runs.directory import Run, open_run
 

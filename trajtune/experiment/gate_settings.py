@@ -27,6 +27,13 @@ class GateSettings(Settings):
         description="Largest difference between the coverage of the tenure interval and the nominal "
         "coverage. 0.05 allows 75 % instead of 80 %.",
     )
+    set_coverage: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="Largest difference between the nominal coverage of the title sets and the share of sets "
+        "that contain the true title. 0.05 allows 75 % instead of 80 %.",
+    )
     latency_ms: float = Field(
         50.0,
         gt=0,

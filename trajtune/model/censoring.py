@@ -6,6 +6,9 @@ therefore also represents similar roles whose outcome is unknown: its weight is 
 role is observed for as long as that outcome took (Robins and Rotnitzky 1992). The probability is the
 Kaplan-Meier estimate over the times at which observation stopped. The method assumes that the time for which
 a role is observed does not depend on how long the role lasts.
+
+The tenure loss does not use these weights: calibration corrects the same bias with less noise. See
+docs/explanation/calibration.md for a measurement.
 """
 
 # E roles

@@ -89,7 +89,9 @@ def tenure_metrics(p: Predictions) -> Metrics:
     and ``_highest`` are bounds that need no assumption: a role still held is certainly outside once it has
     lasted longer than the upper end; until then it may end inside or outside. ``tenure_interval_score``
     (Gneiting and Raftery 2007, at `INTERVAL_LEVEL`) is the width plus ten times the distance of a tenure
-    outside the interval; lower is better.
+    outside the interval; lower is better. ``num_tenures_effective`` is the number of tenures without weights
+    that would have as much noise: the squared sum of the weights, divided by the sum of their squares (Kish
+    1965).
     """
     predicted = ~np.isnan(p.tenure).any(1)
     known = predicted & ~np.isnan(p.tenure_months)
@@ -101,6 +103,7 @@ def tenure_metrics(p: Predictions) -> Metrics:
     weight = tenure_weights(np.where(predicted, p.tenure_months, np.nan), p.tenure_at_least)[known]
     return {
         "num_tenures": int(known.sum()),
+        "num_tenures_effective": float(weight.sum() ** 2 / (weight**2).sum()) if len(weight) else 0.0,
         "num_tenures_still_held": int(held.sum()),
         "tenure_mae_months": _mean(np.abs((lower + upper) / 2 - p.tenure_months)[known]),
         "tenure_coverage": _mean(inside[known], weight),

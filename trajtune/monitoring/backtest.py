@@ -12,6 +12,7 @@ from typing import Any, Final
 from trajtune.dataset.identity.synonyms import title_rule
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.finalizing.refit import finalists
+from trajtune.finalizing.report.over_time import FOLDER, RESULT, SCHEMA_VERSION
 from trajtune.finalizing.selection import Finalist
 from trajtune.model.threads import one_thread
 from trajtune.monitoring.aging import age, retraining
@@ -37,10 +38,7 @@ from trajtune.searching.study.trial_records import read_trials, research_default
 from trajtune.storage.files import write_json
 from trajtune.storage.path import StoredPath
 
-FOLDER: Final = "backtest"
-RESULT: Final = "backtest.json"
 PAGE: Final = "backtest.html"
-SCHEMA_VERSION: Final = 1
 _ORIGINS: Final = "origins"
 
 Progress = Callable[[str], None]

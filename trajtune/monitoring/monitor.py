@@ -20,9 +20,17 @@ from trajtune.finalizing.evaluate import decide
 from trajtune.finalizing.evaluate.bootstrap import gain
 from trajtune.finalizing.evaluate.decide import FAILED
 from trajtune.finalizing.evaluate.evaluate import evaluate_model
-from trajtune.finalizing.evaluate.gates import RULES, failed, undecided
+from trajtune.finalizing.evaluate.gates import (
+    RULES,
+    Nominal,
+    failed,
+    gates_of_outcomes,
+    gates_of_predictions,
+    undecided,
+)
 from trajtune.finalizing.evaluate.last_transitions import last_transitions, with_outcome_transitions
 from trajtune.finalizing.evaluate.on_test import changers_and_lag, gains_in_outcomes, with_graph_outcomes
+from trajtune.finalizing.evaluate.title_sets import evaluate_sets
 from trajtune.finalizing.export.graph_predictions import predict_with_graph
 from trajtune.model.baselines.baselines import fit_baselines
 from trajtune.model.baselines.ngram_choice import NGramChoice
@@ -60,9 +68,10 @@ class Monitored:
         return date.fromisoformat(self.metrics["as_of"])
 
     @property
-    def coverage(self) -> float:
-        """Nominal coverage of the bundle's tenure interval."""
-        return float(self.metrics["calibration"]["tenure_nominal_coverage"])
+    def nominal(self) -> Nominal:
+        """Nominal coverages of the bundle."""
+        calibration = self.metrics["calibration"]
+        return Nominal(calibration["tenure_nominal_coverage"], calibration.get("set_nominal_coverage"))
 
 
 def open_monitored(path: Path, experiment: Experiment | None) -> Monitored:
@@ -149,34 +158,15 @@ def _measured(monitored: Monitored, moved: SplitData, train: SplitData) -> dict[
     both = with_outcome_transitions(moved, transitions)
     test = evaluate_model(own, predicted.calibrated_confidence, limits.calibration_error)
     changers = changers_and_lag(own.moves, baselines, transitions, limits.staying)
-    decided = {
-        "calibration": decide.calibration(test, limits.calibration_error, RULES["calibration"]),
-        "tenure_coverage": decide.coverage(
-            test["tenure_coverage"],
-            test["num_tenures"],
-            nominal=monitored.coverage,
-            limit=limits.tenure_coverage,
-            rule=RULES["tenure_coverage"],
-        ),
-        "one_step_lag": decide.lag(changers, limits, RULES["one_step_lag"]),
-    }
+    sets = evaluate_sets(predicted, {})
+    decided = gates_of_predictions(test, changers, sets, limits, monitored.nominal)
     if baselines:
-        outcomes = gains_in_outcomes(own, baselines, both, monitored.coverage)
+        outcomes = gains_in_outcomes(own, baselines, both, monitored.nominal.tenure)
         gains = {name: gain(own.moves, p.moves) for name, p in baselines.items()}
-        decided |= {
-            "tenure_score": decide.not_worse(
-                outcomes["tenure_score"], test["num_tenures"], limits.tenure_score, RULES["tenure_score"]
-            ),
-            "hireability": decide.not_worse(
-                outcomes["hireability_auc"],
-                test["num_hireabilities"],
-                limits.hireability_auc,
-                RULES["hireability"],
-            ),
-            "beats_baselines": decide.beats(
-                gains, test["num_examples"], limits.nll_gain, "NLL is below that of every baseline", own=None
-            ),
-        }
+        decided |= gates_of_outcomes(test, outcomes, limits)
+        decided["beats_baselines"] = decide.beats(
+            gains, test["num_examples"], limits.nll_gain, "NLL is below that of every baseline", own=None
+        )
     reference = metrics.get("reference")
     return {
         "figures": figures(test, metrics, predicted, own, (both[0].examples.start, both[1].examples.start)),
@@ -185,7 +175,7 @@ def _measured(monitored: Monitored, moved: SplitData, train: SplitData) -> dict[
         "gates": {
             name: {**decided[name], "on_test": metrics["gates"][name]["result"]}
             for name in RULES
-            if name in decided
+            if name in decided and name in metrics["gates"]
         },
         **({"gates_reason": reason} if reason else {}),
     }

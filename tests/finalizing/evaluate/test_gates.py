@@ -56,8 +56,10 @@ def _metrics() -> dict[str, Any]:
             "ece_people_needed": 2000,
             "tenure_coverage": 0.8,
             "num_tenures": 1000,
+            "num_tenures_effective": 1000.0,
             "num_hireabilities": 1000,
         },
+        "title_sets": {"num": 2000, "coverage": 0.81, "mean_size": 6.2},
         "career_changers": {
             "one_step_lag_detected": False,
             "staying": {"num": 2000, "excess": 0.01, "low": -0.01, "high": 0.03},
@@ -100,6 +102,8 @@ def test_a_good_model_passes_every_gate() -> None:
     ("changes", "gate"),
     [
         ({"test__ece_debiased": 0.05, "test__ece_p_value": 0.01}, "calibration"),
+        ({"title_sets__coverage": 0.74}, "set_coverage"),
+        ({"title_sets__coverage": 0.86}, "set_coverage"),
         ({"test__tenure_coverage": 0.87}, "tenure_coverage"),
         ({"test__tenure_coverage": 0.73}, "tenure_coverage"),
         ({"career_changers__one_step_lag_detected": True}, "one_step_lag"),
@@ -127,9 +131,25 @@ def test_a_value_significantly_beyond_its_limit_fails_only_its_gate(
     [
         ({"test__ece_debiased": 0.2, "test__ece_p_value": 0.06, "test__ece_power": 0.3}, "calibration", 2000),
         ({"test__ece_debiased": None}, "calibration", 2000),
-        ({"test__num_tenures": 100}, "tenure_coverage", 502),
+        ({"title_sets__num": 100}, "set_coverage", 502),
         # 9 points off with 60 people, which happens by chance in one of ten tests
-        ({"test__num_tenures": 60, "test__tenure_coverage": 0.71}, "tenure_coverage", 502),
+        ({"title_sets__num": 60, "title_sets__coverage": 0.71}, "set_coverage", 502),
+        ({"test__num_tenures": 100, "test__num_tenures_effective": 100.0}, "tenure_coverage", 502),
+        (
+            {
+                "test__num_tenures": 60,
+                "test__num_tenures_effective": 60.0,
+                "test__tenure_coverage": 0.71,
+            },
+            "tenure_coverage",
+            502,
+        ),
+        # With unequal weights, 1,000 tenures have the noise of 60.
+        (
+            {"test__num_tenures_effective": 60.0, "test__tenure_coverage": 0.71},
+            "tenure_coverage",
+            502 * 1000 / 60,
+        ),
         ({"test__tenure_coverage": None}, "tenure_coverage", None),
         (
             {"career_changers__staying": {"num": 200, "excess": 0.1, "low": -0.05, "high": 0.25}},
@@ -163,6 +183,20 @@ def test_a_gate_with_too_few_people_is_undecided_and_does_not_pass(
         assert decided[gate]["people_needed"] is None
 
 
+def test_sets_of_one_title_may_contain_the_true_title_too_often() -> None:
+    """If the first guess is right for 93 % of the people, no set can be smaller."""
+    often = {"num": 2000, "coverage": 0.93}
+    assert failed(_gates(title_sets={**often, "mean_size": 1.0})) == []
+    assert failed(_gates(title_sets={**often, "mean_size": 1.01})) == ["set_coverage"]
+    assert failed(_gates(title_sets={**often, "coverage": 0.7, "mean_size": 1.0})) == ["set_coverage"]
+
+
+def test_a_graph_without_title_sets_has_no_gate_for_them() -> None:
+    decided = _gates(title_sets=None)
+    assert [name for name in RULES if name not in decided] == ["set_coverage"]
+    assert not_passed(decided) == ""
+
+
 def test_the_research_default_need_not_beat_itself_but_may_not_be_worse() -> None:
     equal = {"nll": measured(0.0, 0.0, 0.0), "top1": measured(0.0, 0.0, 0.0)}
     assert failed(_gates(gains__research_default=equal)) == ["beats_baselines"]
@@ -190,7 +224,9 @@ def test_limits_are_settings() -> None:
 
 
 def test_the_console_shows_result_value_and_limit() -> None:
-    lines = gate_lines(_gates(test__ece_debiased=0.25, test__ece_p_value=0.001, test__num_tenures=100))
+    few = {"test__num_tenures": 100, "test__num_tenures_effective": 100.0}
+    lines = gate_lines(_gates(test__ece_debiased=0.25, test__ece_p_value=0.001, **few))
     assert lines[0] == "gate calibration      FAILED           0.25 (limit 0.05)"
-    assert lines[1] == "gate tenure coverage  too few people   0 (limit 0.05)"
-    assert lines[6] == "gate latency          passed           1 (limit 50)"
+    assert lines[1] == "gate set coverage     passed           0.01 (limit 0.05)"
+    assert lines[2] == "gate tenure coverage  too few people   0 (limit 0.05)"
+    assert lines[7] == "gate latency          passed           1 (limit 50)"

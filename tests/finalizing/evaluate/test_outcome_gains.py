@@ -30,6 +30,18 @@ def test_the_gain_in_auc_is_the_difference_with_an_interval_like_that_of_resampl
     assert found["p_worse"] == pytest.approx(1 - found["p_better"])
 
 
+@pytest.mark.parametrize(("num", "share"), [(200, 0.95), (200, 0.5)])
+def test_equal_scores_rarely_differ_significantly_even_with_ten_negatives(num: int, share: float) -> None:
+    random, alarms = np.random.default_rng(0), []
+    for _ in range(800):
+        outcome = random.permutation(num) < share * num
+        made = [predictions([1] * num, hireability=random.random(num), hireable=outcome) for _ in range(2)]
+        found = auc_gain(*made, np.arange(num))
+        assert found is not None
+        alarms.append(min(found["p_better"], found["p_worse"]) <= 0.025)
+    assert np.mean(alarms) < 0.05 + 1.645 * (0.05 * 0.95 / 800) ** 0.5
+
+
 def test_one_class_gives_no_gain_in_auc_and_constants_give_no_significant_gain() -> None:
     person = np.arange(4)
     same = predictions([1] * 4, hireability=[0.1, 0.2, 0.3, 0.4], hireable=[1, 1, 1, np.nan])

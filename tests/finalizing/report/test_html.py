@@ -2,17 +2,21 @@
 
 import copy
 import html
+import json
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.backtests import result as backtested
 from trajtune.bundle.bundle import load_bundle
 from trajtune.dataset.snapshot import Snapshot, read_split, split_files
 from trajtune.finalizing.report.html import write_html_report
 from trajtune.finalizing.report.markdown import report_text
-from trajtune.searching.runs.directory import Run
+from trajtune.finalizing.report.over_time import FOLDER, RESULT
+from trajtune.searching.runs.directory import Run, open_run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -247,3 +251,15 @@ def test_what_is_not_known_is_reported_and_breaks_no_report(metrics: dict[str, A
     ):
         assert sentence in text
     assert "> val has 31 people, under 200." in report_text(poor)
+
+
+def test_the_backtest_of_the_run_is_shown(searched_run: Run, metrics: dict[str, Any], tmp_path: Path) -> None:
+    run = open_run(shutil.copytree(Path(str(searched_run.path)), tmp_path / "run"))
+    write_html_report(metrics, tmp_path / "without.html", run)
+    (tmp_path / "run" / FOLDER).mkdir()
+    (tmp_path / "run" / FOLDER / RESULT).write_text(json.dumps(backtested()), "utf-8")
+    write_html_report(metrics, tmp_path / "with.html", run)
+    has = [
+        "How a model ages" in (tmp_path / name).read_text("utf-8") for name in ("without.html", "with.html")
+    ]
+    assert has == [False, True]

@@ -38,7 +38,7 @@ def decided(metrics: dict[str, Any], **results: str) -> dict[str, Any]:
         ),
         (
             {"calibration": "too few people", "hireability": "too few people"},
-            "Do not ship yet: 2 of 8 gates have too few people (calibration and hireability).",
+            "Do not ship yet: 2 of 9 gates have too few people (calibration and hireability).",
         ),
         (
             {"calibration": "too few people", "one_step_lag": "failed", "parity": "failed"},
@@ -76,7 +76,7 @@ def test_the_next_step_says_how_many_more_careers_are_needed(metrics: dict) -> N
     found["gates"]["tenure_coverage"] |= {"people": 200, "people_needed": 580}  # 2.9 times as many
     found["gates"]["calibration"] |= {"people": 1000, "people_needed": 1500}
     assert next_step(found) == (
-        "2 of 8 gates: too few people. About 1,900 more test careers, or a smaller second number in "
+        "2 of 9 gates: too few people. About 1,900 more test careers, or a smaller second number in "
         "`split.fractions`, are needed to decide."
     )
     found["gates"]["calibration"]["people_needed"] = None
@@ -87,7 +87,7 @@ def test_no_number_of_people_is_reported_of_a_loss(metrics: dict) -> None:
     found = decided(metrics, beats_baselines="too few people")
     found["gates"]["beats_baselines"]["people_needed"] = None  # as `decide.beats` gives it for a loss
     assert next_step(found) == (
-        "1 of 8 gates: too few people. More test careers, or a smaller second number in `split.fractions`, "
+        "1 of 9 gates: too few people. More test careers, or a smaller second number in `split.fractions`, "
         "are needed to decide."
     )
 

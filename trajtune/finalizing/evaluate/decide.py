@@ -31,7 +31,15 @@ def machine(value: float, limit: float | str, rule: str, *, passed: bool) -> dic
     return {"result": result, "passed": passed, "value": value, "limit": limit, "rule": rule}
 
 
-def coverage(value: float | None, people: int, *, nominal: float, limit: float, rule: str) -> dict[str, Any]:
+def coverage(
+    value: float | None,
+    people: int,
+    *,
+    nominal: float,
+    limit: float,
+    rule: str,
+    effective: float | None = None,
+) -> dict[str, Any]:
     """Decide whether a coverage differs from nominal by at most a limit.
 
     Args:
@@ -40,15 +48,32 @@ def coverage(value: float | None, people: int, *, nominal: float, limit: float, 
         nominal: Nominal coverage.
         limit: Largest allowed difference from nominal.
         rule: The gate in words.
+        effective: Number of examples without weights that would have as much noise; None: ``people``.
     """
     if value is None or not people:
         return _gate(TOO_FEW, None, limit, rule, people, None)
-    error, distance = (nominal * (1 - nominal) / people) ** 0.5, abs(value - nominal)
+    error = (nominal * (1 - nominal) / (effective or people)) ** 0.5
+    distance = abs(value - nominal)
     if distance > limit and distance > more_than_chance(error):
         result: Result = FAILED
     else:
         result = PASSED if visible(error) <= limit else TOO_FEW
     return _gate(result, distance, limit, rule, people, people_needed(people, visible(error), limit))
+
+
+def sets(found: Mapping[str, Any], *, nominal: float, limit: float, rule: str) -> dict[str, Any]:
+    """Decide whether the coverage of title sets differs from nominal by at most a limit.
+
+    A coverage above nominal is not a fault if every set has a single title, because no set can be smaller.
+
+    Args:
+        found: ``num``, ``coverage`` and ``mean_size``, from `evaluate_sets`.
+        nominal: Nominal coverage.
+        limit: Largest allowed difference from nominal.
+        rule: The gate in words.
+    """
+    share = min(found["coverage"], nominal) if found["mean_size"] == 1 else found["coverage"]
+    return coverage(share, found["num"], nominal=nominal, limit=limit, rule=rule)
 
 
 def calibration(test: Mapping[str, Any], limit: float, rule: str) -> dict[str, Any]:

@@ -4,8 +4,10 @@ A gate passes, fails, or has too few people for a decision; see `GateSettings`.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
+from trajtune.experiment.gate_settings import GateSettings
 from trajtune.experiment.settings import FinalizeSettings
 from trajtune.finalizing.evaluate import decide
 from trajtune.finalizing.evaluate.decide import FAILED, TOO_FEW
@@ -13,6 +15,7 @@ from trajtune.page.format import listed, number, words
 
 RULES: Final = {
     "calibration": "calibration error of the confidence, corrected for chance, is below the limit",
+    "set_coverage": "share of the title sets with the true title differs from nominal by at most the limit",
     "tenure_coverage": "coverage of the tenure interval differs from nominal by at most the limit",
     "tenure_score": "no baseline's tenure interval is better (smallest gain in interval score)",
     "hireability": "no baseline ranks hireability better (smallest gain in AUC)",
@@ -29,36 +32,26 @@ def gates(metrics: Mapping[str, Any], settings: FinalizeSettings) -> dict[str, d
 
     Args:
         metrics: Content of ``metrics.json`` without ``gates``.
-        settings: The limits, and the nominal coverage of the tenure interval.
+        settings: The limits, and the nominal coverages of the tenure interval and of the title sets.
 
     Returns:
         By gate: ``result`` (passed, failed or too few people), ``passed``, ``value``, ``limit`` and ``rule``
         (its meaning in words). A gate that is measured on people also has ``finding`` (what decided, or
         None), ``people`` (their number) and ``people_needed`` (the number that would decide it with a
-        probability of 80 %; None if unknown).
+        probability of 80 %; None if unknown). A graph without title sets has no gate for them.
     """
     limits, test, export = settings.gates, metrics["test"], metrics["export"]
-    outcomes, times = metrics["outcome_gains"], (metrics["latency"], metrics["latency"]["node"])
+    times = metrics["latency"], metrics["latency"]["node"]
     slowest = max(measured["p95_ms"] for measured in times if measured)
     decided = {
-        "calibration": decide.calibration(test, limits.calibration_error, RULES["calibration"]),
-        "tenure_coverage": decide.coverage(
-            test["tenure_coverage"],
-            test["num_tenures"],
-            nominal=settings.tenure_coverage,
-            limit=limits.tenure_coverage,
-            rule=RULES["tenure_coverage"],
+        **gates_of_predictions(
+            test,
+            metrics["career_changers"],
+            metrics["title_sets"],
+            limits,
+            Nominal(settings.tenure_coverage, settings.set_coverage),
         ),
-        "tenure_score": decide.not_worse(
-            outcomes["tenure_score"], test["num_tenures"], limits.tenure_score, RULES["tenure_score"]
-        ),
-        "hireability": decide.not_worse(
-            outcomes["hireability_auc"],
-            test["num_hireabilities"],
-            limits.hireability_auc,
-            RULES["hireability"],
-        ),
-        "one_step_lag": decide.lag(metrics["career_changers"], limits, RULES["one_step_lag"]),
+        **gates_of_outcomes(test, metrics["outcome_gains"], limits),
         "beats_baselines": decide.beats(
             _compared(metrics),
             test["num_examples"],
@@ -76,7 +69,78 @@ def gates(metrics: Mapping[str, Any], settings: FinalizeSettings) -> dict[str, d
             passed=bool(export["parity_passed"]),
         ),
     }
-    return {name: decided[name] for name in RULES}
+    return {name: decided[name] for name in RULES if name in decided}
+
+
+@dataclass(frozen=True)
+class Nominal:
+    """Nominal coverages of a bundle.
+
+    Attributes:
+        tenure: Nominal coverage of the tenure interval.
+        sets: Nominal coverage of the title sets; None if the bundle is older than title sets.
+    """
+
+    tenure: float
+    sets: float | None
+
+
+def gates_of_predictions(
+    test: Mapping[str, Any],
+    changers: Mapping[str, Any],
+    sets: Mapping[str, Any] | None,
+    limits: GateSettings,
+    nominal: Nominal,
+) -> dict[str, dict[str, Any]]:
+    """Decide the gates that need no baseline, except for one-step lag, which uses baselines if there are any.
+
+    Args:
+        test: Result of `evaluate_model`.
+        changers: Result of `changers_and_lag`.
+        sets: Result of `evaluate_sets`; None if the graph has no title sets, which then have no gate.
+        limits: The limits.
+        nominal: The nominal coverages.
+    """
+    decided = {
+        "calibration": decide.calibration(test, limits.calibration_error, RULES["calibration"]),
+        "tenure_coverage": decide.coverage(
+            test["tenure_coverage"],
+            test["num_tenures"],
+            nominal=nominal.tenure,
+            limit=limits.tenure_coverage,
+            rule=RULES["tenure_coverage"],
+            effective=test.get("num_tenures_effective"),
+        ),
+        "one_step_lag": decide.lag(changers, limits, RULES["one_step_lag"]),
+    }
+    if sets is not None and nominal.sets is not None:
+        decided["set_coverage"] = decide.sets(
+            sets, nominal=nominal.sets, limit=limits.set_coverage, rule=RULES["set_coverage"]
+        )
+    return decided
+
+
+def gates_of_outcomes(
+    test: Mapping[str, Any], outcome_gains: Mapping[str, Any], limits: GateSettings
+) -> dict[str, dict[str, Any]]:
+    """Decide the gates of tenure and hireability compared with the baselines.
+
+    Args:
+        test: Result of `evaluate_model`.
+        outcome_gains: Result of `gains_in_outcomes`.
+        limits: The limits.
+    """
+    return {
+        "tenure_score": decide.not_worse(
+            outcome_gains["tenure_score"], test["num_tenures"], limits.tenure_score, RULES["tenure_score"]
+        ),
+        "hireability": decide.not_worse(
+            outcome_gains["hireability_auc"],
+            test["num_hireabilities"],
+            limits.hireability_auc,
+            RULES["hireability"],
+        ),
+    }
 
 
 def winner_is_default(metrics: Mapping[str, Any]) -> bool:

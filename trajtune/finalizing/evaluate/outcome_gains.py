@@ -5,21 +5,19 @@ A person may have several outcomes, so people are resampled instead of outcomes.
 
 # E examples, P people
 
-from statistics import NormalDist
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtr, stdtrit
 
 from trajtune.finalizing.evaluate.bootstrap import Gain, gain_of, ratio_draws
 from trajtune.model.metrics import interval_scores
 from trajtune.model.predictions import Predictions
 
-_NORMAL: Final = NormalDist()
-
 
 def auc_gain(model: Predictions, other: Predictions, person: NDArray[np.int64]) -> Gain | None:
     """Return the gain in the area under hireability's ROC curve (DeLong, DeLong and Clarke-Pearson 1988).
+
+    The interval uses Student's distribution, with the smaller class less one as degrees of freedom.
 
     Args:
         model: Predictions of the model, ``[E]``.
@@ -40,8 +38,10 @@ def auc_gain(model: Predictions, other: Predictions, person: NDArray[np.int64]) 
     error = float(np.sqrt((by_person**2).sum()))
     if not error:
         return {"gain": gain, "low": gain, "high": gain, "p_better": 1.0, "p_worse": 1.0}
-    half = _NORMAL.inv_cdf(0.975) * error
-    p_worse = _NORMAL.cdf(gain / error)
+    # With few examples of one class, a normal interval would be too narrow.
+    freedom = max(1, min(int(outcome.sum()), int((~outcome).sum())) - 1)
+    half = float(stdtrit(freedom, 0.975)) * error
+    p_worse = float(stdtr(freedom, gain / error))
     return {
         "gain": gain,
         "low": gain - half,
@@ -85,4 +85,6 @@ def _influences(score: NDArray[np.floating], outcome: NDArray[np.bool_]) -> tupl
         above[own] = below / (2 * num)  # share of the other class with lower scores; ties count half
     above[~outcome] = 1 - above[~outcome]
     area = float(above[outcome].mean())
-    return area, (above - area) / np.where(outcome, positives, negatives)
+    # Divided by n and multiplied by the root of n / (n - 1), so that the variance has no bias.
+    scale = [num * max(num - 1, 1) for num in (positives, negatives)]
+    return area, (above - area) / np.sqrt(np.where(outcome, *scale))

@@ -10,6 +10,7 @@ from trajtune.finalizing.report.answers import answer_box
 from trajtune.finalizing.report.checks import confidence, hireability, tenure, title_sets
 from trajtune.finalizing.report.first_screen import TONES, first_screen
 from trajtune.finalizing.report.making import export, refits
+from trajtune.finalizing.report.over_time import backtest_of, over_time
 from trajtune.finalizing.report.people import people
 from trajtune.finalizing.report.results import changers, gains, next_role, segments
 from trajtune.finalizing.report.terms import terms
@@ -35,7 +36,8 @@ def write_html_report(
     Args:
         metrics: The content of ``metrics.json``, ``gates`` included.
         path: The file, written atomically.
-        run: The search that led to the model, or a sentence that says why it is not shown.
+        run: The search that led to the model, or a sentence that says why it is not shown. Its backtest is
+            shown too, if it has one.
         bundle: Answers the careers that a reader types; None: the page has no box for them.
 
     Raises:
@@ -59,6 +61,10 @@ def write_html_report(
     title_sets(page, metrics)
     tenure(page, metrics)
     hireability(page, metrics)
+    backtest = backtest_of(run) if isinstance(run, Run) else None
+    if backtest is not None:
+        page.group("Over time")
+        over_time(page, backtest, metrics["params"])
     page.group("How it was made")
     if "selection" in metrics:
         refits(page, metrics)

@@ -14,6 +14,7 @@ SHIP: Final = "Ship."
 
 _ADVICE: Final = {
     "calibration": "calibrate on more people (`finalize.calibration_share`)",
+    "set_coverage": "calibrate on more people (`finalize.calibration_share`)",
     "tenure_coverage": "calibrate on more people (`finalize.calibration_share`)",
     "tenure_score": "weigh the tenure loss more (`training.tenure_weight`)",
     "hireability": "weigh the hireability loss more (`training.hireability_weight`), or give a label of your "
@@ -214,10 +215,17 @@ GATE_COLUMNS: Final = ("Gate", "Result", "Value", "Limit", "People", "Rule")
 RESULTS: Final = {"passed": "pass", "failed": "FAIL"}
 """How a gate's result is shown; others as they are."""
 
+
+def _distance(value: float) -> Quantity:
+    """A distance between two shares; it has no sign."""
+    return Quantity(value, f"{100 * value:.1f} points")
+
+
 _EXPONENT: Final = re.compile(r"\d+(?:\.\d+)?e-?\d+")
 _UNITS: Final[Mapping[str, Callable[[float], Quantity]]] = {
     "calibration": share,
-    "tenure_coverage": lambda value: Quantity(value, f"{100 * value:.1f} points"),
+    "set_coverage": _distance,
+    "tenure_coverage": _distance,
     "tenure_score": share,
     "hireability": decimal,
     "one_step_lag": points,
