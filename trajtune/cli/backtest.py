@@ -6,6 +6,7 @@ import typer
 
 from trajtune.cli.arguments import Address, AsJson, RunName, SnapshotPath, Verbose
 from trajtune.cli.output import as_json_text
+from trajtune.stages import LOADING, stage
 
 
 def backtest(
@@ -23,11 +24,12 @@ def backtest(
 
     Example: trajtune backtest first --origins 4
     """
-    from trajtune.cluster import ray_session
-    from trajtune.monitoring.backtest import PAGE
-    from trajtune.monitoring.backtest import backtest as backtest_run
-    from trajtune.monitoring.backtest_report import terminal_table
-    from trajtune.searching.runs.directory import open_run
+    with stage(LOADING):
+        from trajtune.cluster import ray_session
+        from trajtune.monitoring.backtest import PAGE
+        from trajtune.monitoring.backtest import backtest as backtest_run
+        from trajtune.monitoring.backtest_report import terminal_table
+        from trajtune.searching.runs.directory import open_run
 
     opened = open_run(run)
     with ray_session(address, verbose=verbose):

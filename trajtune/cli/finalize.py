@@ -8,6 +8,7 @@ import typer
 
 from trajtune.cli.arguments import Address, AsJson, RunName, SnapshotPath, Verbose
 from trajtune.cli.output import as_json_text
+from trajtune.stages import LOADING, stage
 
 
 def finalize(
@@ -25,9 +26,10 @@ def finalize(
 
     Example: trajtune finalize --require-gates
     """
-    from trajtune.bundle.manifest import METRICS
-    from trajtune.finalizing import run as finalizing
-    from trajtune.finalizing.report.verdict import closing
+    with stage(LOADING):
+        from trajtune.bundle.manifest import METRICS
+        from trajtune.finalizing import run as finalizing
+        from trajtune.finalizing.report.verdict import closing
 
     bundle = finalizing.finalize(run, out=out, snapshot=snapshot, address=address, verbose=verbose)
     metrics = json.loads((bundle / METRICS).read_text("utf-8"))

@@ -7,6 +7,7 @@ import typer
 
 from trajtune.cli.arguments import AsJson, BundlePath
 from trajtune.cli.output import as_json_text
+from trajtune.stages import LOADING, stage
 
 
 def register(
@@ -23,7 +24,8 @@ def register(
 
     Example: trajtune register bundles/demo --mlflow next-role
     """
-    from trajtune.serving.register import register as register_bundle
+    with stage(LOADING):
+        from trajtune.serving.register import register as register_bundle
 
     found = register_bundle(bundle, mlflow, alias)
     if not found.is_new:

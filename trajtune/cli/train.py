@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from trajtune.cli.arguments import ExperimentName, Set, SnapshotPath, Verbose, experiment_of
+from trajtune.stages import LOADING, stage
 
 
 def train(
@@ -33,12 +34,13 @@ def train(
 
     Example: trajtune train research_default --epochs 50 --output models/
     """
-    from trajtune.cluster import ray_session
-    from trajtune.dataset.prepare import prepare as prepare_snapshot
-    from trajtune.dataset.snapshot import open_snapshot
-    from trajtune.experiment.params import RESEARCH_DEFAULT
-    from trajtune.page.format import metric_value
-    from trajtune.searching.train_single import train_single
+    with stage(LOADING):
+        from trajtune.cluster import ray_session
+        from trajtune.dataset.prepare import prepare as prepare_snapshot
+        from trajtune.dataset.snapshot import open_snapshot
+        from trajtune.experiment.params import RESEARCH_DEFAULT
+        from trajtune.page.format import metric_value
+        from trajtune.searching.train_single import train_single
 
     if db_url:
         os.environ["POSTGRES_URL"] = db_url
