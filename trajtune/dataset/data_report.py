@@ -68,7 +68,7 @@ def _first_screen(manifest: Mapping[str, Any]) -> FirstScreen:
         "open" if num else "good",
         [
             _kept("People", counts["careers"], counts["careers_in"]),
-            _kept("Roles", counts["roles"], counts["roles_in"]),
+            *([_kept("Roles", counts["roles"], counts["roles_in"])] if "roles" in counts else []),
             Headline(
                 "Next titles of test in the vocabulary",
                 percent(known["test"]),
@@ -193,7 +193,9 @@ def _titles(page: Page, train: SplitFacts, encoder: TitleEncoder) -> None:
         )
     )
     ticks = {"tickvals": list(range(len(names))), "ticktext": [_short(name) for name in names]}
-    figure.update_layout(xaxis={"title": "roles", "nticks": 5}, height=110 + 18 * len(names), yaxis=ticks)
+    figure.update_layout(
+        xaxis={"title": "roles", "nticks": 5, "tickformat": ",d"}, height=110 + 18 * len(names), yaxis=ticks
+    )
     page.figure(figure, f"The commonest titles; first {names[-1] if names else 'none'}.", half=True)
     covered = np.cumsum(counts) / max(1, train.roles)
     sizes = np.unique(np.geomspace(1, max(1, len(covered)), 200).astype(int))

@@ -153,7 +153,7 @@ def _bars(page: Page, what: str, steps: Mapping[str, int]) -> None:
         )
     )
     figure.update_layout(
-        xaxis={"title": what, "range": [0, 1.2 * max(1, *steps.values())], "nticks": 5},
+        xaxis={"title": what, "range": [0, 1.2 * max(1, *steps.values())], "nticks": 5, "tickformat": ",d"},
         yaxis_autorange="reversed",
         height=110 + 34 * len(names),
     )

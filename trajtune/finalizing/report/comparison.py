@@ -131,9 +131,9 @@ def comparison_page(comparison: Comparison) -> str:
             "Gain of the second", "Right of 0 the second is better. Bars are 95 % intervals by person."
         )
         for unit in dict.fromkeys(_unit(row.name) for row in measured):
-            rows = [row for row in measured if _unit(row.name) == unit]
-            summary = "; ".join(f"{row.name}: {_gain_in_units(row)}" for row in rows)
-            page.figure(_figure(rows, unit), summary, half=True)
+            alike = [row for row in measured if _unit(row.name) == unit]
+            summary = "; ".join(f"{row.name}: {_gain_in_units(row)}" for row in alike)
+            page.figure(_figure(alike, unit), summary, half=True)
     for heading, rows in comparison.parts():
         page.section(heading)
         cell = _measured if heading in (_ON_VAL, _ON_TEST) else _set
