@@ -13,7 +13,7 @@ import torch
 import trajtune
 from tests.cli.running import COMMAND
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def run_cli(*arguments: str) -> None:
