@@ -17,7 +17,7 @@ _HELP = "A run's name or path, or a bundle's path."
 def compare(
     first: Annotated[str, typer.Argument(metavar="A", help=_HELP, autocompletion=run_names)],
     second: Annotated[str, typer.Argument(metavar="B", help=_HELP, autocompletion=run_names)],
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write an HTML page there, too.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write an HTML page.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare two runs on val, or two bundles on test: what differs, and by how much.

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from trajtune.cli.arguments import Address, AsJson, RunName, SnapshotPath, Verbose
+from trajtune.cli.arguments import Address, AsJson, RunName, SnapshotOfRun, Verbose
 from trajtune.cli.output import as_json_text
 from trajtune.stages import LOADING, stage
 
@@ -16,7 +16,7 @@ def finalize(
     out: Annotated[
         Path | None, typer.Option(help="Directory of the bundle; bundles/RUN if left out.")
     ] = None,
-    snapshot: SnapshotPath = None,
+    snapshot: SnapshotOfRun = None,
     require_gates: Annotated[bool, typer.Option(help="Exit 3 unless every gate passes.")] = False,
     as_json: AsJson = False,
     address: Address = None,

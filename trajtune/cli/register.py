@@ -13,7 +13,8 @@ from trajtune.stages import LOADING, stage
 def register(
     bundle: BundlePath,
     mlflow: Annotated[
-        str, typer.Option(metavar="NAME", help="Registered model; the store is MLFLOW_TRACKING_URI's.")
+        str,
+        typer.Option(metavar="NAME", help="Registered model in the store at MLFLOW_TRACKING_URI."),
     ],
     alias: Annotated[
         str, typer.Option(help="Alias that the version gets if every gate passed.")

@@ -16,7 +16,7 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Maximum number of epochs.")] = None,
     research_default: Annotated[
         bool,
-        typer.Option("--research-default", help="Train the specification's model instead of `training`."),
+        typer.Option("--research-default", help="Train the specification's model, not `training`."),
     ] = False,
     settings: Set = None,
     snapshot: SnapshotPath = None,
@@ -25,7 +25,7 @@ def train(
         str | None,
         typer.Option(
             envvar="POSTGRES_URL",
-            help="URL of the database. Other users can see it here; prefer the variable.",
+            help="URL of the database. Other users can see it on the command line; prefer the variable.",
         ),
     ] = None,
     verbose: Verbose = False,
