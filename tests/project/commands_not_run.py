@@ -37,6 +37,8 @@ NOT_RUN = {
     "trajtune finalize ministers": DOWNLOADS,
     "trajtune init --from congress.jsonl --yes congress.yaml": DOWNLOADS,
     "trajtune prepare congress.yaml": DOWNLOADS,
+    "trajtune search congress.yaml --trials 4 --run congress": DOWNLOADS,
+    "trajtune finalize congress": DOWNLOADS,
     "trajtune init --from judges.csv --yes judges.yaml": DOWNLOADS,
     "trajtune search judges.yaml --run judges": DOWNLOADS,
     "trajtune finalize judges": DOWNLOADS,
