@@ -6,28 +6,45 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+LOADING: Final = "Loading trajtune"
+"""The stage in which a command imports the modules that it needs."""
+
 _LEAST_SHOWN_S: Final = 0.3
 """A stage that took less leaves no line."""
 
 
 @contextmanager
-def stage(name: str) -> Iterator[None]:
+def stage(name: str, *, shown: bool = True) -> Iterator[None]:
     """Show on stderr that a stage runs, if stderr is a terminal; otherwise do nothing.
 
     Stages must not overlap each other or another live display.
 
     Args:
         name: What is being done, for example "Starting Ray".
+        shown: False if the caller wants no display.
     """
-    if not sys.stderr.isatty():
+    if not shown or not sys.stderr.isatty():
         yield
         return
     from rich.console import Console
     from rich.text import Text
 
-    console, begun = Console(stderr=True, highlight=False), time.monotonic()
-    with console.status(Text(f"{name} …")):
+    begun = time.monotonic()
+    with Console(stderr=True).status(Text(f"{name} …")):
         yield
-    took = time.monotonic() - begun
-    if took >= _LEAST_SHOWN_S:
-        console.print(Text(f"{name}  {took:.1f} s", style="dim"))
+    stage_ended(name, time.monotonic() - begun)
+
+
+def stage_ended(name: str, seconds: float) -> None:
+    """Print the line of a stage that has ended, if stderr is a terminal and the stage took long enough.
+
+    Args:
+        name: What was done.
+        seconds: How long it took.
+    """
+    if seconds < _LEAST_SHOWN_S or not sys.stderr.isatty():
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(stderr=True, highlight=False).print(Text(f"{name}  {seconds:.1f} s", style="dim"))

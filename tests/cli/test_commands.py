@@ -40,6 +40,7 @@ def test_the_commands_and_their_flags_are_these() -> None:
                 "--resume",
                 "--run",
                 "--set",
+                "--show-experiment",
                 "--snapshot",
                 "--space",
             ),

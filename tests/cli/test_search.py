@@ -1,5 +1,6 @@
 """`trajtune search`: errors are one line, and leave nothing half-written."""
 
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -41,7 +42,8 @@ def test_a_setting_on_the_command_line_is_of_the_resolved_experiment(
     trajtune: Trajtune, ladder_snapshot: Snapshot, ray_local: None
 ) -> None:
     snapshot = str(ladder_snapshot.path)
-    command = ["search", "smoke", "--dry-run", "--set", "training.weight_decay=0.02", "--snapshot", snapshot]
+    command = ["search", "smoke", "--dry-run", "--show-experiment", "--snapshot", snapshot]
+    command += ["--set", "training.weight_decay=0.02"]
     outcome = trajtune(*command, "--set", "search.pruner.grace_period=3")
     resolved = yaml.safe_load(outcome.out)
     assert (resolved["training"]["weight_decay"], resolved["search"]["pruner"]["grace_period"]) == (0.02, 3)
@@ -78,7 +80,7 @@ def test_a_snapshot_that_was_altered(trajtune: Trajtune, tmp_path: Path, ray_loc
     assert_one_line(outcome, "SnapshotError", "vocabulary.json was altered")
 
 
-def test_a_dry_run_prints_experiment_and_cost_and_starts_no_search(
+def test_a_dry_run_prints_the_cost_first_and_starts_no_search(
     trajtune: Trajtune,
     tmp_path: Path,
     ladder_snapshot: Snapshot,
@@ -92,18 +94,28 @@ def test_a_dry_run_prints_experiment_and_cost_and_starts_no_search(
         return load_yaml(path)
 
     monkeypatch.setattr("trajtune.experiment.space.load_yaml", counted)
-    outcome = trajtune(
-        "search", "demo", "--dry-run", "--trials", "5", "--snapshot", str(ladder_snapshot.path)
-    )
-    assert outcome.code == 0
+    command = ["search", "demo", "--dry-run", "--trials", "5", "--snapshot", str(ladder_snapshot.path)]
+    cost = [
+        r"search +at most about \d+ \w+, about \d+ epochs",
+        r"epoch +about",
+        r"memory +about",
+        r"disk +about",
+    ]
+    plain = trajtune(*command)
+    assert plain.code == 0
+    for line, fact in zip(plain.out.splitlines(), cost, strict=True):
+        assert re.match(fact, line)
+    spaces_read.clear()
+    outcome = trajtune(*command, "--show-experiment")
+    for line, fact in zip(outcome.out.splitlines(), cost, strict=False):
+        assert re.match(f"# {fact}", line)
     resolved = yaml.safe_load(outcome.out)
     assert resolved["search"]["trials"] == 5
     assert resolved["training"]["schedule"] == "one_cycle"
     assert spaces_read == [f"{resolved['search']['space']}.yaml"], "once"
-    for said in ("# an epoch of the research default: about", "# memory of a trial: about", "# disk: about"):
-        assert said in outcome.out
     assert list(tmp_path.iterdir()) == []
     assert_one_line(trajtune("search", "--dry-run", "--resume", "x"), "RunError", "Leave out --resume")
+    assert_one_line(trajtune("search", "--show-experiment"), "RunError", "Add --dry-run")
 
 
 EXPERIMENT = """source: {kind: csv, path: none.csv}

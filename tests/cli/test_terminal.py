@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -36,6 +37,49 @@ def test_help_has_colours_on_a_terminal_unless_no_color_is_set(tmp_path: Path) -
     assert COLOUR.search(coloured)
     assert not COLOUR.search(plain)
     assert "Exit codes" in plain
+
+
+SHOW_WHAT_IS_LOADED = """
+import sys, trajtune.stages
+from contextlib import contextmanager
+
+@contextmanager
+def stage(name, **more):
+    print(name, sorted({"torch", "ray", "optuna", "pyarrow", "numpy", "sqlalchemy"} & set(sys.modules)))
+    sys.exit(0)
+    yield
+
+trajtune.stages.stage = stage
+sys.argv = ["trajtune", *sys.argv[1:]]
+from trajtune.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["demo"],
+        ["search"],
+        ["finalize"],
+        ["prepare"],
+        ["train"],
+        ["backtest"],
+        ["monitor", "b"],
+        ["compare", "a", "b"],
+    ],
+)
+def test_a_command_says_that_it_loads_before_it_imports_anything_slow(
+    command: list[str], tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SHOW_WHAT_IS_LOADED, *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.stdout == "Loading trajtune []\n", done.stderr
 
 
 def test_errors_are_printed_even_when_quiet(trajtune: Trajtune) -> None:

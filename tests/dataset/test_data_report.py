@@ -73,23 +73,25 @@ def test_it_opens_offline_with_every_figure_drawn(ladder_snapshot: Snapshot, bro
     path = ladder_snapshot.path / "data_report.html"
     assert path.stat().st_size < 6_000_000
     page, faults = opened(path, browser)
-    assert page.locator(".figure").count() == 7
+    assert page.locator(".figure").count() == 9
     for figure in page.locator(".figure").all():
         assert figure.get_attribute("aria-label")
     splits = [read_split(split_files(ladder_snapshot, name)) for name in ("train", "val", "test")]
     years = [len(set(pc.year(data.split_dates).to_pylist())) for data in splits]
     described = ladder_snapshot.manifest["splits"].values()
-    shares = ("unseen_titles", "unseen_targets", "unknown_targets", "psi")
+    shares = ("unseen_titles", "unseen_targets", "unknown_titles")
     assert page.evaluate(MARKS) == [
-        [["funnel", 4], *[["funnel", 1]] * 3],
-        [["bar", sum(split[share] > 0 for split in described)] for share in shares],
+        [["bar", 7]],
+        [["bar", 5 if "roles" in ladder_snapshot.manifest["counts"] else 3]],
+        [["bar", sum(split[share] > 0 for share in shares)] for split in described],
+        [["bar", sum(split[key] > 0 for split in described)] for key in ("psi", "psi_by_chance")],
         [["bar", number] for number in years],
         [["scatter", 1]] * 3,
         [["bar", ladder_snapshot.manifest["vocab_size"] - 1]],
         [["scatter", 1]],
         [["scatter", 1]] * 3,
     ]
-    cutoffs = page.locator(".figure").nth(2).locator(".shapelayer path")
+    cutoffs = page.locator(".figure").nth(4).locator(".shapelayer path")
     assert [cutoff.evaluate("path => path.getTotalLength() > 10") for cutoff in cutoffs.all()] == [True] * 2
     assert faults == []
     text = page.inner_text("main")
@@ -97,8 +99,9 @@ def test_it_opens_offline_with_every_figure_drawn(ladder_snapshot: Snapshot, bro
     assert "Führungskraft" in page.content()
     train = ladder_snapshot.read("train").arrays
     last = train.offsets[1:] - 1
-    row = page.locator("tr", has_text="train").first.locator("td").all_inner_texts()
-    assert [int(cell.replace(",", "")) for cell in row] == [
+    examples = page.locator("section", has_text="From careers to examples")
+    row = examples.locator("tr", has_text="train").first.locator("td").all_inner_texts()
+    assert [int(cell.split(" (")[0].replace(",", "")) for cell in row] == [
         len(train.title_ids) - train.num_careers,
         train.num_careers,
         sum(train.title_ids[last] > 0),

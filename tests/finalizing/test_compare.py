@@ -115,7 +115,8 @@ def test_the_command_prints_tables_json_and_a_page(
     for said in ("Params: the same", "On val", "On test", "next_role_top5", "gain of the second (95 %)"):
         assert said in outcome.out
     page = (tmp_path / "page.html").read_text("utf-8")
-    assert "Gain of the second" in page
+    for unit in ("percentage points", "nats", "mean reciprocal rank"):
+        assert f'"text":"gain of the second, {unit}"' in page, "each unit has its own axis"
     assert "next_role_mrr" in page
     assert re.search(r"<td>[+-][0-9.]+ points \([+-]", page), "a gain of a share is in percentage points"
     assert re.search(r'data-order="[0-9.]+">[0-9.]+ nats</td>', page), "metrics sort by their numbers"

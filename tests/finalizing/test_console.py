@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from trajtune.bundle.manifest import METRICS
-from trajtune.finalizing.console import print_verdict, training_bar
-from trajtune.finalizing.evaluate.gates import gate_lines
+from trajtune.finalizing.console import gate_lines, print_verdict, training_bar
 from trajtune.finalizing.report.verdict import closing
 
 
@@ -45,6 +44,19 @@ def test_a_terminal_shows_the_verdict_as_a_panel_with_every_gate(
         assert line in text
     for name in metrics["gates"]:
         assert name.replace("_", " ") in text
+
+
+def test_a_line_of_a_gate_has_its_result_and_its_value_and_limit_with_their_unit() -> None:
+    gates = {
+        "calibration": {"result": "failed", "value": 0.25, "limit": 0.05},
+        "tenure_coverage": {"result": "too few people", "value": 0.0, "limit": 0.05},
+        "latency": {"result": "passed", "value": 1.0, "limit": 50},
+    }
+    assert gate_lines(gates) == [
+        "gate calibration      FAILED           25.0 % (limit 5.0 %)",
+        "gate tenure coverage  too few people   0.0 points (limit 5.0 points)",
+        "gate latency          passed           1.00 ms (limit 50.00 ms)",
+    ]
 
 
 def test_a_failed_gate_is_red(metrics: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 LONG = "takes minutes; runs in a small form"
 STEPS = "trains; tests/project/test_specification.py runs the same chain"
 INSTALLS = "installs; tests/project/test_wheel.py installs a wheel"
+DOWNLOADS = "reads a downloaded file; tests/project/test_whole_way.py has the pipeline on real careers"
 BEST = "--checkpoint models/best.pt"
 NOT_RUN = {
     "make demo": "takes minutes; `trajtune search smoke` and `finalize` are the same in a small form",
@@ -33,6 +34,17 @@ NOT_RUN = {
     ),
     "trajtune status long": "is of the cluster's run; runs for `first`",
     "trajtune finalize long --address auto": "is of the cluster's run; runs for `first`",
+    "trajtune init --from ministers.csv --yes ministers.yaml": DOWNLOADS,
+    "trajtune prepare ministers.yaml": DOWNLOADS,
+    "trajtune search ministers.yaml --trials 4 --run ministers": DOWNLOADS,
+    "trajtune finalize ministers": DOWNLOADS,
+    "trajtune init --from congress.jsonl --yes congress.yaml": DOWNLOADS,
+    "trajtune prepare congress.yaml": DOWNLOADS,
+    "trajtune search congress.yaml --trials 4 --run congress": DOWNLOADS,
+    "trajtune finalize congress": DOWNLOADS,
+    "trajtune init --from judges.csv --yes judges.yaml": DOWNLOADS,
+    "trajtune search judges.yaml --run judges": DOWNLOADS,
+    "trajtune finalize judges": DOWNLOADS,
     "trajtune search gpu --dry-run": "needs a GPU; test_shipped_files.py searches it on the CPU",
     "trajtune search gpu": "needs a GPU; test_shipped_files.py searches it on the CPU",
     "trajtune compare first second": "needs a second run; tests/finalizing/test_compare.py compares two",

@@ -35,6 +35,7 @@ PAGES = [
     DOCS / "tutorial" / "first_hour.md",  # creates the run and the bundle `first`, which the other pages use
     DOCS / "tutorial" / "notebook.md",
     *sorted((DOCS / "how-to").glob("*.md")),
+    *sorted((DOCS / "cookbook").glob("*.md")),
     ROOT / "README.md",
     *sorted((DOCS / "reference").glob("*.md")),
     *sorted((DOCS / "explanation").glob("*.md")),
@@ -48,6 +49,7 @@ PLACEHOLDER_URL = "postgresql://user:password@host/"
 PYTHON_NOT_RUN = {
     DOCS / "tutorial" / "notebook.md": "searches; tests/project/test_notebook.py runs the same cells",
     DOCS / "reference" / "api.md": "searches and finalizes, as commands do; its imports are tried",
+    DOCS / "cookbook" / "us_congress.md": "converts a downloaded file; its imports are tried",
     DOCS / "explanation" / "simulation.md": "stands in for a program; its imports are tried",
 }
 

@@ -1,4 +1,4 @@
-"""The specification's steps in its own notation, in Python and on the command line."""
+"""The specification's steps in its own notation on real careers, in Python and on the command line."""
 
 import json
 import pickle
@@ -6,13 +6,14 @@ import subprocess
 from pathlib import Path
 
 import pandas as pd
+import psycopg2
 import pytest
 import torch
 
 import trajtune
 from tests.cli.running import COMMAND
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def run_cli(*arguments: str) -> None:
@@ -20,13 +21,22 @@ def run_cli(*arguments: str) -> None:
     assert outcome.returncode == 0, outcome.stderr
 
 
-@pytest.fixture(scope="module")
-def careers(real_data: Path) -> pd.DataFrame:
-    rows = pd.read_csv(real_data / "us_diplomats.csv", dtype=str)
-    return rows[rows["start_date"].notna()]
+@pytest.fixture
+def database(real_data: Path, own_database: str) -> str:
+    """URL of a database with the real careers of diplomats in the specification's table."""
+    rows = pd.read_csv(real_data / "us_diplomats.csv", dtype=str, keep_default_na=False)
+    connection = psycopg2.connect(own_database)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("create table candidates (id text primary key, work_history jsonb)")
+        for person, roles in rows.groupby("candidate_id"):
+            history = roles[["title", "start_date", "end_date"]].to_dict("records")
+            cursor.execute("insert into candidates values (%s, %s)", (person, json.dumps(history)))
+    connection.close()
+    return own_database
 
 
-def test_the_steps_in_python(careers: pd.DataFrame, tmp_path: Path, ray_local: None) -> None:
+def test_the_steps_in_python(database: str, tmp_path: Path, ray_local: None) -> None:
+    careers = trajtune.load_career_sequences(database)
     train, val, test = trajtune.temporal_split(careers, "1990-01-01", "2005-01-01")
     sequences = trajtune.generate_sequences(train)
     titles, following, _, person = sequences[0]
@@ -76,13 +86,10 @@ def test_the_steps_in_python(careers: pd.DataFrame, tmp_path: Path, ray_local: N
 
 
 def test_the_commands_as_the_specification_writes_them(
-    own_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("POSTGRES_URL", own_database)
-    run_cli("simulate", "--careers", "600", "--to", "postgres")
-    monkeypatch.delenv("POSTGRES_URL")
-    run_cli("train", "--db-url", own_database, "--epochs", "2", "--output", "models/", "--research-default")
+    run_cli("train", "--db-url", database, "--epochs", "2", "--output", "models/", "--research-default")
     assert {"best.pt", "vocab.json"} <= {path.name for path in Path("models").iterdir()}
     checkpoint = ("--checkpoint", "models/best.pt")
     run_cli("export", *checkpoint, "--vocab", "models/vocab.json", "--output", "models/trajectory-lstm.onnx")

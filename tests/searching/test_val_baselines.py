@@ -10,7 +10,7 @@ from trajtune.model.baselines.ngram import choose_ngram
 from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.model.metrics import val_metrics
 from trajtune.model.predict import predict_split
-from trajtune.searching.val_baselines import best_baseline, measure_baselines, stored_choice
+from trajtune.searching.val_baselines import best_baseline, measure_baselines, store_baselines, stored_choice
 
 EARLIER = {"markov": {"val_next_role_nll": 3.1}, "markov2": {"val_next_role_nll": 3.0}}
 """Content of a run of an earlier version."""
@@ -20,9 +20,9 @@ def test_a_run_stores_the_baselines_metrics_and_the_choice_of_ngram(
     small_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     run, vocab_size = create(tmp_path), small_snapshot.encoder().vocab_size
-    train, val = small_snapshot.read("train").arrays, small_snapshot.read("val").arrays
+    train, val = small_snapshot.arrays("train"), small_snapshot.arrays("val")
     assert run.ngram_choice() is None
-    measure_baselines(run, train, val, vocab_size)
+    store_baselines(run, lambda: measure_baselines(train, val, vocab_size))
     choice = choose_ngram(train, val, vocab_size)
     assert run.ngram_choice() == choice.to_dict()
     assert run.baselines() == {
@@ -35,10 +35,10 @@ def test_baselines_are_measured_once(
     small_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, vocab_size = create(tmp_path), small_snapshot.encoder().vocab_size
-    train, val = small_snapshot.read("train").arrays, small_snapshot.read("val").arrays
-    measure_baselines(run, train, val, vocab_size)
+    train, val = small_snapshot.arrays("train"), small_snapshot.arrays("val")
+    store_baselines(run, lambda: measure_baselines(train, val, vocab_size))
     before = (run.path / "baselines.json").read_bytes()
-    measure_baselines(run, val, train, vocab_size)
+    store_baselines(run, lambda: measure_baselines(val, train, vocab_size))
     assert (run.path / "baselines.json").read_bytes() == before
 
 
@@ -46,7 +46,7 @@ def test_a_stored_choice_is_reused_and_an_older_run_chooses_from_the_snapshot(
     small_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     run, other = create(tmp_path), NGramChoice(3, "last", 5.0, 0.75, 0.5)
-    train, val = small_snapshot.read("train").arrays, small_snapshot.read("val").arrays
+    train, val = small_snapshot.arrays("train"), small_snapshot.arrays("val")
     run.write_baselines(EARLIER)
     assert run.baselines() == EARLIER
     assert run.ngram_choice() is None
@@ -61,8 +61,8 @@ def test_a_resumed_search_of_an_earlier_version_gets_the_new_baselines(
 ) -> None:
     run = create(tmp_path)
     run.write_baselines(EARLIER)
-    train, val = small_snapshot.read("train").arrays, small_snapshot.read("val").arrays
-    measure_baselines(run, train, val, small_snapshot.encoder().vocab_size)
+    train, val = small_snapshot.arrays("train"), small_snapshot.arrays("val")
+    store_baselines(run, lambda: measure_baselines(train, val, small_snapshot.encoder().vocab_size))
     assert list(run.baselines()) == ["majority", "current_title", "markov", "ngram"]
 
 

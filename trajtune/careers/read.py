@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,12 +26,14 @@ from trajtune.errors import SnapshotLostError, SourceError
 from trajtune.experiment.settings import DataSettings
 from trajtune.experiment.sources import FileSource, JsonHistory, PostgresSource, SimulatedSource
 from trajtune.notebook import LiveDisplay, html_bar, is_notebook
+from trajtune.stages import stage, stage_ended
 from trajtune.storage.retry import retrying
 
 if TYPE_CHECKING:
     from ray.data import Dataset
 
 URL_VARIABLE: Final = "POSTGRES_URL"
+_READING: Final = "Reading careers"
 _ATTEMPTS: Final = 3
 
 
@@ -157,7 +160,8 @@ def _load(
     with _progress_bar(progress, num_blocks) as advance:
         blocks, heads = _read(rows, parse_block, advance)
     named = {"kind": source.kind, **source_facts}
-    return joined_by_person(blocks, heads, named, data, layout, today, careers_in_a_partition)
+    with stage("Joining rows by person", shown=progress):
+        return joined_by_person(blocks, heads, named, data, layout, today, careers_in_a_partition)
 
 
 def _parsed(
@@ -241,7 +245,7 @@ def _notebook_bar(total: int | None) -> Callable[[int], None]:
 
     def advance(number: int) -> None:
         done[0] += number
-        display.show(html_bar(done[0], total, "Reading careers"))
+        display.show(html_bar(done[0], total, _READING))
 
     advance(0)
     return advance
@@ -259,6 +263,8 @@ def _progress_bar(progress: bool, total: int | None) -> Iterator[Callable[[int],
     from rich.console import Console
     from rich.progress import Progress
 
+    begun = time.monotonic()
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Reading careers", total=total)
+        task = bar.add_task(_READING, total=total)
         yield lambda number: bar.advance(task, number)
+    stage_ended(_READING, time.monotonic() - begun)

@@ -45,6 +45,10 @@ SnapshotPath = Annotated[
         metavar="PATH", help="Use this snapshot (a directory or s3://...) instead of preparing one."
     ),
 ]
+SnapshotOfRun = Annotated[
+    str | None,
+    typer.Option(metavar="PATH", help="Where the run's snapshot is now (a directory or s3://...)."),
+]
 Address = Annotated[str | None, typer.Option(help="Join a Ray cluster: auto or host:port.")]
 Checkpoint = Annotated[Path, typer.Option(help="A checkpoint, for example best.pt.")]
 DataPath = Annotated[

@@ -4,30 +4,32 @@ from typing import Annotated
 
 import typer
 
-from trajtune.cli.arguments import Address, AsJson, RunName, SnapshotPath, Verbose
+from trajtune.cli.arguments import Address, AsJson, RunName, SnapshotOfRun, Verbose
 from trajtune.cli.output import as_json_text
+from trajtune.stages import LOADING, stage
 
 
 def backtest(
     run: RunName = None,
     origins: Annotated[int, typer.Option(min=1, help="Earlier days on which models are trained.")] = 4,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each configuration on each day.")] = 1,
-    snapshot: SnapshotPath = None,
+    snapshot: SnapshotOfRun = None,
     as_json: AsJson = False,
     address: Address = None,
     verbose: Verbose = False,
 ) -> None:
-    """Train the best as of earlier days, measure on what followed; says how often to retrain.
+    """Train the winner as of earlier days, measure it on later moves, advise when to retrain.
 
-    Test stays closed. Interrupted, it continues when it is called again.
+    The test split is not opened. After an interruption, the same command continues.
 
     Example: trajtune backtest first --origins 4
     """
-    from trajtune.cluster import ray_session
-    from trajtune.monitoring.backtest import PAGE
-    from trajtune.monitoring.backtest import backtest as backtest_run
-    from trajtune.monitoring.backtest_report import terminal_table
-    from trajtune.searching.runs.directory import open_run
+    with stage(LOADING):
+        from trajtune.cluster import ray_session
+        from trajtune.monitoring.backtest import PAGE
+        from trajtune.monitoring.backtest import backtest as backtest_run
+        from trajtune.monitoring.backtest_report import terminal_table
+        from trajtune.searching.runs.directory import open_run
 
     opened = open_run(run)
     with ray_session(address, verbose=verbose):

@@ -7,6 +7,7 @@ import typer
 
 from trajtune.cli.arguments import Checkpoint, DataPath
 from trajtune.cli.output import as_json_text
+from trajtune.stages import LOADING, stage
 
 
 def calibrate(
@@ -20,6 +21,7 @@ def calibrate(
 
     Example: trajtune calibrate --checkpoint models/best.pt --data-path snapshots/ --output c.pkl
     """
-    from trajtune.finalizing.single_steps import calibrate_checkpoint
+    with stage(LOADING):
+        from trajtune.finalizing.single_steps import calibrate_checkpoint
 
     print(as_json_text(calibrate_checkpoint(checkpoint, data_path, output)))

@@ -9,6 +9,7 @@ import typer
 from trajtune.cli.arguments import AsJson
 from trajtune.cli.completion import run_names
 from trajtune.cli.output import as_json_text
+from trajtune.stages import LOADING, stage
 
 _HELP = "A run's name or path, or a bundle's path."
 
@@ -16,16 +17,17 @@ _HELP = "A run's name or path, or a bundle's path."
 def compare(
     first: Annotated[str, typer.Argument(metavar="A", help=_HELP, autocompletion=run_names)],
     second: Annotated[str, typer.Argument(metavar="B", help=_HELP, autocompletion=run_names)],
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write an HTML page there, too.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write an HTML page.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare two runs on val, or two bundles on test: what differs, and by how much.
 
     Example: trajtune compare first second
     """
-    from trajtune.finalizing.compare import compare as compare_both
-    from trajtune.finalizing.report.comparison import comparison_page, print_comparison
-    from trajtune.storage.files import write_file
+    with stage(LOADING):
+        from trajtune.finalizing.compare import compare as compare_both
+        from trajtune.finalizing.report.comparison import comparison_page, print_comparison
+        from trajtune.storage.files import write_file
 
     found = compare_both(first, second)
     if html:

@@ -1,6 +1,7 @@
 """``trajtune demo``: search and finalize on simulated careers."""
 
 from trajtune.cli.arguments import Verbose
+from trajtune.stages import LOADING, stage
 
 
 def demo(verbose: Verbose = False) -> None:
@@ -8,8 +9,9 @@ def demo(verbose: Verbose = False) -> None:
 
     Example: trajtune demo
     """
-    from trajtune.finalizing.run import finalize
-    from trajtune.searching.search import search
+    with stage(LOADING):
+        from trajtune.finalizing.run import finalize
+        from trajtune.searching.search import search
 
     bundle = finalize(search("demo", verbose=verbose), verbose=verbose)
     print(bundle)

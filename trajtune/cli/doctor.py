@@ -6,6 +6,7 @@ import typer
 
 from trajtune.cli.arguments import AsJson, RunName
 from trajtune.cli.output import as_json_text
+from trajtune.stages import LOADING, stage
 
 
 def doctor(
@@ -17,8 +18,9 @@ def doctor(
 
     Example: trajtune doctor --mend
     """
-    from trajtune.searching.runs.directory import open_run
-    from trajtune.searching.runs.doctor import examine, fix
+    with stage(LOADING):
+        from trajtune.searching.runs.directory import open_run
+        from trajtune.searching.runs.doctor import examine, fix
 
     opened = open_run(run)
     findings = examine(opened)

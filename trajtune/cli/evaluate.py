@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from trajtune.cli.arguments import Checkpoint, DataPath
+from trajtune.stages import LOADING, stage
 
 
 def evaluate(
@@ -20,8 +21,9 @@ def evaluate(
 
     Example: trajtune evaluate --checkpoint models/best.pt --data-path snapshots/ --output report.md
     """
-    from trajtune.bundle.manifest import REPORT
-    from trajtune.finalizing.single_steps import MARKDOWN, evaluate_checkpoint
+    with stage(LOADING):
+        from trajtune.bundle.manifest import REPORT
+        from trajtune.finalizing.single_steps import MARKDOWN, evaluate_checkpoint
 
     evaluate_checkpoint(checkpoint, data_path, output)
     print(output if output.suffix == MARKDOWN else output / REPORT)

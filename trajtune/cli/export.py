@@ -7,6 +7,7 @@ import typer
 
 from trajtune.cli.arguments import Checkpoint
 from trajtune.cli.output import as_json_text
+from trajtune.stages import LOADING, stage
 
 
 def export(
@@ -18,6 +19,7 @@ def export(
 
     Example: trajtune export --checkpoint models/best.pt --vocab models/vocab.json --output m.onnx
     """
-    from trajtune.finalizing.single_steps import export_checkpoint
+    with stage(LOADING):
+        from trajtune.finalizing.single_steps import export_checkpoint
 
     print(as_json_text(export_checkpoint(checkpoint, vocab, output)))

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from trajtune.cli.arguments import Address, AsJson, RunName, SnapshotPath, Verbose
+from trajtune.cli.arguments import Address, AsJson, RunName, SnapshotOfRun, Verbose
 from trajtune.cli.output import as_json_text
+from trajtune.stages import LOADING, stage
 
 
 def finalize(
@@ -15,7 +16,7 @@ def finalize(
     out: Annotated[
         Path | None, typer.Option(help="Directory of the bundle; bundles/RUN if left out.")
     ] = None,
-    snapshot: SnapshotPath = None,
+    snapshot: SnapshotOfRun = None,
     require_gates: Annotated[bool, typer.Option(help="Exit 3 unless every gate passes.")] = False,
     as_json: AsJson = False,
     address: Address = None,
@@ -25,9 +26,10 @@ def finalize(
 
     Example: trajtune finalize --require-gates
     """
-    from trajtune.bundle.manifest import METRICS
-    from trajtune.finalizing import run as finalizing
-    from trajtune.finalizing.report.verdict import closing
+    with stage(LOADING):
+        from trajtune.bundle.manifest import METRICS
+        from trajtune.finalizing import run as finalizing
+        from trajtune.finalizing.report.verdict import closing
 
     bundle = finalizing.finalize(run, out=out, snapshot=snapshot, address=address, verbose=verbose)
     metrics = json.loads((bundle / METRICS).read_text("utf-8"))

@@ -11,6 +11,7 @@ import typer
 
 from trajtune.cli.arguments import database_url
 from trajtune.errors import ExperimentError, SourceError
+from trajtune.stages import LOADING, stage
 
 if TYPE_CHECKING:
     from trajtune.careers.init.proposal import Proposal
@@ -39,12 +40,13 @@ def init(
 
     Example: trajtune init experiment.yaml --from careers.jsonl --yes
     """
-    from trajtune.careers.init.experiment_file import SCHEMA_FILE, experiment_text
-    from trajtune.careers.init.propose import propose, propose_files
-    from trajtune.careers.init.trial import try_proposal
-    from trajtune.experiment.json_schema import experiment_schema
-    from trajtune.experiment.load import load_experiment
-    from trajtune.experiment.settings import DataSettings
+    with stage(LOADING):
+        from trajtune.careers.init.experiment_file import SCHEMA_FILE, experiment_text
+        from trajtune.careers.init.propose import propose, propose_files
+        from trajtune.careers.init.trial import try_proposal
+        from trajtune.experiment.json_schema import experiment_schema
+        from trajtune.experiment.load import load_experiment
+        from trajtune.experiment.settings import DataSettings
 
     url = database_url() if source is None else ""
     _check_free(file)

@@ -2,6 +2,7 @@
 
 from trajtune.cli.arguments import AsJson, BundlePath, ExperimentName, Verbose
 from trajtune.cli.output import as_json_text
+from trajtune.stages import LOADING, stage
 
 
 def monitor(
@@ -16,12 +17,13 @@ def monitor(
 
     Example: trajtune monitor bundles/demo
     """
-    from trajtune.careers.read import load_career_sequences
-    from trajtune.cluster import ray_session
-    from trajtune.experiment.load import load_experiment
-    from trajtune.monitoring.monitor import demand_gates_hold, open_monitored
-    from trajtune.monitoring.monitor import monitor as monitor_bundle
-    from trajtune.monitoring.monitor_table import monitor_lines
+    with stage(LOADING):
+        from trajtune.careers.read import load_career_sequences
+        from trajtune.cluster import ray_session
+        from trajtune.experiment.load import load_experiment
+        from trajtune.monitoring.monitor import demand_gates_hold, open_monitored
+        from trajtune.monitoring.monitor import monitor as monitor_bundle
+        from trajtune.monitoring.monitor_table import monitor_lines
 
     opened = open_monitored(bundle, load_experiment(experiment) if experiment else None)
     with ray_session(verbose=verbose):

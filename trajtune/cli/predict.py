@@ -16,10 +16,10 @@ def predict(
     titles: Annotated[list[str] | None, typer.Argument(help="The career so far, oldest title first.")] = None,
     source: Annotated[
         Path | None,
-        typer.Option("--input", help="JSON Lines file with one career per line: a list of titles; -: stdin."),
+        typer.Option("--input", help="JSON Lines file, one career (a list of titles) per line; - is stdin."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="File for the predictions of --input; -: stdout.")
+        Path | None, typer.Option(help="File for the predictions of --input; - is stdout.")
     ] = None,
     with_reasons: Annotated[
         bool, typer.Option("--explain", help="Show what each role contributes to the prediction.")

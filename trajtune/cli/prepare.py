@@ -2,6 +2,7 @@
 
 from trajtune.cli.arguments import AsJson, ExperimentName, Set, Verbose, experiment_of
 from trajtune.cli.output import as_json_text
+from trajtune.stages import LOADING, stage
 
 
 def prepare(
@@ -14,10 +15,11 @@ def prepare(
 
     Example: trajtune prepare experiments/default.yaml
     """
-    from trajtune.cluster import ray_session
-    from trajtune.dataset.data_report import DATA_REPORT
-    from trajtune.dataset.prepare import prepare as prepare_snapshot
-    from trajtune.dataset.profiling.summary import summary
+    with stage(LOADING):
+        from trajtune.cluster import ray_session
+        from trajtune.dataset.data_report import DATA_REPORT
+        from trajtune.dataset.prepare import prepare as prepare_snapshot
+        from trajtune.dataset.profiling.summary import summary
 
     resolved = experiment_of(experiment, settings)
     with ray_session(verbose=verbose):

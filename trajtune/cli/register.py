@@ -7,12 +7,14 @@ import typer
 
 from trajtune.cli.arguments import AsJson, BundlePath
 from trajtune.cli.output import as_json_text
+from trajtune.stages import LOADING, stage
 
 
 def register(
     bundle: BundlePath,
     mlflow: Annotated[
-        str, typer.Option(metavar="NAME", help="Registered model; the store is MLFLOW_TRACKING_URI's.")
+        str,
+        typer.Option(metavar="NAME", help="Registered model in the store at MLFLOW_TRACKING_URI."),
     ],
     alias: Annotated[
         str, typer.Option(help="Alias that the version gets if every gate passed.")
@@ -23,7 +25,8 @@ def register(
 
     Example: trajtune register bundles/demo --mlflow next-role
     """
-    from trajtune.serving.register import register as register_bundle
+    with stage(LOADING):
+        from trajtune.serving.register import register as register_bundle
 
     found = register_bundle(bundle, mlflow, alias)
     if not found.is_new:

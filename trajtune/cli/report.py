@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trajtune.cli.completion import run_names
 from trajtune.errors import BundleError, RunError
-from trajtune.storage.path import StoredPath
+from trajtune.stages import LOADING, stage
+
+if TYPE_CHECKING:
+    from trajtune.storage.path import StoredPath
 
 
 def report(
@@ -41,9 +44,10 @@ def report(
         print(_of_run(target, output))
 
 
-def _of_run(name: str | None, output: Path | None) -> StoredPath:
-    from trajtune.searching.runs.directory import open_run
-    from trajtune.searching.show.report.html import write_search_report
+def _of_run(name: str | None, output: Path | None) -> "StoredPath":
+    with stage(LOADING):
+        from trajtune.searching.runs.directory import open_run
+        from trajtune.searching.show.report.html import write_search_report
 
     try:
         run = open_run(name)
@@ -60,10 +64,11 @@ def _of_run(name: str | None, output: Path | None) -> StoredPath:
 
 
 def _of_bundle(bundle: Path, output: Path | None) -> Path:
-    from trajtune.bundle.bundle import load_bundle
-    from trajtune.bundle.manifest import METRICS, check_file, read_manifest
-    from trajtune.finalizing.report.html import write_html_report
-    from trajtune.searching.runs.directory import open_run
+    with stage(LOADING):
+        from trajtune.bundle.bundle import load_bundle
+        from trajtune.bundle.manifest import METRICS, check_file, read_manifest
+        from trajtune.finalizing.report.html import write_html_report
+        from trajtune.searching.runs.directory import open_run
 
     path = output or Path(f"{bundle.resolve().name}-report.html")
     if path.resolve().is_relative_to(bundle.resolve()):

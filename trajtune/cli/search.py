@@ -16,6 +16,7 @@ from trajtune.cli.arguments import (
     experiment_of,
 )
 from trajtune.errors import RunError
+from trajtune.stages import LOADING, stage
 
 
 def search(
@@ -39,7 +40,10 @@ def search(
     max_concurrent: Annotated[int | None, typer.Option(min=1, help="Trials that may run at once.")] = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Print the resolved experiment and its estimated cost, and exit."),
+        typer.Option("--dry-run", help="Print the estimated time, memory and disk of the search, and exit."),
+    ] = False,
+    show_experiment: Annotated[
+        bool, typer.Option("--show-experiment", help="With --dry-run: also print the resolved experiment.")
     ] = False,
     json_log: Annotated[
         bool, typer.Option("--json-log", help="Print each event as a line of JSON, and no display.")
@@ -51,12 +55,15 @@ def search(
 
     Example: trajtune search --trials 50
     """
-    from trajtune.experiment.load import parse_settings
-    from trajtune.searching import search as searching
-    from trajtune.searching.run import SessionFlags
+    with stage(LOADING):
+        from trajtune.experiment.load import parse_settings
+        from trajtune.searching import search as searching
+        from trajtune.searching.run import SessionFlags
 
     if dry_run and resume is not None:
         raise RunError("--dry-run is for a new search. Leave out --resume or --dry-run.")
+    if show_experiment and not dry_run:
+        raise RunError("--show-experiment is a part of --dry-run. Add --dry-run or leave it out.")
     if resume is not None:
         asked = experiment_of(experiment, settings, reads_source=False) if experiment else None
     else:
@@ -65,7 +72,15 @@ def search(
         asked = searching.for_search(asked, trials=trials, space=space)
         limits = searching.session_limits(time_budget, max_epochs_total, max_concurrent)
         flags = SessionFlags(address=address, verbose=verbose)
-        print(searching.plan(asked, snapshot, warm_start=warm_start, limits=limits, flags=flags))
+        print(
+            searching.plan(
+                *(asked, snapshot),
+                warm_start=warm_start,
+                limits=limits,
+                flags=flags,
+                show_experiment=show_experiment,
+            )
+        )
         return
     found = searching.search(
         *(asked, snapshot),

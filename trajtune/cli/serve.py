@@ -9,10 +9,10 @@ from trajtune.cli.arguments import BundlePath
 
 def serve(
     bundle: BundlePath,
-    host: Annotated[str, typer.Option(help="Address to listen on; the default is this machine alone.")] = (
+    host: Annotated[str, typer.Option(help="Address to listen on; by default only this machine.")] = (
         "127.0.0.1"
     ),
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: any that is free.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 is any free port.")] = 8000,
     max_careers: Annotated[int, typer.Option(min=1, help="Careers in a batch.")] = 256,
     max_titles: Annotated[int, typer.Option(min=1, help="Titles in a career.")] = 200,
     max_body: Annotated[int, typer.Option(min=1, help="Bytes in a request's body.")] = 1048576,
@@ -20,7 +20,7 @@ def serve(
         bool, typer.Option("--as-service", help="Look titles up as the TypeScript service does.")
     ] = False,
 ) -> None:
-    """Answer over HTTP, as JSON and on a page, until Ctrl-C; needs the extra `serve`.
+    """Serve a bundle over HTTP, as JSON and as a page, until Ctrl-C; needs the extra `serve`.
 
     Example: trajtune serve bundles/demo --port 8000
     """

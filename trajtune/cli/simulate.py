@@ -7,6 +7,7 @@ import typer
 from trajtune.cli.arguments import AsJson, database_url
 from trajtune.cli.output import as_json_text
 from trajtune.experiment.populations import LARGEST_SEED, Population
+from trajtune.stages import LOADING, stage
 
 
 def simulate(
@@ -30,10 +31,11 @@ def simulate(
 
     Example: trajtune simulate --careers 20000 --to careers.parquet
     """
-    from trajtune.experiment.sources import ProcessSettings
-    from trajtune.model.baselines.bayes import population_optimum
-    from trajtune.page.format import number
-    from trajtune.simulation.write_careers import write_simulated, write_simulated_table
+    with stage(LOADING):
+        from trajtune.experiment.sources import ProcessSettings
+        from trajtune.model.baselines.bayes import population_optimum
+        from trajtune.page.format import number
+        from trajtune.simulation.write_careers import write_simulated, write_simulated_table
 
     settings = ProcessSettings(population=population)
     if to == "postgres":

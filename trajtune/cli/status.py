@@ -2,6 +2,7 @@
 
 from trajtune.cli.arguments import AsJson, RunName
 from trajtune.cli.output import as_json_text
+from trajtune.stages import LOADING, stage
 
 
 def status(run: RunName = None, as_json: AsJson = False) -> None:
@@ -9,8 +10,9 @@ def status(run: RunName = None, as_json: AsJson = False) -> None:
 
     Example: trajtune status --json
     """
-    from trajtune.searching.runs.directory import open_run
-    from trajtune.searching.show.status import print_status, status_of
+    with stage(LOADING):
+        from trajtune.searching.runs.directory import open_run
+        from trajtune.searching.show.status import print_status, status_of
 
     shown = status_of(open_run(run))
     if as_json:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from trajtune.cli.arguments import ExperimentName, Set, SnapshotPath, Verbose, experiment_of
+from trajtune.stages import LOADING, stage
 
 
 def train(
@@ -15,7 +16,7 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Maximum number of epochs.")] = None,
     research_default: Annotated[
         bool,
-        typer.Option("--research-default", help="Train the specification's model instead of `training`."),
+        typer.Option("--research-default", help="Train the specification's model, not `training`."),
     ] = False,
     settings: Set = None,
     snapshot: SnapshotPath = None,
@@ -24,7 +25,7 @@ def train(
         str | None,
         typer.Option(
             envvar="POSTGRES_URL",
-            help="URL of the database. Other users can see it here; prefer the variable.",
+            help="URL of the database. Other users can see it on the command line; prefer the variable.",
         ),
     ] = None,
     verbose: Verbose = False,
@@ -33,12 +34,13 @@ def train(
 
     Example: trajtune train research_default --epochs 50 --output models/
     """
-    from trajtune.cluster import ray_session
-    from trajtune.dataset.prepare import prepare as prepare_snapshot
-    from trajtune.dataset.snapshot import open_snapshot
-    from trajtune.experiment.params import RESEARCH_DEFAULT
-    from trajtune.page.format import metric_value
-    from trajtune.searching.train_single import train_single
+    with stage(LOADING):
+        from trajtune.cluster import ray_session
+        from trajtune.dataset.prepare import prepare as prepare_snapshot
+        from trajtune.dataset.snapshot import open_snapshot
+        from trajtune.experiment.params import RESEARCH_DEFAULT
+        from trajtune.page.format import metric_value
+        from trajtune.searching.train_single import train_single
 
     if db_url:
         os.environ["POSTGRES_URL"] = db_url

@@ -2,6 +2,7 @@
 
 from trajtune.cli.arguments import AsJson, BundlePath
 from trajtune.cli.output import as_json_text
+from trajtune.stages import LOADING, stage
 
 
 def verify(bundle: BundlePath, as_json: AsJson = False) -> None:
@@ -9,7 +10,8 @@ def verify(bundle: BundlePath, as_json: AsJson = False) -> None:
 
     Example: trajtune verify bundles/demo
     """
-    from trajtune.finalizing.verify import verify as verify_bundle
+    with stage(LOADING):
+        from trajtune.finalizing.verify import verify as verify_bundle
 
     checks = verify_bundle(bundle)
     print(

@@ -18,6 +18,7 @@ from trajtune.dataset.split import calibration_window, last_days_known, resolve_
 from trajtune.dataset.write_snapshot import write_snapshot
 from trajtune.experiment.load import resolve
 from trajtune.experiment.settings import Experiment
+from trajtune.stages import stage
 from trajtune.storage.files import check_writable, storage_errors_explained
 from trajtune.storage.path import stored_path
 
@@ -38,7 +39,7 @@ def prepare(
     Args:
         experiment: What to read and how to split it: an experiment, its name or the path of its file.
         url: URL of the database; None: the environment variable ``POSTGRES_URL``.
-        progress: Whether to show a progress bar while reading.
+        progress: Whether to show the stages on a terminal, with a progress bar while reading.
         careers_in_a_partition: Number of careers above which there are more partitions, and as many shards.
 
     Returns:
@@ -66,7 +67,8 @@ def prepare(
             progress=progress,
             careers_in_a_partition=careers_in_a_partition,
         )
-        return _snapshot_of(careers, experiment)
+        with stage("Splitting by time and writing the snapshot", shown=progress):
+            return _snapshot_of(careers, experiment)
 
 
 def snapshot_of(loaded: LoadedCareers, experiment: Experiment) -> Snapshot:

@@ -49,8 +49,9 @@ def content_of(figure: Any) -> dict[str, Any]:
         hoverlabel={"namelength": -1},
     )
     _stagger(figure.layout.annotations)
-    figure.update_xaxes(automargin=True)
-    figure.update_yaxes(automargin=True)
+    # Invisible ticks keep the labels of both axes apart where the axes meet.
+    figure.update_xaxes(automargin=True, ticks="outside", ticklen=5, tickcolor="rgba(0,0,0,0)")
+    figure.update_yaxes(automargin=True, ticks="outside", ticklen=5, tickcolor="rgba(0,0,0,0)")
     content = json.loads(
         figure.to_json(engine="json"), parse_float=lambda text: significant(float(text), _DIGITS)
     )

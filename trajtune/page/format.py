@@ -57,6 +57,18 @@ def percent(share: float | None, decimals: int = 1) -> str:
     return NOT_KNOWN if share is None else f"{100 * share:.{decimals}f} %"
 
 
+def duration(seconds: float) -> str:
+    """A duration in seconds below a minute and a half, in minutes below an hour and a half, else in hours.
+
+    Examples:
+        >>> duration(3.2), duration(200), duration(9000)
+        ('3 s', '3 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def words(name: str) -> str:
     """A key as words.
 

@@ -29,6 +29,16 @@ def share(value: float | None, decimals: int = 1) -> Quantity:
     return Quantity(value, percent(value, decimals))
 
 
+def part(number: int, whole: int) -> Quantity:
+    """A count, and what share of a larger count it is.
+
+    Examples:
+        >>> part(12, 400).text, part(0, 0).text
+        ('12 (3.0 %)', '0')
+    """
+    return Quantity(number, f"{number:,} ({percent(number / whole)})" if whole else f"{number:,}")
+
+
 def points(value: float | None) -> Quantity:
     """A difference of shares in percentage points, with its sign.
 

@@ -13,6 +13,7 @@ from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.search_settings import PrunerSettings
 from trajtune.experiment.settings import Experiment
 from trajtune.experiment.space import Space
+from trajtune.page.format import duration
 from trajtune.searching.repeats import num_repeats
 from trajtune.searching.start_points import start_points
 from trajtune.searching.study.origins import TRAINING_ORIGIN, TRAINING_REPEAT_ORIGIN
@@ -47,12 +48,12 @@ class Estimate:
     disk_megabytes: float
 
     def describe(self) -> str:
-        """Return a readable summary as YAML comments; it is printed after the experiment."""
+        """Return a readable summary, one fact on each line; the duration of the search is first."""
         return (
-            f"# an epoch of the research default: about {self.seconds_per_epoch:.1f} s\n"
-            f"# memory of a trial: about {self.megabytes_per_trial:.0f} MB, {self.concurrent} at once\n"
-            f"# the search: about {self.epochs:.0f} epochs, at most about {self.wall_s / 60:.0f} min\n"
-            f"# disk: about {self.disk_megabytes:.0f} MB"
+            f"search  at most about {duration(max(self.wall_s, 1))}, about {self.epochs:.0f} epochs\n"
+            f"epoch   about {self.seconds_per_epoch:.1f} s for the research default\n"
+            f"memory  about {self.megabytes_per_trial:.0f} MB for each trial, {self.concurrent} at once\n"
+            f"disk    about {self.disk_megabytes:.0f} MB"
         )
 
 

@@ -115,12 +115,25 @@ def plan(
     warm_start: str | None = None,
     limits: SessionLimits = SessionLimits(),
     flags: SessionFlags = SessionFlags(),
+    show_experiment: bool = False,
 ) -> str:
-    """The resolved experiment as YAML and, as comments, what its search would cost; nothing is searched."""
+    """What a search would cost, one fact on each line; nothing is searched.
+
+    Args:
+        experiment: The search that is planned.
+        snapshot: See `search`.
+        warm_start: See `search`.
+        limits: The limits of the session.
+        flags: How Ray is started.
+        show_experiment: Whether the resolved experiment follows as YAML; the facts are then comments.
+    """
     with _prepared(experiment, snapshot, warm_start, flags) as (asked, space, data):
         asked = asked.model_copy(update={"search": limits.on(asked.search)})
         check_start_points(asked.search, space, asked.training)
-        return experiment_yaml(asked) + estimate(asked, space, data).describe()
+        facts = estimate(asked, space, data).describe()
+        if not show_experiment:
+            return facts
+        return "".join(f"# {line}\n" for line in facts.splitlines()) + experiment_yaml(asked).rstrip("\n")
 
 
 def for_search(experiment: Experiment, *, trials: int | None, space: str | Path | None) -> Experiment:

@@ -49,6 +49,9 @@ def train_calibrator(
 
     Raises:
         TrainingError: If there are too few examples.
+
+    Examples:
+        >>> calibrator = train_calibrator(model, val_loader, "cpu")  # doctest: +SKIP
     """
     model.to(device)
     loader = Loader(val_loader.arrays, val_loader.examples, val_loader.batch_size, device=device)
@@ -62,6 +65,9 @@ def save_calibrator(calibrator: "IsotonicRegression", path: str | Path) -> None:
     Args:
         calibrator: Result of `train_calibrator`.
         path: Path of the file, which is written atomically.
+
+    Examples:
+        >>> save_calibrator(calibrator, "calibrator.pkl")  # doctest: +SKIP
     """
     isotonic.save_calibrator(calibrator, Path(path))
 
@@ -78,6 +84,13 @@ def evaluate_calibration(
 
     Returns:
         ``ece`` (10 bins of equal width), ``ece_equal_mass`` and ``brier``, and each with the suffix ``_raw``.
+
+    Examples:
+        >>> _, _, predictions = evaluate(model, val_loader)  # doctest: +SKIP
+        >>> confidence, correct = predictions.confidence, predictions.correct  # doctest: +SKIP
+        >>> scores = evaluate_calibration(calibrator, confidence, correct)  # doctest: +SKIP
+        >>> scores["ece"] <= scores["ece_raw"]  # doctest: +SKIP
+        True
     """
     raw = np.asarray(raw_probs, np.float64)
     return evaluate.evaluate_calibration(raw, calibrator.predict(raw), np.asarray(labels, bool))
@@ -96,6 +109,10 @@ def evaluate_model(model_path: str | Path, test_loader: Loader) -> dict[str, Any
 
     Raises:
         TrainingError: If the model cannot be read.
+
+    Examples:
+        >>> _, test_loader = create_dataloaders(train, test, encoder)  # doctest: +SKIP
+        >>> metrics = evaluate_model("trajectory-lstm.onnx", test_loader)  # doctest: +SKIP
     """
     path, arrays = Path(model_path), test_loader.arrays
     if path.suffix == ".onnx":
@@ -127,6 +144,10 @@ def evaluate_career_changers(
 
     Raises:
         TrainingError: If the vocabulary is unknown.
+
+    Examples:
+        >>> test_career_changers(model, test)["num"]  # doctest: +SKIP
+        146
     """
     data = encoded(test_df, encoder_of(model, encoder))
     transitions = last_transitions(data)
@@ -148,6 +169,11 @@ def generate_report(metrics: Mapping[str, Any]) -> str:
 
     Returns:
         The text of the page.
+
+    Examples:
+        >>> print(generate_report(metrics))  # doctest: +SKIP
+        # Evaluation
+        ...
     """
     if "gates" in metrics:
         return report_text(metrics)

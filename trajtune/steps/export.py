@@ -31,6 +31,12 @@ def export_to_onnx(model_path: str | Path, vocab_path: str | Path, output_path: 
         TrainingError: If the model cannot be read, or was trained with another vocabulary.
         BundleError: If the service could not find the vocabulary there.
         ExportError: If the path does not end in .onnx, or the graph does not match the contract.
+
+    Examples:
+        >>> torch.save(model.state_dict(), "best.pt")  # doctest: +SKIP
+        >>> encoder.save("vocab.json")  # doctest: +SKIP
+        >>> export_to_onnx("best.pt", "vocab.json", "trajectory-lstm.onnx")["opset"]  # doctest: +SKIP
+        17
     """
     encoder = TitleEncoder.load(Path(vocab_path))
     return export_model(load_model(Path(model_path), encoder), encoder, Path(output_path))
@@ -44,6 +50,9 @@ def simplify_onnx(model_path: str | Path) -> None:
 
     Raises:
         ExportError: If the outputs differ, or the result breaks the contract.
+
+    Examples:
+        >>> simplify_onnx("trajectory-lstm.onnx")  # doctest: +SKIP
     """
     to_onnx.simplify_onnx(Path(model_path))
 

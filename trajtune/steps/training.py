@@ -113,6 +113,10 @@ def train_epoch(
 
     Raises:
         TrainingError: If the loss is not finite.
+
+    Examples:
+        >>> optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)  # doctest: +SKIP
+        >>> loss = train_epoch(model, train_loader, optimizer, torch.nn.CrossEntropyLoss())  # doctest: +SKIP
     """
     if isinstance(dataloader, FrameLoader):
         setattr(model, _ENCODER, dataloader.encoder)

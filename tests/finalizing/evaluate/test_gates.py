@@ -7,7 +7,7 @@ import pytest
 
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.settings import FinalizeSettings
-from trajtune.finalizing.evaluate.gates import RULES, failed, gate_lines, gates, not_passed, undecided
+from trajtune.finalizing.evaluate.gates import RULES, failed, gates, not_passed, undecided
 
 PARAMS = Params().model_dump(mode="json")
 DEFAULT = RESEARCH_DEFAULT.model_dump(mode="json")
@@ -221,12 +221,3 @@ def test_the_finding_names_the_models_that_are_better() -> None:
 def test_limits_are_settings() -> None:
     strict = FinalizeSettings.model_validate({"gates": {"latency_ms": 0.5}})
     assert failed(gates(_metrics(), strict)) == ["latency"]
-
-
-def test_the_console_shows_result_value_and_limit() -> None:
-    few = {"test__num_tenures": 100, "test__num_tenures_effective": 100.0}
-    lines = gate_lines(_gates(test__ece_debiased=0.25, test__ece_p_value=0.001, **few))
-    assert lines[0] == "gate calibration      FAILED           0.25 (limit 0.05)"
-    assert lines[1] == "gate set coverage     passed           0.01 (limit 0.05)"
-    assert lines[2] == "gate tenure coverage  too few people   0 (limit 0.05)"
-    assert lines[7] == "gate latency          passed           1 (limit 50)"

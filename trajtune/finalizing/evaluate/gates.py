@@ -11,7 +11,7 @@ from trajtune.experiment.gate_settings import GateSettings
 from trajtune.experiment.settings import FinalizeSettings
 from trajtune.finalizing.evaluate import decide
 from trajtune.finalizing.evaluate.decide import FAILED, TOO_FEW
-from trajtune.page.format import listed, number, words
+from trajtune.page.format import listed
 
 RULES: Final = {
     "calibration": "calibration error of the confidence, corrected for chance, is below the limit",
@@ -171,19 +171,6 @@ def not_passed(decided: Mapping[str, Mapping[str, Any]]) -> str:
     if names := undecided(decided):
         parts.append(f"{listed(names)} {'has' if len(names) == 1 else 'have'} too few people")
     return " and ".join(parts)
-
-
-def gate_lines(decided: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return a line for each gate on the console, with value and limit."""
-    return [
-        f"gate {words(name):<16} {_shown(gate['result']):<14}   "
-        f"{number(gate['value'])} (limit {number(gate['limit'])})"
-        for name, gate in decided.items()
-    ]
-
-
-def _shown(result: str) -> str:
-    return "FAILED" if result == FAILED else result
 
 
 def _compared(metrics: Mapping[str, Any]) -> dict[str, Any]:

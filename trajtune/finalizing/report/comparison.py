@@ -6,12 +6,14 @@ from html import escape
 from typing import Any, Literal, TextIO
 
 from trajtune.notebook import html_table
+from trajtune.page.colours import MODEL
 from trajtune.page.format import number, significant
 from trajtune.page.units import metric, points, tick_format
 
 _UNCHANGED = "the same"
 _ON_VAL = "On val"
 _ON_TEST = "On test"
+_POINTS = "percentage points"
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,10 @@ def comparison_page(comparison: Comparison) -> str:
         page.section(
             "Gain of the second", "Right of 0 the second is better. Bars are 95 % intervals by person."
         )
-        page.figure(_figure(measured), "; ".join(f"{row.name}: {_gain_in_units(row)}" for row in measured))
+        for unit in dict.fromkeys(_unit(row.name) for row in measured):
+            alike = [row for row in measured if _unit(row.name) == unit]
+            summary = "; ".join(f"{row.name}: {_gain_in_units(row)}" for row in alike)
+            page.figure(_figure(alike, unit), summary, half=True)
     for heading, rows in comparison.parts():
         page.section(heading)
         cell = _measured if heading in (_ON_VAL, _ON_TEST) else _set
@@ -147,25 +152,36 @@ def _set(row: Row) -> tuple[object, object]:
     return _text(row.first), _text(row.second)
 
 
-def _figure(rows: Sequence[Row]) -> Any:
+def _unit(name: str) -> str:
+    """The unit of a metric's gain."""
+    if tick_format(name) is not None:
+        return _POINTS
+    return "nats" if name.endswith("nll") else "mean reciprocal rank" if name.endswith("mrr") else name
+
+
+def _figure(rows: Sequence[Row], unit: str) -> Any:
+    """The gains of metrics that have the same unit."""
     import plotly.graph_objects as go
+
+    scale = 100 if unit == _POINTS else 1
 
     gains = [row.gain for row in rows if row.gain]
     figure = go.Figure(
         go.Scatter(
-            x=[gain["gain"] for gain in gains],
+            x=[scale * gain["gain"] for gain in gains],
             y=[row.name for row in rows],
             mode="markers",
+            marker={"color": MODEL},
             error_x={
                 "type": "data",
-                "array": [gain["high"] - gain["gain"] for gain in gains],
-                "arrayminus": [gain["gain"] - gain["low"] for gain in gains],
+                "array": [scale * (gain["high"] - gain["gain"]) for gain in gains],
+                "arrayminus": [scale * (gain["gain"] - gain["low"]) for gain in gains],
             },
         )
     )
     figure.add_vline(x=0, line_dash="dot")
     figure.update_layout(
-        xaxis={"title": "gain of the second, as a share or in nats"},
+        xaxis={"title": f"gain of the second, {unit}", "nticks": 6},
         yaxis={"automargin": True, "autorange": "reversed"},
         height=120 + 40 * len(rows),
     )

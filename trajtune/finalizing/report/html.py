@@ -6,6 +6,7 @@ from typing import Any
 
 from trajtune.bundle.bundle import Bundle
 from trajtune.bundle.outcomes import hireability_name
+from trajtune.dataset.report_sections import data_sections
 from trajtune.finalizing.report.answers import answer_box
 from trajtune.finalizing.report.checks import confidence, hireability, tenure, title_sets
 from trajtune.finalizing.report.first_screen import TONES, first_screen
@@ -24,7 +25,6 @@ from trajtune.finalizing.report.verdict import (
 )
 from trajtune.page.page import Mark, Page
 from trajtune.searching.runs.directory import Run
-from trajtune.searching.show.report.data import data_sections
 from trajtune.searching.show.report.html import search_sections
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from trajtune.page.format import metric_value
+from trajtune.page.format import duration, metric_value
 from trajtune.searching.show.events import Event, Listener
 from trajtune.searching.study.trial_records import TrialRecord, best_trial, read_trials, research_default
 
@@ -62,11 +62,11 @@ class Progress:
         if not finished:
             return "time left unknown"
         seconds = (time.monotonic() - self._started) / finished * missing
-        return f"about {_duration(max(seconds, 1))} left"
+        return f"about {duration(max(seconds, 1))} left"
 
     def elapsed(self) -> str:
         """Time since the session began."""
-        return _duration(time.monotonic() - self._started)
+        return duration(time.monotonic() - self._started)
 
     def best(self) -> str:
         """Return a line with the best trial so far, the research default and the best baseline."""
@@ -86,11 +86,6 @@ class Progress:
             f"{self.finished} of {self.requested} trials done: {self.counts['COMPLETE']} complete, "
             f"{self.counts['PRUNED']} pruned, {self.counts['FAIL']} failed; {self.counts['RUNNING']} running"
         )
-
-
-def _duration(seconds: float) -> str:
-    """Seconds below a minute and a half, else minutes."""
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 
 def lines_to(progress: Progress, log: "RunLog") -> Listener:

@@ -7,6 +7,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import ray
@@ -35,8 +36,7 @@ from trajtune.searching.tune.scheduler import StudyScheduler
 from trajtune.searching.tune.searcher import StudySearcher
 from trajtune.searching.tune.tracking import tracked, trial_name
 from trajtune.searching.tune.trainable import TrialActor
-from trajtune.searching.val_baselines import measure_baselines
-from trajtune.stages import stage
+from trajtune.searching.val_baselines import measure_baselines, store_baselines
 from trajtune.storage.path import local_path
 
 
@@ -53,15 +53,7 @@ def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: boo
         placement = place(settings, ray.cluster_resources(), can_grow=grows)
         most = min(settings.max_concurrent or session.num_missing, session.num_missing)
         demand = Demand(settings, most)
-        careers = {
-            "train": shared_train(session.snapshot, settings),
-            "val": shared_split(session.snapshot, "val"),
-        }
-        most_read = run.experiment.training.max_history
-        if line := ray.get(near_files(session.snapshot, roles_left_out, careers["train"], most_read)):
-            for file in (sys.stderr, log):
-                print(line, file=file)
-        _measure_baselines(session, careers)
+        careers = _shared_careers(session, log)
         trainable = _trainable(session, placement, careers)
         with (
             display(run, session.study, log, json_log=json_log) as listener,
@@ -100,17 +92,17 @@ def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: boo
         return session.stopped_by()
 
 
-def _measure_baselines(session: SearchSession, careers: SharedCareers) -> None:
-    """Measure the baselines on val and write them to the run, unless they are there.
-
-    Runs of earlier versions lack the settings of the baseline `ngram`, so their baselines are measured again.
-    """
-    if session.run.ngram_choice() is None:
-        with stage("Measuring the baselines on val"):
-            vocab_size = session.snapshot.encoder().vocab_size
-            session.run.write_baselines(
-                *ray.get(near_files(session.snapshot, _baselines, *careers.values(), vocab_size))
-            )
+def _shared_careers(session: SearchSession, log: RunLog) -> SharedCareers:
+    """Put train and val into Ray's object store, measure the baselines on them, and report what is not read."""
+    snapshot, run = session.snapshot, session.run
+    careers = {"train": shared_train(snapshot, session.settings), "val": shared_split(snapshot, "val")}
+    most = run.experiment.training.max_history
+    if line := ray.get(near_files(snapshot, roles_left_out, careers["train"], most)):
+        for file in (sys.stderr, log):
+            print(line, file=file)
+    measured = partial(near_files, snapshot, _baselines, *careers.values(), snapshot.encoder().vocab_size)
+    store_baselines(run, lambda: ray.get(measured()))
+    return careers
 
 
 def _baselines(train: dict[str, Any], val: dict[str, Any], vocab_size: int) -> tuple[Any, Any]:

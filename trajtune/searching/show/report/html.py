@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from trajtune.dataset.report_sections import data_sections
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.errors import SnapshotError
 from trajtune.experiment.objective import DIRECTIONS, label
@@ -17,7 +18,6 @@ from trajtune.searching.repeats import noise_in_words, seed_noise
 from trajtune.searching.runs.directory import Run
 from trajtune.searching.runs.snapshot_of_run import snapshot_of_run
 from trajtune.searching.show.report import history, params
-from trajtune.searching.show.report.data import data_sections
 from trajtune.searching.show.report.history import IN_WORDS
 from trajtune.searching.show.report.trials import table, timeline
 from trajtune.searching.study.objectives import objectives

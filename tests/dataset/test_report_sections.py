@@ -1,7 +1,7 @@
 from typing import Any
 
+from trajtune.dataset.report_sections import data_sections
 from trajtune.page.page import Page
-from trajtune.searching.show.report.data import data_sections
 
 COUNTS = {"rows_in": 100, "rows_kept": 90, "careers_in": 80, "careers": 70, "roles_in": 300, "roles": 250}
 SPLIT: dict[str, Any] = {
