@@ -26,8 +26,9 @@ from trajtune.searching.tune.demand import Demand, can_grow, visible_demand
 from trajtune.searching.tune.placement import Placement, num_concurrent, place
 from trajtune.searching.tune.scheduler import StudyScheduler
 from trajtune.searching.tune.searcher import StudySearcher
+from trajtune.searching.tune.stacked_trials import StackedTrialActor, trial_processes
 from trajtune.searching.tune.tracking import tracked, trial_name
-from trajtune.searching.tune.trainable import TrialActor
+from trajtune.searching.tune.trainable import TrialActor, TrialInputs
 from trajtune.searching.val_baselines import measure_baselines
 from trajtune.stages import stage
 from trajtune.storage.path import local_path
@@ -49,8 +50,8 @@ def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: boo
         train, val = train_careers(session.snapshot, settings), session.snapshot.read("val").arrays
         with stage("Measuring the baselines on val"):
             measure_baselines(run, train, val, session.snapshot.encoder().vocab_size)
-        trainable = _trainable(session, placement, train, val)
         with (
+            _trainable(session, placement, train, val) as trainable,
             display(run, session.study, log, json_log=json_log) as listener,
             _tune_directory(run) as directory,
             tracked(run.experiment.tracking, run) as callbacks,
@@ -87,11 +88,13 @@ def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: boo
         return session.stopped_by()
 
 
-def _trainable(session: SearchSession, placement: Placement, train: CareerArrays, val: CareerArrays) -> Any:
-    """Return the actor class with the data and settings shared by all trials, and one trial's resources."""
+@contextmanager
+def _trainable(
+    session: SearchSession, placement: Placement, train: CareerArrays, val: CareerArrays
+) -> Iterator[Any]:
+    """Provide the actor class with what all trials share, and one trial's resources."""
     encoder, settings = session.snapshot.encoder(), session.settings
-    with_data = tune.with_parameters(
-        TrialActor,
+    inputs = TrialInputs(
         data={"train": train.to_dict(), "val": val.to_dict()},
         vocab_size=encoder.vocab_size,
         title_words=words_of(encoder),
@@ -99,9 +102,17 @@ def _trainable(session: SearchSession, placement: Placement, train: CareerArrays
         metric=settings.metric,
         constrained=frozenset(parse_constraint(text).name for text in settings.constraints),
         device=placement.device,
-        versions=versions(),
     )
-    return tune.with_resources(with_data, dict(placement.resources))
+    resources = dict(placement.resources)
+    if settings.models_per_process == 1:
+        with_data = tune.with_parameters(TrialActor, inputs=inputs, versions=versions())
+        yield tune.with_resources(with_data, resources)
+        return
+    with trial_processes(inputs, settings.models_per_process) as processes:
+        with_data = tune.with_parameters(
+            StackedTrialActor, processes=processes, directory=inputs.directory, versions=versions()
+        )
+        yield tune.with_resources(with_data, resources)
 
 
 def _fit(tuner: tune.Tuner) -> None:
