@@ -190,11 +190,12 @@ class SearchSettings(Settings):
 
     @model_validator(mode="after")
     def _a_process_uses_one_gpu(self) -> Self:
-        if self.models_per_process > 1 and self.gpus_per_trial * self.models_per_process > 1 + 1e-9:
+        models, share = self.models_per_process, self.gpus_per_trial
+        if models > 1 and share * models > 1 + 1e-9:
             raise ValueError(
                 "the trials of a process share one GPU, so `gpus_per_trial` must be at most 1 / "
-                f"models_per_process, but is {self.gpus_per_trial:g} with models_per_process="
-                f"{self.models_per_process}. Write `gpus_per_trial: {10_000 // self.models_per_process / 1e4:g}`"
+                f"models_per_process, but is {share:g} with models_per_process={models}. "
+                f"Write `gpus_per_trial: {10_000 // models / 10_000:g}`"
             )
         return self
 

@@ -35,6 +35,11 @@ class SharedTrainer:
         self._by_thread = threading.local()
         self._wait_s = _LEAST_WAIT_S
 
+    def is_waiting(self, training: object) -> bool:
+        """Return whether a training waits for its epoch to begin."""
+        with self._changed:
+            return training in self._waiting
+
     @contextmanager
     def running(self, training: object) -> Iterator[None]:
         """Let this thread run the given training; other threads run only while it waits for an epoch.
