@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -79,9 +80,11 @@ def test_a_killed_process_resumes_each_of_its_trials_from_its_checkpoint(
         while len(list(trials.glob("*/last.pt"))) < 3:
             time.sleep(0.01)
         for process in psutil.Process().children(recursive=True):
-            if process.cmdline()[:1] and process.cmdline()[0].startswith("ray::TrialProcess.step"):
-                process.kill()
-                killed.append(process.pid)
+            with suppress(psutil.NoSuchProcess):
+                title = " ".join(process.cmdline())
+                if title.startswith("ray::TrialProcess") and not title.startswith("ray::TrialProcesses"):
+                    process.kill()
+                    killed.append(process.pid)
 
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()
