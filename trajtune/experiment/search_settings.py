@@ -48,6 +48,7 @@ class SearchSettings(Settings):
         "stop_at_plateau": None,
         "prior": None,
         "known_trials": [],
+        "models_per_process": 1,
     }
 
     space: str = Field(
@@ -127,6 +128,13 @@ class SearchSettings(Settings):
     gpus_per_trial: float = Field(
         0.0, ge=0, description="Share of a GPU for each trial; 0: trials train on CPUs."
     )
+    models_per_process: int = Field(
+        1,
+        ge=1,
+        le=1000,
+        description="Number of trials that one process trains. Models of equal shapes are trained as one "
+        "stacked model, which uses a GPU better. `gpus_per_trial` is then at most 1 divided by this number.",
+    )
     keep_checkpoints: int = Field(
         5, ge=1, description="Number of best trials whose checkpoints are kept on disk."
     )
@@ -182,6 +190,17 @@ class SearchSettings(Settings):
         if share > 1 and share != int(share):
             raise ValueError("must be at most 1 or a whole number. Write 0.5 for two trials on each GPU")
         return share
+
+    @model_validator(mode="after")
+    def _a_process_uses_one_gpu(self) -> Self:
+        models, share = self.models_per_process, self.gpus_per_trial
+        if models > 1 and share * models > 1 + 1e-9:
+            raise ValueError(
+                "the trials of a process share one GPU, so `gpus_per_trial` must be at most 1 / "
+                f"models_per_process, but is {share:g} with models_per_process={models}. "
+                f"Write `gpus_per_trial: {10_000 // models / 10_000:g}`"
+            )
+        return self
 
     @model_validator(mode="after")
     def _objectives_agree(self) -> Self:

@@ -200,22 +200,17 @@ def _build_network(state: State, *, is_limited: bool = True) -> CareerTrajectory
 
 def new_model(params: Params, vocab_size: int, title_words: TitleWords | None = None) -> CareerTrajectoryLSTM:
     """Return an untrained model; its weights are drawn from torch's global random state."""
-    return CareerTrajectoryLSTM(
-        vocab_size,
-        params.embedding_dim,
-        params.hidden_dim,
-        params.num_layers,
-        params.dropout,
-        tie_weights=params.tie_weights,
-        skip_last_title=params.skip_last_title,
-        title_changes=params.title_changes,
-        career_start=params.career_start,
-        repeat_gate=params.repeat_gate,
-        copy_head=params.copy_head,
-        embedding_dropout=params.embedding_dropout,
-        title_words=title_words,
-        max_history=params.max_history,
+    return CareerTrajectoryLSTM(vocab_size, title_words=title_words, **model_options(params))
+
+
+def model_options(params: Params) -> dict[str, Any]:
+    """Return the arguments of `CareerTrajectoryLSTM` that are params."""
+    names = (
+        *("embedding_dim", "hidden_dim", "num_layers", "dropout", "embedding_dropout"),
+        *("tie_weights", "skip_last_title", "title_changes", "career_start", "repeat_gate", "copy_head"),
+        "max_history",
     )
+    return {name: getattr(params, name) for name in names}
 
 
 def _plain(value: Any) -> Any:

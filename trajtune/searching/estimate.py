@@ -85,7 +85,9 @@ def estimate(
     default_s = per_example * train.num_careers
     other_s = per_example * len(examples_of(train, experiment.training.examples))
     others = epochs_of_others(experiment, space)
-    wall_s = (RESEARCH_DEFAULT.max_epochs * default_s + others * other_s) / concurrent
+    # Models of different shapes are not stacked, so what stacking gains is not counted.
+    processes = max(1, concurrent // settings.models_per_process)
+    wall_s = (RESEARCH_DEFAULT.max_epochs * default_s + others * other_s) / processes
     # A running trial has its best epoch's weights (1) and two full checkpoints (3 each, with Adam's state).
     files = settings.keep_checkpoints + 1 + 7 * concurrent
     return Estimate(

@@ -16,6 +16,7 @@ from trajtune.storage.path import StoredPath, rename
 if TYPE_CHECKING:
     from trajtune.model.data_parallel import Workers
     from trajtune.model.network.title_vectors import TitleWords
+    from trajtune.model.training.epoch import EpochTrainer
 
 BEST: Final = "best.pt"
 LAST: Final = "last.pt"
@@ -42,6 +43,7 @@ def train_trial(
     vocabulary: str | None = None,
     recorded: int | None = None,
     workers: "Workers | None" = None,
+    trainer: "EpochTrainer | None" = None,
 ) -> Iterator[dict[str, Any]]:
     """Train until patience or the last epoch ends the training, and yield the report of each epoch.
 
@@ -64,6 +66,7 @@ def train_trial(
         recorded: Number of epochs already recorded; None: all, except possibly the last.
         workers: Data-parallel workers, each with part of the careers. The first one reads and writes the
             checkpoints.
+        trainer: Trains each epoch, for example together with other trials; None: alone.
 
     Yields:
         ``epoch`` (from 1), ``train_loss``, ``seconds`` and the metrics; undefined metrics are None.
@@ -72,6 +75,7 @@ def train_trial(
         TrainingError: If the loss or the objective is not a finite number.
     """
     from trajtune.model.data_parallel import ALONE
+    from trajtune.model.training.epoch import train_alone
     from trajtune.model.training.fit import fit
 
     workers = workers or ALONE
@@ -93,6 +97,7 @@ def train_trial(
         device=device,
         workers=workers,
         metric=metric,
+        trainer=trainer or train_alone,
     )
     for result in epochs:
         if costs_to_serve is None:

@@ -30,6 +30,24 @@ def test_as_many_trials_run_as_fit(
     assert placement.resources == ({"cpu": 1, "gpu": asked} if asked else {"cpu": 1})
 
 
+@pytest.mark.parametrize(
+    ("models", "share", "found", "concurrent"),
+    [
+        (4, 0.0, {"CPU": 2.0}, 8),
+        (3, 0.0, {"CPU": 2.0}, 6),
+        (32, 1 / 32, {"CPU": 4.0, "GPU": 2.0}, 64),
+        (8, 1 / 32, {"CPU": 2.0, "GPU": 1.0}, 16),
+    ],
+)
+def test_the_trials_of_a_process_share_its_cpu(
+    models: int, share: float, found: dict[str, float], concurrent: int
+) -> None:
+    placement = place(SearchSettings(gpus_per_trial=share, models_per_process=models), found)
+    assert placement.concurrent == concurrent
+    assert placement.resources["cpu"] == pytest.approx(1 / models, abs=1e-4)
+    assert placement.resources["cpu"] * models <= 1
+
+
 @pytest.mark.parametrize("found", [{"CPU": 4.0}, {"CPU": 4.0, "GPU": 1.0}])
 def test_too_few_gpus_are_refused_without_falling_back_to_the_cpu(found: dict[str, float]) -> None:
     with pytest.raises(RunError, match="`search.gpus_per_trial` is 2, but Ray finds [01] GPUs"):

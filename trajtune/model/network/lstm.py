@@ -119,7 +119,7 @@ class CareerTrajectoryLSTM(nn.Module):
             if title_words is None
             else TitleVectors(vocab_size, embedding_dim, title_words)
         )
-        self.embedding_dropout = nn.Dropout(embedding_dropout)
+        self.embedding_dropout: nn.Module = nn.Dropout(embedding_dropout)
         input_size = 2 * embedding_dim if title_changes else embedding_dim
         self.start_vector = nn.Parameter(torch.randn(input_size)) if career_start else None
         self.lstm = nn.LSTM(

@@ -1,5 +1,7 @@
 """One epoch: a training step for each batch, then the validation."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import zip_longest
 
 import torch
@@ -13,11 +15,52 @@ from trajtune.model.metrics import Metrics, val_metrics
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.predict import predict_batches
 from trajtune.model.predictions import SplitPredictions, concatenate
+from trajtune.model.training.random_state import RandomState
 from trajtune.model.training.schedule import learning_rate
 from trajtune.model.training.training_loss import training_loss
 
 EXPLODED = 1e4
 """Loss above which a training has diverged; a guess that ignores the input has a loss below 20."""
+
+
+@dataclass(frozen=True)
+class EpochTraining:
+    """The next epoch of one training: what `train_epoch` needs, and its random state.
+
+    Attributes:
+        model: Model to train.
+        batches: Loader of this worker's train examples.
+        optimizer: Optimizer of the model's parameters.
+        params: Params of the training.
+        epoch: Number of the epoch, from 1.
+        workers: Workers that train together.
+        random_state: Random state of the training's dropout.
+    """
+
+    model: CareerTrajectoryLSTM
+    batches: Loader
+    optimizer: torch.optim.Optimizer
+    params: Params
+    epoch: int
+    workers: Workers
+    random_state: RandomState
+
+
+EpochTrainer = Callable[[EpochTraining], float]
+"""Trains an epoch and returns its mean loss, like `train_alone`."""
+
+
+def train_alone(training: EpochTraining) -> float:
+    """Train an epoch of one model; see `train_epoch`."""
+    with training.random_state.in_use():
+        return train_epoch(
+            training.model,
+            training.batches,
+            training.optimizer,
+            training.params,
+            epoch=training.epoch,
+            workers=training.workers,
+        )
 
 
 def train_epoch(
@@ -60,7 +103,21 @@ def train_epoch(
             loss.backward()  # type: ignore[no-untyped-call]
         losses.append(workers.all_reduce_mean(model.parameters(), loss, _num_known(batch, workers)))
         optimizer.step()
-    by_step = torch.stack(losses).cpu()
+    return mean_loss(torch.stack(losses), params, epoch)
+
+
+def mean_loss(by_step: Tensor, params: Params, epoch: int) -> float:
+    """Return the mean of an epoch's losses.
+
+    Args:
+        by_step: Loss of each step, ``[steps]``.
+        params: Params of the training, for the message of an error.
+        epoch: Number of the epoch, from 1.
+
+    Raises:
+        TrainingError: If a step's loss is not finite or above `EXPLODED`.
+    """
+    by_step = by_step.cpu()
     bad = torch.nonzero(~(by_step < EXPLODED))
     if len(bad):
         step = int(bad[0])

@@ -24,7 +24,14 @@ from trajtune.model.data_parallel import ALONE, Workers
 from trajtune.model.metrics import Metrics
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.network.title_vectors import TitleWords
-from trajtune.model.training.epoch import EXPLODED, diverged, evaluate, train_epoch
+from trajtune.model.training.epoch import (
+    EXPLODED,
+    EpochTrainer,
+    EpochTraining,
+    diverged,
+    evaluate,
+    train_alone,
+)
 from trajtune.model.training.optimizer import create_optimizer
 from trajtune.model.training.random_state import RandomState
 from trajtune.model.training.recency import recency_weights
@@ -75,6 +82,7 @@ def fit(
     title_words: TitleWords | None = None,
     device: str | torch.device = "cpu",
     workers: Workers = ALONE,
+    trainer: EpochTrainer = train_alone,
 ) -> Iterator[EpochResult]:
     """Train one configuration and yield after each epoch.
 
@@ -101,6 +109,7 @@ def fit(
         title_words: Result of `words_of` for the vocabulary; needed only for ``title_vectors: id_and_words``.
         device: Device to train on.
         workers: Workers that train together; each can resume from the checkpoint of the first.
+        trainer: Trains each epoch; for example together with other models, see `trajtune.model.stacked`.
 
     Raises:
         TrainingError: If a split has no known target, the loss diverges, the metric is undefined, the
@@ -155,8 +164,9 @@ def fit(
             own_seed = workers.seed(seed, epoch + 1)
             shuffling.manual_seed(own_seed)
             random_state.reseed(own_seed)
-        with random_state.in_use():
-            train_loss = train_epoch(model, train_loader, optimizer, params, epoch=epoch + 1, workers=workers)
+        train_loss = trainer(
+            EpochTraining(model, train_loader, optimizer, params, epoch + 1, workers, random_state)
+        )
         metrics = evaluate(model, val_loader, workers, outcomes=outcomes)
         nll = metrics["val_next_role_nll"]
         if nll is None or not nll < EXPLODED:

@@ -34,6 +34,15 @@ class RandomState:
         self._state = {name: state[name] for name in self._state}
 
     @contextmanager
+    def generator(self) -> Iterator[torch.Generator]:
+        """Provide a generator with this state, and update the state afterwards."""
+        name = "cuda" if "cuda" in self._state else "cpu"
+        generator = torch.Generator(self._device if name == "cuda" else "cpu")
+        generator.set_state(self._state[name])
+        yield generator
+        self._state = {**self._state, name: generator.get_state()}
+
+    @contextmanager
     def in_use(self) -> Iterator[None]:
         """Make this state torch's global state within the context."""
         with self._restored():

@@ -17,6 +17,7 @@ _MAY_DIFFER: Final = (
     "search.space",  # the content of the space is compared, not its name; --space changes it
     "search.max_concurrent",
     "search.gpus_per_trial",
+    "search.models_per_process",
     "search.keep_checkpoints",
     "search.max_failures",
     "search.time_budget_s",

@@ -16,7 +16,7 @@ import ray
 
 from trajtune.cluster import is_joined
 from trajtune.experiment.search_settings import SearchSettings
-from trajtune.searching.tune.placement import num_slots
+from trajtune.searching.tune.placement import cpus_per_trial, num_slots
 
 if TYPE_CHECKING:
     from ray.util.placement_group import PlacementGroup
@@ -67,7 +67,7 @@ class Demand:
             self.withdraw()
         elif self._sizes != (sizes := _sizes(lacking)):
             self.withdraw()
-            bundle = {"CPU": 1.0}
+            bundle = {"CPU": cpus_per_trial(self._settings)}
             if self._settings.gpus_per_trial:
                 bundle["GPU"] = self._settings.gpus_per_trial
             self._groups = [_group([bundle] * size) for size in sizes]

@@ -34,8 +34,9 @@ from trajtune.searching.tune.demand import Demand, can_grow, visible_demand
 from trajtune.searching.tune.placement import Placement, num_concurrent, place
 from trajtune.searching.tune.scheduler import StudyScheduler
 from trajtune.searching.tune.searcher import StudySearcher
+from trajtune.searching.tune.stacked_trials import StackedTrialActor, trial_processes
 from trajtune.searching.tune.tracking import tracked, trial_name
-from trajtune.searching.tune.trainable import TrialActor
+from trajtune.searching.tune.trainable import TrialActor, TrialInputs
 from trajtune.searching.val_baselines import measure_baselines, store_baselines
 from trajtune.storage.path import local_path
 
@@ -54,8 +55,8 @@ def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: boo
         most = min(settings.max_concurrent or session.num_missing, session.num_missing)
         demand = Demand(settings, most)
         careers = _shared_careers(session, log)
-        trainable = _trainable(session, placement, careers)
         with (
+            _trainable(session, placement, careers) as trainable,
             display(run, session.study, log, json_log=json_log) as listener,
             _tune_directory(run) as directory,
             tracked(run.experiment.tracking, run) as callbacks,
@@ -93,7 +94,7 @@ def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: boo
 
 
 def _shared_careers(session: SearchSession, log: RunLog) -> SharedCareers:
-    """Put train and val into Ray's object store, measure the baselines on them, and report what is not read."""
+    """Put train and val into Ray's object store, measure the baselines and report what is not read."""
     snapshot, run = session.snapshot, session.run
     careers = {"train": shared_train(snapshot, session.settings), "val": shared_split(snapshot, "val")}
     most = run.experiment.training.max_history
@@ -109,11 +110,11 @@ def _baselines(train: dict[str, Any], val: dict[str, Any], vocab_size: int) -> t
     return measure_baselines(CareerArrays.from_dict(train), CareerArrays.from_dict(val), vocab_size)
 
 
-def _trainable(session: SearchSession, placement: Placement, careers: SharedCareers) -> Any:
-    """Return the actor class with the data and settings shared by all trials, and one trial's resources."""
+@contextmanager
+def _trainable(session: SearchSession, placement: Placement, careers: SharedCareers) -> Iterator[Any]:
+    """Provide the actor class with what all trials share, and one trial's resources."""
     encoder, settings = session.snapshot.encoder(), session.settings
-    with_data = tune.with_parameters(
-        TrialActor,
+    inputs = TrialInputs(
         data=careers,
         vocab_size=encoder.vocab_size,
         title_words=words_of(encoder),
@@ -121,9 +122,17 @@ def _trainable(session: SearchSession, placement: Placement, careers: SharedCare
         metric=settings.metric,
         constrained=frozenset(parse_constraint(text).name for text in settings.constraints),
         device=placement.device,
-        versions=versions(),
     )
-    return tune.with_resources(with_data, dict(placement.resources))
+    resources = dict(placement.resources)
+    if settings.models_per_process == 1:
+        with_data = tune.with_parameters(TrialActor, inputs=inputs, versions=versions())
+        yield tune.with_resources(with_data, resources)
+        return
+    with trial_processes(inputs, settings.models_per_process) as processes:
+        with_data = tune.with_parameters(
+            StackedTrialActor, processes=processes, directory=inputs.directory, versions=versions()
+        )
+        yield tune.with_resources(with_data, resources)
 
 
 def _fit(tuner: tune.Tuner) -> None:

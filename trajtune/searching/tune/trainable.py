@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import ray
@@ -19,7 +20,55 @@ from trajtune.storage.path import StoredPath, stored_path
 
 if TYPE_CHECKING:
     from trajtune.model.network.title_vectors import TitleWords
+    from trajtune.model.training.epoch import EpochTrainer
     from trajtune.searching.shared_careers import SharedCareers
+
+
+@dataclass(frozen=True)
+class TrialInputs:
+    """What all trials of a session share. Ray's object store provides the arrays without copies.
+
+    Attributes:
+        data: References to the careers of ``train`` and ``val``.
+        vocab_size: Number of titles, including the unknown title.
+        title_words: The words of the vocabulary's titles.
+        directory: The run's directory or URI.
+        metric: The first objective.
+        constrained: Metrics named in constraints.
+        device: Torch device.
+    """
+
+    data: "SharedCareers"
+    vocab_size: int
+    title_words: "TitleWords"
+    directory: str
+    metric: str
+    constrained: frozenset[str]
+    device: str
+
+    def train(
+        self, config: Mapping[str, Any], trainer: "EpochTrainer | None" = None
+    ) -> Iterator[dict[str, Any]]:
+        """Train a trial; see `train_trial`.
+
+        Args:
+            config: ``number``, ``params``, ``seed`` and epochs already ``recorded``.
+            trainer: Trains each epoch; None: the trial's model is trained alone.
+        """
+        return train_trial(
+            Params.model_validate(config["params"]),
+            CareerArrays.from_dict(ray.get(self.data["train"])),
+            CareerArrays.from_dict(ray.get(self.data["val"])),
+            self.vocab_size,
+            stored_path(self.directory) / trial_directory(config["number"]),
+            title_words=self.title_words,
+            metric=self.metric,
+            constrained=self.constrained,
+            seed=config["seed"],
+            device=self.device,
+            recorded=config["recorded"],
+            trainer=trainer,
+        )
 
 
 class TrialActor(tune.Trainable):  # type: ignore[misc]
@@ -30,65 +79,39 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     Ray retries after any other exception. If the last exception is a `PlaceFaultError`, the search stops.
     """
 
-    def setup(
-        self,
-        config: dict[str, Any],
-        data: "SharedCareers",
-        vocab_size: int,
-        title_words: "TitleWords",
-        directory: str,
-        metric: str,
-        constrained: frozenset[str],
-        device: str,
-        versions: Mapping[str, str],
-    ) -> None:
-        """Keep the shared data, which Ray's object store provides without copies, and start a trial."""
+    def setup(self, config: dict[str, Any], inputs: TrialInputs, versions: Mapping[str, str]) -> None:
+        """Keep the shared inputs and start a trial."""
         import torch
 
-        _check_node(versions, stored_path(directory))
+        check_node(versions, stored_path(inputs.directory))
         torch.set_num_threads(1)
-        self._train = CareerArrays.from_dict(ray.get(data["train"]))
-        self._val = CareerArrays.from_dict(ray.get(data["val"]))
-        self._vocab_size, self._title_words = vocab_size, title_words
-        self._directory = stored_path(directory)
-        self._metric, self._constrained = metric, constrained
-        self._device = device
-        self._epochs = self._start(config)
+        self._inputs = inputs
+        self._epochs = inputs.train(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Start another trial in this process."""
-        self._epochs = self._start(new_config)
+        self._epochs = self._inputs.train(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
         """Train an epoch."""
-        try:
-            with as_place_faults():
-                report = next(self._epochs, None)
-        except TrainingError as error:
-            return {"error": str(error), "done": True}
-        if report is None:
-            return {"done": True}
-        # Ray's loggers use this as the step, because Ray's own count of steps starts at 1 in each session.
-        return {"report": report, "timesteps_total": report["epoch"]}
-
-    def _start(self, config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        return train_trial(
-            Params.model_validate(config["params"]),
-            self._train,
-            self._val,
-            self._vocab_size,
-            self._directory / trial_directory(config["number"]),
-            title_words=self._title_words,
-            metric=self._metric,
-            constrained=self._constrained,
-            seed=config["seed"],
-            device=self._device,
-            recorded=config["recorded"],
-        )
+        return next_report(self._epochs)
 
 
-def _check_node(versions: Mapping[str, str], run: StoredPath) -> None:
+def next_report(epochs: Iterator[dict[str, Any]]) -> dict[str, Any]:
+    """Train an epoch and return its report for Ray Tune; see `TrialActor`."""
+    try:
+        with as_place_faults():
+            report = next(epochs, None)
+    except TrainingError as error:
+        return {"error": str(error), "done": True}
+    if report is None:
+        return {"done": True}
+    # Ray's loggers use this as the step, because Ray's own count of steps starts at 1 in each session.
+    return {"report": report, "timesteps_total": report["epoch"]}
+
+
+def check_node(versions: Mapping[str, str], run: StoredPath) -> None:
     """Refuse a node that joined during the search if it has other versions or does not see the run."""
     here = versions_here()
     others = [f"{name} {here[name]}" for name, version in versions.items() if here[name] != version]

@@ -1,0 +1,1 @@
+"""Trains several models of equal shapes at once, as one stacked model."""
