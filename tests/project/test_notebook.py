@@ -65,8 +65,6 @@ def test_the_notebook_runs_and_its_cells_show_what_they_found(
     streams = [output for cell in cells for output in cell.outputs if output.output_type == "stream"]
     assert all("trial 0" not in output.text for output in streams), "the bar stands for the lines"
     # A notebook shows stderr in red. Only a library's or a repaired fault's notice may stand there.
-    red = {
-        line for output in streams if output.name == "stderr" for line in output.text.splitlines() if line
-    }
+    red = {line for output in streams if output.name == "stderr" for line in output.text.splitlines() if line}
     ours = [line for line in red if any(said in line for said in ("Best", "best", "ship", "gate", "val_"))]
     assert ours == [], red

@@ -37,7 +37,9 @@ def page(browser: "Browser", server: Server, request: pytest.FixtureRequest) -> 
 
 
 def test_a_career_is_typed_and_answered_with_the_keyboard_alone(page: Any) -> None:
-    page.wait_for_function("document.activeElement.id === 'titles'")  # The browser focuses it in its own time.
+    page.wait_for_function(
+        "document.activeElement.id === 'titles'"
+    )  # The browser focuses it in its own time.
     page.keyboard.type("Jr. Nurse\nWizard\nSr. Nurse")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")

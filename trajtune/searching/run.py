@@ -5,7 +5,8 @@
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +29,7 @@ from trajtune.searching.show.conclusion import print_conclusion
 from trajtune.searching.start_points import check_start_points, with_warm_start
 from trajtune.searching.study.sampler import check_sampler
 from trajtune.searching.study.trial_records import WITH_RESULT, TrialRecord, ranked, read_trials
+from trajtune.searching.tune.careers import Careers, read_ahead
 from trajtune.searching.tune.tracking import check_tracking
 
 if TYPE_CHECKING:
@@ -89,7 +91,10 @@ def start_search(
         from trajtune.searching.study.database import database_storage, writer_retries
 
         database_storage(writer_retries(experiment.storage.study_url_variable))
-    with ray_session(flags.address, verbose=flags.verbose):
+    with (
+        read_ahead(snapshot, experiment.search) as careers,
+        ray_session(flags.address, verbose=flags.verbose, prestart=False),
+    ):
         from trajtune.searching.tune.cluster_checks import check_cluster
 
         runs = experiment.storage.runs
@@ -98,7 +103,7 @@ def start_search(
             run = create_run(
                 experiment, space, name=name, snapshot_path=snapshot.path, snapshot_id=snapshot.id
             )
-        return _search(run, snapshot, flags, limits)
+        return _search(run, snapshot, flags, limits, careers)
 
 
 def resume_search(
@@ -170,6 +175,7 @@ def _search(
     snapshot: "Snapshot",
     flags: SessionFlags,
     limits: SessionLimits,
+    careers: Callable[[], Careers] | None = None,
     *,
     trials: int | None = None,
     changed: Mapping[str, Mapping[str, Any]] | None = None,
@@ -187,10 +193,13 @@ def _search(
         run, missing, budget_spent = session.run, session.num_missing, None
         print(f"search of {run.name} begins: {missing} of {run.requested} trials to go", file=log)
         if missing:
-            with ray_session(flags.address, verbose=flags.verbose):
+            with (
+                nullcontext(careers) if careers else read_ahead(snapshot, settings) as read,
+                ray_session(flags.address, verbose=flags.verbose, prestart=False),
+            ):
                 from trajtune.searching.tune.execute import execute
 
-                budget_spent = execute(session, log, json_log=flags.json_log, verbose=flags.verbose)
+                budget_spent = execute(session, log, read, json_log=flags.json_log, verbose=flags.verbose)
         _conclude(session, log, budget_spent, json_log=flags.json_log)
     return run
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.experiment.objective import cost
@@ -16,26 +16,25 @@ Baselines = Mapping[str, Mapping[str, float | None]]
 """Val metrics by name of the baseline; the metrics have the same names as those of a trial."""
 
 
-def measure_baselines(run: Run, train: CareerArrays, val: CareerArrays, vocab_size: int) -> None:
-    """Fit every baseline on train, measure it on val and write the metrics to the run, unless already there.
+def measure_baselines(
+    train: CareerArrays, val: CareerArrays, vocab_size: int
+) -> tuple[Baselines, dict[str, Any]]:
+    """Fit every baseline on train, measure it on val, and return what `Run.write_baselines` writes.
 
-    The settings that the baseline `ngram` chose on val are written too. Runs of earlier versions lack them,
-    so their baselines are measured again.
+    The second value contains the settings that the baseline `ngram` chose on val.
     """
     from trajtune.model.baselines.baselines import fit_baselines
     from trajtune.model.baselines.ngram import choose_ngram
     from trajtune.model.metrics import val_metrics
     from trajtune.model.predict import predict_split
 
-    if run.ngram_choice() is not None:
-        return
     choice = choose_ngram(train, val, vocab_size)
     fitted = fit_baselines(train, vocab_size, choice)
     metrics = {
         name: val_metrics(predict_split(partial(baseline.predict, val), val))
         for name, baseline in fitted.items()
     }
-    run.write_baselines(metrics, choice.to_dict())
+    return metrics, choice.to_dict()
 
 
 def stored_choice(run: Run, snapshot: "Snapshot") -> NGramChoice:

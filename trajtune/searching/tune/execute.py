@@ -4,7 +4,7 @@ import os
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,26 +15,35 @@ from ray.tune.error import TuneError
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.errors import TrajtuneError
 from trajtune.experiment.objective import parse_constraint
-from trajtune.model.network.title_vectors import words_of
-from trajtune.searching.newest_careers import train_careers
+from trajtune.model.network.title_words import words_of
 from trajtune.searching.runs.create import versions
 from trajtune.searching.runs.directory import TUNE_PREFIX, Run
 from trajtune.searching.runs.log import RunLog
 from trajtune.searching.session import SearchSession
 from trajtune.searching.show.display import display
+from trajtune.searching.show.events import Event
+from trajtune.searching.tune.baselines import BaselineTask
+from trajtune.searching.tune.careers import Careers
 from trajtune.searching.tune.demand import Demand, can_grow, visible_demand
 from trajtune.searching.tune.placement import Placement, num_concurrent, place
 from trajtune.searching.tune.scheduler import StudyScheduler
 from trajtune.searching.tune.searcher import StudySearcher
 from trajtune.searching.tune.tracking import tracked, trial_name
 from trajtune.searching.tune.trainable import TrialActor
-from trajtune.searching.val_baselines import measure_baselines
 from trajtune.stages import stage
 from trajtune.storage.path import local_path
 
 
-def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: bool) -> str | None:
+def execute(
+    session: SearchSession, log: RunLog, careers: Callable[[], Careers], *, json_log: bool, verbose: bool
+) -> str | None:
     """Train the study's missing trials until all have ended, a budget is spent or Ctrl-C is pressed.
+
+    Args:
+        session: The session.
+        log: The run's log.
+        careers: Function that waits for the careers of train and of val and returns them.
+        json_log, verbose: As in `searching.search`.
 
     Returns:
         Why the search stopped early, as a clause for a message; None if it did not.
@@ -46,9 +55,9 @@ def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: boo
         placement = place(settings, ray.cluster_resources(), can_grow=grows)
         most = min(settings.max_concurrent or session.num_missing, session.num_missing)
         demand = Demand(settings, most)
-        train, val = train_careers(session.snapshot, settings), session.snapshot.read("val").arrays
-        with stage("Measuring the baselines on val"):
-            measure_baselines(run, train, val, session.snapshot.encoder().vocab_size)
+        with stage("Reading the careers"):
+            train, val = careers()
+        baselines = BaselineTask(run, train, val, session.snapshot.encoder().vocab_size)
         trainable = _trainable(session, placement, train, val)
         with (
             display(run, session.study, log, json_log=json_log) as listener,
@@ -57,7 +66,12 @@ def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: boo
             _actors_started_together(most if grows else placement.concurrent),
             visible_demand(demand),
         ):
-            session.start(listener)
+
+            def on_event(event: Event, number: int) -> None:
+                baselines.on_event(event)
+                listener(event, number)
+
+            session.start(on_event)
             tuner = tune.Tuner(
                 trainable,
                 tune_config=tune.TuneConfig(
@@ -84,6 +98,9 @@ def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: boo
                 ),
             )
             _fit(tuner)
+        if not session.num_missing or session.stopped_by() is not None:  # after Ctrl-C nobody waits
+            with stage("Measuring the baselines on val"):
+                baselines.finish()
         return session.stopped_by()
 
 

@@ -17,7 +17,7 @@ from trajtune.searching.trial import train_trial
 from trajtune.storage.path import StoredPath, stored_path
 
 if TYPE_CHECKING:
-    from trajtune.model.network.title_vectors import TitleWords
+    from trajtune.model.network.title_words import TitleWords
 
 
 class TrialActor(tune.Trainable):  # type: ignore[misc]
