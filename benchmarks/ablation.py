@@ -31,7 +31,7 @@ from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.settings import SplitSettings
 from trajtune.model.baselines.bayes import bayes_predictions, has_bayes_optimum
 from trajtune.model.metrics import Metrics, next_role
-from trajtune.model.network.title_vectors import words_of
+from trajtune.model.network.title_words import words_of
 from trajtune.model.training.fit import fit
 from trajtune.storage.atomic import write_atomically
 

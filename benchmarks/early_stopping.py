@@ -30,7 +30,7 @@ from trajtune.experiment.load import validate
 from trajtune.experiment.params import Params
 from trajtune.experiment.settings import Experiment
 from trajtune.experiment.space import Space, load_space
-from trajtune.model.network.title_vectors import words_of
+from trajtune.model.network.title_words import words_of
 from trajtune.model.training.fit import fit
 from trajtune.searching.study.pruner import make_pruner
 from trajtune.searching.study.suggestion import suggest

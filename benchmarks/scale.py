@@ -41,7 +41,7 @@ from trajtune.finalizing.refit_tasks import Job, train_refits
 from trajtune.finalizing.selection import METRIC
 from trajtune.model.batches import create_dataloaders
 from trajtune.model.checkpoint import load_checkpoint, new_model
-from trajtune.model.network.title_vectors import words_of
+from trajtune.model.network.title_words import words_of
 from trajtune.model.training.epoch import train_epoch
 from trajtune.model.training.optimizer import create_optimizer
 from trajtune.searching.trial import LAST

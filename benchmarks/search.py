@@ -39,7 +39,7 @@ from trajtune.experiment.load import validate
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.settings import Experiment
 from trajtune.experiment.space import load_space
-from trajtune.model.network.title_vectors import words_of
+from trajtune.model.network.title_words import words_of
 from trajtune.model.training.fit import fit
 from trajtune.searching.run import SessionFlags, start_search
 from trajtune.searching.runs.directory import Run

@@ -29,7 +29,7 @@ from trajtune.experiment.params import Params
 from trajtune.finalizing.evaluate.bootstrap import gain
 from trajtune.model.checkpoint import build_model
 from trajtune.model.metrics import next_role
-from trajtune.model.network.title_vectors import words_of
+from trajtune.model.network.title_words import words_of
 from trajtune.model.predict import predict
 from trajtune.model.predictions import Predictions
 from trajtune.model.training.fit import fit

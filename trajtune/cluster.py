@@ -61,7 +61,11 @@ def is_joined() -> bool:
 
 @contextmanager
 def ray_session(
-    address: str | None = None, *, verbose: bool = False, num_cpus: int | None = None
+    address: str | None = None,
+    *,
+    verbose: bool = False,
+    num_cpus: int | None = None,
+    prestart: bool = True,
 ) -> Iterator[None]:
     """Run the block in a Ray session; a session that is already open is used and left open.
 
@@ -70,9 +74,11 @@ def ray_session(
             without it, Ray is started on this machine.
         verbose: Whether to show Ray's logs.
         num_cpus: CPUs of a Ray that is started here; None: all CPUs that this process may use.
+        prestart: Whether a Ray that is started here immediately starts a process for each CPU. Tasks use
+            these processes; Ray Tune's actors never do, because Tune gives them environment variables.
 
     Raises:
-        RunError: If no cluster answers at the address.
+        RunError: If no cluster answers at the address, or if Ray does not start.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -104,13 +110,17 @@ def ray_session(
     directory = _session_directory()
     try:
         with stage("Starting Ray"), _interrupt_delayed(), _own_handler_of_sigterm():
-            ray.init(
-                num_cpus=num_cpus or len(os.sched_getaffinity(0)),
-                include_dashboard=False,
-                log_to_driver=verbose,
-                logging_level=level,
-                _temp_dir=directory,
-            )
+            try:
+                ray.init(
+                    num_cpus=num_cpus or len(os.sched_getaffinity(0)),
+                    include_dashboard=False,
+                    log_to_driver=verbose,
+                    logging_level=level,
+                    _temp_dir=directory,
+                    _system_config=None if prestart else {"prestart_worker_first_driver": False},
+                )
+            except Exception as error:  # Ray raises `Exception` itself if its processes do not answer
+                raise _not_started(error) from error
         yield
     finally:
         started = _processes_of(directory)
@@ -169,6 +179,14 @@ def _no_cluster(address: str, reason: str) -> RunError:
     return RunError(
         f"A Ray cluster must answer at {address}, but none does: {' '.join(reason.split())}. "
         "Start one with `ray start --head`, or check --address and RAY_ADDRESS."
+    )
+
+
+def _not_started(error: Exception) -> RunError:
+    reason = " ".join(str(error).split()).rstrip(".")
+    return RunError(
+        f"Ray must start on this machine, but did not: {reason}. Check the memory and load of the machine, "
+        "or show Ray's logs with --verbose."
     )
 
 

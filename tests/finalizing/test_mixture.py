@@ -14,7 +14,7 @@ from trajtune.finalizing.selection import Finalist, Refit
 from trajtune.model.baselines.ngram import MAX_PAIRS, exportable, ngram
 from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.model.checkpoint import averaged, build_model, load_checkpoint, save_checkpoint
-from trajtune.model.network.title_vectors import words_of
+from trajtune.model.network.title_words import words_of
 from trajtune.model.predict import predict
 from trajtune.model.predictions import Predictions
 from trajtune.model.training.fit import fit

@@ -14,7 +14,7 @@ from trajtune.finalizing import refit
 from trajtune.finalizing.refit_tasks import Job, _train_alone
 from trajtune.finalizing.selection import Finalist, Refit, selection, winner
 from trajtune.model.checkpoint import load_checkpoint
-from trajtune.model.network.title_vectors import words_of
+from trajtune.model.network.title_words import words_of
 from trajtune.model.training.fit import fit
 from trajtune.searching.trial import train_trial
 

@@ -20,7 +20,7 @@ from trajtune.finalizing import refit
 from trajtune.finalizing.selection import Finalist
 from trajtune.model.checkpoint import load_checkpoint
 from trajtune.model.data_parallel import Workers
-from trajtune.model.network.title_vectors import words_of
+from trajtune.model.network.title_words import words_of
 from trajtune.model.training.fit import fit
 from trajtune.searching.trial import LAST, predicting, train_trial
 

@@ -11,7 +11,7 @@ import torch
 from trajtune.dataset.arrays import CareerArrays, last_roles
 from trajtune.experiment.params import Params
 from trajtune.model.network.lstm import FactoredLogits
-from trajtune.model.network.title_vectors import TitleWords, number_words
+from trajtune.model.network.title_words import TitleWords, number_words
 
 VOCAB_SIZE = 25
 

@@ -9,7 +9,8 @@ from tests.support.predictions import predictions
 from trajtune.dataset.arrays import CareerArrays, examples_of
 from trajtune.experiment.params import Params
 from trajtune.model.checkpoint import new_model
-from trajtune.model.network.title_vectors import TitleVectors, number_words
+from trajtune.model.network.title_vectors import TitleVectors
+from trajtune.model.network.title_words import number_words
 from trajtune.model.predict import predict, score_next_role
 
 

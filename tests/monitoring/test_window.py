@@ -16,7 +16,7 @@ from trajtune.finalizing.calibrate.priors import Priors, priors_of
 from trajtune.finalizing.export.graph_predictions import predict_with_graph
 from trajtune.finalizing.export.to_onnx import export_to_onnx
 from trajtune.model.checkpoint import new_model
-from trajtune.model.network.title_vectors import words_of
+from trajtune.model.network.title_words import words_of
 from trajtune.model.predict import predict
 from trajtune.model.predictions import SplitPredictions
 from trajtune.monitoring.window import Measured, best_baseline, corrected, pooled_gain

@@ -10,7 +10,7 @@ from trajtune.errors import RunError
 from trajtune.experiment.load import load_experiment
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
 from trajtune.experiment.space import load_space
-from trajtune.model.network.title_vectors import words_of
+from trajtune.model.network.title_words import words_of
 from trajtune.searching.study.open import create_study
 from trajtune.searching.study.study import ask, enqueue, record_epoch, tell_complete
 from trajtune.searching.study.trial_records import read_trials

@@ -11,7 +11,7 @@ from tests.model.conftest import plain
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.experiment.params import Params
 from trajtune.model.checkpoint import build_model, load_checkpoint
-from trajtune.model.network.title_vectors import words_of
+from trajtune.model.network.title_words import words_of
 from trajtune.searching.trial import BEST, DAMAGE, LAST, PREVIOUS, train_trial
 
 METRIC = "val_next_role_nll"

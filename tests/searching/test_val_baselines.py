@@ -1,8 +1,6 @@
 from functools import partial
 from pathlib import Path
 
-import pytest
-
 from tests.searching.runs.created import create
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.model.baselines.baselines import fit_baselines
@@ -10,36 +8,25 @@ from trajtune.model.baselines.ngram import choose_ngram
 from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.model.metrics import val_metrics
 from trajtune.model.predict import predict_split
-from trajtune.searching.val_baselines import best_baseline, measure_baselines, store_baselines, stored_choice
+from trajtune.searching.val_baselines import best_baseline, measure_baselines, stored_choice
 
 EARLIER = {"markov": {"val_next_role_nll": 3.1}, "markov2": {"val_next_role_nll": 3.0}}
 """Content of a run of an earlier version."""
 
 
-def test_a_run_stores_the_baselines_metrics_and_the_choice_of_ngram(
+def test_the_metrics_and_the_choice_of_ngram_are_measured_on_val(
     small_snapshot: Snapshot, tmp_path: Path
 ) -> None:
     run, vocab_size = create(tmp_path), small_snapshot.encoder().vocab_size
     train, val = small_snapshot.arrays("train"), small_snapshot.arrays("val")
     assert run.ngram_choice() is None
-    store_baselines(run, lambda: measure_baselines(train, val, vocab_size))
+    run.write_baselines(*measure_baselines(train, val, vocab_size))
     choice = choose_ngram(train, val, vocab_size)
     assert run.ngram_choice() == choice.to_dict()
     assert run.baselines() == {
         name: val_metrics(predict_split(partial(baseline.predict, val), val))
         for name, baseline in fit_baselines(train, vocab_size, choice).items()
     }
-
-
-def test_baselines_are_measured_once(
-    small_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run, vocab_size = create(tmp_path), small_snapshot.encoder().vocab_size
-    train, val = small_snapshot.arrays("train"), small_snapshot.arrays("val")
-    store_baselines(run, lambda: measure_baselines(train, val, vocab_size))
-    before = (run.path / "baselines.json").read_bytes()
-    store_baselines(run, lambda: measure_baselines(val, train, vocab_size))
-    assert (run.path / "baselines.json").read_bytes() == before
 
 
 def test_a_stored_choice_is_reused_and_an_older_run_chooses_from_the_snapshot(
@@ -54,16 +41,6 @@ def test_a_stored_choice_is_reused_and_an_older_run_chooses_from_the_snapshot(
     assert stored_choice(run, small_snapshot) == chosen != other
     run.write_baselines({"ngram": {"val_next_role_nll": 2.0}}, other.to_dict())
     assert stored_choice(run, small_snapshot) == other
-
-
-def test_a_resumed_search_of_an_earlier_version_gets_the_new_baselines(
-    small_snapshot: Snapshot, tmp_path: Path
-) -> None:
-    run = create(tmp_path)
-    run.write_baselines(EARLIER)
-    train, val = small_snapshot.arrays("train"), small_snapshot.arrays("val")
-    store_baselines(run, lambda: measure_baselines(train, val, small_snapshot.encoder().vocab_size))
-    assert list(run.baselines()) == ["majority", "current_title", "markov", "ngram"]
 
 
 def test_the_best_baseline_respects_the_direction_of_the_metric() -> None:

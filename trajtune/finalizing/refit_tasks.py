@@ -15,6 +15,7 @@ from trajtune.dataset.encode import PER_ROLE, arrays_of
 from trajtune.dataset.snapshot import Snapshot, split_files
 from trajtune.errors import StorageError, TrainingError
 from trajtune.experiment.params import Params
+from trajtune.finalizing.export.to_onnx import import_exporter
 from trajtune.searching.trial import BEST, DAMAGE, LAST, predicting, train_trial
 from trajtune.storage.path import StoredPath, on_filesystem, remove_tree
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from ray.data import Dataset
 
     from trajtune.model.data_parallel import Workers
-    from trajtune.model.network.title_vectors import TitleWords
+    from trajtune.model.network.title_words import TitleWords
 
 _SPLITS: Final = ("train", "val")
 _MAX_FAILURES: Final = 3
@@ -82,7 +83,7 @@ def train_refits(
 
     grows = can_grow()
     device = place(SearchSettings(gpus_per_trial=gpus), ray.cluster_resources(), can_grow=grows).device
-    from trajtune.model.network.title_vectors import words_of
+    from trajtune.model.network.title_words import words_of
 
     encoder = snapshot.encoder()
     words = ray.put(words_of(encoder))
@@ -103,6 +104,7 @@ def train_refits(
         while waiting and len(running) < at_once:
             number, job = waiting.pop(0)
             running[task.remote(job, *arguments)] = number
+        import_exporter()  # needed later anyway, and this process only waits here
         (ready, *_), _ = ray.wait(list(running), num_returns=1)
         yield running.pop(ready), ray.get(ready)
 

@@ -23,7 +23,7 @@ from trajtune.experiment.params import Params
 from trajtune.model.network.average import AveragedModel, CareerModel
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.network.ngram_module import build_ngram
-from trajtune.model.network.title_vectors import TitleWords
+from trajtune.model.network.title_words import TitleWords
 from trajtune.storage.files import open_new_file
 from trajtune.storage.path import StoredPath
 

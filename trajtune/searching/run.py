@@ -94,7 +94,7 @@ def start_search(
         from trajtune.searching.study.database import database_storage, writer_retries
 
         database_storage(writer_retries(experiment.storage.study_url_variable))
-    with ray_session(flags.address, verbose=flags.verbose):
+    with ray_session(flags.address, verbose=flags.verbose, prestart=False):
         from trajtune.searching.tune.cluster_checks import check_cluster
 
         runs = experiment.storage.runs
@@ -205,7 +205,7 @@ def _search(
         run, missing, budget_spent = session.run, session.num_missing, None
         print(f"search of {run.name} begins: {missing} of {run.requested} trials to go", file=log)
         if missing:
-            with ray_session(flags.address, verbose=flags.verbose):
+            with ray_session(flags.address, verbose=flags.verbose, prestart=False):
                 from trajtune.searching.tune.execute import execute
 
                 budget_spent = execute(session, log, json_log=flags.json_log, verbose=flags.verbose)

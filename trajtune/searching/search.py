@@ -5,7 +5,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -130,7 +130,8 @@ def plan(
     with _prepared(experiment, snapshot, warm_start, flags) as (asked, space, data):
         asked = asked.model_copy(update={"search": limits.on(asked.search)})
         check_start_points(asked.search, space, asked.training)
-        facts = estimate(asked, space, data).describe()
+        with ray_session(flags.address, verbose=flags.verbose):
+            facts = estimate(asked, space, data).describe()
         if not show_experiment:
             return facts
         return "".join(f"# {line}\n" for line in facts.splitlines()) + experiment_yaml(asked).rstrip("\n")
@@ -177,13 +178,17 @@ def _prepared(
     warm_start: str | None,
     flags: SessionFlags,
 ) -> "Iterator[tuple[Experiment, Space, Snapshot]]":
-    """In one Ray session: the experiment with its warm start, its space, and the snapshot."""
+    """The experiment with its warm start, its space, and the snapshot; Ray stays open if it was needed.
+
+    A snapshot that exists needs no Ray, so that the search can start Ray and read the careers at once.
+    """
     from trajtune.dataset.prepare import prepare
     from trajtune.dataset.snapshot import Snapshot, open_snapshot
 
     space = load_space(experiment.search.space)  # checked before the database is read
     given = snapshot if snapshot is None or isinstance(snapshot, Snapshot) else open_snapshot(snapshot)
-    with ray_session(flags.address, verbose=flags.verbose):
+    is_open = nullcontext() if given else ray_session(flags.address, verbose=flags.verbose)
+    with is_open:
         data = given or prepare(experiment, progress=not flags.json_log)
         if warm_start is not None:
             experiment = with_warm_start(experiment, space, open_run(warm_start), data)

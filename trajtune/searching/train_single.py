@@ -49,7 +49,7 @@ def train_single(
     """
     _prepare_directory(experiment, snapshot, output, resume=resume)
     from trajtune.model.checkpoint import vocabulary_id
-    from trajtune.model.network.title_vectors import words_of
+    from trajtune.model.network.title_words import words_of
 
     reports: list[dict[str, Any]] = []
     encoder = snapshot.encoder()

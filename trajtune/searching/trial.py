@@ -15,7 +15,7 @@ from trajtune.storage.path import StoredPath, rename
 
 if TYPE_CHECKING:
     from trajtune.model.data_parallel import Workers
-    from trajtune.model.network.title_vectors import TitleWords
+    from trajtune.model.network.title_words import TitleWords
     from trajtune.model.training.epoch import EpochTrainer
 
 BEST: Final = "best.pt"

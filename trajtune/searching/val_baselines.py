@@ -1,6 +1,6 @@
 """Measures the baselines on val; a search is useful only if it beats them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,6 @@ from trajtune.dataset.arrays import CareerArrays
 from trajtune.experiment.objective import cost
 from trajtune.model.baselines.ngram_choice import NGramChoice
 from trajtune.searching.runs.directory import Run
-from trajtune.stages import stage
 
 if TYPE_CHECKING:
     from trajtune.dataset.snapshot import Snapshot
@@ -17,23 +16,12 @@ Baselines = Mapping[str, Mapping[str, float | None]]
 """Val metrics by name of the baseline; the metrics have the same names as those of a trial."""
 
 
-def store_baselines(run: Run, measured: Callable[[], tuple[Baselines, dict[str, Any]]]) -> None:
-    """Write the result of ``measured`` to the run, unless it is already there.
-
-    Runs of earlier versions lack the settings of the baseline `ngram`, so their baselines are measured again.
-    """
-    if run.ngram_choice() is None:
-        with stage("Measuring the baselines on val"):
-            run.write_baselines(*measured())
-
-
 def measure_baselines(
     train: CareerArrays, val: CareerArrays, vocab_size: int
 ) -> tuple[Baselines, dict[str, Any]]:
-    """Fit every baseline on train and measure it on val.
+    """Fit every baseline on train, measure it on val, and return what `Run.write_baselines` writes.
 
-    Returns:
-        The metrics, and the settings that the baseline `ngram` chose on val.
+    The second value contains the settings that the baseline `ngram` chose on val.
     """
     from trajtune.model.baselines.baselines import fit_baselines
     from trajtune.model.baselines.ngram import choose_ngram

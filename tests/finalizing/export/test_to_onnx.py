@@ -26,7 +26,7 @@ from trajtune.finalizing.export.to_onnx import (
 )
 from trajtune.model.checkpoint import averaged, build_model, load_checkpoint, new_model, save_checkpoint
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
-from trajtune.model.network.title_vectors import number_words, words_of
+from trajtune.model.network.title_words import number_words, words_of
 from trajtune.model.training.fit import fit
 
 

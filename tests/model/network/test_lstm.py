@@ -6,7 +6,7 @@ import torch
 from tests.model.conftest import OPTIONS, SMALL
 from trajtune.model.checkpoint import new_model
 from trajtune.model.network.lstm import UNKNOWN_LOGIT, CareerTrajectoryLSTM
-from trajtune.model.network.title_vectors import TitleWords
+from trajtune.model.network.title_words import TitleWords
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from trajtune.model.batches import create_dataloaders, outcome_batches
 from trajtune.model.checkpoint import averaged, build_model, new_model
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
 from trajtune.model.network.recent_roles import most_recent
-from trajtune.model.network.title_vectors import TitleWords
+from trajtune.model.network.title_words import TitleWords
 from trajtune.model.predict import predict, top_probabilities
 from trajtune.model.training.fit import fit
 

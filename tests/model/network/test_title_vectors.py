@@ -5,7 +5,7 @@ from tests.model.conftest import SMALL
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.errors import TrainingError
 from trajtune.model.checkpoint import new_model
-from trajtune.model.network.title_vectors import TitleWords, number_words
+from trajtune.model.network.title_words import TitleWords, number_words
 from trajtune.model.training.fit import fit
 
 

@@ -12,7 +12,7 @@ from trajtune.dataset.arrays import CareerArrays
 from trajtune.model.batches import create_dataloaders
 from trajtune.model.checkpoint import new_model
 from trajtune.model.data_parallel import ALONE
-from trajtune.model.network.title_vectors import TitleWords
+from trajtune.model.network.title_words import TitleWords
 from trajtune.model.stacked.epoch import train_stacked
 from trajtune.model.training.epoch import EpochTraining, train_alone
 from trajtune.model.training.optimizer import create_optimizer

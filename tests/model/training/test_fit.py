@@ -13,7 +13,7 @@ from trajtune.experiment.params import Params
 from trajtune.model.checkpoint import build_model
 from trajtune.model.metrics import hireability_metrics, next_role_metrics, tenure_metrics
 from trajtune.model.network.lstm import UNKNOWN_LOGIT
-from trajtune.model.network.title_vectors import TitleWords
+from trajtune.model.network.title_words import TitleWords
 from trajtune.model.predict import predict
 from trajtune.model.training.fit import EpochResult, fit
 

@@ -4,7 +4,7 @@ import torch
 
 from tests.model.conftest import SMALL
 from trajtune.model.checkpoint import new_model
-from trajtune.model.network.title_vectors import TitleWords
+from trajtune.model.network.title_words import TitleWords
 from trajtune.model.training.optimizer import create_optimizer
 
 

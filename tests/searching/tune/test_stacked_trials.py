@@ -14,7 +14,7 @@ from trajtune.errors import ExperimentError
 from trajtune.experiment.load import validate
 from trajtune.experiment.params import Params
 from trajtune.experiment.settings import Experiment
-from trajtune.model.network.title_vectors import words_of
+from trajtune.model.network.title_words import words_of
 from trajtune.model.threads import one_thread
 from trajtune.model.training.fit import fit
 from trajtune.searching.run import start_search

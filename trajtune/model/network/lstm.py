@@ -12,7 +12,8 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from trajtune.model.network.copy_head import Copied, CopyHead, mixed
 from trajtune.model.network.recent_roles import most_recent
-from trajtune.model.network.title_vectors import TitleVectors, TitleWords
+from trajtune.model.network.title_vectors import TitleVectors
+from trajtune.model.network.title_words import TitleWords
 
 UNKNOWN_LOGIT = -1e4
 """Logit of index 0. Its probability underflows to exactly 0 in float32, so it has no gradient either."""

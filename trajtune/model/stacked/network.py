@@ -17,7 +17,8 @@ from trajtune.experiment.params import Params
 from trajtune.model.batches import Batch
 from trajtune.model.checkpoint import model_options
 from trajtune.model.network.lstm import CareerTrajectoryLSTM, FactoredLogits
-from trajtune.model.network.title_vectors import TitleVectors, TitleWords
+from trajtune.model.network.title_vectors import TitleVectors
+from trajtune.model.network.title_words import TitleWords
 
 _CLASSIFIER_DROPOUT = 2
 """Position of the dropout in ``next_role_head``."""

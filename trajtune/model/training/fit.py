@@ -23,7 +23,7 @@ from trajtune.model.checkpoint import new_model
 from trajtune.model.data_parallel import ALONE, Workers
 from trajtune.model.metrics import Metrics
 from trajtune.model.network.lstm import CareerTrajectoryLSTM
-from trajtune.model.network.title_vectors import TitleWords
+from trajtune.model.network.title_words import TitleWords
 from trajtune.model.training.epoch import (
     EXPLODED,
     EpochTrainer,

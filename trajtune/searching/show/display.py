@@ -30,15 +30,27 @@ def display(run: Run, study: "Study", log: RunLog, *, json_log: bool) -> Iterato
     metric = run.experiment.search.metric
     baseline = best_baseline(run.baselines(), metric)
     progress = Progress(study, run.requested, metric, baseline, tuple(run.space.searched))
+
+    def with_baseline(event: Event) -> None:
+        """Read the baselines, which a search measures after its first epoch."""
+        if event == "epoch" and progress.baseline is None:
+            progress.baseline = best_baseline(run.baselines(), metric)
+
     if not json_log:
         # The order matters: the live table replaces stderr, and other output to stderr goes to the log too.
         with show_progress(progress, log) as show, tee_stderr(log):
-            yield show
+
+            def shown(event: Event, number: int) -> None:
+                with_baseline(event)
+                show(event, number)
+
+            yield shown
         return
     events, lines = JsonLog(study, sys.stdout), lines_to(progress, log)
     events.begin(run.name, run.requested, metric)
 
     def both(event: Event, number: int) -> None:
+        with_baseline(event)
         events(event, number)
         lines(event, number)
 

@@ -7,17 +7,15 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import ray
 from ray import tune
 from ray.tune.error import TuneError
 
-from trajtune.dataset.arrays import CareerArrays
 from trajtune.errors import TrajtuneError
 from trajtune.experiment.objective import parse_constraint
-from trajtune.model.network.title_vectors import words_of
+from trajtune.model.network.title_words import words_of
 from trajtune.searching.runs.create import versions
 from trajtune.searching.runs.directory import TUNE_PREFIX, Run
 from trajtune.searching.runs.log import RunLog
@@ -30,6 +28,8 @@ from trajtune.searching.shared_careers import (
     shared_train,
 )
 from trajtune.searching.show.display import display
+from trajtune.searching.show.events import Event
+from trajtune.searching.tune.baselines import BaselineTask
 from trajtune.searching.tune.demand import Demand, can_grow, visible_demand
 from trajtune.searching.tune.placement import Placement, num_concurrent, place
 from trajtune.searching.tune.scheduler import StudyScheduler
@@ -37,7 +37,7 @@ from trajtune.searching.tune.searcher import StudySearcher
 from trajtune.searching.tune.stacked_trials import StackedTrialActor, trial_processes
 from trajtune.searching.tune.tracking import tracked, trial_name
 from trajtune.searching.tune.trainable import TrialActor, TrialInputs
-from trajtune.searching.val_baselines import measure_baselines, store_baselines
+from trajtune.stages import stage
 from trajtune.storage.path import local_path
 
 
@@ -55,6 +55,7 @@ def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: boo
         most = min(settings.max_concurrent or session.num_missing, session.num_missing)
         demand = Demand(settings, most)
         careers = _shared_careers(session, log)
+        baselines = BaselineTask(run, careers, session.snapshot.encoder().vocab_size)
         with (
             _trainable(session, placement, careers) as trainable,
             display(run, session.study, log, json_log=json_log) as listener,
@@ -63,7 +64,12 @@ def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: boo
             _actors_started_together(most if grows else placement.concurrent),
             visible_demand(demand),
         ):
-            session.start(listener)
+
+            def on_event(event: Event, number: int) -> None:
+                baselines.on_event(event)
+                listener(event, number)
+
+            session.start(on_event)
             tuner = tune.Tuner(
                 trainable,
                 tune_config=tune.TuneConfig(
@@ -90,24 +96,20 @@ def execute(session: SearchSession, log: RunLog, *, json_log: bool, verbose: boo
                 ),
             )
             _fit(tuner)
+        if not session.num_missing or session.stopped_by() is not None:  # after Ctrl-C nobody waits
+            with stage("Measuring the baselines on val"):
+                baselines.finish()
         return session.stopped_by()
 
 
 def _shared_careers(session: SearchSession, log: RunLog) -> SharedCareers:
-    """Put train and val into Ray's object store, measure the baselines and report what is not read."""
-    snapshot, run = session.snapshot, session.run
+    """Put train and val into Ray's object store, and report the roles that models do not read."""
+    snapshot, most = session.snapshot, session.run.experiment.training.max_history
     careers = {"train": shared_train(snapshot, session.settings), "val": shared_split(snapshot, "val")}
-    most = run.experiment.training.max_history
     if line := ray.get(near_files(snapshot, roles_left_out, careers["train"], most)):
         for file in (sys.stderr, log):
             print(line, file=file)
-    measured = partial(near_files, snapshot, _baselines, *careers.values(), snapshot.encoder().vocab_size)
-    store_baselines(run, lambda: ray.get(measured()))
     return careers
-
-
-def _baselines(train: dict[str, Any], val: dict[str, Any], vocab_size: int) -> tuple[Any, Any]:
-    return measure_baselines(CareerArrays.from_dict(train), CareerArrays.from_dict(val), vocab_size)
 
 
 @contextmanager

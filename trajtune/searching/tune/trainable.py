@@ -19,7 +19,7 @@ from trajtune.searching.trial import train_trial
 from trajtune.storage.path import StoredPath, stored_path
 
 if TYPE_CHECKING:
-    from trajtune.model.network.title_vectors import TitleWords
+    from trajtune.model.network.title_words import TitleWords
     from trajtune.model.training.epoch import EpochTrainer
     from trajtune.searching.shared_careers import SharedCareers
 
