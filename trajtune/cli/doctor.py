@@ -6,7 +6,7 @@ import typer
 
 from trajtune.cli.arguments import AsJson, RunName
 from trajtune.cli.output import as_json_text
-from trajtune.stages import LOADING, stage
+from trajtune.stages import loading
 
 
 def doctor(
@@ -18,7 +18,7 @@ def doctor(
 
     Example: trajtune doctor --repair
     """
-    with stage(LOADING):
+    with loading():
         from trajtune.searching.runs.directory import open_run
         from trajtune.searching.runs.doctor import examine, fix
 

@@ -51,6 +51,7 @@ from trajtune.model.threads import one_thread
 from trajtune.notebook import is_notebook
 from trajtune.searching.runs.directory import Run, open_run
 from trajtune.searching.runs.snapshot_of_run import snapshot_of_run
+from trajtune.stages import stage
 from trajtune.storage.files import write_json
 from trajtune.storage.path import StoredPath
 
@@ -127,8 +128,10 @@ def finalize(
     with bundle_directory(path) as folder:
         name = WINDOW if on_known else VAL
         priors = priors_of(division.read("train").arrays, choice.winner.params)
-        calibrated = calibrate(build_model(choice.state), val, settings, name, priors)
-        export = export_checked(calibrated.module, folder / MODEL, careers[:_PARITY_CAREERS])
+        with stage("Calibrating", shown=progress is None):
+            calibrated = calibrate(build_model(choice.state), val, settings, name, priors)
+        with stage("Exporting to ONNX and comparing with torch", shown=progress is None):
+            export = export_checked(calibrated.module, folder / MODEL, careers[:_PARITY_CAREERS])
         graph = Graph(folder / MODEL)
         encoder.save(folder / VOCABULARY)
         save_calibrator(calibrated.calibrator, folder / CALIBRATOR)
@@ -156,8 +159,9 @@ def finalize(
         }
         metrics["gates"] = gates(metrics, settings)
         write_json(folder / METRICS, metrics)
-        generate_report(metrics, folder)
-        write_html_report(metrics, folder / HTML_REPORT, run, Bundle(folder, {}, encoder, graph))
+        with stage("Writing the report", shown=progress is None):
+            generate_report(metrics, folder)
+            write_html_report(metrics, folder / HTML_REPORT, run, Bundle(folder, {}, encoder, graph))
         (folder / MODEL_CARD).write_text(model_card(metrics), encoding="utf-8")
         write_probes(calibrated.module, encoder, folder / PROBES)
         write_manifest(folder, _manifest(run, snapshot, metrics))
