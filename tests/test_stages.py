@@ -36,6 +36,15 @@ def test_a_stage_that_is_not_wanted_shows_nothing(monkeypatch: pytest.MonkeyPatc
     assert terminal.getvalue() == ""
 
 
+def test_loading_leaves_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    monkeypatch.setattr(stages, "_LEAST_SHOWN_S", 0)
+    with stages.loading():
+        pass
+    assert "Loading trajtune …" in terminal.getvalue()
+    assert "0.0 s" not in terminal.getvalue()
+
+
 def test_a_failed_stage_leaves_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     monkeypatch.setattr(stages, "_LEAST_SHOWN_S", 0)

@@ -6,15 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-LOADING: Final = "Loading trajtune"
-"""The stage in which a command imports the modules that it needs."""
-
 _LEAST_SHOWN_S: Final = 0.3
 """A stage that took less leaves no line."""
 
 
 @contextmanager
-def stage(name: str, *, shown: bool = True) -> Iterator[None]:
+def stage(name: str, *, shown: bool = True, timed: bool = True) -> Iterator[None]:
     """Show on stderr that a stage runs, if stderr is a terminal; otherwise do nothing.
 
     Stages must not overlap each other or another live display.
@@ -22,6 +19,7 @@ def stage(name: str, *, shown: bool = True) -> Iterator[None]:
     Args:
         name: What is being done, for example "Starting Ray".
         shown: False if the caller wants no display.
+        timed: Whether a line with the time stays on the screen.
     """
     if not shown or not sys.stderr.isatty():
         yield
@@ -32,7 +30,15 @@ def stage(name: str, *, shown: bool = True) -> Iterator[None]:
     begun = time.monotonic()
     with Console(stderr=True).status(Text(f"{name} …")):
         yield
-    stage_ended(name, time.monotonic() - begun)
+    if timed:
+        stage_ended(name, time.monotonic() - begun)
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Show that a command imports the modules that it needs; leave no line."""
+    with stage("Loading trajtune", timed=False):
+        yield
 
 
 def stage_ended(name: str, seconds: float) -> None:

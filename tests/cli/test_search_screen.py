@@ -57,7 +57,9 @@ def test_a_search_shows_its_stages_then_its_trials_then_what_it_found(tmp_path: 
     code, shown, _ = screens(tmp_path, "search", "smoke", "--trials", "3")
 
     assert code == 0, shown[-1]
-    assert any("Starting Ray …" in screen for screen in shown)
+    stages = ("Loading trajtune", "Starting Ray", "Splitting by time and writing the snapshot")
+    for stage in stages:
+        assert any(f"{stage} …" in screen for screen in shown), stage
     running = re.compile(r"^trial 0 .*(starting|epoch \d+ of \d+)", re.MULTILINE)
     assert any(running.search(screen) for screen in shown)
     last = shown[-1]

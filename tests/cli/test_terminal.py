@@ -44,12 +44,12 @@ import sys, trajtune.stages
 from contextlib import contextmanager
 
 @contextmanager
-def stage(name, **more):
-    print(name, sorted({"torch", "ray", "optuna", "pyarrow", "numpy", "sqlalchemy"} & set(sys.modules)))
+def loading():
+    print("loading", sorted({"torch", "ray", "optuna", "pyarrow", "numpy", "sqlalchemy"} & set(sys.modules)))
     sys.exit(0)
     yield
 
-trajtune.stages.stage = stage
+trajtune.stages.loading = loading
 sys.argv = ["trajtune", *sys.argv[1:]]
 from trajtune.cli import main
 main()
@@ -79,7 +79,7 @@ def test_a_command_says_that_it_loads_before_it_imports_anything_slow(
         check=False,
         cwd=tmp_path,
     )
-    assert done.stdout == "Loading trajtune []\n", done.stderr
+    assert done.stdout == "loading []\n", done.stderr
 
 
 def test_errors_are_printed_even_when_quiet(trajtune: Trajtune) -> None:

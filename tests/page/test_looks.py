@@ -13,7 +13,7 @@ import pytest
 
 from tests.monitoring.test_backtest_report import result
 from tests.searching.show.report_runs import run_of, search
-from tests.support.looks import COLLISIONS, OFF_SCREEN, PALE
+from tests.support.looks import CLIPPED, COLLISIONS, OFF_SCREEN, PALE
 from trajtune.dataset.snapshot import Snapshot
 from trajtune.finalizing.report.comparison import Comparison, Row, comparison_page
 from trajtune.monitoring.backtest_report import write_backtest_report
@@ -68,7 +68,7 @@ def test_a_page_looks_right_on_a_phone_on_large_screens_and_on_paper(
         page.goto(path.as_uri())
         page.wait_for_function("document.documentElement.dataset.drawn === 'all'")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        for faults in (OFF_SCREEN, COLLISIONS, PALE):
+        for faults in (OFF_SCREEN, COLLISIONS, CLIPPED, PALE):
             assert page.evaluate(faults) == [], (width, scheme)
         picture = image.open(io.BytesIO(page.screenshot())).convert("RGB")
         colours = picture.getcolors(picture.width * picture.height)

@@ -50,6 +50,17 @@ def test_the_site_builds_with_every_link_and_needs_no_network(site: Path) -> Non
 
 
 @pytest.mark.slow
+def test_numbered_steps_stay_numbered(site: Path) -> None:
+    """A block between two steps that is not indented starts a new list at 1."""
+    lists = 0
+    for page in site.rglob("*.html"):
+        for steps in re.findall(r"<ol>.*?</ol>", page.read_text("utf-8"), re.DOTALL):
+            lists += 1
+            assert steps.count("<li>") > 1, (page, steps[:200])
+    assert lists >= 5
+
+
+@pytest.mark.slow
 def test_the_generated_pages_have_every_option_setting_and_param(site: Path) -> None:
     group: Any = typer.main.get_command(app)
     said = {

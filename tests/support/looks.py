@@ -17,6 +17,23 @@ COLLISIONS = """
 })
 """
 
+# Texts that are cut off: those of a figure beyond its sides, and on a phone those of a cell.
+CLIPPED = """
+() => [
+  ...[...document.querySelectorAll('.figure')].flatMap(figure => {
+    const {left, right} = figure.getBoundingClientRect();
+    return [...figure.querySelectorAll('.legendtext, .annotation-text, .xtitle, .xtick text, .ytick text')]
+      .filter(text => text.textContent.trim())
+      .filter(text => text.getBoundingClientRect().right > right + 3
+        || text.getBoundingClientRect().left < left - 3)
+      .map(text => `${figure.id}: ${text.textContent}`);
+  }),
+  ...(innerWidth > 600 ? [] : [...document.querySelectorAll('main td')])
+    .filter(cell => cell.scrollWidth > cell.clientWidth + 1)
+    .map(cell => `cell: ${cell.textContent}`),
+]
+"""
+
 # Elements that go beyond the window's sides and lie in nothing that scrolls.
 OFF_SCREEN = """
 () => [...document.querySelectorAll('main *, nav *')].filter(element => {

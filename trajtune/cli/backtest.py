@@ -6,7 +6,7 @@ import typer
 
 from trajtune.cli.arguments import Address, AsJson, RunName, SnapshotOfRun, Verbose
 from trajtune.cli.output import as_json_text
-from trajtune.stages import LOADING, stage
+from trajtune.stages import loading
 
 
 def backtest(
@@ -24,7 +24,7 @@ def backtest(
 
     Example: trajtune backtest first --origins 4
     """
-    with stage(LOADING):
+    with loading():
         from trajtune.cluster import ray_session
         from trajtune.monitoring.backtest import PAGE
         from trajtune.monitoring.backtest import backtest as backtest_run

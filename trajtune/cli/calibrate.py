@@ -7,7 +7,7 @@ import typer
 
 from trajtune.cli.arguments import Checkpoint, DataPath
 from trajtune.cli.output import as_json_text
-from trajtune.stages import LOADING, stage
+from trajtune.stages import loading
 
 
 def calibrate(
@@ -21,7 +21,7 @@ def calibrate(
 
     Example: trajtune calibrate --checkpoint models/best.pt --data-path snapshots/ --output c.pkl
     """
-    with stage(LOADING):
+    with loading():
         from trajtune.finalizing.single_steps import calibrate_checkpoint
 
     print(as_json_text(calibrate_checkpoint(checkpoint, data_path, output)))

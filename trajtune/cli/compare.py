@@ -9,7 +9,7 @@ import typer
 from trajtune.cli.arguments import AsJson
 from trajtune.cli.completion import run_names
 from trajtune.cli.output import as_json_text
-from trajtune.stages import LOADING, stage
+from trajtune.stages import loading
 
 _HELP = "A run's name or path, or a bundle's path."
 
@@ -24,7 +24,7 @@ def compare(
 
     Example: trajtune compare first second
     """
-    with stage(LOADING):
+    with loading():
         from trajtune.finalizing.compare import compare as compare_both
         from trajtune.finalizing.report.comparison import comparison_page, print_comparison
         from trajtune.storage.files import write_file

@@ -1,7 +1,7 @@
 """``trajtune demo``: search and finalize on simulated careers."""
 
 from trajtune.cli.arguments import Verbose
-from trajtune.stages import LOADING, stage
+from trajtune.stages import loading
 
 
 def demo(verbose: Verbose = False) -> None:
@@ -9,7 +9,7 @@ def demo(verbose: Verbose = False) -> None:
 
     Example: trajtune demo
     """
-    with stage(LOADING):
+    with loading():
         from trajtune.finalizing.run import finalize
         from trajtune.searching.search import search
 

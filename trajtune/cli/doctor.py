@@ -6,26 +6,26 @@ import typer
 
 from trajtune.cli.arguments import AsJson, RunName
 from trajtune.cli.output import as_json_text
-from trajtune.stages import LOADING, stage
+from trajtune.stages import loading
 
 
 def doctor(
     run: RunName = None,
-    mend: Annotated[bool, typer.Option("--mend", help="Repair what can be repaired.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", "--mend", help="Repair what can be repaired.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show where a run's files disagree with its study, which is the record.
 
-    Example: trajtune doctor --mend
+    Example: trajtune doctor --repair
     """
-    with stage(LOADING):
+    with loading():
         from trajtune.searching.runs.directory import open_run
         from trajtune.searching.runs.doctor import examine, fix
 
     opened = open_run(run)
     findings = examine(opened)
-    left = fix(opened, findings) if mend else findings
-    state = ["left" if finding in left else "mended" for finding in findings]
+    left = fix(opened, findings) if repair else findings
+    state = ["left" if finding in left else "repaired" for finding in findings]
     if as_json:
         shown = [
             {"state": now, "what": finding.what, "remedy": finding.remedy}

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from trajtune.cli.arguments import Checkpoint, DataPath
-from trajtune.stages import LOADING, stage
+from trajtune.stages import loading
 
 
 def evaluate(
@@ -21,7 +21,7 @@ def evaluate(
 
     Example: trajtune evaluate --checkpoint models/best.pt --data-path snapshots/ --output report.md
     """
-    with stage(LOADING):
+    with loading():
         from trajtune.bundle.manifest import REPORT
         from trajtune.finalizing.single_steps import MARKDOWN, evaluate_checkpoint
 

@@ -7,7 +7,7 @@ import typer
 
 from trajtune.cli.arguments import Checkpoint
 from trajtune.cli.output import as_json_text
-from trajtune.stages import LOADING, stage
+from trajtune.stages import loading
 
 
 def export(
@@ -19,7 +19,7 @@ def export(
 
     Example: trajtune export --checkpoint models/best.pt --vocab models/vocab.json --output m.onnx
     """
-    with stage(LOADING):
+    with loading():
         from trajtune.finalizing.single_steps import export_checkpoint
 
     print(as_json_text(export_checkpoint(checkpoint, vocab, output)))

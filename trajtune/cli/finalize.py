@@ -8,7 +8,7 @@ import typer
 
 from trajtune.cli.arguments import Address, AsJson, RunName, SnapshotOfRun, Verbose
 from trajtune.cli.output import as_json_text
-from trajtune.stages import LOADING, stage
+from trajtune.stages import loading
 
 
 def finalize(
@@ -26,7 +26,7 @@ def finalize(
 
     Example: trajtune finalize --require-gates
     """
-    with stage(LOADING):
+    with loading():
         from trajtune.bundle.manifest import METRICS
         from trajtune.finalizing import run as finalizing
         from trajtune.finalizing.report.verdict import closing

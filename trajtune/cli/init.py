@@ -11,7 +11,7 @@ import typer
 
 from trajtune.cli.arguments import database_url
 from trajtune.errors import ExperimentError, SourceError
-from trajtune.stages import LOADING, stage
+from trajtune.stages import loading
 
 if TYPE_CHECKING:
     from trajtune.careers.init.proposal import Proposal
@@ -40,7 +40,7 @@ def init(
 
     Example: trajtune init experiment.yaml --from careers.jsonl --yes
     """
-    with stage(LOADING):
+    with loading():
         from trajtune.careers.init.experiment_file import SCHEMA_FILE, experiment_text
         from trajtune.careers.init.propose import propose, propose_files
         from trajtune.careers.init.trial import try_proposal

@@ -2,7 +2,7 @@
 
 from trajtune.cli.arguments import AsJson, BundlePath, ExperimentName, Verbose
 from trajtune.cli.output import as_json_text
-from trajtune.stages import LOADING, stage
+from trajtune.stages import loading
 
 
 def monitor(
@@ -17,7 +17,7 @@ def monitor(
 
     Example: trajtune monitor bundles/demo
     """
-    with stage(LOADING):
+    with loading():
         from trajtune.careers.read import load_career_sequences
         from trajtune.cluster import ray_session
         from trajtune.experiment.load import load_experiment

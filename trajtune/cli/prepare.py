@@ -2,7 +2,7 @@
 
 from trajtune.cli.arguments import AsJson, ExperimentName, Set, Verbose, experiment_of
 from trajtune.cli.output import as_json_text
-from trajtune.stages import LOADING, stage
+from trajtune.stages import loading
 
 
 def prepare(
@@ -15,7 +15,7 @@ def prepare(
 
     Example: trajtune prepare experiments/default.yaml
     """
-    with stage(LOADING):
+    with loading():
         from trajtune.cluster import ray_session
         from trajtune.dataset.data_report import DATA_REPORT
         from trajtune.dataset.prepare import prepare as prepare_snapshot

@@ -7,7 +7,7 @@ import typer
 
 from trajtune.cli.arguments import AsJson, BundlePath
 from trajtune.cli.output import as_json_text
-from trajtune.stages import LOADING, stage
+from trajtune.stages import loading
 
 
 def register(
@@ -25,7 +25,7 @@ def register(
 
     Example: trajtune register bundles/demo --mlflow next-role
     """
-    with stage(LOADING):
+    with loading():
         from trajtune.serving.register import register as register_bundle
 
     found = register_bundle(bundle, mlflow, alias)

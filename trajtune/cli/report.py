@@ -8,7 +8,7 @@ import typer
 
 from trajtune.cli.completion import run_names
 from trajtune.errors import BundleError, RunError
-from trajtune.stages import LOADING, stage
+from trajtune.stages import loading
 
 if TYPE_CHECKING:
     from trajtune.storage.path import StoredPath
@@ -45,7 +45,7 @@ def report(
 
 
 def _of_run(name: str | None, output: Path | None) -> "StoredPath":
-    with stage(LOADING):
+    with loading():
         from trajtune.searching.runs.directory import open_run
         from trajtune.searching.show.report.html import write_search_report
 
@@ -64,7 +64,7 @@ def _of_run(name: str | None, output: Path | None) -> "StoredPath":
 
 
 def _of_bundle(bundle: Path, output: Path | None) -> Path:
-    with stage(LOADING):
+    with loading():
         from trajtune.bundle.bundle import load_bundle
         from trajtune.bundle.manifest import METRICS, check_file, read_manifest
         from trajtune.finalizing.report.html import write_html_report

@@ -16,7 +16,7 @@ from trajtune.cli.arguments import (
     experiment_of,
 )
 from trajtune.errors import RunError
-from trajtune.stages import LOADING, stage
+from trajtune.stages import loading
 
 
 def search(
@@ -55,7 +55,7 @@ def search(
 
     Example: trajtune search --trials 50
     """
-    with stage(LOADING):
+    with loading():
         from trajtune.experiment.load import parse_settings
         from trajtune.searching import search as searching
         from trajtune.searching.run import SessionFlags

@@ -20,7 +20,7 @@ def serve(
         bool, typer.Option("--as-service", help="Look titles up as the TypeScript service does.")
     ] = False,
 ) -> None:
-    """Serve a bundle over HTTP, as JSON and as a page, until Ctrl-C; needs the extra `serve`.
+    """Serve a bundle over HTTP, as JSON and as a page; needs the extra `serve`.
 
     Example: trajtune serve bundles/demo --port 8000
     """

@@ -7,7 +7,7 @@ import typer
 from trajtune.cli.arguments import AsJson, database_url
 from trajtune.cli.output import as_json_text
 from trajtune.experiment.populations import LARGEST_SEED, Population
-from trajtune.stages import LOADING, stage
+from trajtune.stages import loading
 
 
 def simulate(
@@ -31,7 +31,7 @@ def simulate(
 
     Example: trajtune simulate --careers 20000 --to careers.parquet
     """
-    with stage(LOADING):
+    with loading():
         from trajtune.experiment.sources import ProcessSettings
         from trajtune.model.baselines.bayes import population_optimum
         from trajtune.page.format import number

@@ -2,7 +2,7 @@
 
 from trajtune.cli.arguments import AsJson, RunName
 from trajtune.cli.output import as_json_text
-from trajtune.stages import LOADING, stage
+from trajtune.stages import loading
 
 
 def status(run: RunName = None, as_json: AsJson = False) -> None:
@@ -10,7 +10,7 @@ def status(run: RunName = None, as_json: AsJson = False) -> None:
 
     Example: trajtune status --json
     """
-    with stage(LOADING):
+    with loading():
         from trajtune.searching.runs.directory import open_run
         from trajtune.searching.show.status import print_status, status_of
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from trajtune.cli.arguments import ExperimentName, Set, SnapshotPath, Verbose, experiment_of
-from trajtune.stages import LOADING, stage
+from trajtune.stages import loading
 
 
 def train(
@@ -34,7 +34,7 @@ def train(
 
     Example: trajtune train research_default --epochs 50 --output models/
     """
-    with stage(LOADING):
+    with loading():
         from trajtune.cluster import ray_session
         from trajtune.dataset.prepare import prepare as prepare_snapshot
         from trajtune.dataset.snapshot import open_snapshot

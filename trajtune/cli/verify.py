@@ -2,7 +2,7 @@
 
 from trajtune.cli.arguments import AsJson, BundlePath
 from trajtune.cli.output import as_json_text
-from trajtune.stages import LOADING, stage
+from trajtune.stages import loading
 
 
 def verify(bundle: BundlePath, as_json: AsJson = False) -> None:
@@ -10,7 +10,7 @@ def verify(bundle: BundlePath, as_json: AsJson = False) -> None:
 
     Example: trajtune verify bundles/demo
     """
-    with stage(LOADING):
+    with loading():
         from trajtune.finalizing.verify import verify as verify_bundle
 
     checks = verify_bundle(bundle)

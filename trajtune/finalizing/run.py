@@ -52,6 +52,7 @@ from trajtune.model.threads import one_thread
 from trajtune.notebook import is_notebook
 from trajtune.searching.runs.directory import Run, open_run
 from trajtune.searching.runs.snapshot_of_run import snapshot_of_run
+from trajtune.stages import stage
 from trajtune.storage.files import write_json
 from trajtune.storage.path import StoredPath
 
@@ -129,8 +130,10 @@ def finalize(
         name = WINDOW if on_known else VAL
         train, params = division.arrays("train"), choice.winner.params
         priors = priors_of(train, params)
-        calibrated = calibrate(build_model(choice.state), val, settings, name, priors)
-        export = export_checked(calibrated.module, folder / MODEL, careers[:_PARITY_CAREERS])
+        with stage("Calibrating", shown=progress is None):
+            calibrated = calibrate(build_model(choice.state), val, settings, name, priors)
+        with stage("Exporting to ONNX and comparing with torch", shown=progress is None):
+            export = export_checked(calibrated.module, folder / MODEL, careers[:_PARITY_CAREERS])
         graph = Graph(folder / MODEL)
         encoder.save(folder / VOCABULARY)
         save_calibrator(calibrated.calibrator, folder / CALIBRATOR)
@@ -161,8 +164,9 @@ def finalize(
         }
         metrics["gates"] = gates(metrics, settings)
         write_json(folder / METRICS, metrics)
-        generate_report(metrics, folder)
-        write_html_report(metrics, folder / HTML_REPORT, run, Bundle(folder, {}, encoder, graph))
+        with stage("Writing the report", shown=progress is None):
+            generate_report(metrics, folder)
+            write_html_report(metrics, folder / HTML_REPORT, run, Bundle(folder, {}, encoder, graph))
         (folder / MODEL_CARD).write_text(model_card(metrics), encoding="utf-8")
         write_probes(calibrated.module, encoder, folder / PROBES)
         write_manifest(folder, _manifest(run, snapshot, metrics))

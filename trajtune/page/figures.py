@@ -43,7 +43,7 @@ def content_of(figure: Any) -> dict[str, Any]:
         _paint(trace)
     figure.update_layout(
         template=None,
-        margin={"l": 56, "r": 16, "t": 16, "b": 48},
+        margin={"l": 56, "r": 28, "t": 16, "b": 48},
         # Above the plot, where the margin grows with the rows of the legend.
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
         hoverlabel={"namelength": -1},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.looks import COLLISIONS, OFF_SCREEN, PALE
+from tests.support.looks import CLIPPED, COLLISIONS, OFF_SCREEN, PALE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -48,6 +48,11 @@ def test_nothing_is_off_screen(open_at: Any, width: int) -> None:
 @pytest.mark.parametrize("width", [PHONE, LAPTOP])
 def test_no_two_labels_of_a_figure_overlap(open_at: Any, width: int) -> None:
     assert open_at(width).evaluate(COLLISIONS) == []
+
+
+@pytest.mark.parametrize("width", [PHONE, LAPTOP])
+def test_no_text_is_cut_off(open_at: Any, width: int) -> None:
+    assert open_at(width).evaluate(CLIPPED) == []
 
 
 @pytest.mark.parametrize("width", [PHONE, LAPTOP, LARGE])

@@ -46,7 +46,9 @@ def test_a_number_that_is_not_finite_is_read_back_from_the_best_trial(tmp_path: 
 def test_a_damaged_best_json_is_an_error_with_the_remedy(tmp_path: Path) -> None:
     run = create(tmp_path, "mine")
     (run.path / "best.json").write_text('{"number": 0, "par')
-    with pytest.raises(RunError, match=r"best.json is damaged. `trajtune doctor .* --mend` writes it again"):
+    with pytest.raises(
+        RunError, match=r"best.json is damaged. `trajtune doctor .* --repair` writes it again"
+    ):
         run.best()
 
 

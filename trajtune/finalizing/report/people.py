@@ -43,7 +43,7 @@ def _contributions(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
         )
     )
     figure.update_layout(
-        xaxis={"title": "contribution to the probability, points", "zeroline": True},
+        xaxis={"title": "contribution in points", "zeroline": True},
         yaxis_autorange="reversed",
         height=110 + 32 * len(rows),
     )

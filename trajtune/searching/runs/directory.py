@@ -168,7 +168,8 @@ class Run:
             ) from error
         except ValueError as error:
             raise RunError(
-                f"{self.path / _BEST} is damaged. `trajtune doctor {self.reference} --mend` writes it again."
+                f"{self.path / _BEST} is damaged. "
+                f"`trajtune doctor {self.reference} --repair` writes it again."
             ) from error
         return content
 
