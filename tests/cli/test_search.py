@@ -143,9 +143,11 @@ def test_a_resume_refuses_all_differences_from_the_run(
     trajtune: Trajtune, run_of_a_search: Path, tmp_path: Path, changing_snapshot: Snapshot
 ) -> None:
     (tmp_path / "other.yaml").write_text(EXPERIMENT.replace("400", "3"))
+    (tmp_path / "wide.yaml").write_text(EXPERIMENT.replace("smoke", "wide"))
     resume = ["search", "--resume", "r"]
     for given, said in [
-        (["e.yaml", "--space", "wide"], "space.params."),
+        (["wide.yaml"], "space.params."),
+        (["other.yaml", "--space", "wide"], "training.max_epochs 400 → 3"),
         (["other.yaml"], "training.max_epochs 400 → 3"),
         (["--run", "s"], "--run r → s"),
         (["--snapshot", str(changing_snapshot.path)], "snapshot "),

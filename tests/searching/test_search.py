@@ -69,7 +69,7 @@ def test_a_search_goes_on_in_another_space_that_contains_its_trials(
 
     longer = search(resume=run, trials=3, space="other.yaml")
 
-    assert "The space of r changed: space.params.embedding_dim.choices [32, 128] → [128], " in (
+    assert "The space of r changed: embedding_dim {32, 128} → {128}, hidden_dim 16 → 8..16, " in (
         capsys.readouterr().err
     )
     assert open_run("r") == longer

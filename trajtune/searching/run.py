@@ -24,7 +24,7 @@ from trajtune.searching.runs.resume_check import (
     Expected,
     changed_settings,
     check_resumable,
-    space_differences,
+    space_changes,
 )
 from trajtune.searching.runs.retention import retain_best
 from trajtune.searching.runs.snapshot_of_run import snapshot_of_run
@@ -192,16 +192,16 @@ def _search(
         run.locked() as still_held,
         run_log(run.path) as log,
     ):
-        different = [] if space is None else space_differences(run, space)
+        changes = [] if space is None else space_changes(run.space, space)
         if space is not None:
             check_space(run, space)
         if changed:
             run = run.with_changed(changed)
         settings = limits.on(run.experiment.search)
         session = open_session(run, snapshot, settings, still_held, trials=trials, space=space)
-        if different:
+        if changes:
             for file in (sys.stderr, log):
-                print(f"The space of {run.name} changed: {', '.join(map(str, different))}", file=file)
+                print(f"The space of {run.name} changed: {', '.join(changes)}", file=file)
         run, missing, budget_spent = session.run, session.num_missing, None
         print(f"search of {run.name} begins: {missing} of {run.requested} trials to go", file=log)
         if missing:

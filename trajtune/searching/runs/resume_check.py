@@ -7,7 +7,7 @@ from typing import Any, Final
 from trajtune.errors import RunError
 from trajtune.experiment.params import Settings
 from trajtune.experiment.settings import Experiment
-from trajtune.experiment.space import Space, load_space
+from trajtune.experiment.space import Distribution, Space, describe, load_space
 from trajtune.searching.runs.create import versions
 from trajtune.searching.runs.directory import Run
 from trajtune.storage.path import StoredPath
@@ -125,14 +125,28 @@ def differences(run: Run, expected: Expected) -> Iterator[Difference]:
             if not name.startswith(_MAY_DIFFER):
                 yield Difference(name, a, b, harmless=False)
         if expected.space is None:
-            yield from space_differences(run, load_space(experiment.search.space))
+            yield from _space_differences(run, load_space(experiment.search.space))
 
 
-def space_differences(run: Run, space: Space) -> list[Difference]:
-    """Return the differences between the run's space and ``space``.
+def space_changes(before: Space, now: Space) -> list[str]:
+    """Return what a change of the space changes, as one short text for each param."""
+    names = [
+        name for name in {**before.params, **now.params} if before.params.get(name) != now.params.get(name)
+    ]
+    return [f"{name} {_described(before, name)} → {_described(now, name)}" for name in names]
 
-    They are harmful, unless the caller asked for another space and it contains every trial.
-    """
+
+def _described(space: Space, name: str) -> str:
+    entry = space.params.get(name)
+    if not isinstance(entry, Distribution):
+        return "as in `training`" if name not in space.params else repr(entry)
+    log = " log" if getattr(entry, "log", False) else ""
+    when = f" when {entry.when}" if entry.when else ""
+    return f"{describe(space.searched[name])}{log}{when}"
+
+
+def _space_differences(run: Run, space: Space) -> list[Difference]:
+    """Return the differences between the run's space and the space of an experiment."""
     return [Difference(f"space.{name}", a, b, harmless=False) for name, a, b in _changed(run.space, space)]
 
 
