@@ -84,6 +84,25 @@ def test_roles_still_held_affect_only_the_coverage_estimates(four: Predictions) 
     }
 
 
+def test_weighted_tenures_outside_the_interval_make_the_coverage_noisier() -> None:
+    """Kish's number depends only on the weights; with the largest ones outside, there is more noise."""
+    # Observation stops after 12 months for 24 of 32 longer roles, so the others have the weight 4.
+    months = np.array([*[6.0] * 114, *[30.0] * 8, *[NAN] * 24], np.float32)
+    at_least = np.array([*[6.0] * 114, *[30.0] * 8, *[12.0] * 24], np.float32)
+
+    def effective(low: float, high: float) -> float:
+        p = predictions([1] * 146, tenure=[[low, high]] * 146, tenure_months=months, tenure_at_least=at_least)
+        found = tenure_metrics(p)["num_tenures_effective"]
+        assert found is not None
+        return found
+
+    assert effective(0, 40) == pytest.approx((114 + 8 * 4) ** 2 / (114 + 8 * 4**2))
+    share = 114 / 146
+    variance = (114 * (1 - share) ** 2 + 8 * 4**2 * share**2) / 146**2
+    assert effective(0, 10) == pytest.approx(share * (1 - share) / variance)
+    assert effective(0, 10) < effective(0, 40) / 2
+
+
 def test_hireability_is_measured_on_known_labels(four: Predictions) -> None:
     assert hireability_metrics(four) == {
         "num_hireabilities": 3,

@@ -90,8 +90,7 @@ def tenure_metrics(p: Predictions) -> Metrics:
     lasted longer than the upper end; until then it may end inside or outside. ``tenure_interval_score``
     (Gneiting and Raftery 2007, at `INTERVAL_LEVEL`) is the width plus ten times the distance of a tenure
     outside the interval; lower is better. ``num_tenures_effective`` is the number of tenures without weights
-    that would have as much noise: the squared sum of the weights, divided by the sum of their squares (Kish
-    1965).
+    for which the coverage would have as much noise; see `_effective`.
     """
     predicted = ~np.isnan(p.tenure).any(1)
     known = predicted & ~np.isnan(p.tenure_months)
@@ -103,7 +102,7 @@ def tenure_metrics(p: Predictions) -> Metrics:
     weight = tenure_weights(np.where(predicted, p.tenure_months, np.nan), p.tenure_at_least)[known]
     return {
         "num_tenures": int(known.sum()),
-        "num_tenures_effective": float(weight.sum() ** 2 / (weight**2).sum()) if len(weight) else 0.0,
+        "num_tenures_effective": _effective(inside[known], weight),
         "num_tenures_still_held": int(held.sum()),
         "tenure_mae_months": _mean(np.abs((lower + upper) / 2 - p.tenure_months)[known]),
         "tenure_coverage": _mean(inside[known], weight),
@@ -113,6 +112,21 @@ def tenure_metrics(p: Predictions) -> Metrics:
         "tenure_width_months": _mean((upper - lower)[known]),
         "tenure_interval_score": _mean(interval_scores(p.tenure, p.tenure_months)[known], weight),
     }
+
+
+def _effective(inside: NDArray[np.bool_], weight: NDArray[np.float64]) -> float:
+    """Return the number of examples without weights for which a share would have as much noise.
+
+    It is the smaller of two numbers: the squared sum of the weights, divided by the sum of their squares
+    (Kish 1965), and the number from the variance of the weighted share. The second is smaller if the tenures
+    with large weights, which are long, are mostly outside.
+    """
+    if not len(weight):
+        return 0.0
+    kish = float(weight.sum() ** 2 / (weight**2).sum())
+    share = float(np.average(inside, weights=weight))
+    variance = float((weight**2) @ (inside - share) ** 2) / float(weight.sum() ** 2)
+    return min(kish, share * (1 - share) / variance) if variance else kish
 
 
 def interval_scores(
