@@ -45,8 +45,8 @@ os.environ.setdefault(
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A slow machine is no fault of the code, and a failure must be the same the next time. `make test-all` runs
-# these tests again with more examples.
+# A slow machine is not a fault of the code, and a failure must be the same the next time. `make test-all`
+# runs these tests again with more examples.
 hypothesis.settings.register_profile("few", deadline=None, derandomize=True, max_examples=20)
 hypothesis.settings.register_profile("many", deadline=None, derandomize=True, max_examples=100)
 hypothesis.settings.load_profile("few")

@@ -49,7 +49,7 @@ def test_ctrl_c_leaves_nothing_behind_whenever_it_comes(short_tmp: Path, moment:
     os.killpg(process.pid, signal.SIGINT)
     out, errors = process.communicate(timeout=60)
 
-    assert out == "", "it was interrupted before it could go on"
+    assert out == "", "it was interrupted before it could continue"
     assert errors.rstrip().endswith("KeyboardInterrupt")
     assert process.returncode == -signal.SIGINT
     assert os.listdir(short_tmp) == []

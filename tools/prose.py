@@ -33,6 +33,10 @@ RULES: Final = {
     r"\bin mid-(read|copy)\b": "during",
     r"\bfor want of\b": "because there is no",
     r"\bsave for\b": "except",
+    r"\b(goes?|went|going) on\b(?! with)": "continue",
+    r"\btold apart\b": "distinguish",
+    r"\bwhat is true of\b": "averages over, facts about",
+    r"\bis no \w+ of\b": "is not",
 }
 """Regular expressions, without regard to case, and what to write instead."""
 

@@ -65,7 +65,7 @@ def test_a_printed_prediction_explains_each_number() -> None:
 def test_an_abstention_shows_the_priors_and_says_so() -> None:
     assert describe_abstention(Outcomes.of(MANIFEST)).splitlines() == [
         "No prediction: the model knows none of these titles.",
-        "What is true of all careers in training, whatever their titles:",
+        "Averages over all careers in training:",
         "Tenure        5 to 61 months",
         "Stays 12+ months 84%",
     ]

@@ -142,8 +142,8 @@ def test_a_byte_order_mark_is_passed_over(bundle: Bundle, source: Path, tmp_path
         ('["Nurse \\ud800"]', r"line 2 has the title 'Nurse \\ud800', which is not valid Unicode"),
         ('{"id": "\\udfff", "titles": ["Nurse"]}', "line 2 has an `id` that JSON in UTF-8 cannot hold"),
         ('{"id": [1e999], "titles": ["Nurse"]}', "line 2 has an `id` that JSON in UTF-8 cannot hold"),
-        ('{"id": NaN, "titles": ["Nurse"]}', "line 2 is not JSON: NaN is no number of JSON"),
-        ('{"id": -Infinity, "titles": ["Nurse"]}', "line 2 is not JSON: -Infinity is no number of JSON"),
+        ('{"id": NaN, "titles": ["Nurse"]}', "line 2 is not JSON: NaN is not a JSON number"),
+        ('{"id": -Infinity, "titles": ["Nurse"]}', "line 2 is not JSON: -Infinity is not a JSON number"),
         ("[" * 100_000, "line 2 is not JSON: it is nested too deeply"),
     ],
 )

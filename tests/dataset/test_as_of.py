@@ -58,7 +58,7 @@ def test_a_role_that_is_not_certain_hides_none_that_is() -> None:
     assert [title for title, _, _ in known(row, "2002-12-31")] == ["A", "B", "C"]
 
 
-def test_the_label_of_a_career_that_went_on_is_unknown() -> None:
+def test_the_label_of_a_career_that_continued_is_unknown() -> None:
     row = {
         **career(("A", "2001-01-01", None), ("B", "2002-01-01", None), ("C", "2003-01-01", None)),
         "hireable": 1,

@@ -46,7 +46,7 @@ def test_the_bound_of_a_coarse_start_never_claims_too_much() -> None:
 
 
 def test_staying_after_the_cutoff_is_not_known_before_it() -> None:
-    """A role begun five months before the cutoff and still held years later is no proof of staying."""
+    """A role begun five months before the cutoff and still held years later does not prove staying."""
     young = career(("A", "2018-01-15", "2019-01-14"), ("B", "2020-02-01", None))
     assert np.isnan(encode(young, observed="2020-06-30").arrays.hireable[1])
     assert encode(young, observed="2026-01-01").arrays.hireable[1] == 1

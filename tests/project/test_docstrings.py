@@ -91,7 +91,7 @@ def test_every_error_that_a_public_name_raises_itself_is_explained(path: str) ->
     named = set(re.findall(r"^    (\w+):", said, re.MULTILINE))
     assert raised <= named, f"{path} raises {sorted(raised)} and explains {sorted(named)}"
     errors = {error.__name__ for error in TrajtuneError.__subclasses__()}
-    assert named <= errors, f"{path}: {sorted(named - errors)} is no error of trajtune's"
+    assert named <= errors, f"{path}: {sorted(named - errors)} is not an error of trajtune"
 
 
 def test_examples_in_docstrings_run() -> None:

@@ -26,6 +26,8 @@ WITHOUT_A_MODULE = {
     "cli/test_commands.py": "commands as a user types them, and what they refuse",
     "cli/test_secrets.py": "a marked password in every shape, over several commands",
     "cli/test_terminal.py": "all commands, run in a terminal",
+    "page/test_looks.py": "every kind of page in a real browser",
+    "steps/test_examples.py": "the examples of all steps, in the order of the pipeline",
 }
 """Test files and folders without a module of the same name, with the subject of each."""
 

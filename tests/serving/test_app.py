@@ -137,7 +137,7 @@ def test_a_body_that_is_too_large_is_refused(client: Client) -> None:
             assert response.json()["error"].startswith("A body may have 2,000 bytes, but has more.")
 
 
-def test_a_client_that_goes_away_is_no_fault_of_the_server(
+def test_a_client_that_goes_away_is_not_a_fault_of_the_server(
     client: Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
     arriving = [

@@ -1,4 +1,4 @@
-"""The page where one types a career, in a real browser."""
+"""The page with a form for a career, in a real browser."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Careers that go on after those of the finalized bundle, as its source would hold them later."""
+"""Careers that continue after those of the finalized bundle, as its source would hold them later."""
 
 from collections.abc import Callable
 from datetime import date, timedelta

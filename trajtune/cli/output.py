@@ -37,12 +37,12 @@ def describe(prediction: "Prediction", outcomes: "Outcomes") -> str:
 
 
 def describe_abstention(outcomes: "Outcomes") -> str:
-    """Why there is no prediction, and what is true of all roles in training."""
+    """Why there is no prediction, and the averages over all roles in training."""
     lines = ["No prediction: the model knows none of these titles."]
     if outcomes.tenure_months is not None and outcomes.hireability is not None:
         low, high = (round(months) for months in outcomes.tenure_months)
         lines += [
-            "What is true of all careers in training, whatever their titles:",
+            "Averages over all careers in training:",
             f"Tenure        {low} to {high} months",
             _hireability(outcomes, round(100 * outcomes.hireability)),
         ]

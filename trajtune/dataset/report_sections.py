@@ -166,8 +166,8 @@ def _served(page: Page, manifest: Mapping[str, Any]) -> None:
     if not titles["as_served"]:
         return
     rule = {
-        "unicode": "Titles are told apart by the letters and digits of every script.",
-        "service": "Titles are told apart as the service does it.",
+        "unicode": "Titles are distinguished by the letters and digits of every script.",
+        "service": "Titles are distinguished by the service's rule.",
     }[titles["identity"]]
     page.section(
         "Titles as the service sees them",

@@ -1,4 +1,4 @@
-"""The HTTP application: a career, a batch, health, metrics, and the page where one types a career."""
+"""The HTTP application: a career, a batch, health, metrics, and the page with a form for a career."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ _HEADERS: Final = {
     ),
 }
 _FEW: Final = 8
-"""A batch of so many careers is answered at once; a larger one waits in a thread, so that others go on."""
+"""Largest batch that is answered at once; a larger one runs in a thread and does not delay other requests."""
 
 
 def create_app(bundle: Bundle, limits: Limits) -> Asgi:

@@ -1,4 +1,4 @@
-"""Ray Tune's scheduler: the session records each epoch and decides whether the trial goes on."""
+"""Ray Tune's scheduler: the session records each epoch and decides whether the trial continues."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
