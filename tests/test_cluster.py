@@ -75,6 +75,23 @@ def test_what_listens_at_the_address_but_is_no_ray_is_one_line(monkeypatch: pyte
             raise AssertionError("joined")
 
 
+def test_a_ray_that_does_not_start_is_one_line(short_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**settings: object) -> None:
+        raise Exception("The current node timed out\nduring startup.")
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    monkeypatch.setattr("ray.init", fail)
+    monkeypatch.setattr("ray.shutdown", lambda: None)  # another test's Ray may be open
+    monkeypatch.setattr(tempfile, "tempdir", str(short_tmp))
+    refused = (
+        "^Ray must start on this machine, but did not: The current node timed out during startup\\. Check"
+    )
+    with pytest.raises(RunError, match=refused), ray_session():
+        raise AssertionError("started")
+    assert os.listdir(short_tmp) == []
+
+
 def test_a_long_temporary_directory_is_avoided_and_stderr_names_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

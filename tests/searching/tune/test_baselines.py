@@ -1,5 +1,7 @@
 """The baselines of a search: measured once, in a Ray task, after the first epoch."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -59,3 +61,9 @@ def test_baselines_are_measured_once(small_snapshot: Snapshot, tmp_path: Path) -
     task.finish()
     assert task._task is None
     assert (run.path / "baselines.json").read_bytes() == before
+
+
+def test_the_driver_process_of_a_search_does_not_import_torch() -> None:
+    modules = "trajtune.searching.search, trajtune.searching.tune.execute"
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
