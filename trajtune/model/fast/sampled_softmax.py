@@ -12,6 +12,7 @@ log-uniformly by rank. This needs no counts, because indices are ordered by fall
 # B examples, S titles drawn, V titles, D inputs of the classifier's last layer
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,8 +22,24 @@ from trajtune.model.fast.losses import Loss, shares
 from trajtune.model.network.lstm import FactoredLogits
 
 
+class DrawnTitles(NamedTuple):
+    """Sampled titles.
+
+    Attributes:
+        titles: Distinct titles, int64 ``[S]``, ascending.
+        log_chance: Logarithm of each one's inclusion probability, ``[S]``.
+    """
+
+    titles: Tensor
+    log_chance: Tensor
+
+
 def sampled_next_role_loss(
-    logits: FactoredLogits, next_title_B: Tensor, num_samples: int, weight_B: Tensor | None = None
+    logits: FactoredLogits,
+    next_title_B: Tensor,
+    num_samples: int,
+    weight_B: Tensor | None = None,
+    drawn: DrawnTitles | None = None,
 ) -> Loss:
     """Plain form: `losses.next_role_loss`, which this function estimates.
 
@@ -31,10 +48,11 @@ def sampled_next_role_loss(
         next_title_B: Targets, int64; 0 means no target.
         num_samples: Number of draws with replacement from torch's global random state; duplicates count once.
         weight_B: Weights of the examples; None: all are 1.
+        drawn: Titles that were sampled before; None: they are sampled here.
     """
     hidden_BD, weight_VD, bias_V, stays_B1, last_B1, *_ = logits
     share_B = shares(next_title_B != 0, hidden_BD.dtype, weight_B)
-    drawn_S, log_chance_S = sample_titles(len(weight_VD), num_samples, hidden_BD.device)
+    drawn_S, log_chance_S = drawn or sample_titles(len(weight_VD), num_samples, hidden_BD.device)
     last_B = next_title_B if last_B1 is None else last_B1.squeeze(1)
     named_B2 = torch.stack([next_title_B, last_B], 1)
 
@@ -81,15 +99,11 @@ def sampled_next_role_loss(
     return Loss(value, (d_hidden_BD, d_weight_VD, d_bias_V, d_stays_B1, None, *d_copied))
 
 
-def sample_titles(num_titles: int, num_samples: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Sample titles from 1 to V - 1; rank k has the probability log(1 + 1 / k) / log(V) in each draw.
-
-    Returns:
-        Distinct titles, int64 ``[S]``, ascending, and the logarithm of each one's inclusion probability.
-    """
+def sample_titles(num_titles: int, num_samples: int, device: torch.device) -> DrawnTitles:
+    """Sample titles from 1 to V - 1; rank k has the probability log(1 + 1 / k) / log(V) in each draw."""
     uniform = torch.rand(num_samples, device=device, dtype=torch.float64)
     ranks = torch.exp(uniform * math.log(num_titles)).long().clamp_(1, num_titles - 1)
     drawn_S = torch.unique(ranks)
     once_S = torch.log1p(1 / drawn_S.double()) / math.log(num_titles)
     log_chance_S = torch.log(-torch.expm1(num_samples * torch.log1p(-once_S)))
-    return drawn_S, log_chance_S.float()
+    return DrawnTitles(drawn_S, log_chance_S.float())

@@ -17,6 +17,7 @@ from trajtune.model.predict import predict_batches
 from trajtune.model.predictions import SplitPredictions, concatenate
 from trajtune.model.training.random_state import RandomState
 from trajtune.model.training.schedule import learning_rate
+from trajtune.model.training.titles_in_use import TitlesInUse
 from trajtune.model.training.training_loss import training_loss
 
 EXPLODED = 1e4
@@ -94,15 +95,25 @@ def train_epoch(
     model.train()
     losses: list[Tensor] = []
     num_steps = max(workers.all_gather(len(batches)))
+    in_use = None
+    if TitlesInUse.suits(model, params, workers):
+        in_use = TitlesInUse(model, optimizer, params, num_steps)
     for step, batch in zip_longest(range(num_steps), batches):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(params, epoch - 1 + step / num_steps)
         optimizer.zero_grad()
-        loss = None if batch is None else _loss(model, batch, params)
+        if in_use is not None and batch is not None:
+            loss: Tensor | None = in_use.loss(batch)
+        else:
+            loss = None if batch is None else _loss(model, batch, params)
         if loss is not None:
             loss.backward()  # type: ignore[no-untyped-call]
         losses.append(workers.all_reduce_mean(model.parameters(), loss, _num_known(batch, workers)))
         optimizer.step()
+        if in_use is not None:
+            in_use.step()
+    if in_use is not None:
+        in_use.finish()
     return mean_loss(torch.stack(losses), params, epoch)
 
 

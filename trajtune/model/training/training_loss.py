@@ -13,7 +13,7 @@ from trajtune.model.fast.losses import (
     pinball_loss,
     squared_loss,
 )
-from trajtune.model.fast.sampled_softmax import sampled_next_role_loss
+from trajtune.model.fast.sampled_softmax import DrawnTitles, sampled_next_role_loss
 from trajtune.model.network.lstm import FactoredLogits
 
 
@@ -25,6 +25,7 @@ def training_loss(
     params: Params,
     weight_B: Tensor | None = None,
     hireable_weight_B: Tensor | None = None,
+    drawn: DrawnTitles | None = None,
 ) -> Tensor:
     """Return cross-entropy + ``tenure_weight`` × tenure + ``hireability_weight`` × hireability, a scalar.
 
@@ -36,6 +37,7 @@ def training_loss(
         params: Params, with the loss weights, the tenure loss and the number of softmax samples.
         weight_B: Weights of the examples in each loss, float32; None: all are 1.
         hireable_weight_B: Additional factors of the weights in the hireability loss, float32; None: 1.
+        drawn: Titles that were sampled for the softmax; None: they are sampled here.
 
     Returns:
         The loss; only one backward pass through it is possible.
@@ -51,7 +53,7 @@ def training_loss(
         hireability, (d_hireability_B1,) = hireability_loss(hireability_B1, hireable_B, label_weight_B)
         if params.softmax_samples:
             next_role, d_classifier = sampled_next_role_loss(
-                FactoredLogits(*classifier), next_title_B, params.softmax_samples, weight_B
+                FactoredLogits(*classifier), next_title_B, params.softmax_samples, weight_B, drawn
             )
         else:
             next_role, d_classifier = next_role_loss(FactoredLogits(*classifier), next_title_B, weight_B)
