@@ -29,7 +29,6 @@ from trajtune.dataset.arrays import CareerArrays
 from trajtune.dataset.prepare import prepare
 from trajtune.experiment.load import validate
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
-from trajtune.experiment.search_settings import SearchSettings
 from trajtune.experiment.settings import Experiment
 from trajtune.model.batches import create_dataloaders
 from trajtune.model.network.title_words import TitleWords, number_words
@@ -214,8 +213,6 @@ def trials_an_hour(number: int, steps: int, device: str) -> float:
 
 def epochs_an_hour(number: int, careers: int, device: str) -> float:
     """Return the epochs an hour of a search whose processes train ``number`` trials each."""
-    if "models_per_process" not in SearchSettings.model_fields:
-        raise ValueError("this version has no `search.models_per_process`")
     with tempfile.TemporaryDirectory() as folder, ray_session(num_cpus=max(number, os.cpu_count() or 1)):
         content = {
             "source": {"kind": "simulated", "careers": careers},

@@ -75,7 +75,7 @@ def test_the_commands_and_their_flags_are_these() -> None:
         "export": ["--checkpoint", "--output", "--vocab"],
         "calibrate": ["--checkpoint", "--data-path", "--output"],
         "evaluate": ["--checkpoint", "--data-path", "--output"],
-        "doctor": ["--json", "--repair", "run"],
+        "doctor": ["--json", "--mend", "--repair", "run"],
         "dashboard": ["--port", "run"],
     }
 

@@ -46,7 +46,7 @@ def test_a_search_prepares_the_snapshot_and_records_the_settings_given(
 
 
 @pytest.mark.usefixtures("ray_local")
-def test_a_search_goes_on_in_another_space_that_contains_its_trials(
+def test_a_search_continues_in_another_space_that_contains_its_trials(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)

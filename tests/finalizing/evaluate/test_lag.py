@@ -67,7 +67,7 @@ def memoryless() -> Population:
         stay_nll=np.full(num, -np.log(0.5)),
         top_ids=current[:, None],
     )
-    return Population(arrays, made, titles + 1)
+    return Population(arrays, made, np.full(arrays.num_careers, 12, np.float32), titles + 1)
 
 
 def test_the_best_possible_prediction_does_not_lag_if_staying_is_a_coin_toss() -> None:

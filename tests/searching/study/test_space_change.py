@@ -84,7 +84,7 @@ SAMPLERS = ["tpe", "random", "qmc", "gp", CMA_ES]
 
 @pytest.mark.parametrize("changed", [WIDER, CHOICES], ids=["wider", "choices"])
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_every_sampler_goes_on_in_another_space(
+def test_every_sampler_continues_in_another_space(
     sampler: str, changed: dict[str, Any], tmp_path: Path
 ) -> None:
     chosen = settings(sampler)
