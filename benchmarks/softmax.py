@@ -117,7 +117,10 @@ def optimizers_compared(num_titles: int, num_careers: int) -> list[dict[str, Any
         result(f"{name}: dense / lazy", dense_s / lazy_s, "times"),
         result(f"{name}: val NLL after {EPOCHS} epochs, lazy", lazy_nll, "nats"),
         result(f"{name}: val NLL after {EPOCHS} epochs, dense", dense_nll, "nats"),
-        result(f"{name}: val NLL of dense after the time of lazy", min(in_time, default=math.nan), "nats"),
+        result(
+            f"{name}: best val NLL in the time of lazy, lazy", min(nll for _, nll in found["lazy"]), "nats"
+        ),
+        result(f"{name}: best val NLL in the time of lazy, dense", min(in_time, default=math.nan), "nats"),
     ]
     for row in rows:
         print(f"{row['name']:66} {row['value']:10.3f} {row['unit']}", file=sys.stderr, flush=True)
@@ -134,8 +137,14 @@ def epochs(
         num_titles: Size of the vocabulary.
         min_titles: Size of the vocabulary from which AdamW is lazy.
     """
+    # Without dropout, both optimizers see the same random numbers.
     params = Params(
-        title_vectors="id", batch_size=256, schedule="constant", softmax_samples=2_048, max_epochs=EPOCHS
+        title_vectors="id",
+        dropout=0.0,
+        schedule="constant",
+        max_epochs=EPOCHS,
+        batch_size=256,
+        softmax_samples=2_048,
     )
     torch.manual_seed(0)
     model = new_model(params, num_titles)
