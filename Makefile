@@ -1,7 +1,7 @@
 # Two commands on a fresh machine with Python 3.11 and make:
-#   make demo   the whole way on simulated careers: PostgreSQL -> search -> bundle
-#   make test   lint, types, and the tests that are over in minutes
-# And `make test-all`: the slow tests, which `make test` leaves out; `make docs`: the documentation as a site; `make coverage`.
+#   make demo   the whole pipeline on simulated careers: PostgreSQL -> search -> bundle
+#   make test   lint, types and the fast tests
+# `make test-all` runs the slow tests, which `make test` leaves out. `make docs` builds the documentation as a site.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,24 +12,24 @@ INSTALLED := $(VENV)/.installed
 demo: $(INSTALLED)
 	$(BIN)/trajtune demo
 
-# Two processes: the tests wait for real servers as much as they compute. A file stays in one of them, because its
-# tests share what it has set up; tests/conftest.py decides the order.
+# Two processes, because tests also wait for servers. All tests of a file run in the same process, because they
+# share fixtures. tests/conftest.py decides the order.
 PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-# Under three minutes on two cores. One Ray and one PostgreSQL in each process are enough for these tests.
+# About five minutes on two cores. Each process starts at most one Ray and one PostgreSQL.
 test: $(INSTALLED) lint typecheck
 	$(PYTEST)
 
-# The rest, about twenty minutes: searches that are killed, stopped and moved, servers that fail, several hosts, a browser,
-# every command of the documentation, an installation from nothing; and the properties again, with more examples.
+# The other tests, about half an hour: searches that are killed, stopped and moved, servers that fail, several hosts, a browser,
+# every command in the documentation and an installation from scratch. Property tests run again with more examples.
 test-all: $(INSTALLED)
 	$(PYTEST) -m 'slow or hypothesis' --hypothesis-profile many --timeout 900
 
-# Into site/. A broken link or anchor, or a docstring that does not fit its signature, is an error.
+# Builds site/. A broken link or anchor, or a docstring that does not fit its signature, is an error.
 docs: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-# What all tests reach in their own processes; Ray's workers and killed searches are not counted.
+# Coverage of all tests. Code in Ray's workers and in killed searches is not counted.
 coverage: $(INSTALLED)
 	$(PYTEST) -m '' --timeout 900 --cov --cov-report=term:skip-covered --cov-report=html
 
