@@ -73,7 +73,7 @@ def test_titles_that_share_latin_words_are_different_titles(tmp_path: Path) -> N
     report = (snapshot.path / "data_report.html").read_text("utf-8")
     row = re.search(r'<tr><th scope="row">val</th>((?:<td[^>]*>[^<]*</td>){6})</tr>', report)
     assert row is not None
-    shown = [int(text.replace(",", "")) for text in re.findall(r">([\d,]+)</td>", row[1])]
+    shown = [int(text.replace(",", "")) for text in re.findall(r">([\d,]+)(?: \([\d.]+ %\))?</td>", row[1])]
     assert shown == [
         counts[key]
         for key in (

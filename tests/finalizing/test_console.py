@@ -53,9 +53,9 @@ def test_a_line_of_a_gate_has_its_result_and_its_value_and_limit_with_their_unit
         "latency": {"result": "passed", "value": 1.0, "limit": 50},
     }
     assert gate_lines(gates) == [
-        "gate calibration      FAILED           25.0 % (limit 5.0 %)",
-        "gate tenure coverage  too few people   0.0 points (limit 5.0 points)",
-        "gate latency          passed           1.00 ms (limit 50.00 ms)",
+        "gate calibration      FAILED           25.0 % (at most 5.0 %)",
+        "gate tenure coverage  too few people   0.0 points (at most 5.0 points)",
+        "gate latency          passed           1.00 ms (at most 50.00 ms)",
     ]
 
 

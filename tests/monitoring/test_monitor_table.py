@@ -46,9 +46,9 @@ def test_every_line() -> None:
         "ece              0.09              0.07 to 0.11  0.02",
         "hireability auc  not known         not known     not known",
         "drift of titles: PSI 0.600, by chance 0.100: a major shift",
-        "gate          now             on test  value                   people",
-        "calibration   failed          passed   0.09 (limit 0.05)       1,200",
-        "hireability   too few people  passed   not known (limit 0.05)  0",
-        "tenure score  too few people  passed   0.1 (limit 0.1)         40 of 1,400",
+        "gate          now             on test  value                                        people",
+        "calibration   failed          passed   9.0 % (at most 5.0 %)                         1,200",
+        "hireability   too few people  passed   not known (a loss of 0.050 must be visible)  0",
+        "tenure score  too few people  passed   +10.0 % (a loss of 10.0 % must be visible)  40 of 1,400",
         "1,200 people moved after 2020-01-01: calibration no longer holds.",
     ]

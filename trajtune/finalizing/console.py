@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from trajtune.finalizing.evaluate.decide import FAILED, PASSED
-from trajtune.finalizing.report.verdict import SHIP, closing, gate_value
+from trajtune.finalizing.report.verdict import SHIP, closing, gate_limit, gate_value, measured_gate
 from trajtune.notebook import is_notebook
 from trajtune.page.format import words
 
@@ -54,8 +54,8 @@ def print_verdict(metrics: Mapping[str, Any], say: Callable[[str], None] | None)
     colour = "green" if verdict == SHIP else "red" if FAILED in results else "yellow"
     for name, gate in metrics["gates"].items():
         result = Text(gate["result"], style=_COLOURS.get(gate["result"], "yellow"))
-        value, limit = (gate_value(name, gate[key]).text for key in ("value", "limit"))
-        table.add_row(words(name), result, value, f"limit {limit}")
+        value, limit = gate_value(name, gate["value"]).text, gate_limit(name, gate["limit"]).text
+        table.add_row(words(name), result, value, limit)
     content = Group(table, "", Text(verdict, style=f"bold {colour}"), Text(step))
     Console(stderr=True, highlight=False).print(Panel(content, title="verdict", border_style=colour))
 
@@ -64,9 +64,8 @@ def gate_lines(gates: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """A line for each gate, with its value and limit in their unit."""
     lines = []
     for name, gate in gates.items():
-        value, limit = (gate_value(name, gate[key]).text for key in ("value", "limit"))
         result = "FAILED" if gate["result"] == FAILED else gate["result"]
-        lines.append(f"gate {words(name):<16} {result:<14}   {value} (limit {limit})")
+        lines.append(f"gate {words(name):<16} {result:<14}   {measured_gate(name, gate)}")
     return lines
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from trajtune.finalizing.report.verdict import measured_gate
 from trajtune.page.format import NOT_KNOWN, number, words
 
 
@@ -29,7 +30,7 @@ def monitor_lines(result: Mapping[str, Any]) -> list[str]:
                     words(name),
                     gate["result"],
                     gate["on_test"],
-                    f"{number(gate['value'])} (limit {number(gate['limit'])})",
+                    measured_gate(name, gate),
                     f"{gate['people']:,}{_needed(gate)}",
                 )
                 for name, gate in result["gates"].items()

@@ -72,7 +72,7 @@ def test_a_title_that_the_vocabulary_leaves_out_as_too_rare_is_unknown_but_not_u
         re.findall("<td[^>]*>(.*?)</td>", row)
         for row in re.findall('<tr><th scope="row">val</th>.*?</tr>', report)
     ]
-    assert [row[4:8] for row in rows if len(row) == 12] == [["0.25", "0.0", "0.5", "0.5"]]
+    assert [row[4:8] for row in rows if len(row) == 12] == [["25.0 %", "0.0 %", "50.0 %", "50.0 %"]]
 
 
 def test_the_stability_index_is_zero_without_change_and_grows_with_it() -> None:

@@ -43,7 +43,7 @@ def test_a_gate_that_failed_is_explained_with_value_limit_and_unit(metrics: dict
     failed = with_results(metrics, latency="failed")
     failed["gates"]["latency"] |= {"value": 61.5, "limit": 50.0}
     (_, why), (_, next_step) = first_screen(failed).why
-    assert why.endswith("Failed: latency is 61.50 ms (limit 50.00 ms).")
+    assert why.endswith("Failed: latency is 61.50 ms (at most 50.00 ms).")
     assert next_step.startswith("Export one seed")
 
 

@@ -8,7 +8,7 @@ import torch
 
 from tests.model.conftest import SMALL, process_arrays
 from trajtune.experiment.params import Params
-from trajtune.model.network.title_vectors import number_words
+from trajtune.model.network.title_words import number_words
 from trajtune.model.training import titles_in_use
 from trajtune.model.training.fit import fit
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from trajtune.finalizing.evaluate.gates import failed, undecided
 from trajtune.finalizing.report.predictors import next_role_rows
-from trajtune.finalizing.report.verdict import RESULTS, gate_value, next_step, verdict
+from trajtune.finalizing.report.verdict import RESULTS, measured_gate, next_step, verdict
 from trajtune.page.colours import BASELINE, DEFAULT, MODEL, POSSIBLE
 from trajtune.page.first_screen import FirstScreen, Headline, Other, Tone
 from trajtune.page.format import words
@@ -58,8 +58,7 @@ def _capitalized(text: str) -> str:
 def _why_not(gates: Mapping[str, Mapping[str, Any]]) -> str:
     """The values of the gates that failed, beside their limits."""
     values = [
-        f"{words(name)} is {gate_value(name, gate['value']).text} "
-        f"(limit {gate_value(name, gate['limit']).text})"
+        f"{words(name)} is {measured_gate(name, gate)}"
         for name, gate in gates.items()
         if gate["result"] == "failed"
     ]

@@ -180,7 +180,7 @@ def gate_rows(m: Mapping[str, Any]) -> list[tuple[str, str, Quantity, Quantity, 
         (
             words(name),
             RESULTS.get(gate["result"], gate["result"]),
-            *(gate_value(name, gate["value"]), gate_value(name, gate["limit"])),
+            *(gate_value(name, gate["value"]), gate_limit(name, gate["limit"])),
             _people(gate),
             f"{gate['rule']}: {gate['finding']}" if gate.get("finding") else gate["rule"],
         )
@@ -189,7 +189,7 @@ def gate_rows(m: Mapping[str, Any]) -> list[tuple[str, str, Quantity, Quantity, 
 
 
 def gate_value(name: str, value: float | str | None) -> Quantity:
-    """A gate's value or limit with the unit of this gate.
+    """A gate's value with the unit of this gate.
 
     Examples:
         >>> gate_value("calibration", 0.018367).text, gate_value("one_step_lag", -0.0211).text
@@ -201,6 +201,25 @@ def gate_value(name: str, value: float | str | None) -> Quantity:
         return Quantity(None, _EXPONENT.sub(lambda found: number(float(found[0])), value))
     unit = _UNITS.get(name)
     return unit(value) if unit and value is not None else Quantity(value, number(value))
+
+
+def gate_limit(name: str, limit: float | str | None) -> Quantity:
+    """What a gate's limit says, with its unit.
+
+    Examples:
+        >>> gate_limit("calibration", 0.05).text, gate_limit("beats_baselines", 0.0).text
+        ('at most 5.0 %', 'above 0.000 nats')
+        >>> gate_limit("hireability", 0.05).text
+        'a loss of 0.050 must be visible'
+    """
+    unit = _LIMIT_UNITS.get(name)
+    of = unit(limit) if unit and isinstance(limit, float | int) else gate_value(name, limit)
+    return Quantity(of.value, _LIMITS.get(name, "at most {}").format(of.text))
+
+
+def measured_gate(name: str, gate: Mapping[str, Any]) -> str:
+    """A gate's value and limit in a line, for example ``1.8 % (at most 5.0 %)``."""
+    return f"{gate_value(name, gate['value']).text} ({gate_limit(name, gate['limit']).text})"
 
 
 def _people(gate: Mapping[str, Any]) -> str:
@@ -221,15 +240,40 @@ def _distance(value: float) -> Quantity:
     return Quantity(value, f"{100 * value:.1f} points")
 
 
+def _gain(value: float) -> Quantity:
+    """A gain, with its sign."""
+    return Quantity(value, f"{value:+.3f}")
+
+
+def _gain_in_percent(value: float) -> Quantity:
+    """A relative gain in percent, with its sign."""
+    return Quantity(value, f"{100 * value:+.1f} %")
+
+
 _EXPONENT: Final = re.compile(r"\d+(?:\.\d+)?e-?\d+")
 _UNITS: Final[Mapping[str, Callable[[float], Quantity]]] = {
     "calibration": share,
     "set_coverage": _distance,
     "tenure_coverage": _distance,
-    "tenure_score": share,
-    "hireability": decimal,
+    "tenure_score": _gain_in_percent,
+    "hireability": _gain,
     "one_step_lag": points,
     "beats_baselines": nats,
     "latency": milliseconds,
 }
-"""The unit of each gate's value and limit; `parity` has none."""
+"""The unit of each gate's value; `parity` has none."""
+
+_LIMIT_UNITS: Final[Mapping[str, Callable[[float], Quantity]]] = {
+    "tenure_score": share,
+    "hireability": decimal,
+    "one_step_lag": _distance,
+}
+"""The unit of a limit, where it differs from that of the value."""
+
+_LIMITS: Final[Mapping[str, str]] = {
+    "tenure_score": "a loss of {} must be visible",
+    "hireability": "a loss of {} must be visible",
+    "beats_baselines": "above {}",
+}
+"""What a limit means, where it is not the largest value: a gain over the baselines must not be significantly
+below 0, and there must be enough people to see a loss of this size."""
