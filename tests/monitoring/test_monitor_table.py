@@ -49,6 +49,6 @@ def test_every_line() -> None:
         "gate          now             on test  value                                        people",
         "calibration   failed          passed   9.0 % (at most 5.0 %)                        1,200",
         "hireability   too few people  passed   not known (a loss of 0.050 must be visible)  0",
-        "tenure score  too few people  passed   +10.0 % (a loss of 10.0 % must be visible)  40 of 1,400",
+        "tenure score  too few people  passed   +10.0 % (a loss of 10.0 % must be visible)   40 of 1,400",
         "1,200 people moved after 2020-01-01: calibration no longer holds.",
     ]
