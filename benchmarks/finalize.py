@@ -57,12 +57,16 @@ def main() -> None:
     hashes: dict[str, dict[str, str]] = {}
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
-        run = searched(directory, careers=2_000 if options.quick else 20_000)
+        # Each version reads the runs of earlier ones, so the package beside searches.
+        searching = packages.get("beside", packages["here"])
+        run = Path(last_line(searching, directory, "search", "2000" if options.quick else "20000"))
         for repeat in range(1 if options.quick else options.repeats):
             for name, package in packages.items():
                 shutil.rmtree(run / "refits", ignore_errors=True)
                 bundle = directory / f"{name}-{repeat}"
-                measured[name].append(finalized(package, run, bundle))
+                measured[name].append(
+                    json.loads(last_line(package, directory, "finalize", str(run), str(bundle)))
+                )
                 hashes[name] = hashes_of(bundle)
     middle = {
         name: {key: median(run[key] for run in runs) for key in runs[0]} for name, runs in measured.items()
@@ -87,33 +91,26 @@ def main() -> None:
         options.json.write_text(json.dumps(results, indent=2) + "\n")
 
 
-def searched(directory: Path, careers: int) -> Path:
-    """Search with the settings of the demo, but three trials of few epochs, and return the run."""
-    from trajtune.cluster import ray_session
-    from trajtune.dataset.prepare import prepare
-    from trajtune.experiment.load import resolve
-    from trajtune.searching.run import start_search
-
-    settings = {
-        "source.careers": careers,
-        "search.trials": 3,
-        "search.start_points": [{"batch_size": 2048, "max_epochs": 2}],
-        "search.max_epochs_total": 6,
-        **{f"storage.{name}": str(directory / name) for name in ("snapshots", "runs", "bundles")},
-    }
-    experiment = resolve("demo", settings)
-    with ray_session():
-        return Path(str(start_search(experiment, prepare(experiment)).path))
-
-
-def finalized(package: Path, run: Path, bundle: Path) -> dict[str, float]:
-    """Finalize in a process of its own, and return the seconds of each stage."""
+def last_line(package: Path, directory: Path, *arguments: str) -> str:
+    """Return the last line that a step prints in a process of its own, with the given package."""
     environment = {**os.environ, "PYTHONPATH": str(package)}
-    command = [sys.executable, __file__, "--in-this-process", str(run), str(bundle)]
+    command = [sys.executable, __file__, "--in-this-process", *arguments]
     done = subprocess.run(
-        command, env=environment, cwd=run.parent, stdout=subprocess.PIPE, text=True, check=True
+        command, env=environment, cwd=directory, stdout=subprocess.PIPE, text=True, check=True
     )
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    return done.stdout.splitlines()[-1]
+
+
+def search(careers: str) -> None:
+    """Search with the settings of the demo, but two trials of few epochs, and print the run's path."""
+    cluster, prepare, load, run = (
+        importlib.import_module(f"trajtune.{name}")
+        for name in ("cluster", "dataset.prepare", "experiment.load", "searching.run")
+    )
+    settings = {"source.careers": int(careers), "training.max_epochs": 2, "search.trials": 2}
+    experiment = load.resolve("demo", settings)
+    with cluster.ray_session():
+        print(run.start_search(experiment, prepare.prepare(experiment)).path.resolve())
 
 
 def hashes_of(bundle: Path) -> dict[str, str]:
@@ -129,7 +126,7 @@ def hashes_of(bundle: Path) -> dict[str, str]:
     return {**hashes, "metrics.json": json.dumps(metrics, sort_keys=True)}
 
 
-def in_this_process(run: str, bundle: str) -> None:
+def finalize(run: str, bundle: str) -> None:
     """Finalize, and print the seconds of each stage as JSON."""
     began, began_cpu = time.perf_counter(), time.process_time()
     seconds: dict[str, float] = {}
@@ -160,6 +157,6 @@ def timed(name: str, function: Callable[..., Any], seconds: dict[str, float]) ->
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--in-this-process"]:
-        in_this_process(*sys.argv[2:])
+        {"search": search, "finalize": finalize}[sys.argv[2]](*sys.argv[3:])
     else:
         main()

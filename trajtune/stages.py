@@ -35,9 +35,9 @@ def stage(name: str, *, shown: bool = True, timed: bool = True) -> Iterator[None
 
 
 @contextmanager
-def loading() -> Iterator[None]:
-    """Show that a command imports the modules that it needs; leave no line."""
-    with stage("Loading trajtune", timed=False):
+def loading(*, shown: bool = True) -> Iterator[None]:
+    """Show that a command imports the modules that it needs, and leave no line; see `stage`."""
+    with stage("Loading trajtune", shown=shown, timed=False):
         yield
 
 

@@ -46,6 +46,7 @@ NOT_RUN = {
     "trajtune search judges.yaml --run judges": DOWNLOADS,
     "trajtune finalize judges": DOWNLOADS,
     "trajtune search gpu --dry-run": "needs a GPU; test_shipped_files.py searches it on the CPU",
+    "python -m benchmarks.gpu --json gpu.jsonl": "needs a GPU; `--device cpu --quick` rehearses it",
     "trajtune search gpu": "needs a GPU; test_shipped_files.py searches it on the CPU",
     "trajtune compare first second": "needs a second run; tests/finalizing/test_compare.py compares two",
     "trajtune compare bundles/first bundles/second --html comparison.html": (

@@ -24,7 +24,7 @@ def backtest(
 
     Example: trajtune backtest first --origins 4
     """
-    with loading():
+    with loading(shown=not as_json):
         from trajtune.cluster import ray_session
         from trajtune.monitoring.backtest import PAGE
         from trajtune.monitoring.backtest import backtest as backtest_run

@@ -24,7 +24,7 @@ def compare(
 
     Example: trajtune compare first second
     """
-    with loading():
+    with loading(shown=not as_json):
         from trajtune.finalizing.compare import compare as compare_both
         from trajtune.finalizing.report.comparison import comparison_page, print_comparison
         from trajtune.storage.files import write_file

@@ -18,7 +18,7 @@ def doctor(
 
     Example: trajtune doctor --repair
     """
-    with loading():
+    with loading(shown=not as_json):
         from trajtune.searching.runs.directory import open_run
         from trajtune.searching.runs.doctor import examine, fix
 

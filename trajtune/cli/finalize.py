@@ -26,7 +26,7 @@ def finalize(
 
     Example: trajtune finalize --require-gates
     """
-    with loading():
+    with loading(shown=not as_json):
         from trajtune.bundle.manifest import METRICS
         from trajtune.finalizing import run as finalizing
         from trajtune.finalizing.report.verdict import closing

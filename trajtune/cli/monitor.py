@@ -17,7 +17,7 @@ def monitor(
 
     Example: trajtune monitor bundles/demo
     """
-    with loading():
+    with loading(shown=not as_json):
         from trajtune.careers.read import load_career_sequences
         from trajtune.cluster import ray_session
         from trajtune.experiment.load import load_experiment

@@ -15,7 +15,7 @@ def prepare(
 
     Example: trajtune prepare experiments/default.yaml
     """
-    with loading():
+    with loading(shown=not as_json):
         from trajtune.cluster import ray_session
         from trajtune.dataset.data_report import DATA_REPORT
         from trajtune.dataset.prepare import prepare as prepare_snapshot

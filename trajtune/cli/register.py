@@ -25,7 +25,7 @@ def register(
 
     Example: trajtune register bundles/demo --mlflow next-role
     """
-    with loading():
+    with loading(shown=not as_json):
         from trajtune.serving.register import register as register_bundle
 
     found = register_bundle(bundle, mlflow, alias)

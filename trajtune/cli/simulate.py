@@ -31,7 +31,7 @@ def simulate(
 
     Example: trajtune simulate --careers 20000 --to careers.parquet
     """
-    with loading():
+    with loading(shown=not as_json):
         from trajtune.experiment.sources import ProcessSettings
         from trajtune.model.baselines.bayes import population_optimum
         from trajtune.page.format import number

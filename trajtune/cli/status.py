@@ -10,7 +10,7 @@ def status(run: RunName = None, as_json: AsJson = False) -> None:
 
     Example: trajtune status --json
     """
-    with loading():
+    with loading(shown=not as_json):
         from trajtune.searching.runs.directory import open_run
         from trajtune.searching.show.status import print_status, status_of
 

@@ -10,7 +10,7 @@ def verify(bundle: BundlePath, as_json: AsJson = False) -> None:
 
     Example: trajtune verify bundles/demo
     """
-    with loading():
+    with loading(shown=not as_json):
         from trajtune.finalizing.verify import verify as verify_bundle
 
     checks = verify_bundle(bundle)

@@ -94,7 +94,13 @@ def timeline(page: Page, trials: Sequence[TrialRecord]) -> None:
     figure.update_layout(
         barmode="overlay",
         showlegend=True,
-        xaxis={"type": "date"},
+        # Labels for parts of a second, and labels that Plotly rotates, are cut off on a phone.
+        xaxis={
+            "type": "date",
+            "nticks": 4,
+            "tickangle": 0,
+            "tickformatstops": [{"dtickrange": [None, 1000], "value": "%S.%L s"}],
+        },
         yaxis={
             "automargin": True,
             "categoryorder": "array",
