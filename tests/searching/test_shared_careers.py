@@ -1,5 +1,7 @@
 """A search on only the newest train careers."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,8 @@ from trajtune.careers.exchange.partitioned import partitioned
 from trajtune.dataset import snapshot as snapshot_module
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.dataset.prepare import write_content
-from trajtune.dataset.snapshot import Snapshot
+from trajtune.dataset.snapshot import Snapshot, split_files
+from trajtune.errors import StorageError
 from trajtune.experiment.load import validate
 from trajtune.experiment.params import RESEARCH_DEFAULT
 from trajtune.experiment.search_settings import SearchSettings
@@ -83,6 +86,22 @@ def test_a_task_reads_several_shards_and_not_this_process(
     for arrays, expected in zip(found, (train, val), strict=True):
         for name, column in expected.to_dict().items():
             np.testing.assert_array_equal(arrays[name], column)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray_local")
+def test_a_shard_that_is_gone_is_one_line_without_rays_traceback(sharded: Snapshot, tmp_path: Path) -> None:
+    damaged = replace(sharded, path=Path(shutil.copytree(str(sharded.path), tmp_path / "damaged")))
+    shard = split_files(damaged, "train")[1]
+    assert isinstance(shard, Path)
+    shard.unlink()
+    content = {
+        "search": {"space": "smoke", "trials": 1},
+        "storage": {"runs": str(tmp_path / "runs")},
+    }
+    with pytest.raises(StorageError, match="No such file or directory. Fix that, then continue") as raised:
+        start_search(validate(Experiment, content, "test"), damaged)
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from trajtune.careers.exchange.partitions import fetched
 from trajtune.cluster import ray_session
 from trajtune.dataset.arrays import CareerArrays, examples_of
 from trajtune.experiment.params import RESEARCH_DEFAULT, Params
@@ -76,7 +77,7 @@ def estimate(
 
         concurrent = max(1, place(settings, ray.cluster_resources(), can_grow=can_grow()).concurrent)
         shared = shared_train(snapshot, settings), shared_split(snapshot, "val")
-        train, val = (CareerArrays.from_dict(careers) for careers in ray.get(list(shared)))
+        train, val = (CareerArrays.from_dict(fetched(careers)) for careers in shared)
         timed = ray.remote(num_cpus=1, max_calls=1)(_timed_epoch)
         seconds, megabytes, checkpoint_bytes = ray.get(
             timed.remote(_first(train).to_dict(), _first(val).to_dict(), snapshot.encoder().vocab_size)

@@ -7,6 +7,8 @@ A process that died is such a fault too: its node was lost, it was killed, or me
 of another trial. Only an exception that the trial raised itself, for example a `MemoryError`, makes it fail.
 """
 
+import errno
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,8 +33,10 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         path = error.filename2 or error.filename
         return f"{path}: {error.strerror}" if path else error.strerror
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text.removesuffix(".")
+    text = (" ".join(str(error).split()) or type(error).__name__).removesuffix(".")
+    # PyArrow's error has only the path.
+    is_bare_path = isinstance(error, FileNotFoundError) and " " not in text
+    return f"{text}: {os.strerror(errno.ENOENT)}" if is_bare_path else text
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from typing import Any
 
 import ray
 
+from trajtune.careers.exchange.partitions import fetched
 from trajtune.dataset.arrays import CareerArrays
 from trajtune.searching.runs.directory import Run
 from trajtune.searching.shared_careers import SharedCareers
@@ -40,7 +41,7 @@ class BaselineTask:
         """Wait for the result and write it."""
         if not self._is_needed:
             return
-        metrics, choice = ray.get(self._task or self._start())
+        metrics, choice = fetched(self._task or self._start())
         self._run.write_baselines(metrics, choice)
         self._is_needed = False
 

@@ -13,6 +13,7 @@ import ray
 from ray import tune
 from ray.tune.error import TuneError
 
+from trajtune.careers.exchange.partitions import fetched
 from trajtune.errors import TrajtuneError
 from trajtune.experiment.objective import parse_constraint
 from trajtune.model.network.title_words import words_of
@@ -106,7 +107,7 @@ def _shared_careers(session: SearchSession, log: RunLog) -> SharedCareers:
     """Put train and val into Ray's object store, and report the roles that models do not read."""
     snapshot, most = session.snapshot, session.run.experiment.training.max_history
     careers = {"train": shared_train(snapshot, session.settings), "val": shared_split(snapshot, "val")}
-    if line := ray.get(near_files(snapshot, roles_left_out, careers["train"], most)):
+    if line := fetched(near_files(snapshot, roles_left_out, careers["train"], most)):
         for file in (sys.stderr, log):
             print(line, file=file)
     return careers
