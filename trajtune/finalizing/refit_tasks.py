@@ -15,7 +15,6 @@ from trajtune.dataset.encode import PER_ROLE, arrays_of
 from trajtune.dataset.snapshot import Snapshot, split_files
 from trajtune.errors import StorageError, TrainingError
 from trajtune.experiment.params import Params
-from trajtune.finalizing.export.to_onnx import import_exporter
 from trajtune.searching.trial import BEST, DAMAGE, LAST, predicting, train_trial
 from trajtune.storage.path import StoredPath, on_filesystem, remove_tree
 
@@ -104,7 +103,6 @@ def train_refits(
         while waiting and len(running) < at_once:
             number, job = waiting.pop(0)
             running[task.remote(job, *arguments)] = number
-        import_exporter()  # needed later anyway, and this process only waits here
         (ready, *_), _ = ray.wait(list(running), num_returns=1)
         yield running.pop(ready), ray.get(ready)
 

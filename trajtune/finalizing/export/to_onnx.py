@@ -7,7 +7,6 @@ serving contract raises an `ExportError`.
 
 # B careers in a batch, T roles (padded), V titles
 
-import importlib
 import io
 import logging
 import warnings
@@ -37,22 +36,7 @@ EXTRA_OUTPUTS: Final = (
     "title_set_size",
 )
 _IR_VERSION: Final = 10  # supported by onnxruntime 1.22, the oldest version in the service
-_EXPORTER: Final = (
-    "onnxscript.function_libs.torch_lib.ops",
-    "onnxscript.optimizer",
-    "onnxsim",
-    "torch._dynamo",
-    "torch.onnx._internal.exporter._compat",
-)
-"""Modules that torch and this module import in the first export."""
-
 _DYNAMIC: Final = {"title_ids": ["batch", "seq_len"], "lengths": ["batch"]}
-
-
-def import_exporter() -> None:
-    """Import the modules of the first export. This takes seconds, in which refits can be trained."""
-    for name in _EXPORTER:
-        importlib.import_module(name)
 
 
 def export_to_onnx(model: nn.Module, path: Path) -> None:
